@@ -1,0 +1,89 @@
+import type { ProblemCode } from './problems.ts';
+
+/**
+ * The root of every error that Turnpike throws on purpose. The class says what to do,
+ * the code says what happened. No instance carries a prompt, a body or a header.
+ */
+export class TurnpikeError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** Trying again cannot help. */
+export class TerminalError extends TurnpikeError {}
+
+/** Trying again may help, after `retryAfterMs` where the other side named a time. */
+export class RetryableError extends TurnpikeError {
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: string, message: string, retryAfterMs?: number, cause?: unknown) {
+    super(code, message, cause);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The call left and no answer came back: it may or may not have happened. */
+export class OutcomeUnknownError extends TurnpikeError {}
+
+/** Another worker may own the turn by now: stop at once, write nothing. */
+export class LeaseLostError extends TurnpikeError {
+  constructor(turnId: string, cause?: unknown) {
+    super('lease_lost', `The lease on ${turnId} is lost.`, cause);
+  }
+}
+
+/** One thing that is wrong with what the client sent. `path` is dotted, from the root of the body. */
+export interface ValidationIssue {
+  path: string;
+  message: string;
+}
+
+/** An error that a client is told of as an RFC 9457 problem; status and title follow from the code. */
+export class ProblemError extends TurnpikeError {
+  declare readonly code: ProblemCode;
+  readonly issues: readonly ValidationIssue[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    extra: { issues?: readonly ValidationIssue[]; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
+    super(code, detail, extra.cause);
+    this.issues = extra.issues;
+    this.retryAfterSeconds = extra.retryAfterSeconds;
+  }
+}
+
+/** A model call that gave no answer. `terminal`: trying again cannot help. */
+export class ModelError extends TurnpikeError {
+  readonly terminal: boolean;
+  /** Requests made for this step so far, those of earlier leases included. */
+  readonly attempts: number;
+  /** Wait this long before the next try; undefined when terminal. */
+  readonly retryAfterMs: number | undefined;
+  readonly providerRequestId: string | null;
+
+  constructor(
+    code: string,
+    message: string,
+    facts: {
+      terminal: boolean;
+      attempts: number;
+      retryAfterMs?: number;
+      providerRequestId: string | null;
+      cause?: unknown;
+    },
+  ) {
+    super(code, message, facts.cause);
+    this.terminal = facts.terminal;
+    this.attempts = facts.attempts;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.providerRequestId = facts.providerRequestId;
+  }
+}

@@ -1,0 +1,94 @@
+import type { AgentConfig } from './agents.ts';
+import type { ContentBlock, Message } from './content.ts';
+import type { Effect, ToolCallStatus } from './effects.ts';
+import type { NewEvent } from './events.ts';
+import type { FinalStatus, StopReason, TurnStatus } from './statuses.ts';
+import type { TurnError } from './turns.ts';
+import type { Usage } from './usage.ts';
+
+/** A turn in a worker's hands: everything that the loop needs to go on from where the journal ends. */
+export interface ClaimedTurn {
+  id: string;
+  tenantId: string;
+  sessionId: string;
+  agentId: string;
+  agentVersion: number;
+  epoch: number;
+  attempts: number;
+  status: TurnStatus;
+  agent: AgentConfig;
+  /** By the database's clock: milliseconds left until the turn's deadline at the moment of the claim. */
+  remainingMs: number;
+  /** Messages of the session's earlier turns, oldest first. */
+  history: Message[];
+  /** Messages of this turn: its input, then what its steps added. */
+  messages: Message[];
+  /** Requests that earlier leases made for the step under way. */
+  modelAttempts: number;
+  /** How many steps are committed; the index of the next one. */
+  stepCount: number;
+  /** How many of them were model calls, for the limit on steps. */
+  modelCallCount: number;
+  /** The stop reason of the last model call, null before the first. */
+  lastStopReason: string | null;
+  /** Calls that the last assistant message asked for and that no message answers yet. */
+  openToolCalls: ToolCall[];
+}
+
+/** A tool call as the journal has it. `id` is its idempotency key, however often it is tried. */
+export interface ToolCall {
+  id: string;
+  toolUseId: string;
+  name: string;
+  input: unknown;
+  effect: Effect;
+  status: ToolCallStatus;
+  output: ContentBlock[] | null;
+  isError: boolean;
+}
+
+/** A model call or a round of tool calls that is done. */
+export interface CompletedStep {
+  id: string;
+  type: 'model_call' | 'tool_calls';
+  model: string | null;
+  stopReason: string | null;
+  usage: Usage;
+  /** How many requests it took. */
+  attempts: number;
+  providerRequestId: string | null;
+  startedAt: Date;
+}
+
+/** How a call ended: its output as the model will see it. */
+export interface ToolReceipt {
+  id: string;
+  status: 'completed' | 'unknown';
+  output: ContentBlock[];
+  isError: boolean;
+}
+
+/** How a turn ends. */
+export interface Outcome {
+  status: FinalStatus;
+  stopReason: StopReason | null;
+  output: ContentBlock[] | null;
+  error: TurnError | null;
+}
+
+/**
+ * One fenced write to a turn: all of it is committed, or none. This is the only way a
+ * worker writes, so whatever it does can be read off the values that it passes here.
+ */
+export interface Advance {
+  step?: CompletedStep;
+  /** Appended to the conversation, in order. */
+  messages?: Message[];
+  /** Calls that the message of this step asks for. */
+  askedCalls?: ToolCall[];
+  /** Ids of calls that are about to leave: the intent. */
+  startedCalls?: string[];
+  receipts?: ToolReceipt[];
+  events?: NewEvent[];
+  outcome?: Outcome;
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { contentBlockSchema } from './content.ts';
+import { idSchema } from './ids.ts';
+import { metadataSchema } from './metadata.ts';
+
+export const createSessionSchema = z
+  .strictObject({ agent_id: idSchema('agent'), metadata: metadataSchema.optional() })
+  .meta({ id: 'CreateSession' });
+export type CreateSession = z.infer<typeof createSessionSchema>;
+
+export const sessionSchema = z
+  .object({
+    id: idSchema('session'),
+    object: z.literal('session'),
+    agent_id: idSchema('agent'),
+    metadata: metadataSchema,
+    turn_count: z.int().nonnegative(),
+    created_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Session', description: 'One conversation; its turns run one after another, in order.' });
+export type Session = z.infer<typeof sessionSchema>;
+
+export const messageSchema = z
+  .object({
+    id: idSchema('message'),
+    object: z.literal('message'),
+    session_id: idSchema('session'),
+    turn_id: idSchema('turn'),
+    role: z.enum(['user', 'assistant']),
+    content: z.array(contentBlockSchema),
+    created_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Message', description: 'One message of a session, as the model sees it.' });

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { contentBlockSchema, turnInputSchema } from './content.ts';
+import { effectSchema, toolCallStatusSchema } from './effects.ts';
+import { idSchema } from './ids.ts';
+import { metadataSchema } from './metadata.ts';
+import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
+import { usageSchema } from './usage.ts';
+
+const submission = {
+  input: turnInputSchema,
+  metadata: metadataSchema.optional(),
+  deadline_ms: z
+    .int()
+    .min(1000)
+    .max(7 * 24 * 60 * 60 * 1000)
+    .optional()
+    .meta({ description: 'The turn ends `incomplete` this long after it was accepted. Default: a day.' }),
+};
+
+/** A turn for a session that is there. The agent is the session's. */
+export const submitTurnSchema = z.strictObject(submission).meta({ id: 'SubmitTurn' });
+export type SubmitTurn = z.infer<typeof submitTurnSchema>;
+
+/** A turn that makes its session. */
+export const startTurnSchema = z
+  .strictObject({ ...submission, agent_id: idSchema('agent'), session_metadata: metadataSchema.optional() })
+  .meta({ id: 'StartTurn' });
+export type StartTurn = z.infer<typeof startTurnSchema>;
+
+/** Why a turn failed. `retry_status` is Anthropic's word: was it tried again, and could it have been? */
+export const turnErrorSchema = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    retry_status: z.enum(['retrying', 'exhausted', 'terminal']),
+    request_id: z.string().nullable(),
+  })
+  .meta({ id: 'TurnError' });
+export type TurnError = z.infer<typeof turnErrorSchema>;
+
+export const turnSchema = z
+  .object({
+    id: idSchema('turn'),
+    object: z.literal('turn'),
+    status: turnStatusSchema,
+    session_id: idSchema('session'),
+    agent_id: idSchema('agent'),
+    agent_version: z.int().positive(),
+    sequence: z.int().positive().meta({ description: 'Its place in the session, from 1.' }),
+    stop_reason: stopReasonSchema.nullable(),
+    output: z.array(contentBlockSchema).nullable().meta({ description: "The answer's content blocks." }),
+    output_text: z.string().nullable().meta({ description: "The answer's text." }),
+    error: turnErrorSchema.nullable(),
+    usage: usageSchema,
+    step_count: z.int().nonnegative(),
+    attempts: z.int().nonnegative().meta({ description: 'How often a worker took the turn up.' }),
+    metadata: metadataSchema,
+    created_at: z.iso.datetime(),
+    started_at: z.iso.datetime().nullable(),
+    finished_at: z.iso.datetime().nullable(),
+    deadline_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Turn', description: 'One user input and all that answers it.' });
+export type Turn = z.infer<typeof turnSchema>;
+
+export const toolCallSchema = z
+  .object({
+    id: idSchema('toolCall'),
+    tool_use_id: z.string(),
+    name: z.string(),
+    input: z.unknown(),
+    effect: effectSchema,
+    status: toolCallStatusSchema,
+    output: z.array(contentBlockSchema).nullable(),
+    is_error: z.boolean(),
+    attempts: z.int().nonnegative(),
+    started_at: z.iso.datetime().nullable(),
+    completed_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'ToolCall', description: 'One invocation that the model asked for.' });
+
+export const stepSchema = z
+  .object({
+    id: idSchema('step'),
+    object: z.literal('step'),
+    turn_id: idSchema('turn'),
+    index: z.int().nonnegative(),
+    type: z.enum(['model_call', 'tool_calls']),
+    model: z.string().nullable(),
+    stop_reason: z.string().nullable(),
+    content: z.array(contentBlockSchema),
+    usage: usageSchema,
+    attempts: z.int().positive(),
+    provider_request_id: z.string().nullable(),
+    tool_calls: z.array(toolCallSchema),
+    started_at: z.iso.datetime(),
+    completed_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Step', description: 'One committed move of a turn: a model call, or a round of tool calls.' });

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** Tokens as the Messages API counts them. Input is what was neither read from nor written to a cache. */
+export const usageSchema = z
+  .object({
+    input_tokens: z.int().nonnegative(),
+    output_tokens: z.int().nonnegative(),
+    cache_creation_input_tokens: z.int().nonnegative(),
+    cache_read_input_tokens: z.int().nonnegative(),
+  })
+  .meta({ id: 'Usage', description: 'Tokens, summed over the model calls that finished.' });
+export type Usage = z.infer<typeof usageSchema>;
+
+export const NO_USAGE: Usage = {
+  input_tokens: 0,
+  output_tokens: 0,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+};

@@ -1,0 +1,13 @@
+export {
+  createEgress,
+  EGRESS_METHODS,
+  type Egress,
+  type EgressMethod,
+  type EgressRequest,
+  type EgressResponse,
+} from './egress.ts';
+export { EgressRefusedError, EgressUnreachableError, type RefusalCode, type UnreachableCode } from './errors.ts';
+export type { EgressPolicy, Lookup } from './policy.ts';
+export { isPublicAddress } from './public-addresses.ts';
+export type { BodyEnd } from './read-bounded.ts';
+export { createUpstreamFetch, type UpstreamFetch, type UpstreamFetchSettings } from './upstream-fetch.ts';

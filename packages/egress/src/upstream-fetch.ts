@@ -1,0 +1,34 @@
+import { Agent, fetch as undiciFetch } from 'undici';
+
+export interface UpstreamFetchSettings {
+  /** Milliseconds without a byte, before the head and between any two pieces of the body. */
+  idleTimeoutMs: number;
+  /** Milliseconds for TCP and TLS. Default 10 s. */
+  connectTimeoutMs?: number;
+  /** Bytes of one answer; a longer one is an error. Default 64 MiB. */
+  maxResponseBytes?: number;
+}
+
+export interface UpstreamFetch {
+  fetch: typeof globalThis.fetch;
+  /** Ends what is under way and closes the kept connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * A `fetch` for URLs that the *operator* chose, such as the model API: no address guard, connections
+ * kept alive, as many at once as there are requests (a worker's concurrency is the bound).
+ * A redirect is an answer, not followed: headers with keys must not travel to another origin.
+ */
+export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFetch {
+  const agent = new Agent({
+    connect: { timeout: settings.connectTimeoutMs ?? 10_000, rejectUnauthorized: true },
+    headersTimeout: settings.idleTimeoutMs,
+    bodyTimeout: settings.idleTimeoutMs,
+    maxResponseSize: settings.maxResponseBytes ?? 64 * 1024 * 1024,
+  });
+  const send = (input: unknown, init?: object): unknown =>
+    undiciFetch(input as string, { ...init, redirect: 'manual', dispatcher: agent });
+  // Two copies of the same standard: the platform's types and those of the undici package.
+  return { fetch: send as typeof globalThis.fetch, close: () => agent.destroy() };
+}

@@ -1,0 +1,58 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { PrismaClient } from './generated/client.ts';
+
+/**
+ * The truth, on one pool. What must be atomic or fenced is SQL over `pool`; what is only
+ * read, or written as a plain row, goes through `prisma`.
+ */
+export interface Database {
+  readonly pool: pg.Pool;
+  readonly prisma: PrismaClient;
+  /** Rejects when Postgres does not answer within the connection timeout. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  /** Connections at most. */
+  poolSize: number;
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string;
+  /** A pooled connection broke while nobody used it: to be logged, the pool replaces it. */
+  onError(error: Error): void;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** No statement of ours needs longer; one that does holds locks that others wait for. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+/** Opens the pool. Connects lazily; ask `ping` to know. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    // A server that is gone without a word is noticed here, not by the kernel hours later.
+    query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+    keepAlive: true,
+    // Prisma's adapter reads every timestamptz as UTC, whatever the server's zone is.
+    options: '-c timezone=UTC',
+  });
+  pool.on('error', options.onError);
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  return {
+    pool,
+    prisma,
+    async ping() {
+      await pool.query('SELECT 1');
+    },
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export * from './migrate.ts'; export * from './check-schema.ts';

@@ -1,0 +1,89 @@
+import { RetryableError } from '@turnpike/contract';
+import type pg from 'pg';
+import { z } from 'zod';
+
+/** A pool, or one client inside a transaction. */
+export type Sql = pg.Pool | pg.PoolClient;
+
+/** A prepared statement: its name is its plan's, `row` is what each row must look like. */
+export interface Statement<Row extends z.ZodType> {
+  name: string;
+  text: string;
+  row: Row;
+}
+
+/** The database did not answer, or did not take us: nothing is known to be wrong with the request. */
+export class StoreUnavailableError extends RetryableError {}
+
+/** Runs one statement, in one round trip. Throws `StoreUnavailableError` where trying again may help. */
+export async function query<Row extends z.ZodType>(
+  sql: Sql,
+  statement: Statement<Row>,
+  values: readonly unknown[],
+): Promise<z.infer<Row>[]> {
+  try {
+    const answer = await sql.query({ name: statement.name, text: statement.text, values: [...values] });
+    return z.array(statement.row).parse(answer.rows);
+  } catch (error) {
+    throw asStoreError(error);
+  }
+}
+
+/** All statements of `work` are committed, or none. Throws what `work` throws. */
+export async function transaction<Result>(
+  pool: pg.Pool,
+  work: (sql: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  let client: pg.PoolClient;
+  try {
+    client = await pool.connect();
+  } catch (error) {
+    throw asStoreError(error);
+  }
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollback: Error) => {
+      broken = rollback;
+    });
+    throw asStoreError(error);
+  } finally {
+    client.release(broken);
+  }
+}
+
+const databaseErrorSchema = z.object({ code: z.string(), constraint: z.string().optional() });
+
+/** True for a violation of this constraint or unique index. */
+export function violates(error: unknown, constraint: string): boolean {
+  const parsed = databaseErrorSchema.safeParse(error);
+  return parsed.success && parsed.data.constraint === constraint;
+}
+
+/** SQLSTATE classes that say "not now": connection, resources, shutdown, and lost races between locks. */
+const UNAVAILABLE = /^(08|53|57P|40|E[A-Z]+$)/;
+
+function asStoreError(error: unknown): unknown {
+  const parsed = databaseErrorSchema.safeParse(error);
+  const unavailable = parsed.success
+    ? UNAVAILABLE.test(parsed.data.code)
+    : error instanceof Error && /connection|timeout/i.test(error.message) && !(error instanceof z.ZodError);
+  if (!unavailable || error instanceof StoreUnavailableError) return error;
+  return new StoreUnavailableError('store_unavailable', 'The database cannot be reached.', undefined, error);
+}
+
+/**
+ * JSON for a `jsonb` parameter. Postgres refuses NUL and lone surrogates, which models and
+ * tools do produce: they become U+FFFD, so that no answer is lost for one character.
+ */
+export function json(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!/\\u(0000|d[89a-f])/i.test(text)) return text;
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'string' ? part.replaceAll('\0', '\uFFFD').toWellFormed() : part,
+  );
+}
