@@ -10,14 +10,23 @@ const config: Config = {
   transform: {
     '\\.ts$': [
       '@swc/jest',
-      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
+      {
+        jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
     ],
   },
   moduleNameMapper: {
-    '^@turnpike/(contract|telemetry|egress|store|backplane|turns|model|tools|agent)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@turnpike/(contract|telemetry|egress|store|backplane|turns|model|tools|agent)$':
+      '<rootDir>/packages/$1/src/index.ts',
     '^@turnpike/(model-sim)$': '<rootDir>/apps/$1/src/index.ts',
   },
-  testMatch: ['<rootDir>/packages/*/src/**/*.test.ts', '<rootDir>/apps/*/src/**/*.test.ts', '<rootDir>/tests/**/*.test.ts'],
+  testMatch: [
+    '<rootDir>/packages/*/src/**/*.test.ts',
+    '<rootDir>/apps/*/src/**/*.test.ts',
+    '<rootDir>/tests/**/*.test.ts',
+  ],
   globalSetup: '<rootDir>/tests/support/start-services.ts',
   globalTeardown: '<rootDir>/tests/support/stop-services.ts',
   testTimeout: 60_000,

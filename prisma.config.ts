@@ -4,6 +4,5 @@ import { defineConfig } from 'prisma/config';
 export default defineConfig({
   schema: 'prisma/schema.prisma',
   migrations: { path: 'prisma/migrations' },
-  // oxlint-disable-next-line node/no-process-env -- a tool's configuration, not a program of ours
   datasource: { url: process.env['DATABASE_URL'] ?? '' },
 });

@@ -37,6 +37,27 @@ export class LeaseLostError extends TurnpikeError {
   }
 }
 
+/** The turn was asked to cancel: stop what runs, and confirm. */
+export class TurnCancelledError extends TerminalError {
+  constructor(turnId: string) {
+    super('turn_cancelled', `${turnId} is being cancelled.`);
+  }
+}
+
+/** The turn's deadline passed. */
+export class DeadlineError extends TerminalError {
+  constructor(turnId: string) {
+    super('deadline', `The deadline of ${turnId} passed.`);
+  }
+}
+
+/** The worker stops: what is not finished is another worker's to do. */
+export class DrainError extends RetryableError {
+  constructor() {
+    super('draining', 'The worker is stopping.');
+  }
+}
+
 /** One thing that is wrong with what the client sent. `path` is dotted, from the root of the body. */
 export interface ValidationIssue {
   path: string;

@@ -65,7 +65,5 @@ function wholeAddress(address: string): Range {
 }
 
 function unreadable(entry: string): TypeError {
-  return new TypeError(
-    `"${entry}" is not an address, a CIDR range or a host name, with or without a port.`,
-  );
+  return new TypeError(`"${entry}" is not an address, a CIDR range or a host name, with or without a port.`);
 }

@@ -28,10 +28,16 @@ export function checkDestination(text: string, rules: EgressRules): Destination 
   if (url === null) throw new EgressRefusedError('url_refused', 'The URL cannot be read.');
   const scheme = url.protocol.slice(0, -1);
   if (!(rules.schemes as string[]).includes(scheme)) {
-    throw new EgressRefusedError('scheme_refused', `Only ${rules.schemes.join(' and ')} URLs can be requested.`);
+    throw new EgressRefusedError(
+      'scheme_refused',
+      `Only ${rules.schemes.join(' and ')} URLs can be requested.`,
+    );
   }
   if (url.username !== '' || url.password !== '') {
-    throw new EgressRefusedError('credentials_refused', 'A URL with a user name or password is not requested.');
+    throw new EgressRefusedError(
+      'credentials_refused',
+      'A URL with a user name or password is not requested.',
+    );
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port);

@@ -20,9 +20,13 @@ export function guardedConnector(
   rules: EgressRules,
   connection: Connection,
 ): buildConnector.connector {
-  const connect = async (options: buildConnector.Options, callback: buildConnector.Callback): Promise<void> => {
+  const connect = async (
+    options: buildConnector.Options,
+    callback: buildConnector.Callback,
+  ): Promise<void> => {
     const addresses = await resolveChecked(destination, rules);
-    if (connection.abandoned) throw new EgressUnreachableError('connect_timeout', 'The request was given up.');
+    if (connection.abandoned)
+      throw new EgressUnreachableError('connect_timeout', 'The request was given up.');
     const plainConnector = buildConnector({
       timeout: rules.connectTimeoutMs,
       lookup: answerWith(addresses),
@@ -69,7 +73,8 @@ async function withinTime<Value>(lookup: Promise<Value>, limitMs: number, host: 
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new EgressUnreachableError('connect_timeout', `The name ${host} was not resolved in time.`)),
+      () =>
+        reject(new EgressUnreachableError('connect_timeout', `The name ${host} was not resolved in time.`)),
       limitMs,
     );
   });

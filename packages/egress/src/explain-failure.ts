@@ -26,11 +26,17 @@ function explainLostAnswer(error: unknown, host: string, expired: boolean): Outc
   if (error instanceof errors.HeadersOverflowError || error instanceof errors.HTTPParserError) {
     return new OutcomeUnknownError('answer_invalid', `${host} gave an answer that cannot be read.`, error);
   }
-  return new OutcomeUnknownError('connection_lost', `${host} closed the connection without an answer.`, error);
+  return new OutcomeUnknownError(
+    'connection_lost',
+    `${host} closed the connection without an answer.`,
+    error,
+  );
 }
 
 /** Node names the failure of a handshake or of a certificate in the error's code only. */
 function isTlsFailure(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERROR_IN_CERT|HOSTNAME_MISMATCH)/.test(code);
+  return /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERROR_IN_CERT|HOSTNAME_MISMATCH)/.test(
+    code,
+  );
 }

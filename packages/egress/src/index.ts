@@ -6,7 +6,12 @@ export {
   type EgressRequest,
   type EgressResponse,
 } from './egress.ts';
-export { EgressRefusedError, EgressUnreachableError, type RefusalCode, type UnreachableCode } from './errors.ts';
+export {
+  EgressRefusedError,
+  EgressUnreachableError,
+  type RefusalCode,
+  type UnreachableCode,
+} from './errors.ts';
 export type { EgressPolicy, Lookup } from './policy.ts';
 export { isPublicAddress } from './public-addresses.ts';
 export type { BodyEnd } from './read-bounded.ts';

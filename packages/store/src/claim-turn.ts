@@ -93,7 +93,14 @@ FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND age
  */
 export async function claimTurn(
   sql: Sql,
-  claim: { turnId: string; epoch: number; from: readonly TurnStatus[]; workerId: string; leaseMs: number; eventId: string },
+  claim: {
+    turnId: string;
+    epoch: number;
+    from: readonly TurnStatus[];
+    workerId: string;
+    leaseMs: number;
+    eventId: string;
+  },
 ): Promise<ClaimedTurn | null> {
   const values = [claim.turnId, claim.epoch, claim.from, claim.workerId, claim.leaseMs, claim.eventId];
   const [turn] = await query(sql, CLAIM, values);

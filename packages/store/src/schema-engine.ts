@@ -44,7 +44,9 @@ function load(): Promise<void> {
   return loading;
 }
 
-const exportsSchema = z.looseObject({ __wbindgen_start: z.custom<() => void>((it) => typeof it === 'function') });
+const exportsSchema = z.looseObject({
+  __wbindgen_start: z.custom<() => void>((it) => typeof it === 'function'),
+});
 
 async function instantiate(): Promise<void> {
   const glue = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');

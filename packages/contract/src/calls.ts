@@ -1,0 +1,58 @@
+import type { AgentConfig } from './agents.ts';
+import type { ContentBlock, Message } from './content.ts';
+import type { Usage } from './usage.ts';
+
+/** A tool as the model is told of it. */
+export interface ToolDeclaration {
+  name: string;
+  description: string;
+  input_schema: { type: 'object'; [key: string]: unknown };
+}
+
+/** What one model call is asked. */
+export interface ModelRequest {
+  tenantId: string;
+  agent: AgentConfig;
+  /** A conversation that the Messages API accepts. */
+  messages: Message[];
+  tools: ToolDeclaration[];
+}
+
+export interface ModelCallOptions {
+  /** Ends the call at once; the promise rejects with the signal's reason. */
+  signal: AbortSignal;
+  /** Milliseconds until the turn's deadline: no retry waits past it. */
+  remainingMs: number;
+  /** Requests already made for this step by earlier leases. */
+  previousAttempts: number;
+  /** A piece of the answer's text, as it comes: a preview that a restart takes back. */
+  onText(text: string): void;
+  /** The stream broke and is tried again: what `onText` gave for this call is void. */
+  onRestart(): void;
+}
+
+/** A whole answer: only ever made from a message that reached its end. */
+export interface ModelAnswer {
+  content: ContentBlock[];
+  /** `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `pause_turn`, `refusal`, `model_context_window_exceeded` or one we do not know. */
+  stopReason: string;
+  /** The model that answered, as it names itself. */
+  model: string;
+  usage: Usage;
+  /** Requests made for this step, `previousAttempts` included. */
+  attempts: number;
+  providerRequestId: string | null;
+}
+
+/** What the model is told of a tool call. */
+export interface ToolOutput {
+  content: ContentBlock[];
+  isError: boolean;
+}
+
+export interface ToolCallContext {
+  tenantId: string;
+  turnId: string;
+  /** Ends the call at once; the promise rejects with the signal's reason. */
+  signal: AbortSignal;
+}
