@@ -1,1 +1,2 @@
-export * from './ports.ts';
+export type { Model, ToolRunner, TurnLease } from './ports.ts';
+export { runTurn } from './run-turn.ts';

@@ -6,6 +6,7 @@ import type {
   ModelAnswer,
   ModelCallOptions,
   ModelRequest,
+  Release,
   ToolCall,
   ToolCallContext,
   ToolDeclaration,
@@ -25,12 +26,22 @@ export interface TurnLease {
    * `LeaseLostError`, a `TurnCancelledError`, a `DeadlineError` or a `DrainError`.
    */
   readonly signal: AbortSignal;
+  /** The worker is stopping: go no further than the next step border, and release the turn there. */
+  readonly draining: boolean;
   /** Milliseconds until the turn's deadline, as of now. */
   remainingMs(): number;
-  /** Commits all of it or nothing. Throws `LeaseLostError` where another may own the turn. */
+  /**
+   * Throws `LeaseLostError` once another may own the turn, by this machine's monotonic clock:
+   * called right before a call leaves, since a process that was frozen learns of the time late.
+   */
+  assertHeld(): void;
+  /**
+   * Commits all of it or nothing; an outcome ends the lease.
+   * Throws `LeaseLostError` where another may own the turn.
+   */
   advance(advance: Advance): Promise<void>;
-  /** Gives the turn back to the queue, to be taken again after `delayMs`; the lease ends. */
-  release(release: { delayMs: number; modelAttempts: number }): Promise<void>;
+  /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
+  release(release: Release): Promise<void>;
 }
 
 /**
@@ -52,10 +63,4 @@ export interface ToolRunner {
    * Throws `OutcomeUnknownError` when the call left and no answer came, and the signal's reason.
    */
   run(agent: AgentConfig, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
-}
-
-/** Previews of an answer on its way, for whoever streams: lost ones are lost. */
-export interface Previews {
-  text(turn: ClaimedTurn, text: string): void;
-  restarted(turn: ClaimedTurn): void;
 }

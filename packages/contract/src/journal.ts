@@ -25,6 +25,8 @@ export interface ClaimedTurn {
   messages: Message[];
   /** Requests that earlier leases made for the step under way. */
   modelAttempts: number;
+  /** The number of its newest event. */
+  eventCount: number;
   /** How many steps are committed; the index of the next one. */
   stepCount: number;
   /** How many of them were model calls, for the limit on steps. */
@@ -57,7 +59,8 @@ export interface CompletedStep {
   /** How many requests it took. */
   attempts: number;
   providerRequestId: string | null;
-  startedAt: Date;
+  /** How long it took. Not when it began: a worker's clock may be wrong, the database's is the one. */
+  durationMs: number;
 }
 
 /** How a call ended: its output as the model will see it. */
@@ -89,6 +92,17 @@ export interface Advance {
   /** Ids of calls that are about to leave: the intent. */
   startedCalls?: string[];
   receipts?: ToolReceipt[];
-  events?: NewEvent[];
+  /** What clients are told of it: never nothing. */
+  events: NewEvent[];
   outcome?: Outcome;
+}
+
+/** How a turn goes back to the queue. */
+export interface Release {
+  /** Not to be taken up again before this many milliseconds have passed. */
+  delayMs: number;
+  /** Requests made so far for the step under way. */
+  modelAttempts: number;
+  /** What it waits for, shown to clients meanwhile. */
+  error: TurnError | null;
 }

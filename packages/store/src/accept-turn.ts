@@ -1,7 +1,7 @@
-import type { ContentBlock, Metadata } from '@turnpike/contract';
+import type { ContentBlock, Metadata, Turn } from '@turnpike/contract';
 import { z } from 'zod';
 import { json, query, type Sql } from './sql.ts';
-import { storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
+import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
 
 export interface NewTurn {
   id: string;
@@ -14,11 +14,15 @@ export interface NewTurn {
   deadlineMs: number;
 }
 
-const acceptedSchema = storedTurnSchema.extend({
+export interface AcceptedTurn {
+  turn: Turn;
   /** True when nothing of the session stands before it: it may be dispatched. */
-  isHead: z.boolean(),
-});
-export type AcceptedTurn = z.infer<typeof acceptedSchema>;
+  isHead: boolean;
+}
+
+const acceptedSchema = storedTurnSchema
+  .extend({ isHead: z.boolean() })
+  .transform(({ isHead, ...row }): AcceptedTurn => ({ turn: asTurn(row), isHead }));
 
 // Both heads give one row `session`: (id, tenant_id, agent_id, agent_version, sequence, open_turns).
 

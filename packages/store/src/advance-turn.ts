@@ -7,6 +7,9 @@ import { json, query, type Sql } from './sql.ts';
  * the database's clock. Every other part selects from `held`, so where the fence finds no
  * row, the whole statement changes nothing. All of it is one commit.
  *
+ * A write is made once: it names the event count that it builds on, so that a worker which does
+ * not know whether its commit arrived can send it again.
+ *
  * A turn that was asked to cancel keeps what was done, and ends `cancelled` whatever outcome
  * its worker brings.
  */
@@ -33,7 +36,7 @@ WITH held AS (
       finished_at = CASE WHEN $10::jsonb IS NOT NULL THEN now() END,
       leased_until = CASE WHEN $10::jsonb IS NULL THEN leased_until END,
       dispatched_at = CASE WHEN $10::jsonb IS NULL THEN dispatched_at END
-  WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND leased_until > now()
+  WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND leased_until > now() AND event_count = $11
   RETURNING *
 ), session AS (
   UPDATE sessions SET open_turns = open_turns - 1
@@ -45,9 +48,10 @@ WITH held AS (
   SELECT held.id, held.step_count - 1, step.id, held.tenant_id, step.type, step.model, step."stopReason",
          (step.usage ->> 'input_tokens')::int, (step.usage ->> 'output_tokens')::int,
          (step.usage ->> 'cache_creation_input_tokens')::int, (step.usage ->> 'cache_read_input_tokens')::int,
-         step.attempts, step."providerRequestId", held.epoch, step."startedAt"
+         step.attempts, step."providerRequestId", held.epoch,
+         now() - step."durationMs" * interval '1 millisecond'
   FROM held, jsonb_to_record($4::jsonb) AS step(id text, type text, model text, "stopReason" text, usage jsonb,
-                                                attempts int, "providerRequestId" text, "startedAt" timestamptz)
+                                                attempts int, "providerRequestId" text, "durationMs" double precision)
   WHERE $4::jsonb IS NOT NULL
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content)
@@ -87,11 +91,12 @@ SELECT held.status FROM held`,
 
 /**
  * One fenced write. Returns the status that the turn has now, or null where the lease is lost.
- * `from` are the statuses in which a lease is held.
+ * `from` are the statuses in which a lease is held, `eventCount` the number of the turn's newest
+ * event before this write; every write brings at least one.
  */
 export async function advanceTurn(
   sql: Sql,
-  lease: { turnId: string; epoch: number; from: readonly TurnStatus[] },
+  lease: { turnId: string; epoch: number; from: readonly TurnStatus[]; eventCount: number },
   advance: Advance,
 ): Promise<TurnStatus | null> {
   const [held] = await query(sql, ADVANCE, [
@@ -103,8 +108,24 @@ export async function advanceTurn(
     json(advance.askedCalls ?? []),
     advance.startedCalls ?? [],
     json(advance.receipts ?? []),
-    json(advance.events ?? []),
+    json(advance.events),
     advance.outcome === undefined ? null : json(advance.outcome),
+    lease.eventCount,
   ]);
   return held?.status ?? null;
+}
+
+const PROGRESS = {
+  name: 'read-progress',
+  text: `SELECT status, event_count AS "eventCount" FROM turns WHERE id = $1 AND epoch = $2`,
+  row: z.object({ status: turnStatusSchema, eventCount: z.int() }),
+};
+
+/** How far the turn is under this epoch: what tells a commit that arrived from one that did not. */
+export async function readProgress(
+  sql: Sql,
+  lease: { turnId: string; epoch: number },
+): Promise<{ status: TurnStatus; eventCount: number } | null> {
+  const [progress] = await query(sql, PROGRESS, [lease.turnId, lease.epoch]);
+  return progress ?? null;
 }

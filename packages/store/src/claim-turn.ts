@@ -2,6 +2,7 @@ import {
   agentConfigSchema,
   contentBlockSchema,
   effectSchema,
+  newId,
   toolCallStatusSchema,
   turnStatusSchema,
 } from '@turnpike/contract';
@@ -24,6 +25,7 @@ const claimedSchema = z.object({
   remainingMs: z.number(),
   stepCount: z.int(),
   modelAttempts: z.int(),
+  eventCount: z.int(),
   modelCallCount: z.int(),
   lastStopReason: z.string().nullable(),
   history: z.array(messageSchema),
@@ -56,12 +58,17 @@ WITH turn AS (
   UPDATE turns
   SET status = 'in_progress', epoch = epoch + 1, attempts = attempts + 1, worker_id = $4,
       leased_until = now() + $5::double precision * interval '1 millisecond',
-      started_at = coalesce(started_at, now()), event_count = event_count + 1
+      started_at = coalesce(started_at, now()), event_count = event_count + 2
   WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND dispatched_at IS NOT NULL
   RETURNING *
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT turn.id, turn.event_count, $6, turn.tenant_id, 'turn.started', jsonb_build_object('attempt', turn.attempts)
+  SELECT turn.id, turn.event_count - 1, $6, turn.tenant_id, 'turn.started', jsonb_build_object('attempt', turn.attempts)
+  FROM turn
+  UNION ALL
+  SELECT turn.id, turn.event_count, $7, turn.tenant_id,
+         CASE WHEN turn.attempts = 1 THEN 'step.started' ELSE 'step.restarted' END,
+         jsonb_build_object('index', turn.step_count)
   FROM turn
 )
 SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.agent_id AS "agentId",
@@ -69,6 +76,7 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
   agent_versions.config AS agent,
   (extract(epoch FROM turn.deadline_at - now()) * 1000)::double precision AS "remainingMs",
   turn.step_count AS "stepCount", turn.model_attempts AS "modelAttempts",
+  turn.event_count AS "eventCount",
   (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call') AS "modelCallCount",
   (SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
    ORDER BY steps.index DESC LIMIT 1) AS "lastStopReason",
@@ -99,10 +107,16 @@ export async function claimTurn(
     from: readonly TurnStatus[];
     workerId: string;
     leaseMs: number;
-    eventId: string;
   },
 ): Promise<ClaimedTurn | null> {
-  const values = [claim.turnId, claim.epoch, claim.from, claim.workerId, claim.leaseMs, claim.eventId];
-  const [turn] = await query(sql, CLAIM, values);
+  const [turn] = await query(sql, CLAIM, [
+    claim.turnId,
+    claim.epoch,
+    claim.from,
+    claim.workerId,
+    claim.leaseMs,
+    newId('event'),
+    newId('event'),
+  ]);
   return turn ?? null;
 }

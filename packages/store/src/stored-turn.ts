@@ -2,15 +2,16 @@ import {
   contentBlockSchema,
   metadataSchema,
   stopReasonSchema,
+  textOf,
   turnErrorSchema,
   turnStatusSchema,
+  type Turn,
 } from '@turnpike/contract';
 import { z } from 'zod';
 
-/** A turn as clients may see it, in the words of the table. */
+/** A turn's row, as far as clients may see it. */
 export const storedTurnSchema = z.object({
   id: z.string(),
-  tenantId: z.string(),
   sessionId: z.string(),
   sequence: z.int(),
   agentId: z.string(),
@@ -31,11 +32,10 @@ export const storedTurnSchema = z.object({
   finishedAt: z.date().nullable(),
   deadlineAt: z.date(),
 });
-export type StoredTurn = z.infer<typeof storedTurnSchema>;
 
 /** The select list that `storedTurnSchema` reads; `turns` must be in scope by that name. */
 export const TURN_COLUMNS = `
-  turns.id, turns.tenant_id AS "tenantId", turns.session_id AS "sessionId", turns.sequence,
+  turns.id, turns.session_id AS "sessionId", turns.sequence,
   turns.agent_id AS "agentId", turns.agent_version AS "agentVersion", turns.status,
   turns.stop_reason AS "stopReason", turns.output, turns.error, turns.metadata,
   turns.input_tokens AS "inputTokens", turns.output_tokens AS "outputTokens",
@@ -43,3 +43,33 @@ export const TURN_COLUMNS = `
   turns.cache_read_input_tokens AS "cacheReadInputTokens",
   turns.step_count AS "stepCount", turns.attempts, turns.created_at AS "createdAt",
   turns.started_at AS "startedAt", turns.finished_at AS "finishedAt", turns.deadline_at AS "deadlineAt"`;
+
+/** The turn as clients see it. */
+export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
+  return {
+    id: row.id,
+    object: 'turn',
+    status: row.status,
+    session_id: row.sessionId,
+    agent_id: row.agentId,
+    agent_version: row.agentVersion,
+    sequence: row.sequence,
+    stop_reason: row.stopReason,
+    output: row.output,
+    output_text: row.output === null ? null : textOf(row.output),
+    error: row.error,
+    usage: {
+      input_tokens: row.inputTokens,
+      output_tokens: row.outputTokens,
+      cache_creation_input_tokens: row.cacheCreationInputTokens,
+      cache_read_input_tokens: row.cacheReadInputTokens,
+    },
+    step_count: row.stepCount,
+    attempts: row.attempts,
+    metadata: row.metadata,
+    created_at: row.createdAt.toISOString(),
+    started_at: row.startedAt?.toISOString() ?? null,
+    finished_at: row.finishedAt?.toISOString() ?? null,
+    deadline_at: row.deadlineAt.toISOString(),
+  };
+}

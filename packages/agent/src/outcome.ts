@@ -1,0 +1,42 @@
+import type { ContentBlock, Message, Outcome, StopReason, TurnError } from '@turnpike/contract';
+
+/** Blocks that are not part of an answer: how it was found, not what it is. */
+const WORKINGS = new Set(['thinking', 'redacted_thinking', 'tool_use', 'server_tool_use']);
+
+/** The end of a turn whose last model call stopped for this reason. */
+export function outcomeOf(stopReason: string, messages: readonly Message[]): Outcome {
+  switch (stopReason) {
+    case 'max_tokens':
+    case 'model_context_window_exceeded':
+      return stoppedBy(stopReason, messages);
+    case 'stop_sequence':
+    case 'refusal':
+      return { status: 'completed', stopReason, output: answerIn(messages), error: null };
+    default:
+      // `end_turn`, and reasons younger than this code: the model stopped, and there is nothing to run.
+      return { status: 'completed', stopReason: 'end_turn', output: answerIn(messages), error: null };
+  }
+}
+
+/** The end of a turn that met a limit; what it said so far is kept. */
+export function stoppedBy(limit: StopReason, messages: readonly Message[]): Outcome {
+  return { status: 'incomplete', stopReason: limit, output: answerIn(messages), error: null };
+}
+
+export function failedWith(error: TurnError, messages: readonly Message[]): Outcome {
+  return { status: 'failed', stopReason: null, output: answerIn(messages), error };
+}
+
+export function cancelled(messages: readonly Message[]): Outcome {
+  return { status: 'cancelled', stopReason: null, output: answerIn(messages), error: null };
+}
+
+/** All that the model said after the last user message; null where it said nothing. */
+function answerIn(messages: readonly Message[]): ContentBlock[] | null {
+  const lastUser = messages.findLastIndex((message) => message.role === 'user');
+  const blocks = messages
+    .slice(lastUser + 1)
+    .flatMap((message) => message.content)
+    .filter((block) => !WORKINGS.has(block.type));
+  return blocks.length === 0 ? null : blocks;
+}

@@ -1,0 +1,22 @@
+import { newId, type CompletedStep, type EventType, type NewEvent, type Outcome } from '@turnpike/contract';
+import type { ToolCall, ToolReceipt } from '@turnpike/contract';
+
+/** Events name what happened; the content is read from where it is stored, once. */
+function event(type: EventType, payload: Record<string, unknown>): NewEvent {
+  return { id: newId('event'), type, payload };
+}
+
+export const stepStarted = (index: number): NewEvent => event('step.started', { index });
+
+export const stepRestarted = (index: number): NewEvent => event('step.restarted', { index });
+
+export const stepCompleted = (index: number, step: CompletedStep): NewEvent =>
+  event('step.completed', { index, step_id: step.id, type: step.type, stop_reason: step.stopReason });
+
+export const toolStarted = (call: ToolCall): NewEvent =>
+  event('tool.started', { tool_call_id: call.id, tool_use_id: call.toolUseId, name: call.name });
+
+export const toolCompleted = (receipt: ToolReceipt): NewEvent =>
+  event('tool.completed', { tool_call_id: receipt.id, status: receipt.status, is_error: receipt.isError });
+
+export const turnEnded = (outcome: Outcome): NewEvent => event(`turn.${outcome.status}`, {});

@@ -1,0 +1,120 @@
+import { ProblemError } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from './database.ts';
+import { json, query, transaction, type Sql } from './sql.ts';
+
+/** An answer as it goes out: what is stored is sent again byte for byte. */
+export interface StoredAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+export interface IdempotentRequest {
+  tenantId: string;
+  /** Method and path: the same key elsewhere is another request. */
+  route: string;
+  key: string;
+  /** SHA-256 of what was asked for. */
+  fingerprint: Buffer;
+}
+
+const KEPT_HOURS = 24;
+
+const LOCK = {
+  name: 'lock-idempotency-key',
+  text: `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked`,
+  row: z.object({ locked: z.boolean() }),
+};
+
+const READ = {
+  name: 'read-idempotency-record',
+  text: `
+SELECT fingerprint, status, headers, body FROM idempotency_records
+WHERE tenant_id = $1 AND route = $2 AND key = $3 AND expires_at > now()`,
+  row: z.object({
+    fingerprint: z.instanceof(Buffer),
+    status: z.int(),
+    headers: z.record(z.string(), z.string()),
+    body: z.string(),
+  }),
+};
+
+const WRITE = {
+  name: 'write-idempotency-record',
+  text: `
+INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, now() + $8::int * interval '1 hour')
+ON CONFLICT (tenant_id, route, key) DO UPDATE
+SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
+    body = excluded.body, created_at = now(), expires_at = excluded.expires_at
+RETURNING key`,
+  row: z.object({ key: z.string() }),
+};
+
+/**
+ * Does `work` once for this key (draft-ietf-httpapi-idempotency-key-header-07). The record is
+ * committed with what `work` wrote, so there is never one without the other; where `work`
+ * throws, nothing is kept, and the key may be used again.
+ * Throws `ProblemError`: `idempotency_key_in_use` while another request with the key runs,
+ * `idempotency_key_reused` where the key was used for something else.
+ */
+export function answerOnce(
+  database: Database,
+  request: IdempotentRequest,
+  work: (sql: Sql) => Promise<StoredAnswer>,
+): Promise<{ answer: StoredAnswer; replayed: boolean }> {
+  return transaction(database.pool, async (sql) => {
+    const { tenantId, route, key, fingerprint } = request;
+    const [lock] = await query(sql, LOCK, [`${tenantId} ${route} ${key}`]);
+    if (lock?.locked !== true) {
+      throw new ProblemError(
+        'idempotency_key_in_use',
+        'Another request with this Idempotency-Key is being worked on. Try again in a moment.',
+        { retryAfterSeconds: 1 },
+      );
+    }
+    const [record] = await query(sql, READ, [tenantId, route, key]);
+    if (record !== undefined) {
+      if (!record.fingerprint.equals(fingerprint)) {
+        throw new ProblemError(
+          'idempotency_key_reused',
+          'This Idempotency-Key was used with another body. Use a new key for a new request.',
+        );
+      }
+      return {
+        answer: { status: record.status, headers: record.headers, body: record.body },
+        replayed: true,
+      };
+    }
+    const answer = await work(sql);
+    const values = [
+      tenantId,
+      route,
+      key,
+      fingerprint,
+      answer.status,
+      json(answer.headers),
+      answer.body,
+      KEPT_HOURS,
+    ];
+    await query(sql, WRITE, values);
+    return { answer, replayed: false };
+  });
+}
+
+const FORGET = {
+  name: 'forget-idempotency-records',
+  text: `
+DELETE FROM idempotency_records WHERE (tenant_id, route, key) IN (
+  SELECT tenant_id, route, key FROM idempotency_records
+  WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+) RETURNING key`,
+  row: z.object({ key: z.string() }),
+};
+
+/** Deletes up to `limit` records whose time has passed; returns how many there were. */
+export async function forgetAnswers(sql: Sql, limit: number): Promise<number> {
+  const forgotten = await query(sql, FORGET, [limit]);
+  return forgotten.length;
+}

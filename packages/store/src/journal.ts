@@ -1,0 +1,98 @@
+import { contentBlockSchema, effectSchema, toolCallStatusSchema } from '@turnpike/contract';
+import type { messageSchema, stepSchema } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from './database.ts';
+
+const content = z.array(contentBlockSchema);
+const stepTypeSchema = z.enum(['model_call', 'tool_calls']);
+const roleSchema = z.enum(['user', 'assistant']);
+
+/** A turn's steps in order, those after index `after`, each with what it said and the calls that it asked for. */
+export async function listSteps(
+  database: Database,
+  turnId: string,
+  page: { after: number; limit: number },
+): Promise<z.infer<typeof stepSchema>[]> {
+  const steps = await database.prisma.step.findMany({
+    where: { turnId, index: { gt: page.after } },
+    orderBy: { index: 'asc' },
+    take: page.limit,
+  });
+  const range = { gt: page.after, lte: steps.at(-1)?.index ?? page.after };
+  const [messages, calls] = await Promise.all([
+    database.prisma.message.findMany({ where: { turnId, stepIndex: range }, orderBy: { index: 'asc' } }),
+    database.prisma.toolCall.findMany({ where: { turnId, stepIndex: range }, orderBy: { position: 'asc' } }),
+  ]);
+  return steps.map((step) => ({
+    id: step.id,
+    object: 'step',
+    turn_id: step.turnId,
+    index: step.index,
+    type: stepTypeSchema.parse(step.type),
+    model: step.model,
+    stop_reason: step.stopReason,
+    content: messages
+      .filter((message) => message.stepIndex === step.index)
+      .flatMap((message) => content.parse(message.content)),
+    usage: {
+      input_tokens: step.inputTokens,
+      output_tokens: step.outputTokens,
+      cache_creation_input_tokens: step.cacheCreationInputTokens,
+      cache_read_input_tokens: step.cacheReadInputTokens,
+    },
+    attempts: step.attempts,
+    provider_request_id: step.providerRequestId,
+    tool_calls: calls
+      .filter((call) => call.stepIndex === step.index)
+      .map((call) => ({
+        id: call.id,
+        tool_use_id: call.toolUseId,
+        name: call.name,
+        input: call.input,
+        effect: effectSchema.parse(call.effect),
+        status: toolCallStatusSchema.parse(call.status),
+        output: content.nullable().parse(call.output),
+        is_error: call.isError,
+        attempts: call.attempts,
+        started_at: call.startedAt?.toISOString() ?? null,
+        completed_at: call.completedAt?.toISOString() ?? null,
+      })),
+    started_at: step.startedAt.toISOString(),
+    completed_at: step.completedAt.toISOString(),
+  }));
+}
+
+/** A session's messages in order, those after the place (turn sequence, index within the turn). */
+export async function listMessages(
+  database: Database,
+  sessionId: string,
+  page: { after: MessagePlace; limit: number },
+): Promise<{ message: z.infer<typeof messageSchema>; place: MessagePlace }[]> {
+  const { turnSequence, index } = page.after;
+  const rows = await database.prisma.message.findMany({
+    where: {
+      sessionId,
+      turnSequence: { gte: turnSequence },
+      OR: [{ turnSequence: { gt: turnSequence } }, { index: { gt: index } }],
+    },
+    orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],
+    take: page.limit,
+  });
+  return rows.map((row) => ({
+    message: {
+      id: row.id,
+      object: 'message',
+      session_id: row.sessionId,
+      turn_id: row.turnId,
+      role: roleSchema.parse(row.role),
+      content: content.parse(row.content),
+      created_at: row.createdAt.toISOString(),
+    },
+    place: { turnSequence: row.turnSequence, index: row.index },
+  }));
+}
+
+export interface MessagePlace {
+  turnSequence: number;
+  index: number;
+}

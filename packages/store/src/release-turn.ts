@@ -1,0 +1,31 @@
+import type { Release, TurnStatus } from '@turnpike/contract';
+import { z } from 'zod';
+import { json, query, type Sql } from './sql.ts';
+
+/*
+ * Invariant: as with every write of a worker, the lease must hold. The turn leaves its place
+ * in the queue and keeps its place in the session; the epoch stays, the next claim raises it.
+ */
+const RELEASE = {
+  name: 'release-turn',
+  text: `
+UPDATE turns
+SET status = 'queued', leased_until = NULL, dispatched_at = NULL, ready_at = now(),
+    model_attempts = $4, error = $6::jsonb,
+    available_at = now() + $5::double precision * interval '1 millisecond'
+WHERE id = $1 AND epoch = $2 AND status = $3 AND leased_until > now()
+RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Gives a turn back to the queue, not to be run before `delayMs` have passed. False where the lease is lost. */
+export async function releaseTurn(
+  sql: Sql,
+  lease: { turnId: string; epoch: number; from: TurnStatus },
+  release: Release,
+): Promise<boolean> {
+  const { delayMs, modelAttempts, error } = release;
+  const values = [lease.turnId, lease.epoch, lease.from, modelAttempts, delayMs, error && json(error)];
+  const released = await query(sql, RELEASE, values);
+  return released.length > 0;
+}

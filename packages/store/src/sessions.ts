@@ -1,0 +1,96 @@
+import { metadataSchema, type Metadata, type Session } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from './database.ts';
+import { json, query, type Sql } from './sql.ts';
+
+const sessionRow = z
+  .object({
+    id: z.string(),
+    agentId: z.string(),
+    metadata: metadataSchema,
+    lastSequence: z.int(),
+    createdAt: z.date(),
+  })
+  .transform((row): Session => ({
+    id: row.id,
+    object: 'session',
+    agent_id: row.agentId,
+    metadata: row.metadata,
+    turn_count: row.lastSequence,
+    created_at: row.createdAt.toISOString(),
+  }));
+
+const INSERT = {
+  name: 'insert-session',
+  text: `
+INSERT INTO sessions (id, tenant_id, agent_id, metadata)
+SELECT $1, $2, agents.id, $4::jsonb FROM agents
+WHERE agents.id = $3 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL
+RETURNING id, agent_id AS "agentId", metadata, last_sequence AS "lastSequence", created_at AS "createdAt"`,
+  row: sessionRow,
+};
+
+/** Null where the tenant has no such agent. */
+export async function insertSession(
+  sql: Sql,
+  session: { id: string; tenantId: string; agentId: string; metadata: Metadata },
+): Promise<Session | null> {
+  const values = [session.id, session.tenantId, session.agentId, json(session.metadata)];
+  const [inserted] = await query(sql, INSERT, values);
+  return inserted ?? null;
+}
+
+const DELETE = {
+  name: 'delete-session',
+  text: `DELETE FROM sessions WHERE id = $1 AND tenant_id = $2 RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/**
+ * Erases a session with its turns, messages, steps and events. A worker that runs one of its
+ * turns finds its lease gone. False where there is no such session.
+ */
+export async function deleteSession(sql: Sql, tenantId: string, sessionId: string): Promise<boolean> {
+  const deleted = await query(sql, DELETE, [sessionId, tenantId]);
+  return deleted.length > 0;
+}
+
+const EXISTS = {
+  name: 'session-exists',
+  text: `SELECT id FROM sessions WHERE id = $1 AND tenant_id = $2`,
+  row: z.object({ id: z.string() }),
+};
+
+export async function sessionExists(sql: Sql, tenantId: string, sessionId: string): Promise<boolean> {
+  const found = await query(sql, EXISTS, [sessionId, tenantId]);
+  return found.length > 0;
+}
+
+/** Null for a session that is not there, or is another tenant's. */
+export async function readSession(
+  database: Database,
+  tenantId: string,
+  sessionId: string,
+): Promise<Session | null> {
+  const row = await database.prisma.session.findFirst({ where: { id: sessionId, tenantId } });
+  return row === null ? null : sessionRow.parse(row);
+}
+
+/** A tenant's sessions, newest first, those after `cursor` (the id of the last one seen). */
+export async function listSessions(
+  database: Database,
+  tenantId: string,
+  page: { cursor: string | null; limit: number },
+  filter: { agentId?: string | undefined },
+): Promise<Session[]> {
+  const rows = await database.prisma.session.findMany({
+    where: {
+      tenantId,
+      ...(filter.agentId === undefined ? {} : { agentId: filter.agentId }),
+      ...(page.cursor === null ? {} : { id: { lt: page.cursor } }),
+    },
+    orderBy: { id: 'desc' },
+    take: page.limit,
+  });
+  return rows.map((row) => sessionRow.parse(row));
+}

@@ -1,0 +1,62 @@
+import type { Backplane } from '@turnpike/backplane';
+import { dispatchTurns, type Database } from '@turnpike/store';
+
+/** What may have changed: whose head, and who may have a turn to run or a place to give. */
+export interface Change {
+  sessionId?: string;
+  tenantId: string;
+}
+
+/** How many changes go into one statement. */
+const BATCH = 500;
+
+/**
+ * Dispatches after changes, many at a time: while one statement is on its way, the changes that
+ * come are gathered for the next. A dispatch that fails is reported and left to the reconciler:
+ * what was accepted is in the database already.
+ */
+export class Dispatcher {
+  readonly #database: Database;
+  readonly #backplane: Backplane;
+  readonly #onError: (error: unknown) => void;
+  #changes: Change[] = [];
+  #running: Promise<void> | null = null;
+
+  constructor(parts: { database: Database; backplane: Backplane; onError: (error: unknown) => void }) {
+    this.#database = parts.database;
+    this.#backplane = parts.backplane;
+    this.#onError = parts.onError;
+  }
+
+  /** Takes note of a change; the dispatch happens soon. Never throws. */
+  changed(change: Change): void {
+    this.#changes.push(change);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves once every change so far was dealt with. */
+  async settle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the event loop, so that requests which arrived together are dispatched together.
+    await new Promise(setImmediate);
+    while (this.#changes.length > 0) {
+      const batch = this.#changes.splice(0, BATCH);
+      try {
+        await this.#dispatch(batch);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+    this.#running = null;
+  }
+
+  async #dispatch(batch: readonly Change[]): Promise<void> {
+    const sessionIds = new Set(batch.flatMap((change) => change.sessionId ?? []));
+    const tenantIds = new Set(batch.map((change) => change.tenantId));
+    const hints = await dispatchTurns(this.#database.pool, [...sessionIds], [...tenantIds]);
+    if (hints.length > 0) await this.#backplane.hint(hints);
+  }
+}

@@ -1,0 +1,8 @@
+export { acceptTurn, acceptTurnWithSession } from './accept-turn.ts';
+export { Dispatcher, type Change } from './dispatcher.ts';
+export { LeaseKeeper, type LeaseKeeperParts } from './lease-keeper.ts';
+export { Lease } from './lease.ts';
+export { Reconciliation, type ReconcileSettings, type Repairs } from './reconcile.ts';
+export { startReconciler } from './reconciler.ts';
+export { TRANSITIONS } from './transitions.ts';
+export { announceTurns, watchTurns, type TurnSignal } from './turn-signals.ts';

@@ -1,0 +1,96 @@
+import { TurnCancelledError, type TurnStatus } from '@turnpike/contract';
+import type { TurnHint } from '@turnpike/backplane';
+import { claimTurn, renewLeases, type Database } from '@turnpike/store';
+import { Lease } from './lease.ts';
+import { TRANSITIONS } from './transitions.ts';
+
+/** This part of a lease's time is left unused, so that calls are aborted before another may begin them. */
+const UNUSED_SHARE = 0.2;
+/** How many renewals fit into a lease: one may fail and the next still comes in time. */
+const RENEWALS = 3;
+
+export interface LeaseKeeperParts {
+  database: Database;
+  workerId: string;
+  /** How long a lease lasts without a heartbeat. Milliseconds. */
+  leaseMs: number;
+  /** A lease ended: with the status the turn has now, or null where the lease was lost. */
+  onEnd: (lease: Lease, status: TurnStatus | null) => void;
+  /** A heartbeat failed; the leases end by themselves unless one of the next succeeds. */
+  onError: (error: unknown) => void;
+}
+
+/** All leases of one worker: claims them, and renews them together, in one statement. */
+export class LeaseKeeper {
+  readonly #parts: LeaseKeeperParts;
+  readonly #leases = new Map<string, Lease>();
+  readonly #timer: NodeJS.Timeout;
+  #renewing = false;
+
+  constructor(parts: LeaseKeeperParts) {
+    this.#parts = parts;
+    this.#timer = setInterval(() => void this.#renew(), parts.leaseMs / RENEWALS);
+  }
+
+  /** The leases held now. */
+  get held(): readonly Lease[] {
+    return [...this.#leases.values()];
+  }
+
+  /** Takes the turn of this hint. Null where the hint is stale, or another worker was first. */
+  async claim(hint: TurnHint): Promise<Lease | null> {
+    const { database, workerId, leaseMs, onEnd } = this.#parts;
+    const asked = performance.now();
+    const turn = await claimTurn(database.pool, {
+      turnId: hint.turnId,
+      epoch: hint.epoch,
+      from: TRANSITIONS.claim.from,
+      workerId,
+      leaseMs,
+    });
+    if (turn === null) return null;
+    const lease = new Lease({
+      turn,
+      database,
+      until: this.#until(asked),
+      onEnd: (ended, status) => {
+        if (this.#leases.get(ended.turn.id) === ended) this.#leases.delete(ended.turn.id);
+        onEnd(ended, status);
+      },
+    });
+    this.#leases.set(turn.id, lease);
+    return lease;
+  }
+
+  /** The heartbeat stops; what is still held ends by itself. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#renewing || this.#leases.size === 0) return;
+    this.#renewing = true;
+    const leases = this.held;
+    const asked = performance.now();
+    try {
+      const fences = leases.map(({ turn }) => ({ turnId: turn.id, epoch: turn.epoch }));
+      const renewed = await renewLeases(this.#parts.database.pool, fences, this.#parts.leaseMs);
+      for (const lease of leases) {
+        const status = renewed.get(lease.turn.id);
+        if (this.#leases.get(lease.turn.id) !== lease) continue;
+        if (status === undefined) lease.lose();
+        else lease.prolong(this.#until(asked));
+        if (status === 'cancelling') lease.stop(new TurnCancelledError(lease.turn.id));
+      }
+    } catch (error) {
+      this.#parts.onError(error);
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  /** Counted from before the request left, so it lies before the database's own end. */
+  #until(asked: number): number {
+    return asked + this.#parts.leaseMs * (1 - UNUSED_SHARE);
+  }
+}

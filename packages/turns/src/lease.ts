@@ -1,0 +1,177 @@
+import {
+  DeadlineError,
+  LeaseLostError,
+  TurnCancelledError,
+  isFinal,
+  type Advance,
+  type ClaimedTurn,
+  type Release,
+  type TurnStatus,
+} from '@turnpike/contract';
+import {
+  advanceTurn,
+  readProgress,
+  releaseTurn,
+  StoreUnavailableError,
+  type Database,
+} from '@turnpike/store';
+import { setTimeout as delay } from 'node:timers/promises';
+import { TRANSITIONS } from './transitions.ts';
+
+const RETRY_MS = 200;
+
+/**
+ * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it
+ * still holds; `until` here is only the moment, by the monotonic clock and before the database's
+ * own, from which this process acts as if it did not.
+ */
+export class Lease {
+  readonly turn: ClaimedTurn;
+  readonly #database: Database;
+  readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
+  readonly #stop = new AbortController();
+  readonly #deadline: number;
+  readonly #deadlineTimer: NodeJS.Timeout;
+  #until: number;
+  #untilTimer: NodeJS.Timeout;
+  #eventCount: number;
+  #lastWrite: Promise<unknown> = Promise.resolve();
+  #draining = false;
+  #ended = false;
+
+  constructor(parts: {
+    turn: ClaimedTurn;
+    database: Database;
+    /** On `performance.now()`. */
+    until: number;
+    /** Called once: with the status that the turn has now, or null where the lease was lost. */
+    onEnd: (lease: Lease, status: TurnStatus | null) => void;
+  }) {
+    this.turn = parts.turn;
+    this.#database = parts.database;
+    this.#onEnd = parts.onEnd;
+    this.#eventCount = parts.turn.eventCount;
+    this.#until = parts.until;
+    this.#untilTimer = this.#armUntil();
+    this.#deadline = performance.now() + parts.turn.remainingMs;
+    this.#deadlineTimer = setTimeout(
+      () => this.stop(new DeadlineError(this.turn.id)),
+      Math.max(0, parts.turn.remainingMs),
+    );
+  }
+
+  /** Aborts when the right to write ends, or the turn is to stop; the reason says which. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** True once the worker is stopping: the turn is to be released at the next step border. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Milliseconds until the turn's deadline, as of now. */
+  remainingMs(): number {
+    return Math.max(0, this.#deadline - performance.now());
+  }
+
+  /** Asks whoever works under this lease to stop, for this reason. The first reason stays. */
+  stop(reason: Error): void {
+    this.#stop.abort(reason);
+  }
+
+  /** The database prolonged it: by the local clock, until then. */
+  prolong(until: number): void {
+    if (this.#ended) return;
+    this.#until = until;
+    clearTimeout(this.#untilTimer);
+    this.#untilTimer = this.#armUntil();
+  }
+
+  /** Throws `LeaseLostError` once another may own the turn. */
+  assertHeld(): void {
+    if (!this.#ended && performance.now() < this.#until) return;
+    throw this.lose();
+  }
+
+  /** The lease is gone: nothing more may be written or sent. Returns the error that says so. */
+  lose(cause?: unknown): LeaseLostError {
+    const error = new LeaseLostError(this.turn.id, cause);
+    this.#end(null);
+    this.stop(error);
+    return error;
+  }
+
+  /**
+   * Commits all of it or nothing; an outcome ends the lease. Writes are made one after another.
+   * While the database cannot be reached, and the lease lasts, the same write is sent again: what
+   * a model call cost is not thrown away because Postgres restarted.
+   * Throws `LeaseLostError` where another may own the turn.
+   */
+  advance(advance: Advance): Promise<void> {
+    return this.#inOrder(async () => {
+      const status = await this.#commit(advance);
+      this.#eventCount += advance.events.length;
+      if (isFinal(status)) this.#end(status);
+      else if (status === 'cancelling') this.stop(new TurnCancelledError(this.turn.id));
+    });
+  }
+
+  /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
+  release(release: Release): Promise<void> {
+    return this.#inOrder(async () => {
+      this.assertHeld();
+      const [from] = TRANSITIONS.release.from;
+      const lease = { turnId: this.turn.id, epoch: this.turn.epoch, from };
+      if (!(await releaseTurn(this.#database.pool, lease, release))) throw this.lose();
+      this.#end('queued');
+    });
+  }
+
+  async #commit(advance: Advance): Promise<TurnStatus> {
+    const fence = {
+      turnId: this.turn.id,
+      epoch: this.turn.epoch,
+      from: TRANSITIONS.advance.from,
+      eventCount: this.#eventCount,
+    };
+    let uncertain: StoreUnavailableError | undefined;
+    for (;;) {
+      this.assertHeld();
+      try {
+        const status = await advanceTurn(this.#database.pool, fence, advance);
+        if (status !== null) return status;
+        // An earlier try may have arrived after all: then it is our own write that shut us out.
+        const progress = uncertain === undefined ? null : await readProgress(this.#database.pool, fence);
+        if (progress?.eventCount === fence.eventCount + advance.events.length) return progress.status;
+        throw this.lose(uncertain);
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error;
+        uncertain = error;
+        await delay(RETRY_MS * (0.5 + Math.random()));
+      }
+    }
+  }
+
+  #inOrder<Result>(write: () => Promise<Result>): Promise<Result> {
+    const result = this.#lastWrite.then(write, write);
+    this.#lastWrite = result.catch(() => undefined);
+    return result;
+  }
+
+  #armUntil(): NodeJS.Timeout {
+    return setTimeout(() => this.lose(), Math.max(0, this.#until - performance.now()));
+  }
+
+  #end(status: TurnStatus | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#untilTimer);
+    clearTimeout(this.#deadlineTimer);
+    this.#onEnd(this, status);
+  }
+}

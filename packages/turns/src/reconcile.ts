@@ -1,0 +1,105 @@
+import { isFinal } from '@turnpike/contract';
+import type { Backplane } from '@turnpike/backplane';
+import {
+  expireLeases,
+  findReadyTenants,
+  findUnreadySessions,
+  forgetAnswers,
+  raiseHints,
+  takeUncheckedHints,
+  type Database,
+} from '@turnpike/store';
+import type { Dispatcher } from './dispatcher.ts';
+import { announceTurns } from './turn-signals.ts';
+
+export interface ReconcileSettings {
+  /** A turn that lost this many workers fails. */
+  maxLostLeases: number;
+  /** A hint that nobody took up for this long is looked after. Milliseconds. */
+  hintAgeMs: number;
+}
+
+/** What a pass repaired. */
+export interface Repairs {
+  expiredLeases: number;
+  lostHints: number;
+  unreadySessions: number;
+  readyTenants: number;
+  forgottenAnswers: number;
+}
+
+const BATCH = 200;
+
+/**
+ * Compares the truth with the backplane, and repairs the backplane; one bounded batch of each
+ * kind a pass. Any number of processes may run passes at once: each row is taken by one of them.
+ */
+export class Reconciliation {
+  readonly #parts: { database: Database; backplane: Backplane; dispatcher: Dispatcher };
+  readonly #settings: ReconcileSettings;
+  #lastSession = '';
+  #lastTenant = '';
+
+  constructor(
+    parts: { database: Database; backplane: Backplane; dispatcher: Dispatcher },
+    settings: ReconcileSettings,
+  ) {
+    this.#parts = parts;
+    this.#settings = settings;
+  }
+
+  /** One pass. Throws where the database or the backplane cannot be reached; the next pass goes on. */
+  async pass(): Promise<Repairs> {
+    const { pool } = this.#parts.database;
+    const expiredLeases = await this.#expireLeases();
+    const unreadySessions = await this.#promoteSessions();
+    const readyTenants = await this.#dispatchTenants();
+    await this.#parts.dispatcher.settle();
+    const forgottenAnswers = await forgetAnswers(pool, BATCH);
+    const lostHints = await this.#repeatHints();
+    return { expiredLeases, lostHints, unreadySessions, readyTenants, forgottenAnswers };
+  }
+
+  async #expireLeases(): Promise<number> {
+    const { database, backplane, dispatcher } = this.#parts;
+    const { maxLostLeases } = this.#settings;
+    const expired = await expireLeases(database.pool, { limit: BATCH, maxLostLeases });
+    for (const { sessionId, tenantId } of expired) dispatcher.changed({ sessionId, tenantId });
+    const ended = expired.filter((lease) => isFinal(lease.status));
+    await announceTurns(
+      backplane,
+      ended.map((lease) => ({ turn_id: lease.turnId, status: lease.status })),
+    );
+    return expired.length;
+  }
+
+  /** Sessions whose next turn nobody promoted, since a process died after the one before it ended. */
+  async #promoteSessions(): Promise<number> {
+    const sessions = await findUnreadySessions(this.#parts.database.pool, this.#lastSession, BATCH);
+    for (const session of sessions) this.#parts.dispatcher.changed(session);
+    this.#lastSession = sessions.length < BATCH ? '' : (sessions.at(-1)?.sessionId ?? '');
+    return sessions.length;
+  }
+
+  /** Tenants with turns that wait for a place, or waited for a time that has come. */
+  async #dispatchTenants(): Promise<number> {
+    const tenants = await findReadyTenants(this.#parts.database.pool, this.#lastTenant, BATCH);
+    for (const tenantId of tenants) this.#parts.dispatcher.changed({ tenantId });
+    this.#lastTenant = tenants.length < BATCH ? '' : (tenants.at(-1) ?? '');
+    return tenants.length;
+  }
+
+  async #repeatHints(): Promise<number> {
+    const { database, backplane } = this.#parts;
+    const unchecked = await takeUncheckedHints(database.pool, {
+      limit: BATCH,
+      olderThanMs: this.#settings.hintAgeMs,
+    });
+    if (unchecked.length === 0) return 0;
+    const lost = await backplane.missing(unchecked);
+    if (lost.length === 0) return 0;
+    const raised = await raiseHints(database.pool, lost);
+    await backplane.hint(raised);
+    return raised.length;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Repairs } from './reconcile.ts';
+
+/**
+ * Runs passes for as long as the process lives, one after another, `everyMs` apart with jitter,
+ * so that many processes do not come at once. Returns the way to stop, which waits for the pass
+ * under way.
+ */
+export function startReconciler(parts: {
+  pass: () => Promise<Repairs>;
+  everyMs: number;
+  onRepairs: (repairs: Repairs) => void;
+  onError: (error: unknown) => void;
+}): () => Promise<void> {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+
+  const run = async (): Promise<void> => {
+    try {
+      parts.onRepairs(await parts.pass());
+    } catch (error) {
+      parts.onError(error);
+    }
+    schedule();
+  };
+  const schedule = (): void => {
+    if (stopped) return;
+    const start = (): void => {
+      running = run();
+    };
+    timer = setTimeout(start, parts.everyMs * (0.5 + Math.random()));
+  };
+  schedule();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+    return running;
+  };
+}
