@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { z } from 'zod';
 import { migrate } from './migrate.ts';
-import { NO_FILTERS, openSchemaEngine, readSchema } from './schema-engine.ts';
+import { NO_FILTERS, readSchema, withSchemaEngine } from './schema-engine.ts';
 
 /**
  * Compares what the migrations make with what `schema.prisma` says, in two databases that
@@ -29,8 +29,7 @@ export async function findSchemaDrift(databaseUrl: string, folder: string): Prom
 
 async function scriptOf(databaseUrl: string, folder: string): Promise<string> {
   const schema = await readSchema(folder);
-  const engine = await openSchemaEngine(databaseUrl, schema);
-  try {
+  return withSchemaEngine(databaseUrl, schema, async (engine) => {
     const script = await engine.diff({
       from: { tag: 'empty' },
       to: { tag: 'schemaDatamodel', files: [schema] },
@@ -39,9 +38,7 @@ async function scriptOf(databaseUrl: string, folder: string): Promise<string> {
       filters: NO_FILTERS,
     });
     return script.stdout ?? '';
-  } finally {
-    engine.free();
-  }
+  });
 }
 
 const CATALOGUE = `

@@ -1,4 +1,4 @@
-import { NO_FILTERS, openSchemaEngine, readMigrations, readSchema } from './schema-engine.ts';
+import { NO_FILTERS, readMigrations, readSchema, withSchemaEngine } from './schema-engine.ts';
 
 /**
  * Applies the migrations of `folder` (the repository's `prisma/`) that this database does not
@@ -6,14 +6,9 @@ import { NO_FILTERS, openSchemaEngine, readMigrations, readSchema } from './sche
  * advisory lock. `prisma migrate deploy` agrees with what it leaves.
  */
 export async function migrate(databaseUrl: string, folder: string): Promise<string[]> {
-  const engine = await openSchemaEngine(databaseUrl, await readSchema(folder));
-  try {
-    const applied = await engine.applyMigrations({
-      migrationsList: await readMigrations(folder),
-      filters: NO_FILTERS,
-    });
+  const migrationsList = await readMigrations(folder);
+  return withSchemaEngine(databaseUrl, await readSchema(folder), async (engine) => {
+    const applied = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
     return applied.appliedMigrationNames;
-  } finally {
-    engine.free();
-  }
+  });
 }

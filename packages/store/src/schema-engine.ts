@@ -5,16 +5,32 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import * as engine from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
+import pg from 'pg';
 import { z } from 'zod';
 
 /**
  * Prisma's schema engine as WebAssembly: the same migrations table and the same SQL as
  * `prisma migrate`, without its native binary, so that it works where nothing can be downloaded.
  */
-export async function openSchemaEngine(databaseUrl: string, schema: SchemaFile): Promise<SchemaEngine> {
+export async function withSchemaEngine<Result>(
+  databaseUrl: string,
+  schema: SchemaFile,
+  work: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
   await load();
-  const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScripts({ connectionString: databaseUrl }));
-  return engine.SchemaEngine.new({ datamodels: [[schema.path, schema.content]] }, () => {}, adapter);
+  const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  try {
+    const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScripts(pool));
+    const datamodels: [string, string][] = [[schema.path, schema.content]];
+    const opened = await engine.SchemaEngine.new({ datamodels }, () => {}, adapter);
+    try {
+      return await work(opened);
+    } finally {
+      opened.free();
+    }
+  } finally {
+    await pool.end();
+  }
 }
 
 /**
@@ -44,6 +60,16 @@ function load(): Promise<void> {
   return loading;
 }
 
+/**
+ * The engine limits the wait for its lock with a timer that it never clears; left alone, it
+ * keeps every process that migrates alive for ten seconds more.
+ */
+function idleTimers(): Record<string, unknown> {
+  const names = Object.keys(engine).filter((name) => name.startsWith('__wbg_setTimeout'));
+  const start = (run: () => void, delayMs: number): NodeJS.Timeout => setTimeout(run, delayMs).unref();
+  return Object.fromEntries(names.map((name) => [name, start]));
+}
+
 const exportsSchema = z.looseObject({
   __wbindgen_start: z.custom<() => void>((it) => typeof it === 'function'),
 });
@@ -51,7 +77,8 @@ const exportsSchema = z.looseObject({
 async function instantiate(): Promise<void> {
   const glue = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const bytes = await readFile(join(dirname(glue), 'schema_engine_bg.wasm'));
-  const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': engine });
+  const imports = { './schema_engine_bg.js': { ...engine, ...idleTimers() } };
+  const { instance } = await WebAssembly.instantiate(bytes, imports);
   engine.__wbg_set_wasm(instance.exports);
   exportsSchema.parse(instance.exports).__wbindgen_start();
 }

@@ -23,11 +23,11 @@ export function startReconciler(parts: {
     }
     schedule();
   };
+  const start = (): void => {
+    running = run();
+  };
   const schedule = (): void => {
     if (stopped) return;
-    const start = (): void => {
-      running = run();
-    };
     timer = setTimeout(start, parts.everyMs * (0.5 + Math.random()));
   };
   schedule();

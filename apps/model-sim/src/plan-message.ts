@@ -1,0 +1,117 @@
+import { newSimId } from './ids.ts';
+import type { CacheUsage } from './prompt-cache.ts';
+import type { MessagesRequest } from './request-schema.ts';
+import type { Reply } from './script.ts';
+import { signThinking } from './sign-thinking.ts';
+import { groupTokens, splitTokens } from './tokens.ts';
+import type { Piece } from './tokens.ts';
+
+/** A block of the answer, already cut into what each delta carries. */
+export type PlannedBlock =
+  | { type: 'thinking'; pieces: readonly Piece[]; signature: string }
+  | { type: 'text'; pieces: readonly Piece[] }
+  | { type: 'tool_use'; id: string; name: string; pieces: readonly Piece[]; input: unknown };
+
+/** A whole answer before it is sent, as JSON or as a stream. */
+export interface MessagePlan {
+  id: string;
+  model: string;
+  blocks: readonly PlannedBlock[];
+  stopReason: string;
+  stopSequence: string | null;
+  usage: PlannedUsage;
+}
+
+export interface PlannedUsage {
+  inputTokens: number;
+  outputTokens: number;
+  thinkingTokens: number;
+  cacheRead: number;
+  cacheCreation: number;
+  cacheCreation1h: number;
+}
+
+/** The reply as this request allows it: cut at `max_tokens` and stop sequences, thinking only where asked for. */
+export function planMessage(
+  request: MessagesRequest,
+  reply: Reply,
+  prompt: { tokens: number; cache: CacheUsage },
+  chunk: number,
+): MessagePlan {
+  const budget = { left: request.maxTokens, cut: false };
+  const blocks: PlannedBlock[] = [];
+  let thinkingTokens = 0;
+
+  if (reply.thinking !== undefined && request.thinking !== 'none') {
+    const tokens = spend(splitTokens(reply.thinking), budget);
+    thinkingTokens = tokens.length;
+    blocks.push({
+      type: 'thinking',
+      pieces: request.thinking === 'omitted' ? [] : groupTokens(tokens, chunk),
+      signature: signThinking(tokens.join('')),
+    });
+  }
+
+  const stop = cutAtStopSequence(reply.text ?? '', request.stopSequences);
+  if (stop.text !== '' && !budget.cut) {
+    const tokens = spend(splitTokens(stop.text), budget);
+    if (tokens.length > 0) blocks.push({ type: 'text', pieces: groupTokens(tokens, chunk) });
+  }
+
+  const uses = stop.sequence === null ? (reply.tool_uses ?? []) : [];
+  for (const use of uses) {
+    if (budget.cut) break;
+    const tokens = spend(splitTokens(JSON.stringify(use.input)), budget);
+    if (tokens.length === 0) break;
+    blocks.push({
+      type: 'tool_use',
+      id: use.id ?? newSimId('toolu'),
+      name: use.name,
+      pieces: groupTokens(tokens, Math.min(chunk, Math.ceil(tokens.length / 2))),
+      // What was cut off is no JSON: the real API's JSON answer has an empty input then.
+      input: budget.cut ? {} : use.input,
+    });
+  }
+
+  const natural = reply.stop_reason ?? (uses.length > 0 ? 'tool_use' : 'end_turn');
+  const reached = stop.sequence === null ? natural : 'stop_sequence';
+  const { cache } = prompt;
+  const created = cache.created5m + cache.created1h;
+  return {
+    id: newSimId('msg'),
+    model: request.model,
+    blocks,
+    stopReason: budget.cut ? 'max_tokens' : reached,
+    stopSequence: budget.cut ? null : stop.sequence,
+    usage: {
+      inputTokens: reply.usage?.input_tokens ?? prompt.tokens - cache.read - created,
+      outputTokens: reply.usage?.output_tokens ?? Math.max(1, request.maxTokens - budget.left),
+      thinkingTokens,
+      cacheRead: reply.usage?.cache_read_input_tokens ?? cache.read,
+      cacheCreation: reply.usage?.cache_creation_input_tokens ?? created,
+      cacheCreation1h: cache.created1h,
+    },
+  };
+}
+
+function spend(tokens: string[], budget: { left: number; cut: boolean }): string[] {
+  if (tokens.length > budget.left) budget.cut = true;
+  const spent = tokens.slice(0, budget.left);
+  budget.left -= spent.length;
+  return spent;
+}
+
+function cutAtStopSequence(
+  text: string,
+  sequences: readonly string[],
+): { text: string; sequence: string | null } {
+  let end = text.length;
+  let found: string | null = null;
+  for (const sequence of sequences) {
+    const at = text.indexOf(sequence);
+    if (at === -1 || at >= end) continue;
+    end = at;
+    found = sequence;
+  }
+  return { text: text.slice(0, end), sequence: found };
+}

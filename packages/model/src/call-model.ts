@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ModelError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import type { Logger } from '@turnpike/telemetry';
+import type { WholeMessage } from './assemble-message.ts';
+import { backoffMs } from './backoff.ts';
+import { buildRequest, type BuiltRequest } from './build-request.ts';
+import { classifyError, type Failure } from './classify-error.ts';
+import type { ModelApi } from './connect-model-api.ts';
+import type { ModelLimits } from './limits.ts';
+import type { RetryBudget } from './retry-budget.ts';
+import { streamMessage, type RequestProgress } from './stream-message.ts';
+
+export interface CallTools {
+  api: ModelApi;
+  limits: ModelLimits;
+  budget: RetryBudget;
+  logger: Logger;
+  /** Takes the key out of a text. */
+  hide(text: string): string;
+}
+
+/**
+ * One model call with its retries. Throws ModelError when there is no answer, and the signal's reason.
+ * How a ModelError is to be read:
+ * - `terminal`: trying again cannot help.
+ * - not terminal, with `retryAfterMs`: try again after that, with `previousAttempts: attempts`.
+ * - not terminal, without `retryAfterMs`: it could have worked, but the attempts are used up.
+ */
+export async function callModel(
+  tools: CallTools,
+  request: ModelRequest,
+  options: ModelCallOptions,
+): Promise<ModelAnswer> {
+  const call = new Call(tools, request, options);
+  return call.run();
+}
+
+class Call {
+  readonly #tools: CallTools;
+  readonly #request: ModelRequest;
+  readonly #options: ModelCallOptions;
+  readonly #built: BuiltRequest;
+  readonly #budgetKey: string;
+  readonly #deadline: number;
+  #attempts: number;
+
+  constructor(tools: CallTools, request: ModelRequest, options: ModelCallOptions) {
+    this.#tools = tools;
+    this.#request = request;
+    this.#options = options;
+    this.#built = buildRequest(request);
+    this.#budgetKey = `${request.tenantId}:${request.agent.model}`;
+    this.#deadline = performance.now() + options.remainingMs;
+    this.#attempts = options.previousAttempts;
+  }
+
+  async run(): Promise<ModelAnswer> {
+    this.#options.signal.throwIfAborted();
+    if (this.#attempts >= this.#tools.limits.maxAttempts) {
+      throw this.#error('model_attempts_exhausted', 'All attempts at this model call are used up.', {});
+    }
+    // A first request of this lease that is not the step's first is a retry like any other.
+    if (this.#attempts > 0) await this.#takeFromBudget(null);
+    for (;;) {
+      const answer = await this.#attempt();
+      if ('content' in answer) return answer;
+      await this.#waitBeforeRetry(answer);
+    }
+  }
+
+  async #attempt(): Promise<ModelAnswer | Failure> {
+    this.#attempts += 1;
+    const startedAt = performance.now();
+    const progress: RequestProgress = { providerRequestId: null, headMs: null, textGiven: false };
+    try {
+      const message = await streamMessage(
+        this.#tools.api,
+        this.#built,
+        {
+          signal: this.#options.signal,
+          totalTimeoutMs: this.#tools.limits.totalTimeoutMs,
+          onText: (text) => this.#options.onText(text),
+        },
+        progress,
+      );
+      this.#logAnswer(message, progress, startedAt);
+      await this.#tools.budget.deposit(this.#budgetKey);
+      return { ...message, attempts: this.#attempts, providerRequestId: progress.providerRequestId };
+    } catch (error) {
+      this.#options.signal.throwIfAborted();
+      const failure = classifyError(error, { hide: this.#tools.hide });
+      if (failure === undefined) throw error;
+      return this.#takeFailure(failure, progress, startedAt);
+    }
+  }
+
+  /** Returns a failure that leaves room for another attempt; throws any other as a ModelError. */
+  #takeFailure(classified: Failure, progress: RequestProgress, startedAt: number): Failure {
+    const failure = {
+      ...classified,
+      providerRequestId: classified.providerRequestId ?? progress.providerRequestId,
+    };
+    this.#logFailure(failure, progress, startedAt);
+    // Exhausted attempts are not terminal: another turn with the same words may well succeed.
+    if (failure.terminal || this.#attempts >= this.#tools.limits.maxAttempts) {
+      const { terminal, providerRequestId } = failure;
+      throw this.#error(failure.code, failure.message, { terminal, providerRequestId });
+    }
+    // Said before the wait, and also when the retry is another lease's: the text is void from now on.
+    if (progress.textGiven) this.#options.onRestart();
+    return failure;
+  }
+
+  async #waitBeforeRetry(failure: Failure): Promise<void> {
+    const { limits } = this.#tools;
+    const waitMs = backoffMs(this.#attempts, failure.retryAfterMs, limits);
+    const leftMs = this.#deadline - performance.now();
+    // Past the deadline there is nothing to wait for here: the turn gives its slot back, and ends
+    // by its deadline rather than as a failure of the model.
+    if (waitMs > limits.maxInlineWaitMs || waitMs >= leftMs) {
+      const { providerRequestId } = failure;
+      throw this.#error(failure.code, failure.message, { retryAfterMs: waitMs, providerRequestId });
+    }
+    await this.#takeFromBudget(failure);
+    const { signal } = this.#options;
+    try {
+      await sleep(waitMs, undefined, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /**
+   * Throws a ModelError that parks the turn when the budget is spent. No attempt is counted for
+   * it; and since the budget also fills with time, a parked turn gets its try.
+   */
+  async #takeFromBudget(failure: Failure | null): Promise<void> {
+    const { budget, limits, logger } = this.#tools;
+    const granted = await budget.take(this.#budgetKey);
+    this.#options.signal.throwIfAborted();
+    if (granted) return;
+    const retryAfterMs = Math.ceil(limits.budgetWaitMs * (1 + Math.random()));
+    logger.info('model retry budget spent', { ...this.#facts(), retryAfterMs, code: failure?.code });
+    throw this.#error('model_retry_budget_exhausted', 'Too many model calls are being retried just now.', {
+      providerRequestId: failure?.providerRequestId ?? null,
+      retryAfterMs,
+    });
+  }
+
+  #error(
+    code: string,
+    message: string,
+    facts: { terminal?: boolean; retryAfterMs?: number; providerRequestId?: string | null },
+  ): ModelError {
+    // The cause stays here: the SDK's errors carry headers and bodies.
+    return new ModelError(code, message, {
+      terminal: false,
+      providerRequestId: null,
+      ...facts,
+      attempts: this.#attempts,
+    });
+  }
+
+  #logAnswer(message: WholeMessage, progress: RequestProgress, startedAt: number): void {
+    this.#tools.logger.debug('model answered', {
+      ...this.#facts(),
+      providerRequestId: progress.providerRequestId,
+      headMs: progress.headMs,
+      durationMs: Math.round(performance.now() - startedAt),
+      stopReason: message.stopReason,
+      ...message.usage,
+    });
+  }
+
+  #logFailure(failure: Failure, progress: RequestProgress, startedAt: number): void {
+    const { code, terminal, status, retryAfterMs, providerRequestId } = failure;
+    this.#tools.logger.info('model request failed', {
+      ...this.#facts(),
+      code,
+      terminal,
+      status,
+      retryAfterMs,
+      providerRequestId,
+      headMs: progress.headMs,
+      durationMs: Math.round(performance.now() - startedAt),
+    });
+  }
+
+  #facts(): Record<string, unknown> {
+    const { tenantId, agent } = this.#request;
+    return { tenantId, model: agent.model, attempt: this.#attempts };
+  }
+}

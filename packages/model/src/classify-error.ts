@@ -1,0 +1,187 @@
+import { AnthropicError, APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
+import { RetryableError } from '@turnpike/contract';
+import { z } from 'zod';
+import { readRetryAfter } from './retry-after.ts';
+import { safeMessage } from './safe-message.ts';
+
+/** What a failed request means. */
+export interface Failure {
+  /** Stable, snake_case. */
+  code: string;
+  /** Trying again cannot help. */
+  terminal: boolean;
+  /** What the other side asked for, at most an hour. */
+  retryAfterMs: number | undefined;
+  /** Fit for a client: the API's own words, shortened and scrubbed, or ours. */
+  message: string;
+  providerRequestId: string | null;
+  /** The HTTP status; undefined where no answer came, and for an `error` event inside a stream. */
+  status: number | undefined;
+}
+
+export interface ClassifySettings {
+  /** For a `retry-after` that is a date. Default: now. */
+  now?: number;
+  /** Takes known secrets out of the API's words. Default: none are known. */
+  hide?(text: string): string;
+}
+
+/**
+ * Says what went wrong with one request and whether another can help. Undefined for what is no
+ * failure of the other side, such as a bug of ours: that is for the caller to throw on.
+ */
+export function classifyError(error: unknown, settings: ClassifySettings = {}): Failure | undefined {
+  if (error instanceof RetryableError) return failure(error.code, false, error.message);
+  if (error instanceof APIConnectionTimeoutError) return timedOut();
+  if (error instanceof APIConnectionError) {
+    return failure('model_unavailable', false, `The model API could not be reached${named(error)}.`);
+  }
+  if (error instanceof APIError) return fromAnswer(error, settings);
+  if (error instanceof SyntaxError || error instanceof AnthropicError) {
+    return failure('model_malformed_stream', false, 'The model API sent something that is no answer.');
+  }
+  const code = codeOf(error);
+  if (code === undefined || !NETWORK_CODE.test(code)) return undefined;
+  return TIMEOUT_CODES.has(code)
+    ? timedOut()
+    : failure('model_stream_cut', false, `The connection to the model API broke (${code}).`);
+}
+
+function fromAnswer(error: APIError, { now = Date.now(), hide }: ClassifySettings): Failure {
+  const { status, headers } = error;
+  const said = errorBodySchema.safeParse(error.error).data ?? {};
+  const retryAfterMs = readRetryAfter(headers, now);
+  const text = said.error?.message ?? '';
+  const verdict = judge({
+    status,
+    type: error.type ?? said.error?.type ?? undefined,
+    errorCode: error.errorCode ?? undefined,
+    text,
+    retryAfterMs,
+    shouldRetry: headers?.get('x-should-retry') ?? undefined,
+  });
+  return {
+    ...verdict,
+    retryAfterMs: verdict.terminal ? undefined : retryAfterMs,
+    message: safeMessage(hide?.(text) ?? text) || `The model API answered ${status ?? 'with an error'}.`,
+    providerRequestId: error.requestID ?? said.request_id ?? null,
+    status,
+  };
+}
+
+/** The body of an error answer and the data of an `error` event, as far as they are read. */
+const errorBodySchema = z.looseObject({
+  error: z.looseObject({ type: z.string().optional(), message: z.string().optional() }).optional(),
+  request_id: z.string().optional(),
+});
+
+interface Answer {
+  status: number | undefined;
+  type: string | undefined;
+  errorCode: string | undefined;
+  text: string;
+  retryAfterMs: number | undefined;
+  shouldRetry: string | undefined;
+}
+
+type Verdict = Pick<Failure, 'code' | 'terminal'>;
+
+const SPEND_LIMIT_CODES = new Set([
+  'enforced_spend_limit_reached',
+  'contract_spend_limit_reached',
+  'linked_organization_spend_limit_reached',
+]);
+const SPEND_LIMIT_WORDS = /spend(ing)? (limit|cap)|credit balance|specified (workspace )?api usage limits/i;
+const PROMPT_TOO_LONG_WORDS = /prompt is too long|context (window|limit)/i;
+
+function judge(answer: Answer): Verdict {
+  const { status, type, text } = answer;
+  if (isSpendLimit(answer)) return { code: 'model_spend_limit', terminal: true };
+  const isInvalid = type === 'invalid_request_error' && (status === undefined || status === 400);
+  if (isInvalid && PROMPT_TOO_LONG_WORDS.test(text)) {
+    return { code: 'model_context_window_exceeded', terminal: true };
+  }
+  const verdict = byType(type, status) ?? byStatus(status);
+  // The API may know better, and the SDK obeys it too.
+  if (status !== undefined && answer.shouldRetry === 'false') return { ...verdict, terminal: true };
+  if (status !== undefined && answer.shouldRetry === 'true') return { ...verdict, terminal: false };
+  return verdict;
+}
+
+/**
+ * A limit in money ends with the month or when somebody pays, not with a pause. The API names it by
+ * a code, else only in words: then a `retry-after` says that it is a limit of the minute after all.
+ */
+function isSpendLimit({ status, errorCode, text, retryAfterMs }: Answer): boolean {
+  if (errorCode !== undefined && SPEND_LIMIT_CODES.has(errorCode)) return true;
+  const canBe = status === undefined || status === 400 || status === 402 || status === 429;
+  return canBe && retryAfterMs === undefined && SPEND_LIMIT_WORDS.test(text);
+}
+
+/** An `error` event has no status, and some types say more than theirs: the type counts where both speak. */
+function byType(type: string | undefined, status: number | undefined): Verdict | undefined {
+  if (type === 'overloaded_error') return { code: 'model_overloaded', terminal: false };
+  if (type === 'billing_error') return { code: 'model_billing', terminal: true };
+  if (status !== undefined) return undefined;
+  return TYPES.get(type ?? '') ?? { code: 'model_unavailable', terminal: false };
+}
+
+const TYPES: ReadonlyMap<string, Verdict> = new Map([
+  ['api_error', { code: 'model_unavailable', terminal: false }],
+  ['rate_limit_error', { code: 'model_rate_limited', terminal: false }],
+  ['timeout_error', { code: 'model_timeout', terminal: false }],
+  ['invalid_request_error', { code: 'model_rejected_request', terminal: true }],
+  ['authentication_error', { code: 'model_authentication', terminal: true }],
+  ['permission_error', { code: 'model_permission', terminal: true }],
+  ['not_found_error', { code: 'model_not_found', terminal: true }],
+  ['request_too_large', { code: 'model_request_too_large', terminal: true }],
+]);
+
+function byStatus(status: number | undefined): Verdict {
+  const known = STATUSES.get(status ?? 0);
+  if (known !== undefined) return known;
+  return status === undefined || status >= 500
+    ? { code: 'model_unavailable', terminal: false }
+    : { code: 'model_rejected_request', terminal: true };
+}
+
+const STATUSES: ReadonlyMap<number, Verdict> = new Map([
+  [401, { code: 'model_authentication', terminal: true }],
+  [402, { code: 'model_billing', terminal: true }],
+  [403, { code: 'model_permission', terminal: true }],
+  [404, { code: 'model_not_found', terminal: true }],
+  [408, { code: 'model_timeout', terminal: false }],
+  [409, { code: 'model_unavailable', terminal: false }],
+  [413, { code: 'model_request_too_large', terminal: true }],
+  [429, { code: 'model_rate_limited', terminal: false }],
+  [504, { code: 'model_timeout', terminal: false }],
+  [529, { code: 'model_overloaded', terminal: false }],
+]);
+
+/** Codes of undici, of the system and of the HTTP parser; those of Node's own mistakes begin with ERR_. */
+const NETWORK_CODE = /^(UND_ERR_|E(?!RR_)|HPE_)/;
+
+const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
+
+/** The code of the error or of one below it, such as `ECONNRESET`: a name, never a value. */
+function codeOf(error: unknown): string | undefined {
+  for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
+    const { code, cause } = at as { code?: unknown; cause?: unknown };
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code;
+    at = cause;
+  }
+  return undefined;
+}
+
+function named(error: unknown): string {
+  const code = codeOf(error);
+  return code === undefined ? '' : ` (${code})`;
+}
+
+function timedOut(): Failure {
+  return failure('model_timeout', false, 'The model API took too long.');
+}
+
+function failure(code: string, terminal: boolean, message: string): Failure {
+  return { code, terminal, retryAfterMs: undefined, message, providerRequestId: null, status: undefined };
+}

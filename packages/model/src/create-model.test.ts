@@ -1,0 +1,385 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { DrainError, ModelError } from '@turnpike/contract';
+import type { GuardedModel, ModelSettings } from './create-model.ts';
+import { createRetryBudget } from './retry-budget.ts';
+import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
+import {
+  asEventStream,
+  errorBody,
+  messageEvents,
+  startScriptedApi,
+  textMessage,
+  type ReceivedRequest,
+  type ScriptedAnswer,
+  type ScriptedApi,
+} from './testing/scripted-api.ts';
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+/** An API that gives these answers in turn, and the last one from then on; and a model that calls it. */
+async function setUp(
+  answers: ScriptedAnswer[] | ((request: ReceivedRequest, index: number) => ScriptedAnswer),
+  settings: Partial<ModelSettings> = {},
+) {
+  const script = Array.isArray(answers)
+    ? (_request: ReceivedRequest, index: number) => answers[Math.min(index, answers.length - 1)] ?? {}
+    : answers;
+  const api: ScriptedApi = await startScriptedApi(script);
+  const trial: { model: GuardedModel; logged: unknown[] } = modelOnTrial(api.url, settings);
+  open.push(trial.model, api);
+  return { api, ...trial };
+}
+
+async function failureOf(answer: Promise<unknown>): Promise<ModelError> {
+  const error = await answer.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof ModelError)) throw new Error('Not a ModelError', { cause: error });
+  return error;
+}
+
+const fine: ScriptedAnswer = { body: textMessage('Hel', 'lo.'), headers: { 'request-id': 'req_fine' } };
+const overloaded: ScriptedAnswer = {
+  status: 529,
+  headers: { 'request-id': 'req_over' },
+  body: errorBody('overloaded_error', 'Overloaded'),
+};
+/** The stream of an answer up to a piece of its text. */
+const half = (text: string): string => textMessage(text).split('event: content_block_stop')[0] ?? '';
+const broken: ScriptedAnswer = { body: half('Hal'), after: 'break' };
+
+describe('a model call', () => {
+  it('gives the whole answer, its text as it comes, its tokens and its request id', async () => {
+    const { model, api } = await setUp([fine]);
+    const { answer, told } = callOnTrial(model);
+    expect(await answer).toEqual({
+      content: [{ type: 'text', text: 'Hello.' }],
+      stopReason: 'end_turn',
+      model: 'claude-test-1',
+      usage: {
+        input_tokens: 12,
+        output_tokens: 7,
+        cache_creation_input_tokens: 0,
+        cache_read_input_tokens: 0,
+      },
+      attempts: 1,
+      providerRequestId: 'req_fine',
+    });
+    expect(told).toEqual(['Hel', 'lo.']);
+    expect(api.received[0]).toMatchObject({
+      path: '/v1/messages',
+      headers: { authorization: 'Bearer a-key-of-the-test', 'anthropic-version': '2026-10-21' },
+      body: { model: 'claude-test-1', stream: true },
+    });
+  });
+
+  it('tells a reader of text only, never of a call or of thinking', async () => {
+    const blocks = [
+      {
+        start: { type: 'thinking', thinking: '', signature: '' },
+        deltas: [{ type: 'thinking_delta', thinking: 'hm' }],
+      },
+      {
+        start: { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} },
+        deltas: [{ type: 'input_json_delta', partial_json: '{"a":1}' }],
+      },
+      { start: { type: 'text', text: '' }, deltas: [{ type: 'text_delta', text: 'So.' }] },
+    ];
+    const { model } = await setUp([{ body: asEventStream(messageEvents(blocks, 'tool_use')) }]);
+    const { answer, told } = callOnTrial(model);
+    expect((await answer).content).toHaveLength(3);
+    expect(told).toEqual(['So.']);
+  });
+
+  it('asks again after an answer that broke, and takes back the text that it gave', async () => {
+    const { model } = await setUp([broken, fine]);
+    const { answer, told } = callOnTrial(model);
+    expect(await answer).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
+    expect(told).toEqual(['Hal', '<restart>', 'Hel', 'lo.']);
+  });
+
+  it('takes nothing back when it had given no text', async () => {
+    const { model } = await setUp([overloaded, fine]);
+    const { answer, told } = callOnTrial(model);
+    expect(await answer).toMatchObject({ attempts: 2, providerRequestId: 'req_fine' });
+    expect(told).toEqual(['Hel', 'lo.']);
+  });
+
+  it.each([
+    ['an error event', `event: error\ndata: ${errorBody('overloaded_error', 'Overloaded')}\n\n`],
+    ['JSON that is none', 'event: content_block_delta\ndata: {"type":"content_bl\n\n'],
+    ['an event of the wrong shape', 'event: content_block_stop\ndata: {"type":"content_block_stop"}\n\n'],
+    ['a page of a proxy', '<html>gateway</html>'],
+    ['nothing', ''],
+  ])('asks again after a stream with %s', async (_what, inserted) => {
+    const whole = inserted.startsWith('event') ? half('Hal') + inserted + textMessage('!') : inserted;
+    const { model } = await setUp([{ body: whole }, fine]);
+    expect(await callOnTrial(model).answer).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
+  });
+
+  it('ends at message_stop: what follows it, or never does, is not waited for', async () => {
+    for (const rest of [': comment\n\n', `event: error\ndata: ${errorBody('api_error', 'late')}\n\n`]) {
+      const { model } = await setUp([{ body: textMessage('Done.') + rest, after: 'hang' }]);
+      expect(await callOnTrial(model).answer).toMatchObject({ attempts: 1, content: [{ text: 'Done.' }] });
+    }
+  });
+
+  it('leaves its connection to later ones', async () => {
+    const { model, api } = await setUp([fine]);
+    for (let call = 0; call < 10; call++) await callOnTrial(model).answer;
+    expect(new Set(api.received.map(({ port }) => port)).size).toBeLessThan(10);
+  });
+
+  it('does not follow a redirect with its key', async () => {
+    const elsewhere = await setUp([fine]);
+    const location = `${elsewhere.api.url}/v1/messages`;
+    const { model } = await setUp([{ status: 307, headers: { location } }]);
+    expect(await failureOf(callOnTrial(model).answer)).toMatchObject({ terminal: true });
+    expect(elsewhere.api.received).toHaveLength(0);
+  });
+});
+
+describe('a model call that cannot succeed', () => {
+  it('fails at once, with the words and the request id of the API', async () => {
+    const body = errorBody('invalid_request_error', 'max_tokens: too large');
+    const { model, api } = await setUp([{ status: 400, headers: { 'request-id': 'req_bad' }, body }]);
+    expect(await failureOf(callOnTrial(model).answer)).toMatchObject({
+      code: 'model_rejected_request',
+      message: 'max_tokens: too large',
+      terminal: true,
+      attempts: 1,
+      retryAfterMs: undefined,
+      providerRequestId: 'req_bad',
+    });
+    expect(api.received).toHaveLength(1);
+  });
+
+  it('fails at once for an error event of that kind, though the stream began well', async () => {
+    const body = `event: error\ndata: ${errorBody('authentication_error', 'no')}\n\n`;
+    const { model } = await setUp([{ body, headers: { 'request-id': 'req_mid' } }]);
+    expect(await failureOf(callOnTrial(model).answer)).toMatchObject({
+      code: 'model_authentication',
+      terminal: true,
+      providerRequestId: 'req_mid',
+    });
+  });
+
+  it('never carries the key, the prompt or a header', async () => {
+    const body = errorBody('authentication_error', 'a-key-of-the-test is no key');
+    const { model, logged } = await setUp([{ status: 401, headers: { 'x-inner': 'header-value' }, body }]);
+    const error = await failureOf(callOnTrial(model, { text: 'the prompt' }).answer);
+    expect(error.message).toBe('[secret] is no key');
+    expect(error.cause).toBeUndefined();
+    const seen = JSON.stringify([error, error.stack, logged]);
+    for (const word of ['a-key-of-the-test', 'the prompt', 'header-value']) expect(seen).not.toContain(word);
+  });
+});
+
+describe('the retries of a model call', () => {
+  it('end after three attempts, with an error that says it could have worked', async () => {
+    const { model, api } = await setUp([overloaded]);
+    expect(await failureOf(callOnTrial(model).answer)).toMatchObject({
+      code: 'model_overloaded',
+      terminal: false,
+      retryAfterMs: undefined,
+      attempts: 3,
+      providerRequestId: 'req_over',
+    });
+    expect(api.received).toHaveLength(3);
+  });
+
+  it('count the attempts of earlier leases', async () => {
+    const { model, api } = await setUp([overloaded]);
+    const after = (previousAttempts: number) =>
+      failureOf(callOnTrial(model, { options: { previousAttempts } }).answer);
+    expect(await after(2)).toMatchObject({ attempts: 3 });
+    expect(api.received).toHaveLength(1);
+    expect(await after(3)).toMatchObject({ code: 'model_attempts_exhausted', attempts: 3, terminal: false });
+    expect(api.received).toHaveLength(1);
+  });
+
+  it('wait at least as long as the API asks', async () => {
+    const { model } = await setUp([{ status: 429, headers: { 'retry-after-ms': '80' } }, fine]);
+    const startedAt = performance.now();
+    expect(await callOnTrial(model).answer).toMatchObject({ attempts: 2 });
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(79);
+  });
+
+  it('that are far off are left to a later lease', async () => {
+    const { model, api } = await setUp([{ status: 429, headers: { 'retry-after': '30' } }, fine]);
+    const error = await failureOf(callOnTrial(model).answer);
+    expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 1 });
+    expect(error.retryAfterMs).toBeGreaterThanOrEqual(30_000);
+    expect(api.received).toHaveLength(1);
+  });
+
+  it('that are far off take the text back too', async () => {
+    const body = `${half('Hal')}event: error\ndata: ${errorBody('api_error', 'x')}\n\n`;
+    const { model } = await setUp([{ body, headers: { 'retry-after': '30' } }]);
+    const { answer, told } = callOnTrial(model);
+    expect(await failureOf(answer)).toMatchObject({ terminal: false });
+    expect(told).toEqual(['Hal', '<restart>']);
+  });
+
+  it('never wait past the deadline of the turn', async () => {
+    const { model, api } = await setUp([{ status: 429, headers: { 'retry-after': '4' } }, fine]);
+    const error = await failureOf(callOnTrial(model, { options: { remainingMs: 3000 } }).answer);
+    expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false });
+    expect(error.retryAfterMs).toBeGreaterThanOrEqual(4000);
+    expect(api.received).toHaveLength(1);
+  });
+
+  it('stop for a tenant and model whose budget is spent, without costing an attempt', async () => {
+    const asked: string[] = [];
+    const retryBudget = { take: (key: string) => (asked.push(key), Promise.resolve(false)), deposit() {} };
+    const { model, api } = await setUp([overloaded], { retryBudget });
+    const error = await failureOf(callOnTrial(model).answer);
+    expect(error).toMatchObject({
+      code: 'model_retry_budget_exhausted',
+      terminal: false,
+      attempts: 1,
+      providerRequestId: 'req_over',
+    });
+    expect(error.retryAfterMs).toBeGreaterThanOrEqual(10_000);
+    const later = await failureOf(callOnTrial(model, { options: { previousAttempts: 1 } }).answer);
+    expect(later).toMatchObject({ code: 'model_retry_budget_exhausted', attempts: 1 });
+    expect(asked).toEqual(['ten_1:claude-test-1', 'ten_1:claude-test-1']);
+    expect(api.received).toHaveLength(1);
+  });
+
+  it('are a tenth of the successes at most once the allowance is used', async () => {
+    const { model, api } = await setUp(
+      ({ body }) => (JSON.stringify(body).includes('good') ? fine : overloaded),
+      { retryBudget: createRetryBudget({ allowance: 10, perMinute: 0 }) },
+    );
+    const bad = () => failureOf(callOnTrial(model, { text: 'bad' }).answer);
+    for (let call = 0; call < 5; call++) expect((await bad()).code).toBe('model_overloaded');
+    expect((await bad()).code).toBe('model_retry_budget_exhausted');
+    for (let call = 0; call < 10; call++) await callOnTrial(model, { text: 'good' }).answer;
+    const before = api.received.length;
+    expect((await bad()).code).toBe('model_retry_budget_exhausted');
+    expect(api.received.length - before).toBe(2);
+  });
+});
+
+describe('a model API that is too slow', () => {
+  it('is given up when it says nothing at all, and when it falls silent', async () => {
+    const idle = { limits: { idleTimeoutMs: 200, maxAttempts: 1 } };
+    const silences: ScriptedAnswer[] = [{ silent: true }, { body: half('Hal'), after: 'hang' }];
+    for (const answer of silences) {
+      const { model } = await setUp([answer], idle);
+      expect(await failureOf(callOnTrial(model).answer)).toMatchObject({
+        code: 'model_timeout',
+        terminal: false,
+      });
+    }
+  });
+
+  it('is given up when the answer takes too long as a whole', async () => {
+    const { model, api } = await setUp([{ body: half('Hal'), after: 'hang' }], {
+      limits: { totalTimeoutMs: 100, maxAttempts: 1 },
+    });
+    expect(await failureOf(callOnTrial(model).answer)).toMatchObject({ code: 'model_timeout' });
+    await api.abandoned;
+  });
+
+  it('is asked again, and the answer then is whole', async () => {
+    const { model } = await setUp([{ silent: true }, fine], { limits: { totalTimeoutMs: 1000 } });
+    expect(await callOnTrial(model).answer).toMatchObject({ attempts: 2 });
+  });
+
+  it('is told apart from one that cannot be reached', async () => {
+    const { model, api } = await setUp([fine]);
+    await api.close();
+    expect(await failureOf(callOnTrial(model).answer)).toMatchObject({
+      code: 'model_unavailable',
+      terminal: false,
+      attempts: 3,
+      message: 'The model API could not be reached (ECONNREFUSED).',
+    });
+  });
+});
+
+describe('a model call that is given up', () => {
+  const reason = new Error('the lease is lost');
+
+  it.each<[string, ScriptedAnswer | undefined]>([
+    ['before it began', undefined],
+    ['while nothing came', { silent: true }],
+    ['inside the stream', { body: half('Hal'), after: 'hang' }],
+    ['between two attempts', { status: 429, headers: { 'retry-after': '4' } }],
+  ])('%s rejects with the reason, and asks no more', async (_when, scripted) => {
+    const controller = new AbortController();
+    const { model, api, logged } = await setUp([scripted ?? fine]);
+    if (scripted === undefined) controller.abort(reason);
+    const { answer, told } = callOnTrial(model, {
+      options: { signal: controller.signal, onText: () => controller.abort(reason) },
+    });
+    if (scripted?.silent === true) void api.asked.then(() => controller.abort(reason));
+    if (scripted?.status === 429) void whenLogged(logged).then(() => controller.abort(reason));
+    await expect(answer).rejects.toBe(reason);
+    expect(told).not.toContain('<restart>');
+    expect(api.received).toHaveLength(scripted === undefined ? 0 : 1);
+    if (scripted !== undefined && scripted.status === undefined) await api.abandoned;
+  });
+
+  it('leaves no listener on the signal, which may live much longer', async () => {
+    const { model } = await setUp([fine]);
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...given: Parameters<typeof add>) => (listeners++, add(...given));
+    signal.removeEventListener = (...given: Parameters<typeof remove>) => (listeners--, remove(...given));
+    await callOnTrial(model, { options: { signal } }).answer;
+    expect(listeners).toBe(0);
+  });
+
+  it('by closing the model rejects with a DrainError, then and later', async () => {
+    const { model, api } = await setUp([{ silent: true }]);
+    const { answer } = callOnTrial(model);
+    void api.asked.then(() => model.close());
+    await expect(answer).rejects.toBeInstanceOf(DrainError);
+    await expect(callOnTrial(model).answer).rejects.toBeInstanceOf(DrainError);
+  });
+});
+
+async function whenLogged(logged: unknown[]): Promise<void> {
+  while (logged.length === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('what is logged of a model call', () => {
+  it('is each attempt with its code, times and tokens, and never a word of it', async () => {
+    const { model, logged } = await setUp([broken, overloaded, fine]);
+    await callOnTrial(model, { text: 'the prompt' }).answer;
+    expect(logged).toEqual([
+      { message: 'model request failed', fields: expect.objectContaining({ attempt: 1, terminal: false }) },
+      {
+        message: 'model request failed',
+        fields: expect.objectContaining({
+          attempt: 2,
+          code: 'model_overloaded',
+          status: 529,
+          providerRequestId: 'req_over',
+        }),
+      },
+      {
+        message: 'model answered',
+        fields: expect.objectContaining({
+          tenantId: 'ten_1',
+          model: 'claude-test-1',
+          attempt: 3,
+          providerRequestId: 'req_fine',
+          stopReason: 'end_turn',
+          durationMs: expect.any(Number),
+          output_tokens: 7,
+        }),
+      },
+    ]);
+    expect(JSON.stringify(logged)).not.toMatch(/the prompt|Hal|Hel|a-key/);
+  });
+});

@@ -1,0 +1,61 @@
+import { DrainError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import type { Logger, Secret } from '@turnpike/telemetry';
+import { callModel } from './call-model.ts';
+import { connectModelApi } from './connect-model-api.ts';
+import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
+import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
+
+export interface ModelSettings {
+  apiKey: Secret;
+  /** Default: the public Anthropic API. */
+  baseUrl?: string;
+  logger: Logger;
+  limits?: Partial<ModelLimits>;
+  /** Default: one of this process. */
+  retryBudget?: RetryBudget;
+}
+
+export interface GuardedModel {
+  /**
+   * One model call with its retries: the answer is whole, or there is none.
+   * Throws ModelError (see `callModel` for how it is read), and the signal's reason at once when it aborts.
+   */
+  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
+  /** Ends the calls under way with a DrainError, and the kept connections. */
+  close(): Promise<void>;
+}
+
+/** The model API behind its guards: stream, classification, retries, budget, timeouts. */
+export function createModel(settings: ModelSettings): GuardedModel {
+  const limits: ModelLimits = { ...DEFAULT_LIMITS, ...settings.limits };
+  const api = connectModelApi(settings.apiKey, settings.baseUrl, limits);
+  const tools = {
+    api,
+    limits,
+    budget: settings.retryBudget ?? createRetryBudget(),
+    logger: settings.logger,
+    hide: (text: string) => text.replaceAll(settings.apiKey.reveal(), '[secret]'),
+  };
+  const closing = new AbortController();
+
+  return {
+    async call(request, options) {
+      const either = new AbortController();
+      const stopFor = (signal: AbortSignal) => (): void => either.abort(signal.reason);
+      const links = [options.signal, closing.signal].map((signal) => ({ signal, stop: stopFor(signal) }));
+      for (const { signal, stop } of links) {
+        if (signal.aborted) stop();
+        signal.addEventListener('abort', stop);
+      }
+      try {
+        return await callModel(tools, request, { ...options, signal: either.signal });
+      } finally {
+        for (const { signal, stop } of links) signal.removeEventListener('abort', stop);
+      }
+    },
+    async close() {
+      closing.abort(new DrainError());
+      await api.close();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { GuardedModel } from './create-model.ts';
+import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
+import { asEventStream, messageEvents, startScriptedApi, type ScriptedApi } from './testing/scripted-api.ts';
+
+const call = (id: string, ...pieces: string[]) => ({
+  start: { type: 'tool_use', id, name: 'send_money', input: {} },
+  deltas: pieces.map((partial_json) => ({ type: 'input_json_delta', partial_json })),
+});
+
+const WHOLE = Buffer.from(
+  asEventStream(
+    messageEvents(
+      [
+        { start: { type: 'text', text: '' }, deltas: [{ type: 'text_delta', text: 'Zwölf 💶.' }] },
+        call('toolu_1', '{"to":"ann",', '"amount":12}'),
+        call('toolu_2', '{"to":"bob","am', 'ount":120}'),
+      ],
+      'tool_use',
+    ),
+  ),
+);
+
+const CONTENT = [
+  { type: 'text', text: 'Zwölf 💶.' },
+  { type: 'tool_use', id: 'toolu_1', name: 'send_money', input: { to: 'ann', amount: 12 } },
+  { type: 'tool_use', id: 'toolu_2', name: 'send_money', input: { to: 'bob', amount: 120 } },
+];
+
+/** How a cut stream ends: the connection breaks, or the answer is over as if nothing were wrong. */
+const ENDS = ['break', 'end'] as const;
+
+describe('a stream that is cut at any byte', () => {
+  let api: ScriptedApi;
+  let model: GuardedModel;
+
+  beforeAll(async () => {
+    const seen = new Set<string>();
+    api = await startScriptedApi(({ body }) => {
+      const name = /cut (\d+) (break|end)/.exec(JSON.stringify(body['messages']));
+      if (name === null || seen.has(name[0])) return { body: WHOLE };
+      seen.add(name[0]);
+      return { body: WHOLE.subarray(0, Number(name[1])), after: name[2] === 'break' ? 'break' : 'end' };
+    });
+    const retryBudget = { take: () => true, deposit() {} };
+    ({ model } = modelOnTrial(api.url, { retryBudget, limits: { backoffBaseMs: 0 } }));
+  });
+
+  afterAll(async () => {
+    await model.close();
+    await api.close();
+  });
+
+  it.each(ENDS)('gives no answer, and the next attempt gives the whole one (%s)', async (end) => {
+    const cuts = Array.from({ length: WHOLE.length }, (_none, bytes) => bytes);
+    const tryNext = async (): Promise<void> => {
+      for (let bytes = cuts.pop(); bytes !== undefined; bytes = cuts.pop()) {
+        const { answer, told } = callOnTrial(model, { text: `cut ${bytes} ${end}` });
+        const { attempts, content } = await answer;
+        expect({ bytes, attempts, content }).toEqual({ bytes, attempts: 2, content: CONTENT });
+        // Whatever was shown of the first attempt was taken back before the second began.
+        expect(['Zwölf 💶.', 'Zwölf 💶.<restart>Zwölf 💶.']).toContain(told.join(''));
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, tryNext));
+  });
+
+  it('gives the whole answer at once when only what follows the message is cut', async () => {
+    const { answer } = callOnTrial(model, { text: `cut ${WHOLE.length} break` });
+    expect(await answer).toMatchObject({ attempts: 1, content: CONTENT });
+  });
+});

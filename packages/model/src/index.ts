@@ -1,0 +1,3 @@
+export { createModel, type GuardedModel, type ModelSettings } from './create-model.ts';
+export { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
+export { createRetryBudget, type RetryBudget, type RetryBudgetSettings } from './retry-budget.ts';

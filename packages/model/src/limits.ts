@@ -1,0 +1,29 @@
+/** The bounds of one model call. Times are milliseconds. */
+export interface ModelLimits {
+  /** Requests for one step, those of earlier leases included. */
+  maxAttempts: number;
+  /** A longer wait before a retry is not waited here: the caller gets its worker slot back. */
+  maxInlineWaitMs: number;
+  /** The first retry waits up to this long, each further one up to twice the one before. */
+  backoffBaseMs: number;
+  backoffCapMs: number;
+  /** For TCP and TLS. */
+  connectTimeoutMs: number;
+  /** Without a byte, before the head and inside the stream. A ping is a byte: it counts as life. */
+  idleTimeoutMs: number;
+  /** For one request, from its start to `message_stop`. */
+  totalTimeoutMs: number;
+  /** How long a turn is parked, at least, when the retry budget is spent. */
+  budgetWaitMs: number;
+}
+
+export const DEFAULT_LIMITS: ModelLimits = {
+  maxAttempts: 3,
+  maxInlineWaitMs: 5_000,
+  backoffBaseMs: 500,
+  backoffCapMs: 8_000,
+  connectTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
+  totalTimeoutMs: 600_000,
+  budgetWaitMs: 10_000,
+};

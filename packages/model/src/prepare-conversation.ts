@@ -1,0 +1,45 @@
+import { isText, type ContentBlock, type Message } from '@turnpike/contract';
+
+/**
+ * The conversation as the Messages API accepts it, from what is stored: blank text and empty
+ * messages are left out, neighbours of one role become one message, and the results of tool calls
+ * come first in theirs. Nothing given is changed; every block that is returned is a copy.
+ */
+export function prepareConversation(messages: readonly Message[]): Message[] {
+  const prepared: Message[] = [];
+  for (const message of messages) {
+    const content = withoutBlankText(message.content);
+    if (content.length === 0) continue;
+    const previous = prepared.at(-1);
+    if (previous?.role === message.role) previous.content.push(...content);
+    else prepared.push({ role: message.role, content });
+  }
+  for (const message of prepared) {
+    if (message.role === 'user') message.content = toolResultsFirst(message.content);
+  }
+  return prepared;
+}
+
+/** The API refuses a text block that is empty or only white space, also inside a tool result. */
+function withoutBlankText(content: readonly ContentBlock[]): ContentBlock[] {
+  return content.filter((block) => !isText(block) || block.text.trim() !== '').map(copyUnmarked);
+}
+
+/** A copy without a cache marker: where the markers are is decided anew for each request. */
+function copyUnmarked(block: ContentBlock): ContentBlock {
+  const copy: ContentBlock = { ...block };
+  delete copy['cache_control'];
+  // Only a result's content is made of blocks of its own. A call's `input` is the model's: it is
+  // never looked into, whatever its keys are called.
+  if (block.type === 'tool_result' && Array.isArray(block['content'])) {
+    copy['content'] = withoutBlankText(block['content'] as ContentBlock[]);
+  }
+  return copy;
+}
+
+function toolResultsFirst(content: readonly ContentBlock[]): ContentBlock[] {
+  return [
+    ...content.filter((block) => block.type === 'tool_result'),
+    ...content.filter((block) => block.type !== 'tool_result'),
+  ];
+}

@@ -1,0 +1,27 @@
+/** Longer than this is never believed: coming back early costs one request, coming back late a day. */
+export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
+
+/**
+ * Milliseconds that the other side asks to be left alone: `retry-after-ms`, else `retry-after` in
+ * seconds or as a date (RFC 9110, 10.2.3). At most an hour; undefined where it asks for none.
+ */
+export function readRetryAfter(headers: Headers | undefined, now: number): number | undefined {
+  const asked =
+    positive(headers?.get('retry-after-ms'), 1) ??
+    positive(headers?.get('retry-after'), 1000) ??
+    untilDate(headers?.get('retry-after'), now);
+  return asked === undefined ? undefined : Math.min(Math.ceil(asked), MAX_RETRY_AFTER_MS);
+}
+
+function positive(text: string | null | undefined, unitMs: number): number | undefined {
+  if (text === null || text === undefined || !/^\s*\d+(\.\d+)?\s*$/.test(text)) return undefined;
+  const value = Number(text) * unitMs;
+  return value > 0 ? value : undefined;
+}
+
+function untilDate(text: string | null | undefined, now: number): number | undefined {
+  // Without a letter it is no HTTP date, though Date.parse would make one of it.
+  if (text === null || text === undefined || !/[a-z]/i.test(text)) return undefined;
+  const wait = Date.parse(text) - now;
+  return wait > 0 ? wait : undefined;
+}

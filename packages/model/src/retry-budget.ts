@@ -1,0 +1,73 @@
+/**
+ * How much of the traffic may be retries, so that a struggling API is not met with more requests
+ * than usual. A key is a tenant and a model. Neither method throws: a budget that cannot be asked grants.
+ */
+export interface RetryBudget {
+  /** Takes the right to one retry; false when there is none. */
+  take(key: string): boolean | Promise<boolean>;
+  /** Notes a success: a tenth of a retry. */
+  deposit(key: string): void | Promise<void>;
+}
+
+export interface RetryBudgetSettings {
+  /** Retries that a key starts with. Default 10. */
+  allowance?: number;
+  /** Retries that a key can save up. Default 50. */
+  capacity?: number;
+  /** What one success adds. Default 0.1. */
+  deposit?: number;
+  /**
+   * What a minute adds, up to the allowance. Default 6. Without it, turns that all wait for a budget
+   * would wait for ever: none of them could have the success that fills it.
+   */
+  perMinute?: number;
+  /** Keys kept at once; the one unused for longest starts anew. Default 10 000. */
+  maxKeys?: number;
+}
+
+interface Bucket {
+  tokens: number;
+  /** When time was last counted, in milliseconds. */
+  at: number;
+}
+
+/** A budget of this process alone: a token bucket for each key. `now` is in milliseconds. */
+export function createRetryBudget(
+  settings: RetryBudgetSettings = {},
+  now: () => number = () => performance.now(),
+): RetryBudget {
+  const { allowance = 10, capacity = 50, deposit = 0.1, perMinute = 6, maxKeys = 10_000 } = settings;
+  // A Map keeps the order of insertion: taken out and put back on each use, the first is the oldest.
+  const buckets = new Map<string, Bucket>();
+
+  const use = (key: string): Bucket => {
+    const at = now();
+    const bucket = buckets.get(key) ?? { tokens: allowance, at };
+    const earned = ((at - bucket.at) / 60_000) * perMinute;
+    if (bucket.tokens < allowance) bucket.tokens = Math.min(allowance, bucket.tokens + earned);
+    bucket.at = at;
+    buckets.delete(key);
+    buckets.set(key, bucket);
+    if (buckets.size > maxKeys) dropOldest(buckets);
+    return bucket;
+  };
+
+  return {
+    take(key) {
+      const bucket = use(key);
+      // A hundred deposits of a tenth are not quite ten in binary.
+      if (bucket.tokens < 1 - 1e-9) return false;
+      bucket.tokens -= 1;
+      return true;
+    },
+    deposit(key) {
+      const bucket = use(key);
+      bucket.tokens = Math.min(capacity, bucket.tokens + deposit);
+    },
+  };
+}
+
+function dropOldest(buckets: Map<string, Bucket>): void {
+  const oldest = buckets.keys().next().value;
+  if (oldest !== undefined) buckets.delete(oldest);
+}

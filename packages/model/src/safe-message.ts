@@ -1,0 +1,15 @@
+const MAX_LENGTH = 500;
+
+/** What looks like a credential: a bearer token, a key with a known prefix, a long run of random characters. */
+const KEY_LIKE = /\bbearer\s+\S+|\b(?:sk|pk|rk|key|tok|whsec|ghp|xox[a-z])[-_][\w-]{8,}|[\w+/=-]{40,}/gi;
+
+/** A message of the other side that a client may see: one line, at most 500 characters, nothing like a key. */
+export function safeMessage(text: string): string {
+  // Cut before it is searched as well, so that a huge message costs nothing.
+  const line = text
+    .slice(0, 4 * MAX_LENGTH)
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .replaceAll(KEY_LIKE, '[secret]');
+  return line.length <= MAX_LENGTH ? line : `${line.slice(0, MAX_LENGTH - 1)}…`;
+}

@@ -1,0 +1,50 @@
+import { contentBlockSchema } from '@turnpike/contract';
+import { z } from 'zod';
+
+const tokens = z.int().nonnegative().nullish();
+
+/** Token counts of the Messages API: a count that does not apply is null or left out. */
+const usageSchema = z.looseObject({
+  input_tokens: tokens,
+  output_tokens: tokens,
+  cache_creation_input_tokens: tokens,
+  cache_read_input_tokens: tokens,
+});
+export type StreamUsage = z.infer<typeof usageSchema>;
+
+const index = z.int().nonnegative();
+
+/** The stream events that make a message (Messages API, "Streaming"). */
+const knownEventSchema = z.discriminatedUnion('type', [
+  z.looseObject({
+    type: z.literal('message_start'),
+    message: z.looseObject({ model: z.string(), usage: usageSchema }),
+  }),
+  z.looseObject({ type: z.literal('content_block_start'), index, content_block: contentBlockSchema }),
+  z.looseObject({
+    type: z.literal('content_block_delta'),
+    index,
+    delta: z.looseObject({ type: z.string() }),
+  }),
+  z.looseObject({ type: z.literal('content_block_stop'), index }),
+  z.looseObject({
+    type: z.literal('message_delta'),
+    delta: z.looseObject({ stop_reason: z.string().nullish() }),
+    usage: usageSchema.nullish(),
+  }),
+  z.looseObject({ type: z.literal('message_stop') }),
+]);
+export type StreamEvent = z.infer<typeof knownEventSchema>;
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set(
+  knownEventSchema.options.map((option) => option.shape.type.value),
+);
+
+/**
+ * The event, null for one of a type that we do not know: the API may add some at any time.
+ * Throws a ZodError for an event that is not what its type says.
+ */
+export function parseStreamEvent(event: unknown): StreamEvent | null {
+  const { type } = z.looseObject({ type: z.string() }).parse(event);
+  return KNOWN_TYPES.has(type) ? knownEventSchema.parse(event) : null;
+}

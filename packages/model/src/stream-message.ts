@@ -1,0 +1,96 @@
+import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
+import type { Stream } from '@anthropic-ai/sdk/streaming';
+import { RetryableError } from '@turnpike/contract';
+import { MessageAssembly, type WholeMessage } from './assemble-message.ts';
+import type { BuiltRequest } from './build-request.ts';
+import type { ModelApi } from './connect-model-api.ts';
+
+/** What is known of a request while it runs, also when it fails. */
+export interface RequestProgress {
+  providerRequestId: string | null;
+  /** Milliseconds from the request to the head of its answer; null before that. */
+  headMs: number | null;
+  /** True once `onText` was called. */
+  textGiven: boolean;
+}
+
+export interface StreamOptions {
+  signal: AbortSignal;
+  totalTimeoutMs: number;
+  onText(text: string): void;
+}
+
+/** How long the end of the body may take after `message_stop`: worth it, as the connection is kept then. */
+const TAIL_MS = 1_000;
+
+/**
+ * Makes one request and reads its stream to the end. Throws what the SDK throws, the signal's reason,
+ * and RetryableErrors for a stream that is cut, malformed or too slow. The answer is made of a message
+ * that reached `message_stop`, or there is none.
+ */
+export async function streamMessage(
+  api: ModelApi,
+  request: BuiltRequest,
+  options: StreamOptions,
+  progress: RequestProgress,
+): Promise<WholeMessage> {
+  const { signal } = options;
+  signal.throwIfAborted();
+  const ending = new AbortController();
+  const endWithSignal = (): void => ending.abort(signal.reason);
+  signal.addEventListener('abort', endWithSignal);
+  const total = setTimeout(() => ending.abort(tookTooLong()), options.totalTimeoutMs);
+  const assembly = new MessageAssembly();
+  try {
+    await readEvents(api, request, ending, assembly, options, progress);
+  } catch (error) {
+    if (!assembly.complete) throw ending.signal.aborted ? ending.signal.reason : error;
+  } finally {
+    clearTimeout(total);
+    signal.removeEventListener('abort', endWithSignal);
+  }
+  // An aborted stream of the SDK ends as if it were over. What was complete by then stays so,
+  // but a caller that gave up has no use for it.
+  signal.throwIfAborted();
+  if (!assembly.complete) ending.signal.throwIfAborted();
+  return assembly.finish();
+}
+
+async function readEvents(
+  api: ModelApi,
+  request: BuiltRequest,
+  ending: AbortController,
+  assembly: MessageAssembly,
+  options: StreamOptions,
+  progress: RequestProgress,
+): Promise<void> {
+  const startedAt = performance.now();
+  // Not `messages.create`: that one writes to the console for every call of an ageing model.
+  const { data: stream, response } = await api.client
+    .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
+      body: request.body,
+      stream: true,
+      headers: api.headers(request.apiVersion),
+      signal: ending.signal,
+    })
+    .withResponse();
+  progress.providerRequestId = response.headers.get('request-id');
+  progress.headMs = Math.round(performance.now() - startedAt);
+  let tail: NodeJS.Timeout | undefined;
+  try {
+    for await (const event of stream) {
+      const text = assembly.add(event);
+      if (text !== undefined && text !== '' && !ending.signal.aborted) {
+        progress.textGiven = true;
+        options.onText(text);
+      }
+      if (assembly.complete) tail ??= setTimeout(() => ending.abort(), TAIL_MS);
+    }
+  } finally {
+    clearTimeout(tail);
+  }
+}
+
+function tookTooLong(): RetryableError {
+  return new RetryableError('model_timeout', 'The answer took too long as a whole.');
+}

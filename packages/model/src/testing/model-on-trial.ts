@@ -1,0 +1,56 @@
+import type { ModelAnswer, ModelCallOptions, ModelRequest } from '@turnpike/contract';
+import { type Logger, Secret } from '@turnpike/telemetry';
+import { createModel, type GuardedModel, type ModelSettings } from '../create-model.ts';
+
+/** For tests: a model at this address that hardly waits between attempts, and what it logged. */
+export function modelOnTrial(
+  baseUrl: string,
+  settings: Partial<ModelSettings> = {},
+): { model: GuardedModel; logged: { message: string; fields: Record<string, unknown> }[] } {
+  const logged: { message: string; fields: Record<string, unknown> }[] = [];
+  const note = (message: string, fields: Record<string, unknown> = {}): void => {
+    logged.push({ message, fields });
+  };
+  const logger = {
+    debug: note,
+    info: note,
+    warn: note,
+    error: note,
+    child: () => logger,
+  } as unknown as Logger;
+  const model = createModel({
+    apiKey: new Secret('a-key-of-the-test'),
+    baseUrl,
+    logger,
+    ...settings,
+    limits: { backoffBaseMs: 1, backoffCapMs: 2, ...settings.limits },
+  });
+  return { model, logged };
+}
+
+/** For tests: a call of that model, and what its listener was told, in order. */
+export function callOnTrial(
+  model: GuardedModel,
+  asked: { text?: string; request?: Partial<ModelRequest>; options?: Partial<ModelCallOptions> } = {},
+): { answer: Promise<ModelAnswer>; told: string[] } {
+  const told: string[] = [];
+  const content = [{ type: 'text', text: asked.text ?? 'Hello?' }];
+  const answer = model.call(
+    {
+      tenantId: 'ten_1',
+      agent: { model: 'claude-test-1', max_tokens: 100, max_steps: 5, tools: [] },
+      messages: [{ role: 'user', content }],
+      tools: [],
+      ...asked.request,
+    },
+    {
+      signal: new AbortController().signal,
+      remainingMs: 60_000,
+      previousAttempts: 0,
+      onText: (text) => told.push(text),
+      onRestart: () => told.push('<restart>'),
+      ...asked.options,
+    },
+  );
+  return { answer, told };
+}

@@ -1,0 +1,28 @@
+import { startPostgres } from './postgres-server.ts';
+import { startRedis } from './redis-server.ts';
+
+/**
+ * The servers that all tests share, started once. Postgres comes with the dependencies; Redis is
+ * taken from PATH where there is one, and where there is none, what needs it is skipped, by name.
+ */
+export default async function startServices(): Promise<void> {
+  const postgres = await startPostgres();
+  services.push(postgres);
+  const redis = await startRedis();
+  process.env['TEST_DATABASE_URL'] = postgres.url;
+  if (redis === null) {
+    process.stderr.write('No redis-server on PATH: what needs Redis is skipped, the rest uses Postgres.\n');
+  } else {
+    services.push(redis);
+    process.env['TEST_REDIS_URL'] = redis.url;
+  }
+}
+
+export interface Service {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** What `stop-services.ts` stops: both files are loaded by the same process. */
+const registry = globalThis as { turnpikeTestServices?: Service[] };
+const services = (registry.turnpikeTestServices ??= []);

@@ -1,0 +1,6 @@
+import type { Service } from './start-services.ts';
+
+export default async function stopServices(): Promise<void> {
+  const registry = globalThis as { turnpikeTestServices?: Service[] };
+  await Promise.all((registry.turnpikeTestServices ?? []).map((service) => service.stop()));
+}
