@@ -1,0 +1,58 @@
+import { Secret } from '@turnpike/telemetry';
+import { z } from 'zod';
+
+const milliseconds = z.coerce.number().int().min(1);
+
+const environmentSchema = z
+  .object({
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+    BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
+    REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+    BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
+    ANTHROPIC_API_KEY: z.string().min(1),
+    ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** Turns at once. They wait on I/O, so there can be many. */
+    CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(100),
+    LEASE_MS: milliseconds.min(500).default(30_000),
+    DRAIN_MS: milliseconds.default(20_000),
+    RECONCILE_EVERY_MS: milliseconds.default(1_000),
+    HINT_AGE_MS: milliseconds.default(5_000),
+    MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
+    /** Private addresses, ranges or names that tools may reach, comma-separated: for development. */
+    EGRESS_ALLOW: z
+      .string()
+      .default('')
+      .transform((list) => list.split(',').flatMap((entry) => entry.trim() || [])),
+    DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
+    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+  })
+  .transform((environment) => ({
+    databaseUrl: environment.DATABASE_URL,
+    backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
+    backplanePrefix: environment.BACKPLANE_PREFIX,
+    modelApiKey: new Secret(environment.ANTHROPIC_API_KEY),
+    modelBaseUrl: environment.ANTHROPIC_BASE_URL,
+    concurrency: environment.CONCURRENCY,
+    leaseMs: environment.LEASE_MS,
+    drainMs: environment.DRAIN_MS,
+    reconcileEveryMs: environment.RECONCILE_EVERY_MS,
+    hintAgeMs: environment.HINT_AGE_MS,
+    maxLostLeases: environment.MAX_LOST_LEASES,
+    egressAllow: environment.EGRESS_ALLOW,
+    databasePoolSize: environment.DATABASE_POOL_SIZE,
+    logLevel: environment.LOG_LEVEL,
+    logFormat: environment.LOG_FORMAT,
+  }));
+
+export type Config = z.infer<typeof environmentSchema>;
+
+/** Reads the environment. Throws one error that names every mistake in it. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  // A variable that is set to nothing is one that is not set: compose files and shells do that.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`The environment is not complete:\n${mistakes.join('\n')}`);
+}

@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { openBackplane } from '@turnpike/backplane';
+import { createEgress } from '@turnpike/egress';
+import { createModel } from '@turnpike/model';
+import { openDatabase } from '@turnpike/store';
+import { createLogger } from '@turnpike/telemetry';
+import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
+import { Dispatcher, Reconciliation, startReconciler } from '@turnpike/turns';
+import { readConfig, type Config } from './config.ts';
+import { TurnRunner } from './run-turns.ts';
+
+async function start(config: Config): Promise<void> {
+  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const logger = createLogger({
+    service: 'worker',
+    level: config.logLevel,
+    format: config.logFormat,
+  }).child({ worker_id: workerId });
+  const warn =
+    (message: string) =>
+    (error: unknown): void =>
+      logger.warn(message, { error });
+
+  const database = openDatabase({
+    url: config.databaseUrl,
+    poolSize: config.databasePoolSize,
+    applicationName: 'turnpike-worker',
+    onError: warn('A database connection broke.'),
+  });
+  const backplane = await openBackplane({
+    url: config.backplaneUrl,
+    prefix: config.backplanePrefix,
+    onError: warn('The backplane complained.'),
+  });
+  const dispatcher = new Dispatcher({
+    database,
+    backplane,
+    onError: warn('A dispatch failed; it is repeated.'),
+  });
+  const model = createModel({
+    apiKey: config.modelApiKey,
+    logger,
+    ...(config.modelBaseUrl === undefined ? {} : { baseUrl: config.modelBaseUrl }),
+  });
+  const egress = createEgress({ allow: config.egressAllow });
+  const tools = createToolRunner({ builtins: [currentTime(), httpRequest(egress)], logger });
+  const reconciliation = new Reconciliation({ database, backplane, dispatcher }, config);
+  const stopReconciler = startReconciler({
+    pass: () => reconciliation.pass(),
+    everyMs: config.reconcileEveryMs,
+    onRepairs(repairs) {
+      if (repairs.expiredLeases + repairs.lostHints > 0) logger.info('Repaired.', { ...repairs });
+    },
+    onError: warn('A reconciler pass failed; the next one goes on.'),
+  });
+  const runner = new TurnRunner({
+    database,
+    backplane,
+    dispatcher,
+    model,
+    tools,
+    logger,
+    workerId,
+    concurrency: config.concurrency,
+    leaseMs: config.leaseMs,
+  });
+  logger.info('Worker ready.', { concurrency: config.concurrency, backplane: backplane.driver });
+  process.send?.({ type: 'ready' });
+
+  const stop = async (): Promise<void> => {
+    logger.info('Draining.');
+    await runner.drain(config.drainMs);
+    await stopReconciler();
+    await dispatcher.settle();
+    await model.close();
+    await backplane.close();
+    await database.close();
+    logger.info('Worker stopped.');
+  };
+  let stopping = false;
+  const onSignal = (): void => {
+    // A second signal means now: what is held is found by the next worker as after a crash.
+    if (stopping) process.exit(1);
+    stopping = true;
+    setTimeout(() => process.exit(1), config.drainMs + 5_000).unref();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error('The worker did not stop cleanly.', { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+start(readConfig()).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
