@@ -1,0 +1,63 @@
+import { BackplaneUnavailableError } from '@turnpike/backplane';
+import { ProblemError, PROBLEMS, type Problem, type ProblemCode } from '@turnpike/contract';
+import { StoreUnavailableError } from '@turnpike/store';
+import type { Logger } from '@turnpike/telemetry';
+import type { ErrorRequestHandler } from 'express';
+import { z } from 'zod';
+import { requestIdOf } from './request-id.ts';
+
+/** Answers every error as a problem (RFC 9457). What is not ours to tell is logged, not told. */
+export function answerProblem(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const requestId = requestIdOf(response);
+    const problem = asProblem(error);
+    const { status, title } = PROBLEMS[problem.code];
+    if (status >= 500) {
+      const fields = { error, request_id: requestId, method: request.method };
+      if (problem.code === 'internal_error') logger.error('A request failed.', fields);
+      else logger.warn('A request could not be served now.', fields);
+    }
+    if (problem.retryAfterSeconds !== undefined)
+      response.set('Retry-After', String(problem.retryAfterSeconds));
+    if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="turnpike"');
+    const body: Problem = {
+      type: `urn:turnpike:problem:${problem.code}`,
+      title,
+      status,
+      detail: problem.message,
+      code: problem.code,
+      request_id: requestId,
+      ...(problem.issues === undefined ? {} : { errors: [...problem.issues] }),
+    };
+    response.status(status).type('application/problem+json').send(JSON.stringify(body));
+  };
+}
+
+/** What Express's own parts throw: `type` is body-parser's, `status` everybody's. */
+const httpErrorSchema = z.object({ status: z.int().min(400).max(499), type: z.string().optional() });
+
+const BODY_PROBLEMS: Record<string, [ProblemCode, string]> = {
+  'entity.too.large': ['body_too_large', 'The body is larger than this service takes.'],
+  'entity.parse.failed': ['invalid_json', 'The body cannot be read as JSON.'],
+  'charset.unsupported': ['unsupported_media_type', 'The body must be JSON in UTF-8.'],
+  'encoding.unsupported': ['unsupported_media_type', 'The body is compressed in a way that is not known.'],
+};
+
+function asProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof StoreUnavailableError || error instanceof BackplaneUnavailableError) {
+    return new ProblemError('not_ready', 'The service cannot do this now. Try again soon.', {
+      retryAfterSeconds: 1,
+    });
+  }
+  const http = httpErrorSchema.safeParse(error);
+  if (!http.success)
+    return new ProblemError('internal_error', 'The request was not served. We have a log of it.');
+  const known = BODY_PROBLEMS[http.data.type ?? ''];
+  if (known !== undefined) return new ProblemError(...known);
+  return new ProblemError('invalid_request', 'The request cannot be read.');
+}

@@ -1,0 +1,37 @@
+import { ProblemError } from '@turnpike/contract';
+import { findKeyHolder, hashApiKey, type Database, type KeyHolder } from '@turnpike/store';
+import type { Request } from 'express';
+import { LRUCache } from 'lru-cache';
+
+/** A revoked key works at most this long. Milliseconds. */
+const CACHED_MS = 1_000;
+
+export type Authenticate = (request: Request) => Promise<KeyHolder>;
+
+/**
+ * Finds out whose key a request carries, as `Authorization: Bearer` or `x-api-key`.
+ * Throws `ProblemError`: `unauthenticated`.
+ */
+export function createAuthenticate(database: Database): Authenticate {
+  const holders = new LRUCache<string, { holder: KeyHolder | null }>({
+    max: 10_000,
+    ttl: CACHED_MS,
+    // Requests that come together with one key share one look-up.
+    fetchMethod: async (hash) => ({ holder: await findKeyHolder(database, Buffer.from(hash, 'base64')) }),
+  });
+  return async (request) => {
+    const key = keyOf(request);
+    if (key === undefined) {
+      throw new ProblemError('unauthenticated', 'Send an API key: `Authorization: Bearer tp_live_...`.');
+    }
+    const known = await holders.fetch(hashApiKey(key).toString('base64'));
+    if (known?.holder == null)
+      throw new ProblemError('unauthenticated', 'The API key is unknown or was revoked.');
+    return known.holder;
+  };
+}
+
+function keyOf(request: Request): string | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(request.get('authorization') ?? '');
+  return bearer?.[1] ?? request.get('x-api-key');
+}

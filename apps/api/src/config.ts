@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+const milliseconds = z.coerce.number().int().min(1);
+
+const environmentSchema = z
+  .object({
+    HOST: z.string().min(1).default('0.0.0.0'),
+    PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+    BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
+    REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+    BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
+    DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
+    MAX_BODY_BYTES: z.coerce
+      .number()
+      .int()
+      .min(1024)
+      .default(1024 * 1024),
+    RECONCILE_EVERY_MS: milliseconds.default(1_000),
+    HINT_AGE_MS: milliseconds.default(5_000),
+    MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
+    SHUTDOWN_MS: milliseconds.default(10_000),
+    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+  })
+  .transform((environment) => ({
+    host: environment.HOST,
+    port: environment.PORT,
+    databaseUrl: environment.DATABASE_URL,
+    backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
+    backplanePrefix: environment.BACKPLANE_PREFIX,
+    databasePoolSize: environment.DATABASE_POOL_SIZE,
+    maxBodyBytes: environment.MAX_BODY_BYTES,
+    reconcileEveryMs: environment.RECONCILE_EVERY_MS,
+    hintAgeMs: environment.HINT_AGE_MS,
+    maxLostLeases: environment.MAX_LOST_LEASES,
+    shutdownMs: environment.SHUTDOWN_MS,
+    logLevel: environment.LOG_LEVEL,
+    logFormat: environment.LOG_FORMAT,
+  }));
+
+export type Config = z.infer<typeof environmentSchema>;
+
+/** Reads the environment. Throws one error that names every mistake in it. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  // A variable that is set to nothing is one that is not set: compose files and shells do that.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`The environment is not complete:\n${mistakes.join('\n')}`);
+}

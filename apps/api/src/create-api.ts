@@ -1,0 +1,50 @@
+import { ProblemError } from '@turnpike/contract';
+import type { Logger } from '@turnpike/telemetry';
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import { answerProblem } from './answer-problem.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { logRequests } from './log-requests.ts';
+import { mountRoutes } from './mount-routes.ts';
+import { describeRoutes } from './openapi.ts';
+import { operationRoutes } from './operations.ts';
+import { giveRequestId } from './request-id.ts';
+import type { Services } from './route.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { turnRoutes } from './routes/turns.ts';
+
+export interface ApiSettings {
+  logger: Logger;
+  maxBodyBytes: number;
+  /** True once the process is told to stop. */
+  isStopping: () => boolean;
+}
+
+const routes = [...agentRoutes, ...sessionRoutes, ...turnRoutes];
+
+/** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
+export function createApi(services: Services, settings: ApiSettings): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('query parser', 'simple');
+  app.use(giveRequestId, logRequests(settings.logger), helmet());
+  app.use((_request, response, next) => {
+    response.set('Cache-Control', 'no-store');
+    next();
+  });
+  const document = describeRoutes(routes);
+  app.use(operationRoutes(services, { document, isStopping: settings.isStopping }));
+  app.use(
+    mountRoutes(routes, services, {
+      authenticate: createAuthenticate(services.database),
+      maxBodyBytes: settings.maxBodyBytes,
+    }),
+  );
+  app.use(() => {
+    throw new ProblemError('not_found', 'There is nothing at this address.');
+  });
+  app.use(answerProblem(settings.logger));
+  return app;
+}

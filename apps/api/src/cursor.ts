@@ -1,0 +1,27 @@
+import { ProblemError } from '@turnpike/contract';
+
+/** Places in lists that have no id: opaque to clients, so that they can change. */
+export function encodePlace(numbers: readonly number[]): string {
+  return Buffer.from(numbers.join('.')).toString('base64url');
+}
+
+/** Throws `invalid_cursor` for anything that `encodePlace` did not make of this many numbers. */
+export function decodePlace(cursor: string, count: number): number[] {
+  const numbers = Buffer.from(cursor, 'base64url').toString().split('.');
+  const isPlace = numbers.length === count && numbers.every((text) => /^(0|[1-9]\d{0,8})$/.test(text));
+  if (!isPlace)
+    throw new ProblemError('invalid_cursor', 'The cursor is not one that a list of this kind gave.');
+  return numbers.map(Number);
+}
+
+/** One page: an item more than asked for was read, to know whether there is another page. */
+export function pageOf<Item>(
+  items: readonly Item[],
+  limit: number,
+  cursorOf: (item: Item) => string,
+): { object: 'list'; items: Item[]; next_cursor: string | null } {
+  const page = items.slice(0, limit);
+  const last = page.at(-1);
+  const hasMore = items.length > limit && last !== undefined;
+  return { object: 'list', items: page, next_cursor: hasMore ? cursorOf(last) : null };
+}

@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { openBackplane } from '@turnpike/backplane';
+import { openDatabase } from '@turnpike/store';
+import { createLogger } from '@turnpike/telemetry';
+import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
+import { readConfig, type Config } from './config.ts';
+import { createApi } from './create-api.ts';
+import { TurnWaiters } from './turn-waiters.ts';
+
+async function start(config: Config): Promise<void> {
+  const logger = createLogger({ service: 'api', level: config.logLevel, format: config.logFormat });
+  const warn =
+    (message: string) =>
+    (error: unknown): void =>
+      logger.warn(message, { error });
+
+  const database = openDatabase({
+    url: config.databaseUrl,
+    poolSize: config.databasePoolSize,
+    applicationName: 'turnpike-api',
+    onError: warn('A database connection broke.'),
+  });
+  const backplane = await openBackplane({
+    url: config.backplaneUrl,
+    prefix: config.backplanePrefix,
+    onError: warn('The backplane complained.'),
+  });
+  const dispatcher = new Dispatcher({
+    database,
+    backplane,
+    onError: warn('A dispatch failed; it is repeated.'),
+  });
+  const reconciliation = new Reconciliation({ database, backplane, dispatcher }, config);
+  const stopReconciler = startReconciler({
+    pass: () => reconciliation.pass(),
+    everyMs: config.reconcileEveryMs,
+    onRepairs(repairs) {
+      if (repairs.expiredLeases + repairs.lostHints > 0) logger.info('Repaired.', { ...repairs });
+    },
+    onError: warn('A reconciler pass failed; the next one goes on.'),
+  });
+  const waiters = new TurnWaiters();
+  await watchTurns(backplane, (signal) => waiters.wake(signal.turn_id));
+  backplane.onReconnect(() => waiters.wakeAll());
+
+  let stopping = false;
+  const app = createApi(
+    { database, backplane, dispatcher, waiters },
+    { logger, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
+  );
+  // Longer than what a load balancer keeps, so that it is never the one to be surprised.
+  const server = createServer(
+    { keepAliveTimeout: 75_000, requestTimeout: 60_000, headersTimeout: 20_000 },
+    app,
+  );
+  server.listen(config.port, config.host);
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  logger.info('API listening.', { host: config.host, port, backplane: backplane.driver });
+  process.send?.({ type: 'listening', port });
+
+  const stop = async (): Promise<void> => {
+    logger.info('Stopping.');
+    const closed = closeServer(server);
+    waiters.close();
+    await closed;
+    await stopReconciler();
+    await dispatcher.settle();
+    await backplane.close();
+    await database.close();
+    logger.info('API stopped.');
+  };
+  const onSignal = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    setTimeout(() => process.exit(1), config.shutdownMs).unref();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error('The API did not stop cleanly.', { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** Takes no new connection; resolves when the requests under way have their answers. */
+async function closeServer(server: Server): Promise<void> {
+  server.close();
+  server.closeIdleConnections();
+  await once(server, 'close');
+}
+
+start(readConfig()).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,113 @@
+import { ProblemError } from '@turnpike/contract';
+import { answerOnce, type StoredAnswer } from '@turnpike/store';
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import type { Authenticate } from './authenticate.ts';
+import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
+import { noteForLog } from './log-requests.ts';
+import { parseBody, parseParams, parseQuery } from './parse-request.ts';
+import { readBody } from './read-body.ts';
+import type { Answer, Call, Route, Services } from './route.ts';
+
+type AnyCall = Call<Record<string, unknown>, Record<string, unknown>, unknown>;
+
+/** A router of these operations. Who asks is known before a byte of the body is read. */
+export function mountRoutes(
+  routes: readonly Route[],
+  services: Services,
+  settings: { authenticate: Authenticate; maxBodyBytes: number },
+): Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  const bodyReaders = readBody(settings.maxBodyBytes);
+  for (const route of routes) {
+    const identify: RequestHandler = async (request, response, next) => {
+      const { tenantId } = await settings.authenticate(request);
+      noteForLog(response, { route: route.path, tenantId });
+      response.locals['tenantId'] = tenantId;
+      next();
+    };
+    const serve: RequestHandler = (request, response) => serveRoute(route, services, request, response);
+    router[route.method](route.path, identify, ...bodyReaders, serve);
+  }
+  for (const [path, methods] of methodsByPath(routes)) {
+    router.all(path, (_request, response) => {
+      response.set('Allow', methods.join(', '));
+      throw new ProblemError('method_not_allowed', `Only ${methods.join(', ')} can be used here.`);
+    });
+  }
+  return router;
+}
+
+async function serveRoute(
+  route: Route,
+  services: Services,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const call: AnyCall = {
+    tenantId: String(response.locals['tenantId']),
+    params: parseParams(route, request.params),
+    query: parseQuery(route, request.query),
+    body: parseBody(route, request.body),
+    header: (name) => request.get(name),
+    sql: services.database.pool,
+    signal: gone.signal,
+  };
+  const header = request.get('idempotency-key');
+  if (route.method === 'post' && header !== undefined) {
+    await serveOnce(route, services, request, response, call, parseIdempotencyKey(header));
+    return;
+  }
+  const answer = await route.handle(call, services);
+  answer.afterCommit?.();
+  send(response, encode(answer));
+}
+
+async function serveOnce(
+  route: Route,
+  services: Services,
+  request: Request,
+  response: Response,
+  call: AnyCall,
+  key: string,
+): Promise<void> {
+  let afterCommit: (() => void) | undefined;
+  const { answer, replayed } = await answerOnce(
+    services.database,
+    {
+      tenantId: call.tenantId,
+      route: `${request.method} ${request.baseUrl}${request.path}`,
+      key,
+      fingerprint: fingerprintOf(call.body),
+    },
+    async (sql) => {
+      const made = await route.handle({ ...call, sql }, services);
+      afterCommit = made.afterCommit;
+      return encode(made);
+    },
+  );
+  afterCommit?.();
+  if (replayed) response.set('Idempotent-Replayed', 'true');
+  send(response, answer);
+}
+
+function encode(answer: Answer): StoredAnswer {
+  const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
+  return { status: answer.status, headers: answer.headers ?? {}, body };
+}
+
+function send(response: Response, answer: StoredAnswer): void {
+  response.status(answer.status).set(answer.headers);
+  if (answer.body === '') response.end();
+  else response.type('application/json').send(answer.body);
+}
+
+function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
+  const methods = new Map<string, string[]>();
+  for (const route of routes) {
+    const known = methods.get(route.path) ?? [];
+    methods.set(route.path, [...known, route.method.toUpperCase()]);
+  }
+  return methods;
+}

@@ -1,0 +1,57 @@
+import { ProblemError, type ValidationIssue } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Route } from './route.ts';
+
+/** Path parameters. An id that cannot be one names nothing that is there: `not_found`. */
+export function parseParams(route: Route, given: unknown): Record<string, unknown> {
+  const parsed = route.params.safeParse(given);
+  if (!parsed.success) throw new ProblemError('not_found', 'There is nothing at this address.');
+  return parsed.data;
+}
+
+/** Query parameters, strictly: `invalid_request`, or `invalid_cursor` where only the cursor is wrong. */
+export function parseQuery(route: Route, given: unknown): Record<string, unknown> {
+  const parsed = z.strictObject(route.query.shape).safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issues = issuesOf(parsed.error);
+  if (issues.every((issue) => issue.path === 'cursor')) {
+    throw new ProblemError('invalid_cursor', 'The cursor is not one that a list of this kind gave.', {
+      issues,
+    });
+  }
+  throw new ProblemError('invalid_request', 'The query is not valid.', { issues });
+}
+
+/** The body: `invalid_request`, with every mistake and where it is. */
+export function parseBody(route: Route, given: unknown): unknown {
+  if (route.body === undefined) {
+    if (given !== undefined) throw new ProblemError('invalid_request', 'This operation takes no body.');
+    return undefined;
+  }
+  if (given === undefined) throw new ProblemError('invalid_request', 'A JSON body is needed.');
+  const parsed = route.body.safeParse(given);
+  if (!parsed.success) {
+    throw new ProblemError('invalid_request', 'The body is not valid.', { issues: issuesOf(parsed.error) });
+  }
+  if (UNSTORABLE.test(JSON.stringify(parsed.data))) {
+    throw new ProblemError('invalid_request', 'The body holds a NUL character or half a surrogate pair.');
+  }
+  return parsed.data;
+}
+
+/** An escaped NUL or lone surrogate in JSON text: Postgres stores neither. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
+
+const MAX_ISSUES = 50;
+
+function issuesOf(error: z.ZodError): ValidationIssue[] {
+  const issues = error.issues.flatMap((issue): ValidationIssue[] => {
+    const path = issue.path.join('.');
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+    return issue.keys.map((key) => ({
+      path: path === '' ? key : `${path}.${key}`,
+      message: 'is not a known field',
+    }));
+  });
+  return issues.slice(0, MAX_ISSUES);
+}

@@ -1,0 +1,69 @@
+import type { ProblemCode } from '@turnpike/contract';
+import type { Database, Sql } from '@turnpike/store';
+import type { Backplane } from '@turnpike/backplane';
+import type { Dispatcher } from '@turnpike/turns';
+import type { z } from 'zod';
+import type { TurnWaiters } from './turn-waiters.ts';
+
+/** What handlers work with. */
+export interface Services {
+  database: Database;
+  backplane: Backplane;
+  dispatcher: Dispatcher;
+  waiters: TurnWaiters;
+}
+
+/** A request that was found fit: who asks, and what for. */
+export interface Call<Params, Query, Body> {
+  tenantId: string;
+  params: Params;
+  query: Query;
+  body: Body;
+  /** A header's value, by its name in lower case. */
+  header(name: string): string | undefined;
+  /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */
+  sql: Sql;
+  /** Aborts when the client has gone. */
+  signal: AbortSignal;
+}
+
+export interface Answer {
+  status: number;
+  headers?: Record<string, string>;
+  body?: unknown;
+  /** Run once what was written is committed. */
+  afterCommit?: () => void;
+}
+
+/** One operation, declared once: mounted from here, checked from here, documented from here. */
+export interface Route<
+  Params extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+> {
+  method: 'get' | 'post' | 'delete';
+  /** With parameters as Express has them: `/v1/turns/:turn_id`. */
+  path: string;
+  operationId: string;
+  summary: string;
+  tag: string;
+  params: Params;
+  query: Query;
+  /** Where left out, the operation takes no body. */
+  body?: Body;
+  /** Request headers that have a meaning here, for the document. */
+  headers?: z.ZodObject;
+  answer: { status: number; description: string; schema?: z.ZodType; headers?: z.ZodObject };
+  /** Beside those that any request may meet. */
+  problems: readonly ProblemCode[];
+  handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
+}
+
+/** Ties a handler's types to its schemas, and then forgets them. */
+export function defineRoute<
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType = z.ZodUndefined,
+>(route: Route<Params, Query, Body>): Route {
+  return route;
+}

@@ -1,0 +1,128 @@
+import {
+  agentConfigSchema,
+  agentSchema,
+  createAgentSchema,
+  idSchema,
+  newId,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  updateAgentSchema,
+  type AgentConfig,
+} from '@turnpike/contract';
+import { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from '@turnpike/store';
+import { z } from 'zod';
+import { pageOf } from '../cursor.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const params = z.object({ agent_id: idSchema('agent') });
+const none = z.object({});
+const noAgent = (id: string): ProblemError => new ProblemError('not_found', `There is no agent ${id}.`);
+
+export const agentRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/v1/agents',
+    operationId: 'createAgent',
+    summary: 'Make an agent',
+    tag: 'Agents',
+    params: none,
+    query: none,
+    body: createAgentSchema,
+    answer: { status: 201, description: 'The agent, at version 1.', schema: agentSchema },
+    problems: [],
+    async handle({ tenantId, body, sql }) {
+      const agent = await insertAgent(sql, {
+        id: newId('agent'),
+        tenantId,
+        name: body.name,
+        metadata: body.metadata ?? {},
+        config: configOf(body),
+      });
+      return { status: 201, headers: { Location: `/v1/agents/${agent.id}` }, body: agent };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/agents',
+    operationId: 'listAgents',
+    summary: 'List agents, newest first',
+    tag: 'Agents',
+    params: none,
+    query: z.object({ limit: pageLimitSchema, cursor: idSchema('agent').optional() }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(agentSchema).meta({ id: 'AgentList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query }, { database }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const agents = await listAgents(database, tenantId, page);
+      return { status: 200, body: pageOf(agents, query.limit, (agent) => agent.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/agents/:agent_id',
+    operationId: 'getAgent',
+    summary: 'Read an agent at its newest version',
+    tag: 'Agents',
+    params,
+    query: none,
+    answer: { status: 200, description: 'The agent.', schema: agentSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { agent_id: id } }, { database }) {
+      const agent = await readAgent(database, tenantId, id);
+      if (agent === null) throw noAgent(id);
+      return { status: 200, body: agent };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/agents/:agent_id',
+    operationId: 'updateAgent',
+    summary: 'Give an agent a new version; turns that were accepted keep theirs',
+    tag: 'Agents',
+    params,
+    query: none,
+    body: updateAgentSchema,
+    answer: { status: 200, description: 'The agent, at its new version.', schema: agentSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { agent_id: id }, body, sql }) {
+      const agent = await addAgentVersion(sql, {
+        id,
+        tenantId,
+        name: body.name ?? null,
+        metadata: body.metadata ?? null,
+        config: configOf(body),
+      });
+      if (agent === null) throw noAgent(id);
+      return { status: 200, body: agent };
+    },
+  }),
+
+  defineRoute({
+    method: 'delete',
+    path: '/v1/agents/:agent_id',
+    operationId: 'deleteAgent',
+    summary: 'Delete an agent; turns that were accepted run on',
+    tag: 'Agents',
+    params,
+    query: none,
+    answer: { status: 204, description: 'It is gone.' },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { agent_id: id }, sql }) {
+      if (!(await deleteAgent(sql, tenantId, id))) throw noAgent(id);
+      return { status: 204 };
+    },
+  }),
+];
+
+/** What is fixed by a version: the body without what names the agent. */
+function configOf(body: z.output<typeof updateAgentSchema>): AgentConfig {
+  return z.object(agentConfigSchema.shape).parse(body);
+}

@@ -1,0 +1,136 @@
+import {
+  createSessionSchema,
+  idSchema,
+  messageSchema,
+  newId,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  sessionSchema,
+} from '@turnpike/contract';
+import {
+  deleteSession,
+  insertSession,
+  listMessages,
+  listSessions,
+  readSession,
+  sessionExists,
+} from '@turnpike/store';
+import { z } from 'zod';
+import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const params = z.object({ session_id: idSchema('session') });
+const none = z.object({});
+const noSession = (id: string): ProblemError => new ProblemError('not_found', `There is no session ${id}.`);
+
+export const sessionRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/v1/sessions',
+    operationId: 'createSession',
+    summary: 'Make a session',
+    tag: 'Sessions',
+    params: none,
+    query: none,
+    body: createSessionSchema,
+    answer: { status: 201, description: 'The session.', schema: sessionSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, body, sql }) {
+      const session = await insertSession(sql, {
+        id: newId('session'),
+        tenantId,
+        agentId: body.agent_id,
+        metadata: body.metadata ?? {},
+      });
+      if (session === null) throw new ProblemError('not_found', `There is no agent ${body.agent_id}.`);
+      return { status: 201, headers: { Location: `/v1/sessions/${session.id}` }, body: session };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/sessions',
+    operationId: 'listSessions',
+    summary: 'List sessions, newest first',
+    tag: 'Sessions',
+    params: none,
+    query: z.object({
+      limit: pageLimitSchema,
+      cursor: idSchema('session').optional(),
+      agent_id: idSchema('agent').optional(),
+    }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(sessionSchema).meta({ id: 'SessionList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query }, { database }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const sessions = await listSessions(database, tenantId, page, { agentId: query.agent_id });
+      return { status: 200, body: pageOf(sessions, query.limit, (session) => session.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/sessions/:session_id',
+    operationId: 'getSession',
+    summary: 'Read a session',
+    tag: 'Sessions',
+    params,
+    query: none,
+    answer: { status: 200, description: 'The session.', schema: sessionSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { session_id: id } }, { database }) {
+      const session = await readSession(database, tenantId, id);
+      if (session === null) throw noSession(id);
+      return { status: 200, body: session };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/sessions/:session_id/messages',
+    operationId: 'listMessages',
+    summary: 'List the messages of a session, oldest first',
+    tag: 'Sessions',
+    params,
+    query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(messageSchema).meta({ id: 'MessageList' }),
+    },
+    problems: ['not_found', 'invalid_cursor'],
+    async handle({ tenantId, params: { session_id: id }, query, sql }, { database }) {
+      const [turnSequence = 0, index = 0] = query.cursor === undefined ? [] : decodePlace(query.cursor, 2);
+      if (!(await sessionExists(sql, tenantId, id))) throw noSession(id);
+      const messages = await listMessages(database, id, {
+        after: { turnSequence, index },
+        limit: query.limit + 1,
+      });
+      const page = pageOf(messages, query.limit, ({ place }) =>
+        encodePlace([place.turnSequence, place.index]),
+      );
+      return { status: 200, body: { ...page, items: page.items.map((item) => item.message) } };
+    },
+  }),
+
+  defineRoute({
+    method: 'delete',
+    path: '/v1/sessions/:session_id',
+    operationId: 'deleteSession',
+    summary: 'Erase a session and all that belongs to it; a running turn is stopped',
+    tag: 'Sessions',
+    params,
+    query: none,
+    answer: { status: 204, description: 'It is gone.' },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { session_id: id }, sql }, { dispatcher }) {
+      if (!(await deleteSession(sql, tenantId, id))) throw noSession(id);
+      return { status: 204, afterCommit: () => dispatcher.changed({ tenantId }) };
+    },
+  }),
+];
