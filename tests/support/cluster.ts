@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { startModelSim, SimControl, type ModelSim } from '@turnpike/model-sim';
+import { createApiKey, createTenant, openDatabase, type Database } from '@turnpike/store';
+import type { Agent, Turn } from '@turnpike/contract';
+import { startProgram, type Program } from './program.ts';
+import { createTestDatabase } from './test-database.ts';
+
+export interface ClusterOptions {
+  workers: number;
+  /** Default: the Redis of the tests where there is one, else the database. */
+  backplaneUrl?: string;
+  /** For all programs. */
+  environment?: Record<string, string>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: unknown;
+}
+
+/** A whole Turnpike of its own: a database, the model simulator, an API and workers, as real processes. */
+export class Cluster {
+  readonly databaseUrl: string;
+  readonly database: Database;
+  readonly model: ModelSim;
+  readonly control: SimControl;
+  readonly tenantId: string;
+  readonly apiKey: string;
+  readonly workers: Program[] = [];
+  api: Program | null = null;
+  readonly #environment: Record<string, string>;
+  readonly #dropDatabase: () => Promise<void>;
+
+  private constructor(parts: {
+    databaseUrl: string;
+    database: Database;
+    model: ModelSim;
+    tenantId: string;
+    apiKey: string;
+    environment: Record<string, string>;
+    dropDatabase: () => Promise<void>;
+  }) {
+    this.databaseUrl = parts.databaseUrl;
+    this.database = parts.database;
+    this.model = parts.model;
+    this.control = new SimControl(parts.model.controlUrl);
+    this.tenantId = parts.tenantId;
+    this.apiKey = parts.apiKey;
+    this.#environment = parts.environment;
+    this.#dropDatabase = parts.dropDatabase;
+  }
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const { url, drop } = await createTestDatabase();
+    const database = openDatabase({ url, poolSize: 5, applicationName: 'test', onError: () => undefined });
+    const tenantId = await createTenant(database, 'Acme');
+    const { key } = await createApiKey(database, { tenantId, name: 'test' });
+    const model = await startModelSim({ port: 0 });
+    const cluster = new Cluster({
+      databaseUrl: url,
+      database,
+      model,
+      tenantId,
+      apiKey: key,
+      dropDatabase: drop,
+      environment: {
+        DATABASE_URL: url,
+        BACKPLANE_URL: options.backplaneUrl ?? process.env['TEST_REDIS_URL'] ?? url,
+        BACKPLANE_PREFIX: `t-${randomUUID()}`,
+        ANTHROPIC_API_KEY: 'sk-ant-test-0123456789',
+        ANTHROPIC_BASE_URL: model.url,
+        HOST: '127.0.0.1',
+        PORT: '0',
+        LOG_LEVEL: 'debug',
+        ...options.environment,
+      },
+    });
+    await cluster.startApi();
+    await Promise.all(Array.from({ length: options.workers }, () => cluster.startWorker()));
+    return cluster;
+  }
+
+  async startApi(environment: Record<string, string> = {}): Promise<Program> {
+    this.api = await startProgram('api', { ...this.#environment, ...environment });
+    return this.api;
+  }
+
+  async startWorker(environment: Record<string, string> = {}): Promise<Program> {
+    const worker = await startProgram('worker', { ...this.#environment, ...environment });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  async request(method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
+    const response = await fetch(`http://127.0.0.1:${String(this.api?.hello['port'])}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.apiKey}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === '' ? null : JSON.parse(text),
+    };
+  }
+
+  async createAgent(config: Record<string, unknown> = {}): Promise<Agent> {
+    const { body } = await this.request('POST', '/v1/agents', {
+      name: 'test',
+      model: 'claude-sonnet-4-5',
+      ...config,
+    });
+    return body as Agent;
+  }
+
+  /** Submits a turn; with an agent's id, one that makes its session. */
+  async submit(to: { agentId: string } | { sessionId: string }, input: string): Promise<Turn> {
+    const answer =
+      'agentId' in to
+        ? await this.request('POST', '/v1/turns', { agent_id: to.agentId, input })
+        : await this.request('POST', `/v1/sessions/${to.sessionId}/turns`, { input });
+    if (answer.status !== 202) throw new Error(`Not accepted: ${JSON.stringify(answer.body)}`);
+    return answer.body as Turn;
+  }
+
+  /** Waits, by long polls, until the turn has ended. */
+  async untilEnded(turnId: string, limitMs = 50_000): Promise<Turn> {
+    const end = Date.now() + limitMs;
+    for (;;) {
+      const { body } = await this.request('GET', `/v1/turns/${turnId}?wait=10`);
+      const turn = body as Turn;
+      if (['completed', 'failed', 'cancelled', 'incomplete'].includes(turn.status)) return turn;
+      if (Date.now() > end) throw new Error(`${turnId} is still ${turn.status}.\n${this.logs()}`);
+    }
+  }
+
+  /** What the programs said last: for a test that failed. */
+  logs(): string {
+    return [this.api, ...this.workers].flatMap((program) => program?.lines.slice(-40) ?? []).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.api, ...this.workers].map((program) => program?.end('SIGKILL')));
+    await this.model.close();
+    await this.database.close();
+    await this.#dropDatabase();
+  }
+}
