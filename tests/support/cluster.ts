@@ -130,7 +130,7 @@ export class Cluster {
   }
 
   /** Waits, by long polls, until the turn has ended. */
-  async untilEnded(turnId: string, limitMs = 50_000): Promise<Turn> {
+  async untilEnded(turnId: string, limitMs = 20_000): Promise<Turn> {
     const end = Date.now() + limitMs;
     for (;;) {
       const { body } = await this.request('GET', `/v1/turns/${turnId}?wait=10`);

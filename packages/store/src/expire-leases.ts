@@ -42,7 +42,7 @@ WITH expired AS (
   FROM ended WHERE sessions.id = ended.session_id AND ended.status <> 'queued'
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT ended.id, ended.event_count, $4::text[] [row_number() OVER ()], ended.tenant_id, 'turn.' || ended.status, '{}'
+  SELECT ended.id, ended.event_count, ($4::text[])[(row_number() OVER ())::int], ended.tenant_id, 'turn.' || ended.status, '{}'
   FROM ended WHERE ended.status <> 'queued'
 )
 SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId", epoch, status FROM ended`,
