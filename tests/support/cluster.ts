@@ -146,7 +146,7 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.api, ...this.workers].map((program) => program?.end('SIGKILL')));
+    await Promise.all([this.api, ...this.workers].map(async (program) => program?.end('SIGKILL')));
     await this.model.close();
     await this.database.close();
     await this.#dropDatabase();

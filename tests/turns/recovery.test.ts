@@ -20,7 +20,7 @@ test('an API that is killed after the commit and before the hint loses no turn',
   // This one can commit, and can hint nobody: its backplane is a port where nobody listens.
   await cluster.startApi({ BACKPLANE_URL: `redis://127.0.0.1:${await freePort()}` });
   const turns = await Promise.all(
-    [1, 2, 3].map((number) => cluster?.submit({ agentId: agent.id }, `Hello ${number}`)),
+    [1, 2, 3].map(async (number) => cluster?.submit({ agentId: agent.id }, `Hello ${number}`)),
   );
   await cluster.api?.end('SIGKILL');
 
@@ -169,7 +169,7 @@ test('a model that is overloaded is asked again, and one that refuses the reques
   });
   const agent = await cluster.createAgent();
   const [busy, later, wrong] = await Promise.all(
-    ['busy', 'later', 'wrong'].map((input) => cluster?.submit({ agentId: agent.id }, input)),
+    ['busy', 'later', 'wrong'].map(async (input) => cluster?.submit({ agentId: agent.id }, input)),
   );
   expect(await cluster.untilEnded(String(wrong?.id))).toMatchObject({
     status: 'failed',

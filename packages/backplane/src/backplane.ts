@@ -1,9 +1,4 @@
-/** What a job carries: never more than it takes to claim a turn, or to see that it has moved on. */
-export interface TurnHint {
-  turnId: string;
-  epoch: number;
-  hint: number;
-}
+import type { TurnHint } from './turn-hint.ts';
 
 /** A small JSON object, at most 4 kB, that tells processes to look. */
 export type Signal = Record<string, unknown>;
@@ -12,7 +7,7 @@ export type Signal = Record<string, unknown>;
 export interface TurnConsumer {
   /** Hints that are being run. */
   readonly active: number;
-  /** Takes nothing new. */
+  /** Takes nothing new; what it took in that very moment goes back to the queue. */
   pause(): Promise<void>;
   /** Waits up to `graceMs` for what runs, then closes by force. Never hangs. */
   close(graceMs: number): Promise<void>;
@@ -22,7 +17,7 @@ export interface ConsumeOptions {
   /** Hints run at once. */
   concurrency: number;
   run(hint: TurnHint): Promise<void>;
-  /** What `run` threw, and jobs that are none of ours. */
+  /** What `run` threw, jobs that are none of ours, and what BullMQ's worker complains of. */
   onError(error: Error): void;
 }
 
@@ -35,17 +30,22 @@ export interface Backplane {
   readonly driver: 'redis' | 'postgres';
   /** Adds all hints in one round trip. A hint that is in the queue already is not added again. */
   hint(hints: readonly TurnHint[]): Promise<void>;
-  /** Those of these hints that nobody will take up any more: no job, or one whose taker is silent. */
+  /** Those of these hints that nobody will take up: no job any more, or one whose taker is silent. One round trip. */
   missing(hints: readonly TurnHint[]): Promise<TurnHint[]>;
+  /** A hint whose `run` throws is reported and gone, like one that went well: the truth is elsewhere. */
   consume(options: ConsumeOptions): TurnConsumer;
-  /** Hands a signal to every process that subscribed, this one included. */
+  /** Hands a signal to every process that subscribed, this one included. Throws `TerminalError` over 4 kB. */
   publish(channel: string, signal: Signal): Promise<void>;
-  /** Returns the way to unsubscribe. One connection carries all subscriptions of a process. */
+  /**
+   * Returns the way to unsubscribe. One connection carries all subscriptions of a process. While
+   * the server is away this resolves all the same, and the subscription is made on its return.
+   */
   subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>>;
-  /** Called when signals flow again after a loss: what came meanwhile was lost, so look. */
+  /** Called when signals flow again after a loss: what came meanwhile may be lost, so look. */
   onReconnect(listener: () => void): () => void;
   /** A real round trip. */
   ping(): Promise<void>;
   depth(): Promise<{ waiting: number; active: number }>;
+  /** Never hangs. Consumers that are still open are closed by force. */
   close(): Promise<void>;
 }

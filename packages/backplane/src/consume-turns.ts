@@ -1,37 +1,50 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
-import type { ConsumeOptions, TurnConsumer, TurnHint } from './backplane.ts';
-import type { BullWorker, MakeWorker } from './turn-queue.ts';
+import { WaitingError } from 'bullmq';
+import type { ConsumeOptions, TurnConsumer } from './backplane.ts';
+import type { BullJob, BullWorker, MakeWorker } from './queue-worker.ts';
+import { turnHintSchema } from './turn-hint.ts';
+import { watchConsumer } from './watch-consumer.ts';
+import { settledWithin } from './within-time.ts';
 
-const hintSchema = z.strictObject({ turnId: z.string(), epoch: z.int(), hint: z.int() });
+export interface QueueConsumerParts extends ConsumeOptions {
+  makeWorker: MakeWorker;
+  deafAfterMs: number;
+  waiting(): Promise<number>;
+  onClose(): void;
+}
 
-/** A worker that takes nothing for this long while jobs wait and it has room is deaf. */
-const DEAF_AFTER_MS = 5_000;
-const WATCH_EVERY_MS = 1_000;
+/** A worker, how many hints are being run that it took, and the jobs whose end it has not recorded. */
+interface Taker {
+  worker: BullWorker;
+  active: number;
+  unrecorded: Set<string>;
+}
+
+const PAUSE_LIMIT_MS = 1_000;
+const RECORD_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 2_000;
 const LOOK_EVERY_MS = 20;
 
-/**
- * Runs hints as they come. BullMQ's workers may go silently deaf after an outage of the server
- * (taskforcesh/bullmq #4378, #4585), so a watch replaces one that takes nothing while work waits.
- */
+/** Runs hints as they come, with a watch that replaces a worker which has gone deaf. */
 export class QueueConsumer implements TurnConsumer {
-  readonly #makeWorker: MakeWorker;
-  readonly #depth: () => Promise<{ waiting: number }>;
-  readonly #options: ConsumeOptions;
-  readonly #watch: NodeJS.Timeout;
-  #worker: BullWorker;
+  readonly #parts: QueueConsumerParts;
+  readonly #stopWatching: () => void;
+  #taker: Taker;
   #active = 0;
-  #lastSign = performance.now();
+  #taken = 0;
   #paused = false;
-  #watching = false;
+  #closed: Promise<void> | null = null;
 
-  constructor(makeWorker: MakeWorker, depth: () => Promise<{ waiting: number }>, options: ConsumeOptions) {
-    this.#makeWorker = makeWorker;
-    this.#depth = depth;
-    this.#options = options;
-    this.#worker = this.#startWorker();
-    this.#watch = setInterval(() => void this.#lookForDeafness(), WATCH_EVERY_MS);
+  constructor(parts: QueueConsumerParts) {
+    this.#parts = parts;
+    this.#taker = this.#startTaker(parts.concurrency);
+    this.#stopWatching = watchConsumer({
+      deafAfterMs: parts.deafAfterMs,
+      hasRoom: () => !this.#paused && this.#active < parts.concurrency,
+      taken: () => this.#taken,
+      waiting: () => parts.waiting(),
+      onDeaf: (waiting) => this.#replaceTaker(waiting),
+    });
   }
 
   get active(): number {
@@ -40,71 +53,97 @@ export class QueueConsumer implements TurnConsumer {
 
   async pause(): Promise<void> {
     this.#paused = true;
-    await settleWithin(this.#worker.pause(true), CLOSE_LIMIT_MS);
+    await settledWithin(this.#taker.worker.pause(true), PAUSE_LIMIT_MS);
   }
 
-  async close(graceMs: number): Promise<void> {
-    clearInterval(this.#watch);
+  close(graceMs: number): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    this.#stopWatching();
     await this.pause();
-    const end = performance.now() + graceMs;
-    while (this.#active > 0 && performance.now() < end) await delay(LOOK_EVERY_MS);
-    await settleWithin(this.#worker.close(this.#active > 0), CLOSE_LIMIT_MS);
+    const { unrecorded } = this.#taker;
+    await untilNone(() => this.#active, graceMs);
+    if (this.#active === 0) await untilNone(() => unrecorded.size, RECORD_LIMIT_MS);
+    await closeByForce(this.#taker);
+    this.#parts.onClose();
   }
 
-  #startWorker(): BullWorker {
-    const worker = this.#makeWorker((job) => this.#runJob(job.data), this.#options.concurrency);
-    worker.on('error', (error) => this.#options.onError(error));
-    return worker;
+  #startTaker(concurrency: number): Taker {
+    const { makeWorker, onError } = this.#parts;
+    const worker = makeWorker((job, token) => this.#runJob(taker, job, token), concurrency);
+    const taker: Taker = { worker, active: 0, unrecorded: new Set() };
+    worker.on('error', onError);
+    worker.on('completed', (job) => taker.unrecorded.delete(job?.id ?? ''));
+    worker.on('failed', (job) => taker.unrecorded.delete(job?.id ?? ''));
+    return taker;
   }
 
-  /** Never throws: a job that failed would be of no use to anybody, the reconciler looks after the turn. */
-  async #runJob(payload: unknown): Promise<void> {
+  /** A job that failed would be of no use to anybody, the reconciler looks after the turn. */
+  async #runJob(taker: Taker, job: BullJob, token: string | undefined): Promise<void> {
+    if (this.#paused) return this.#giveBack(job, token);
+    this.#taken += 1;
     this.#active += 1;
-    this.#lastSign = performance.now();
+    taker.active += 1;
+    taker.unrecorded.add(job.id ?? '');
     try {
-      const hint: TurnHint = hintSchema.parse(payload);
-      await this.#options.run(hint);
+      const hint = turnHintSchema.safeParse(job.data);
+      if (hint.success) await this.#parts.run(hint.data);
+      else this.#report(new Error(`Job ${job.id ?? ''} is no hint of a turn; it is removed.`));
     } catch (error) {
-      this.#options.onError(error instanceof Error ? error : new Error('A hint failed.', { cause: error }));
+      this.#report(error);
     } finally {
       this.#active -= 1;
-      this.#lastSign = performance.now();
+      taker.active -= 1;
+      this.#fitConcurrency();
     }
   }
 
-  async #lookForDeafness(): Promise<void> {
-    if (this.#watching || this.#paused) return;
-    const busy = this.#active >= this.#options.concurrency;
-    if (busy || performance.now() - this.#lastSign < DEAF_AFTER_MS) return;
-    this.#watching = true;
+  /** BullMQ's read was under way when it was paused. Another worker takes it, at once. */
+  async #giveBack(job: BullJob, token: string | undefined): Promise<never> {
     try {
-      const { waiting } = await this.#depth();
-      const silent = performance.now() - this.#lastSign >= DEAF_AFTER_MS;
-      if (waiting > 0 && silent && !this.#paused) this.#replaceWorker(waiting);
-      this.#lastSign = performance.now();
-    } catch {
-      // The server is away: that is not deafness, and whoever adds hints reports it.
-    } finally {
-      this.#watching = false;
+      await job.moveToWait(token);
+    } catch (error) {
+      this.#report(error);
     }
+    throw new WaitingError();
   }
 
   /** What the old one runs goes on; it only takes nothing more. */
-  #replaceWorker(waiting: number): void {
-    this.#options.onError(
-      new Error(`The queue's worker took nothing while ${waiting} hints waited; it is replaced.`),
-    );
-    const old = this.#worker;
-    this.#worker = this.#startWorker();
-    void settleWithin(old.close(true), CLOSE_LIMIT_MS);
+  #replaceTaker(waiting: number): void {
+    this.#report(new Error(`The queue's worker took nothing while ${waiting} hints waited; it is replaced.`));
+    const old = this.#taker;
+    this.#taker = this.#startTaker(this.#room(0));
+    void closeByForce(old);
+  }
+
+  /** What workers that were replaced still run takes places from the one of now. */
+  #fitConcurrency(): void {
+    const { worker, active } = this.#taker;
+    const concurrency = this.#room(active);
+    if (worker.concurrency !== concurrency) worker.concurrency = concurrency;
+  }
+
+  #room(activeOfTaker: number): number {
+    return Math.max(1, this.#parts.concurrency - (this.#active - activeOfTaker));
+  }
+
+  #report(error: unknown): void {
+    this.#parts.onError(error instanceof Error ? error : new Error('A hint failed.', { cause: error }));
   }
 }
 
-/** Waits for it, but not longer than this; how it ends is of no interest here. */
-async function settleWithin(work: Promise<unknown>, limitMs: number): Promise<void> {
-  const limit = new AbortController();
-  const quiet = work.catch(() => undefined);
-  const timer = delay(limitMs, undefined, { signal: limit.signal }).catch(() => undefined);
-  await Promise.race([quiet, timer]);
-  limit.abort();
+async function untilNone(count: () => number, limitMs: number): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (count() > 0 && performance.now() < end) await delay(LOOK_EVERY_MS);
+}
+
+/**
+ * Closes a worker's connections, whatever state they are in. BullMQ's own way of waiting for what
+ * runs would wait without end for a connection that is just being made again.
+ */
+async function closeByForce({ worker }: Taker): Promise<void> {
+  await settledWithin(worker.close(true), CLOSE_LIMIT_MS);
 }

@@ -6,3 +6,16 @@ export class BackplaneUnavailableError extends RetryableError {
     super('backplane_unavailable', `The backplane did not answer: ${what}.`, undefined, cause);
   }
 }
+
+/**
+ * The error with its message and code alone. The drivers hang the refused command onto their
+ * errors, and the command that is refused first is the one with the password.
+ */
+export function plainError(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const plain = new Error(error.message);
+  plain.name = error.name;
+  if (error.stack !== undefined) plain.stack = error.stack;
+  if ('code' in error && typeof error.code === 'string') Object.assign(plain, { code: error.code });
+  return plain;
+}

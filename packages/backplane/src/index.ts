@@ -1,3 +1,4 @@
-export type { Backplane, ConsumeOptions, Signal, TurnConsumer, TurnHint } from './backplane.ts';
+export type { Backplane, ConsumeOptions, Signal, TurnConsumer } from './backplane.ts';
 export { BackplaneUnavailableError } from './errors.ts';
 export { openBackplane, type BackplaneOptions } from './open-backplane.ts';
+export type { TurnHint } from './turn-hint.ts';

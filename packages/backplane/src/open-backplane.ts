@@ -1,20 +1,32 @@
 import type { Backplane } from './backplane.ts';
 import { openPostgresBackplane } from './postgres-backplane.ts';
+import { STALLED_JOBS } from './queue-worker.ts';
 import { openRedisBackplane } from './redis-backplane.ts';
 
 export interface BackplaneOptions {
-  /** `redis://`, `rediss://` or `postgres://`: the scheme chooses the driver. */
+  /** `redis://`, `rediss://`, `postgres://` or `postgresql://`: the scheme chooses the driver. */
   url: string;
-  /** Keeps several installations apart on one Redis. */
+  /** Keeps several installations apart on one Redis. Default: `turnpike`. */
   prefix?: string;
+  /** The Postgres schema for what is disposable. Default: `turnpike_backplane`. */
+  schema?: string;
   /** Whatever goes wrong in the background; it heals itself, or callers are told too. */
   onError: (error: Error) => void;
+  /** A consumer that takes nothing for so long, while hints wait and it has room, is made anew. Default: 5 s. */
+  deafAfterMs?: number;
+  /** How long a taken hint is believed to be in good hands without another word. Default: 15 s. */
+  lockMs?: number;
 }
 
-/** Opens the backplane. With Redis, a server that is away is no reason to wait. */
+/**
+ * Opens the backplane. With Redis, a server that is away is no reason to wait. With Postgres, makes
+ * the schema where it is not there yet, and throws `BackplaneUnavailableError` where that cannot be
+ * done in 15 s, `TerminalError` where it can never be done.
+ */
 export async function openBackplane(options: BackplaneOptions): Promise<Backplane> {
-  const { url, prefix = 'turnpike', onError } = options;
+  const { url, onError, deafAfterMs = 5_000, lockMs = STALLED_JOBS.lockDuration } = options;
+  const common = { url, onError, deafAfterMs, lockMs };
   return /^rediss?:/.test(url)
-    ? openRedisBackplane({ url, prefix, onError })
-    : openPostgresBackplane({ url, onError });
+    ? openRedisBackplane({ ...common, prefix: options.prefix ?? 'turnpike' })
+    : openPostgresBackplane({ ...common, schema: options.schema ?? 'turnpike_backplane' });
 }

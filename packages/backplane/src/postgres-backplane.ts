@@ -1,81 +1,101 @@
-import { createPostgresBackend, createPostgresRelayBackend, Relay, withBackend } from 'bullmq';
+import { createPostgresBackend, withBackend } from 'bullmq';
 import type { Backplane } from './backplane.ts';
-import { encodeSignal, SignalListeners } from './signal-listeners.ts';
+import { PostgresSignals } from './postgres-signals.ts';
+import { preparePostgresSchema } from './postgres-schema.ts';
+import { quietReports } from './quiet-reports.ts';
+import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
-import { withinTime } from './within-time.ts';
+import { settledWithin, withinTime } from './within-time.ts';
 
-const SCHEMA = 'turnpike_backplane';
+const PREPARE_LIMIT_MS = 15_000;
+const CLOSE_LIMIT_MS = 2_000;
+/** How long a worker waits for a notification before it looks for itself, in seconds. */
+const BLOCK_SECONDS = 2;
+
+export interface PostgresBackplaneParts {
+  url: string;
+  schema: string;
+  lockMs: number;
+  deafAfterMs: number;
+  onError: (error: Error) => void;
+}
 
 /**
- * Postgres, for a machine without Redis: BullMQ's own Postgres backend for the queue, its relay
- * for signals, both in a schema of their own. Makes the schema where it is not there yet.
+ * Postgres, for a machine without Redis: BullMQ's own Postgres backend for the queue, its relay for
+ * signals, both in a schema of their own. At most eight connections a process: two each for
+ * asking, for the worker and for the relay, and the latter two listen on one more.
  */
-export async function openPostgresBackplane(options: {
-  url: string;
-  onError: (error: Error) => void;
-}): Promise<Backplane> {
-  const { url, onError } = options;
-  const connection = { connectionString: url, schema: SCHEMA, connectionTimeoutMillis: 5_000 };
-  const bullmq = withBackend(createPostgresBackend);
-  const bullQueue = new bullmq.Queue(QUEUE, { connection: { ...connection, migrate: true, max: 3 } });
+export async function openPostgresBackplane(parts: PostgresBackplaneParts): Promise<Backplane> {
+  const { url, schema, lockMs } = parts;
+  const onError = quietReports(parts.onError);
+  await preparePostgresSchema(url, schema, PREPARE_LIMIT_MS);
+
+  const connection = {
+    connectionString: url,
+    schema,
+    max: 2,
+    connectionTimeoutMillis: 2_000,
+    // A connection that was asked and hears nothing is dead, however open it looks; it is thrown away.
+    query_timeout: 5_000,
+    keepAlive: true,
+  };
+  const { Queue, Worker } = withBackend(createPostgresBackend);
+  const bullQueue = new Queue(QUEUE, { connection, streams: { events: { maxLen: 1_000 } } });
   bullQueue.on('error', onError);
-  await bullQueue.waitUntilReady();
-  const queue = new TurnQueue(
-    bullQueue,
-    (processor, concurrency) =>
-      new bullmq.Worker(QUEUE, processor, {
-        connection: { ...connection, max: 3 },
+  const { pool } = bullQueue.getBackend().connection;
+  const ping = async (): Promise<void> => {
+    await withinTime('ping', () => pool.query('SELECT 1'));
+  };
+  const signals = new PostgresSignals({ connection, ping, onError });
+  const queue = new TurnQueue({
+    queue: bullQueue,
+    ready: () => Promise.resolve(),
+    async findAlive(jobIds) {
+      const { rows } = await pool.query<{ id: string }>(FIND_ALIVE, [QUEUE, jobIds, Date.now()]);
+      return new Set(rows.map(({ id }) => id));
+    },
+    makeWorker: (process, concurrency) =>
+      new Worker(QUEUE, process, {
+        connection,
         concurrency,
+        drainDelay: BLOCK_SECONDS,
         runRetryDelay: 1_000,
-        removeOnComplete: { count: 0 },
-        removeOnFail: { count: 0 },
+        ...STALLED_JOBS,
+        lockDuration: lockMs,
+        stalledInterval: lockMs,
+        ...KEEP_NOTHING,
       }),
-  );
-
-  const relay = new Relay({
-    connection: { ...connection, max: 2 },
-    backend: createPostgresRelayBackend,
-    namespace: 'turnpike',
+    deafAfterMs: parts.deafAfterMs,
   });
-  relay.on('error', onError);
-  await relay.waitUntilReady();
-  const listeners = new SignalListeners();
-  const subscriptions = new Map<string, Promise<{ unsubscribe(): Promise<void> }>>();
-
+  const close = async (): Promise<void> => {
+    await Promise.all([
+      settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS),
+      settledWithin(signals.close(), CLOSE_LIMIT_MS),
+    ]);
+  };
+  try {
+    await withinTime('opening the queue', () => bullQueue.waitUntilReady(), PREPARE_LIMIT_MS);
+    await signals.ready(PREPARE_LIMIT_MS);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     driver: 'postgres',
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
-    consume: (consumption) => queue.consume(consumption),
-    async publish(channel, signal) {
-      encodeSignal(signal);
-      await withinTime('publishing', relay.publish(channel, signal));
-    },
-    async subscribe(channel, listener) {
-      if (listeners.add(channel, listener)) {
-        subscriptions.set(
-          channel,
-          relay.subscribe(channel, (message) => listeners.deliver(channel, message.data)),
-        );
-      }
-      await subscriptions.get(channel);
-      return async () => {
-        if (!listeners.remove(channel, listener)) return;
-        const subscription = await subscriptions.get(channel);
-        subscriptions.delete(channel);
-        await subscription?.unsubscribe();
-      };
-    },
-    onReconnect(listener) {
-      relay.on('recovered', listener);
-      return () => relay.off('recovered', listener);
-    },
-    async ping() {
-      await withinTime('ping', relay.getCounts());
-    },
+    consume: (options) => queue.consume(options),
+    publish: (channel, signal) => signals.publish(channel, signal),
+    subscribe: (channel, listener) => signals.subscribe(channel, listener),
+    onReconnect: (listener) => signals.onReconnect(listener),
+    ping,
     depth: () => queue.depth(),
-    async close() {
-      await Promise.allSettled([withinTime('closing', relay.close()), withinTime('closing', queue.close())]);
-    },
+    close,
   };
 }
+
+/* BullMQ's table: an active job's taker renews its lock, by the clocks of the processes. */
+const FIND_ALIVE = `
+SELECT id FROM job
+WHERE queue = $1 AND id = ANY($2::text[])
+  AND (state IN ('waiting', 'delayed') OR (state = 'active' AND locked_until_ms > $3))`;

@@ -1,58 +1,57 @@
 import { Queue, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
 import type { Backplane } from './backplane.ts';
+import { checkRedisServer } from './check-redis-server.ts';
+import { quietReports } from './quiet-reports.ts';
+import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
+import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
+import { settledWithin, withinTime } from './within-time.ts';
 
-/** A connection that hears nothing for this long after it asked is dead, and is made anew. */
-const SOCKET_TIMEOUT_MS = 5_000;
-/** How long a worker's blocking read may wait for a job, in seconds. */
-const BLOCK_SECONDS = 5;
-/** So the blocking connection may be silent for longer. */
-const BLOCKING_SOCKET_TIMEOUT_MS = BLOCK_SECONDS * 1_000 + SOCKET_TIMEOUT_MS;
+/** How long a worker's blocking read waits for a job, in seconds; so long that connection is silent. */
+const BLOCK_SECONDS = 2;
+const CLOSE_LIMIT_MS = 2_000;
 
-export interface RedisBackplaneOptions {
+export interface RedisBackplaneParts {
   url: string;
   prefix: string;
+  lockMs: number;
+  deafAfterMs: number;
   onError: (error: Error) => void;
 }
 
-/** Redis, for production: BullMQ for the queue, plain Pub/Sub for signals. Does not wait for the server. */
-export function openRedisBackplane({ url, prefix, onError }: RedisBackplaneOptions): Backplane {
-  const reconnecting = { retryStrategy, connectTimeout: 5_000 };
-  const shared = { ...reconnecting, url };
+/**
+ * Redis, for production: BullMQ for the queue, plain Pub/Sub for signals. Does not wait for the
+ * server. Four connections a process: one asks, one listens, and two are the worker's.
+ */
+export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
+  const { url, prefix } = parts;
+  const onError = quietReports(parts.onError);
+  const { client, disconnect } = connectRedis(url, { maxRetriesPerRequest: 1 }, onError);
+  client.on('ready', () => void checkRedisServer(client, onError).catch(onError));
+
   const bullQueue = new Queue(QUEUE, {
-    // Who submits does not wait for a server that is away.
-    connection: {
-      ...shared,
-      maxRetriesPerRequest: 1,
-      socketTimeout: SOCKET_TIMEOUT_MS,
-    },
+    connection: client,
     prefix,
+    // Each of these would ask the server while opening, and a queue whose opening failed, since
+    // the server was away, would never work again.
     skipWaitingForReady: true,
+    skipVersionCheck: true,
+    skipMetasUpdate: true,
   });
   bullQueue.on('error', onError);
-  const queue = new TurnQueue(
-    bullQueue,
-    (processor, concurrency) =>
-      new Worker(QUEUE, processor, {
-        connection: { ...shared, maxRetriesPerRequest: null, socketTimeout: BLOCKING_SOCKET_TIMEOUT_MS },
-        prefix,
-        concurrency,
-        drainDelay: BLOCK_SECONDS,
-        runRetryDelay: 1_000,
-        // The lock only says that a job has a taker. A job that lost it is run again, and the epoch
-        // in it makes the claim refuse it, so BullMQ's own recovery can do no harm.
-        lockDuration: 30_000,
-        stalledInterval: 30_000,
-        maxStalledCount: 1,
-        removeOnComplete: { count: 0 },
-        removeOnFail: { count: 0 },
-      }),
-  );
+  const queue = new TurnQueue({
+    queue: bullQueue,
+    ready: (limit) => untilReady(client, limit),
+    findAlive: (jobIds) => findAliveJobs(client, (id) => bullQueue.toKey(id), jobIds),
+    makeWorker: workerMaker(parts),
+    deafAfterMs: parts.deafAfterMs,
+  });
   const signals = new RedisSignals({
     url,
-    prefix,
-    connection: { ...reconnecting, socketTimeout: SOCKET_TIMEOUT_MS },
+    publisher: client,
+    prefix: `${prefix}:${client.options.db ?? 0}:signals:`,
     onError,
   });
   return {
@@ -63,15 +62,62 @@ export function openRedisBackplane({ url, prefix, onError }: RedisBackplaneOptio
     publish: (channel, signal) => signals.publish(channel, signal),
     subscribe: (channel, listener) => signals.subscribe(channel, listener),
     onReconnect: (listener) => signals.onReconnect(listener),
-    ping: () => signals.ping(),
+    async ping() {
+      await withinTime('ping', async (limit) => {
+        await untilReady(client, limit);
+        await client.ping();
+      });
+    },
     depth: () => queue.depth(),
     async close() {
-      await Promise.allSettled([queue.close(), signals.close()]);
+      await settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS);
+      signals.close();
+      disconnect();
     },
   };
 }
 
-/** Soon, and then every two seconds, with jitter so that a fleet does not come back at once. */
-function retryStrategy(times: number): number {
-  return Math.min(2_000, times * 100) * (0.5 + Math.random() / 2);
+function workerMaker({ url, prefix, lockMs }: RedisBackplaneParts): MakeWorker {
+  const connection = {
+    ...RECONNECTING,
+    url,
+    // A worker waits for its server as long as it takes.
+    maxRetriesPerRequest: null,
+    socketTimeout: BLOCK_SECONDS * 1_000 + SILENCE_MS,
+  };
+  return (process, concurrency) =>
+    new Worker(QUEUE, process, {
+      connection,
+      prefix,
+      concurrency,
+      drainDelay: BLOCK_SECONDS,
+      runRetryDelay: 1_000,
+      skipVersionCheck: true,
+      ...STALLED_JOBS,
+      lockDuration: lockMs,
+      stalledInterval: lockMs,
+      ...KEEP_NOTHING,
+    });
+}
+
+/** In BullMQ's keys: a job is a hash, one that was taken has `processedOn`, and its taker a lock beside it. */
+async function findAliveJobs(
+  client: Redis,
+  toKey: (jobId: string) => string,
+  jobIds: readonly string[],
+): Promise<Set<string>> {
+  const pipeline = client.pipeline();
+  for (const id of jobIds) {
+    pipeline.hmget(toKey(id), 'timestamp', 'processedOn');
+    pipeline.exists(`${toKey(id)}:lock`);
+  }
+  const replies = (await pipeline.exec()) ?? [];
+  const alive = jobIds.filter((_, place) => {
+    const [jobError, job] = replies[2 * place] ?? [];
+    const [lockError, locked] = replies[2 * place + 1] ?? [];
+    if (jobError || lockError) throw jobError ?? lockError;
+    const [timestamp, processedOn] = job as [string | null, string | null];
+    return timestamp !== null && (processedOn === null || locked === 1);
+  });
+  return new Set(alive);
 }

@@ -1,64 +1,77 @@
-import { Redis, type CommonRedisOptions } from 'ioredis';
+import { EventEmitter, once } from 'node:events';
+import type { Redis } from 'ioredis';
 import type { Signal } from './backplane.ts';
+import { callEach } from './call-each.ts';
+import { connectRedis, untilReady } from './redis-connection.ts';
 import { encodeSignal, SignalListeners } from './signal-listeners.ts';
-import { withinTime } from './within-time.ts';
+import { ANSWER_LIMIT_MS, settledWithin, withinTime } from './within-time.ts';
 
-const HEARTBEAT_MS = 3_000;
-
-export interface RedisSignalsOptions {
+export interface RedisSignalsParts {
   url: string;
+  /** What publishes: the connection that everything but listening shares. */
+  publisher: Redis;
+  /** Before each channel's name. Channels know no database numbers, so it must tell those apart too. */
   prefix: string;
-  connection: Pick<CommonRedisOptions, 'connectTimeout' | 'retryStrategy' | 'socketTimeout'>;
-  onError: (error: Error) => void;
+  onError: (error: unknown) => void;
 }
 
 /**
  * Signals over Redis Pub/Sub: nothing of it is stored, so a wiped server loses none of the
- * subscriptions. One connection listens, one publishes.
+ * subscriptions. One connection listens. What it is subscribed to is made anew on each return,
+ * and the loss is said to be over only when the server has confirmed that.
  */
 export class RedisSignals {
-  readonly #prefix: string;
-  readonly #listeners = new SignalListeners();
-  readonly #onReconnect = new Set<() => void>();
-  readonly #publisher: Redis;
+  readonly #parts: RedisSignalsParts;
   readonly #subscriber: Redis;
-  readonly #heartbeat: NodeJS.Timeout;
-  #wasReady = false;
+  readonly #disconnect: () => void;
+  readonly #listeners: SignalListeners;
+  readonly #onReconnect = new Set<() => void>();
+  readonly #returns = new EventEmitter().setMaxListeners(0);
+  /** The server's word for each channel of this connection. */
+  readonly #confirmations = new Map<string, Promise<unknown>>();
+  #mayHaveMissed = false;
 
-  constructor(options: RedisSignalsOptions) {
-    const { url, prefix, connection, onError } = options;
-    this.#prefix = `${prefix}:signals:`;
-    this.#publisher = new Redis(url, { ...connection, maxRetriesPerRequest: 1 });
-    this.#subscriber = new Redis(url, { ...connection, maxRetriesPerRequest: null });
-    this.#publisher.on('error', onError);
-    this.#subscriber.on('error', onError);
-    this.#subscriber.on('message', (channel: string, text: string) => {
-      this.#listeners.deliver(channel.slice(this.#prefix.length), parseJson(text));
+  constructor(parts: RedisSignalsParts) {
+    this.#parts = parts;
+    this.#listeners = new SignalListeners(parts.onError);
+    const { client, disconnect } = connectRedis(
+      parts.url,
+      { autoResubscribe: false, maxRetriesPerRequest: 0 },
+      parts.onError,
+    );
+    this.#subscriber = client;
+    this.#disconnect = disconnect;
+    client.on('message', (channel: string, text: string) => {
+      this.#listeners.deliver(channel.slice(parts.prefix.length), parseJson(text));
     });
-    this.#subscriber.on('ready', () => {
-      if (this.#wasReady) for (const listener of this.#onReconnect) listener();
-      this.#wasReady = true;
+    client.on('close', () => {
+      this.#mayHaveMissed ||= this.#confirmations.size > 0;
+      this.#confirmations.clear();
     });
-    // A connection that is open but dead says nothing; asked, it runs into its socket timeout.
-    this.#heartbeat = setInterval(() => {
-      if (this.#subscriber.status === 'ready') this.#subscriber.ping().catch(() => undefined);
-    }, HEARTBEAT_MS);
+    client.on('ready', () => void this.#subscribeAgain());
   }
 
   async publish(channel: string, signal: Signal): Promise<void> {
     const text = encodeSignal(signal);
-    await withinTime('publishing', this.#publisher.publish(this.#prefix + channel, text));
+    const { publisher, prefix } = this.#parts;
+    await withinTime('publishing', async (limit) => {
+      await untilReady(publisher, limit);
+      await publisher.publish(prefix + channel, text);
+    });
   }
 
   async subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>> {
-    if (this.#listeners.add(channel, listener)) {
-      // Where the server is away, the subscription is made when it is back.
-      const subscribed = this.#subscriber.subscribe(this.#prefix + channel);
-      await withinTime('subscribing', subscribed).catch(() => undefined);
-    }
+    const isFirst = this.#listeners.add(channel, listener);
+    if (isFirst && this.#subscriber.status === 'ready') void this.#ask([channel]);
+    const confirmation = this.#confirmations.get(channel) ?? this.#untilReturn();
+    // Where the server is away, signals are missed from now on, until it is back.
+    if (!(await settledWithin(confirmation, ANSWER_LIMIT_MS))) this.#mayHaveMissed = true;
     return async () => {
       if (!this.#listeners.remove(channel, listener)) return;
-      await withinTime('unsubscribing', this.#subscriber.unsubscribe(this.#prefix + channel));
+      this.#confirmations.delete(channel);
+      // A connection that is away has no subscriptions, and does not make this one again.
+      if (this.#subscriber.status !== 'ready') return;
+      await withinTime('unsubscribing', () => this.#subscriber.unsubscribe(this.#parts.prefix + channel));
     };
   }
 
@@ -67,15 +80,36 @@ export class RedisSignals {
     return () => this.#onReconnect.delete(listener);
   }
 
-  async ping(): Promise<void> {
-    await withinTime('ping', this.#publisher.ping());
+  close(): void {
+    this.#disconnect();
   }
 
-  close(): Promise<void> {
-    clearInterval(this.#heartbeat);
-    this.#publisher.disconnect();
-    this.#subscriber.disconnect();
-    return Promise.resolve();
+  /** True when the server has confirmed. */
+  async #ask(channels: readonly string[]): Promise<boolean> {
+    const confirmation = this.#subscriber.subscribe(...channels.map((name) => this.#parts.prefix + name));
+    for (const channel of channels) this.#confirmations.set(channel, confirmation);
+    try {
+      await confirmation;
+      return true;
+    } catch (error) {
+      // A connection that was lost meanwhile has been reported, and asks again when it is back.
+      if (this.#subscriber.status === 'ready') this.#parts.onError(error);
+      return false;
+    }
+  }
+
+  async #subscribeAgain(): Promise<void> {
+    const { channels } = this.#listeners;
+    if (channels.length > 0 && !(await this.#ask(channels))) return;
+    this.#returns.emit('return');
+    if (!this.#mayHaveMissed) return;
+    this.#mayHaveMissed = false;
+    callEach(this.#onReconnect, undefined, this.#parts.onError);
+  }
+
+  /** Gives up after a while, so that nobody is left waiting when the caller is not. */
+  #untilReturn(): Promise<unknown> {
+    return once(this.#returns, 'return', { signal: AbortSignal.timeout(2 * ANSWER_LIMIT_MS) });
   }
 }
 

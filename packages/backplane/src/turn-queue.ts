@@ -1,6 +1,8 @@
-import type { Job, JobState } from 'bullmq';
-import type { ConsumeOptions, TurnConsumer, TurnHint } from './backplane.ts';
+import { z } from 'zod';
+import type { ConsumeOptions, TurnConsumer } from './backplane.ts';
 import { QueueConsumer } from './consume-turns.ts';
+import type { MakeWorker } from './queue-worker.ts';
+import { jobIdOf, turnHintSchema, type TurnHint } from './turn-hint.ts';
 import { withinTime } from './within-time.ts';
 
 export const QUEUE = 'turns';
@@ -8,62 +10,54 @@ export const QUEUE = 'turns';
 /** What is used of BullMQ's queue: the same for both of its backends. */
 export interface BullQueue {
   addBulk(jobs: { name: string; data: TurnHint; opts: object }[]): Promise<unknown>;
-  getJobState(id: string): Promise<JobState | 'unknown'>;
   getJobCounts(...states: ('waiting' | 'prioritized' | 'active')[]): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 
-/** What is used of BullMQ's worker. */
-export interface BullWorker {
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  pause(doNotWaitForActive: boolean): Promise<void>;
-  close(force: boolean): Promise<void>;
+export interface TurnQueueParts {
+  queue: BullQueue;
+  /** Resolves once the server can be asked; rejects when the signal aborts. */
+  ready(limit: AbortSignal): Promise<void>;
+  /** Those of these job ids that wait, or whose taker still renews its lock. One round trip. */
+  findAlive(jobIds: readonly string[]): Promise<Set<string>>;
+  makeWorker: MakeWorker;
+  deafAfterMs: number;
 }
 
-export type BullProcessor = (job: Job<unknown>) => Promise<void>;
+/** Nothing is kept, whatever comes of a job: the truth is elsewhere, and the id must be free again. */
+const DISPOSABLE = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
-/** Makes workers, as often as one has to be replaced. */
-export type MakeWorker = (processor: BullProcessor, concurrency: number) => BullWorker;
-
-/** States in which a job will still be taken up. An `active` one was taken, and nothing came of it. */
-const WAITING = new Set<string>(['waiting', 'prioritized', 'delayed', 'waiting-children']);
+const hintsSchema = z.array(turnHintSchema);
 
 /** The queue of hints, on whatever backend. */
 export class TurnQueue {
-  readonly #queue: BullQueue;
-  readonly #makeWorker: MakeWorker;
+  readonly #parts: TurnQueueParts;
+  readonly #consumers = new Set<QueueConsumer>();
 
-  constructor(queue: BullQueue, makeWorker: MakeWorker) {
-    this.#queue = queue;
-    this.#makeWorker = makeWorker;
+  constructor(parts: TurnQueueParts) {
+    this.#parts = parts;
   }
 
   async hint(hints: readonly TurnHint[]): Promise<void> {
     if (hints.length === 0) return;
-    const jobs = hints.map(({ turnId, epoch, hint }) => ({
+    const jobs = hintsSchema.parse(hints).map((hint) => ({
       name: 'turn',
-      data: { turnId, epoch, hint },
-      // The id makes a second hint of the same claim no job. Nothing is kept: the truth is elsewhere.
-      opts: {
-        jobId: jobId({ turnId, epoch, hint }),
-        attempts: 1,
-        removeOnComplete: true,
-        removeOnFail: true,
-      },
+      data: hint,
+      opts: { ...DISPOSABLE, jobId: jobIdOf(hint) },
     }));
-    await withinTime('adding hints', this.#queue.addBulk(jobs));
+    await this.#ask('adding hints', () => this.#parts.queue.addBulk(jobs));
   }
 
   async missing(hints: readonly TurnHint[]): Promise<TurnHint[]> {
-    const states = await withinTime(
-      'looking for hints',
-      Promise.all(hints.map((hint) => this.#queue.getJobState(jobId(hint)))),
-    );
-    return hints.filter((_, place) => !WAITING.has(states[place] ?? 'unknown'));
+    if (hints.length === 0) return [];
+    const alive = await this.#ask('looking for hints', () => this.#parts.findAlive(hints.map(jobIdOf)));
+    return hints.filter((hint) => !alive.has(jobIdOf(hint)));
   }
 
   async depth(): Promise<{ waiting: number; active: number }> {
-    const counts = await withinTime('counting', this.#queue.getJobCounts('waiting', 'prioritized', 'active'));
+    const counts = await this.#ask('counting', () =>
+      this.#parts.queue.getJobCounts('waiting', 'prioritized', 'active'),
+    );
     return {
       waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
       active: counts['active'] ?? 0,
@@ -71,15 +65,26 @@ export class TurnQueue {
   }
 
   consume(options: ConsumeOptions): TurnConsumer {
-    return new QueueConsumer(this.#makeWorker, () => this.depth(), options);
+    const consumer = new QueueConsumer({
+      ...options,
+      makeWorker: this.#parts.makeWorker,
+      deafAfterMs: this.#parts.deafAfterMs,
+      waiting: async () => (await this.depth()).waiting,
+      onClose: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
   }
 
-  close(): Promise<void> {
-    return this.#queue.close();
+  async close(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(0)));
+    await this.#parts.queue.close();
   }
-}
 
-/** BullMQ allows no colon in an id. */
-function jobId({ turnId, epoch, hint }: TurnHint): string {
-  return `${turnId}.${epoch}.${hint}`;
+  #ask<Answer>(what: string, work: () => Promise<Answer>): Promise<Answer> {
+    return withinTime(what, async (limit) => {
+      await this.#parts.ready(limit);
+      return work();
+    });
+  }
 }

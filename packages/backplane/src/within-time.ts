@@ -1,21 +1,44 @@
-import { BackplaneUnavailableError } from './errors.ts';
+import { BackplaneUnavailableError, plainError } from './errors.ts';
 
 /** No caller waits longer than this for the backplane. Milliseconds. */
-const LIMIT_MS = 2_000;
+export const ANSWER_LIMIT_MS = 2_000;
 
 /**
- * The result of `work`, or `BackplaneUnavailableError` where it fails or takes too long. Work that
- * is given up goes on in the background: whatever becomes of it, the caller has stopped waiting.
+ * The result of `work`, or `BackplaneUnavailableError` where it fails or takes too long. The signal
+ * aborts when the caller has stopped waiting: what has not left by then must not leave any more.
  */
-export async function withinTime<Result>(what: string, work: Promise<Result>): Promise<Result> {
+export async function withinTime<Result>(
+  what: string,
+  work: (signal: AbortSignal) => Promise<Result>,
+  limitMs: number = ANSWER_LIMIT_MS,
+): Promise<Result> {
+  const limit = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${LIMIT_MS} ms`)), LIMIT_MS);
+    timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
   });
   try {
-    return await Promise.race([work, tooLong]);
+    return await Promise.race([work(limit.signal), tooLong]);
   } catch (error) {
-    throw new BackplaneUnavailableError(what, error);
+    throw new BackplaneUnavailableError(what, plainError(error));
+  } finally {
+    clearTimeout(timer);
+    limit.abort();
+  }
+}
+
+/** Waits for it, but not longer than this; true where it settled in time, whichever way. */
+export async function settledWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const settled = work.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, tooLong]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,0 +1,314 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { TerminalError } from '@turnpike/contract';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import type { Backplane, Signal } from './backplane.ts';
+import { driverOnTrial, type DriverOnTrial } from './testing/driver-on-trial.ts';
+import { HeldRuns, someHints } from './testing/held-runs.ts';
+import type { TurnHint } from './turn-hint.ts';
+
+const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
+
+/** One promise to keep, whatever the driver. */
+describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
+  if (url === undefined) {
+    it.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
+    return;
+  }
+
+  let driver: DriverOnTrial;
+  let backplane: Backplane;
+  beforeEach(async () => {
+    driver = driverOnTrial(url);
+    backplane = await driver.open();
+  });
+  afterEach(async () => {
+    await driver.clear();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  it('runs every hint once, with the hint that was given, and keeps nothing of it', async () => {
+    const ran: TurnHint[] = [];
+    backplane.consume({ concurrency: 4, run: async (hint) => void ran.push(hint), onError: note });
+    const given = someHints(20);
+    await backplane.hint(given);
+    await untilTrue('all ran', () => ran.length === 20);
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    expect(ran.toSorted(byTurn)).toEqual(given.toSorted(byTurn));
+    expect(await backplane.missing(given)).toHaveLength(20);
+  });
+
+  it('adds a hint that is in the queue already no second time, and takes it again once it is done', async () => {
+    await backplane.hint(someHints(3));
+    await backplane.hint(someHints(3));
+    expect(await backplane.depth()).toEqual({ waiting: 3, active: 0 });
+    let ran = 0;
+    backplane.consume({ concurrency: 1, run: async () => void ran++, onError: note });
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    expect(ran).toBe(3);
+    await backplane.hint(someHints(1));
+    await untilTrue('it ran again', () => ran === 4);
+  });
+
+  it('takes another epoch and another number of the same turn as hints of their own', async () => {
+    const [hint] = someHints(1);
+    if (hint === undefined) throw new Error('No hint.');
+    await backplane.hint([hint, { ...hint, epoch: hint.epoch + 1 }, { ...hint, hint: hint.hint + 1 }]);
+    expect(await backplane.depth()).toEqual({ waiting: 3, active: 0 });
+  });
+
+  it('never runs more at once than it was told to, and says how many it runs', async () => {
+    const runs = new HeldRuns();
+    const consumer = backplane.consume({ concurrency: 3, run: runs.run, onError: note });
+    await backplane.hint(someHints(10));
+    await untilTrue('three run', () => runs.now === 3);
+    await untilTrue('three are active', async () => (await backplane.depth()).active === 3);
+    expect(consumer.active).toBe(3);
+    expect(await backplane.depth()).toEqual({ waiting: 7, active: 3 });
+    runs.letGo();
+    await untilTrue('all ran', () => runs.started.length === 10);
+    expect(runs.most).toBe(3);
+  });
+
+  it('reports what a run throws, removes its job and goes on', async () => {
+    const errors: Error[] = [];
+    const ran: string[] = [];
+    const run = async ({ turnId }: TurnHint): Promise<void> => {
+      ran.push(turnId);
+      if (turnId === 'turn_0') throw new Error('It went wrong.');
+    };
+    backplane.consume({ concurrency: 1, run, onError: (error) => void errors.push(error) });
+    await backplane.hint(someHints(2));
+    await untilTrue('both ran', () => ran.length === 2);
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    expect(errors.map(({ message }) => message)).toEqual(['It went wrong.']);
+    expect(ran).toEqual(['turn_0', 'turn_1']);
+  });
+
+  it('reports and removes a job that is no hint, without running it', async () => {
+    const errors: Error[] = [];
+    const ran: TurnHint[] = [];
+    await driver.addStrangeJob({ turnId: 7, body: 'something private' });
+    await backplane.hint(someHints(1));
+    const run = async (hint: TurnHint): Promise<void> => void ran.push(hint);
+    backplane.consume({ concurrency: 1, run, onError: (error) => void errors.push(error) });
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    await untilTrue('it is reported', () => errors.length > 0);
+    expect(ran).toEqual(someHints(1));
+    expect(errors).toHaveLength(1);
+    expect(errors[0]?.message).toMatch(/no hint of a turn/);
+    expect(errors[0]?.message).not.toMatch(/private/);
+  });
+
+  it('tells which hints have no job: neither one that waits nor one that runs', async () => {
+    const runs = new HeldRuns();
+    const [running, waiting, unknown] = someHints(3) as [TurnHint, TurnHint, TurnHint];
+    backplane.consume({ concurrency: 1, run: runs.run, onError: note });
+    await backplane.hint([running]);
+    await untilTrue('it runs', () => runs.now === 1);
+    await backplane.hint([waiting]);
+    expect(await backplane.missing([running, waiting, unknown])).toEqual([unknown]);
+    expect(await backplane.missing([])).toEqual([]);
+    runs.letGo();
+  });
+
+  it('counts a hint as missing whose taker went silent, and has another run it', async () => {
+    const dying = await driver.open({ lockMs: 1_000 });
+    const runs = new HeldRuns();
+    const consumer = dying.consume({ concurrency: 1, run: runs.run, onError: note });
+    await backplane.hint(someHints(1));
+    await untilTrue('it runs', () => runs.now === 1);
+    expect(await backplane.missing(someHints(1))).toEqual([]);
+    await consumer.close(0);
+    await untilTrue('it is missing', async () => (await backplane.missing(someHints(1))).length === 1);
+
+    let ran = 0;
+    const healthy = await driver.open({ lockMs: 1_000 });
+    healthy.consume({ concurrency: 1, run: async () => void ran++, onError: note });
+    await untilTrue('another ran it', () => ran === 1);
+    runs.letGo();
+  });
+
+  it('keeps a hint that runs longer than its lock to itself', async () => {
+    const patient = await driver.open({ lockMs: 600 });
+    const runs = new HeldRuns();
+    patient.consume({ concurrency: 2, run: runs.run, onError: note });
+    await patient.hint(someHints(1));
+    await untilTrue('it runs', () => runs.now === 1);
+    const until = performance.now() + 2_500;
+    await untilTrue('four locks have passed', async () => {
+      expect(await patient.missing(someHints(1))).toEqual([]);
+      return performance.now() > until;
+    });
+    runs.letGo();
+    await untilTrue('the queue is empty', async () => isEmpty(await patient.depth()));
+    expect(runs.started.length).toBe(1);
+  });
+
+  it('takes nothing once it is paused, so that others take everything', async () => {
+    const mine: TurnHint[] = [];
+    const theirs: TurnHint[] = [];
+    const paused = backplane.consume({
+      concurrency: 5,
+      run: async (hint) => void mine.push(hint),
+      onError: note,
+    });
+    await backplane.hint(someHints(1));
+    await untilTrue('it works', () => mine.length === 1);
+    // Its blocking read is under way now, and what that brings has to go to somebody else.
+    await paused.pause();
+    const other = await driver.open();
+    other.consume({ concurrency: 5, run: async (hint) => void theirs.push(hint), onError: note });
+    for (const hint of someHints(30).slice(1)) await backplane.hint([hint]);
+    await untilTrue('the others took all', () => theirs.length === 29);
+    expect(mine).toHaveLength(1);
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+  });
+
+  it('waits on closing for what runs, and leaves the rest in the queue', async () => {
+    const runs = new HeldRuns();
+    const consumer = backplane.consume({ concurrency: 1, run: runs.run, onError: note });
+    await backplane.hint(someHints(2));
+    await untilTrue('one runs', () => runs.now === 1);
+    let closed = false;
+    const closing = consumer.close(30_000).then(() => (closed = true));
+    await backplane.ping();
+    expect(closed).toBe(false);
+    runs.letGo();
+    await closing;
+    expect(runs.started.length).toBe(1);
+    expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
+  });
+
+  it('closes by force when what runs does not end in time', async () => {
+    const runs = new HeldRuns();
+    const consumer = backplane.consume({ concurrency: 1, run: runs.run, onError: note });
+    await backplane.hint(someHints(1));
+    await untilTrue('it runs', () => runs.now === 1);
+    await consumer.close(50);
+    expect(consumer.active).toBe(1);
+    runs.letGo();
+    await untilTrue('it ends all the same', () => consumer.active === 0);
+  });
+
+  it('runs 2,000 hints', async () => {
+    let ran = 0;
+    backplane.consume({ concurrency: 50, run: async () => void ran++, onError: note });
+    await backplane.hint(someHints(2_000));
+    await untilTrue('all ran', () => ran === 2_000, 50_000);
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    expect(ran).toBe(2_000);
+  });
+
+  it('brings a signal to every subscriber of its channel in every process, its own included', async () => {
+    const other = await driver.open();
+    const heard = {
+      own: [] as Signal[],
+      second: [] as Signal[],
+      other: [] as Signal[],
+      control: [] as Signal[],
+    };
+    await backplane.subscribe('turns', (signal) => void heard.own.push(signal));
+    await backplane.subscribe('turns', (signal) => void heard.second.push(signal));
+    await other.subscribe('turns', (signal) => void heard.other.push(signal));
+    await other.subscribe('control', (signal) => void heard.control.push(signal));
+    await backplane.publish('turns', { turn_id: 'turn_1', status: 'completed' });
+    await backplane.publish('control', { cancel: 'turn_2' });
+    await untilTrue('all heard', () => Object.values(heard).every((signals) => signals.length > 0));
+    const signal = { turn_id: 'turn_1', status: 'completed' };
+    expect(heard).toEqual({
+      own: [signal],
+      second: [signal],
+      other: [signal],
+      control: [{ cancel: 'turn_2' }],
+    });
+  });
+
+  it('brings hundreds of signals that are published at once', async () => {
+    const numbers = new Set<unknown>();
+    await backplane.subscribe('turns', ({ number }) => void numbers.add(number));
+    for (let start = 0; start < 500; start += 50) {
+      const batch = Array.from({ length: 50 }, (_, place) => ({ number: start + place }));
+      await Promise.all(batch.map((signal) => backplane.publish('turns', signal)));
+    }
+    await untilTrue('all came', () => numbers.size === 500);
+  });
+
+  it('brings nothing more to who has unsubscribed, and all to who has not', async () => {
+    const left: Signal[] = [];
+    const stayed: Signal[] = [];
+    const leave = await backplane.subscribe('turns', (signal) => void left.push(signal));
+    const leaveToo = await backplane.subscribe('turns', (signal) => void stayed.push(signal));
+    await leave();
+    await leave();
+    await backplane.publish('turns', { number: 1 });
+    await untilTrue('who stayed heard', () => stayed.length === 1);
+    await leaveToo();
+    await backplane.subscribe('turns', (signal) => void stayed.push(signal));
+    await backplane.publish('turns', { number: 2 });
+    await untilTrue('who came back heard', () => stayed.length === 2);
+    expect(left).toEqual([]);
+  });
+
+  it('goes on when a listener throws, and reports it', async () => {
+    const heard: Signal[] = [];
+    await backplane.subscribe('turns', () => {
+      throw new Error('A listener failed.');
+    });
+    await backplane.subscribe('turns', (signal) => void heard.push(signal));
+    await backplane.publish('turns', { number: 1 });
+    await untilTrue('the other heard', () => heard.length === 1);
+    expect(driver.errors.map(({ message }) => message)).toEqual(['A listener failed.']);
+  });
+
+  it('refuses a signal of more than 4 kB, and carries one that is just below', async () => {
+    const heard: Signal[] = [];
+    await backplane.subscribe('turns', (signal) => void heard.push(signal));
+    await expect(backplane.publish('turns', { text: 'x'.repeat(4_096) })).rejects.toThrow(TerminalError);
+    await backplane.publish('turns', { text: 'x'.repeat(4_000) });
+    await untilTrue('it came', () => heard.length === 1);
+  });
+
+  it('refuses a hint whose turn id cannot be part of a job id', async () => {
+    await expect(backplane.hint([{ turnId: 'a:b', epoch: 0, hint: 0 }])).rejects.toThrow(/turnId/);
+    expect(await backplane.depth()).toEqual({ waiting: 0, active: 0 });
+  });
+
+  it('closes with consumers and subscriptions still open, and closes twice', async () => {
+    const runs = new HeldRuns();
+    backplane.consume({ concurrency: 1, run: runs.run, onError: note });
+    await backplane.subscribe('turns', () => undefined);
+    await backplane.hint(someHints(1));
+    await untilTrue('it runs', () => runs.now === 1);
+    await backplane.close();
+    await backplane.close();
+    runs.letGo();
+  });
+
+  it('can be opened by many at once where nothing was made ready', async () => {
+    const fresh = driverOnTrial(url);
+    try {
+      const opened = await Promise.all(Array.from({ length: 4 }, () => fresh.open()));
+      const heard: Signal[] = [];
+      await opened[3]?.subscribe('turns', (signal) => void heard.push(signal));
+      await opened[0]?.publish('turns', { number: 1 });
+      await untilTrue('they hear each other', () => heard.length === 1);
+      expect(fresh.errors).toEqual([]);
+    } finally {
+      await fresh.clear();
+    }
+  });
+});
+
+function byTurn(one: TurnHint, other: TurnHint): number {
+  return one.turnId.localeCompare(other.turnId);
+}
+
+function isEmpty({ waiting, active }: { waiting: number; active: number }): boolean {
+  return waiting + active === 0;
+}
+
+/** What consumers complained of that no test expected. */
+const complaints: Error[] = [];
+function note(error: Error): void {
+  complaints.push(error);
+}

@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { TerminalError } from '@turnpike/contract';
+import { PostgresConnection } from 'bullmq';
+import { BackplaneUnavailableError, plainError } from './errors.ts';
+import { settledWithin } from './within-time.ts';
+
+const TRY_AGAIN_MS = 250;
+const CLOSE_LIMIT_MS = 2_000;
+
+/** Errors that end when the server is there, or less busy: of the network, and SQLSTATE classes 08, 53, 57. */
+const PASSING = /^(E[A-Z_]+|08...|53...|57...)$/;
+
+/**
+ * Makes BullMQ's schema, or brings it up to date. Processes that start at once take turns, by an
+ * advisory lock. A server that is away is waited for, up to `limitMs`.
+ * Throws `BackplaneUnavailableError` after that, and `TerminalError` where waiting cannot help.
+ */
+export async function preparePostgresSchema(url: string, schema: string, limitMs: number): Promise<void> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    const left = Math.max(1, end - performance.now());
+    try {
+      return await migrate(url, schema, left);
+    } catch (error) {
+      const plain = plainError(error);
+      if (!isPassing(plain)) {
+        throw new TerminalError(
+          'backplane_schema_failed',
+          `The backplane's schema ${schema} cannot be made: ${plain.message}`,
+          plain,
+        );
+      }
+      if (performance.now() + TRY_AGAIN_MS > end) {
+        throw new BackplaneUnavailableError(
+          `making the schema ${schema} in ${limitMs} ms (${plain.message})`,
+          plain,
+        );
+      }
+    }
+    await delay(TRY_AGAIN_MS);
+  }
+}
+
+async function migrate(url: string, schema: string, limitMs: number): Promise<void> {
+  const connection = new PostgresConnection({
+    connectionString: url,
+    schema,
+    migrate: true,
+    max: 1,
+    connectionTimeoutMillis: limitMs,
+    query_timeout: limitMs,
+  });
+  try {
+    await connection.waitUntilReady();
+  } finally {
+    await settledWithin(connection.close(), CLOSE_LIMIT_MS);
+  }
+}
+
+function isPassing(error: Error): boolean {
+  if ('code' in error && typeof error.code === 'string') return PASSING.test(error.code);
+  return /timeout|terminated/i.test(error.message);
+}

@@ -1,0 +1,114 @@
+import { createPostgresRelayBackend, Relay, type PostgresConnectionOptions } from 'bullmq';
+import type { Signal } from './backplane.ts';
+import { callEach } from './call-each.ts';
+import { encodeSignal, SignalListeners } from './signal-listeners.ts';
+import { ANSWER_LIMIT_MS, settledWithin, withinTime } from './within-time.ts';
+
+const HEARTBEAT_MS = 1_500;
+/** Wakes the reader when a notification was lost with its connection. */
+const READ_AT_LEAST_EVERY_MS = 2_000;
+
+interface Subscription {
+  unsubscribe(): Promise<void>;
+}
+
+/**
+ * Signals over BullMQ's relay: each process has an inbox, a table, and is woken by NOTIFY. What was
+ * published is not lost when the reader's connection is, but what could not be published is; so a
+ * return is announced here too.
+ */
+export class PostgresSignals {
+  readonly #relay: Relay<PostgresConnectionOptions>;
+  readonly #onError: (error: unknown) => void;
+  readonly #listeners: SignalListeners;
+  readonly #onReconnect = new Set<() => void>();
+  /** Null where the server could not be asked. */
+  readonly #subscriptions = new Map<string, Promise<Subscription | null>>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #away = false;
+  #closing = false;
+
+  /** `ping` asks the server for a sign of life. */
+  constructor(parts: {
+    connection: PostgresConnectionOptions;
+    ping(): Promise<void>;
+    onError: (error: unknown) => void;
+  }) {
+    this.#onError = parts.onError;
+    this.#listeners = new SignalListeners(parts.onError);
+    this.#relay = new Relay({
+      connection: parts.connection,
+      backend: createPostgresRelayBackend,
+      namespace: 'turnpike',
+      blockTimeout: READ_AT_LEAST_EVERY_MS,
+    });
+    this.#relay.on('error', parts.onError);
+    this.#relay.on('recovered', () => void this.#announceReturn());
+    this.#heartbeat = setInterval(() => void this.#look(parts.ping), HEARTBEAT_MS);
+  }
+
+  async ready(limitMs: number): Promise<void> {
+    await withinTime('starting the relay', () => this.#relay.waitUntilReady(), limitMs);
+  }
+
+  async publish(channel: string, signal: Signal): Promise<void> {
+    encodeSignal(signal);
+    await withinTime('publishing', () => this.#relay.publish(channel, signal));
+  }
+
+  async subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>> {
+    if (this.#listeners.add(channel, listener)) this.#ask(channel);
+    await settledWithin(Promise.resolve(this.#subscriptions.get(channel)), ANSWER_LIMIT_MS);
+    return async () => {
+      if (!this.#listeners.remove(channel, listener)) return;
+      const subscription = this.#subscriptions.get(channel);
+      this.#subscriptions.delete(channel);
+      await withinTime('unsubscribing', async () => (await subscription)?.unsubscribe());
+    };
+  }
+
+  onReconnect(listener: () => void): () => void {
+    this.#onReconnect.add(listener);
+    return () => this.#onReconnect.delete(listener);
+  }
+
+  close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    this.#closing = true;
+    return this.#relay.close();
+  }
+
+  #ask(channel: string): void {
+    const subscription = this.#relay
+      .subscribe(channel, (message) => this.#listeners.deliver(channel, message.data))
+      .catch((error: unknown) => {
+        // Asked again on the return; a process that stops has no more use for it.
+        if (this.#closing) return null;
+        this.#away = true;
+        if (this.#subscriptions.get(channel) === subscription) this.#subscriptions.delete(channel);
+        this.#onError(error);
+        return null;
+      });
+    this.#subscriptions.set(channel, subscription);
+  }
+
+  async #look(ping: () => Promise<void>): Promise<void> {
+    try {
+      await ping();
+    } catch {
+      this.#away = true;
+      return;
+    }
+    if (this.#away) await this.#announceReturn();
+  }
+
+  async #announceReturn(): Promise<void> {
+    this.#away = false;
+    for (const channel of this.#listeners.channels) {
+      if (!this.#subscriptions.has(channel)) this.#ask(channel);
+    }
+    const subscriptions = await Promise.all(this.#subscriptions.values());
+    // One that failed again waits for the next return.
+    if (!subscriptions.includes(null)) callEach(this.#onReconnect, undefined, this.#onError);
+  }
+}

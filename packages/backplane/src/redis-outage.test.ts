@@ -1,0 +1,285 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { freePort } from '../../../tests/support/free-port.ts';
+import { startRedis, type RedisServer } from '../../../tests/support/redis-server.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import type { Backplane, Signal } from './backplane.ts';
+import { BackplaneUnavailableError } from './errors.ts';
+import { openBackplane } from './open-backplane.ts';
+import { HeldRuns, someHints } from './testing/held-runs.ts';
+import { startTcpProxy, type TcpProxy } from './testing/tcp-proxy.ts';
+
+/** How long "within seconds" may last here; what is bounded is bounded by two or three. */
+const SECONDS_MS = 6_000;
+
+const describeRedis = process.env['TEST_REDIS_URL'] === undefined ? describe.skip : describe;
+
+describeRedis('A backplane whose Redis goes away (skipped where there is no Redis for tests)', () => {
+  let redis: RedisServer;
+  let backplane: Backplane;
+  let errors: Error[];
+  const ran: string[] = [];
+
+  const open = (port: number, deafAfterMs = 1_000): Promise<Backplane> =>
+    openBackplane({
+      url: `redis://127.0.0.1:${port}`,
+      deafAfterMs,
+      onError: (error) => void errors.push(error),
+    });
+  const consume = (concurrency = 2): void => {
+    backplane.consume({
+      concurrency,
+      run: async ({ turnId }) => void ran.push(turnId),
+      onError: (error) => void errors.push(error),
+    });
+  };
+  const untilRan = (turnId: string): Promise<void> =>
+    untilTrue(`${turnId} ran`, () => ran.includes(turnId), 20_000);
+
+  beforeEach(async () => {
+    const started = await startRedis();
+    if (started === null) throw new Error('There is no redis-server on PATH.');
+    redis = started;
+    errors = [];
+    ran.length = 0;
+  });
+  afterEach(async () => {
+    await backplane.close();
+    await redis.kill();
+  });
+
+  it('starts while Redis is away, fails within seconds, and works when Redis comes', async () => {
+    await redis.kill();
+    backplane = await open(redis.port);
+    consume();
+    const heard: Signal[] = [];
+    let returns = 0;
+    backplane.onReconnect(() => void returns++);
+    await backplane.subscribe('turns', (signal) => void heard.push(signal));
+    await failsWithinSeconds(() => backplane.hint(someHints(1)));
+
+    await redis.start();
+    await untilTrue('signals may flow', () => returns === 1);
+    await backplane.hint(someHints(1));
+    await untilRan('turn_0');
+    await backplane.publish('turns', { number: 1 });
+    await untilTrue('the signal came', () => heard.length === 1);
+  });
+
+  it('fails within seconds, whatever is asked of it, while Redis is away', async () => {
+    backplane = await open(redis.port);
+    await backplane.ping();
+    await redis.kill();
+    await Promise.all(everything(backplane).map(failsWithinSeconds));
+    // What was given up must not leave after all when Redis is back.
+    await redis.start();
+    await untilTrue('it is back', () => answers(backplane));
+    expect(await backplane.depth()).toEqual({ waiting: 0, active: 0 });
+  });
+
+  it.each([
+    [2, 'two seconds, shorter than a worker waits for a job'],
+    [9, 'nine seconds, several times longer'],
+  ])('takes new hints and hears signals again after an outage of %i s (%s)', async (seconds) => {
+    backplane = await open(redis.port);
+    consume();
+    const heard: unknown[] = [];
+    let returns = 0;
+    backplane.onReconnect(() => void returns++);
+    await backplane.subscribe('turns', ({ number }) => void heard.push(number));
+    await backplane.hint(someHints(1));
+    await untilRan('turn_0');
+
+    await redis.kill();
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+    await redis.start();
+    await untilTrue('it is back', () => answers(backplane), SECONDS_MS);
+    await backplane.hint(someHints(5, 1));
+    for (let number = 1; number <= 5; number++) await untilRan(`turn_${number}`);
+    await untilTrue('the return was announced', () => returns === 1);
+    await backplane.publish('turns', { number: 2 });
+    await untilTrue('the signal came', () => heard.includes(2));
+  });
+
+  it('runs on what it was running when Redis went away, once', async () => {
+    backplane = await open(redis.port);
+    const runs = new HeldRuns();
+    const consumer = backplane.consume({
+      concurrency: 2,
+      run: runs.run,
+      onError: (error) => void errors.push(error),
+    });
+    await backplane.hint(someHints(1));
+    await untilTrue('it runs', () => runs.now === 1);
+    await redis.kill();
+    await redis.start();
+    await untilTrue('it is back', () => answers(backplane));
+    await backplane.hint(someHints(1, 1));
+    await untilTrue('the next one runs', () => runs.now === 2);
+    expect(consumer.active).toBe(2);
+    runs.letGo();
+    await untilTrue('both ended', () => consumer.active === 0);
+    expect(runs.started).toEqual(['turn_0', 'turn_1']);
+  });
+
+  it('loses no subscription and takes new hints when Redis is wiped', async () => {
+    backplane = await open(redis.port);
+    consume();
+    const heard: Signal[] = [];
+    await backplane.subscribe('turns', (signal) => void heard.push(signal));
+    await backplane.hint(someHints(1));
+    await untilRan('turn_0');
+    const other = new Redis(redis.url);
+    await other.flushall();
+    await other.script('FLUSH');
+    await other.quit();
+    await backplane.hint(someHints(1, 1));
+    await untilRan('turn_1');
+    await backplane.publish('turns', { number: 1 });
+    await untilTrue('the signal came', () => heard.length === 1);
+  });
+
+  it('reports an outage, but not with every attempt to connect', async () => {
+    backplane = await open(redis.port);
+    consume();
+    await backplane.ping();
+    await redis.kill();
+    await failsWithinSeconds(() => backplane.ping());
+    await untilTrue('the outage is reported', () =>
+      errors.some(({ message }) => message.includes('ECONNREFUSED')),
+    );
+    // The worker's complaints go to who consumes, as they come; the others are gathered.
+    await backplane.close();
+    errors = [];
+    backplane = await open(await freePort());
+    await failsWithinSeconds(() => backplane.ping());
+    await failsWithinSeconds(() => backplane.ping());
+    expect(errors).toHaveLength(1);
+  });
+
+  describe('over a network that goes dead without a word', () => {
+    let proxy: TcpProxy;
+    beforeEach(async () => {
+      proxy = await startTcpProxy(redis.port);
+    });
+    afterEach(() => proxy.stop());
+
+    it('finds out, and asks, listens and takes hints over new connections', async () => {
+      backplane = await open(proxy.port);
+      consume();
+      const heard: unknown[] = [];
+      let returns = 0;
+      backplane.onReconnect(() => void returns++);
+      await backplane.subscribe('turns', ({ number }) => void heard.push(number));
+      await backplane.hint(someHints(1));
+      await untilRan('turn_0');
+
+      proxy.freeze();
+      await untilTrue('the return was announced', () => returns === 1);
+      await untilTrue('it can be asked', () => answers(backplane));
+      await backplane.publish('turns', { number: 2 });
+      await untilTrue('the signal came', () => heard.includes(2));
+      await backplane.hint(someHints(3, 1));
+      await Promise.all([untilRan('turn_1'), untilRan('turn_2'), untilRan('turn_3')]);
+    });
+
+    it('replaces a worker that has gone deaf; what that ran goes on and keeps its place', async () => {
+      backplane = await open(proxy.port);
+      await backplane.subscribe('turns', () => undefined);
+      const asking = proxy.connections;
+      const runs = new HeldRuns();
+      const consumer = backplane.consume({
+        concurrency: 3,
+        run: runs.run,
+        onError: (error) => void errors.push(error),
+      });
+      await backplane.hint(someHints(2));
+      await untilTrue('two run', () => runs.now === 2);
+
+      proxy.freeze(asking);
+      await backplane.hint(someHints(5, 2));
+      await untilTrue('a third runs', () => runs.now === 3);
+      expect(errors.map(({ message }) => message)).toContainEqual(expect.stringMatching(/is replaced/));
+      expect(consumer.active).toBe(3);
+      // Its places are taken: the hints that are left wait, and a look finds nobody deaf.
+      const { waiting } = await backplane.depth();
+      expect(waiting).toBe(4);
+      runs.letGo();
+      await untilTrue('all ran', () => new Set(runs.started).size === 7);
+      await untilTrue('all ended', () => consumer.active === 0);
+      expect(runs.most).toBe(3);
+    });
+
+    it('replaces no worker that is idle, or busy, or has nothing to take', async () => {
+      backplane = await open(proxy.port, 500);
+      const runs = new HeldRuns();
+      backplane.consume({ concurrency: 1, run: runs.run, onError: (error) => void errors.push(error) });
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await backplane.hint(someHints(3));
+      await untilTrue('one runs', () => runs.now === 1);
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect(errors).toEqual([]);
+      expect(runs.started).toHaveLength(1);
+      runs.letGo();
+      await untilTrue('all ran', () => runs.started.length === 3);
+    });
+
+    it('fails within seconds while nothing answers, and heals when something does', async () => {
+      backplane = await open(proxy.port);
+      consume();
+      await backplane.ping();
+      proxy.freeze();
+      proxy.freezeNew(true);
+      await Promise.all(everything(backplane).map(failsWithinSeconds));
+      proxy.freezeNew(false);
+      await untilTrue('it can be asked', () => answers(backplane));
+      await backplane.hint(someHints(1, 50));
+      await untilRan('turn_50');
+    });
+
+    it.each(['alive', 'dead', 'silent'])('closes within seconds while Redis is %s', async (state) => {
+      backplane = await open(proxy.port);
+      const runs = new HeldRuns();
+      const consumer = backplane.consume({ concurrency: 2, run: runs.run, onError: () => undefined });
+      await backplane.subscribe('turns', () => undefined);
+      await backplane.hint(someHints(1));
+      await untilTrue('it runs', () => runs.now === 1);
+      if (state === 'dead') await redis.kill();
+      if (state === 'silent') proxy.freeze();
+      if (state === 'silent') proxy.freezeNew(true);
+      await withinSeconds(() => consumer.close(100));
+      await withinSeconds(() => backplane.close());
+      runs.letGo();
+    });
+  });
+});
+
+/** One of each thing that can be asked. */
+function everything(backplane: Backplane): (() => Promise<unknown>)[] {
+  return [
+    () => backplane.hint(someHints(2)),
+    () => backplane.missing(someHints(2)),
+    () => backplane.publish('turns', { number: 1 }),
+    () => backplane.ping(),
+    () => backplane.depth(),
+  ];
+}
+
+async function failsWithinSeconds(work: () => Promise<unknown>): Promise<void> {
+  await withinSeconds(() => expect(work()).rejects.toThrow(BackplaneUnavailableError));
+}
+
+async function withinSeconds(work: () => Promise<unknown>): Promise<void> {
+  const start = performance.now();
+  await work();
+  expect(performance.now() - start).toBeLessThan(SECONDS_MS);
+}
+
+async function answers(backplane: Backplane): Promise<boolean> {
+  try {
+    await backplane.ping();
+    return true;
+  } catch {
+    return false;
+  }
+}

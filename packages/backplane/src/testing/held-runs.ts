@@ -1,0 +1,32 @@
+import type { TurnHint } from '../turn-hint.ts';
+
+/** Runs that last until they are let go. */
+export class HeldRuns {
+  now = 0;
+  most = 0;
+  readonly started: string[] = [];
+  #letGo: () => void = () => undefined;
+  readonly #held = new Promise<void>((resolve) => (this.#letGo = resolve));
+
+  readonly run = async ({ turnId }: TurnHint): Promise<void> => {
+    this.started.push(turnId);
+    this.now += 1;
+    this.most = Math.max(this.most, this.now);
+    await this.#held;
+    this.now -= 1;
+  };
+
+  /** Those of now, and all that come after. */
+  letGo(): void {
+    this.#letGo();
+  }
+}
+
+/** Hints of turns that are numbered from `start`. */
+export function someHints(count: number, start = 0): TurnHint[] {
+  return Array.from({ length: count }, (_, place) => ({
+    turnId: `turn_${start + place}`,
+    epoch: 0,
+    hint: 1,
+  }));
+}

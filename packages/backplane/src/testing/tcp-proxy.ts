@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A way to a server that can be cut, or go dead with its connections left open. */
+export interface TcpProxy {
+  port: number;
+  /** How many connections were ever made through it. */
+  readonly connections: number;
+  /**
+   * From now on nothing passes over the connections that are open, in either direction, and nobody
+   * is told: half-open. `from` spares the first ones, counted from 0. New ones work.
+   */
+  freeze(from?: number): void;
+  /** New connections are taken, and are as dead as the frozen ones. */
+  freezeNew(frozen: boolean): void;
+  /** Ends all connections, and refuses new ones until `restore`. */
+  cut(): Promise<void>;
+  restore(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Pair {
+  number: number;
+  near: Socket;
+  far: Socket;
+  frozen: boolean;
+}
+
+/** Listens on a free port of 127.0.0.1 and passes everything on to `targetPort` there. */
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const pairs = new Set<Pair>();
+  let connections = 0;
+  let newFrozen = false;
+
+  const accept = (near: Socket): void => {
+    const far = connect(targetPort, '127.0.0.1');
+    const pair: Pair = { number: connections++, near, far, frozen: newFrozen };
+    pairs.add(pair);
+    join(pair, near, far);
+    join(pair, far, near);
+  };
+  const join = (pair: Pair, from: Socket, to: Socket): void => {
+    from.on('data', (bytes) => {
+      if (!pair.frozen) to.write(bytes);
+    });
+    from.on('error', () => undefined);
+    from.on('close', () => {
+      if (!pair.frozen) to.destroy();
+      if (pair.near.destroyed) pairs.delete(pair);
+    });
+  };
+  const end = async (server: Server): Promise<void> => {
+    const closed = once(server, 'close');
+    server.close();
+    for (const { near, far } of pairs) {
+      near.destroy();
+      far.destroy();
+    }
+    await closed;
+  };
+  const listen = async (port: number): Promise<Server> => {
+    const server = createServer(accept).listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return server;
+  };
+
+  let server = await listen(0);
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('No port was given.');
+  const { port } = address;
+  return {
+    port,
+    get connections() {
+      return connections;
+    },
+    freeze(from = 0) {
+      for (const pair of pairs) if (pair.number >= from) pair.frozen = true;
+    },
+    freezeNew(frozen) {
+      newFrozen = frozen;
+    },
+    cut: () => end(server),
+    async restore() {
+      server = await listen(port);
+    },
+    async stop() {
+      if (server.listening) await end(server);
+    },
+  };
+}
