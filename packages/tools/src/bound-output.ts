@@ -1,30 +1,78 @@
-import { contentBlockSchema, type ContentBlock, type ToolOutput } from '@turnpike/contract';
+import { contentBlockSchema, inputBlockSchema, type ContentBlock, type ToolOutput } from '@turnpike/contract';
 import { z } from 'zod';
-import { textOutput } from './tool.ts';
+import { storableText } from './storable-text.ts';
 
-/** What a `tool_result` may hold. */
-const ALLOWED = new Set(['text', 'image', 'document', 'search_result']);
+export interface OutputLimits {
+  /** UTF-16 units of all text together. */
+  maxTextCharacters: number;
+  /** Of all images and documents together, as JSON. */
+  maxMediaCharacters: number;
+}
+
+const [, imageBlockSchema, documentBlockSchema] = inputBlockSchema.options;
+const textBlockSchema = z.object({ type: z.literal('text'), text: z.string() });
 
 const outputSchema = z.object({
-  content: z.array(contentBlockSchema.refine((block) => ALLOWED.has(block.type))).max(100),
+  content: z
+    .array(z.discriminatedUnion('type', [textBlockSchema, imageBlockSchema, documentBlockSchema]))
+    .max(100),
   isError: z.boolean(),
 });
 
 /**
- * A tool's output as the model may see it: checked, its text well-formed and at most `limit`
- * characters in all. What was cut says so.
+ * A tool's output as the model may see it, or null where it is none. Text and media are bounded in
+ * total, and a visible note says what was cut. The result is one that the Messages API accepts: no
+ * blank text block, and in an error nothing but text, and some.
  */
-export function boundOutput(output: unknown, limit: number): ToolOutput {
+export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput | null {
   const parsed = outputSchema.safeParse(output);
-  if (!parsed.success) return textOutput('The tool gave an answer that cannot be shown.', true);
-  let left = limit;
-  const content = parsed.data.content.map((block): ContentBlock => {
-    if (block.type !== 'text' || typeof block['text'] !== 'string') return block;
-    const text = block['text'].replaceAll('\0', '\uFFFD').toWellFormed();
-    const kept = text.slice(0, left).toWellFormed();
-    left -= kept.length;
-    if (kept.length === text.length) return { ...block, text };
-    return { ...block, text: `${kept}\n[cut: ${kept.length} of ${text.length} characters]` };
-  });
-  return { content, isError: parsed.data.isError };
+  if (!parsed.success) return null;
+  const { isError } = parsed.data;
+  const total = { text: 0, keptText: 0, keptMedia: 0 };
+  const content: ContentBlock[] = [];
+  for (const block of parsed.data.content) {
+    if (block.type === 'text') {
+      const kept = takeText(block.text, limits.maxTextCharacters - total.keptText);
+      total.text += block.text.length;
+      total.keptText += kept.length;
+      if (kept.trim() !== '') content.push(textBlock(kept));
+      continue;
+    }
+    const json = JSON.stringify(block);
+    const fits = total.keptMedia + json.length <= limits.maxMediaCharacters;
+    if (isError) {
+      content.push(textBlock(`[left out: ${block.type}, since an error can hold only text]`));
+    } else if (fits) {
+      total.keptMedia += json.length;
+      content.push(storableBlock(json));
+    } else {
+      content.push(textBlock(`[left out: ${block.type} of ${counted(json.length)} characters, too large]`));
+    }
+  }
+  if (total.text > total.keptText) {
+    content.push(textBlock(`[cut: ${counted(total.keptText)} of ${counted(total.text)} characters]`));
+  }
+  if (isError && content.length === 0) content.push(textBlock('The tool failed and said nothing more.'));
+  return { content, isError };
+}
+
+/** The beginning of a text, at most `limit` units, never ending inside a character. */
+function takeText(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  return text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+function textBlock(text: string): ContentBlock {
+  return { type: 'text', text: storableText(text) };
+}
+
+function storableBlock(json: string): ContentBlock {
+  const block: unknown = JSON.parse(json, (_, value: unknown) =>
+    typeof value === 'string' ? storableText(value) : value,
+  );
+  return contentBlockSchema.parse(block);
+}
+
+function counted(characters: number): string {
+  return characters.toLocaleString('en-US');
 }

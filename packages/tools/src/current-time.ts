@@ -1,3 +1,4 @@
+import type { ToolOutput } from '@turnpike/contract';
 import { z } from 'zod';
 import { defineTool, textOutput, type Tool } from './tool.ts';
 
@@ -16,7 +17,8 @@ export function currentTime(now: () => Date = () => new Date()): Tool {
   });
 }
 
-function tellTime(moment: Date, zone: string) {
+/** ISO 8601 with the zone's offset, then weekday and zone. */
+function tellTime(moment: Date, zone: string): ToolOutput {
   let format: Intl.DateTimeFormat;
   try {
     format = new Intl.DateTimeFormat('en-GB', {
@@ -32,7 +34,7 @@ function tellTime(moment: Date, zone: string) {
       timeZoneName: 'longOffset',
     });
   } catch {
-    return textOutput(`There is no time zone ${zone}. Use an IANA name such as Europe/Lisbon.`, true);
+    return textOutput(`There is no time zone "${zone}". Use an IANA name such as Europe/Lisbon.`, true);
   }
   const part = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, value]));
   const offset = part['timeZoneName']?.replace('GMT', '') || '+00:00';

@@ -7,6 +7,7 @@ import {
   type EgressResponse,
 } from '@turnpike/egress';
 import { z } from 'zod';
+import { describeBody } from './describe-body.ts';
 import { defineTool, textOutput, type Tool } from './tool.ts';
 
 const inputSchema = z.strictObject({
@@ -17,12 +18,26 @@ const inputSchema = z.strictObject({
 });
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
-const SHOWN_HEADERS = ['content-type', 'location', 'retry-after', 'last-modified', 'etag'];
-const MAX_BODY_BYTES = 512 * 1024;
+/** Headers by which a server takes a GET for something else. */
+const METHOD_OVERRIDE = /^x-(http-)?method(-override)?$/i;
+const SHOWN_HEADERS = [
+  'content-type',
+  'content-encoding',
+  'content-length',
+  'location',
+  'retry-after',
+  'last-modified',
+  'etag',
+];
+const MAX_BODY_BYTES = 256 * 1024;
+const DEADLINE_MS = 30_000;
+/** Ends before the call does: the way out knows whether anything left, the deadline does not. */
+const REQUEST_DEADLINE_MS = 28_000;
 
 /**
  * One HTTP request to a URL that the model chose, through the guard. Reading may be repeated;
  * of anything else nobody knows whether the other side removes duplicates, so it is sent once.
+ * A status of 400 and above is an error for the model; a redirect is not.
  */
 export function httpRequest(egress: Egress): Tool {
   return defineTool({
@@ -31,10 +46,9 @@ export function httpRequest(egress: Egress): Tool {
       'Sends one HTTP request to a public URL and returns the status, some headers and the body as text. ' +
       'Redirects are not followed: request the location yourself.',
     input: inputSchema,
-    effect: (input) => (READING.has(input.method) ? 'read' : 'once'),
-    deadlineMs: 30_000,
+    effect: (input) => (isReading(input) ? 'read' : 'once'),
+    deadlineMs: DEADLINE_MS,
     async run(input, context) {
-      const isReading = READING.has(input.method);
       try {
         const answer = await egress.send({
           method: input.method,
@@ -42,11 +56,11 @@ export function httpRequest(egress: Egress): Tool {
           headers: {
             'user-agent': 'Turnpike',
             ...input.headers,
-            ...(isReading ? {} : { 'idempotency-key': context.callId }),
+            ...(isReading(input) ? {} : { 'idempotency-key': context.callId }),
           },
           ...(input.body === undefined ? {} : { body: input.body }),
           signal: context.signal,
-          deadlineMs: 30_000,
+          deadlineMs: REQUEST_DEADLINE_MS,
           maxResponseBytes: MAX_BODY_BYTES,
         });
         return describeAnswer(answer);
@@ -60,21 +74,15 @@ export function httpRequest(egress: Egress): Tool {
   });
 }
 
+function isReading({ method, headers = {} }: z.output<typeof inputSchema>): boolean {
+  return READING.has(method) && !Object.keys(headers).some((name) => METHOD_OVERRIDE.test(name));
+}
+
 function describeAnswer(answer: EgressResponse): ToolOutput {
   const headers = SHOWN_HEADERS.flatMap((name) => {
     const value = answer.headers[name];
     return value === undefined ? [] : `${name}: ${value}`;
   });
-  const cut = answer.truncated ? `\n[cut: ${answer.bodyEnd}]` : '';
-  const text = [`HTTP ${answer.status}`, ...headers, '', decodeBody(answer) + cut].join('\n');
+  const text = [`HTTP ${answer.status}`, ...headers, '', describeBody(answer)].join('\n');
   return textOutput(text, answer.status >= 400);
-}
-
-function decodeBody(answer: EgressResponse): string {
-  try {
-    // A cut may fall inside a character: then the decoder is told that more would have come.
-    return new TextDecoder('utf-8', { fatal: true }).decode(answer.body, { stream: answer.truncated });
-  } catch {
-    return `[${answer.body.byteLength} bytes that are not text]`;
-  }
 }

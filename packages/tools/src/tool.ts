@@ -1,5 +1,6 @@
 import type { Effect, ToolCallContext, ToolOutput } from '@turnpike/contract';
 import type { z } from 'zod';
+import { storableText } from './storable-text.ts';
 
 /** What a tool is told of the call that it answers. */
 export interface ToolContext extends ToolCallContext {
@@ -9,32 +10,34 @@ export interface ToolContext extends ToolCallContext {
 
 /** A tool that the operator registers in code. */
 export interface Tool<Input = unknown> {
+  /** 1 to 64 of `a-z A-Z 0-9 _ -`. */
   name: string;
   /** Tells the model what it does and when to use it. */
   description: string;
-  /** What the model must give; its JSON Schema is what the model is shown. */
+  /** What the model must give, an object; its JSON Schema is what the model is shown. No async refinements. */
   input: z.ZodType<Input>;
   /** What a second identical call would do. */
   effect: Effect | ((input: Input) => Effect);
   /** Milliseconds; the runner's own limit where left out. */
   deadlineMs?: number;
   /**
-   * Throws `OutcomeUnknownError` when the call left and no answer came. Whatever else it throws
-   * is a bug of the tool: the model is told that it failed, the log says how.
+   * Is given what `input` made of the model's words. Throws `OutcomeUnknownError` when the call left
+   * and no answer came. Whatever else it throws is a bug of the tool: the model is told that it
+   * failed, the log says where.
    */
   run(input: Input, context: ToolContext): Promise<ToolOutput>;
 }
 
-/** A tool whose input type nobody needs to know any more. */
+/** A tool whose input type nobody needs to know any more: the runner hands it only what `input` let through. */
 export function defineTool<Input>(tool: Tool<Input>): Tool {
-  const { effect } = tool;
-  return {
-    ...tool,
-    effect: typeof effect === 'function' ? (input) => effect(tool.input.parse(input)) : effect,
-    run: (input, context) => tool.run(tool.input.parse(input), context),
-  };
+  return tool as Tool;
 }
 
 export function textOutput(text: string, isError = false): ToolOutput {
-  return { content: [{ type: 'text', text }], isError };
+  return { content: [{ type: 'text', text: storableText(text) }], isError };
+}
+
+/** Whether a call may be made again when nobody knows how the first one ended. */
+export function mayRepeat(effect: Effect): boolean {
+  return effect === 'read' || effect === 'idempotent';
 }

@@ -1,0 +1,173 @@
+import { expect, test } from '@jest/globals';
+import { TerminalError, type Effect } from '@turnpike/contract';
+import { silentLogger } from '@turnpike/telemetry';
+import { z } from 'zod';
+import { createToolRunner } from './create-tool-runner.ts';
+import { agentWith, callOf, textIn, turnContext } from './testing/trial-call.ts';
+import { recordingLogger } from './testing/recording-logger.ts';
+import { defineTool, textOutput, type Tool } from './tool.ts';
+
+const transferSchema = z.strictObject({
+  amount: z.string().transform(Number).pipe(z.number().positive()),
+  to: z.strictObject({ name: z.string().max(20) }),
+  urgent: z.boolean().default(false),
+});
+
+/** A tool that keeps what it was given. */
+function transfer(effect: Effect | 'by urgency' = 'read') {
+  const given: unknown[] = [];
+  const tool = defineTool({
+    name: 'transfer',
+    description: 'Moves money.',
+    input: transferSchema,
+    effect: effect === 'by urgency' ? (input) => (input.urgent ? 'once' : 'idempotent') : effect,
+    run(input, context) {
+      given.push({ input, callId: context.callId });
+      return Promise.resolve(textOutput('moved'));
+    },
+  });
+  return { tool, given };
+}
+
+const agent = agentWith('transfer');
+const fits = { amount: '5', to: { name: 'Ada' } };
+
+function runnerWith(...builtins: Tool[]) {
+  return createToolRunner({ builtins, logger: silentLogger });
+}
+
+test('the model is shown the tools of the agent, in its order, with the schema of what it must give', () => {
+  const other = { ...transfer().tool, name: 'other' };
+  const runner = runnerWith(other, transfer().tool);
+  const declared = runner.declare(agentWith('transfer', 'other'));
+  expect(declared.map((declaration) => declaration.name)).toEqual(['transfer', 'other']);
+  expect(declared[0]).toEqual({
+    name: 'transfer',
+    description: 'Moves money.',
+    input_schema: {
+      type: 'object',
+      properties: {
+        amount: { type: 'string' },
+        to: {
+          type: 'object',
+          properties: { name: { type: 'string', maxLength: 20 } },
+          required: ['name'],
+          additionalProperties: false,
+        },
+        urgent: { type: 'boolean', default: false },
+      },
+      required: ['amount', 'to'],
+      additionalProperties: false,
+    },
+  });
+  expect(runner.declare(agentWith())).toEqual([]);
+});
+
+test('an agent that names a tool which is not here cannot be declared', () => {
+  const declare = () => runnerWith(transfer().tool).declare(agentWith('transfer', 'teleport'));
+  expect(declare).toThrow(TerminalError);
+  expect(declare).toThrow(expect.objectContaining({ code: 'unknown_tool' }));
+});
+
+test('a tool is handed what its schema made of the input, once, and the id of the call', async () => {
+  const { tool, given } = transfer();
+  const call = callOf('transfer', fits);
+  const output = await runnerWith(tool).run(agent, call, turnContext());
+  expect(output).toEqual({ content: [{ type: 'text', text: 'moved' }], isError: false });
+  expect(given).toEqual([{ input: { ...fits, amount: 5, urgent: false }, callId: call.id }]);
+});
+
+test('an input that does not fit is told with its paths, and the tool is not called', async () => {
+  const { tool, given } = transfer('once');
+  const call = callOf('transfer', { amount: 5, to: {}, extra: 1 });
+  const output = await runnerWith(tool).run(agent, call, turnContext());
+  expect(output.isError).toBe(true);
+  expect(textIn(output)).toMatch(/^Invalid input: amount: .+; to\.name: .+; input: .*extra/);
+  expect(given).toEqual([]);
+});
+
+test('what is told of an input is bounded, and can be stored', async () => {
+  const wrong = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`\0${i}${'x'.repeat(1_000)}`, i]));
+  const output = await runnerWith(transfer().tool).run(agent, callOf('transfer', wrong), turnContext());
+  expect(textIn(output).length).toBeLessThanOrEqual(4_000);
+  expect(textIn(output)).not.toContain('\0');
+});
+
+test('a tool that is not there, or that the agent was not given, is an answer that names those that are', async () => {
+  const { tool, given } = transfer();
+  const runner = runnerWith(tool, { ...tool, name: 'other' }, { ...tool, name: 'third' });
+  for (const name of ['teleport', 'third']) {
+    const output = await runner.run(agentWith('transfer', 'other'), callOf(name, fits), turnContext());
+    expect(output.isError).toBe(true);
+    expect(textIn(output)).toBe(`There is no tool "${name}". The tools are: transfer, other.`);
+  }
+  const none = await runner.run(agentWith(), callOf('transfer', fits), turnContext());
+  expect(textIn(none)).toBe('There is no tool "transfer". The tools are: none.');
+  expect(given).toEqual([]);
+});
+
+test('the effect is the tool’s, by its input where it says so', () => {
+  const runner = runnerWith(transfer('by urgency').tool);
+  expect(runner.effectOf(agent, 'transfer', fits)).toBe('idempotent');
+  expect(runner.effectOf(agent, 'transfer', { ...fits, urgent: true })).toBe('once');
+  expect(runnerWith(transfer('reconcile').tool).effectOf(agent, 'transfer', fits)).toBe('reconcile');
+});
+
+test('where nothing will be called, the effect is read', () => {
+  const runner = runnerWith(transfer('once').tool);
+  expect(runner.effectOf(agent, 'transfer', { amount: 'much' })).toBe('read');
+  expect(runner.effectOf(agent, 'teleport', fits)).toBe('read');
+  expect(runner.effectOf(agentWith(), 'transfer', fits)).toBe('read');
+});
+
+test('a tool that cannot tell its effect has the strictest one', () => {
+  const { logger, lines } = recordingLogger();
+  const broken = defineTool({
+    ...transfer().tool,
+    effect: () => {
+      throw new Error('broken');
+    },
+  });
+  expect(createToolRunner({ builtins: [broken], logger }).effectOf(agent, 'transfer', fits)).toBe('once');
+  expect(lines.join('')).toContain('could not tell its effect');
+});
+
+test('a call that the journal takes for repeatable is not made where its tool no longer is', async () => {
+  const { tool, given } = transfer('once');
+  const output = await runnerWith(tool).run(agent, callOf('transfer', fits, 'read'), turnContext());
+  expect(output.isError).toBe(true);
+  expect(textIn(output)).toContain('nothing was done');
+  expect(given).toEqual([]);
+});
+
+test('a schema that throws is a failure of the tool, never of the turn', async () => {
+  const { logger, lines } = recordingLogger();
+  const { tool, given } = transfer('once');
+  const input = z.object({}).refine(() => {
+    throw new TypeError('secret words');
+  });
+  const runner = createToolRunner({ builtins: [{ ...tool, input }], logger });
+  expect(runner.effectOf(agent, 'transfer', {})).toBe('read');
+  const output = await runner.run(agent, callOf('transfer', {}), turnContext());
+  expect(output.isError).toBe(true);
+  expect(given).toEqual([]);
+  expect(lines.join('')).toContain('TypeError');
+  expect(lines.join('')).not.toContain('secret words');
+});
+
+test.each([
+  ['a name that no agent can give', { name: 'two words' }, /not a tool's name/],
+  ['an input that is not an object', { input: z.string() }, /not an object/],
+  ['a deadline that is none', { deadlineMs: 0 }, /not a number of milliseconds/],
+])('a tool with %s is refused at the start', (_, change, words) => {
+  expect(() => runnerWith({ ...transfer().tool, ...change })).toThrow(words);
+});
+
+test('two tools of one name are refused at the start', () => {
+  expect(() => runnerWith(transfer().tool, transfer().tool)).toThrow(/same name/);
+});
+
+test('limits that are none are refused at the start', () => {
+  const build = () => createToolRunner({ builtins: [], logger: silentLogger, limits: { deadlineMs: -1 } });
+  expect(build).toThrow(z.ZodError);
+});

@@ -1,0 +1,40 @@
+import type { BodyEnd, EgressResponse } from '@turnpike/egress';
+
+/** The body of an answer as the model can read it: its text, or what it is instead, and why it is not whole. */
+export function describeBody({ headers, body, bodyEnd }: EgressResponse): string {
+  const type = headers['content-type'] ?? '';
+  const text = decodeText(body, charsetOf(type), bodyEnd !== 'complete');
+  const shown = text ?? `[binary: ${body.byteLength.toLocaleString('en-US')} bytes that are not text]`;
+  return shown + noteEnd(bodyEnd, body.byteLength);
+}
+
+function charsetOf(contentType: string): string {
+  return /;\s*charset\s*=\s*"?([\w.:-]{1,40})/i.exec(contentType)?.[1] ?? 'utf-8';
+}
+
+/** Null for what is no text in this character set, or in one that is not known. */
+function decodeText(body: Uint8Array, charset: string, cut: boolean): string | null {
+  try {
+    // A cut may fall inside a character: then the decoder is told that more would have come.
+    const text = new TextDecoder(charset, { fatal: true }).decode(body, { stream: cut });
+    return text.includes('\0') ? null : text;
+  } catch {
+    return null;
+  }
+}
+
+function noteEnd(bodyEnd: BodyEnd, bytes: number): string {
+  const count = bytes.toLocaleString('en-US');
+  switch (bodyEnd) {
+    case 'complete':
+      return '';
+    case 'size_limit':
+      return `\n[cut: only the first ${count} bytes were read]`;
+    case 'connection_lost':
+      return `\n[cut: the connection broke after ${count} bytes]`;
+    case 'timeout':
+      return `\n[cut: the time was over after ${count} bytes]`;
+    default:
+      return bodyEnd satisfies never;
+  }
+}

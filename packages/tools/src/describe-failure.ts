@@ -1,0 +1,28 @@
+import type { LogFields } from '@turnpike/telemetry';
+
+const MAX_FRAMES = 8;
+
+/**
+ * What a log may say of an error that a tool threw: its name, its code and where it was thrown.
+ * Not its message, since that may repeat the input.
+ */
+export function describeFailure(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { error_name: typeof error };
+  const code = 'code' in error ? error.code : undefined;
+  return {
+    error_name: `${error.name}`.slice(0, 64),
+    ...(typeof code === 'string' && /^\w{1,64}$/.test(code) ? { error_code: code } : {}),
+    error_at: framesOf(error),
+  };
+}
+
+function framesOf({ stack = '', message }: Error): string[] {
+  const start = stack.indexOf(message);
+  // A message that was changed afterwards may stand in the stack in its old words.
+  if (start === -1) return [];
+  const lines = stack.slice(start + message.length).split('\n');
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith('at '))
+    .slice(0, MAX_FRAMES);
+}

@@ -1,0 +1,40 @@
+/** The time that a call has. */
+export interface CallLimit {
+  /** Aborts at the deadline, or with the turn's signal. */
+  signal: AbortSignal;
+  /** Rejects as `signal` aborts. */
+  ended: Promise<never>;
+  /** True once the deadline passed. */
+  expired(): boolean;
+  /** To be called when the call is over. */
+  release(): void;
+}
+
+/**
+ * Starts the clock of one call. Not `AbortSignal.any` with `AbortSignal.timeout`: the timer of the
+ * one and the sources of the other are held weakly in Node, and a collected one never aborts.
+ */
+export function limitCall(turnSignal: AbortSignal, deadlineMs: number): CallLimit {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  let expired = false;
+  const timer = setTimeout(() => {
+    expired = true;
+    controller.abort(new DOMException('The deadline of the tool call passed.', 'TimeoutError'));
+  }, deadlineMs);
+  const follow = (): void => controller.abort(turnSignal.reason);
+  turnSignal.addEventListener('abort', follow);
+  if (turnSignal.aborted) follow();
+  return {
+    signal,
+    ended,
+    expired: () => expired,
+    release() {
+      clearTimeout(timer);
+      turnSignal.removeEventListener('abort', follow);
+    },
+  };
+}

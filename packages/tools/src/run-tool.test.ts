@@ -1,0 +1,298 @@
+import { once } from 'node:events';
+import { expect, test } from '@jest/globals';
+import { OutcomeUnknownError, type Effect, type ToolCallContext, type ToolOutput } from '@turnpike/contract';
+import { z } from 'zod';
+import { createToolRunner, type ToolLimits } from './create-tool-runner.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { recordingLogger } from './testing/recording-logger.ts';
+import { agentWith, callOf, textIn, turnContext } from './testing/trial-call.ts';
+import { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';
+
+const agent = agentWith('tool', 'other');
+const never = () => new Promise<never>(() => undefined);
+
+function toolThat(
+  run: (context: ToolContext, words: string) => Promise<ToolOutput>,
+  effect: Effect = 'read',
+) {
+  return defineTool({
+    name: 'tool',
+    description: 'A tool on trial.',
+    input: z.object({ words: z.string().default('') }),
+    effect,
+    run: (input, context) => run(context, input.words),
+  });
+}
+
+function setUp(tool: Tool, limits: ToolLimits = {}) {
+  const { logger, lines } = recordingLogger();
+  const calm = { ...toolThat(() => Promise.resolve(textOutput('calm'))), name: 'other' };
+  const runner = createToolRunner({ builtins: [tool, calm], logger, limits });
+  const run = (context: ToolCallContext = turnContext(), effect: Effect = 'read', words = '') =>
+    runner.run(agent, callOf('tool', { words }, effect), context);
+  const runOther = () => runner.run(agent, callOf('other', {}), turnContext());
+  return { run, runOther, lines };
+}
+
+/** A tool whose calls end when the test says so. */
+function heldTool(effect: Effect = 'read') {
+  const finish: ((output: ToolOutput) => void)[] = [];
+  const tool = toolThat(() => new Promise<ToolOutput>((resolve) => finish.push(resolve)), effect);
+  const untilCalls = async (count: number): Promise<void> => {
+    while (finish.length < count) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { tool, finish, untilCalls };
+}
+
+test.each(['read', 'idempotent'] as const)(
+  'a call of effect %s that ignores its signal is answered at the deadline as timed out',
+  async (effect) => {
+    const { run, lines } = setUp(toolThat(never, effect), { deadlineMs: 20 });
+    const output = await run(turnContext(), effect);
+    expect(output.isError).toBe(true);
+    expect(textIn(output)).toBe('tool timed out: no answer within 20 ms.');
+    expect(lines.join('')).toContain('A tool gave no answer by its deadline.');
+  },
+);
+
+test.each(['once', 'reconcile'] as const)(
+  'the outcome of a call of effect %s that passes its deadline is unknown',
+  async (effect) => {
+    const { run } = setUp(toolThat(never, effect), { deadlineMs: 20 });
+    await expect(run(turnContext(), effect)).rejects.toMatchObject({
+      constructor: OutcomeUnknownError,
+      code: 'tool_timeout',
+    });
+  },
+);
+
+test('a tool’s own deadline counts before the runner’s', async () => {
+  const { run } = setUp({ ...toolThat(never), deadlineMs: 20 }, { deadlineMs: 3_600_000 });
+  expect(textIn(await run())).toContain('within 20 ms');
+});
+
+test('a tool learns of the deadline by its signal', async () => {
+  let signal: AbortSignal | undefined;
+  const tool = toolThat(async (context) => {
+    signal = context.signal;
+    return never();
+  });
+  await setUp(tool, { deadlineMs: 20 }).run();
+  expect(signal?.aborted).toBe(true);
+  expect(signal?.reason).toMatchObject({ name: 'TimeoutError' });
+});
+
+test('an answer that comes after the deadline is dropped, and only then is its place free', async () => {
+  const { tool, finish } = heldTool();
+  const { run, runOther, lines } = setUp(tool, { deadlineMs: 20, maxCallsPerTool: 1, maxWaitingPerTool: 0 });
+  expect(textIn(await run())).toContain('timed out');
+  expect(textIn(await run())).toBe('tool is busy with other calls. Nothing was done; try again later.');
+  expect(textIn(await runOther())).toBe('calm');
+  finish[0]?.(textOutput('late'));
+  await untilTrue('it is dropped', () => lines.join('').includes('its result is dropped'));
+  expect(textIn(await run())).toContain('timed out');
+});
+
+test('a failure that comes after the deadline harms nobody', async () => {
+  let fail: (error: Error) => void = () => undefined;
+  const tool = toolThat(() => new Promise((_, reject) => (fail = reject)));
+  const { run } = setUp(tool, { deadlineMs: 20, maxCallsPerTool: 1, maxWaitingPerTool: 0 });
+  expect(textIn(await run())).toContain('timed out');
+  const rejections: unknown[] = [];
+  const note = (reason: unknown) => rejections.push(reason);
+  process.on('unhandledRejection', note);
+  fail(new Error('late'));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', note);
+  expect(rejections).toEqual([]);
+  expect(textIn(await run())).toContain('timed out');
+});
+
+test('a call that finds no room is an answer also where it may be made only once: it never left', async () => {
+  const { tool, finish } = heldTool('once');
+  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitingPerTool: 1, maxWaitMs: 20 });
+  const first = run(turnContext(), 'once');
+  const second = await run(turnContext(), 'once');
+  expect(second.isError).toBe(true);
+  expect(textIn(second)).toContain('Nothing was done');
+  finish[0]?.(textOutput('done'));
+  expect(textIn(await first)).toBe('done');
+  expect(finish).toHaveLength(1);
+});
+
+test('a call that waits for room runs as soon as there is some', async () => {
+  const { tool, finish, untilCalls } = heldTool();
+  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitMs: 3_600_000 });
+  const first = run();
+  const second = run();
+  await untilCalls(1);
+  finish[0]?.(textOutput('one'));
+  expect(textIn(await first)).toBe('one');
+  await untilCalls(2);
+  finish[1]?.(textOutput('two'));
+  expect(textIn(await second)).toBe('two');
+});
+
+test('a turn that stops ends its call at once with its own reason, also one that ignores its signal', async () => {
+  const turn = new AbortController();
+  const reason = new Error('stop');
+  const signals: AbortSignal[] = [];
+  const { run } = setUp(
+    toolThat((context) => {
+      signals.push(context.signal);
+      return never();
+    }, 'once'),
+  );
+  const running = run(turnContext(turn.signal), 'once');
+  while (signals.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  turn.abort(reason);
+  await expect(running).rejects.toBe(reason);
+  expect(signals[0]?.reason).toBe(reason);
+});
+
+test('a turn that stopped before makes no call', async () => {
+  let calls = 0;
+  const { run } = setUp(
+    toolThat(() => {
+      calls += 1;
+      return Promise.resolve(textOutput('called'));
+    }),
+  );
+  const reason = new Error('stop');
+  await expect(run(turnContext(AbortSignal.abort(reason)))).rejects.toBe(reason);
+  expect(calls).toBe(0);
+});
+
+test('a turn that stops while its call waits for room makes no call', async () => {
+  const { tool, finish, untilCalls } = heldTool('once');
+  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitMs: 3_600_000 });
+  const first = run(turnContext(), 'once');
+  await untilCalls(1);
+  const turn = new AbortController();
+  const waiting = run(turnContext(turn.signal), 'once');
+  const reason = new Error('stop');
+  turn.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+  finish[0]?.(textOutput('done'));
+  await first;
+  expect(finish).toHaveLength(1);
+});
+
+test('a turn that stops just as its call gets room makes no call, and the room is not lost', async () => {
+  const { tool, finish, untilCalls } = heldTool();
+  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitMs: 3_600_000 });
+  const turn = new AbortController();
+  const reason = new Error('stop');
+  const first = run();
+  await untilCalls(1);
+  const waiting = run(turnContext(turn.signal));
+  const third = run();
+  finish[0]?.(textOutput('done'));
+  turn.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+  expect(textIn(await first)).toBe('done');
+  await untilCalls(2);
+  finish[1]?.(textOutput('third'));
+  expect(textIn(await third)).toBe('third');
+  expect(finish).toHaveLength(2);
+});
+
+test('no listener stays on the turn’s signal when calls are over', async () => {
+  const turn = new AbortController();
+  const warned: Error[] = [];
+  const note = (warning: Error) => warned.push(warning);
+  process.on('warning', note);
+  const { run } = setUp(toolThat(() => Promise.resolve(textOutput('done'))));
+  for (let call = 0; call < 50; call += 1) await run(turnContext(turn.signal));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', note);
+  expect(warned).toEqual([]);
+});
+
+test.each<[string, () => Promise<ToolOutput>]>([
+  ['later', () => Promise.reject(new RangeError('words of the input'))],
+  [
+    'at once',
+    () => {
+      throw new RangeError('words of the input');
+    },
+  ],
+])(
+  'a tool that throws %s is an error without details, logged without its message or input',
+  async (_, fail) => {
+    const { run, lines } = setUp(
+      toolThat(() => fail()),
+      {},
+    );
+    const output = await run(turnContext(), 'read', 'words of the input');
+    expect(output.isError).toBe(true);
+    expect(textIn(output)).toBe('The tool failed inside. Nothing more is known.');
+    const [line = '{}'] = lines;
+    expect(JSON.parse(line)).toMatchObject({ level: 'error', tool: 'tool', error_name: 'RangeError' });
+    expect(line).toContain('run-tool.test.ts');
+    expect(lines.join('')).not.toContain('words of the input');
+  },
+);
+
+test('the log of a failure has the error’s code', async () => {
+  const { run, lines } = setUp(
+    toolThat(() => Promise.reject(Object.assign(new Error('no'), { code: 'ENOENT' }))),
+  );
+  await run();
+  expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({ error_code: 'ENOENT' });
+});
+
+test('a tool that throws what is no error is logged too', async () => {
+  const { run, lines } = setUp(toolThat(() => Promise.reject('words')));
+  expect((await run()).isError).toBe(true);
+  expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({ error_name: 'string' });
+  expect(lines.join('')).not.toContain('words');
+});
+
+test('a tool of effect once that throws may have acted before, and the model is told so', async () => {
+  const { run } = setUp(toolThat(() => Promise.reject(new Error('no')), 'once'));
+  const output = await run(turnContext(), 'once');
+  expect(output.isError).toBe(true);
+  expect(textIn(output)).toContain('may have taken effect');
+});
+
+test('an outcome that the tool does not know passes through, and is an answer where it may be repeated', async () => {
+  const unknown = new OutcomeUnknownError('connection_lost', 'No answer came.');
+  const strict = setUp(toolThat(() => Promise.reject(unknown), 'once'));
+  await expect(strict.run(turnContext(), 'once')).rejects.toBe(unknown);
+  const lenient = setUp(toolThat(() => Promise.reject(unknown), 'idempotent'));
+  expect(await lenient.run(turnContext(), 'idempotent')).toEqual(textOutput('No answer came.', true));
+});
+
+test('what the journal says of a call counts, also where its tool is laxer by now', async () => {
+  const unknown = new OutcomeUnknownError('connection_lost', 'No answer came.');
+  const { run } = setUp(toolThat(() => Promise.reject(unknown), 'read'));
+  await expect(run(turnContext(), 'once')).rejects.toBe(unknown);
+});
+
+test('an output that is none is an error of the tool', async () => {
+  const { run, lines } = setUp(toolThat(() => Promise.resolve('text' as unknown as ToolOutput)));
+  const output = await run();
+  expect(output.isError).toBe(true);
+  expect(textIn(output)).toBe('The tool ran, but its answer cannot be shown.');
+  expect(lines.join('')).toContain('A tool gave an output that is none.');
+});
+
+test('the output is bounded by the runner’s limit', async () => {
+  const { run } = setUp(
+    toolThat(() => Promise.resolve(textOutput('x'.repeat(1_234_567)))),
+    { maxOutputCharacters: 64_000 },
+  );
+  expect(textIn(await run()).slice(64_000)).toBe('\n[cut: 64,000 of 1,234,567 characters]');
+});
+
+test('the deadline holds although the garbage is collected meanwhile', async () => {
+  const collect = (globalThis as { gc?: () => void }).gc;
+  const { run } = setUp(
+    toolThat((context) => once(context.signal, 'abort').then(never)),
+    { deadlineMs: 50 },
+  );
+  const running = run();
+  collect?.();
+  expect(textIn(await running)).toContain('timed out');
+});
