@@ -41,6 +41,11 @@ export async function transaction<Result>(
     throw asStoreError(error);
   }
   let broken: Error | undefined;
+  // The pool listens to idle clients only; one that breaks in our hands would end the process.
+  const onBreak = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onBreak);
   try {
     await client.query('BEGIN');
     const result = await work(client);
@@ -52,6 +57,7 @@ export async function transaction<Result>(
     });
     throw asStoreError(error);
   } finally {
+    client.off('error', onBreak);
     client.release(broken);
   }
 }
