@@ -44,6 +44,8 @@ async function serveRoute(
   response: Response,
 ): Promise<void> {
   const gone = new AbortController();
+  // It may have gone while we asked who it is.
+  if (response.destroyed) gone.abort();
   response.once('close', () => gone.abort());
   const call: AnyCall = {
     tenantId: String(response.locals['tenantId']),

@@ -30,7 +30,12 @@ export function operationRoutes(
   });
   // The page brings its own styles and one inline script; nothing comes from another host.
   const relaxed = helmet.contentSecurityPolicy({
-    directives: { scriptSrc: ["'self'", "'unsafe-inline'"], upgradeInsecureRequests: null },
+    directives: {
+      scriptSrc: ["'self'", "'unsafe-inline'"],
+      styleSrc: ["'self'", "'unsafe-inline'"],
+      fontSrc: ["'self'", 'data:'],
+      upgradeInsecureRequests: null,
+    },
   });
   router.use('/docs', relaxed, swaggerUi.serve, swaggerUi.setup(parts.document));
   return router;

@@ -29,7 +29,7 @@ export class TurnWaiters {
     if (this.#closed || this.#count >= MAX_WAITERS) return null;
     const end = performance.now() + waitMs;
     let changed = false;
-    let over = false;
+    let over = signal.aborted;
     let wake: (() => void) | null = null;
     const onChange = (): void => {
       changed = true;

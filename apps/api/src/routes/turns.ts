@@ -15,6 +15,7 @@ import { listSteps, listTurns, readTurn } from '@turnpike/store';
 import { acceptTurn, acceptTurnWithSession } from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { preferredWait } from '../preferred-wait.ts';
 import { defineRoute, type Answer, type Route, type Services } from '../route.ts';
 
 const MAX_WAIT_SECONDS = 60;
@@ -86,7 +87,7 @@ export const turnRoutes: Route[] = [
     answer: { status: 200, description: 'The turn as it is now.', schema: turnSchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { turn_id: id }, query, header, signal }, services) {
-      const preferred = preferredWait(header('prefer'));
+      const preferred = preferredWait(header('prefer'), MAX_WAIT_SECONDS);
       const seconds = query.wait ?? preferred ?? 0;
       const turn = await readSettledTurn(services, tenantId, id, seconds * 1000, signal);
       const headers: Record<string, string> = {};
@@ -192,9 +193,4 @@ async function readSettledTurn(
   } finally {
     waiter.leave();
   }
-}
-
-function preferredWait(prefer: string | undefined): number | undefined {
-  const seconds = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i.exec(prefer ?? '')?.[1];
-  return seconds === undefined ? undefined : Math.min(Number(seconds), MAX_WAIT_SECONDS);
 }

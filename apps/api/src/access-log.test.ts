@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import supertest from 'supertest';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+let api: ApiOnTrial;
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+});
+
+afterAll(() => api.stop());
+
+const lineSchema = z.looseObject({ level: z.string(), message: z.string(), request_id: z.string() });
+
+/** The line of the access log about this request. */
+async function lineOf(requestId: unknown): Promise<Record<string, unknown>> {
+  const find = () =>
+    api.logLines
+      .map((line) => lineSchema.parse(JSON.parse(line)))
+      .find((line) => line.message === 'Request.' && line.request_id === requestId);
+  await untilTrue('the request is logged', () => find() !== undefined);
+  return find() ?? {};
+}
+
+test('a line says which route was asked, for whom, and how it ended', async () => {
+  const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  const answer = await api.client.http
+    .get(`/v1/agents/${agent.body.id}`)
+    .set('X-Request-Id', 'from-the-client')
+    .expect(200);
+  expect(await lineOf(answer.headers['x-request-id'])).toMatchObject({
+    level: 'info',
+    service: 'api',
+    method: 'GET',
+    route: '/v1/agents/:agent_id',
+    status: 200,
+    finished: true,
+    duration_ms: expect.any(Number),
+    client_request_id: 'from-the-client',
+    tenant_id: api.client.tenantId,
+  });
+});
+
+test('a request of nobody is logged too', async () => {
+  const answer = await supertest(api.url).get('/v1/agents').expect(401);
+  const line = await lineOf(answer.headers['x-request-id']);
+  expect(line).toMatchObject({ status: 401, route: null });
+  expect(line).not.toHaveProperty('tenant_id');
+});
+
+test('probes are quiet', async () => {
+  const answer = await supertest(api.url).get('/livez').expect(200);
+  expect((await lineOf(answer.headers['x-request-id']))['level']).toBe('debug');
+});
+
+test('a line cannot be forged, nor made long', async () => {
+  const answer = await supertest(api.url)
+    .get('/v1/nothing%0a{"level":"error"}')
+    .set('X-Request-Id', `x"}\t${'y'.repeat(5_000)}`)
+    .expect(404);
+  const line = await lineOf(answer.headers['x-request-id']);
+  expect(String(line['client_request_id'])).toHaveLength(128);
+  expect(JSON.stringify(line)).not.toContain('nothing');
+});
+
+test('no key, no body, no query and no answer is ever logged, also of what fails', async () => {
+  const { http, apiKey } = await api.addTenant();
+  const secret = 'correct-horse-battery-staple';
+  const agent = await http
+    .post('/v1/agents')
+    .set('Idempotency-Key', `${secret}-key`)
+    .send({
+      name: `${secret}-name`,
+      model: 'm',
+      system: `${secret}-system`,
+      metadata: { a: `${secret}-label` },
+    })
+    .expect(201);
+  const body = { agent_id: agent.body.id, input: `${secret}-input` };
+  const turn = await http.post('/v1/turns').set('Cookie', `a=${secret}-cookie`).send(body).expect(202);
+  await http.get(`/v1/sessions/${turn.body.session_id}/messages`).expect(200);
+  await http.get(`/v1/agents?cursor=${secret}-cursor&api_key=${apiKey}`).expect(400);
+  await http.post('/v1/turns').set('Content-Type', 'application/json').send(`{"${secret}-broken`).expect(400);
+  await http
+    .post('/v1/turns')
+    .send({ [`${secret}-field`]: secret })
+    .expect(400);
+  await supertest(api.url).get('/v1/agents').set('x-api-key', `${secret}-wrong`).expect(401);
+  await http.get(`/v1/${secret}-path`).expect(404);
+  await http.post('/v1/turns').set('Content-Type', `text/${secret}-type`).send('x').expect(415);
+  // What fails inside is logged with the error, which knows the values that were to be stored.
+  const { pool } = api.database;
+  await pool.query(`ALTER TABLE messages ADD CONSTRAINT none CHECK (false) NOT VALID`);
+  const failed = await http.post('/v1/turns').send(body).expect(500);
+  await pool.query(`ALTER TABLE messages DROP CONSTRAINT none`);
+  await lineOf(failed.headers['x-request-id']);
+
+  const log = api.logLines.join('');
+  expect(log).toContain('A request failed.');
+  expect(log).not.toContain(secret);
+  expect(log).not.toContain(apiKey);
+  expect(log).not.toMatch(/tp_live_/);
+});
+
+test('a client that went away is logged as not finished', async () => {
+  const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  const turn = await api.client.http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' });
+  const client = new AbortController();
+  const headers = { authorization: `Bearer ${api.client.apiKey}`, 'x-request-id': 'goes-away' };
+  const gone = fetch(`${api.url}/v1/turns/${turn.body.id}?wait=60`, { headers, signal: client.signal });
+  await untilTrue('it waits', () => api.waiters.count === 1);
+  client.abort();
+  await expect(gone).rejects.toThrow();
+  const find = () => api.logLines.find((line) => line.includes('goes-away')) ?? '{}';
+  await untilTrue('it is logged', () => find() !== '{}');
+  expect(JSON.parse(find())).toMatchObject({ finished: false, route: '/v1/turns/:turn_id' });
+});

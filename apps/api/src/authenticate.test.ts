@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createApiKey, revokeApiKey } from '@turnpike/store';
+import supertest, { type Response } from 'supertest';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+let api: ApiOnTrial;
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+});
+
+afterAll(() => api.stop());
+
+const ask = async (headers: Record<string, string>): Promise<Response> =>
+  supertest(api.url).get('/v1/agents').set(headers);
+
+/** How often keys were looked up, as Postgres counts it. */
+async function countLookUps(work: () => Promise<unknown>): Promise<number> {
+  const { pool } = api.database;
+  const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+  let lookUps = 0;
+  const counted = (...given: unknown[]): Promise<unknown> => {
+    if ((given[0] as { text?: string }).text?.includes('"api_keys"') === true) lookUps += 1;
+    return query(...given);
+  };
+  Object.assign(pool, { query: counted });
+  try {
+    await work();
+  } finally {
+    Reflect.deleteProperty(pool, 'query');
+  }
+  return lookUps;
+}
+
+test('a key is taken as a bearer token, in any case of the scheme, and as x-api-key', async () => {
+  const { apiKey } = api.client;
+  const forms = [
+    { authorization: `Bearer ${apiKey}` },
+    { authorization: `bearer ${apiKey}` },
+    { authorization: `BEARER  ${apiKey} ` },
+    { 'x-api-key': apiKey },
+  ];
+  for (const headers of forms) expect((await ask(headers)).status).toBe(200);
+});
+
+test('nothing but the whole key is the key', async () => {
+  const { apiKey, keyId, tenantId } = api.client;
+  const { rows } = await api.database.pool.query<{ hash: Buffer }>(
+    'SELECT hash FROM api_keys WHERE id = $1',
+    [keyId],
+  );
+  const hash = rows[0]?.hash ?? Buffer.from('');
+  const wrong = [
+    apiKey.slice(0, -1),
+    `${apiKey}a`,
+    apiKey.toLowerCase(),
+    apiKey.slice('tp_live_'.length),
+    hash.toString('hex'),
+    hash.toString('base64'),
+    keyId,
+    tenantId,
+  ];
+  for (const key of wrong) expect((await ask({ authorization: `Bearer ${key}` })).status).toBe(401);
+});
+
+test('a key that is revoked works no longer than about a second', async () => {
+  const { keyId, apiKey } = await api.addTenant();
+  const headers = { authorization: `Bearer ${apiKey}` };
+  expect((await ask(headers)).status).toBe(200);
+  await revokeApiKey(api.database, keyId);
+  const revoked = performance.now();
+  await untilTrue('the key is refused', async () => (await ask(headers)).status === 401);
+  expect(performance.now() - revoked).toBeLessThan(5_000);
+  expect((await ask(headers)).body.code).toBe('unauthenticated');
+});
+
+test('a key that is revoked takes no other key of its tenant with it', async () => {
+  const { tenantId, keyId, apiKey } = await api.addTenant();
+  const second = await createApiKey(api.database, { tenantId, name: 'second' });
+  await revokeApiKey(api.database, keyId);
+  expect((await ask({ authorization: `Bearer ${apiKey}` })).status).toBe(401);
+  expect((await ask({ authorization: `Bearer ${second.key}` })).status).toBe(200);
+});
+
+test('a key that was unknown works within about a second of being there', async () => {
+  const { tenantId } = api.client;
+  const { key, id } = await createApiKey(api.database, { tenantId, name: 'late' });
+  const headers = { authorization: `Bearer ${key}` };
+  await api.database.pool.query(`UPDATE api_keys SET revoked_at = now() WHERE id = $1`, [id]);
+  expect((await ask(headers)).status).toBe(401);
+  await api.database.pool.query(`UPDATE api_keys SET revoked_at = NULL WHERE id = $1`, [id]);
+  await untilTrue('the key is taken', async () => (await ask(headers)).status === 200, 5_000);
+});
+
+test('requests that come together share one look-up of their key', async () => {
+  const { apiKey } = await api.addTenant();
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const lookUps = await countLookUps(() => Promise.all(Array.from({ length: 30 }, () => ask(headers))));
+  // One, and another where the requests took longer than what is kept is good for.
+  expect(lookUps).toBeGreaterThan(0);
+  expect(lookUps).toBeLessThan(5);
+});
+
+test('a key that is not there is looked up once too', async () => {
+  const headers = { authorization: 'Bearer tp_live_nobody' };
+  const lookUps = await countLookUps(() => Promise.all(Array.from({ length: 30 }, () => ask(headers))));
+  expect(lookUps).toBeGreaterThan(0);
+  expect(lookUps).toBeLessThan(5);
+});
+
+test('who asks is known before a byte of the body is read', async () => {
+  const answer = await supertest(api.url)
+    .post('/v1/agents')
+    .set('Content-Type', 'application/json')
+    .send('{ broken');
+  expect(answer.status).toBe(401);
+});

@@ -1,0 +1,263 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { idSchema, newId, PROBLEMS, problemSchema, type ProblemCode } from '@turnpike/contract';
+import supertest, { type Test } from 'supertest';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { MAX_BODY_BYTES, startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+
+interface Things {
+  agentId: string;
+  sessionId: string;
+  turnId: string;
+}
+
+let api: ApiOnTrial;
+let ours: Things;
+let theirs: Things;
+let sessionOfDeletedAgent: string;
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  ours = await makeThings(api.client);
+  theirs = await makeThings(await api.addTenant());
+  const gone = await makeThings(api.client);
+  await api.client.http.delete(`/v1/agents/${gone.agentId}`).expect(204);
+  sessionOfDeletedAgent = gone.sessionId;
+  await startTurn('first').set('Idempotency-Key', 'used-before').expect(202);
+  await api.dispatcher.settle();
+});
+
+afterAll(() => api.stop());
+
+async function makeThings({ http }: Client): Promise<Things> {
+  const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  const turn = await http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' }).expect(202);
+  return { agentId: agent.body.id, sessionId: turn.body.session_id, turnId: turn.body.id };
+}
+
+const get = (path: string): Test => api.client.http.get(path);
+const post = (path: string, body?: object | string): Test => {
+  const request = api.client.http.post(path).set('Content-Type', 'application/json');
+  return body === undefined ? request : request.send(body);
+};
+const anonymous = (): Test => supertest(api.url).post('/v1/agents').send({ name: 'a', model: 'm' });
+const startTurn = (input: unknown, more: object = {}): Test =>
+  post('/v1/turns', { agent_id: ours.agentId, input, ...more });
+/** Fields as JSON text, for what no object can say. */
+const startTurnWith = (fields: string): Test =>
+  post('/v1/turns', `{"agent_id":"${ours.agentId}","input":"Hi",${fields}}`);
+const typed = (type: string): Test =>
+  api.client.http.post('/v1/agents').set('Content-Type', type).send('name=a&model=m');
+const keyed = (key: string): Test => startTurn('Hi').set('Idempotency-Key', key);
+const zipped = (body: Buffer): Test =>
+  post('/v1/agents').set('Content-Encoding', 'gzip').serialize(asItIs).send(body);
+const asItIs = ((body: Buffer) => body) as unknown as (body: unknown) => string;
+const agent = (more: object): Test => post('/v1/agents', { name: 'a', model: 'm', ...more });
+
+/** What is sent, and how it is refused. */
+const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
+  unauthenticated: {
+    'no key': anonymous,
+    'a key that is not there': () => anonymous().set('Authorization', 'Bearer tp_live_nobody'),
+    'a key that is not there, as x-api-key': () => anonymous().set('x-api-key', 'tp_live_nobody'),
+    'an empty key': () => anonymous().set('Authorization', 'Bearer '),
+    'an empty x-api-key': () => anonymous().set('x-api-key', ''),
+    'a key of another scheme': () => anonymous().set('Authorization', `Basic ${api.client.apiKey}`),
+    'two keys in one': () => anonymous().set('Authorization', `Bearer ${api.client.apiKey} x`),
+    'a key in the address': () => supertest(api.url).get(`/v1/agents?api_key=${api.client.apiKey}`),
+    'no key, with a body that is broken': () => post('/v1/agents', '{').unset('Authorization'),
+  },
+  invalid_json: {
+    'half an object': () => post('/v1/agents', '{"name":'),
+    'a string': () => post('/v1/agents', '"name"'),
+    null: () => post('/v1/agents', 'null'),
+    'a NUL byte within a string': () => post('/v1/agents', '{"name":"a\0","model":"m"}'),
+    'two objects': () => post('/v1/agents', '{}{}'),
+  },
+  invalid_request: {
+    'no body': () => post('/v1/agents'),
+    'an array': () => post('/v1/agents', []),
+    'nothing that is needed': () => post('/v1/agents', {}),
+    'an array that nests two hundred thousand times': () =>
+      post('/v1/agents', '['.repeat(2e5) + ']'.repeat(2e5)),
+    'an unknown field': () => startTurn('Hi', { priority: 1 }),
+    'an unknown field deep inside': () => startTurn([{ type: 'text', text: 'Hi', cache: true }]),
+    'a field named __proto__': () => startTurnWith('"__proto__":{"input":"x"}'),
+    'an input that is a number': () => startTurn(1),
+    'an input that is empty': () => startTurn(''),
+    'an input of no blocks': () => startTurn([]),
+    'an input of a block that only the service writes': () =>
+      startTurn([{ type: 'tool_result', tool_use_id: 'x', content: 'y' }]),
+    'an agent id that is none': () => post('/v1/turns', { agent_id: "' OR 1=1 --", input: 'Hi' }),
+    'an agent id that is a list': () => post('/v1/turns', { agent_id: [ours.agentId], input: 'Hi' }),
+    'an agent id of another kind': () => post('/v1/turns', { agent_id: ours.turnId, input: 'Hi' }),
+    'a deadline beyond all numbers': () => startTurnWith('"deadline_ms":1e999'),
+    'a deadline in the past': () => startTurn('Hi', { deadline_ms: -1 }),
+    'a label that is no text': () => startTurn('Hi', { metadata: { a: 1 } }),
+    'seventeen labels': () =>
+      startTurn('Hi', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`k${n}`, ''])) }),
+    'a NUL character': () => startTurn('a\0b'),
+    'a NUL character in the name of a label': () => startTurn('Hi', { metadata: { 'a\0': 'b' } }),
+    'a NUL character after a backslash': () => startTurn('a\\\0b'),
+    'half a surrogate pair': () => startTurn('a\ud800b'),
+    'the other half of a surrogate pair': () => startTurn([{ type: 'text', text: '\udc00' }]),
+    'half a surrogate pair in the name of a label': () => startTurn('Hi', { metadata: { '\udfff': 'b' } }),
+    'half a surrogate pair in the name of an agent': () => agent({ name: 'a\udbff' }),
+    'two tools of one name': () =>
+      agent({ tools: Array.from({ length: 2 }, () => ({ type: 'builtin', name: 't' })) }),
+    'a tool of an unknown kind': () => agent({ tools: [{ type: 'shell', name: 't' }] }),
+    'more thought than answer': () => agent({ thinking: { type: 'enabled', budget_tokens: 9_999 } }),
+    'a body where none is taken': () => api.client.http.delete(`/v1/sessions/${ours.sessionId}`).send({}),
+    'a body that is not what it says about its compression': () => zipped(Buffer.from('no gzip')),
+    'an unknown query parameter': () => get('/v1/turns?colour=red'),
+    'an unknown query parameter of a POST': () => post('/v1/agents?dry_run=1', { name: 'a', model: 'm' }),
+    'a query parameter named __proto__': () => get('/v1/turns?__proto__=1'),
+    'a query parameter given twice': () => get('/v1/turns?limit=1&limit=2'),
+    'a filter given twice': () => get('/v1/turns?status=queued&status=failed'),
+    'a filter in brackets': () => get('/v1/turns?status[]=queued'),
+    'an unknown status': () => get('/v1/turns?status=done'),
+    'a filter by what is no id': () => get('/v1/turns?session_id=%00'),
+    'no items a page': () => get('/v1/agents?limit=0'),
+    'too many items a page': () => get('/v1/agents?limit=101'),
+    'half an item a page': () => get('/v1/agents?limit=1.5'),
+    'a page of words': () => get('/v1/agents?limit=ten'),
+    'a page of nothing': () => get('/v1/agents?limit='),
+    'a wait that is too long': () => get(`/v1/turns/${ours.turnId}?wait=61`),
+    'a wait that is negative': () => get(`/v1/turns/${ours.turnId}?wait=-1`),
+    'a wait given twice': () => get(`/v1/turns/${ours.turnId}?wait=1&wait=1`),
+    'a path that cannot be decoded': () => get('/v1/turns/%E0%A4%A'),
+    'a path of bytes that are no text': () => get('/v1/agents/%ff%fe'),
+  },
+  invalid_cursor: {
+    'agents after no id': () => get('/v1/agents?cursor=x'),
+    'agents after an id of another kind': () => get(`/v1/agents?cursor=${ours.turnId}`),
+    'sessions after no id': () => get('/v1/sessions?cursor='),
+    'turns after no id': () => get('/v1/turns?cursor=%00'),
+    'turns after two': () => get(`/v1/turns?cursor=${ours.turnId}&cursor=${ours.turnId}`),
+    'messages after an id': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${ours.turnId}`),
+    'messages after one number': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('1')}`),
+    'messages after too large a number': () =>
+      get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('9999999999.1')}`),
+    'messages after no number': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('-1.x')}`),
+    'steps after nothing': () => get(`/v1/turns/${ours.turnId}/steps?cursor=`),
+    'steps after two numbers': () => get(`/v1/turns/${ours.turnId}/steps?cursor=${place('0.0')}`),
+    'steps after very much': () => get(`/v1/turns/${ours.turnId}/steps?cursor=${'A'.repeat(101)}`),
+  },
+  invalid_idempotency_key: {
+    'an empty key': () => keyed(''),
+    'a key of quotes alone': () => keyed('""'),
+    'a key of 256 characters': () => keyed('k'.repeat(256)),
+    'a key with a space': () => keyed('a b'),
+    'a key beyond ASCII': () => keyed('schlüssel'),
+    'two keys': () => keyed('a, b'),
+  },
+  not_found: {
+    'an unknown path': () => get('/v1/nothing'),
+    'a path with a slash too many': () => get('/v1/agents/'),
+    'a path in capitals': () => get('/V1/agents'),
+    'the root': () => get('/'),
+    'an agent that is not there': () => post('/v1/turns', { agent_id: newId('agent'), input: 'Hi' }),
+    "another tenant's agent": () => post('/v1/turns', { agent_id: theirs.agentId, input: 'Hi' }),
+    "a session of another tenant's agent": () => post('/v1/sessions', { agent_id: theirs.agentId }),
+    "another tenant's session": () => post(`/v1/sessions/${theirs.sessionId}/turns`, { input: 'Hi' }),
+    'a session that is not there': () => post(`/v1/sessions/${newId('session')}/turns`, { input: 'Hi' }),
+    'an id that is none': () => get('/v1/turns/turn_1'),
+    'an id in capitals': () => get(`/v1/turns/${ours.turnId.toUpperCase()}`),
+    'an id of another kind': () => get(`/v1/turns/${ours.sessionId}`),
+    'an id of NUL': () => get('/v1/turns/%00'),
+    'an id that climbs': () => get('/v1/turns/..%2f..%2fetc%2fpasswd'),
+    'an id that is SQL': () => get(`/v1/turns/${encodeURIComponent("' OR '1'='1")}`),
+    'an id with more behind it': () => get(`/v1/turns/${ours.turnId}%0a`),
+  },
+  method_not_allowed: {
+    'PUT to agents': () => api.client.http.put('/v1/agents').send({}),
+    'PATCH to an agent': () => api.client.http.patch(`/v1/agents/${ours.agentId}`).send({}),
+    'DELETE of a turn': () => api.client.http.delete(`/v1/turns/${ours.turnId}`),
+    'DELETE of all agents': () => api.client.http.delete('/v1/agents'),
+    'GET where turns are posted': () => get(`/v1/sessions/${ours.sessionId}/turns`),
+    'OPTIONS of turns': () => api.client.http.options('/v1/turns'),
+  },
+  agent_deleted: {
+    'a turn for a deleted agent': () => post(`/v1/sessions/${sessionOfDeletedAgent}/turns`, { input: 'Hi' }),
+  },
+  body_too_large: {
+    'two megabytes': () => startTurn('x'.repeat(2 * 1024 * 1024)),
+    'one byte too much': () => post('/v1/agents', `"${'x'.repeat(MAX_BODY_BYTES - 1)}"`),
+    'a compressed body that unfolds to ten megabytes': () => zipped(gzipSync(Buffer.alloc(10_000_000, ' '))),
+  },
+  unsupported_media_type: {
+    text: () => typed('text/plain'),
+    'a form': () => typed('application/x-www-form-urlencoded'),
+    'JSON of another kind': () => typed('application/vnd.api+json'),
+    'JSON in Latin 1': () => typed('application/json; charset=latin1'),
+    'what is no media type': () => typed('json'),
+    'a body without a type': () => typed('x/y').unset('Content-Type'),
+    'an unknown compression': () => agent({}).set('Content-Encoding', 'compress'),
+  },
+  idempotency_key_reused: {
+    'a key that was used with another body': () => keyed('used-before'),
+    'the same key in quotes': () => keyed('"used-before"'),
+  },
+  // Not a matter of what is sent: each has its own test.
+  idempotency_key_in_use: {},
+  internal_error: {},
+  not_ready: {},
+};
+
+const place = (numbers: string): string => Buffer.from(numbers).toString('base64url');
+
+for (const [code, requests] of Object.entries(REFUSED) as [ProblemCode, Record<string, () => Test>][]) {
+  if (Object.keys(requests).length === 0) continue;
+  describe(`refused as ${code}, with nothing stored`, () => {
+    test.each(Object.entries(requests))('%s', async (_title, send) => {
+      const before = await api.readAllRows();
+
+      const answer = await send();
+
+      const problem = problemSchema.strict().parse(answer.body);
+      expect(problem).toMatchObject({ code, ...PROBLEMS[code], type: `urn:turnpike:problem:${code}` });
+      expect(answer.status).toBe(PROBLEMS[code].status);
+      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+      expect(answer.headers['cache-control']).toBe('no-store');
+      expect(problem.request_id).toBe(answer.headers['x-request-id']);
+      expect(idSchema('request').safeParse(problem.request_id).success).toBe(true);
+      expect(await api.readAllRows()).toEqual(before);
+    });
+  });
+}
+
+test('a 401 says how to authenticate', async () => {
+  const answer = await anonymous();
+  expect(answer.headers['www-authenticate']).toBe('Bearer realm="turnpike"');
+});
+
+test('a 405 says which methods there are', async () => {
+  const agents = await api.client.http.put('/v1/agents');
+  expect(agents.headers['allow']).toBe('POST, GET');
+  const turn = await api.client.http.post(`/v1/turns/${ours.turnId}`);
+  expect(turn.headers['allow']).toBe('GET');
+});
+
+test('every mistake in a body is named, with where it is', async () => {
+  const answer = await agent({ max_steps: 0, tools: [{ type: 'builtin', name: 'a b', x: 1 }], colour: 1 });
+  const paths = problemSchema.parse(answer.body).errors?.map((error) => error.path);
+  expect(paths?.toSorted()).toEqual(['colour', 'max_steps', 'tools.0.name', 'tools.0.x']);
+});
+
+test('no more mistakes are named than a person reads', async () => {
+  const unknown = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`field_${n}`, n]));
+  const answer = await agent(unknown);
+  expect(problemSchema.parse(answer.body).errors).toHaveLength(50);
+});
+
+test('a compressed body within the limit is taken', async () => {
+  const answer = await zipped(gzipSync(JSON.stringify({ name: 'zipped', model: 'm' })));
+  expect(answer.status).toBe(201);
+  expect(answer.body).toMatchObject({ name: 'zipped' });
+});
+
+test('text that only looks like an escaped NUL or surrogate is taken, and given back as it was', async () => {
+  const name = String.raw`\u0000 \\ud800 😀`;
+  const made = await agent({ name, metadata: { '\\u0000': '\\\\udfff' } }).expect(201);
+  expect(made.body).toMatchObject({ name, metadata: { '\\u0000': '\\\\udfff' } });
+});

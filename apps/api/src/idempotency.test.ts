@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Test } from 'supertest';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { playWorker } from './testing/play-worker.ts';
+
+let api: ApiOnTrial;
+let agentId: string;
+let key: string;
+let keys = 0;
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  agentId = agent.body.id;
+});
+
+beforeEach(() => {
+  keys += 1;
+  key = `key-${keys}`;
+});
+
+afterAll(() => api.stop());
+
+const post = (path: string, body: object, client = api.client): Test =>
+  client.http.post(path).set('Idempotency-Key', key).send(body);
+const startTurn = (input = 'Hi'): Test => post('/v1/turns', { agent_id: agentId, input });
+
+async function count(table: 'turns' | 'agents' | 'idempotency_records'): Promise<number> {
+  const { rows } = await api.database.pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM ${table}`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** Holds the lock of this key's request, as a request under way does; returns the way to let go. */
+async function holdLock(path: string): Promise<() => Promise<void>> {
+  const client = await api.database.pool.connect();
+  const name = `${api.client.tenantId} POST ${path} ${key}`;
+  await client.query('BEGIN');
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [name]);
+  return async () => {
+    await client.query('ROLLBACK');
+    client.release();
+  };
+}
+
+test('the same request again gets the same answer, byte for byte, and nothing is done twice', async () => {
+  const first = await startTurn().expect(202);
+  const rows = await api.readAllRows();
+  const second = await startTurn().expect(202);
+
+  expect(second.text).toBe(first.text);
+  expect(first.headers['idempotent-replayed']).toBeUndefined();
+  expect(second.headers['idempotent-replayed']).toBe('true');
+  for (const name of ['location', 'retry-after', 'content-type', 'content-length', 'cache-control']) {
+    expect([name, second.headers[name]]).toEqual([name, first.headers[name]]);
+  }
+  expect(second.headers['location']).toBe(`/v1/turns/${first.body.id}`);
+  expect(second.headers['x-request-id']).not.toBe(first.headers['x-request-id']);
+  await api.dispatcher.settle();
+  expect((await api.readAllRows())['turns']).toHaveLength(rows['turns']?.length ?? 0);
+});
+
+test('the answer is the one that was given, also when the turn has moved on', async () => {
+  const first = await startTurn().expect(202);
+  await playWorker(api, first.body.id);
+  const second = await startTurn().expect(202);
+  expect(second.text).toBe(first.text);
+});
+
+test('every POST keeps its promise', async () => {
+  const session = await post('/v1/sessions', { agent_id: agentId }).expect(201);
+  const requests: [string, object][] = [
+    ['/v1/agents', { name: 'b', model: 'm' }],
+    [`/v1/agents/${agentId}`, { model: 'newer' }],
+    ['/v1/sessions', { agent_id: agentId }],
+    [`/v1/sessions/${session.body.id}/turns`, { input: 'Hi' }],
+    ['/v1/turns', { agent_id: agentId, input: 'Hi' }],
+  ];
+  for (const [path, body] of requests) {
+    const first = await post(path, body);
+    const second = await post(path, body);
+    expect([path, second.status, second.text]).toEqual([path, first.status, first.text]);
+    expect(second.headers['idempotent-replayed']).toBe('true');
+    expect(second.headers['location']).toBe(first.headers['location']);
+  }
+});
+
+test('a body that means the same is the same request', async () => {
+  const first = await startTurn().expect(202);
+  const text = `{ "input" : "\\u0048i",\n "agent_id":"${agentId}" }`;
+  const second = await api.client.http
+    .post('/v1/turns')
+    .set({ 'Idempotency-Key': `"${key}"`, 'Content-Type': 'application/json' })
+    .send(text);
+  expect(second.text).toBe(first.text);
+});
+
+test('another body with the same key is refused, and the first answer stays', async () => {
+  const first = await startTurn('One').expect(202);
+  const other = await startTurn('Two').expect(422);
+  expect(other.body.code).toBe('idempotency_key_reused');
+  expect((await startTurn('One')).text).toBe(first.text);
+});
+
+test('while a request is under way, another with its key is refused, and stores nothing', async () => {
+  const letGo = await holdLock('/v1/turns');
+  const before = await api.readAllRows();
+  const refused = await startTurn().expect(409);
+  expect(refused.body.code).toBe('idempotency_key_in_use');
+  expect(refused.headers['retry-after']).toBe('1');
+  expect(await api.readAllRows()).toEqual(before);
+  await letGo();
+  await startTurn().expect(202);
+});
+
+test('of many requests with one key that come at once, one is done', async () => {
+  const before = await count('turns');
+  const answers = await Promise.all(Array.from({ length: 20 }, () => startTurn()));
+  expect(await count('turns')).toBe(before + 1);
+  const accepted = answers.filter((answer) => answer.status === 202);
+  expect(new Set(accepted.map((answer) => answer.text)).size).toBe(1);
+  expect(answers.filter((answer) => answer.status !== 202 && answer.status !== 409)).toEqual([]);
+  expect(accepted.filter((answer) => answer.headers['idempotent-replayed'] === undefined)).toHaveLength(1);
+});
+
+test('a request that is refused is not kept: the key may be used again', async () => {
+  await post('/v1/turns', { agent_id: agentId }).expect(400);
+  await post('/v1/turns', { agent_id: agentId.replace(/.$/, '0'), input: 'Hi' }).expect(404);
+  expect((await api.readAllRows())['idempotency_records']?.join('\n')).not.toContain(`,${key},`);
+  const accepted = await startTurn().expect(202);
+  expect(accepted.headers['idempotent-replayed']).toBeUndefined();
+});
+
+test('the same key at another address is another request', async () => {
+  const session = await api.client.http.post('/v1/sessions').send({ agent_id: agentId }).expect(201);
+  const other = await api.client.http.post('/v1/sessions').send({ agent_id: agentId }).expect(201);
+  const one = await post(`/v1/sessions/${session.body.id}/turns`, { input: 'Hi' }).expect(202);
+  const two = await post(`/v1/sessions/${other.body.id}/turns`, { input: 'Hi' }).expect(202);
+  const three = await post('/v1/sessions', { agent_id: agentId }).expect(201);
+  expect(two.body.session_id).toBe(other.body.id);
+  expect(new Set([one.body.id, two.body.id, three.body.id]).size).toBe(3);
+});
+
+test("another tenant's key of the same name is another request", async () => {
+  const stranger = await api.addTenant();
+  const ours = await post('/v1/agents', { name: 'a', model: 'm' }).expect(201);
+  const theirs = await post('/v1/agents', { name: 'a', model: 'm' }, stranger).expect(201);
+  expect(theirs.body.id).not.toBe(ours.body.id);
+  expect(theirs.headers['idempotent-replayed']).toBeUndefined();
+});
+
+test('a record whose day is over is forgotten', async () => {
+  const first = await startTurn('One').expect(202);
+  await api.database.pool.query(`UPDATE idempotency_records SET expires_at = now() WHERE key = $1`, [key]);
+  const second = await startTurn('Two').expect(202);
+  expect(second.body.id).not.toBe(first.body.id);
+  expect((await startTurn('Two')).text).toBe(second.text);
+});
+
+test('the turn and its record are stored together or not at all', async () => {
+  const before = await count('turns');
+  await api.database.pool.query(
+    `ALTER TABLE idempotency_records ADD CONSTRAINT nothing_new CHECK (false) NOT VALID`,
+  );
+  try {
+    const failed = await startTurn().expect(500);
+    expect(failed.body.code).toBe('internal_error');
+    expect(failed.text).not.toContain('nothing_new');
+    expect(await count('turns')).toBe(before);
+  } finally {
+    await api.database.pool.query(`ALTER TABLE idempotency_records DROP CONSTRAINT nothing_new`);
+  }
+  await startTurn().expect(202);
+});
+
+test('no one sees the turn before its record is there', async () => {
+  const before = { turns: await count('turns'), records: await count('idempotency_records') };
+  const blocker = await api.database.pool.connect();
+  await blocker.query('BEGIN');
+  await blocker.query('LOCK TABLE idempotency_records IN SHARE MODE');
+  const answer = startTurn().then((accepted) => accepted);
+  await untilTrue('the record waits for its table', async () => {
+    const { rows } = await api.database.pool.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rows.length > 0;
+  });
+  expect(await count('turns')).toBe(before.turns);
+  await blocker.query('ROLLBACK');
+  blocker.release();
+  expect((await answer).status).toBe(202);
+  expect(await count('turns')).toBe(before.turns + 1);
+  expect(await count('idempotency_records')).toBe(before.records + 1);
+});
+
+test('without a key, the same body twice is two turns', async () => {
+  const send = () => api.client.http.post('/v1/turns').send({ agent_id: agentId, input: 'Hi' });
+  const [one, two] = [await send(), await send()];
+  expect(one.body.id).not.toBe(two.body.id);
+});

@@ -1,0 +1,296 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Backplane } from '@turnpike/backplane';
+import { turnSchema, type Turn } from '@turnpike/contract';
+import { announceTurns, watchTurns } from '@turnpike/turns';
+import { startRedis } from '../../../tests/support/redis-server.ts';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { playWorker } from './testing/play-worker.ts';
+
+/** What every wait asks for that is to be ended by something else, and the time by which it was. */
+const WAIT_SECONDS = 40;
+const SOON_MS = 25_000;
+
+interface Polled {
+  status: number;
+  headers: Headers;
+  turn: Turn;
+  tookMs: number;
+}
+
+async function poll(api: ApiOnTrial, path: string, options: RequestInit = {}): Promise<Polled> {
+  const began = performance.now();
+  const headers = { authorization: `Bearer ${api.client.apiKey}`, ...(options.headers as object) };
+  const answer = await fetch(`${api.url}/v1/turns/${path}`, { ...options, headers });
+  const turn = turnSchema.parse(await answer.json());
+  return { status: answer.status, headers: answer.headers, turn, tookMs: performance.now() - began };
+}
+
+async function startTurn({ client: { http } }: ApiOnTrial): Promise<string> {
+  const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  const turn = await http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' }).expect(202);
+  return turn.body.id;
+}
+
+const untilWaiting = (api: ApiOnTrial, count: number): Promise<void> =>
+  untilTrue(`${count} clients wait`, () => api.waiters.count === count);
+
+describe('a client that waits for a turn', () => {
+  let api: ApiOnTrial;
+  /** The worker's. */
+  let elsewhere: Backplane;
+
+  beforeAll(async () => {
+    api = await startApiOnTrial(await createTestDatabase(), {
+      backplaneUrl: process.env['TEST_REDIS_URL'],
+      poolSize: 5,
+    });
+    elsewhere = await api.openSecondBackplane();
+  });
+
+  afterEach(() => untilWaiting(api, 0));
+  afterAll(() => api.stop());
+
+  const announce = (turnId: string): Promise<void> =>
+    announceTurns(elsewhere, [{ turn_id: turnId, status: 'completed' }]);
+  const finish = async (turnId: string): Promise<void> => {
+    await playWorker(api, turnId);
+    await announce(turnId);
+  };
+
+  test('is answered as soon as another process says that the turn has ended', async () => {
+    const turnId = await startTurn(api);
+    const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    await untilWaiting(api, 1);
+    await finish(turnId);
+    const { status, turn, headers, tookMs } = await answer;
+    expect([status, turn.status, turn.output_text]).toEqual([200, 'completed', 'Hello.']);
+    expect(headers.get('retry-after')).toBeNull();
+    expect(tookMs).toBeLessThan(SOON_MS);
+  });
+
+  test('is answered at once where the turn has ended before', async () => {
+    const turnId = await startTurn(api);
+    await playWorker(api, turnId);
+    const { turn, tookMs } = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    expect(turn.status).toBe('completed');
+    expect(tookMs).toBeLessThan(SOON_MS);
+  });
+
+  test('is answered at once where the turn waits for the client', async () => {
+    const turnId = await startTurn(api);
+    await api.dispatcher.settle();
+    await api.database.pool.query(
+      `UPDATE turns SET status = 'requires_action', dispatched_at = NULL WHERE id = $1`,
+      [turnId],
+    );
+    const { turn, headers, tookMs } = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    expect(turn.status).toBe('requires_action');
+    expect(headers.get('retry-after')).toBeNull();
+    expect(tookMs).toBeLessThan(SOON_MS);
+  });
+
+  test('hears of an end that comes between its look and its wait', async () => {
+    const turnId = await startTurn(api);
+    const { pool } = api.database;
+    const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+    const heard = new Set<string>();
+    const unwatch = await watchTurns(api.backplane, (signal) => heard.add(signal.turn_id));
+    let looks = 0;
+    const slowly = async (...given: unknown[]): Promise<unknown> => {
+      const rows = await query(...given);
+      const isLook = (given[0] as { name?: string }).name === 'read-turn';
+      // What was read is the state of before; it is held back until the signal has been here.
+      if (isLook && looks++ === 0) {
+        await finish(turnId);
+        await untilTrue('the signal was here', () => heard.has(turnId));
+      }
+      return rows;
+    };
+    Object.assign(pool, { query: slowly });
+    try {
+      const { turn, tookMs } = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+      expect(turn.status).toBe('completed');
+      expect(looks).toBe(2);
+      expect(tookMs).toBeLessThan(SOON_MS);
+    } finally {
+      Reflect.deleteProperty(pool, 'query');
+      await unwatch();
+    }
+  });
+
+  test('never misses an end, whenever it comes', async () => {
+    const turnIds = await Promise.all(Array.from({ length: 40 }, () => startTurn(api)));
+    const ends = turnIds.map(async (turnId, place) => {
+      const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+      // Some before, some during, some after the look.
+      if (place % 2 === 0) await new Promise(setImmediate);
+      await finish(turnId);
+      return answer;
+    });
+    for (const { turn, tookMs } of await Promise.all(ends)) {
+      expect(turn.status).toBe('completed');
+      expect(tookMs).toBeLessThan(SOON_MS);
+    }
+  });
+
+  test('is not answered for a signal that its turn moved, but not to an end', async () => {
+    const turnId = await startTurn(api);
+    const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    let isAnswered = false;
+    void answer.then(() => (isAnswered = true));
+    await untilWaiting(api, 1);
+    await announce(turnId);
+    await announce(turnId);
+    const { status } = await poll(api, turnId);
+    expect([status, isAnswered, api.waiters.count]).toEqual([200, false, 1]);
+    await finish(turnId);
+    expect((await answer).turn.status).toBe('completed');
+  });
+
+  test('gets the state of the moment when its time is over, and is told to come again', async () => {
+    const turnId = await startTurn(api);
+    const { status, turn, headers } = await poll(api, `${turnId}?wait=1`);
+    expect([status, turn.status, headers.get('retry-after')]).toEqual([200, 'queued', '1']);
+  });
+
+  test('gets an end that nobody told it of when its time is over', async () => {
+    const turnId = await startTurn(api);
+    const answer = poll(api, `${turnId}?wait=4`);
+    await untilWaiting(api, 1);
+    await playWorker(api, turnId);
+    expect((await answer).turn.status).toBe('completed');
+  });
+
+  test('may say so in a header, and is told that it was heard', async () => {
+    const turnId = await startTurn(api);
+    const waiting = poll(api, turnId, { headers: { prefer: `respond-async, wait=${WAIT_SECONDS}` } });
+    await untilWaiting(api, 1);
+    await finish(turnId);
+    const { turn, headers } = await waiting;
+    expect([turn.status, headers.get('preference-applied')]).toEqual(['completed', `wait=${WAIT_SECONDS}`]);
+    const capped = await poll(api, turnId, { headers: { prefer: 'wait=3600' } });
+    expect(capped.headers.get('preference-applied')).toBe('wait=60');
+  });
+
+  test('is held to the address where address and header differ', async () => {
+    const turnId = await startTurn(api);
+    const { headers, tookMs } = await poll(api, `${turnId}?wait=0`, { headers: { prefer: 'wait=60' } });
+    expect(headers.get('preference-applied')).toBeNull();
+    expect(tookMs).toBeLessThan(SOON_MS);
+  });
+
+  test('leaves nothing behind when it goes away', async () => {
+    const turnId = await startTurn(api);
+    const clients = Array.from({ length: 10 }, () => new AbortController());
+    const answers = clients.map(({ signal }) => poll(api, `${turnId}?wait=60`, { signal }));
+    const refused = Promise.allSettled(answers);
+    await untilWaiting(api, 10);
+    for (const client of clients) client.abort();
+    expect((await refused).every(({ status }) => status === 'rejected')).toBe(true);
+    await untilWaiting(api, 0);
+    expect((await poll(api, turnId)).turn.status).toBe('queued');
+  });
+
+  test('leaves nothing behind when it goes away before it is known who it is', async () => {
+    const turnId = await startTurn(api);
+    const { apiKey } = await api.addTenant();
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const blocker = await api.database.pool.connect();
+    await blocker.query('BEGIN');
+    await blocker.query('LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
+    const client = new AbortController();
+    const gone = poll(api, `${turnId}?wait=60`, { headers, signal: client.signal }).catch(() => 'gone');
+    await untilTrue('its key is looked up', async () => {
+      // Not asked by the blocker: inside a transaction, the view stays as it was first seen.
+      const { rows } = await api.database.pool.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    const linesBefore = api.logLines.length;
+    client.abort();
+    expect(await gone).toBe('gone');
+    await untilTrue('the server knows', () => api.logLines.length > linesBefore);
+    // This look-up is shared, so this answer comes after the other request has gone on.
+    const other = fetch(`${api.url}/v1/turns/${turnId}`, { headers });
+    await blocker.query('ROLLBACK');
+    blocker.release();
+    expect((await other).status).toBe(404);
+    await untilTrue('nobody waits', () => api.waiters.count === 0, 10_000);
+  });
+
+  test("is told at once that another tenant's turn is not there", async () => {
+    const turnId = await startTurn(api);
+    const { http } = await api.addTenant();
+    await http.get(`/v1/turns/${turnId}?wait=60`).expect(404);
+  });
+
+  test('is told that the turn was erased while it waited', async () => {
+    const turnId = await startTurn(api);
+    const { turn } = await poll(api, turnId);
+    const answer = api.client.http.get(`/v1/turns/${turnId}?wait=${WAIT_SECONDS}`).then((it) => it);
+    await untilWaiting(api, 1);
+    await api.client.http.delete(`/v1/sessions/${turn.session_id}`).expect(204);
+    await announce(turnId);
+    expect((await answer).status).toBe(404);
+  });
+
+  test('holds no connection of the database: fifty wait, and all of the pool is free', async () => {
+    const turnId = await startTurn(api);
+    await api.dispatcher.settle();
+    const answers = Array.from({ length: 50 }, () => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
+    await untilWaiting(api, 50);
+    const { pool } = api.database;
+    await untilTrue('no connection is taken', () => pool.idleCount === pool.totalCount);
+    expect(pool.waitingCount).toBe(0);
+    // They wait on, and there is room for everybody else.
+    await Promise.all(Array.from({ length: 20 }, () => api.client.http.get('/v1/agents').expect(200)));
+    expect(api.waiters.count).toBe(50);
+    await finish(turnId);
+    const statuses = (await Promise.all(answers)).map((answer) => answer.turn.status);
+    expect(statuses).toEqual(Array.from({ length: 50 }, () => 'completed'));
+  });
+});
+
+const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
+withRedis('after a loss of signals, everybody who waits looks again', async () => {
+  const redis = await startRedis();
+  if (redis === null) throw new Error('There is no redis-server on PATH.');
+  const api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: redis.url });
+  try {
+    const turnIds = await Promise.all(Array.from({ length: 10 }, () => startTurn(api)));
+    const answers = turnIds.map((turnId) => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
+    await untilWaiting(api, 10);
+    await redis.kill();
+    for (const turnId of turnIds) await playWorker(api, turnId);
+    await redis.start();
+    for (const { turn, tookMs } of await Promise.all(answers)) {
+      expect(turn.status).toBe('completed');
+      expect(tookMs).toBeLessThan(SOON_MS);
+    }
+  } finally {
+    await api.stop();
+    await redis.stop();
+  }
+});
+
+test('once the process stops, whoever waits gets the state of the moment, and nobody waits any more', async () => {
+  const api = await startApiOnTrial(await createTestDatabase(), {
+    backplaneUrl: process.env['TEST_REDIS_URL'],
+  });
+  try {
+    const turnId = await startTurn(api);
+    const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    await untilWaiting(api, 1);
+    api.waiters.close();
+    const late = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    for (const { turn, tookMs } of [await answer, late]) {
+      expect(turn.status).toBe('queued');
+      expect(tookMs).toBeLessThan(SOON_MS);
+    }
+  } finally {
+    await api.stop();
+  }
+});

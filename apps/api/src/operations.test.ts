@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import supertest from 'supertest';
+import { freePort } from '../../../tests/support/free-port.ts';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+describe('with everything up', () => {
+  let api: ApiOnTrial;
+  let stopping = false;
+
+  beforeAll(async () => {
+    api = await startApiOnTrial(await createTestDatabase(), {
+      backplaneUrl: process.env['TEST_REDIS_URL'],
+      isStopping: () => stopping,
+    });
+  });
+
+  afterAll(() => api.stop());
+
+  test('the probes say so, to anybody', async () => {
+    const live = await supertest(api.url).get('/livez').expect(200);
+    expect(live.body).toEqual({ status: 'ok' });
+    const ready = await supertest(api.url).get('/readyz').expect(200);
+    expect(ready.body).toEqual({ status: 'ok', checks: { postgres: 'up', backplane: 'up' } });
+    expect(ready.headers['cache-control']).toBe('no-store');
+  });
+
+  test('a process that stops is alive, and not ready', async () => {
+    stopping = true;
+    try {
+      await supertest(api.url).get('/livez').expect(200);
+      const ready = await supertest(api.url).get('/readyz').expect(503);
+      expect(ready.body.status).toBe('stopping');
+    } finally {
+      stopping = false;
+    }
+  });
+
+  test('every answer says that it may not be sniffed, framed or kept', async () => {
+    for (const path of ['/livez', '/openapi.json', '/v1/agents', '/nothing']) {
+      const { headers } = await supertest(api.url).get(path);
+      expect(headers).toMatchObject({
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'SAMEORIGIN',
+      });
+      expect(headers['x-request-id']).toMatch(/^req_/);
+      expect(headers).not.toHaveProperty('x-powered-by');
+    }
+  });
+
+  test.each(['/docs', '/docs/'])(
+    'the page at %s loads with all that it needs from this host alone',
+    async (path) => {
+      const page = await supertest(api.url).get(path).redirects(2).expect(200);
+      expect(page.headers['content-type']).toMatch(/^text\/html/);
+      const address = new URL(page.request.url ?? '', api.url);
+      const named = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');
+      const needed = named.filter((name) => !name.startsWith('#'));
+      expect(needed.length).toBeGreaterThanOrEqual(4);
+      for (const name of needed) {
+        const part = new URL(name, address);
+        expect(part.host).toBe(address.host);
+        const answer = await supertest(api.url).get(part.pathname).expect(200);
+        expect([name, answer.headers['content-type']]).toEqual([name, expect.not.stringContaining('html')]);
+      }
+      expect(page.text.replaceAll(/xmlns(:\w+)?="[^"]+"/g, '')).not.toMatch(/https?:\/\//);
+    },
+  );
+
+  test('the page may load nothing from another host, and shows this very document', async () => {
+    const page = await supertest(api.url).get('/docs/').expect(200);
+    const policy = page.headers['content-security-policy'] ?? '';
+    expect(policy).toMatch(/default-src 'self'/);
+    expect(policy).not.toMatch(/https?:|upgrade-insecure-requests|unsafe-eval|\*/);
+    const script = await supertest(api.url).get('/docs/swagger-ui-init.js').expect(200);
+    expect(script.text).not.toMatch(/https?:\/\//);
+    expect(script.text).toContain('"operationId": "startTurn"');
+  });
+});
+
+test('while the backplane is down, the process is alive, not ready, and says why', async () => {
+  const backplaneUrl = `redis://127.0.0.1:${await freePort()}`;
+  const api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl });
+  try {
+    await supertest(api.url).get('/livez').expect(200);
+    const ready = await supertest(api.url).get('/readyz').expect(503);
+    expect(ready.body).toEqual({ status: 'not_ready', checks: { postgres: 'up', backplane: 'down' } });
+  } finally {
+    await api.stop();
+  }
+});
+
+test('while the database gives no connection, the process is alive, not ready, and says why', async () => {
+  const api = await startApiOnTrial(await createTestDatabase(), {
+    backplaneUrl: process.env['TEST_REDIS_URL'],
+    poolSize: 2,
+  });
+  const taken = [await api.database.pool.connect(), await api.database.pool.connect()];
+  try {
+    await supertest(api.url).get('/livez').expect(200);
+    const ready = await supertest(api.url).get('/readyz').expect(503);
+    expect(ready.body).toEqual({ status: 'not_ready', checks: { postgres: 'down', backplane: 'up' } });
+  } finally {
+    for (const client of taken) client.release();
+    await api.stop();
+  }
+});

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Response, Test } from 'supertest';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+let api: ApiOnTrial;
+let agentId: string;
+let turnId: string;
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  const { http } = api.client;
+  agentId = (await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201)).body.id;
+  turnId = (await startTurn().expect(202)).body.id;
+  await api.dispatcher.settle();
+});
+
+afterAll(() => api.stop());
+
+const startTurn = (): Test => api.client.http.post('/v1/turns').send({ agent_id: agentId, input: 'Hi' });
+
+/** The answer to a request whose connection to the database is ended while its statement waits. */
+async function cutOff(send: () => Test): Promise<Response> {
+  // Its key is known from now on, so that the statement is the request's own.
+  await api.client.http.get('/v1/turns?limit=1').expect(200);
+  const blocker = await api.database.pool.connect();
+  await blocker.query('BEGIN');
+  await blocker.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
+  const answer = send().then((it) => it);
+  await untilTrue('it waits, and is cut off', async () => {
+    // Not asked by the blocker: inside a transaction, the view stays as it was first seen.
+    const { rows } = await api.database.pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rows.length > 0;
+  });
+  await blocker.query('ROLLBACK');
+  blocker.release();
+  return answer;
+}
+
+test.each([
+  ['a read', () => api.client.http.get(`/v1/turns/${turnId}`)],
+  ['a long poll', () => api.client.http.get(`/v1/turns/${turnId}?wait=30`)],
+  ['a submission', () => startTurn()],
+  ['a submission with a key', () => startTurn().set('Idempotency-Key', 'cut-off')],
+])(
+  '%s whose connection to the database breaks is told to come again, and stores nothing',
+  async (_, send) => {
+    const before = await api.readAllRows();
+    const answer = await cutOff(send);
+    expect([answer.status, answer.body.code]).toEqual([503, 'not_ready']);
+    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(answer.headers['retry-after']).toBe('1');
+    expect(answer.text).not.toMatch(/terminat|57P01|postgres/i);
+    expect(await api.readAllRows()).toEqual(before);
+    expect(api.waiters.count).toBe(0);
+  },
+);
+
+test('and when it comes again with its key, it is accepted', async () => {
+  const answer = await startTurn().set('Idempotency-Key', 'cut-off').expect(202);
+  expect(answer.headers['idempotent-replayed']).toBeUndefined();
+});
+
+test('what fails on our side says so, with an id for the log, and not how', async () => {
+  await api.database.pool.query(`ALTER TABLE events RENAME TO events_elsewhere`);
+  try {
+    const before = api.logLines.length;
+    const answer = await startTurn().expect(500);
+    expect(answer.body.code).toBe('internal_error');
+    expect(answer.text).not.toMatch(/events|relation|SELECT|\.ts|node_modules/);
+    const line = api.logLines.slice(before).find((each) => each.includes('A request failed.')) ?? '{}';
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'error',
+      request_id: answer.body.request_id,
+      error: { message: 'relation "events" does not exist' },
+    });
+  } finally {
+    await api.database.pool.query(`ALTER TABLE events_elsewhere RENAME TO events`);
+  }
+});

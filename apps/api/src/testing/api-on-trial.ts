@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { openBackplane, type Backplane } from '@turnpike/backplane';
+import { createApiKey, createTenant, openDatabase } from '@turnpike/store';
+import { createLogger } from '@turnpike/telemetry';
+import { Dispatcher, watchTurns } from '@turnpike/turns';
+import supertest from 'supertest';
+import { createApi } from '../create-api.ts';
+import type { Services } from '../route.ts';
+import { TurnWaiters } from '../turn-waiters.ts';
+
+export interface Client {
+  tenantId: string;
+  apiKey: string;
+  keyId: string;
+  /** Sends its key with every request. */
+  http: ReturnType<typeof supertest.agent>;
+}
+
+/** The whole border over real services, listening on a free port. No reconciler, and no worker, runs. */
+export interface ApiOnTrial extends Services {
+  url: string;
+  client: Client;
+  logLines: string[];
+  /** What the background complained of. */
+  errors: unknown[];
+  addTenant(): Promise<Client>;
+  /** Another process's connection to the same backplane. */
+  openSecondBackplane(): Promise<Backplane>;
+  /** Every row of every table. */
+  readAllRows(): Promise<Record<string, string[]>>;
+  stop(): Promise<void>;
+}
+
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+/** The backplane is the database where no other is given. */
+export async function startApiOnTrial(
+  { url: databaseUrl, drop }: { url: string; drop(): Promise<void> },
+  options: { backplaneUrl?: string | undefined; poolSize?: number; isStopping?: () => boolean } = {},
+): Promise<ApiOnTrial> {
+  const logLines: string[] = [];
+  const errors: unknown[] = [];
+  const onError = (error: unknown): void => void errors.push(error);
+  const poolSize = options.poolSize ?? 10;
+  const database = openDatabase({ url: databaseUrl, poolSize, applicationName: 'api-test', onError });
+  const prefix = `t-${randomUUID()}`;
+  const openSecond = (): Promise<Backplane> =>
+    openBackplane({ url: options.backplaneUrl ?? databaseUrl, prefix, onError });
+  const backplane = await openSecond();
+  const dispatcher = new Dispatcher({ database, backplane, onError });
+  const waiters = new TurnWaiters();
+  await watchTurns(backplane, (signal) => waiters.wake(signal.turn_id));
+  backplane.onReconnect(() => waiters.wakeAll());
+
+  const stream = new PassThrough().on('data', (line: Buffer) => logLines.push(line.toString()));
+  const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
+  const services = { database, backplane, dispatcher, waiters };
+  const isStopping = options.isStopping ?? (() => false);
+  const server = createServer(createApi(services, { logger, maxBodyBytes: MAX_BODY_BYTES, isStopping }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('No port was given.');
+  const url = `http://127.0.0.1:${address.port}`;
+
+  const addTenant = async (): Promise<Client> => {
+    const tenantId = await createTenant(database, 'Acme');
+    const { key, id } = await createApiKey(database, { tenantId, name: 'test' });
+    const http = supertest.agent(url).set('authorization', `Bearer ${key}`);
+    return { tenantId, apiKey: key, keyId: id, http };
+  };
+  const opened = [backplane];
+  return {
+    ...services,
+    url,
+    client: await addTenant(),
+    logLines,
+    errors,
+    addTenant,
+    async openSecondBackplane() {
+      const second = await openSecond();
+      opened.push(second);
+      return second;
+    },
+    async readAllRows() {
+      const { rows: tables } = await database.pool.query<{ name: string }>(TABLES);
+      const contents: Record<string, string[]> = {};
+      for (const { name } of tables) {
+        const { rows } = await database.pool.query<{ row: string }>(
+          `SELECT t::text AS row FROM ${name} AS t ORDER BY 1`,
+        );
+        contents[name] = rows.map(({ row }) => row);
+      }
+      return contents;
+    },
+    async stop() {
+      waiters.close();
+      server.close();
+      server.closeAllConnections();
+      await dispatcher.settle();
+      await Promise.all(opened.map((each) => each.close()));
+      await database.close();
+      await drop();
+    },
+  };
+}
+
+const TABLES = `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`;
