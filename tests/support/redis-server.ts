@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from './free-port.ts';
-import type { Service } from './start-services.ts';
+import type { Service } from './service.ts';
 
 export interface RedisServer extends Service {
   port: number;

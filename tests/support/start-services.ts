@@ -1,5 +1,6 @@
 import { startPostgres } from './postgres-server.ts';
 import { startRedis } from './redis-server.ts';
+import type { Service } from './service.ts';
 
 /**
  * The servers that all tests share, started once. Postgres comes with the dependencies; Redis is
@@ -16,11 +17,6 @@ export default async function startServices(): Promise<void> {
     services.push(redis);
     process.env['TEST_REDIS_URL'] = redis.url;
   }
-}
-
-export interface Service {
-  url: string;
-  stop(): Promise<void>;
 }
 
 /** What `stop-services.ts` stops: both files are loaded by the same process. */

