@@ -24,7 +24,10 @@ export interface AddressList {
 export function parseAddressList(entries: readonly string[]): AddressList {
   const parsed = entries.map(parseEntry);
   return {
-    hasName: (name, port) => parsed.some((entry) => entry.name === name && portMatches(entry, port)),
+    hasName(name, port) {
+      const plain = withoutRootDot(name);
+      return parsed.some((entry) => entry.name === plain && portMatches(entry, port));
+    },
     hasAddress(address, port) {
       if (isIP(address) === 0) return false;
       // A mapped address (::ffff:10.0.0.1) is the IPv4 address that it carries.
@@ -56,7 +59,12 @@ function parseEntry(entry: string): Entry {
   if (host === undefined || (port !== null && (port < 1 || port > 65_535))) throw unreadable(entry);
   if (isIP(host) !== 0) return { range: wholeAddress(host), name: null, port };
   if (parts?.v6 !== undefined || !/^[a-z0-9._-]+$/i.test(host)) throw unreadable(entry);
-  return { range: null, name: host.toLowerCase(), port };
+  return { range: null, name: withoutRootDot(host.toLowerCase()), port };
+}
+
+/** `internal.example.` is the same name as `internal.example`. */
+function withoutRootDot(name: string): string {
+  return name.replace(/\.$/, '');
 }
 
 function wholeAddress(address: string): Range {

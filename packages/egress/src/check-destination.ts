@@ -48,7 +48,7 @@ export function checkDestination(text: string, rules: EgressRules): Destination 
 
 /** Refuses an address that is denied, or neither public nor allowed. `host` is what the message may name. */
 export function checkAddress(address: string, host: string, port: number, rules: EgressRules): void {
-  if (rules.deny.hasAddress(address, port)) throw refusedAddress(host);
+  if (rules.deny.hasAddress(address, port) || rules.deny.hasName(host, port)) throw refusedAddress(host);
   if (isPublicAddress(address)) return;
   if (rules.allow.hasAddress(address, port) || rules.allow.hasName(host, port)) return;
   throw refusedAddress(host);

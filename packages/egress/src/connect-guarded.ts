@@ -7,7 +7,10 @@ import type { EgressRules } from './policy.ts';
 /** How far a connection got: what tells "never left" from "may have left". */
 export interface Connection {
   connected: boolean;
-  abandoned: boolean;
+  /** Aborted once nobody waits any longer: a look-up or a handshake under way ends with it. */
+  abandoned: AbortSignal;
+  /** The other side broke the connection off instead of closing it. */
+  reset: boolean;
 }
 
 /**
@@ -24,12 +27,14 @@ export function guardedConnector(
     options: buildConnector.Options,
     callback: buildConnector.Callback,
   ): Promise<void> => {
-    const addresses = await resolveChecked(destination, rules);
-    if (connection.abandoned)
-      throw new EgressUnreachableError('connect_timeout', 'The request was given up.');
+    // The client would connect anew for a request that it thinks unsent: that is the caller's to decide.
+    if (connection.connected) throw new Error('The one connection of this request is gone.');
+    const addresses = await resolveChecked(destination, rules, connection.abandoned);
+    connection.abandoned.throwIfAborted();
     const plainConnector = buildConnector({
       timeout: rules.connectTimeoutMs,
       lookup: answerWith(addresses),
+      signal: connection.abandoned,
       // Said out loud, so that no variable of the environment can turn it off.
       rejectUnauthorized: true,
       maxCachedSessions: 0,
@@ -41,12 +46,15 @@ export function guardedConnector(
         return;
       }
       try {
-        checkAddress(socket.remoteAddress ?? '', destination.host, destination.port, rules);
+        checkPeer(socket.remoteAddress, destination, rules);
       } catch (refusal) {
         socket.destroy();
         callback(refusal as Error, null);
         return;
       }
+      socket.once('error', (failure: NodeJS.ErrnoException) => {
+        connection.reset = failure.code === 'ECONNRESET';
+      });
       connection.connected = true;
       callback(null, socket);
     });
@@ -58,9 +66,21 @@ export function guardedConnector(
   };
 }
 
-async function resolveChecked({ host, port }: Destination, rules: EgressRules): Promise<readonly string[]> {
+function checkPeer(address: string | undefined, { host, port }: Destination, rules: EgressRules): void {
+  // A connection that is already gone again has no peer: that says nothing about the address.
+  if (address === undefined) {
+    throw new EgressUnreachableError('connect_failed', `${host} broke the connection off at once.`);
+  }
+  checkAddress(address, host, port, rules);
+}
+
+async function resolveChecked(
+  { host, port }: Destination,
+  rules: EgressRules,
+  abandoned: AbortSignal,
+): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
-  const addresses = await withinTime(rules.lookup(host), rules.connectTimeoutMs, host);
+  const addresses = await withinTime(() => rules.lookup(host), rules.connectTimeoutMs, host, abandoned);
   if (addresses.length === 0) throw new EgressUnreachableError('dns_failed', `${host} has no address.`);
   for (const address of addresses) {
     if (isIP(address) === 0) throw new EgressRefusedError('address_refused', `${host} has no valid address.`);
@@ -69,22 +89,28 @@ async function resolveChecked({ host, port }: Destination, rules: EgressRules): 
   return addresses;
 }
 
-async function withinTime<Value>(lookup: Promise<Value>, limitMs: number, host: string): Promise<Value> {
+async function withinTime<Value>(
+  lookup: () => Promise<Value>,
+  limitMs: number,
+  host: string,
+  abandoned: AbortSignal,
+): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
+  let expire = (): void => undefined;
   const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(new EgressUnreachableError('connect_timeout', `The name ${host} was not resolved in time.`)),
-      limitMs,
-    );
+    expire = () =>
+      reject(new EgressUnreachableError('connect_timeout', `The name ${host} was not resolved in time.`));
+    timer = setTimeout(expire, limitMs);
+    abandoned.addEventListener('abort', expire, { once: true });
   });
   try {
-    return await Promise.race([lookup, expiry]);
+    return await Promise.race([lookup(), expiry]);
   } catch (error) {
     if (error instanceof EgressUnreachableError) throw error;
     throw new EgressUnreachableError('dns_failed', `The name ${host} cannot be resolved.`, error);
   } finally {
     clearTimeout(timer);
+    abandoned.removeEventListener('abort', expire);
   }
 }
 

@@ -66,8 +66,9 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
     throw new EgressRefusedError('method_refused', `The method must be one of ${EGRESS_METHODS.join(', ')}.`);
   }
   const destination = checkDestination(request.url, rules);
-  const headers = checkHeaders(request.headers ?? {});
-  const connection: Connection = { connected: false, abandoned: false };
+  const sentHeaders = checkHeaders(request.headers ?? {});
+  const abandonment = new AbortController();
+  const connection: Connection = { connected: false, abandoned: abandonment.signal, reset: false };
   const client = new Client(destination.url.origin, {
     connect: guardedConnector(destination, rules, connection),
     pipelining: 0,
@@ -78,8 +79,8 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
 
   const end = { expired: false };
   const giveUp = (): void => {
-    connection.abandoned = true;
     void client.destroy(new Error('given up')).catch(() => undefined);
+    abandonment.abort();
   };
   const timer = setTimeout(
     () => {
@@ -93,15 +94,18 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
     const answer = await client.request({
       method: request.method,
       path: destination.url.pathname + destination.url.search,
-      headers: { ...headers, 'accept-encoding': 'identity' },
+      headers: { ...sentHeaders, 'accept-encoding': 'identity' },
       ...(request.body === undefined ? {} : { body: request.body }),
     });
     const limit = Math.min(request.maxResponseBytes ?? rules.maxResponseBytes, rules.maxResponseBytes);
-    const { body, bodyEnd } = await readBounded(answer.body, limit, () => end.expired);
+    const { body, bodyEnd: seenEnd } = await readBounded(answer.body, limit, () => end.expired);
     request.signal?.throwIfAborted();
+    const headers = joinHeaders(answer.headers);
+    const bodyEnd =
+      seenEnd === 'complete' && connection.reset && endsWithConnection(headers) ? 'connection_lost' : seenEnd;
     return {
       status: answer.statusCode,
-      headers: joinHeaders(answer.headers),
+      headers,
       body,
       truncated: bodyEnd !== 'complete',
       bodyEnd,
@@ -114,6 +118,11 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
     request.signal?.removeEventListener('abort', giveUp);
     giveUp();
   }
+}
+
+/** A body of no stated length is over when the connection is; the client takes a reset for that too. */
+function endsWithConnection(headers: Readonly<Record<string, string>>): boolean {
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
 }
 
 function joinHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {

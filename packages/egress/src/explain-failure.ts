@@ -19,12 +19,21 @@ export function explainFailure(
   return new EgressUnreachableError('connect_failed', `No connection to ${host} was made.`, error);
 }
 
+/** What the parser throws before a head; lengths that contradict each other are the last of them. */
+const UNREADABLE = [
+  errors.HeadersOverflowError,
+  errors.HTTPParserError,
+  errors.ResponseContentLengthMismatchError,
+];
+
 function explainLostAnswer(error: unknown, host: string, expired: boolean): OutcomeUnknownError {
   if (expired || error instanceof errors.HeadersTimeoutError) {
     return new OutcomeUnknownError('answer_timeout', `${host} gave no answer in time.`, error);
   }
-  if (error instanceof errors.HeadersOverflowError || error instanceof errors.HTTPParserError) {
-    return new OutcomeUnknownError('answer_invalid', `${host} gave an answer that cannot be read.`, error);
+  if (UNREADABLE.some((kind) => error instanceof kind)) {
+    // The parser's error carries what could not be read, and an answer may repeat the request's secrets.
+    const cause = new Error(error instanceof Error ? error.message : 'The parser failed.');
+    return new OutcomeUnknownError('answer_invalid', `${host} gave an answer that cannot be read.`, cause);
   }
   return new OutcomeUnknownError(
     'connection_lost',
@@ -35,7 +44,7 @@ function explainLostAnswer(error: unknown, host: string, expired: boolean): Outc
 
 /** Node names the failure of a handshake or of a certificate in the error's code only. */
 function isTlsFailure(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   return /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERROR_IN_CERT|HOSTNAME_MISMATCH)/.test(
     code,
   );

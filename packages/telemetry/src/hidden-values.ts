@@ -11,9 +11,12 @@ const hidden = new Set<string>();
  */
 export function hideValue(value: string): void {
   if (value.length < SHORTEST) return;
+  const wellFormed = value.toWellFormed();
   const forms = [
     value,
-    encodeURIComponent(value),
+    encodeURIComponent(wellFormed),
+    // As forms and `URLSearchParams` write it: a space is a plus, and more is escaped.
+    new URLSearchParams([['', wellFormed]]).toString().slice(1),
     Buffer.from(value).toString('base64').replace(/=+$/, ''),
     Buffer.from(value).toString('base64url'),
     JSON.stringify(value).slice(1, -1),
@@ -30,17 +33,32 @@ export function hideValue(value: string): void {
 
 /** What is known to be a secret by its shape, whoever it belongs to. */
 const SHAPES: [RegExp, string][] = [
-  [/\b(?:sk-ant|tp_live|tp_dev|whsec)[-_][A-Za-z0-9_+/=-]{8,}/g, '[secret]'],
+  [/(?<![a-z])(?:sk-ant|tp_live|tp_dev|whsec)[-_][A-Za-z0-9_+/=-]{8,}/g, '[secret]'],
   [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, '$1 [secret]'],
-  [/([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@/]+@/gi, '$1:[secret]@'],
+  // The scheme's length is bounded, or a long text without any would be searched anew from each letter.
+  [/([a-z][a-z0-9+.-]{0,30}:\/\/[^\s:@/]*):[^\s@/]+@/gi, '$1:[secret]@'],
 ];
 
 /** The text without any secret that is known by its value or by its shape. */
 export function scrub(text: string): string {
-  let clean = text;
-  for (const form of hidden) {
-    if (clean.includes(form)) clean = clean.replaceAll(form, '[secret]');
-  }
+  let clean = hideKnown(text);
   for (const [shape, replacement] of SHAPES) clean = clean.replace(shape, replacement);
   return clean;
+}
+
+/** Every place is found before one is replaced: a secret may begin with, end in or hold another. */
+function hideKnown(text: string): string {
+  const places: [number, number][] = [];
+  for (const form of hidden) {
+    for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
+      places.push([at, at + form.length]);
+    }
+  }
+  let clean = '';
+  let done = 0;
+  for (const [from, to] of places.toSorted(([one], [other]) => one - other)) {
+    if (from >= done) clean += `${text.slice(done, from)}[secret]`;
+    done = Math.max(done, to);
+  }
+  return clean + text.slice(done);
 }

@@ -2,3 +2,5 @@ export { hideValue, scrub } from './hidden-values.ts';
 export { createLogger, silentLogger, type Logger, type LoggerSettings, type LogFields } from './logger.ts';
 export { redact } from './redact.ts';
 export { Secret } from './secret.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
+export { serveMetrics } from './serve-metrics.ts';

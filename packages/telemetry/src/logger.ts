@@ -31,7 +31,7 @@ export function createLogger(settings: LoggerSettings): Logger {
     transports: [new transports.Stream({ stream })],
     exitOnError: false,
   });
-  return wrap(winston, { service: settings.service });
+  return wrap(winston, [{ service: settings.service }]);
 }
 
 /** Says nothing. */
@@ -43,24 +43,34 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-function wrap(winston: Winston, fields: LogFields): Logger {
+/** The fields of the outermost logger first; what comes later wins. */
+function wrap(winston: Winston, layers: readonly LogFields[]): Logger {
   const write =
     (level: string) =>
     (message: string, more: LogFields = {}): void => {
-      winston.log({ level, message: scrub(message), fields: redact({ ...fields, ...more }) });
+      // Each is redacted by itself: to merge them as they came would run their getters.
+      const fields: unknown = Object.assign({}, ...[...layers, more].map(redactFields));
+      winston.log({ level, message: scrub(message), fields });
     };
   return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: (more) => wrap(winston, { ...fields, ...more }),
+    child: (more) => wrap(winston, [...layers, more]),
   };
 }
 
-const jsonLines = format.printf(({ timestamp, level, message, fields }) =>
-  JSON.stringify({ time: timestamp, level, message, ...(fields as LogFields) }),
-);
+function redactFields(fields: LogFields): object {
+  const shown = redact(fields);
+  return typeof shown === 'object' && shown !== null ? shown : { fields: shown };
+}
+
+const jsonLines = format.printf(({ timestamp, level, message, fields }) => {
+  const head = { time: timestamp, level, message };
+  // First for its place in the line, last so that no field of that name replaces it.
+  return JSON.stringify({ ...head, ...(fields as LogFields), ...head });
+});
 
 const prettyLines = format.printf(({ timestamp, level, message, fields }) => {
   const { service, ...rest } = fields as LogFields;
