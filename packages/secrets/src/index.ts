@@ -1,0 +1,22 @@
+export { DataKey } from './data-key.ts';
+export { createDataKeys, type DataKeys, type DataKeysBounds, type StoredDataKey } from './data-keys.ts';
+export type { SecretPlace } from './envelope.ts';
+export { createEnvironmentKeys } from './environment-keys.ts';
+export {
+  DataKeyUnreadableError,
+  KeyProviderError,
+  type KeyProviderCode,
+  KeySettingsError,
+  SecretUnreadableError,
+} from './errors.ts';
+export {
+  type KeyContext,
+  type KeyProvider,
+  readWrappedKey,
+  type WrappedKey,
+  writeWrappedKey,
+} from './key-provider.ts';
+export { type MasterKey, type MasterKeys, masterKeysSchema, parseMasterKeys } from './master-keys.ts';
+export { dataKeyIdOf, openSecret, sealSecret } from './seal-secret.ts';
+export { createVaultKeys } from './vault-keys.ts';
+export type { VaultFetch, VaultSettings } from './vault-settings.ts';

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Secret } from '@turnpike/telemetry';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { appRole, ROLE_ID, SECRET_ID, type VaultOnTrial, vaultOnTrial } from './testing/vault-on-trial.ts';
+
+const LOGIN = 'auth/approle/login';
+const RENEW = 'auth/token/renew-self';
+
+let vault: VaultOnTrial;
+beforeEach(async () => {
+  vault = await vaultOnTrial();
+});
+afterEach(() => vault.close());
+
+test('An AppRole logs in once for calls that come together, and without a token.', async () => {
+  const provider = vault.open({ auth: appRole() });
+  await Promise.all(
+    [1, 2, 3, 4].map((tenant) => provider.wrap(randomBytes(32), { tenantId: `ten_${tenant}` })),
+  );
+  expect(vault.server.count(LOGIN)).toBe(1);
+  const [login] = vault.server.seen;
+  expect(login?.fields).toEqual({ role_id: ROLE_ID, secret_id: SECRET_ID });
+  expect(login?.headers).not.toHaveProperty('x-vault-token');
+});
+
+test('A token is renewed before it ends, in a process that asks for nothing.', async () => {
+  vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: true });
+  const provider = vault.open({ auth: appRole() });
+  await provider.currentKeyId();
+  await untilTrue('it is renewed three times', () => vault.server.count(RENEW) >= 3);
+  await provider.currentKeyId();
+  expect(vault.server.count(LOGIN)).toBe(1);
+});
+
+test('Where renewals bring little more time, the AppRole logs in anew before the end.', async () => {
+  vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 2, renewable: true, maxTtl: 3 });
+  const provider = vault.open({ auth: appRole() });
+  await provider.currentKeyId();
+  await untilTrue('it logs in again', () => vault.server.count(LOGIN) >= 2);
+  vault.server.seen.length = 0;
+  await provider.currentKeyId();
+  expect(vault.server.seen.map(({ path }) => path)).toEqual(['transit/encrypt/turnpike']);
+});
+
+test('A token that cannot be renewed is replaced before its end.', async () => {
+  vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: false });
+  const provider = vault.open({ auth: appRole() });
+  await provider.currentKeyId();
+  await untilTrue('it logs in again', () => vault.server.count(LOGIN) >= 3);
+  expect(vault.server.count(RENEW)).toBe(0);
+});
+
+test('A token that Vault does not know any more is replaced, once for all who saw the refusal.', async () => {
+  const provider = vault.open({ auth: appRole() });
+  await provider.currentKeyId();
+  vault.server.tokens.revokeAll();
+  await Promise.all([1, 2, 3, 4, 5].map(() => provider.currentKeyId()));
+  expect(vault.server.count(LOGIN)).toBe(2);
+});
+
+test('A token that ended while Vault was away is replaced when Vault is back.', async () => {
+  vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: true });
+  const failures: Error[] = [];
+  const provider = vault.open({
+    auth: appRole(),
+    maxAttempts: 1,
+    onRenewalFailure: (error) => void failures.push(error),
+  });
+  await provider.currentKeyId();
+  vault.server.sealed = true;
+  await untilTrue('a renewal fails', () => failures.length > 0);
+  await delay(1_000);
+  await expect(provider.currentKeyId()).rejects.toMatchObject({ code: 'key_provider_sealed' });
+  vault.server.sealed = false;
+  await expect(provider.currentKeyId()).resolves.toBeDefined();
+});
+
+test('A renewal that fails is tried again before the end.', async () => {
+  vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 3, renewable: true });
+  const failures: Error[] = [];
+  const provider = vault.open({
+    auth: appRole(),
+    maxAttempts: 1,
+    onRenewalFailure: (error) => void failures.push(error),
+  });
+  await provider.currentKeyId();
+  vault.server.faults.push({ status: 500 });
+  await untilTrue('it is renewed', () => vault.server.count(RENEW) === 2);
+  expect(failures).toMatchObject([{ code: 'key_provider_failed' }]);
+  expect(vault.server.count(LOGIN)).toBe(1);
+});
+
+test('An AppRole that is refused is an error that says so and quotes nothing, and is asked for anew later.', async () => {
+  const provider = vault.open({ auth: appRole('a-wrong-secret-id') });
+  await expect(provider.currentKeyId()).rejects.toMatchObject({
+    code: 'key_provider_refused',
+    message: 'Vault refused the login of the AppRole (400).',
+  });
+  vault.server.tokens.addRole(ROLE_ID, 'a-wrong-secret-id', { ttl: 60, renewable: true });
+  await expect(provider.currentKeyId()).resolves.toBeDefined();
+});
+
+test('A policy that says no costs one new login and no more for a call.', async () => {
+  const provider = vault.open({ auth: appRole() });
+  vault.server.denied.add('transit/encrypt/turnpike');
+  await expect(provider.currentKeyId()).rejects.toMatchObject({ code: 'key_provider_refused' });
+  expect(vault.server.count(LOGIN)).toBe(2);
+});
+
+test('A given token is looked at for its time, and renewed.', async () => {
+  const token = new Secret(vault.server.tokens.issue({ ttl: 1, renewable: true }));
+  const provider = vault.open({ auth: { method: 'token', token } });
+  await provider.currentKeyId();
+  await untilTrue('it is renewed twice', () => vault.server.count(RENEW) >= 2);
+  await expect(provider.currentKeyId()).resolves.toBeDefined();
+});
+
+test('A given token that may not look at itself is used all the same.', async () => {
+  vault.server.denied.add('auth/token/lookup-self');
+  await expect(vault.open().currentKeyId()).resolves.toBeDefined();
+});
+
+test('That a given token will end is told while there is time, and when it has ended calls are refused.', async () => {
+  const failures: Error[] = [];
+  const token = new Secret(vault.server.tokens.issue({ ttl: 1, renewable: false }));
+  const provider = vault.open({
+    auth: { method: 'token', token },
+    onRenewalFailure: (error) => void failures.push(error),
+  });
+  await provider.currentKeyId();
+  await untilTrue('the failure is told', () => failures.length > 0);
+  await expect(provider.currentKeyId()).resolves.toBeDefined();
+  expect(failures[0]).toMatchObject({ code: 'key_provider_refused' });
+  await delay(1_000);
+  await expect(provider.currentKeyId()).rejects.toMatchObject({ code: 'key_provider_refused' });
+});
+
+test('After closing, nothing is renewed.', async () => {
+  vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: true });
+  const provider = vault.open({ auth: appRole() });
+  await provider.currentKeyId();
+  provider.close();
+  const seen = vault.server.seen.length;
+  await delay(1_200);
+  expect(vault.server.seen).toHaveLength(seen);
+});

@@ -1,0 +1,89 @@
+import { KeyProviderError } from './errors.ts';
+import type { VaultAnswer } from './vault-answer.ts';
+import type { VaultApi } from './vault-api.ts';
+import { logIn, renewLease, type VaultLease } from './vault-lease.ts';
+import type { VaultRules } from './vault-settings.ts';
+
+const LONGEST_TIMER_MS = 24 * 60 * 60_000;
+const SHORTEST_TIMER_MS = 250;
+const RETRY_RENEWAL_MS = 30_000;
+
+/**
+ * A token that is kept alive. The first call logs in; from then on a timer renews the token when about
+ * two thirds of its time have passed, so that a process that asks for nothing keeps it too.
+ */
+export class VaultSession {
+  readonly #api: VaultApi;
+  readonly #rules: VaultRules;
+  #lease: VaultLease | undefined;
+  #loggingIn: Promise<VaultLease> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(api: VaultApi, rules: VaultRules) {
+    this.#api = api;
+    this.#rules = rules;
+  }
+
+  /**
+   * Sends a POST with the token. One that is refused (403) is replaced by a new login and sent once more,
+   * where there is an AppRole to log in with. Throws `KeyProviderError`, as the API and the login do.
+   */
+  async post(path: string, body: Readonly<Record<string, string>>): Promise<VaultAnswer> {
+    const lease = await this.#current();
+    const answer = await this.#send(path, body, lease);
+    if (answer.status !== 403 || this.#rules.auth.method === 'token') return answer;
+    // Others may have seen the same refusal: only the first of them logs in.
+    if (this.#lease === lease) this.#lease = undefined;
+    return this.#send(path, body, await this.#current());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#lease = undefined;
+    clearTimeout(this.#timer);
+  }
+
+  #send(path: string, body: Readonly<Record<string, string>>, { token }: VaultLease): Promise<VaultAnswer> {
+    return this.#api.send({ method: 'POST', path, body, token });
+  }
+
+  async #current(): Promise<VaultLease> {
+    if (this.#lease !== undefined && this.#lease.endsAt > Date.now()) return this.#lease;
+    this.#loggingIn ??= logIn(this.#api, this.#rules.auth)
+      .then((lease) => this.#keep(lease))
+      .finally(() => {
+        this.#loggingIn = undefined;
+      });
+    return this.#loggingIn;
+  }
+
+  #keep(lease: VaultLease): VaultLease {
+    if (this.#closed) throw new KeyProviderError('key_provider_closed', 'Vault was closed here.');
+    this.#lease = lease;
+    // Not all processes that were started together come together.
+    this.#refreshAfter(lease, (lease.endsAt - Date.now()) * (0.6 + Math.random() * 0.1));
+    return lease;
+  }
+
+  #refreshAfter(lease: VaultLease, ms: number): void {
+    clearTimeout(this.#timer);
+    if (lease.endsAt === Infinity) return;
+    const bounded = Math.min(Math.max(ms, SHORTEST_TIMER_MS), LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => void this.#refresh(lease), bounded);
+    this.#timer.unref();
+  }
+
+  async #refresh(lease: VaultLease): Promise<void> {
+    if (this.#lease !== lease) return;
+    try {
+      const next = await renewLease(this.#api, this.#rules.auth, lease);
+      if (this.#lease === lease) this.#keep(next);
+    } catch (error) {
+      if (this.#lease !== lease) return;
+      if (error instanceof KeyProviderError) this.#rules.onRenewalFailure?.(error);
+      const left = lease.endsAt - Date.now();
+      if (left > SHORTEST_TIMER_MS) this.#refreshAfter(lease, Math.min(RETRY_RENEWAL_MS, left / 3));
+    }
+  }
+}
