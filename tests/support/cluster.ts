@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { startModelSim, SimControl, type ModelSim } from '@turnpike/model-sim';
 import { createApiKey, createTenant, openDatabase, type Database } from '@turnpike/store';
-import type { Agent, Turn } from '@turnpike/contract';
+import type { Agent, Turn, TurnStatus } from '@turnpike/contract';
+import { TEST_MASTER_KEYS } from './master-keys.ts';
 import { startProgram, type Program } from './program.ts';
 import { createTestDatabase } from './test-database.ts';
 
@@ -9,6 +10,8 @@ export interface ClusterOptions {
   workers: number;
   /** Default: the Redis of the tests where there is one, else the database. */
   backplaneUrl?: string;
+  /** Default: the Postgres of the tests. */
+  postgresUrl?: string;
   /** For all programs. */
   environment?: Record<string, string>;
 }
@@ -52,7 +55,7 @@ export class Cluster {
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { url, drop } = await createTestDatabase();
+    const { url, drop } = await createTestDatabase(options.postgresUrl);
     const database = openDatabase({ url, poolSize: 5, applicationName: 'test', onError: () => undefined });
     const tenantId = await createTenant(database, 'Acme');
     const { key } = await createApiKey(database, { tenantId, name: 'test' });
@@ -68,6 +71,7 @@ export class Cluster {
         DATABASE_URL: url,
         BACKPLANE_URL: options.backplaneUrl ?? process.env['TEST_REDIS_URL'] ?? url,
         BACKPLANE_PREFIX: `t-${randomUUID()}`,
+        TURNPIKE_MASTER_KEYS: TEST_MASTER_KEYS,
         ANTHROPIC_API_KEY: 'sk-ant-test-0123456789',
         ANTHROPIC_BASE_URL: model.url,
         HOST: '127.0.0.1',
@@ -86,8 +90,11 @@ export class Cluster {
     return this.api;
   }
 
-  async startWorker(environment: Record<string, string> = {}): Promise<Program> {
-    const worker = await startProgram('worker', { ...this.#environment, ...environment });
+  async startWorker(
+    environment: Record<string, string> = {},
+    nodeOptions: readonly string[] = [],
+  ): Promise<Program> {
+    const worker = await startProgram('worker', { ...this.#environment, ...environment }, nodeOptions);
     this.workers.push(worker);
     return worker;
   }
@@ -120,22 +127,46 @@ export class Cluster {
   }
 
   /** Submits a turn; with an agent's id, one that makes its session. */
-  async submit(to: { agentId: string } | { sessionId: string }, input: string): Promise<Turn> {
+  async submit(
+    to: { agentId: string } | { sessionId: string },
+    input: string,
+    options: Record<string, unknown> = {},
+  ): Promise<Turn> {
     const answer =
       'agentId' in to
-        ? await this.request('POST', '/v1/turns', { agent_id: to.agentId, input })
-        : await this.request('POST', `/v1/sessions/${to.sessionId}/turns`, { input });
+        ? await this.request('POST', '/v1/turns', { agent_id: to.agentId, input, ...options })
+        : await this.request('POST', `/v1/sessions/${to.sessionId}/turns`, { input, ...options });
     if (answer.status !== 202) throw new Error(`Not accepted: ${JSON.stringify(answer.body)}`);
     return answer.body as Turn;
   }
 
+  async read(turnId: string): Promise<Turn> {
+    return (await this.request('GET', `/v1/turns/${turnId}`)).body as Turn;
+  }
+
+  async cancel(turnId: string): Promise<Turn> {
+    return (await this.request('POST', `/v1/turns/${turnId}/cancel`)).body as Turn;
+  }
+
+  /** The texts of a session's conversation, with the role before each. */
+  async conversation(sessionId: string): Promise<string[]> {
+    const { body } = await this.request('GET', `/v1/sessions/${sessionId}/messages?limit=100`);
+    const { items } = body as { items: { role: string; content: Record<string, unknown>[] }[] };
+    return items.map(({ role, content }) => `${role}: ${content.map(describeBlock).join(' ')}`);
+  }
+
   /** Waits, by long polls, until the turn has ended. */
-  async untilEnded(turnId: string, limitMs = 20_000): Promise<Turn> {
+  untilEnded(turnId: string, limitMs = 20_000): Promise<Turn> {
+    return this.until(turnId, ['completed', 'failed', 'cancelled', 'incomplete'], limitMs);
+  }
+
+  /** Waits, by long polls, until the turn has one of these statuses. */
+  async until(turnId: string, statuses: readonly TurnStatus[], limitMs = 20_000): Promise<Turn> {
     const end = Date.now() + limitMs;
     for (;;) {
-      const { body } = await this.request('GET', `/v1/turns/${turnId}?wait=10`);
+      const { body } = await this.request('GET', `/v1/turns/${turnId}?wait=2`);
       const turn = body as Turn;
-      if (['completed', 'failed', 'cancelled', 'incomplete'].includes(turn.status)) return turn;
+      if (statuses.includes(turn.status)) return turn;
       if (Date.now() > end) throw new Error(`${turnId} is still ${turn.status}.\n${this.logs()}`);
     }
   }
@@ -151,4 +182,10 @@ export class Cluster {
     await this.database.close();
     await this.#dropDatabase();
   }
+}
+
+function describeBlock(block: Record<string, unknown>): string {
+  if (block['type'] === 'text') return String(block['text']);
+  if (block['type'] === 'tool_use') return `(calls ${String(block['name'])})`;
+  return `(${String(block['type'])}: ${JSON.stringify(block['content'])})`;
 }

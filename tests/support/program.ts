@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -16,25 +17,31 @@ export interface Program {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts `apps/<name>/dist/main.js` with just this environment, and waits until it says that it is ready. */
+/**
+ * Starts `apps/<name>/dist/main.js` with just this environment, and waits until it says that it is ready.
+ * `nodeOptions` are for node itself, such as `--import`.
+ */
 export async function startProgram(
   name: 'api' | 'worker',
   environment: Record<string, string>,
+  nodeOptions: readonly string[] = [],
 ): Promise<Program> {
   const child = fork(fileURLToPath(new URL(`apps/${name}/dist/main.js`, ROOT)), {
     env: { PATH: process.env['PATH'], ...environment },
+    execArgv: [...process.execArgv, ...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const lines: string[] = [];
-  const keep = (chunk: Buffer): void => {
-    lines.push(...chunk.toString().trimEnd().split('\n'));
+  const keep = (line: string): void => {
+    lines.push(line);
     if (lines.length > MAX_LINES) lines.splice(0, lines.length - MAX_LINES);
   };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
+  for (const input of [child.stdout, child.stderr]) {
+    if (input !== null) createInterface({ input }).on('line', keep);
+  }
   const hello = await new Promise<Record<string, unknown>>((resolve, reject) => {
     child.once('message', (message) => resolve(message as Record<string, unknown>));
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}:\n${lines.join('\n')}`)));
+    child.once('close', (code) => reject(new Error(`${name} ended with ${code}:\n${lines.join('\n')}`)));
   });
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {

@@ -6,8 +6,9 @@ import { migrate } from '@turnpike/store';
 const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma', import.meta.url));
 
 /** A database of its own, with every migration applied. */
-export async function createTestDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
-  const server = process.env['TEST_DATABASE_URL'];
+export async function createTestDatabase(
+  server = process.env['TEST_DATABASE_URL'],
+): Promise<{ url: string; drop(): Promise<void> }> {
   if (server === undefined) throw new Error('TEST_DATABASE_URL is not set.');
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(server);

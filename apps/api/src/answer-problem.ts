@@ -32,6 +32,7 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
       code: problem.code,
       request_id: requestId,
       ...(problem.issues === undefined ? {} : { errors: [...problem.issues] }),
+      ...(problem.blockingTurnId === undefined ? {} : { blocking_turn_id: problem.blockingTurnId }),
     };
     response.status(status).type('application/problem+json').send(JSON.stringify(body));
   };

@@ -122,6 +122,12 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'half an item a page': () => get('/v1/agents?limit=1.5'),
     'a page of words': () => get('/v1/agents?limit=ten'),
     'a page of nothing': () => get('/v1/agents?limit='),
+    'a strategy that is none': () =>
+      post(`/v1/sessions/${ours.sessionId}/turns`, { input: 'Hi', multitask_strategy: 'shout' }),
+    'a strategy where there is no session yet': () => startTurn('Hi', { multitask_strategy: 'reject' }),
+    'a secret of nothing': () => api.client.http.put('/v1/secrets/name').send({ value: '' }),
+    'a secret that is a number': () => api.client.http.put('/v1/secrets/name').send({ value: 1 }),
+    'no tool outputs': () => post(`/v1/turns/${ours.turnId}/tool_outputs`, { tool_outputs: [] }),
     'a wait that is too long': () => get(`/v1/turns/${ours.turnId}?wait=61`),
     'a wait that is negative': () => get(`/v1/turns/${ours.turnId}?wait=-1`),
     'a wait given twice': () => get(`/v1/turns/${ours.turnId}?wait=1&wait=1`),
@@ -161,6 +167,14 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     "a session of another tenant's agent": () => post('/v1/sessions', { agent_id: theirs.agentId }),
     "another tenant's session": () => post(`/v1/sessions/${theirs.sessionId}/turns`, { input: 'Hi' }),
     'a session that is not there': () => post(`/v1/sessions/${newId('session')}/turns`, { input: 'Hi' }),
+    'a turn to cancel that is not there': () => post(`/v1/turns/${newId('turn')}/cancel`),
+    "another tenant's turn to cancel": () => post(`/v1/turns/${theirs.turnId}/cancel`),
+    "an output for another tenant's turn": () =>
+      post(`/v1/turns/${theirs.turnId}/tool_outputs`, {
+        tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'x' }],
+      }),
+    'a secret that is not there': () => get('/v1/secrets/nothing'),
+    'a secret of a name that cannot be': () => get('/v1/secrets/a%20b'),
     'an id that is none': () => get('/v1/turns/turn_1'),
     'an id in capitals': () => get(`/v1/turns/${ours.turnId.toUpperCase()}`),
     'an id of another kind': () => get(`/v1/turns/${ours.sessionId}`),
@@ -179,6 +193,16 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   },
   agent_deleted: {
     'a turn for a deleted agent': () => post(`/v1/sessions/${sessionOfDeletedAgent}/turns`, { input: 'Hi' }),
+  },
+  session_busy: {
+    'a turn that must not wait, for a busy session': () =>
+      post(`/v1/sessions/${ours.sessionId}/turns`, { input: 'Hi', multitask_strategy: 'reject' }),
+  },
+  no_action_required: {
+    'an output for a turn that waits for none': () =>
+      post(`/v1/turns/${ours.turnId}/tool_outputs`, {
+        tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'x' }],
+      }),
   },
   body_too_large: {
     'two megabytes': () => startTurn('x'.repeat(2 * 1024 * 1024)),
@@ -200,6 +224,8 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   },
   // Not a matter of what is sent: each has its own test.
   idempotency_key_in_use: {},
+  tool_call_settled: {},
+  tool_name_taken: {},
   internal_error: {},
   not_ready: {},
 };

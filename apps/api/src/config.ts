@@ -1,3 +1,4 @@
+import { masterKeysSchema } from '@turnpike/secrets';
 import { z } from 'zod';
 
 const milliseconds = z.coerce.number().int().min(1);
@@ -9,6 +10,8 @@ const environmentSchema = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
     BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
     REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+    /** `id:base64 of 32 bytes`, comma-separated, the current one first: what tenants' keys are wrapped with. */
+    TURNPIKE_MASTER_KEYS: masterKeysSchema,
     BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
     MAX_BODY_BYTES: z.coerce
@@ -28,6 +31,7 @@ const environmentSchema = z
     port: environment.PORT,
     databaseUrl: environment.DATABASE_URL,
     backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
+    masterKeys: environment.TURNPIKE_MASTER_KEYS,
     backplanePrefix: environment.BACKPLANE_PREFIX,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     maxBodyBytes: environment.MAX_BODY_BYTES,

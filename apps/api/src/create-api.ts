@@ -1,5 +1,5 @@
 import { ProblemError } from '@turnpike/contract';
-import type { Logger } from '@turnpike/telemetry';
+import type { Logger, Metrics } from '@turnpike/telemetry';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { answerProblem } from './answer-problem.ts';
@@ -11,17 +11,20 @@ import { operationRoutes } from './operations.ts';
 import { giveRequestId } from './request-id.ts';
 import type { Services } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
 
 export interface ApiSettings {
   logger: Logger;
+  metrics: Metrics;
   maxBodyBytes: number;
   /** True once the process is told to stop. */
   isStopping: () => boolean;
 }
 
-const routes = [...agentRoutes, ...sessionRoutes, ...turnRoutes];
+const routes = [...agentRoutes, ...sessionRoutes, ...turnRoutes, ...secretRoutes, ...toolRoutes];
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
 export function createApi(services: Services, settings: ApiSettings): Express {
@@ -29,13 +32,15 @@ export function createApi(services: Services, settings: ApiSettings): Express {
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
-  app.use(giveRequestId, logRequests(settings.logger), helmet());
+  app.use(giveRequestId, logRequests(settings.logger, settings.metrics), helmet());
   app.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
   });
   const document = describeRoutes(routes);
-  app.use(operationRoutes(services, { document, isStopping: settings.isStopping }));
+  app.use(
+    operationRoutes(services, { document, metrics: settings.metrics, isStopping: settings.isStopping }),
+  );
   app.use(
     mountRoutes(routes, services, {
       authenticate: createAuthenticate(services.database),

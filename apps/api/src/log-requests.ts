@@ -1,4 +1,4 @@
-import type { Logger } from '@turnpike/telemetry';
+import type { Logger, Metrics } from '@turnpike/telemetry';
 import type { RequestHandler, Response } from 'express';
 import { requestIdOf } from './request-id.ts';
 
@@ -15,7 +15,7 @@ export function noteForLog(response: Response, note: Noted): void {
 }
 
 /** One line a request: which route, for whom, how it ended. No body, no query, no key. */
-export function logRequests(logger: Logger): RequestHandler {
+export function logRequests(logger: Logger, metrics: Metrics): RequestHandler {
   return (request, response, next) => {
     const began = performance.now();
     response.once('close', () => {
@@ -30,6 +30,9 @@ export function logRequests(logger: Logger): RequestHandler {
         client_request_id: request.get('x-request-id')?.slice(0, 128),
         tenant_id: tenantId,
       };
+      const status = `${Math.floor(response.statusCode / 100)}xx`;
+      const seconds = (performance.now() - began) / 1000;
+      metrics.requests.observe({ route: route ?? 'none', method: request.method, status }, seconds);
       // Probes come every second and say nothing.
       if (request.path === '/livez' || request.path === '/readyz') logger.debug('Request.', fields);
       else logger.info('Request.', fields);

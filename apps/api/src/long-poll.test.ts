@@ -82,7 +82,7 @@ describe('a client that waits for a turn', () => {
     const turnId = await startTurn(api);
     await api.dispatcher.settle();
     await api.database.pool.query(
-      `UPDATE turns SET status = 'requires_action', dispatched_at = NULL WHERE id = $1`,
+      `UPDATE turns SET status = 'requires_action', action_expires_at = now(), dispatched_at = NULL WHERE id = $1`,
       [turnId],
     );
     const { turn, headers, tookMs } = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);

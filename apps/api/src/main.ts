@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { openBackplane } from '@turnpike/backplane';
-import { openDatabase } from '@turnpike/store';
-import { createLogger } from '@turnpike/telemetry';
+import { createEnvironmentKeys } from '@turnpike/secrets';
+import { openDatabase, openVault } from '@turnpike/store';
+import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
@@ -15,12 +16,15 @@ async function start(config: Config): Promise<void> {
     (error: unknown): void =>
       logger.warn(message, { error });
 
+  const metrics = createMetrics('api');
   const database = openDatabase({
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
     applicationName: 'turnpike-api',
     onError: warn('A database connection broke.'),
   });
+  const masterKeys = createEnvironmentKeys(config.masterKeys);
+  const vault = openVault(database, masterKeys);
   const backplane = await openBackplane({
     url: config.backplaneUrl,
     prefix: config.backplanePrefix,
@@ -36,6 +40,7 @@ async function start(config: Config): Promise<void> {
     pass: () => reconciliation.pass(),
     everyMs: config.reconcileEveryMs,
     onRepairs(repairs) {
+      for (const [kind, count] of Object.entries(repairs)) metrics.repairs.inc({ kind }, count);
       if (repairs.expiredLeases + repairs.lostHints > 0) logger.info('Repaired.', { ...repairs });
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
@@ -44,10 +49,18 @@ async function start(config: Config): Promise<void> {
   await watchTurns(backplane, (signal) => waiters.wake(signal.turn_id));
   backplane.onReconnect(() => waiters.wakeAll());
 
+  metrics.gauge('turnpike_long_polls', 'Clients that wait for a turn now.', () => waiters.count);
   let stopping = false;
   const app = createApi(
-    { database, backplane, dispatcher, waiters },
-    { logger, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
+    {
+      database,
+      backplane,
+      dispatcher,
+      waiters,
+      vault,
+      reportError: warn('A change could not be announced.'),
+    },
+    { logger, metrics, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
   );
   // Longer than what a load balancer keeps, so that it is never the one to be surprised.
   const server = createServer(
@@ -68,6 +81,8 @@ async function start(config: Config): Promise<void> {
     await closed;
     await stopReconciler();
     await dispatcher.settle();
+    vault.close();
+    masterKeys.close();
     await backplane.close();
     await database.close();
     logger.info('API stopped.');

@@ -56,6 +56,7 @@ async function serveRoute(
     sql: services.database.pool,
     signal: gone.signal,
   };
+  await route.prepare?.(call, services);
   const header = request.get('idempotency-key');
   if (route.method === 'post' && header !== undefined) {
     await serveOnce(route, services, request, response, call, parseIdempotencyKey(header));
@@ -63,7 +64,7 @@ async function serveRoute(
   }
   const answer = await route.handle(call, services);
   answer.afterCommit?.();
-  send(response, encode(answer));
+  send(response, encode(withShownOnce(answer)));
 }
 
 async function serveOnce(
@@ -74,7 +75,7 @@ async function serveOnce(
   call: AnyCall,
   key: string,
 ): Promise<void> {
-  let afterCommit: (() => void) | undefined;
+  let made: Answer | undefined;
   const { answer, replayed } = await answerOnce(
     services.database,
     {
@@ -84,14 +85,18 @@ async function serveOnce(
       fingerprint: fingerprintOf(call.body),
     },
     async (sql) => {
-      const made = await route.handle({ ...call, sql }, services);
-      afterCommit = made.afterCommit;
+      made = await route.handle({ ...call, sql }, services);
       return encode(made);
     },
   );
-  afterCommit?.();
+  made?.afterCommit?.();
   if (replayed) response.set('Idempotent-Replayed', 'true');
-  send(response, answer);
+  send(response, made?.shownOnce === undefined ? answer : encode(withShownOnce(made)));
+}
+
+function withShownOnce(answer: Answer): Answer {
+  if (answer.shownOnce === undefined) return answer;
+  return { ...answer, body: Object.assign({}, answer.body, answer.shownOnce) };
 }
 
 function encode(answer: Answer): StoredAnswer {

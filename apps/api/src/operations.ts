@@ -1,5 +1,6 @@
 import express, { type Router } from 'express';
 import helmet from 'helmet';
+import type { Metrics } from '@turnpike/telemetry';
 import swaggerUi from 'swagger-ui-express';
 import type { Services } from './route.ts';
 
@@ -8,7 +9,7 @@ const CHECK_LIMIT_MS = 2_000;
 /** What operators and their machines ask: probes, and the document with a page to read it. */
 export function operationRoutes(
   services: Pick<Services, 'database' | 'backplane'>,
-  parts: { document: object; isStopping: () => boolean },
+  parts: { document: object; metrics: Metrics; isStopping: () => boolean },
 ): Router {
   const router = express.Router();
   router.get('/livez', (_request, response) => {
@@ -24,6 +25,10 @@ export function operationRoutes(
       status: parts.isStopping() ? 'stopping' : isReady ? 'ok' : 'not_ready',
       checks: { postgres: word(postgres), backplane: word(backplane) },
     });
+  });
+  router.get('/metrics', async (_request, response) => {
+    const { contentType, text } = await parts.metrics.render();
+    response.set('Content-Type', contentType).send(text);
   });
   router.get('/openapi.json', (_request, response) => {
     response.json(parts.document);

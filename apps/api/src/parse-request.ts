@@ -25,7 +25,9 @@ export function parseQuery(route: Route, given: unknown): Record<string, unknown
 /** The body: `invalid_request`, with every mistake and where it is. */
 export function parseBody(route: Route, given: unknown): unknown {
   if (route.body === undefined) {
-    if (given !== undefined) throw new ProblemError('invalid_request', 'This operation takes no body.');
+    // Many clients send an empty object with a POST that needs nothing.
+    const isNothing = given === undefined || (route.method === 'post' && JSON.stringify(given) === '{}');
+    if (!isNothing) throw new ProblemError('invalid_request', 'This operation takes no body.');
     return undefined;
   }
   if (given === undefined) throw new ProblemError('invalid_request', 'A JSON body is needed.');

@@ -1,5 +1,5 @@
 import type { ProblemCode } from '@turnpike/contract';
-import type { Database, Sql } from '@turnpike/store';
+import type { Database, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { z } from 'zod';
@@ -11,6 +11,9 @@ export interface Services {
   backplane: Backplane;
   dispatcher: Dispatcher;
   waiters: TurnWaiters;
+  vault: Vault;
+  /** What goes wrong after an answer is given. */
+  reportError: (error: unknown) => void;
 }
 
 /** A request that was found fit: who asks, and what for. */
@@ -31,6 +34,11 @@ export interface Answer {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
+  /**
+   * Fields that are shown this once, beside those of the body: they are not kept with the answer for whoever
+   * sends the same request again, who gets it without them.
+   */
+  shownOnce?: Record<string, unknown>;
   /** Run once what was written is committed. */
   afterCommit?: () => void;
 }
@@ -41,7 +49,7 @@ export interface Route<
   Query extends z.ZodObject = z.ZodObject,
   Body extends z.ZodType = z.ZodType,
 > {
-  method: 'get' | 'post' | 'delete';
+  method: 'get' | 'post' | 'put' | 'delete';
   /** With parameters as Express has them: `/v1/turns/:turn_id`. */
   path: string;
   operationId: string;
@@ -56,6 +64,14 @@ export interface Route<
   answer: { status: number; description: string; schema?: z.ZodType; headers?: z.ZodObject };
   /** Beside those that any request may meet. */
   problems: readonly ProblemCode[];
+  /**
+   * Run first, outside of the transaction that `sql` may be: what takes long, or a connection of its own.
+   * Throws as `handle` does.
+   */
+  prepare?(
+    call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
+    services: Services,
+  ): Promise<void>;
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Agent, Turn } from '@turnpike/contract';
+import { newId, type Agent, type Turn } from '@turnpike/contract';
 import type { Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { agentRoutes } from './routes/agents.ts';
@@ -30,6 +30,7 @@ const withIds = [...agentRoutes, ...sessionRoutes, ...turnRoutes].filter(({ path
 const BODIES: Record<string, object> = {
   updateAgent: { model: 'mine now' },
   submitTurn: { input: 'Tell me all.' },
+  submitToolOutputs: { tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'Mine.' }] },
 };
 
 const addressOf = (path: string): string =>
@@ -46,7 +47,7 @@ test.each(withIds.map((route) => [`${route.method.toUpperCase()} ${route.path}`,
   async (_title, route) => {
     const before = await api.readAllRows();
     const body = BODIES[route.operationId];
-    expect(route.method === 'post').toBe(body !== undefined);
+    expect(route.body !== undefined).toBe(body !== undefined);
 
     const answer = await ask(api.client, route.method, addressOf(route.path), body);
     expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);

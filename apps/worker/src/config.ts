@@ -1,3 +1,4 @@
+import { masterKeysSchema } from '@turnpike/secrets';
 import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
 
@@ -8,6 +9,8 @@ const environmentSchema = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
     BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
     REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+    /** `id:base64 of 32 bytes`, comma-separated, the current one first: what tenants' keys are wrapped with. */
+    TURNPIKE_MASTER_KEYS: masterKeysSchema,
     BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
     ANTHROPIC_API_KEY: z.string().min(1),
     ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -24,12 +27,16 @@ const environmentSchema = z
       .default('')
       .transform((list) => list.split(',').flatMap((entry) => entry.trim() || [])),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
+    /** Where `/metrics` is answered; nowhere where left out. */
+    METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+    METRICS_HOST: z.string().min(1).default('127.0.0.1'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
   })
   .transform((environment) => ({
     databaseUrl: environment.DATABASE_URL,
     backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
+    masterKeys: environment.TURNPIKE_MASTER_KEYS,
     backplanePrefix: environment.BACKPLANE_PREFIX,
     modelApiKey: new Secret(environment.ANTHROPIC_API_KEY),
     modelBaseUrl: environment.ANTHROPIC_BASE_URL,
@@ -41,6 +48,8 @@ const environmentSchema = z
     maxLostLeases: environment.MAX_LOST_LEASES,
     egressAllow: environment.EGRESS_ALLOW,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
+    metricsPort: environment.METRICS_PORT,
+    metricsHost: environment.METRICS_HOST,
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,
   }));

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { openBackplane } from '@turnpike/backplane';
 import { createEgress } from '@turnpike/egress';
 import { createModel } from '@turnpike/model';
-import { openDatabase } from '@turnpike/store';
-import { createLogger } from '@turnpike/telemetry';
+import { createEnvironmentKeys } from '@turnpike/secrets';
+import { createMemoryStore, openDatabase, openVault } from '@turnpike/store';
+import { createLogger, createMetrics, serveMetrics } from '@turnpike/telemetry';
 import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
-import { Dispatcher, Reconciliation, startReconciler } from '@turnpike/turns';
+import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { readConfig, type Config } from './config.ts';
 import { TurnRunner } from './run-turns.ts';
 
@@ -22,12 +23,15 @@ async function start(config: Config): Promise<void> {
     (error: unknown): void =>
       logger.warn(message, { error });
 
+  const metrics = createMetrics('worker');
   const database = openDatabase({
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
     applicationName: 'turnpike-worker',
     onError: warn('A database connection broke.'),
   });
+  const masterKeys = createEnvironmentKeys(config.masterKeys);
+  const vault = openVault(database, masterKeys);
   const backplane = await openBackplane({
     url: config.backplaneUrl,
     prefix: config.backplanePrefix,
@@ -44,12 +48,20 @@ async function start(config: Config): Promise<void> {
     ...(config.modelBaseUrl === undefined ? {} : { baseUrl: config.modelBaseUrl }),
   });
   const egress = createEgress({ allow: config.egressAllow });
-  const tools = createToolRunner({ builtins: [currentTime(), httpRequest(egress)], logger });
+  const tools = createToolRunner({
+    builtins: [currentTime(), httpRequest(egress)],
+    egress,
+    guard: { run: (_key, _signal, call) => call() },
+    secrets: vault,
+    memory: createMemoryStore(database),
+    logger,
+  });
   const reconciliation = new Reconciliation({ database, backplane, dispatcher }, config);
   const stopReconciler = startReconciler({
     pass: () => reconciliation.pass(),
     everyMs: config.reconcileEveryMs,
     onRepairs(repairs) {
+      for (const [kind, count] of Object.entries(repairs)) metrics.repairs.inc({ kind }, count);
       if (repairs.expiredLeases + repairs.lostHints > 0) logger.info('Repaired.', { ...repairs });
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
@@ -61,19 +73,31 @@ async function start(config: Config): Promise<void> {
     model,
     tools,
     logger,
+    metrics,
     workerId,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,
   });
+  await watchTurns(backplane, ({ turn_id: turnId, status }) => {
+    if (status === 'cancelling') runner.cancel(turnId);
+  });
+  metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
+  const metricsServer =
+    config.metricsPort === undefined
+      ? null
+      : await serveMetrics(metrics, config.metricsPort, config.metricsHost);
   logger.info('Worker ready.', { concurrency: config.concurrency, backplane: backplane.driver });
   process.send?.({ type: 'ready' });
 
   const stop = async (): Promise<void> => {
     logger.info('Draining.');
     await runner.drain(config.drainMs);
+    await metricsServer?.close();
     await stopReconciler();
     await dispatcher.settle();
     await model.close();
+    vault.close();
+    masterKeys.close();
     await backplane.close();
     await database.close();
     logger.info('Worker stopped.');

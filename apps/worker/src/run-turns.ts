@@ -3,7 +3,7 @@ import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, TurnConsumer, TurnHint } from '@turnpike/backplane';
 import { DrainError, isFinal, LeaseLostError, type TurnStatus } from '@turnpike/contract';
 import type { Database } from '@turnpike/store';
-import type { Logger } from '@turnpike/telemetry';
+import type { Logger, Metrics } from '@turnpike/telemetry';
 import { announceTurns, type Dispatcher, type Lease, LeaseKeeper } from '@turnpike/turns';
 
 export interface TurnRunnerParts {
@@ -13,6 +13,7 @@ export interface TurnRunnerParts {
   model: Model;
   tools: ToolRunner;
   logger: Logger;
+  metrics: Metrics;
   workerId: string;
   concurrency: number;
   leaseMs: number;
@@ -45,6 +46,16 @@ export class TurnRunner {
       run: (hint) => this.#run(hint),
       onError: (error) => parts.logger.error('A hint could not be worked on.', { error }),
     });
+  }
+
+  /** Turns that are run here now. */
+  get held(): number {
+    return this.#keeper.held.length;
+  }
+
+  /** A turn was asked to cancel: if it runs here, it stops now, and not with its next heartbeat. */
+  cancel(turnId: string): void {
+    this.#keeper.cancel(turnId);
   }
 
   /**
@@ -90,12 +101,17 @@ export class TurnRunner {
   }
 
   #leaseEnded(lease: Lease, status: TurnStatus | null): void {
-    if (status === null) return;
+    const { metrics } = this.#parts;
+    if (status === null) {
+      metrics.leasesLost.inc();
+      return;
+    }
+    metrics.turnsLeft.inc({ status });
     const { id, sessionId, tenantId, epoch } = lease.turn;
     const { backplane, dispatcher, logger } = this.#parts;
     logger.info('Turn left.', { turn_id: id, tenant_id: tenantId, session_id: sessionId, epoch, status });
     dispatcher.changed({ sessionId, tenantId });
-    if (!isFinal(status)) return;
+    if (!isFinal(status) && status !== 'requires_action') return;
     announceTurns(backplane, [{ turn_id: id, status }]).catch((error: unknown) => {
       logger.warn('An end could not be announced; waiting clients learn of it later.', {
         error,

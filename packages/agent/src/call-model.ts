@@ -1,10 +1,12 @@
-import { isToolUse, newId } from '@turnpike/contract';
-import type { CompletedStep, ContentBlock, Message, ModelAnswer } from '@turnpike/contract';
+import { isFinal, isToolUse, newId } from '@turnpike/contract';
+import type { ContentBlock, Message, ModelAnswer } from '@turnpike/contract';
+import { askModel } from './ask-model.ts';
+import { summaryMessages } from './compact-history.ts';
 import { validConversation } from './conversation.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
-import { noteStep, type OpenCall, type Progress } from './progress.ts';
-import { stepCompleted, stepRestarted, stepStarted, toolStarted, turnEnded } from './turn-events.ts';
+import { commit, type OpenCall, type Progress } from './progress.ts';
+import { stepCompleted, stepStarted, toolStarted, turnEnded } from './turn-events.ts';
 
 /**
  * One model call, committed as a step: the whole message, what it cost, the calls that it asks
@@ -17,47 +19,22 @@ export async function callModel(
   parts: { model: Model; tools: ToolRunner },
 ): Promise<boolean> {
   const { turn } = lease;
-  const tools = parts.tools.declare(turn.agent);
-  lease.assertHeld();
-  const began = performance.now();
-  let restarted = Promise.resolve();
-  const answer = await parts.model.call(
-    {
-      tenantId: turn.tenantId,
-      agent: turn.agent,
-      messages: validConversation([...turn.history, ...progress.messages]),
-      tools,
-    },
-    {
-      signal: lease.signal,
-      remainingMs: lease.remainingMs(),
-      previousAttempts: progress.modelAttempts,
-      onText: () => undefined,
-      onRestart() {
-        restarted = restarted.then(() => lease.advance({ events: [stepRestarted(progress.stepCount)] }));
-        // Where it fails, the lease is lost, and so the call ends with that.
-        restarted.catch(() => undefined);
-      },
-    },
-  );
-  await restarted;
-
-  const step: CompletedStep = {
-    id: newId('step'),
-    type: 'model_call',
-    model: answer.model,
-    stopReason: answer.stopReason,
-    usage: answer.usage,
-    attempts: answer.attempts,
-    providerRequestId: answer.providerRequestId,
-    durationMs: performance.now() - began,
-  };
+  const { answer, step } = await askModel(lease, progress, parts.model, 'model_call', {
+    tenantId: turn.tenantId,
+    agent: turn.agent,
+    messages: validConversation([
+      ...summaryMessages(progress.summary),
+      ...progress.history,
+      ...progress.messages,
+    ]),
+    tools: parts.tools.declare(turn),
+  });
   const content = usableContent(answer);
   const messages: Message[] = content.length === 0 ? [] : [{ role: 'assistant', content }];
   const openCalls = callsIn(content, answer.stopReason, lease, parts.tools);
   const ends = openCalls.length === 0 && answer.stopReason !== 'pause_turn';
   const outcome = ends ? outcomeOf(answer.stopReason, [...progress.messages, ...messages]) : null;
-  await lease.advance({
+  const { status } = await commit(lease, progress, {
     step,
     messages,
     askedCalls: openCalls,
@@ -68,9 +45,8 @@ export async function callModel(
     ],
     ...(outcome === null ? {} : { outcome }),
   });
-  noteStep(progress, step, messages);
   progress.openCalls = openCalls;
-  return ends;
+  return isFinal(status);
 }
 
 /** Reasons that cut a message where it stood: its last block may lack its end. */
@@ -85,8 +61,8 @@ function usableContent(answer: ModelAnswer): ContentBlock[] {
 
 /**
  * The calls that this message asks for. They are `started` from the first, in the commit of
- * the message itself, since the next thing that happens is that they leave; a worker that is
- * stopping leaves them `pending` for the next one.
+ * the message itself, since the next thing that happens is that they leave; what must come from
+ * outside first is `pending`, and so is all that a worker which is stopping leaves to the next one.
  */
 function callsIn(
   content: readonly ContentBlock[],
@@ -95,18 +71,21 @@ function callsIn(
   tools: ToolRunner,
 ): OpenCall[] {
   if (CUTS.has(stopReason)) return [];
-  const { agent } = lease.turn;
-  const starts = !lease.draining && !lease.signal.aborted;
-  return content.filter(isToolUse).map((block) => ({
-    id: newId('toolCall'),
-    toolUseId: block.id,
-    name: block.name,
-    input: block.input,
-    effect: tools.effectOf(agent, block.name, block.input),
-    status: starts ? 'started' : 'pending',
-    output: null,
-    isError: false,
-    ours: starts,
-    recorded: false,
-  }));
+  const mayStart = !lease.draining && !lease.signal.aborted;
+  return content.filter(isToolUse).map((block) => {
+    const plan = tools.planOf(lease.turn, block.name, block.input);
+    const starts = mayStart && plan.awaiting === null;
+    return {
+      id: newId('toolCall'),
+      toolUseId: block.id,
+      name: block.name,
+      input: block.input,
+      ...plan,
+      status: starts ? 'started' : 'pending',
+      output: null,
+      isError: false,
+      ours: starts,
+      recorded: false,
+    };
+  });
 }

@@ -1,8 +1,7 @@
 import type {
   Advance,
-  AgentConfig,
+  Advanced,
   ClaimedTurn,
-  Effect,
   ModelAnswer,
   ModelCallOptions,
   ModelRequest,
@@ -11,6 +10,8 @@ import type {
   ToolCallContext,
   ToolDeclaration,
   ToolOutput,
+  ToolPlan,
+  ToolScope,
 } from '@turnpike/contract';
 
 /**
@@ -30,16 +31,19 @@ export interface TurnLease {
   readonly draining: boolean;
   /** Milliseconds until the turn's deadline, as of now. */
   remainingMs(): number;
+  /** The database's time now, in milliseconds since 1970, by this machine's monotonic clock. */
+  now(): number;
   /**
    * Throws `LeaseLostError` once another may own the turn, by this machine's monotonic clock:
    * called right before a call leaves, since a process that was frozen learns of the time late.
    */
   assertHeld(): void;
   /**
-   * Commits all of it or nothing; an outcome ends the lease.
+   * Commits all of it or nothing; an outcome, and an action, end the lease. Tells where the turn is
+   * now: one that was joined meanwhile goes on although its outcome was to be `completed`.
    * Throws `LeaseLostError` where another may own the turn.
    */
-  advance(advance: Advance): Promise<void>;
+  advance(advance: Advance): Promise<Advanced>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }
@@ -54,13 +58,18 @@ export interface Model {
 
 /** Every tool kind behind one interface. */
 export interface ToolRunner {
-  /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` for an unknown tool. */
-  declare(agent: AgentConfig): ToolDeclaration[];
-  /** What a second identical call would do; `read` for a tool that does not exist, since nothing is called. */
-  effectOf(agent: AgentConfig, name: string, input: unknown): Effect;
+  /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
+  declare(scope: ToolScope): ToolDeclaration[];
+  /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
+  planOf(scope: ToolScope, name: string, input: unknown): ToolPlan;
   /**
    * Runs one call. A tool that fails is an answer for the model (`isError`), never a throw.
    * Throws `OutcomeUnknownError` when the call left and no answer came, and the signal's reason.
    */
-  run(agent: AgentConfig, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
+  run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
+  /**
+   * Asks the tool how a call with the effect `reconcile` ended that left before; null where it never
+   * arrived. Throws `OutcomeUnknownError` where the tool cannot tell, and the signal's reason.
+   */
+  reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }

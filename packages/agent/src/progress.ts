@@ -1,7 +1,20 @@
-import type { ClaimedTurn, CompletedStep, Message, ToolCall, ToolReceipt } from '@turnpike/contract';
+import type {
+  Advance,
+  Advanced,
+  ClaimedTurn,
+  CompletedStep,
+  HistoryMessage,
+  Message,
+  ToolCall,
+  ToolReceipt,
+} from '@turnpike/contract';
+import type { TurnLease } from './ports.ts';
 
 /** How far a turn is: what the journal says, kept current while this worker writes to it. */
 export interface Progress {
+  /** What the session said before `history`, as the model wrote it down. */
+  summary: string | null;
+  history: HistoryMessage[];
   messages: Message[];
   stepCount: number;
   modelCallCount: number;
@@ -10,6 +23,8 @@ export interface Progress {
   modelAttempts: number;
   /** Calls that the last message asked for and that no message answers yet. */
   openCalls: OpenCall[];
+  /** Messages that joined the turn and are not in the conversation yet. */
+  pendingInputs: number;
 }
 
 export interface OpenCall extends ToolCall {
@@ -21,21 +36,39 @@ export interface OpenCall extends ToolCall {
 
 export function progressOf(turn: ClaimedTurn): Progress {
   return {
+    summary: turn.summary,
+    history: turn.history,
     messages: [...turn.messages],
     stepCount: turn.stepCount,
     modelCallCount: turn.modelCallCount,
     lastStopReason: turn.lastStopReason,
     modelAttempts: turn.modelAttempts,
     openCalls: turn.openToolCalls.map((call) => ({ ...call, ours: false, recorded: isAnswered(call) })),
+    pendingInputs: turn.pendingInputs,
   };
 }
 
+/** The model can be told how it ended. */
 export function isAnswered(call: ToolCall): boolean {
-  return call.status === 'completed' || call.status === 'unknown';
+  return call.output !== null;
 }
 
-/** Notes a step that is committed, and the message that it added. */
-export function noteStep(progress: Progress, step: CompletedStep, messages: readonly Message[]): void {
+/** Whether a call may be sent again when nobody knows how the first one ended. */
+export function mayRepeat(call: ToolCall): boolean {
+  return call.effect === 'read' || call.effect === 'idempotent';
+}
+
+/** Commits, and notes what joined the turn and what the write put into the conversation. */
+export async function commit(lease: TurnLease, progress: Progress, advance: Advance): Promise<Advanced> {
+  const advanced = await lease.advance(advance);
+  if (advance.step !== undefined) noteStep(progress, advance.step, advance.messages ?? []);
+  progress.messages.push(...advanced.taken);
+  progress.pendingInputs = advanced.pendingInputs;
+  return advanced;
+}
+
+/** Notes a step that is committed, and the messages that it added. */
+function noteStep(progress: Progress, step: CompletedStep, messages: readonly Message[]): void {
   progress.messages.push(...messages);
   progress.stepCount += 1;
   progress.modelAttempts = 0;
@@ -48,7 +81,9 @@ export function noteStep(progress: Progress, step: CompletedStep, messages: read
 
 /** Notes how a call ended, here only; `recorded` once it is committed. */
 export function noteReceipt(progress: Progress, receipt: ToolReceipt, recorded: boolean): void {
-  progress.openCalls = progress.openCalls.map((call) =>
-    call.id === receipt.id ? { ...call, ...receipt, recorded } : call,
-  );
+  noteCall(progress, receipt.id, { ...receipt, awaiting: null, recorded });
+}
+
+export function noteCall(progress: Progress, id: string, change: Partial<OpenCall>): void {
+  progress.openCalls = progress.openCalls.map((call) => (call.id === id ? { ...call, ...change } : call));
 }

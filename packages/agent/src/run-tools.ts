@@ -1,24 +1,34 @@
-import { DrainError, NO_USAGE, newId, OutcomeUnknownError } from '@turnpike/contract';
-import type { CompletedStep, ContentBlock, Message, ToolReceipt } from '@turnpike/contract';
+import { OutcomeUnknownError, TerminalError } from '@turnpike/contract';
+import type { ToolCallContext, ToolReceipt } from '@turnpike/contract';
+import { closeRound, unknownReceipt } from './close-round.ts';
 import type { ToolRunner, TurnLease } from './ports.ts';
-import { isAnswered, noteReceipt, noteStep, type OpenCall, type Progress } from './progress.ts';
-import { stepCompleted, stepStarted, toolCompleted, toolStarted } from './turn-events.ts';
-
-const UNKNOWN_OUTCOME =
-  'It is not known whether this call took effect: it was sent, and no answer was recorded. ' +
-  'It was not sent again. Check before you repeat it.';
+import {
+  commit,
+  isAnswered,
+  mayRepeat,
+  noteCall,
+  noteReceipt,
+  type OpenCall,
+  type Progress,
+} from './progress.ts';
+import { outliveDrain } from './outlive-drain.ts';
+import { actionRequired, stepCompleted, stepStarted, toolCompleted, toolStarted } from './turn-events.ts';
 
 /**
  * One round of tool calls, in parallel, committed as a step. No call leaves before its intent is
  * committed, each receipt is committed as it comes, and a call that has one is not made again.
- * Throws what the lease and the signal throw; what is committed by then stays.
+ * Returns true where the round cannot be closed yet, since somebody outside must answer first: then
+ * the lease has ended. Throws what the lease and the signal throw; what is committed by then stays.
  */
-export async function runTools(lease: TurnLease, progress: Progress, tools: ToolRunner): Promise<void> {
+export async function runTools(lease: TurnLease, progress: Progress, tools: ToolRunner): Promise<boolean> {
   const began = performance.now();
+  await settleLostCalls(lease, progress, tools);
   await commitIntents(lease, progress);
-  await runOpenCalls(lease, progress, tools);
+  await runStartedCalls(lease, progress, tools);
+  const waiting = progress.openCalls.filter((call) => call.awaiting !== null);
+  if (waiting.length > 0) return waitOutside(lease, progress, waiting);
   const { step, messages, receipts } = closeRound(progress, performance.now() - began);
-  await lease.advance({
+  await commit(lease, progress, {
     step,
     messages,
     receipts,
@@ -28,130 +38,133 @@ export async function runTools(lease: TurnLease, progress: Progress, tools: Tool
       stepStarted(progress.stepCount + 1),
     ],
   });
-  noteStep(progress, step, messages);
+  return false;
 }
 
 /**
- * Calls found `started` under an earlier lease may have left. Those that may be repeated are
- * started again; those that may not get the only honest answer.
+ * Calls found `started` under an earlier lease may have left. Those that may be repeated are started
+ * again; a tool that can be asked is asked; the rest gets the only honest answer.
  */
+async function settleLostCalls(lease: TurnLease, progress: Progress, tools: ToolRunner): Promise<void> {
+  const lost = progress.openCalls.filter(
+    (call) => call.status === 'started' && !call.ours && !isAnswered(call) && !mayRepeat(call),
+  );
+  await untilAllEnd(lost.map((call) => settleLostCall(lease, progress, tools, call)));
+}
+
+async function settleLostCall(
+  lease: TurnLease,
+  progress: Progress,
+  tools: ToolRunner,
+  call: OpenCall,
+): Promise<void> {
+  if (call.effect !== 'reconcile') {
+    await recordUnknown(lease, progress, call);
+    return;
+  }
+  try {
+    lease.assertHeld();
+    const output = await tools.reconcile(lease.turn, call, contextOf(lease, lease.signal));
+    if (output === null) noteCall(progress, call.id, { status: 'pending' });
+    else
+      await recordReceipt(lease, progress, {
+        id: call.id,
+        status: 'completed',
+        output: output.content,
+        isError: output.isError,
+      });
+  } catch (error) {
+    if (!(error instanceof OutcomeUnknownError)) throw error;
+    await recordUnknown(lease, progress, call);
+  }
+}
+
 async function commitIntents(lease: TurnLease, progress: Progress): Promise<void> {
-  const waiting = progress.openCalls.filter((call) => !isAnswered(call) && !call.ours);
-  const lost = waiting.filter((call) => call.status === 'started' && !mayRepeat(call));
-  const starting = waiting.filter((call) => !lost.includes(call));
-  if (waiting.length === 0) return;
-  const receipts = lost.map(unknownReceipt);
-  await lease.advance({
+  const starting = progress.openCalls.filter(
+    (call) => !isAnswered(call) && !call.ours && call.awaiting === null,
+  );
+  if (starting.length === 0) return;
+  await commit(lease, progress, {
     startedCalls: starting.map((call) => call.id),
-    receipts,
-    events: [...receipts.map(toolCompleted), ...starting.map(toolStarted)],
+    events: starting.map(toolStarted),
   });
-  for (const receipt of receipts) noteReceipt(progress, receipt, true);
-  progress.openCalls = progress.openCalls.map((call) =>
-    starting.includes(call) ? { ...call, status: 'started', ours: true } : call,
+  for (const call of starting) noteCall(progress, call.id, { status: 'started', ours: true });
+}
+
+async function runStartedCalls(lease: TurnLease, progress: Progress, tools: ToolRunner): Promise<void> {
+  const started = progress.openCalls.filter((call) => !isAnswered(call) && call.awaiting === null);
+  const closesRound = progress.openCalls.every((call) => call.awaiting === null);
+  let running = started.length;
+  await untilAllEnd(
+    started.map(async (call) => {
+      const receipt = await runCall(lease, call, tools);
+      running -= 1;
+      if (receipt === null) return recordUnknown(lease, progress, call);
+      noteReceipt(progress, receipt, false);
+      // The last one is committed with the step itself, or with the wait.
+      if (running === 0 && closesRound) return undefined;
+      return recordReceipt(lease, progress, receipt);
+    }),
   );
 }
 
-async function runOpenCalls(lease: TurnLease, progress: Progress, tools: ToolRunner): Promise<void> {
-  const open = progress.openCalls.filter((call) => !isAnswered(call));
-  let running = open.length;
-  const results = await Promise.allSettled(
-    open.map(async (call) => {
-      const receipt = await runCall(lease, call, tools);
-      running -= 1;
-      noteReceipt(progress, receipt, false);
-      // The last one is committed with the step itself.
-      if (running === 0) return;
-      await lease.advance({ receipts: [receipt], events: [toolCompleted(receipt)] });
-      noteReceipt(progress, receipt, true);
-    }),
-  );
+/** Each call is seen to its end, and what came of it is committed, before the first failure is thrown. */
+async function untilAllEnd(calls: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(calls);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }
 
-async function runCall(lease: TurnLease, call: OpenCall, tools: ToolRunner): Promise<ToolReceipt> {
-  const { turn } = lease;
-  const { signal, release } = signalFor(call, lease.signal);
+/** Null where nobody knows how the call ended. */
+async function runCall(lease: TurnLease, call: OpenCall, tools: ToolRunner): Promise<ToolReceipt | null> {
+  const { signal, release } = mayRepeat(call)
+    ? { signal: lease.signal, release: () => undefined }
+    : outliveDrain(lease.signal);
   try {
     lease.assertHeld();
-    const output = await tools.run(turn.agent, call, { tenantId: turn.tenantId, turnId: turn.id, signal });
+    const output = await tools.run(lease.turn, call, contextOf(lease, signal));
     return { id: call.id, status: 'completed', output: output.content, isError: output.isError };
   } catch (error) {
-    if (error instanceof OutcomeUnknownError) return unknownReceipt(call);
+    if (error instanceof OutcomeUnknownError) return null;
     throw error;
   } finally {
     release();
   }
 }
 
-/**
- * A worker that stops cuts off what the next one can repeat. What may be sent only once is left
- * to finish: to cut it off would make its outcome unknown for nothing.
- */
-function signalFor(call: OpenCall, signal: AbortSignal): { signal: AbortSignal; release: () => void } {
-  if (mayRepeat(call)) return { signal, release: () => undefined };
-  const controller = new AbortController();
-  const follow = (): void => {
-    if (!(signal.reason instanceof DrainError)) controller.abort(signal.reason);
-  };
-  if (signal.aborted) follow();
-  signal.addEventListener('abort', follow);
-  return { signal: controller.signal, release: () => signal.removeEventListener('abort', follow) };
+function contextOf(lease: TurnLease, signal: AbortSignal): ToolCallContext {
+  const { id: turnId, tenantId, sessionId, epoch } = lease.turn;
+  return { tenantId, turnId, sessionId, epoch, now: () => lease.now(), signal };
 }
 
-/**
- * The step that closes a round: every call has its answer in one user message. A call that has
- * none, since the turn was stopped meanwhile, is answered with `otherwise`.
- */
-export function closeRound(
+async function recordReceipt(lease: TurnLease, progress: Progress, receipt: ToolReceipt): Promise<void> {
+  await commit(lease, progress, { receipts: [receipt], events: [toolCompleted(receipt)] });
+  noteReceipt(progress, receipt, true);
+}
+
+/** A call that may not be sent again and whose outcome nobody knows: what the tool's owner wants done. */
+async function recordUnknown(lease: TurnLease, progress: Progress, call: OpenCall): Promise<void> {
+  const receipt = unknownReceipt(call);
+  if (call.onUnknown === 'tell_model') {
+    await recordReceipt(lease, progress, receipt);
+  } else if (call.onUnknown === 'ask') {
+    await commit(lease, progress, { askedAbout: [call.id], events: [toolCompleted(receipt)] });
+    noteCall(progress, call.id, { status: 'unknown', awaiting: 'outcome' });
+  } else {
+    await recordReceipt(lease, progress, receipt);
+    throw new TerminalError('tool_outcome_unknown', `It is not known whether ${call.name} took effect.`);
+  }
+}
+
+/** The turn waits; nobody holds it meanwhile. Returns false where it was asked to cancel instead. */
+async function waitOutside(
+  lease: TurnLease,
   progress: Progress,
-  durationMs: number,
-  otherwise = '',
-): { step: CompletedStep; messages: Message[]; receipts: ToolReceipt[] } {
-  const closed = progress.openCalls.map((call) => (isAnswered(call) ? call : stopped(call, otherwise)));
-  const step: CompletedStep = {
-    id: newId('step'),
-    type: 'tool_calls',
-    model: null,
-    stopReason: null,
-    usage: NO_USAGE,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs,
-  };
-  const receipts = closed
-    .filter((call) => !call.recorded)
-    .map((call): ToolReceipt => {
-      const status = call.status === 'unknown' ? 'unknown' : 'completed';
-      return { id: call.id, status, output: call.output ?? [], isError: call.isError };
-    });
-  return { step, messages: [{ role: 'user', content: closed.map(resultBlock) }], receipts };
-}
-
-function stopped(call: OpenCall, otherwise: string): OpenCall {
-  if (call.status === 'started' && !mayRepeat(call)) return { ...call, ...unknownReceipt(call) };
-  return { ...call, status: 'completed', output: [{ type: 'text', text: otherwise }], isError: true };
-}
-
-function mayRepeat(call: OpenCall): boolean {
-  return call.effect === 'read' || call.effect === 'idempotent';
-}
-
-function unknownReceipt(call: OpenCall): ToolReceipt {
-  return {
-    id: call.id,
-    status: 'unknown',
-    output: [{ type: 'text', text: UNKNOWN_OUTCOME }],
-    isError: true,
-  };
-}
-
-function resultBlock(call: OpenCall): ContentBlock {
-  return {
-    type: 'tool_result',
-    tool_use_id: call.toolUseId,
-    content: call.output ?? [],
-    ...(call.isError ? { is_error: true } : {}),
-  };
+  waiting: readonly OpenCall[],
+): Promise<boolean> {
+  const { status } = await commit(lease, progress, {
+    action: { timeoutMs: lease.turn.agent.action_timeout_ms },
+    events: [actionRequired(waiting)],
+  });
+  return status === 'requires_action';
 }

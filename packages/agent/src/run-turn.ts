@@ -1,19 +1,22 @@
 import {
   DeadlineError,
   DrainError,
+  isFinal,
   LeaseLostError,
   ModelError,
   TerminalError,
   TurnCancelledError,
 } from '@turnpike/contract';
-import type { Outcome, TurnError } from '@turnpike/contract';
+import type { Outcome, Release, TurnError } from '@turnpike/contract';
 import { callModel } from './call-model.ts';
+import { closeRound } from './close-round.ts';
+import { compactHistory } from './compact-history.ts';
 import { nextMove } from './next-move.ts';
 import { cancelled, failedWith, stoppedBy } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
-import { progressOf, type Progress } from './progress.ts';
-import { closeRound, runTools } from './run-tools.ts';
-import { stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
+import { commit, progressOf, type Progress } from './progress.ts';
+import { runTools } from './run-tools.ts';
+import { inputAdded, stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
 
 /**
  * Runs a turn from where its journal ends until it ends, or until it must be given back.
@@ -30,6 +33,7 @@ export async function runTurn(lease: TurnLease, parts: { model: Model; tools: To
   }
 }
 
+/** Makes one move. Returns true once the lease has ended. */
 async function advanceOnce(
   lease: TurnLease,
   progress: Progress,
@@ -39,14 +43,21 @@ async function advanceOnce(
   if (lease.draining) throw new DrainError();
   const move = nextMove(progress, lease.turn.agent);
   switch (move.type) {
+    case 'run_tools':
+      return runTools(lease, progress, parts.tools);
+    case 'take_inputs':
+      await commit(lease, progress, { takeInputs: true, events: [inputAdded()] });
+      return false;
+    case 'compact':
+      await compactHistory(lease, progress, parts.model, move.overflow);
+      return false;
     case 'call_model':
       return callModel(lease, progress, parts);
-    case 'run_tools':
-      await runTools(lease, progress, parts.tools);
-      return false;
-    case 'finish':
-      await lease.advance({ outcome: move.outcome, events: [turnEnded(move.outcome)] });
-      return true;
+    case 'finish': {
+      const { outcome } = move;
+      const { status } = await commit(lease, progress, { outcome, events: [turnEnded(outcome)] });
+      return isFinal(status);
+    }
     default:
       return move satisfies never;
   }
@@ -56,9 +67,9 @@ async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): P
   if (error instanceof LeaseLostError) throw error;
   const { modelAttempts, messages } = progress;
   if (error instanceof DrainError) {
-    await lease.release({ delayMs: 0, modelAttempts, error: null });
+    await giveBack(lease, progress, { delayMs: 0, modelAttempts, error: null });
   } else if (error instanceof TurnCancelledError) {
-    await endTurn(lease, progress, cancelled(messages), 'The turn was cancelled before an answer came.');
+    await confirmCancel(lease, progress);
   } else if (error instanceof DeadlineError) {
     const outcome = stoppedBy('deadline', messages);
     await endTurn(lease, progress, outcome, "The turn's time was over before an answer came.");
@@ -76,9 +87,9 @@ async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): P
 /** A wait longer than a moment gives the worker's slot back; an end is an end. */
 async function stopForModel(lease: TurnLease, progress: Progress, error: ModelError): Promise<void> {
   const { code, message, providerRequestId, attempts, retryAfterMs } = error;
-  const failure = { code, message, request_id: providerRequestId };
+  const failure = { code, message, request_id: providerRequestId, attempts };
   if (!error.terminal && retryAfterMs !== undefined) {
-    await lease.release({
+    await giveBack(lease, progress, {
       delayMs: retryAfterMs,
       modelAttempts: attempts,
       error: { ...failure, retry_status: 'retrying' },
@@ -90,6 +101,21 @@ async function stopForModel(lease: TurnLease, progress: Progress, error: ModelEr
   await endTurn(lease, progress, outcome, 'The turn failed before an answer came.');
 }
 
+/** A turn that was asked to cancel just then has nothing to come back for. */
+async function giveBack(lease: TurnLease, progress: Progress, release: Release): Promise<void> {
+  try {
+    await lease.release(release);
+  } catch (error) {
+    if (!(error instanceof TurnCancelledError)) throw error;
+    await confirmCancel(lease, progress);
+  }
+}
+
+async function confirmCancel(lease: TurnLease, progress: Progress): Promise<void> {
+  const unanswered = 'The turn was cancelled before an answer came.';
+  await endTurn(lease, progress, cancelled(progress.messages), unanswered);
+}
+
 /** Ends the turn; a round of calls that was under way is closed with it, so the conversation stays valid. */
 async function endTurn(
   lease: TurnLease,
@@ -98,11 +124,11 @@ async function endTurn(
   unanswered: string,
 ): Promise<void> {
   if (progress.openCalls.length === 0) {
-    await lease.advance({ outcome, events: [turnEnded(outcome)] });
+    await commit(lease, progress, { outcome, events: [turnEnded(outcome)] });
     return;
   }
   const { step, messages, receipts } = closeRound(progress, 0, unanswered);
-  await lease.advance({
+  await commit(lease, progress, {
     step,
     messages,
     receipts,

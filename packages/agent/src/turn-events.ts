@@ -20,3 +20,8 @@ export const toolCompleted = (receipt: ToolReceipt): NewEvent =>
   event('tool.completed', { tool_call_id: receipt.id, status: receipt.status, is_error: receipt.isError });
 
 export const turnEnded = (outcome: Outcome): NewEvent => event(`turn.${outcome.status}`, {});
+
+export const inputAdded = (): NewEvent => event('input.added', {});
+
+export const actionRequired = (calls: readonly ToolCall[]): NewEvent =>
+  event('turn.requires_action', { tool_call_ids: calls.map((call) => call.id) });

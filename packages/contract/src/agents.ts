@@ -1,14 +1,53 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
+import { inputSchemaSchema, toolNameSchema } from './tools.ts';
+
+const requiresApproval = z
+  .boolean()
+  .default(false)
+  .meta({ description: 'The turn waits in `requires_action` until somebody approves the call.' });
 
 /** A tool that the operator registered in code. */
-export const builtinToolSchema = z.strictObject({
+const builtinToolSchema = z.strictObject({
   type: z.literal('builtin'),
-  name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/),
+  name: toolNameSchema,
+  requires_approval: requiresApproval,
 });
 
-export const agentToolSchema = z.discriminatedUnion('type', [builtinToolSchema]);
+/** A tool of the tenant's own, registered at `/v1/tools`; each turn takes it as it is then. */
+const httpToolSchema = z.strictObject({
+  type: z.literal('http'),
+  name: toolNameSchema,
+  requires_approval: requiresApproval,
+});
+
+/** A tool that the client runs: the turn waits in `requires_action` for its output. */
+const clientToolSchema = z.strictObject({
+  type: z.literal('client'),
+  name: toolNameSchema,
+  description: z.string().min(1).max(10_000),
+  input_schema: inputSchemaSchema,
+});
+
+/** Files of text that the model keeps between sessions, with the commands of Anthropic's memory tool. */
+const memoryToolSchema = z.strictObject({
+  type: z.literal('memory'),
+  name: toolNameSchema.default('memory'),
+  namespace: z
+    .string()
+    .regex(/^[a-zA-Z0-9_.-]{1,128}$/, 'must be 1 to 128 of a-z, A-Z, 0-9, _, . and -')
+    .default('default')
+    .meta({ description: 'Agents with the same namespace share their memory.' }),
+  requires_approval: requiresApproval,
+});
+
+export const agentToolSchema = z.discriminatedUnion('type', [
+  builtinToolSchema,
+  httpToolSchema,
+  clientToolSchema,
+  memoryToolSchema,
+]);
 export type AgentTool = z.infer<typeof agentToolSchema>;
 
 /** What a version of an agent fixes. A turn keeps the version it was accepted with. */
@@ -30,6 +69,21 @@ export const agentConfigSchema = z.strictObject({
     .default(4096)
     .meta({ description: 'Output tokens of one model call.' }),
   max_steps: z.int().min(1).max(1000).default(50).meta({ description: 'Model calls in one turn.' }),
+  step_timeout_ms: z
+    .int()
+    .min(1000)
+    .max(3_600_000)
+    .default(600_000)
+    .meta({ description: 'How long one model call may take, its retries included.' }),
+  context_tokens: z.int().min(1000).max(2_000_000).default(150_000).meta({
+    description: 'How much of the session the model is shown; what is older is summarised by the model.',
+  }),
+  action_timeout_ms: z
+    .int()
+    .min(1000)
+    .max(7 * 24 * 60 * 60 * 1000)
+    .default(24 * 60 * 60 * 1000)
+    .meta({ description: 'An approval or output that has not come by then is a denial.' }),
   temperature: z.number().min(0).max(1).optional(),
   stop_sequences: z.array(z.string().min(1).max(200)).max(16).optional(),
   thinking: z.strictObject({ type: z.literal('enabled'), budget_tokens: z.int().min(1024) }).optional(),

@@ -1,5 +1,7 @@
 import type { AgentConfig } from './agents.ts';
 import type { ContentBlock, Message } from './content.ts';
+import type { Effect } from './effects.ts';
+import type { OnUnknown, RegisteredTool } from './tools.ts';
 import type { Usage } from './usage.ts';
 
 /** A tool as the model is told of it. */
@@ -23,6 +25,8 @@ export interface ModelCallOptions {
   signal: AbortSignal;
   /** Milliseconds until the turn's deadline: no retry waits past it. */
   remainingMs: number;
+  /** Milliseconds that this step may take, its retries included. */
+  stepTimeoutMs: number;
   /** Requests already made for this step by earlier leases. */
   previousAttempts: number;
   /** A piece of the answer's text, as it comes: a preview that a restart takes back. */
@@ -50,9 +54,30 @@ export interface ToolOutput {
   isError: boolean;
 }
 
+/** Whose tools they are, and which: what a turn fixes. */
+export interface ToolScope {
+  tenantId: string;
+  agent: AgentConfig;
+  /** The tenant's own tools that the agent was given. */
+  tools: readonly RegisteredTool[];
+}
+
+/** How a call is to be treated, decided before it leaves. */
+export interface ToolPlan {
+  effect: Effect;
+  onUnknown: OnUnknown;
+  /** What must come from outside first; null where the worker runs it at once. */
+  awaiting: 'approval' | 'output' | null;
+}
+
 export interface ToolCallContext {
   tenantId: string;
   turnId: string;
+  sessionId: string;
+  /** The lease under which the call is made. */
+  epoch: number;
+  /** The database's time now, in milliseconds since 1970. */
+  now(): number;
   /** Ends the call at once; the promise rejects with the signal's reason. */
   signal: AbortSignal;
 }

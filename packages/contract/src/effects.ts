@@ -16,3 +16,8 @@ export type Effect = z.infer<typeof effectSchema>;
  */
 export const toolCallStatusSchema = z.enum(['pending', 'started', 'completed', 'unknown']);
 export type ToolCallStatus = z.infer<typeof toolCallStatusSchema>;
+
+/** What the model is told of a call that may have left, gave no answer and must not be sent again. */
+export const UNKNOWN_OUTCOME =
+  'It is not known whether this call took effect: it was sent, and no answer was recorded. ' +
+  'It was not sent again. Check before you repeat it.';

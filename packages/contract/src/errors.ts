@@ -69,14 +69,22 @@ export class ProblemError extends TurnpikeError {
   declare readonly code: ProblemCode;
   readonly issues: readonly ValidationIssue[] | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** The turn that stands in the way, for `session_busy`. */
+  readonly blockingTurnId: string | undefined;
 
   constructor(
     code: ProblemCode,
     detail: string,
-    extra: { issues?: readonly ValidationIssue[]; retryAfterSeconds?: number; cause?: unknown } = {},
+    extra: {
+      issues?: readonly ValidationIssue[];
+      retryAfterSeconds?: number;
+      blockingTurnId?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(code, detail, extra.cause);
     this.issues = extra.issues;
+    this.blockingTurnId = extra.blockingTurnId;
     this.retryAfterSeconds = extra.retryAfterSeconds;
   }
 }

@@ -10,6 +10,7 @@ export const EVENT_TYPES = [
   'tool.started',
   'tool.completed',
   'step.completed',
+  'input.added',
   'turn.requires_action',
   'turn.completed',
   'turn.failed',

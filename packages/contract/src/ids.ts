@@ -9,6 +9,8 @@ export const ID_PREFIXES = {
   session: 'sess',
   turn: 'turn',
   step: 'step',
+  tool: 'tool',
+  dataKey: 'dek',
   toolCall: 'call',
   message: 'msg',
   event: 'evt',

@@ -2,6 +2,8 @@ import type { AgentConfig } from './agents.ts';
 import type { ContentBlock, Message } from './content.ts';
 import type { Effect, ToolCallStatus } from './effects.ts';
 import type { NewEvent } from './events.ts';
+import type { Awaiting } from './tool-outputs.ts';
+import type { OnUnknown, RegisteredTool } from './tools.ts';
 import type { FinalStatus, StopReason, TurnStatus } from './statuses.ts';
 import type { TurnError } from './turns.ts';
 import type { Usage } from './usage.ts';
@@ -17,10 +19,16 @@ export interface ClaimedTurn {
   attempts: number;
   status: TurnStatus;
   agent: AgentConfig;
-  /** By the database's clock: milliseconds left until the turn's deadline at the moment of the claim. */
+  /** The tenant's own tools that the agent was given, as they were at the moment of the claim. */
+  tools: RegisteredTool[];
+  /** The database's time at the moment of the claim, in milliseconds since 1970: a worker's clock may be wrong. */
+  claimedAt: number;
+  /** Milliseconds left until the turn's deadline at the moment of the claim. */
   remainingMs: number;
-  /** Messages of the session's earlier turns, oldest first. */
-  history: Message[];
+  /** What the model wrote down of the turns before `history`; null where nothing was left out. */
+  summary: string | null;
+  /** Messages of the session's earlier turns, oldest first, without those that the summary covers. */
+  history: HistoryMessage[];
   /** Messages of this turn: its input, then what its steps added. */
   messages: Message[];
   /** Requests that earlier leases made for the step under way. */
@@ -35,6 +43,13 @@ export interface ClaimedTurn {
   lastStopReason: string | null;
   /** Calls that the last assistant message asked for and that no message answers yet. */
   openToolCalls: ToolCall[];
+  /** Messages that joined the turn while it ran and are not in the conversation yet. */
+  pendingInputs: number;
+}
+
+/** A message of an earlier turn, with the place of that turn in the session. */
+export interface HistoryMessage extends Message {
+  turnSequence: number;
 }
 
 /** A tool call as the journal has it. `id` is its idempotency key, however often it is tried. */
@@ -44,15 +59,21 @@ export interface ToolCall {
   name: string;
   input: unknown;
   effect: Effect;
+  onUnknown: OnUnknown;
   status: ToolCallStatus;
+  /** What it waits for from outside; null where it is the worker's to run. */
+  awaiting: Awaiting | null;
   output: ContentBlock[] | null;
   isError: boolean;
 }
 
+/** `compaction` is a model call too: it writes down what the oldest turns of the session said. */
+export type StepType = 'model_call' | 'tool_calls' | 'compaction';
+
 /** A model call or a round of tool calls that is done. */
 export interface CompletedStep {
   id: string;
-  type: 'model_call' | 'tool_calls';
+  type: StepType;
   model: string | null;
   stopReason: string | null;
   usage: Usage;
@@ -92,9 +113,27 @@ export interface Advance {
   /** Ids of calls that are about to leave: the intent. */
   startedCalls?: string[];
   receipts?: ToolReceipt[];
+  /** Calls whose outcome nobody knows, and that a person is asked about. */
+  askedAbout?: string[];
+  /** Puts what joined the turn meanwhile into the conversation. */
+  takeInputs?: boolean;
+  /** The session's turns up to this one are shown to the model as this summary from now on. */
+  summary?: { throughSequence: number; content: string };
+  /** The turn waits for somebody outside, this many milliseconds at most; the lease ends. */
+  action?: { timeoutMs: number };
   /** What clients are told of it: never nothing. */
   events: NewEvent[];
+  /** Ends the turn; `completed` only where nothing joined it meanwhile. */
   outcome?: Outcome;
+}
+
+/** What a write left behind. */
+export interface Advanced {
+  status: TurnStatus;
+  /** Messages that joined the turn and are not in the conversation yet. */
+  pendingInputs: number;
+  /** Those that this very write put there. */
+  taken: Message[];
 }
 
 /** How a turn goes back to the queue. */

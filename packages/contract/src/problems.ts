@@ -14,6 +14,10 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   idempotency_key_in_use: { status: 409, title: 'A request with this Idempotency-Key is still running' },
   agent_deleted: { status: 409, title: 'The agent was deleted' },
+  session_busy: { status: 409, title: 'The session is busy' },
+  no_action_required: { status: 409, title: 'The turn waits for nothing' },
+  tool_call_settled: { status: 409, title: 'The tool call has its answer already' },
+  tool_name_taken: { status: 409, title: 'There is a tool of this name' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
@@ -33,6 +37,7 @@ export const problemSchema = z
     code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    blocking_turn_id: z.string().optional(),
   })
   .meta({ id: 'Problem', description: 'An error, as RFC 9457 has it.' });
 export type Problem = z.infer<typeof problemSchema>;

@@ -4,7 +4,18 @@ import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
+import { awaitingSchema, requiredActionSchema } from './tool-outputs.ts';
 import { usageSchema } from './usage.ts';
+
+/**
+ * What a submission to a busy session does (the words are LangGraph's): waits in line, is refused,
+ * cancels what is open and keeps what it did, cancels and forgets it, or joins the turn that runs
+ * before its next model call.
+ */
+export const multitaskStrategySchema = z
+  .enum(['enqueue', 'reject', 'interrupt', 'rollback', 'steer'])
+  .meta({ description: 'What this turn does when the session is busy.' });
+export type MultitaskStrategy = z.infer<typeof multitaskStrategySchema>;
 
 const submission = {
   input: turnInputSchema,
@@ -18,7 +29,9 @@ const submission = {
 };
 
 /** A turn for a session that is there. The agent is the session's. */
-export const submitTurnSchema = z.strictObject(submission).meta({ id: 'SubmitTurn' });
+export const submitTurnSchema = z
+  .strictObject({ ...submission, multitask_strategy: multitaskStrategySchema.default('enqueue') })
+  .meta({ id: 'SubmitTurn' });
 export type SubmitTurn = z.infer<typeof submitTurnSchema>;
 
 /** A turn that makes its session. */
@@ -34,6 +47,11 @@ export const turnErrorSchema = z
     message: z.string(),
     retry_status: z.enum(['retrying', 'exhausted', 'terminal']),
     request_id: z.string().nullable(),
+    attempts: z
+      .int()
+      .nonnegative()
+      .optional()
+      .meta({ description: 'Requests made to the model for the step that failed.' }),
   })
   .meta({ id: 'TurnError' });
 export type TurnError = z.infer<typeof turnErrorSchema>;
@@ -51,6 +69,7 @@ export const turnSchema = z
     output: z.array(contentBlockSchema).nullable().meta({ description: "The answer's content blocks." }),
     output_text: z.string().nullable().meta({ description: "The answer's text." }),
     error: turnErrorSchema.nullable(),
+    required_action: requiredActionSchema.nullable(),
     usage: usageSchema,
     step_count: z.int().nonnegative(),
     attempts: z.int().nonnegative().meta({ description: 'How often a worker took the turn up.' }),
@@ -71,6 +90,7 @@ export const toolCallSchema = z
     input: z.unknown(),
     effect: effectSchema,
     status: toolCallStatusSchema,
+    awaiting: awaitingSchema.nullable(),
     output: z.array(contentBlockSchema).nullable(),
     is_error: z.boolean(),
     attempts: z.int().nonnegative(),
@@ -85,7 +105,7 @@ export const stepSchema = z
     object: z.literal('step'),
     turn_id: idSchema('turn'),
     index: z.int().nonnegative(),
-    type: z.enum(['model_call', 'tool_calls']),
+    type: z.enum(['model_call', 'tool_calls', 'compaction']),
     model: z.string().nullable(),
     stop_reason: z.string().nullable(),
     content: z.array(contentBlockSchema),

@@ -31,7 +31,7 @@ WITH session AS (
   UPDATE sessions
   SET last_sequence = sessions.last_sequence + 1, open_turns = sessions.open_turns + 1
   FROM agents
-  WHERE sessions.id = $3 AND sessions.tenant_id = $2
+  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $9)
     AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL
   RETURNING sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
     sessions.last_sequence AS sequence, sessions.open_turns
@@ -74,9 +74,15 @@ SELECT ${TURN_COLUMNS}, turns.ready_at IS NOT NULL AS "isHead" FROM turn AS turn
 const ACCEPT = { name: 'accept-turn', text: TAKE_NEXT_SEQUENCE + INSERT_TURN, row: acceptedSchema };
 const START = { name: 'start-session-turn', text: MAKE_SESSION + INSERT_TURN, row: acceptedSchema };
 
-/** Stores a turn of a session that is there. Null where the session or its agent is not there any more. */
-export async function insertTurn(sql: Sql, turn: NewTurn): Promise<AcceptedTurn | null> {
-  const [accepted] = await query(sql, ACCEPT, valuesOf(turn));
+/**
+ * Stores a turn of a session that is there. Null where the session or its agent is not there any
+ * more, or where it must be idle and is not.
+ */
+export async function insertTurn(
+  sql: Sql,
+  turn: NewTurn & { onlyIfIdle: boolean },
+): Promise<AcceptedTurn | null> {
+  const [accepted] = await query(sql, ACCEPT, [...valuesOf(turn), turn.onlyIfIdle]);
   return accepted ?? null;
 }
 

@@ -1,4 +1,11 @@
-import { turnStatusSchema, type Advance, type TurnStatus, newId } from '@turnpike/contract';
+import {
+  contentBlockSchema,
+  newId,
+  turnStatusSchema,
+  type Advance,
+  type Advanced,
+  type TurnStatus,
+} from '@turnpike/contract';
 import { z } from 'zod';
 import { json, query, type Sql } from './sql.ts';
 
@@ -10,13 +17,31 @@ import { json, query, type Sql } from './sql.ts';
  * A write is made once: it names the event count that it builds on, so that a worker which does
  * not know whether its commit arrived can send it again.
  *
- * A turn that was asked to cancel keeps what was done, and ends `cancelled` whatever outcome
- * its worker brings.
+ * `fenced` decides, on the locked row, what the write comes to:
+ * - a turn that was asked to cancel keeps what was done, and ends `cancelled` whatever outcome its
+ *   worker brings; it does not go and wait for somebody outside;
+ * - a turn that somebody joined is not `completed` yet: its step is kept, its end is not;
+ * - what joined it goes into the conversation when the worker takes it, and with any other end.
  */
 const ADVANCE = {
   name: 'advance-turn',
   text: `
-WITH held AS (
+WITH fenced AS (
+  SELECT id, coalesce(outcome.value, 'null') <> 'null' AS ends,
+    CASE WHEN status = 'cancelling' THEN '{"status": "cancelled", "stopReason": null, "error": null}'::jsonb
+           || jsonb_build_object('output', outcome.value -> 'output')
+         ELSE outcome.value END AS outcome,
+    $13::double precision IS NOT NULL AND status <> 'cancelling' AS parks,
+    CASE WHEN $12::boolean OR outcome.value IS NOT NULL THEN pending_inputs ELSE '[]' END AS taken
+  FROM turns CROSS JOIN LATERAL (
+    SELECT CASE WHEN $10::jsonb ->> 'status' = 'completed' AND status <> 'cancelling' AND pending_inputs <> '[]'
+                THEN NULL ELSE $10::jsonb END AS value
+  ) AS outcome
+  WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND leased_until > now() AND event_count = $11
+  FOR UPDATE OF turns
+), written AS (
+  SELECT fenced.*, $5::jsonb || fenced.taken AS messages FROM fenced
+), held AS (
   UPDATE turns
   SET step_count = step_count + ($4::jsonb IS NOT NULL)::int,
       model_attempts = CASE WHEN $4::jsonb IS NULL THEN model_attempts ELSE 0 END,
@@ -26,21 +51,24 @@ WITH held AS (
         + coalesce(($4::jsonb #>> '{usage,cache_creation_input_tokens}')::int, 0),
       cache_read_input_tokens = cache_read_input_tokens
         + coalesce(($4::jsonb #>> '{usage,cache_read_input_tokens}')::int, 0),
-      message_count = message_count + jsonb_array_length($5::jsonb),
+      message_count = message_count + jsonb_array_length(written.messages),
       event_count = event_count + jsonb_array_length($9::jsonb),
-      status = CASE WHEN $10::jsonb IS NULL THEN status WHEN status = 'cancelling' THEN 'cancelled'
-                    ELSE $10::jsonb ->> 'status' END,
-      stop_reason = CASE WHEN status = 'cancelling' THEN NULL ELSE $10::jsonb ->> 'stopReason' END,
-      output = nullif($10::jsonb -> 'output', 'null'),
-      error = CASE WHEN status = 'cancelling' THEN NULL ELSE nullif($10::jsonb -> 'error', 'null') END,
-      finished_at = CASE WHEN $10::jsonb IS NOT NULL THEN now() END,
-      leased_until = CASE WHEN $10::jsonb IS NULL THEN leased_until END,
-      dispatched_at = CASE WHEN $10::jsonb IS NULL THEN dispatched_at END
-  WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND leased_until > now() AND event_count = $11
-  RETURNING *
+      pending_inputs = CASE WHEN written.taken = '[]' THEN pending_inputs ELSE '[]' END,
+      status = CASE WHEN written.ends THEN written.outcome ->> 'status'
+                    WHEN written.parks THEN 'requires_action' ELSE status END,
+      stop_reason = written.outcome ->> 'stopReason',
+      output = nullif(written.outcome -> 'output', 'null'),
+      error = nullif(written.outcome -> 'error', 'null'),
+      finished_at = CASE WHEN written.ends THEN now() END,
+      leased_until = CASE WHEN written.ends OR written.parks THEN NULL ELSE leased_until END,
+      dispatched_at = CASE WHEN written.ends OR written.parks THEN NULL ELSE dispatched_at END,
+      action_expires_at = CASE WHEN written.parks AND NOT written.ends
+                               THEN now() + $13::double precision * interval '1 millisecond' END
+  FROM written WHERE turns.id = written.id
+  RETURNING turns.*, written.ends, written.parks, written.messages, written.taken
 ), session AS (
   UPDATE sessions SET open_turns = open_turns - 1
-  FROM held WHERE sessions.id = held.session_id AND $10::jsonb IS NOT NULL
+  FROM held WHERE sessions.id = held.session_id AND held.ends
 ), step AS (
   INSERT INTO steps (turn_id, index, id, tenant_id, type, model, stop_reason, input_tokens, output_tokens,
                      cache_creation_input_tokens, cache_read_input_tokens, attempts, provider_request_id,
@@ -55,42 +83,56 @@ WITH held AS (
   WHERE $4::jsonb IS NOT NULL
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content)
-  SELECT held.id, held.message_count - jsonb_array_length($5::jsonb) + entry.place - 1, entry.value ->> 'id',
+  SELECT held.id, held.message_count - jsonb_array_length(held.messages) + entry.place - 1, entry.value ->> 'id',
          held.tenant_id, held.session_id, held.sequence,
-         CASE WHEN $4::jsonb IS NOT NULL THEN held.step_count - 1 END,
+         CASE WHEN $4::jsonb IS NOT NULL AND entry.place <= jsonb_array_length($5::jsonb) THEN held.step_count - 1 END,
          entry.value ->> 'role', entry.value -> 'content'
-  FROM held, jsonb_array_elements($5::jsonb) WITH ORDINALITY AS entry(value, place)
+  FROM held, jsonb_array_elements(held.messages) WITH ORDINALITY AS entry(value, place)
 ), asked AS (
-  INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, status,
-                          attempts, started_at)
+  INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, on_unknown,
+                          status, awaiting, attempts, started_at)
   SELECT entry.value ->> 'id', held.tenant_id, held.id, held.step_count - 1, entry.place - 1,
          entry.value ->> 'toolUseId', entry.value ->> 'name', entry.value -> 'input', entry.value ->> 'effect',
-         entry.value ->> 'status', (entry.value ->> 'status' = 'started')::int,
+         entry.value ->> 'onUnknown', entry.value ->> 'status', entry.value ->> 'awaiting',
+         (entry.value ->> 'status' = 'started')::int,
          CASE WHEN entry.value ->> 'status' = 'started' THEN now() END
   FROM held, jsonb_array_elements($6::jsonb) WITH ORDINALITY AS entry(value, place)
 ), started AS (
   UPDATE tool_calls SET status = 'started', attempts = tool_calls.attempts + 1, started_at = now()
   FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY ($7)
 ), received AS (
-  UPDATE tool_calls SET status = entry.value ->> 'status', output = entry.value -> 'output',
+  UPDATE tool_calls SET status = entry.value ->> 'status', output = entry.value -> 'output', awaiting = NULL,
          is_error = (entry.value ->> 'isError')::boolean, completed_at = now()
   FROM held, jsonb_array_elements($8::jsonb) AS entry(value)
   WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
+), asked_about AS (
+  UPDATE tool_calls SET status = 'unknown', awaiting = 'outcome'
+  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY ($14)
+), summary AS (
+  INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
+  SELECT held.session_id, ($15::jsonb ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,
+         $15::jsonb ->> 'content'
+  FROM held WHERE $15::jsonb IS NOT NULL
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
   SELECT held.id, held.event_count - jsonb_array_length($9::jsonb) + entry.place, entry.value ->> 'id',
          held.tenant_id,
-         CASE WHEN held.status = 'cancelled' AND entry.value ->> 'type' LIKE 'turn.%' THEN 'turn.cancelled'
-              ELSE entry.value ->> 'type' END,
-         entry.value -> 'payload'
+         CASE WHEN entry.value ->> 'type' NOT LIKE 'turn.%' THEN entry.value ->> 'type'
+              WHEN held.ends OR held.parks THEN 'turn.' || held.status ELSE 'step.started' END,
+         CASE WHEN entry.value ->> 'type' LIKE 'turn.%' AND NOT held.ends AND NOT held.parks
+              THEN jsonb_build_object('index', held.step_count) ELSE entry.value -> 'payload' END
   FROM held, jsonb_array_elements($9::jsonb) WITH ORDINALITY AS entry(value, place)
 )
-SELECT held.status FROM held`,
-  row: z.object({ status: turnStatusSchema }),
+SELECT held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken FROM held`,
+  row: z.object({
+    status: turnStatusSchema,
+    pendingInputs: z.int(),
+    taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
+  }) satisfies z.ZodType<Advanced>,
 };
 
 /**
- * One fenced write. Returns the status that the turn has now, or null where the lease is lost.
+ * One fenced write. Returns where the turn is now, or null where the lease is lost.
  * `from` are the statuses in which a lease is held, `eventCount` the number of the turn's newest
  * event before this write; every write brings at least one.
  */
@@ -98,8 +140,8 @@ export async function advanceTurn(
   sql: Sql,
   lease: { turnId: string; epoch: number; from: readonly TurnStatus[]; eventCount: number },
   advance: Advance,
-): Promise<TurnStatus | null> {
-  const [held] = await query(sql, ADVANCE, [
+): Promise<Advanced | null> {
+  const [advanced] = await query(sql, ADVANCE, [
     lease.turnId,
     lease.epoch,
     lease.from,
@@ -111,21 +153,27 @@ export async function advanceTurn(
     json(advance.events),
     advance.outcome === undefined ? null : json(advance.outcome),
     lease.eventCount,
+    advance.takeInputs ?? false,
+    advance.action?.timeoutMs ?? null,
+    advance.askedAbout ?? [],
+    advance.summary === undefined ? null : json(advance.summary),
   ]);
-  return held?.status ?? null;
+  return advanced ?? null;
 }
 
 const PROGRESS = {
   name: 'read-progress',
-  text: `SELECT status, event_count AS "eventCount" FROM turns WHERE id = $1 AND epoch = $2`,
-  row: z.object({ status: turnStatusSchema, eventCount: z.int() }),
+  text: `
+SELECT status, event_count AS "eventCount", jsonb_array_length(pending_inputs) AS "pendingInputs"
+FROM turns WHERE id = $1 AND epoch = $2`,
+  row: z.object({ status: turnStatusSchema, eventCount: z.int(), pendingInputs: z.int() }),
 };
 
 /** How far the turn is under this epoch: what tells a commit that arrived from one that did not. */
 export async function readProgress(
   sql: Sql,
   lease: { turnId: string; epoch: number },
-): Promise<{ status: TurnStatus; eventCount: number } | null> {
+): Promise<{ status: TurnStatus; eventCount: number; pendingInputs: number } | null> {
   const [progress] = await query(sql, PROGRESS, [lease.turnId, lease.epoch]);
   return progress ?? null;
 }

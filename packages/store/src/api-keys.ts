@@ -32,6 +32,24 @@ export async function findKeyHolder(database: Database, hash: Buffer): Promise<K
   return row === null || row.revokedAt !== null ? null : { keyId: row.id, tenantId: row.tenantId };
 }
 
+/** A key as an operator sees it. */
+export interface ApiKeyRow {
+  id: string;
+  name: string;
+  lastFour: string;
+  createdAt: Date;
+  revokedAt: Date | null;
+}
+
+/** All keys of a tenant, the revoked ones too, the oldest first. */
+export function listApiKeys(database: Database, tenantId: string): Promise<ApiKeyRow[]> {
+  return database.prisma.apiKey.findMany({
+    where: { tenantId },
+    orderBy: { id: 'asc' },
+    select: { id: true, name: true, lastFour: true, createdAt: true, revokedAt: true },
+  });
+}
+
 /** True when the key was there and valid until now. */
 export async function revokeApiKey(database: Database, keyId: string): Promise<boolean> {
   const revoked = await database.prisma.apiKey.updateMany({

@@ -1,5 +1,6 @@
-import { newId, turnStatusSchema } from '@turnpike/contract';
+import { turnStatusSchema } from '@turnpike/contract';
 import { z } from 'zod';
+import { closingIds, closingTurn } from './close-turn.ts';
 import { json, query, type Sql } from './sql.ts';
 
 const expiredSchema = z.object({
@@ -23,29 +24,18 @@ const EXPIRE = {
   name: 'expire-leases',
   text: `
 WITH expired AS (
-  SELECT id, status AS was, lost_leases + 1 >= $2 AS poison FROM turns
-  WHERE leased_until <= now() ORDER BY leased_until LIMIT $1
-  FOR UPDATE SKIP LOCKED
-), ended AS (
-  UPDATE turns
-  SET status = CASE WHEN expired.was = 'cancelling' THEN 'cancelled' WHEN expired.poison THEN 'failed' ELSE 'queued' END,
-      lost_leases = turns.lost_leases + 1,
-      leased_until = NULL,
-      dispatched_at = NULL,
-      error = CASE WHEN expired.was <> 'cancelling' AND expired.poison THEN $3::jsonb END,
-      finished_at = CASE WHEN expired.was = 'cancelling' OR expired.poison THEN now() END,
-      event_count = turns.event_count + (expired.was = 'cancelling' OR expired.poison)::int
-  FROM expired WHERE turns.id = expired.id
-  RETURNING turns.*
-), session AS (
-  UPDATE sessions SET open_turns = sessions.open_turns - 1
-  FROM ended WHERE sessions.id = ended.session_id AND ended.status <> 'queued'
-), event AS (
-  INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT ended.id, ended.event_count, ($4::text[])[(row_number() OVER ())::int], ended.tenant_id, 'turn.' || ended.status, '{}'
-  FROM ended WHERE ended.status <> 'queued'
+  SELECT id, tenant_id, session_id, epoch, row_number() OVER () AS place,
+    CASE WHEN status = 'cancelling' THEN 'cancelled' WHEN lost_leases + 1 >= $2 THEN 'failed' ELSE 'queued' END AS status
+  FROM (
+    SELECT * FROM turns WHERE leased_until <= now() ORDER BY leased_until LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) AS locked
+), requeued AS (
+  UPDATE turns SET status = 'queued', lost_leases = lost_leases + 1, leased_until = NULL, dispatched_at = NULL
+  FROM expired WHERE turns.id = expired.id AND expired.status = 'queued'
 )
-SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId", epoch, status FROM ended`,
+SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId", epoch, status,
+  ${closingTurn({ when: "status <> 'queued'", error: "CASE WHEN status = 'failed' THEN $3::jsonb END", ids: '$4' })}
+FROM expired`,
   row: expiredSchema,
 };
 
@@ -60,6 +50,6 @@ export function expireLeases(
     retry_status: 'exhausted',
     request_id: null,
   };
-  const eventIds = Array.from({ length: settings.limit }, () => newId('event'));
-  return query(sql, EXPIRE, [settings.limit, settings.maxLostLeases, json(error), eventIds]);
+  const values = [settings.limit, settings.maxLostLeases, json(error), closingIds(settings.limit)];
+  return query(sql, EXPIRE, values);
 }

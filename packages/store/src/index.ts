@@ -1,20 +1,44 @@
 export { insertTurn, insertTurnWithSession, type AcceptedTurn, type NewTurn } from './accept-turn.ts';
 export { advanceTurn, readProgress } from './advance-turn.ts';
+export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './answer-action.ts';
 export { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from './agents.ts';
-export { createApiKey, findKeyHolder, hashApiKey, revokeApiKey, type KeyHolder } from './api-keys.ts';
+export {
+  createApiKey,
+  findKeyHolder,
+  hashApiKey,
+  listApiKeys,
+  revokeApiKey,
+  type ApiKeyRow,
+  type KeyHolder,
+} from './api-keys.ts';
+export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';
 export { claimTurn } from './claim-turn.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
+export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
+export { findOpenTurn } from './find-open-turn.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
+export {
+  createMemoryStore,
+  type MemoryCallPlace,
+  type MemoryFiles,
+  type MemoryPlace,
+  type MemoryReader,
+  type MemoryStore,
+} from './memory.ts';
 export { migrate } from './migrate.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export { releaseTurn } from './release-turn.ts';
 export { renewLeases } from './renew-leases.ts';
 export { deleteSession, insertSession, listSessions, readSession, sessionExists } from './sessions.ts';
-export { StoreUnavailableError, transaction, type Sql } from './sql.ts';
-export { createTenant, findTenantByName } from './tenants.ts';
+export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
+export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
+export { steerTurn } from './steer-turn.ts';
+export { createTenant, findTenantByName, findTenants, listTenants, type TenantRow } from './tenants.ts';
+export { openVault, type Vault } from './vault.ts';
+export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';

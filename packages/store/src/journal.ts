@@ -1,10 +1,10 @@
-import { contentBlockSchema, effectSchema, toolCallStatusSchema } from '@turnpike/contract';
+import { awaitingSchema, contentBlockSchema, effectSchema, toolCallStatusSchema } from '@turnpike/contract';
 import type { messageSchema, stepSchema } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 
 const content = z.array(contentBlockSchema);
-const stepTypeSchema = z.enum(['model_call', 'tool_calls']);
+const stepTypeSchema = z.enum(['model_call', 'tool_calls', 'compaction']);
 const roleSchema = z.enum(['user', 'assistant']);
 
 /** A turn's steps in order, those after index `after`, each with what it said and the calls that it asked for. */
@@ -51,6 +51,7 @@ export async function listSteps(
         input: call.input,
         effect: effectSchema.parse(call.effect),
         status: toolCallStatusSchema.parse(call.status),
+        awaiting: awaitingSchema.nullable().parse(call.awaiting),
         output: content.nullable().parse(call.output),
         is_error: call.isError,
         attempts: call.attempts,

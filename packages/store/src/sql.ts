@@ -1,5 +1,5 @@
 import { RetryableError } from '@turnpike/contract';
-import type pg from 'pg';
+import pg from 'pg';
 import { z } from 'zod';
 
 /** A pool, or one client inside a transaction. */
@@ -60,6 +60,11 @@ export async function transaction<Result>(
     client.off('error', onBreak);
     client.release(broken);
   }
+}
+
+/** As `transaction`, inside the one that `sql` is in already where it is a client. */
+export function inTransaction<Result>(sql: Sql, work: (sql: Sql) => Promise<Result>): Promise<Result> {
+  return sql instanceof pg.Pool ? transaction(sql, work) : work(sql);
 }
 
 const databaseErrorSchema = z.object({ code: z.string(), constraint: z.string().optional() });

@@ -1,6 +1,7 @@
 import {
   contentBlockSchema,
   metadataSchema,
+  requiredActionSchema,
   stopReasonSchema,
   textOf,
   turnErrorSchema,
@@ -31,6 +32,8 @@ export const storedTurnSchema = z.object({
   startedAt: z.date().nullable(),
   finishedAt: z.date().nullable(),
   deadlineAt: z.date(),
+  actionExpiresAt: z.date().nullable(),
+  actions: requiredActionSchema.shape.tool_calls.nullable(),
 });
 
 /** The select list that `storedTurnSchema` reads; `turns` must be in scope by that name. */
@@ -42,7 +45,13 @@ export const TURN_COLUMNS = `
   turns.cache_creation_input_tokens AS "cacheCreationInputTokens",
   turns.cache_read_input_tokens AS "cacheReadInputTokens",
   turns.step_count AS "stepCount", turns.attempts, turns.created_at AS "createdAt",
-  turns.started_at AS "startedAt", turns.finished_at AS "finishedAt", turns.deadline_at AS "deadlineAt"`;
+  turns.started_at AS "startedAt", turns.finished_at AS "finishedAt", turns.deadline_at AS "deadlineAt",
+  turns.action_expires_at AS "actionExpiresAt",
+  CASE WHEN turns.status = 'requires_action' THEN (
+    SELECT json_agg(json_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id, 'name', tool_calls.name,
+                                      'input', tool_calls.input, 'awaiting', tool_calls.awaiting)
+                    ORDER BY tool_calls.position)
+    FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END AS actions`;
 
 /** The turn as clients see it. */
 export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
@@ -58,6 +67,14 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     output: row.output,
     output_text: row.output === null ? null : textOf(row.output),
     error: row.error,
+    required_action:
+      row.actionExpiresAt === null || row.actions === null
+        ? null
+        : {
+            type: 'submit_tool_outputs',
+            expires_at: row.actionExpiresAt.toISOString(),
+            tool_calls: row.actions,
+          },
     usage: {
       input_tokens: row.inputTokens,
       output_tokens: row.outputTokens,

@@ -1,4 +1,6 @@
-export { acceptTurn, acceptTurnWithSession } from './accept-turn.ts';
+export { acceptTurn, acceptTurnWithSession, type Acceptance } from './accept-turn.ts';
+export { answerAction } from './answer-action.ts';
+export { cancelTurn } from './cancel-turn.ts';
 export { Dispatcher, type Change } from './dispatcher.ts';
 export { LeaseKeeper, type LeaseKeeperParts } from './lease-keeper.ts';
 export { Lease } from './lease.ts';

@@ -62,6 +62,11 @@ export class LeaseKeeper {
     return lease;
   }
 
+  /** The turn was asked to cancel: whoever works on it here is told at once. */
+  cancel(turnId: string): void {
+    this.#leases.get(turnId)?.stop(new TurnCancelledError(turnId));
+  }
+
   /** The heartbeat stops; what is still held ends by itself. */
   close(): void {
     clearInterval(this.#timer);

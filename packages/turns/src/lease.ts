@@ -4,6 +4,7 @@ import {
   TurnCancelledError,
   isFinal,
   type Advance,
+  type Advanced,
   type ClaimedTurn,
   type Release,
   type TurnStatus,
@@ -30,6 +31,7 @@ export class Lease {
   readonly #database: Database;
   readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
   readonly #stop = new AbortController();
+  readonly #claimed: number;
   readonly #deadline: number;
   readonly #deadlineTimer: NodeJS.Timeout;
   #until: number;
@@ -53,7 +55,8 @@ export class Lease {
     this.#eventCount = parts.turn.eventCount;
     this.#until = parts.until;
     this.#untilTimer = this.#armUntil();
-    this.#deadline = performance.now() + parts.turn.remainingMs;
+    this.#claimed = performance.now();
+    this.#deadline = this.#claimed + parts.turn.remainingMs;
     this.#deadlineTimer = setTimeout(
       () => this.stop(new DeadlineError(this.turn.id)),
       Math.max(0, parts.turn.remainingMs),
@@ -77,6 +80,11 @@ export class Lease {
   /** Milliseconds until the turn's deadline, as of now. */
   remainingMs(): number {
     return Math.max(0, this.#deadline - performance.now());
+  }
+
+  /** The database's time now, in milliseconds since 1970: this machine's own clock may be wrong. */
+  now(): number {
+    return this.turn.claimedAt + (performance.now() - this.#claimed);
   }
 
   /** Asks whoever works under this lease to stop, for this reason. The first reason stays. */
@@ -107,32 +115,42 @@ export class Lease {
   }
 
   /**
-   * Commits all of it or nothing; an outcome ends the lease. Writes are made one after another.
-   * While the database cannot be reached, and the lease lasts, the same write is sent again: what
-   * a model call cost is not thrown away because Postgres restarted.
+   * Commits all of it or nothing; an outcome ends the lease, and so does an action. Writes are made
+   * one after another. While the database cannot be reached, and the lease lasts, the same write is
+   * sent again: what a model call cost is not thrown away because Postgres restarted.
    * Throws `LeaseLostError` where another may own the turn.
    */
-  advance(advance: Advance): Promise<void> {
+  advance(advance: Advance): Promise<Advanced> {
     return this.#inOrder(async () => {
-      const status = await this.#commit(advance);
+      const advanced = await this.#commit(advance);
       this.#eventCount += advance.events.length;
-      if (isFinal(status)) this.#end(status);
+      const { status } = advanced;
+      if (isFinal(status) || status === 'requires_action') this.#end(status);
       else if (status === 'cancelling') this.stop(new TurnCancelledError(this.turn.id));
+      return advanced;
     });
   }
 
-  /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
+  /**
+   * Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`, and
+   * `TurnCancelledError` where it was asked to cancel meanwhile: then it is to be ended instead.
+   */
   release(release: Release): Promise<void> {
     return this.#inOrder(async () => {
       this.assertHeld();
       const [from] = TRANSITIONS.release.from;
-      const lease = { turnId: this.turn.id, epoch: this.turn.epoch, from };
-      if (!(await releaseTurn(this.#database.pool, lease, release))) throw this.lose();
-      this.#end('queued');
+      const fence = { turnId: this.turn.id, epoch: this.turn.epoch, from };
+      if (await releaseTurn(this.#database.pool, fence, release)) {
+        this.#end('queued');
+        return;
+      }
+      const progress = await readProgress(this.#database.pool, fence);
+      if (progress?.status === 'cancelling') throw new TurnCancelledError(this.turn.id);
+      throw this.lose();
     });
   }
 
-  async #commit(advance: Advance): Promise<TurnStatus> {
+  async #commit(advance: Advance): Promise<Advanced> {
     const fence = {
       turnId: this.turn.id,
       epoch: this.turn.epoch,
@@ -143,12 +161,14 @@ export class Lease {
     for (;;) {
       this.assertHeld();
       try {
-        const status = await advanceTurn(this.#database.pool, fence, advance);
-        if (status !== null) return status;
+        const advanced = await advanceTurn(this.#database.pool, fence, advance);
+        if (advanced !== null) return advanced;
         // An earlier try may have arrived after all: then it is our own write that shut us out.
         const progress = uncertain === undefined ? null : await readProgress(this.#database.pool, fence);
-        if (progress?.eventCount === fence.eventCount + advance.events.length) return progress.status;
-        throw this.lose(uncertain);
+        const arrived = progress?.eventCount === fence.eventCount + advance.events.length;
+        // What was taken into the conversation is not known then; the next lease reads it.
+        if (!arrived || advance.takeInputs === true) throw this.lose(uncertain);
+        return { ...progress, taken: [] };
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error;
         uncertain = error;

@@ -1,6 +1,8 @@
-import { isFinal } from '@turnpike/contract';
+import { isFinal, type TurnStatus } from '@turnpike/contract';
 import type { Backplane } from '@turnpike/backplane';
 import {
+  expireActions,
+  expireDeadlines,
   expireLeases,
   findReadyTenants,
   findUnreadySessions,
@@ -8,8 +10,10 @@ import {
   raiseHints,
   takeUncheckedHints,
   type Database,
+  type WaitedTurn,
 } from '@turnpike/store';
 import type { Dispatcher } from './dispatcher.ts';
+import { TRANSITIONS } from './transitions.ts';
 import { announceTurns } from './turn-signals.ts';
 
 export interface ReconcileSettings {
@@ -22,6 +26,8 @@ export interface ReconcileSettings {
 /** What a pass repaired. */
 export interface Repairs {
   expiredLeases: number;
+  expiredActions: number;
+  missedDeadlines: number;
   lostHints: number;
   unreadySessions: number;
   readyTenants: number;
@@ -29,6 +35,10 @@ export interface Repairs {
 }
 
 const BATCH = 200;
+/** Of what may end turns, which takes more of the database. */
+const ENDS_BATCH = 50;
+/** Batches of ended leases in one pass: a machine with thousands of turns may have died. */
+const MOST_BATCHES = 40;
 
 /**
  * Compares the truth with the backplane, and repairs the backplane; one bounded batch of each
@@ -52,25 +62,62 @@ export class Reconciliation {
   async pass(): Promise<Repairs> {
     const { pool } = this.#parts.database;
     const expiredLeases = await this.#expireLeases();
+    const expiredActions = await this.#expireActions();
+    const missedDeadlines = await this.#missDeadlines();
     const unreadySessions = await this.#promoteSessions();
     const readyTenants = await this.#dispatchTenants();
     await this.#parts.dispatcher.settle();
     const forgottenAnswers = await forgetAnswers(pool, BATCH);
     const lostHints = await this.#repeatHints();
-    return { expiredLeases, lostHints, unreadySessions, readyTenants, forgottenAnswers };
+    return {
+      expiredLeases,
+      expiredActions,
+      missedDeadlines,
+      lostHints,
+      unreadySessions,
+      readyTenants,
+      forgottenAnswers,
+    };
   }
 
   async #expireLeases(): Promise<number> {
     const { database, backplane, dispatcher } = this.#parts;
     const { maxLostLeases } = this.#settings;
-    const expired = await expireLeases(database.pool, { limit: BATCH, maxLostLeases });
-    for (const { sessionId, tenantId } of expired) dispatcher.changed({ sessionId, tenantId });
-    const ended = expired.filter((lease) => isFinal(lease.status));
-    await announceTurns(
-      backplane,
-      ended.map((lease) => ({ turn_id: lease.turnId, status: lease.status })),
-    );
+    let count = 0;
+    for (let batch = 0; batch < MOST_BATCHES; batch++) {
+      const expired = await expireLeases(database.pool, { limit: ENDS_BATCH, maxLostLeases });
+      count += expired.length;
+      for (const { sessionId, tenantId } of expired) dispatcher.changed({ sessionId, tenantId });
+      const ended = expired.filter((lease) => isFinal(lease.status));
+      await announceTurns(
+        backplane,
+        ended.map((lease) => ({ turn_id: lease.turnId, status: lease.status })),
+      );
+      if (expired.length < ENDS_BATCH) break;
+    }
+    return count;
+  }
+
+  /** What nobody answered in time counts as denied, and the turn goes on. */
+  async #expireActions(): Promise<number> {
+    const [waiting] = TRANSITIONS.answer.from;
+    const expired = await expireActions(this.#parts.database.pool, ENDS_BATCH, waiting);
+    for (const turn of expired) this.#parts.dispatcher.changed(turn);
+    await this.#announce(expired, 'queued');
     return expired.length;
+  }
+
+  /** Turns whose deadline passed while no worker held them. */
+  async #missDeadlines(): Promise<number> {
+    const missed = await expireDeadlines(this.#parts.database.pool, ENDS_BATCH);
+    for (const turn of missed) this.#parts.dispatcher.changed(turn);
+    await this.#announce(missed, 'incomplete');
+    return missed.length;
+  }
+
+  async #announce(turns: readonly WaitedTurn[], status: TurnStatus): Promise<void> {
+    const signals = turns.map((turn) => ({ turn_id: turn.turnId, status }));
+    await announceTurns(this.#parts.backplane, signals);
   }
 
   /** Sessions whose next turn nobody promoted, since a process died after the one before it ended. */

@@ -6,13 +6,21 @@ import {
   ProblemError,
   startTurnSchema,
   stepSchema,
+  submitToolOutputsSchema,
   submitTurnSchema,
   turnSchema,
   turnStatusSchema,
   type Turn,
 } from '@turnpike/contract';
-import { listSteps, listTurns, readTurn } from '@turnpike/store';
-import { acceptTurn, acceptTurnWithSession } from '@turnpike/turns';
+import { listSteps, listTurns, readTurn, type CancelledTurn } from '@turnpike/store';
+import {
+  acceptTurn,
+  acceptTurnWithSession,
+  answerAction,
+  announceTurns,
+  cancelTurn,
+  type Acceptance,
+} from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { preferredWait } from '../preferred-wait.ts';
@@ -41,7 +49,7 @@ export const turnRoutes: Route[] = [
     query: none,
     body: submitTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'agent_deleted'],
+    problems: ['not_found', 'agent_deleted', 'session_busy'],
     async handle({ tenantId, params: { session_id: sessionId }, body, sql }, services) {
       const accepted = await acceptTurn(sql, tenantId, sessionId, body);
       return answerAccepted(accepted, tenantId, services);
@@ -61,7 +69,7 @@ export const turnRoutes: Route[] = [
     problems: ['not_found'],
     async handle({ tenantId, body, sql }, services) {
       const accepted = await acceptTurnWithSession(sql, tenantId, body);
-      return answerAccepted(accepted, tenantId, services);
+      return answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
     },
   }),
 
@@ -95,6 +103,56 @@ export const turnRoutes: Route[] = [
         headers['Preference-Applied'] = `wait=${preferred}`;
       if (!isSettled(turn)) headers['Retry-After'] = '1';
       return { status: 200, headers, body: turn };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/turns/:turn_id/cancel',
+    operationId: 'cancelTurn',
+    summary: 'Cancel a turn, in whatever state before its end',
+    tag: 'Turns',
+    params,
+    query: none,
+    answer: {
+      status: 202,
+      description:
+        'Cancelled, or `cancelling` until its worker has stopped; one that has ended stays as it is.',
+      schema: turnSchema,
+    },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { turn_id: id }, sql }, services) {
+      const { turn, cancelled } = await cancelTurn(sql, tenantId, id);
+      return {
+        status: 202,
+        headers: isFinal(turn.status) ? {} : { 'Retry-After': '1' },
+        body: turn,
+        afterCommit: () => tellOfCancelled(cancelled === null ? [] : [cancelled], turn, tenantId, services),
+      };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/turns/:turn_id/tool_outputs',
+    operationId: 'submitToolOutputs',
+    summary: 'Answer what a turn in `requires_action` waits for',
+    tag: 'Turns',
+    params,
+    query: none,
+    body: submitToolOutputsSchema,
+    answer: { status: 202, description: 'The turn; it goes on once all is answered.', schema: turnSchema },
+    problems: ['not_found', 'no_action_required', 'tool_call_settled'],
+    async handle({ tenantId, params: { turn_id: id }, body, sql }, { dispatcher }) {
+      const { turn, resumes } = await answerAction(sql, tenantId, id, body);
+      return {
+        status: 202,
+        headers: { 'Retry-After': '1' },
+        body: turn,
+        ...(resumes
+          ? { afterCommit: () => dispatcher.changed({ sessionId: turn.session_id, tenantId }) }
+          : {}),
+      };
     },
   }),
 
@@ -150,17 +208,33 @@ export const turnRoutes: Route[] = [
 ];
 
 function answerAccepted(
-  { turn, isHead }: { turn: Turn; isHead: boolean },
+  { turn, isHead, cancelled }: Acceptance,
   tenantId: string,
-  { dispatcher }: Services,
+  services: Services,
 ): Answer {
   return {
     status: 202,
     headers: { Location: `/v1/turns/${turn.id}`, 'Retry-After': '1' },
     body: turn,
     // Nobody waits for it: should it fail, the reconciler finds the turn.
-    ...(isHead ? { afterCommit: () => dispatcher.changed({ tenantId }) } : {}),
+    afterCommit() {
+      if (isHead) services.dispatcher.changed({ tenantId });
+      tellOfCancelled(cancelled, turn, tenantId, services);
+    },
   };
+}
+
+/** Workers that hold one of them stop it, and clients that wait look again; a worker not reached learns of it by its heartbeat. */
+function tellOfCancelled(
+  cancelled: readonly CancelledTurn[],
+  turn: Turn,
+  tenantId: string,
+  { backplane, dispatcher, reportError }: Services,
+): void {
+  if (cancelled.length === 0) return;
+  dispatcher.changed({ sessionId: turn.session_id, tenantId });
+  const signals = cancelled.map(({ turnId, status }) => ({ turn_id: turnId, status }));
+  announceTurns(backplane, signals).catch(reportError);
 }
 
 /** True when there is nothing left to wait for, or the client is the one who is waited for. */

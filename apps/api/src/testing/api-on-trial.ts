@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
-import { createApiKey, createTenant, openDatabase } from '@turnpike/store';
-import { createLogger } from '@turnpike/telemetry';
+import { createEnvironmentKeys, parseMasterKeys } from '@turnpike/secrets';
+import { createApiKey, createTenant, openDatabase, openVault } from '@turnpike/store';
+import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
+import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
 import { createApi } from '../create-api.ts';
 import type { Services } from '../route.ts';
 import { TurnWaiters } from '../turn-waiters.ts';
@@ -57,9 +59,17 @@ export async function startApiOnTrial(
 
   const stream = new PassThrough().on('data', (line: Buffer) => logLines.push(line.toString()));
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
-  const services = { database, backplane, dispatcher, waiters };
+  const vault = openVault(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
+  const services = { database, backplane, dispatcher, waiters, vault, reportError: onError };
   const isStopping = options.isStopping ?? (() => false);
-  const server = createServer(createApi(services, { logger, maxBodyBytes: MAX_BODY_BYTES, isStopping }));
+  const server = createServer(
+    createApi(services, {
+      logger,
+      metrics: createMetrics('api'),
+      maxBodyBytes: MAX_BODY_BYTES,
+      isStopping,
+    }),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

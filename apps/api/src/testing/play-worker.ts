@@ -45,6 +45,8 @@ async function playRound(
     name: use.name,
     input: use.input,
     effect: 'read',
+    onUnknown: 'tell_model',
+    awaiting: null,
     status: 'started',
     output: null,
     isError: false,

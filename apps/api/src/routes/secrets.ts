@@ -1,0 +1,90 @@
+import {
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  putSecretSchema,
+  secretEntrySchema,
+  secretNameSchema,
+} from '@turnpike/contract';
+import { deleteSecret, listSecrets, putSecret, readSecretEntry } from '@turnpike/store';
+import { Secret } from '@turnpike/telemetry';
+import { z } from 'zod';
+import { pageOf } from '../cursor.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const params = z.object({ name: secretNameSchema });
+const none = z.object({});
+const noSecret = (name: string): ProblemError => new ProblemError('not_found', `There is no secret ${name}.`);
+
+export const secretRoutes: Route[] = [
+  defineRoute({
+    method: 'put',
+    path: '/v1/secrets/:name',
+    operationId: 'putSecret',
+    summary: 'Store a secret, or a new version of it; its value is never shown again',
+    tag: 'Secrets',
+    params,
+    query: none,
+    body: putSecretSchema,
+    answer: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
+    problems: [],
+    async handle({ tenantId, params: { name }, body, sql }, { vault }) {
+      const value = new Secret(body.value);
+      return { status: 200, body: await putSecret(sql, vault, { tenantId, name, value }) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/secrets',
+    operationId: 'listSecrets',
+    summary: 'List secrets by name, without their values',
+    tag: 'Secrets',
+    params: none,
+    query: z.object({ limit: pageLimitSchema, cursor: secretNameSchema.optional() }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(secretEntrySchema).meta({ id: 'SecretList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query }, { database }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const secrets = await listSecrets(database, tenantId, page);
+      return { status: 200, body: pageOf(secrets, query.limit, (secret) => secret.name) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/secrets/:name',
+    operationId: 'getSecret',
+    summary: 'Read what a secret is called, not its value',
+    tag: 'Secrets',
+    params,
+    query: none,
+    answer: { status: 200, description: 'The secret, without its value.', schema: secretEntrySchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { name } }, { database }) {
+      const secret = await readSecretEntry(database, tenantId, name);
+      if (secret === null) throw noSecret(name);
+      return { status: 200, body: secret };
+    },
+  }),
+
+  defineRoute({
+    method: 'delete',
+    path: '/v1/secrets/:name',
+    operationId: 'deleteSecret',
+    summary: 'Delete a secret; tools that name it can no longer be called',
+    tag: 'Secrets',
+    params,
+    query: none,
+    answer: { status: 204, description: 'It is gone.' },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { name }, sql }) {
+      if (!(await deleteSecret(sql, tenantId, name))) throw noSecret(name);
+      return { status: 204 };
+    },
+  }),
+];

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+const VALUE = 'crm-token-that-nobody-may-see-7f3a';
+
+let api: ApiOnTrial;
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+});
+afterAll(() => api.stop());
+
+const put = (name: string, value: string) => api.client.http.put(`/v1/secrets/${name}`).send({ value });
+
+test('a secret is written, named and versioned, and its value is in no answer, no row and no log line', async () => {
+  const first = await put('crm', VALUE).expect(200);
+  expect(first.body).toMatchObject({ object: 'secret', name: 'crm', version: 1, last_four: '7f3a' });
+  const second = await put('crm', `${VALUE}-2b`).expect(200);
+  expect(second.body).toMatchObject({ version: 2, last_four: '3a-2b'.slice(-4) });
+  const read = await api.client.http.get('/v1/secrets/crm').expect(200);
+  const listed = await api.client.http.get('/v1/secrets').expect(200);
+  expect(listed.body.items).toEqual([read.body]);
+
+  const seen = [first.text, second.text, read.text, listed.text, ...api.logLines];
+  const rows = JSON.stringify(await api.readAllRows());
+  for (const text of [...seen, rows]) {
+    expect(text).not.toContain(VALUE);
+    expect(text).not.toContain(Buffer.from(VALUE).toString('base64'));
+  }
+  expect(rows).toContain('v1.dek_');
+});
+
+test('a worker reads the newest version, and nobody opens it for another tenant, name or version', async () => {
+  const { tenantId } = api.client;
+  await put('moved', VALUE).expect(200);
+  expect((await api.vault.read(tenantId, 'moved'))?.reveal()).toBe(VALUE);
+  const other = await api.addTenant();
+  expect(await api.vault.read(other.tenantId, 'moved')).toBeNull();
+
+  await put('target', 'another value altogether').expect(200);
+  await api.database.pool.query(
+    `UPDATE secrets SET envelope = (SELECT envelope FROM secrets WHERE name = 'moved') WHERE name = 'target'`,
+  );
+  await expect(api.vault.read(tenantId, 'target')).rejects.toMatchObject({ code: 'secret_unreadable' });
+  await api.database.pool.query(`UPDATE secrets SET version = version + 1 WHERE name = 'moved'`);
+  await expect(api.vault.read(tenantId, 'moved')).rejects.toMatchObject({ code: 'secret_unreadable' });
+});
+
+test('twenty writers at once make twenty versions, and the last one can be read', async () => {
+  await Promise.all(
+    Array.from({ length: 20 }, (_, n) => put('busy', `value number ${n} of twenty`).expect(200)),
+  );
+  const { body } = await api.client.http.get('/v1/secrets/busy').expect(200);
+  expect(body.version).toBe(20);
+  expect((await api.vault.read(api.client.tenantId, 'busy'))?.reveal()).toMatch(
+    /^value number \d+ of twenty$/,
+  );
+});
+
+test('a deleted secret is gone', async () => {
+  await put('brief', 'a value that goes away').expect(200);
+  await api.client.http.delete('/v1/secrets/brief').expect(204);
+  await api.client.http.get('/v1/secrets/brief').expect(404);
+  await api.client.http.delete('/v1/secrets/brief').expect(404);
+  expect(await api.vault.read(api.client.tenantId, 'brief')).toBeNull();
+});

@@ -1,0 +1,48 @@
+import { newId } from '@turnpike/contract';
+import type { CompletedStep, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
+import type { Model, TurnLease } from './ports.ts';
+import { commit, type Progress } from './progress.ts';
+import { stepRestarted } from './turn-events.ts';
+
+/**
+ * One call of the model, and the step that it makes; nothing of it is committed yet. A stream that is
+ * tried again is told to the clients, since they may have been shown a part of it.
+ * Throws what the model, the lease and the signal throw.
+ */
+export async function askModel(
+  lease: TurnLease,
+  progress: Progress,
+  model: Model,
+  type: StepType,
+  request: ModelRequest,
+): Promise<{ answer: ModelAnswer; step: CompletedStep }> {
+  lease.assertHeld();
+  const began = performance.now();
+  let restarted: Promise<unknown> = Promise.resolve();
+  const answer = await model.call(request, {
+    signal: lease.signal,
+    remainingMs: lease.remainingMs(),
+    stepTimeoutMs: lease.turn.agent.step_timeout_ms,
+    previousAttempts: progress.modelAttempts,
+    onText: () => undefined,
+    onRestart() {
+      restarted = restarted.then(() =>
+        commit(lease, progress, { events: [stepRestarted(progress.stepCount)] }),
+      );
+      // Where it fails, the lease is lost, and so the call ends with that.
+      restarted.catch(() => undefined);
+    },
+  });
+  await restarted;
+  const step: CompletedStep = {
+    id: newId('step'),
+    type,
+    model: answer.model,
+    stopReason: answer.stopReason,
+    usage: answer.usage,
+    attempts: answer.attempts,
+    providerRequestId: answer.providerRequestId,
+    durationMs: performance.now() - began,
+  };
+  return { answer, step };
+}

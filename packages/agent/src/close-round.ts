@@ -1,0 +1,56 @@
+import { NO_USAGE, newId, UNKNOWN_OUTCOME } from '@turnpike/contract';
+import type { CompletedStep, ContentBlock, Message, ToolReceipt } from '@turnpike/contract';
+import { isAnswered, mayRepeat, type OpenCall, type Progress } from './progress.ts';
+
+/**
+ * The step that closes a round: every call has its answer in one user message. A call that has
+ * none, since the turn was stopped meanwhile, is answered with `otherwise`.
+ */
+export function closeRound(
+  progress: Progress,
+  durationMs: number,
+  otherwise = '',
+): { step: CompletedStep; messages: Message[]; receipts: ToolReceipt[] } {
+  const closed = progress.openCalls.map((call) => (isAnswered(call) ? call : stopped(call, otherwise)));
+  const step: CompletedStep = {
+    id: newId('step'),
+    type: 'tool_calls',
+    model: null,
+    stopReason: null,
+    usage: NO_USAGE,
+    attempts: 1,
+    providerRequestId: null,
+    durationMs,
+  };
+  const receipts = closed
+    .filter((call) => !call.recorded)
+    .map((call): ToolReceipt => {
+      const status = call.status === 'unknown' ? 'unknown' : 'completed';
+      return { id: call.id, status, output: call.output ?? [], isError: call.isError };
+    });
+  return { step, messages: [{ role: 'user', content: closed.map(resultBlock) }], receipts };
+}
+
+export function unknownReceipt(call: OpenCall): ToolReceipt {
+  return {
+    id: call.id,
+    status: 'unknown',
+    output: [{ type: 'text', text: UNKNOWN_OUTCOME }],
+    isError: true,
+  };
+}
+
+function stopped(call: OpenCall, otherwise: string): OpenCall {
+  const mayHaveLeft = call.status === 'started' && !mayRepeat(call);
+  if (mayHaveLeft || call.status === 'unknown') return { ...call, ...unknownReceipt(call) };
+  return { ...call, status: 'completed', output: [{ type: 'text', text: otherwise }], isError: true };
+}
+
+function resultBlock(call: OpenCall): ContentBlock {
+  return {
+    type: 'tool_result',
+    tool_use_id: call.toolUseId,
+    content: call.output ?? [],
+    ...(call.isError ? { is_error: true } : {}),
+  };
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { contentBlockSchema, inputBlockSchema } from './content.ts';
+import { idSchema } from './ids.ts';
+
+/**
+ * What a tool call waits for from outside: somebody's approval, the output of a tool that the
+ * client runs, or a person's word on how a call ended that was sent and never answered.
+ */
+export const awaitingSchema = z.enum(['approval', 'output', 'outcome']);
+export type Awaiting = z.infer<typeof awaitingSchema>;
+
+/** What a turn in `requires_action` waits for. */
+export const requiredActionSchema = z
+  .object({
+    type: z.literal('submit_tool_outputs'),
+    expires_at: z.iso.datetime().meta({ description: 'What has no answer by then counts as denied.' }),
+    tool_calls: z.array(
+      z.object({
+        id: idSchema('toolCall'),
+        tool_use_id: z.string(),
+        name: z.string(),
+        input: z.unknown(),
+        awaiting: awaitingSchema,
+      }),
+    ),
+  })
+  .meta({ id: 'RequiredAction', description: 'Answered with `POST /v1/turns/{turn_id}/tool_outputs`.' });
+export type RequiredAction = z.infer<typeof requiredActionSchema>;
+
+const outputSchema = z
+  .union([z.string().max(1_000_000), z.array(inputBlockSchema).max(100)])
+  .meta({ description: 'Plain text, or content blocks.' });
+
+const outputOfCallSchema = z.strictObject({
+  tool_call_id: idSchema('toolCall'),
+  output: outputSchema,
+  is_error: z.boolean().default(false),
+});
+const approvalOfCallSchema = z.strictObject({
+  tool_call_id: idSchema('toolCall'),
+  approved: z.boolean(),
+  reason: z.string().max(10_000).optional().meta({ description: 'Told to the model where it was denied.' }),
+});
+
+export const submitToolOutputsSchema = z
+  .strictObject({
+    tool_outputs: z
+      .array(z.union([outputOfCallSchema, approvalOfCallSchema]))
+      .min(1)
+      .max(128)
+      .refine(
+        (outputs) => new Set(outputs.map((output) => output.tool_call_id)).size === outputs.length,
+        'each tool call at most once',
+      ),
+  })
+  .meta({ id: 'SubmitToolOutputs' });
+export type SubmitToolOutputs = z.infer<typeof submitToolOutputsSchema>;
+
+/** One answer as it is stored: what the model will be told, or the leave to run. */
+export type ToolAnswer =
+  | { toolCallId: string; approved: true }
+  | { toolCallId: string; approved: false; text: string }
+  | { toolCallId: string; output: z.infer<typeof contentBlockSchema>[]; isError: boolean };

@@ -1,0 +1,80 @@
+import { turnStatusSchema, type TurnStatus } from '@turnpike/contract';
+import { z } from 'zod';
+import { closingIds, closingTurn } from './close-turn.ts';
+import { query, type Sql } from './sql.ts';
+
+const cancelledSchema = z.object({ turnId: z.string(), status: turnStatusSchema });
+export type CancelledTurn = z.infer<typeof cancelledSchema>;
+
+/** Turns of one session that one statement cancels at most. */
+const BATCH = 50;
+
+/*
+ * Invariant: a turn that nobody holds is cancelled here and now; one that a worker holds is only
+ * asked to stop, and it is the worker, or the end of its lease, that confirms it. The event count is
+ * left alone where a worker holds the turn: it is part of its fence.
+ */
+const cancel = (name: string, which: string) => ({
+  name,
+  text: `
+WITH open AS (
+  SELECT id, sequence, row_number() OVER () AS place,
+    CASE WHEN status = ANY ($2) THEN 'cancelled' ELSE 'cancelling' END AS status
+  FROM (
+    SELECT id, sequence, status FROM turns
+    WHERE ${which} AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling')
+    ORDER BY sequence LIMIT ${BATCH} FOR UPDATE
+  ) AS locked
+), asked AS (
+  UPDATE turns SET status = 'cancelling' FROM open WHERE turns.id = open.id AND open.status = 'cancelling'
+)
+SELECT id AS "turnId", sequence, status, ${closingTurn({ when: "status = 'cancelled'", ids: '$3' })}
+FROM open`,
+  row: cancelledSchema.extend({ sequence: z.int() }),
+});
+
+const CANCEL = cancel('cancel-turn', 'tenant_id = $1 AND id = $4');
+const CANCEL_OPEN = cancel('cancel-open-turns', 'tenant_id = $1 AND session_id = $4 AND sequence > $5');
+
+/**
+ * Cancels a turn, in whatever state before its end. Null where it has ended, or is not there.
+ * `unheld` are the statuses in which no worker holds a turn.
+ */
+export async function cancelTurn(
+  sql: Sql,
+  tenantId: string,
+  turnId: string,
+  unheld: readonly TurnStatus[],
+): Promise<CancelledTurn | null> {
+  const [turn] = await query(sql, CANCEL, [tenantId, unheld, closingIds(1), turnId]);
+  return turn ?? null;
+}
+
+const FORGET_OPEN = {
+  name: 'forget-open-turns',
+  text: `
+UPDATE turns SET rolled_back = true
+WHERE tenant_id = $1 AND session_id = $2 AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling')
+RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/**
+ * Cancels every turn of a session that has not ended; `forget` keeps later turns from seeing them.
+ * To be run in a transaction.
+ */
+export async function cancelOpenTurns(
+  sql: Sql,
+  session: { tenantId: string; sessionId: string; forget: boolean },
+  unheld: readonly TurnStatus[],
+): Promise<CancelledTurn[]> {
+  const { tenantId, sessionId, forget } = session;
+  if (forget) await query(sql, FORGET_OPEN, [tenantId, sessionId]);
+  const cancelled: CancelledTurn[] = [];
+  for (let after = 0; ;) {
+    const batch = await query(sql, CANCEL_OPEN, [tenantId, unheld, closingIds(BATCH), sessionId, after]);
+    cancelled.push(...batch);
+    if (batch.length < BATCH) return cancelled;
+    after = Math.max(...batch.map((turn) => turn.sequence));
+  }
+}
