@@ -43,6 +43,8 @@ export interface Backplane {
   subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>>;
   /** Called when signals flow again after a loss: what came meanwhile may be lost, so look. */
   onReconnect(listener: () => void): () => void;
+  /** How much of the traffic may be retries: buckets that all processes share. `deposit` never throws. */
+  readonly retryBudget: { take(key: string): Promise<boolean>; deposit(key: string): void };
   /** A real round trip. */
   ping(): Promise<void>;
   depth(): Promise<{ waiting: number; active: number }>;

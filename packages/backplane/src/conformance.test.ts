@@ -284,6 +284,27 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     runs.letGo();
   });
 
+  it('grants no more retries than the allowance, whichever process asks', async () => {
+    const other = await driver.open();
+    const granted = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? backplane : other).retryBudget.take('a')),
+    );
+    // Time gives one back in two seconds; a slow machine may see that now and then.
+    const count = granted.filter(Boolean).length;
+    expect(count).toBeGreaterThanOrEqual(10);
+    expect(count).toBeLessThanOrEqual(14);
+    expect(await other.retryBudget.take('b')).toBe(true);
+  });
+
+  it('gives one retry more for ten successes, also those of another process', async () => {
+    const other = await driver.open();
+    while (await backplane.retryBudget.take('a'));
+    for (let success = 0; success < 30; success++) other.retryBudget.deposit('a');
+    await untilTrue('the successes have arrived', () => backplane.retryBudget.take('a'));
+    expect(await backplane.retryBudget.take('a')).toBe(true);
+    expect(await other.retryBudget.take('a')).toBe(true);
+  });
+
   it('can be opened by many at once where nothing was made ready', async () => {
     const fresh = driverOnTrial(url);
     try {

@@ -5,6 +5,7 @@ import { preparePostgresSchema } from './postgres-schema.ts';
 import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
+import { postgresBuckets, SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
 import { settledWithin, withinTime } from './within-time.ts';
 
 const PREPARE_LIMIT_MS = 15_000;
@@ -67,7 +68,15 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
       }),
     deafAfterMs: parts.deafAfterMs,
   });
+  let changeBucket: ChangeBucket | undefined;
+  const retryBudget = new SharedRetryBudget((key, deposit, take) =>
+    withinTime('asking the retry budget', async () => {
+      changeBucket ??= await postgresBuckets(pool);
+      return changeBucket(key, deposit, take);
+    }),
+  );
   const close = async (): Promise<void> => {
+    retryBudget.close();
     await Promise.all([
       settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS),
       settledWithin(signals.close(), CLOSE_LIMIT_MS),
@@ -82,6 +91,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
   }
   return {
     driver: 'postgres',
+    retryBudget,
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
     consume: (options) => queue.consume(options),

@@ -4,6 +4,7 @@ import type { Backplane } from './backplane.ts';
 import { checkRedisServer } from './check-redis-server.ts';
 import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
+import { redisBuckets, SharedRetryBudget } from './retry-budget.ts';
 import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
@@ -54,8 +55,16 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
     prefix: `${prefix}:${client.options.db ?? 0}:signals:`,
     onError,
   });
+  const changeBucket = redisBuckets(client, `${prefix}:retry-budget:`);
+  const retryBudget = new SharedRetryBudget((key, deposit, take) =>
+    withinTime('asking the retry budget', async (limit) => {
+      await untilReady(client, limit);
+      return changeBucket(key, deposit, take);
+    }),
+  );
   return {
     driver: 'redis',
+    retryBudget,
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
     consume: (options) => queue.consume(options),
@@ -70,6 +79,7 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
     },
     depth: () => queue.depth(),
     async close() {
+      retryBudget.close();
       await settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS);
       signals.close();
       disconnect();

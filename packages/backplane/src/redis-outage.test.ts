@@ -262,6 +262,7 @@ function everything(backplane: Backplane): (() => Promise<unknown>)[] {
     () => backplane.publish('turns', { number: 1 }),
     () => backplane.ping(),
     () => backplane.depth(),
+    () => backplane.retryBudget.take('a'),
   ];
 }
 

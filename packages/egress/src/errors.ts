@@ -30,3 +30,23 @@ export class EgressUnreachableError extends RetryableError {
     super(code, message, undefined, cause);
   }
 }
+
+/** The other side is failing, and is left alone for `retryAfterMs`. Nothing was sent. */
+export class CircuitOpenError extends RetryableError {
+  declare readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    super(
+      'circuit_open',
+      'Too many calls to it failed just now, so it is left alone for a moment.',
+      retryAfterMs,
+    );
+  }
+}
+
+/** All places are taken, and none came free in time. Nothing was sent. */
+export class BulkheadFullError extends RetryableError {
+  constructor() {
+    super('bulkhead_full', 'Too many calls to it are under way.');
+  }
+}

@@ -16,3 +16,6 @@ export type { EgressPolicy, Lookup } from './policy.ts';
 export { isPublicAddress } from './public-addresses.ts';
 export type { BodyEnd } from './read-bounded.ts';
 export { createUpstreamFetch, type UpstreamFetch, type UpstreamFetchSettings } from './upstream-fetch.ts';
+export { createCallGuard, type CallGuard, type CallGuardSettings } from './call-guard.ts';
+export type { CallOutcome } from './call-line.ts';
+export { BulkheadFullError, CircuitOpenError } from './errors.ts';

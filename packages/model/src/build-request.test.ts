@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AgentConfig, ContentBlock, Message, ModelRequest } from '@turnpike/contract';
+import { agentConfigSchema } from '@turnpike/contract';
+import type { ContentBlock, Message, ModelRequest } from '@turnpike/contract';
 import { API_VERSION, buildRequest, SAMPLING_API_VERSION } from './build-request.ts';
 
 const EPHEMERAL = { type: 'ephemeral' };
-const agent: AgentConfig = { model: 'claude-test-1', max_tokens: 100, max_steps: 5, tools: [] };
+const agent = agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 });
 const text = (words: string): ContentBlock => ({ type: 'text', text: words });
 const result = (id: string): ContentBlock => ({ type: 'tool_result', tool_use_id: id, content: [] });
 const tool = (name: string) => ({ name, description: name, input_schema: { type: 'object' as const } });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import { BulkheadFullError, CircuitOpenError, type CallGuard } from '@turnpike/egress';
 import type { Logger } from '@turnpike/telemetry';
 import type { WholeMessage } from './assemble-message.ts';
 import { backoffMs } from './backoff.ts';
@@ -7,6 +8,7 @@ import { buildRequest, type BuiltRequest } from './build-request.ts';
 import { classifyError, type Failure } from './classify-error.ts';
 import type { ModelApi } from './connect-model-api.ts';
 import type { ModelLimits } from './limits.ts';
+import { isOutage } from './outage.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { streamMessage, type RequestProgress } from './stream-message.ts';
 
@@ -14,6 +16,9 @@ export interface CallTools {
   api: ModelApi;
   limits: ModelLimits;
   budget: RetryBudget;
+  guard: CallGuard;
+  /** Which API it is: part of what a breaker is for. */
+  origin: string;
   logger: Logger;
   /** Takes the key out of a text. */
   hide(text: string): string;
@@ -41,7 +46,9 @@ class Call {
   readonly #options: ModelCallOptions;
   readonly #built: BuiltRequest;
   readonly #budgetKey: string;
+  readonly #guardKey: string;
   readonly #deadline: number;
+  readonly #stepEnd: number;
   #attempts: number;
 
   constructor(tools: CallTools, request: ModelRequest, options: ModelCallOptions) {
@@ -50,7 +57,9 @@ class Call {
     this.#options = options;
     this.#built = buildRequest(request);
     this.#budgetKey = `${request.tenantId}:${request.agent.model}`;
+    this.#guardKey = `${this.#budgetKey} ${tools.origin}`;
     this.#deadline = performance.now() + options.remainingMs;
+    this.#stepEnd = performance.now() + options.stepTimeoutMs;
     this.#attempts = options.previousAttempts;
   }
 
@@ -60,7 +69,10 @@ class Call {
       throw this.#error('model_attempts_exhausted', 'All attempts at this model call are used up.', {});
     }
     // A first request of this lease that is not the step's first is a retry like any other.
-    if (this.#attempts > 0) await this.#takeFromBudget(null);
+    if (this.#attempts > 0) {
+      this.#parkWhileOpen(null);
+      await this.#takeFromBudget(null);
+    }
     for (;;) {
       const answer = await this.#attempt();
       if ('content' in answer) return answer;
@@ -73,25 +85,49 @@ class Call {
     const startedAt = performance.now();
     const progress: RequestProgress = { providerRequestId: null, headMs: null, textGiven: false };
     try {
-      const message = await streamMessage(
-        this.#tools.api,
-        this.#built,
-        {
-          signal: this.#options.signal,
-          totalTimeoutMs: this.#tools.limits.totalTimeoutMs,
-          onText: (text) => this.#options.onText(text),
-        },
-        progress,
-      );
+      const message = await this.#guarded(progress);
       this.#logAnswer(message, progress, startedAt);
-      await this.#tools.budget.deposit(this.#budgetKey);
+      this.#tools.budget.deposit(this.#budgetKey);
       return { ...message, attempts: this.#attempts, providerRequestId: progress.providerRequestId };
     } catch (error) {
       this.#options.signal.throwIfAborted();
+      if (error instanceof CircuitOpenError || error instanceof BulkheadFullError) {
+        this.#attempts -= 1;
+        throw this.#parked(error.retryAfterMs ?? this.#tools.limits.backoffBaseMs, null);
+      }
       const failure = classifyError(error, { hide: this.#tools.hide });
       if (failure === undefined) throw error;
       return this.#takeFailure(failure, progress, startedAt);
     }
+  }
+
+  /** One request, unless the API is known to be down: no longer than the step may take. */
+  #guarded(progress: RequestProgress): Promise<WholeMessage> {
+    const { api, limits, guard, hide } = this.#tools;
+    const { signal, onText } = this.#options;
+    const totalTimeoutMs = Math.max(1, Math.min(limits.totalTimeoutMs, this.#stepEnd - performance.now()));
+    const request = (): Promise<WholeMessage> =>
+      streamMessage(api, this.#built, { signal, totalTimeoutMs, onText: (text) => onText(text) }, progress);
+    return guard.run(this.#guardKey, signal, request, {
+      isFailure: (outcome) => 'error' in outcome && isOutage(classifyError(outcome.error, { hide })),
+    });
+  }
+
+  /** An API that is known to be down is not asked, and the turn waits without holding a worker. */
+  #parkWhileOpen(failure: Failure | null): void {
+    const forMs = this.#tools.guard.openFor(this.#guardKey);
+    if (forMs > 0) throw this.#parked(forMs, failure);
+  }
+
+  #parked(leastMs: number, failure: Failure | null): ModelError {
+    const retryAfterMs = Math.ceil(leastMs + Math.random() * this.#tools.limits.parkSpreadMs);
+    this.#tools.logger.debug('model call parked', { ...this.#facts(), code: failure?.code, retryAfterMs });
+    const code = failure?.code ?? 'model_circuit_open';
+    const message = failure?.message ?? 'The model API is failing, and is left alone for a moment.';
+    return this.#error(code, message, {
+      retryAfterMs,
+      providerRequestId: failure?.providerRequestId ?? null,
+    });
   }
 
   /** Returns a failure that leaves room for another attempt; throws any other as a ModelError. */
@@ -101,6 +137,12 @@ class Call {
       providerRequestId: classified.providerRequestId ?? progress.providerRequestId,
     };
     this.#logFailure(failure, progress, startedAt);
+    if (isOutage(failure) && this.#tools.guard.openFor(this.#guardKey) > 0) {
+      // It says something about the API and nothing about this step, which keeps its attempts.
+      this.#attempts -= 1;
+      if (progress.textGiven) this.#options.onRestart();
+      this.#parkWhileOpen(failure);
+    }
     // Exhausted attempts are not terminal: another turn with the same words may well succeed.
     if (failure.terminal || this.#attempts >= this.#tools.limits.maxAttempts) {
       const { terminal, providerRequestId } = failure;
@@ -115,13 +157,16 @@ class Call {
     const { limits } = this.#tools;
     const waitMs = backoffMs(this.#attempts, failure.retryAfterMs, limits);
     const leftMs = this.#deadline - performance.now();
+    if (performance.now() + waitMs >= this.#stepEnd) {
+      const message = 'The step took longer than the agent lets it.';
+      throw this.#error('model_step_timeout', message, { providerRequestId: failure.providerRequestId });
+    }
     // Past the deadline there is nothing to wait for here: the turn gives its slot back, and ends
     // by its deadline rather than as a failure of the model.
     if (waitMs > limits.maxInlineWaitMs || waitMs >= leftMs) {
       const { providerRequestId } = failure;
       throw this.#error(failure.code, failure.message, { retryAfterMs: waitMs, providerRequestId });
     }
-    await this.#takeFromBudget(failure);
     const { signal } = this.#options;
     try {
       await sleep(waitMs, undefined, { signal });
@@ -129,6 +174,9 @@ class Call {
       signal.throwIfAborted();
       throw error;
     }
+    // Asked for after the wait: what is not sent after all is not taken out of the budget.
+    this.#parkWhileOpen(failure);
+    await this.#takeFromBudget(failure);
   }
 
   /**

@@ -3,7 +3,7 @@ import { createUpstreamFetch } from '@turnpike/egress';
 import type { Secret } from '@turnpike/telemetry';
 import type { ModelLimits } from './limits.ts';
 
-const PUBLIC_API = 'https://api.anthropic.com';
+export const PUBLIC_API = 'https://api.anthropic.com';
 
 export interface ModelApi {
   client: Anthropic;

@@ -1,7 +1,8 @@
 import { DrainError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import { createCallGuard, type CallGuard } from '@turnpike/egress';
 import type { Logger, Secret } from '@turnpike/telemetry';
 import { callModel } from './call-model.ts';
-import { connectModelApi } from './connect-model-api.ts';
+import { connectModelApi, PUBLIC_API } from './connect-model-api.ts';
 import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
@@ -13,7 +14,12 @@ export interface ModelSettings {
   limits?: Partial<ModelLimits>;
   /** Default: one of this process. */
   retryBudget?: RetryBudget;
+  /** Default: one of this process, with room for as many calls as a worker runs turns. */
+  guard?: CallGuard;
 }
+
+/** Model calls take long, and a worker has its own limit for them: what matters here is the breaker. */
+const MODEL_GUARD = { places: 20_000, maxWaiting: 0 };
 
 export interface GuardedModel {
   /**
@@ -31,6 +37,8 @@ export function createModel(settings: ModelSettings): GuardedModel {
   const api = connectModelApi(settings.apiKey, settings.baseUrl, limits);
   const tools = {
     api,
+    guard: settings.guard ?? createCallGuard(MODEL_GUARD),
+    origin: new URL(settings.baseUrl ?? PUBLIC_API).origin,
     limits,
     budget: settings.retryBudget ?? createRetryBudget(),
     logger: settings.logger,

@@ -1,3 +1,8 @@
 export { createModel, type GuardedModel, type ModelSettings } from './create-model.ts';
 export { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
-export { createRetryBudget, type RetryBudget, type RetryBudgetSettings } from './retry-budget.ts';
+export {
+  createRetryBudget,
+  sharedRetryBudget,
+  type RetryBudget,
+  type RetryBudgetSettings,
+} from './retry-budget.ts';

@@ -15,6 +15,8 @@ export interface ModelLimits {
   totalTimeoutMs: number;
   /** How long a turn is parked, at least, when the retry budget is spent. */
   budgetWaitMs: number;
+  /** Turns that the breaker parks come back spread over this time. */
+  parkSpreadMs: number;
 }
 
 export const DEFAULT_LIMITS: ModelLimits = {
@@ -26,4 +28,5 @@ export const DEFAULT_LIMITS: ModelLimits = {
   idleTimeoutMs: 60_000,
   totalTimeoutMs: 600_000,
   budgetWaitMs: 10_000,
+  parkSpreadMs: 5_000,
 };

@@ -17,7 +17,14 @@ export function prepareConversation(messages: readonly Message[]): Message[] {
   for (const message of prepared) {
     if (message.role === 'user') message.content = toolResultsFirst(message.content);
   }
+  trimPrefill(prepared.at(-1));
   return prepared;
+}
+
+/** The API refuses a last message of the assistant's that ends in white space: one that it paused in may. */
+function trimPrefill(message: Message | undefined): void {
+  const block = message?.role === 'assistant' ? message.content.at(-1) : undefined;
+  if (block !== undefined && isText(block)) block.text = block.text.trimEnd();
 }
 
 /** The API refuses a text block that is empty or only white space, also inside a tool result. */

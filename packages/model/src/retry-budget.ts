@@ -1,12 +1,31 @@
 /**
  * How much of the traffic may be retries, so that a struggling API is not met with more requests
- * than usual. A key is a tenant and a model. Neither method throws: a budget that cannot be asked grants.
+ * than usual. A key is a tenant and a model.
  */
 export interface RetryBudget {
   /** Takes the right to one retry; false when there is none. */
   take(key: string): boolean | Promise<boolean>;
-  /** Notes a success: a tenth of a retry. */
-  deposit(key: string): void | Promise<void>;
+  /** Notes a success: a tenth of a retry. Never throws, and nobody waits for it. */
+  deposit(key: string): void;
+}
+
+/** A budget that all workers share, and this process's own for as long as that one cannot be asked. */
+export function sharedRetryBudget(shared: RetryBudget, onError: (error: unknown) => void): RetryBudget {
+  const own = createRetryBudget();
+  return {
+    async take(key) {
+      try {
+        return await shared.take(key);
+      } catch (error) {
+        onError(error);
+        return own.take(key);
+      }
+    },
+    deposit(key) {
+      shared.deposit(key);
+      own.deposit(key);
+    },
+  };
 }
 
 export interface RetryBudgetSettings {
@@ -17,7 +36,7 @@ export interface RetryBudgetSettings {
   /** What one success adds. Default 0.1. */
   deposit?: number;
   /**
-   * What a minute adds, up to the allowance. Default 6. Without it, turns that all wait for a budget
+   * What a minute adds, up to the allowance. Default 30. Without it, turns that all wait for a budget
    * would wait for ever: none of them could have the success that fills it.
    */
   perMinute?: number;
@@ -36,7 +55,7 @@ export function createRetryBudget(
   settings: RetryBudgetSettings = {},
   now: () => number = () => performance.now(),
 ): RetryBudget {
-  const { allowance = 10, capacity = 50, deposit = 0.1, perMinute = 6, maxKeys = 10_000 } = settings;
+  const { allowance = 10, capacity = 50, deposit = 0.1, perMinute = 30, maxKeys = 10_000 } = settings;
   // A Map keeps the order of insertion: taken out and put back on each use, the first is the oldest.
   const buckets = new Map<string, Bucket>();
 

@@ -1,4 +1,6 @@
+import { agentConfigSchema } from '@turnpike/contract';
 import type { ModelAnswer, ModelCallOptions, ModelRequest } from '@turnpike/contract';
+import { createCallGuard } from '@turnpike/egress';
 import { type Logger, Secret } from '@turnpike/telemetry';
 import { createModel, type GuardedModel, type ModelSettings } from '../create-model.ts';
 
@@ -22,6 +24,8 @@ export function modelOnTrial(
     apiKey: new Secret('a-key-of-the-test'),
     baseUrl,
     logger,
+    // One that hardly opens: most tests are about something else.
+    guard: createCallGuard({ minCalls: 100_000 }),
     ...settings,
     limits: { backoffBaseMs: 1, backoffCapMs: 2, ...settings.limits },
   });
@@ -38,7 +42,7 @@ export function callOnTrial(
   const answer = model.call(
     {
       tenantId: 'ten_1',
-      agent: { model: 'claude-test-1', max_tokens: 100, max_steps: 5, tools: [] },
+      agent: agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 }),
       messages: [{ role: 'user', content }],
       tools: [],
       ...asked.request,
@@ -46,6 +50,7 @@ export function callOnTrial(
     {
       signal: new AbortController().signal,
       remainingMs: 60_000,
+      stepTimeoutMs: 60_000,
       previousAttempts: 0,
       onText: (text) => told.push(text),
       onRestart: () => told.push('<restart>'),
