@@ -110,7 +110,9 @@ async function closeServer(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
-start(readConfig()).catch((error: unknown) => {
+// A setting that is wrong is told like everything else that keeps it from starting.
+const started = (async () => start(readConfig()))();
+started.catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 });

@@ -1,0 +1,36 @@
+import { Children } from '../children/children.ts';
+import { Ending, listenForSignals } from '../children/ending.ts';
+import { readStartConfig } from '../config.ts';
+import { bringUp } from '../development/bring-up.ts';
+import { openStateFolder } from '../development/state-folder.ts';
+import { complain, say } from '../say.ts';
+
+const KILLED_EXIT_CODE = 130;
+
+/** Starts everything and stays until it is stopped. Returns the exit code; nothing is left running. */
+export async function start(): Promise<number> {
+  const config = readStartConfig();
+  const folder = await openStateFolder(process.cwd());
+  const children = await Children.open(folder.runFile);
+  // A terminal that was closed takes no more lines, and that is no reason to stop badly.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  const ending = new Ending();
+  listenForSignals(ending, () => {
+    say('Killing all of it.');
+    void children.kill().finally(() => process.exit(KILLED_EXIT_CODE));
+  });
+
+  bringUp({ config, folder, children, ending }).catch((error: unknown) => ending.fail(error));
+  const reason = await ending.reason;
+  say();
+  if (reason === null) {
+    say('Stopping: workers, API, and what else was started. Ctrl-C again kills them.');
+  } else {
+    complain(reason.message);
+    say('Stopping what was started.');
+  }
+  await children.stop();
+  if (reason === null) say('Stopped.');
+  return reason === null ? 0 : 1;
+}

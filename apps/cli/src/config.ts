@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { Failure } from './failure.ts';
+
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' });
+const milliseconds = z.coerce.number().int().min(1);
+
+const environmentSchema = z.object({
+  DATABASE_URL: postgresUrl.optional(),
+  BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).optional(),
+  ANTHROPIC_API_KEY: z.string().optional(),
+  ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  TURNPIKE_MASTER_KEYS: z.string().optional(),
+  PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  PATH: z.string().default(''),
+  LOG_FORMAT: z.string().default('pretty'),
+  DRAIN_MS: milliseconds.default(20_000),
+  SHUTDOWN_MS: milliseconds.default(10_000),
+});
+
+export interface StartConfig {
+  databaseUrl: string | undefined;
+  /** Its name too: a message says which variable is meant. */
+  backplane: { variable: string; url: string } | undefined;
+  modelApiKey: string | undefined;
+  modelBaseUrl: string | undefined;
+  masterKeys: string | undefined;
+  /** Undefined: whichever is free, the usual one first. */
+  port: number | undefined;
+  searchPath: string;
+  drainMs: number;
+  shutdownMs: number;
+  /** What the API and the workers are given, besides what `start` decides for them. */
+  environment: Record<string, string>;
+}
+
+/** Reads the environment for `start`. Throws a `Failure` that names every mistake in it. */
+export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): StartConfig {
+  const given = withoutEmpty(environment);
+  const parsed = parse(environmentSchema, given);
+  const backplaneVariable = parsed.BACKPLANE_URL === undefined ? 'REDIS_URL' : 'BACKPLANE_URL';
+  const backplaneUrl = parsed[backplaneVariable];
+  return {
+    databaseUrl: parsed.DATABASE_URL,
+    backplane: backplaneUrl === undefined ? undefined : { variable: backplaneVariable, url: backplaneUrl },
+    modelApiKey: parsed.ANTHROPIC_API_KEY,
+    modelBaseUrl: parsed.ANTHROPIC_BASE_URL,
+    masterKeys: parsed.TURNPIKE_MASTER_KEYS,
+    port: parsed.PORT,
+    searchPath: parsed.PATH,
+    drainMs: parsed.DRAIN_MS,
+    shutdownMs: parsed.SHUTDOWN_MS,
+    environment: { ...given, LOG_FORMAT: parsed.LOG_FORMAT },
+  };
+}
+
+/** The database that a command works on; undefined where none is named. */
+export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return parse(environmentSchema.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;
+}
+
+/** The little that a database server needs of the environment; none of it changes how it works. */
+export function readServerEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const names = ['PATH', 'TMPDIR', 'SystemRoot'];
+  const given = withoutEmpty(environment);
+  return Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name)));
+}
+
+/** A variable that is set to nothing is one that is not set: compose files and shells do that. */
+function withoutEmpty(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value === undefined || value === '' ? [] : [[name, value]],
+    ),
+  );
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, given: Record<string, string>): z.output<Schema> {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const mistakes = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new Failure(`The environment is not right: ${mistakes.join('; ')}.`);
+}

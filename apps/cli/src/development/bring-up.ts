@@ -1,0 +1,50 @@
+import { migrate } from '@turnpike/store';
+import { describeError, Failure } from '../failure.ts';
+import { PRISMA_FOLDER, shown } from '../places.ts';
+import { say, sayFact } from '../say.ts';
+import { placeOf, withDatabase } from '../with-database.ts';
+import { Api } from './api.ts';
+import { developmentAgent } from './development-agent.ts';
+import { developmentKey } from './development-key.ts';
+import { showFirstTurn } from './first-turn.ts';
+import { developmentMasterKeys } from './master-keys.ts';
+import { sayNextSteps } from './next-steps.ts';
+import { startPrograms } from './start-programs.ts';
+import { startBackplane, startModel, startPostgres } from './start-services.ts';
+import type { Site } from './site.ts';
+
+/** Starts everything, shows that it works, and says how to go on. */
+export async function bringUp(site: Site): Promise<void> {
+  const { config, folder, ending } = site;
+  say('Turnpike, for development.');
+  say();
+  const databaseUrl = await startPostgres(site);
+  await applyMigrations(site, databaseUrl);
+  const backplane = await startBackplane(site);
+  const model = await startModel(site);
+  const environment = {
+    ...config.environment,
+    DATABASE_URL: databaseUrl,
+    TURNPIKE_MASTER_KEYS: config.masterKeys ?? (await developmentMasterKeys(folder.masterKeysFile)),
+    ...backplane,
+    ...model,
+  };
+  const apiUrl = await startPrograms(site, environment);
+  const key = await withDatabase(databaseUrl, (database) => developmentKey(database, folder.keyFile));
+  sayFact('API key', shown(folder.keyFile));
+  if (config.masterKeys === undefined) sayFact('Secrets', `sealed with ${shown(folder.masterKeysFile)}`);
+  sayFact('Logs', shown(folder.logFile('*')));
+  say();
+  const api = new Api(apiUrl, key, ending.signal);
+  const agent = await developmentAgent(api);
+  const turn = await showFirstTurn(api, agent.id, ending.signal);
+  sayNextSteps({ apiUrl, keyFile: folder.keyFile, agentId: agent.id, turnId: turn.id });
+}
+
+/** A migration that is cut off must be looked at by a person before the next one; so none is. */
+async function applyMigrations({ children }: Site, databaseUrl: string): Promise<void> {
+  const names = await children.finishFirst(migrate(databaseUrl, PRISMA_FOLDER)).catch((error: unknown) => {
+    throw new Failure(`The migration of ${placeOf(databaseUrl)} failed: ${describeError(error)}`);
+  });
+  if (names.length > 0) sayFact('Migrations', names.join(', '));
+}

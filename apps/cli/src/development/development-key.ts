@@ -1,0 +1,26 @@
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import {
+  createApiKey,
+  createTenant,
+  findKeyHolder,
+  findTenantByName,
+  hashApiKey,
+  type Database,
+} from '@turnpike/store';
+
+const NAME = 'development';
+
+/**
+ * The API key that is kept in this file. Where there is none that the database knows, makes one for
+ * the development tenant, and that tenant too.
+ */
+export async function developmentKey(database: Database, file: string): Promise<string> {
+  const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
+  if (kept !== '' && (await findKeyHolder(database, hashApiKey(kept))) !== null) return kept;
+  const tenantId = (await findTenantByName(database, NAME)) ?? (await createTenant(database, NAME));
+  const { key } = await createApiKey(database, { tenantId, name: NAME });
+  await writeFile(file, `${key}\n`, { mode: 0o600 });
+  // A file that was there keeps its mode.
+  await chmod(file, 0o600);
+  return key;
+}

@@ -1,0 +1,12 @@
+import type { Children } from '../children/children.ts';
+import type { Ending } from '../children/ending.ts';
+import type { StartConfig } from '../config.ts';
+import type { StateFolder } from './state-folder.ts';
+
+/** What every step of a start needs. */
+export interface Site {
+  config: StartConfig;
+  folder: StateFolder;
+  children: Children;
+  ending: Ending;
+}

