@@ -4,6 +4,7 @@ import type { Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
 import { playWorker } from './testing/play-worker.ts';
@@ -12,11 +13,18 @@ let api: ApiOnTrial;
 let theirs: Client;
 let agent: Agent;
 let turn: Turn;
+let toolId: string;
 
 beforeAll(async () => {
   api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   theirs = await api.addTenant();
   agent = (await theirs.http.post('/v1/agents').send({ name: 'secret', model: 'm' }).expect(201)).body;
+  toolId = (
+    await theirs.http
+      .post('/v1/tools')
+      .send({ ...TOOL, name: 'theirs' })
+      .expect(201)
+  ).body.id;
   const body = { agent_id: agent.id, input: 'A secret.' };
   turn = (await theirs.http.post('/v1/turns').send(body).expect(202)).body;
   await playWorker(api, turn.id, 1);
@@ -24,17 +32,26 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-const withIds = [...agentRoutes, ...sessionRoutes, ...turnRoutes].filter(({ path }) => path.includes(':'));
+const withIds = [...agentRoutes, ...sessionRoutes, ...turnRoutes, ...toolRoutes].filter(({ path }) =>
+  path.includes(':'),
+);
+
+const TOOL = { description: 'Does it.', input_schema: { type: 'object' }, url: 'https://example.com/' };
 
 /** A body that would be taken for a thing of one's own. */
 const BODIES: Record<string, object> = {
   updateAgent: { model: 'mine now' },
+  updateTool: { ...TOOL, description: 'Mine now.' },
   submitTurn: { input: 'Tell me all.' },
   submitToolOutputs: { tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'Mine.' }] },
 };
 
 const addressOf = (path: string): string =>
-  path.replace(':agent_id', agent.id).replace(':session_id', turn.session_id).replace(':turn_id', turn.id);
+  path
+    .replace(':agent_id', agent.id)
+    .replace(':session_id', turn.session_id)
+    .replace(':turn_id', turn.id)
+    .replace(':tool_id', toolId);
 
 function ask(client: Client, method: string, path: string, body: object | undefined): Test {
   const request = method === 'get' ? client.http.get(path) : client.http.post(path);
@@ -75,6 +92,8 @@ test.each([
   '/v1/agents',
   '/v1/sessions',
   '/v1/turns',
+  '/v1/tools',
+  '/v1/secrets',
   () => `/v1/sessions?agent_id=${agent.id}`,
   () => `/v1/turns?agent_id=${agent.id}`,
   () => `/v1/turns?session_id=${turn.session_id}`,

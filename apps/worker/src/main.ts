@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { openBackplane } from '@turnpike/backplane';
-import { createEgress } from '@turnpike/egress';
-import { createModel } from '@turnpike/model';
+import { createCallGuard, createEgress } from '@turnpike/egress';
+import { createModel, sharedRetryBudget } from '@turnpike/model';
 import { createEnvironmentKeys } from '@turnpike/secrets';
 import { createMemoryStore, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics, serveMetrics } from '@turnpike/telemetry';
@@ -10,6 +10,9 @@ import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { readConfig, type Config } from './config.ts';
 import { TurnRunner } from './run-turns.ts';
+
+/** `timeout_ms` of a tool is at most this. */
+const LONGEST_CALL_MS = 600_000;
 
 async function start(config: Config): Promise<void> {
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
@@ -45,13 +48,23 @@ async function start(config: Config): Promise<void> {
   const model = createModel({
     apiKey: config.modelApiKey,
     logger,
+    retryBudget: sharedRetryBudget(
+      backplane.retryBudget,
+      warn('The shared retry budget cannot be asked; the process has one of its own.'),
+    ),
     ...(config.modelBaseUrl === undefined ? {} : { baseUrl: config.modelBaseUrl }),
   });
-  const egress = createEgress({ allow: config.egressAllow });
+  // Each tool brings its own deadline; what bounds them all is the longest that one may ask for.
+  const egress = createEgress({
+    allow: config.egressAllow,
+    deadlineMs: LONGEST_CALL_MS,
+    idleTimeoutMs: LONGEST_CALL_MS,
+  });
+  const guard = createCallGuard();
   const tools = createToolRunner({
     builtins: [currentTime(), httpRequest(egress)],
     egress,
-    guard: { run: (_key, _signal, call) => call() },
+    guard,
     secrets: vault,
     memory: createMemoryStore(database),
     logger,
@@ -80,6 +93,10 @@ async function start(config: Config): Promise<void> {
   });
   await watchTurns(backplane, ({ turn_id: turnId, status }) => {
     if (status === 'cancelling') runner.cancel(turnId);
+  });
+  metrics.gauge('turnpike_tool_breakers_open', 'Origins of tools that are left alone now.', () => {
+    const { open, half_open: halfOpen } = guard.states();
+    return open + halfOpen;
   });
   metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
   const metricsServer =
@@ -120,7 +137,9 @@ async function start(config: Config): Promise<void> {
   process.on('SIGINT', onSignal);
 }
 
-start(readConfig()).catch((error: unknown) => {
+// A setting that is wrong is told like everything else that keeps it from starting.
+const started = (async () => start(readConfig()))();
+started.catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 });

@@ -21,6 +21,7 @@ export async function askModel(
   let restarted: Promise<unknown> = Promise.resolve();
   const answer = await model.call(request, {
     signal: lease.signal,
+    assertHeld: () => lease.assertHeld(),
     remainingMs: lease.remainingMs(),
     stepTimeoutMs: lease.turn.agent.step_timeout_ms,
     previousAttempts: progress.modelAttempts,

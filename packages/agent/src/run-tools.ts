@@ -134,7 +134,15 @@ async function runCall(lease: TurnLease, call: OpenCall, tools: ToolRunner): Pro
 
 function contextOf(lease: TurnLease, signal: AbortSignal): ToolCallContext {
   const { id: turnId, tenantId, sessionId, epoch } = lease.turn;
-  return { tenantId, turnId, sessionId, epoch, now: () => lease.now(), signal };
+  return {
+    tenantId,
+    turnId,
+    sessionId,
+    epoch,
+    now: () => lease.now(),
+    assertHeld: () => lease.assertHeld(),
+    signal,
+  };
 }
 
 async function recordReceipt(lease: TurnLease, progress: Progress, receipt: ToolReceipt): Promise<void> {

@@ -23,6 +23,8 @@ export interface ModelRequest {
 export interface ModelCallOptions {
   /** Ends the call at once; the promise rejects with the signal's reason. */
   signal: AbortSignal;
+  /** To be called right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
+  assertHeld(): void;
   /** Milliseconds until the turn's deadline: no retry waits past it. */
   remainingMs: number;
   /** Milliseconds that this step may take, its retries included. */
@@ -76,6 +78,8 @@ export interface ToolCallContext {
   sessionId: string;
   /** The lease under which the call is made. */
   epoch: number;
+  /** To be called right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
+  assertHeld(): void;
   /** The database's time now, in milliseconds since 1970. */
   now(): number;
   /** Ends the call at once; the promise rejects with the signal's reason. */

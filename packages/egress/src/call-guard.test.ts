@@ -62,6 +62,21 @@ test('a call that waits for room gives up in time, and at once when its turn sto
   expect(ends).toHaveLength(1);
 });
 
+test('the place of a call that gave up while it waited goes to the one behind it, at once', async () => {
+  const guard = createCallGuard({ places: 1, maxWaiting: 5, maxWaitMs: 3_600_000 });
+  const { ends, call, untilCalls } = held();
+  const first = guard.run('a', calm(), call);
+  await untilCalls(1);
+  const turn = new AbortController();
+  const second = guard.run('a', turn.signal, call);
+  const third = guard.run('a', calm(), async () => 'third');
+  turn.abort(new Error('stop'));
+  await expect(second).rejects.toThrow('stop');
+  ends[0]?.();
+  await first;
+  expect(await third).toBe('third');
+});
+
 test('a key whose calls fail is left alone: an open breaker answers at once, and calls nobody', async () => {
   const guard = createCallGuard({ ...SENSITIVE, openMs: 3_600_000, maxOpenMs: 3_600_000 });
   await breakOpen(guard, 'a');

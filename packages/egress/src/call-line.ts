@@ -87,10 +87,12 @@ export class CallLine {
     const gate = new AbortController();
     let entered: () => void = () => undefined;
     const enters = new Promise<void>((resolve) => (entered = resolve));
+    // Not with the gate's signal: a place that came to a call which gave up would go to nobody after it.
     const running = this.#room.execute(async () => {
+      gate.signal.throwIfAborted();
       entered();
       return this.#probe(signal, call, isFailure);
-    }, gate.signal);
+    });
     const leave = (): void => void (this.#underWay -= 1);
     running.then(leave, leave);
     await this.#untilEntered(signal, gate, enters, running);

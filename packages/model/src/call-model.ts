@@ -104,10 +104,13 @@ class Call {
   /** One request, unless the API is known to be down: no longer than the step may take. */
   #guarded(progress: RequestProgress): Promise<WholeMessage> {
     const { api, limits, guard, hide } = this.#tools;
-    const { signal, onText } = this.#options;
+    const { signal } = this.#options;
+    const onText = (text: string): void => this.#options.onText(text);
     const totalTimeoutMs = Math.max(1, Math.min(limits.totalTimeoutMs, this.#stepEnd - performance.now()));
-    const request = (): Promise<WholeMessage> =>
-      streamMessage(api, this.#built, { signal, totalTimeoutMs, onText: (text) => onText(text) }, progress);
+    const request = async (): Promise<WholeMessage> => {
+      this.#options.assertHeld();
+      return streamMessage(api, this.#built, { signal, totalTimeoutMs, onText }, progress);
+    };
     return guard.run(this.#guardKey, signal, request, {
       isFailure: (outcome) => 'error' in outcome && isOutage(classifyError(outcome.error, { hide })),
     });

@@ -1,10 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { TerminalError, type Effect } from '@turnpike/contract';
-import { silentLogger } from '@turnpike/telemetry';
 import { z } from 'zod';
-import { createToolRunner } from './create-tool-runner.ts';
-import { agentWith, callOf, textIn, turnContext } from './testing/trial-call.ts';
 import { recordingLogger } from './testing/recording-logger.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
+import { trialRunner } from './testing/trial-runner.ts';
 import { defineTool, textOutput, type Tool } from './tool.ts';
 
 const transferSchema = z.strictObject({
@@ -29,17 +28,17 @@ function transfer(effect: Effect | 'by urgency' = 'read') {
   return { tool, given };
 }
 
-const agent = agentWith('transfer');
+const scope = scopeOf(agentWith('transfer'));
 const fits = { amount: '5', to: { name: 'Ada' } };
 
 function runnerWith(...builtins: Tool[]) {
-  return createToolRunner({ builtins, logger: silentLogger });
+  return trialRunner({ builtins });
 }
 
 test('the model is shown the tools of the agent, in its order, with the schema of what it must give', () => {
   const other = { ...transfer().tool, name: 'other' };
   const runner = runnerWith(other, transfer().tool);
-  const declared = runner.declare(agentWith('transfer', 'other'));
+  const declared = runner.declare(scopeOf(agentWith('transfer', 'other')));
   expect(declared.map((declaration) => declaration.name)).toEqual(['transfer', 'other']);
   expect(declared[0]).toEqual({
     name: 'transfer',
@@ -60,11 +59,11 @@ test('the model is shown the tools of the agent, in its order, with the schema o
       additionalProperties: false,
     },
   });
-  expect(runner.declare(agentWith())).toEqual([]);
+  expect(runner.declare(scopeOf(agentWith()))).toEqual([]);
 });
 
 test('an agent that names a tool which is not here cannot be declared', () => {
-  const declare = () => runnerWith(transfer().tool).declare(agentWith('transfer', 'teleport'));
+  const declare = () => runnerWith(transfer().tool).declare(scopeOf(agentWith('transfer', 'teleport')));
   expect(declare).toThrow(TerminalError);
   expect(declare).toThrow(expect.objectContaining({ code: 'unknown_tool' }));
 });
@@ -72,7 +71,7 @@ test('an agent that names a tool which is not here cannot be declared', () => {
 test('a tool is handed what its schema made of the input, once, and the id of the call', async () => {
   const { tool, given } = transfer();
   const call = callOf('transfer', fits);
-  const output = await runnerWith(tool).run(agent, call, turnContext());
+  const output = await runnerWith(tool).run(scope, call, turnContext());
   expect(output).toEqual({ content: [{ type: 'text', text: 'moved' }], isError: false });
   expect(given).toEqual([{ input: { ...fits, amount: 5, urgent: false }, callId: call.id }]);
 });
@@ -80,7 +79,7 @@ test('a tool is handed what its schema made of the input, once, and the id of th
 test('an input that does not fit is told with its paths, and the tool is not called', async () => {
   const { tool, given } = transfer('once');
   const call = callOf('transfer', { amount: 5, to: {}, extra: 1 });
-  const output = await runnerWith(tool).run(agent, call, turnContext());
+  const output = await runnerWith(tool).run(scope, call, turnContext());
   expect(output.isError).toBe(true);
   expect(textIn(output)).toMatch(/^Invalid input: amount: .+; to\.name: .+; input: .*extra/);
   expect(given).toEqual([]);
@@ -88,7 +87,7 @@ test('an input that does not fit is told with its paths, and the tool is not cal
 
 test('what is told of an input is bounded, and can be stored', async () => {
   const wrong = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`\0${i}${'x'.repeat(1_000)}`, i]));
-  const output = await runnerWith(transfer().tool).run(agent, callOf('transfer', wrong), turnContext());
+  const output = await runnerWith(transfer().tool).run(scope, callOf('transfer', wrong), turnContext());
   expect(textIn(output).length).toBeLessThanOrEqual(4_000);
   expect(textIn(output)).not.toContain('\0');
 });
@@ -97,27 +96,31 @@ test('a tool that is not there, or that the agent was not given, is an answer th
   const { tool, given } = transfer();
   const runner = runnerWith(tool, { ...tool, name: 'other' }, { ...tool, name: 'third' });
   for (const name of ['teleport', 'third']) {
-    const output = await runner.run(agentWith('transfer', 'other'), callOf(name, fits), turnContext());
+    const output = await runner.run(
+      scopeOf(agentWith('transfer', 'other')),
+      callOf(name, fits),
+      turnContext(),
+    );
     expect(output.isError).toBe(true);
     expect(textIn(output)).toBe(`There is no tool "${name}". The tools are: transfer, other.`);
   }
-  const none = await runner.run(agentWith(), callOf('transfer', fits), turnContext());
+  const none = await runner.run(scopeOf(agentWith()), callOf('transfer', fits), turnContext());
   expect(textIn(none)).toBe('There is no tool "transfer". The tools are: none.');
   expect(given).toEqual([]);
 });
 
 test('the effect is the tool’s, by its input where it says so', () => {
   const runner = runnerWith(transfer('by urgency').tool);
-  expect(runner.effectOf(agent, 'transfer', fits)).toBe('idempotent');
-  expect(runner.effectOf(agent, 'transfer', { ...fits, urgent: true })).toBe('once');
-  expect(runnerWith(transfer('reconcile').tool).effectOf(agent, 'transfer', fits)).toBe('reconcile');
+  expect(runner.planOf(scope, 'transfer', fits).effect).toBe('idempotent');
+  expect(runner.planOf(scope, 'transfer', { ...fits, urgent: true }).effect).toBe('once');
+  expect(runnerWith(transfer('reconcile').tool).planOf(scope, 'transfer', fits).effect).toBe('reconcile');
 });
 
 test('where nothing will be called, the effect is read', () => {
   const runner = runnerWith(transfer('once').tool);
-  expect(runner.effectOf(agent, 'transfer', { amount: 'much' })).toBe('read');
-  expect(runner.effectOf(agent, 'teleport', fits)).toBe('read');
-  expect(runner.effectOf(agentWith(), 'transfer', fits)).toBe('read');
+  expect(runner.planOf(scope, 'transfer', { amount: 'much' }).effect).toBe('read');
+  expect(runner.planOf(scope, 'teleport', fits).effect).toBe('read');
+  expect(runner.planOf(scopeOf(agentWith()), 'transfer', fits).effect).toBe('read');
 });
 
 test('a tool that cannot tell its effect has the strictest one', () => {
@@ -128,13 +131,13 @@ test('a tool that cannot tell its effect has the strictest one', () => {
       throw new Error('broken');
     },
   });
-  expect(createToolRunner({ builtins: [broken], logger }).effectOf(agent, 'transfer', fits)).toBe('once');
+  expect(trialRunner({ builtins: [broken], logger }).planOf(scope, 'transfer', fits).effect).toBe('once');
   expect(lines.join('')).toContain('could not tell its effect');
 });
 
 test('a call that the journal takes for repeatable is not made where its tool no longer is', async () => {
   const { tool, given } = transfer('once');
-  const output = await runnerWith(tool).run(agent, callOf('transfer', fits, 'read'), turnContext());
+  const output = await runnerWith(tool).run(scope, callOf('transfer', fits, 'read'), turnContext());
   expect(output.isError).toBe(true);
   expect(textIn(output)).toContain('nothing was done');
   expect(given).toEqual([]);
@@ -146,9 +149,9 @@ test('a schema that throws is a failure of the tool, never of the turn', async (
   const input = z.object({}).refine(() => {
     throw new TypeError('secret words');
   });
-  const runner = createToolRunner({ builtins: [{ ...tool, input }], logger });
-  expect(runner.effectOf(agent, 'transfer', {})).toBe('read');
-  const output = await runner.run(agent, callOf('transfer', {}), turnContext());
+  const runner = trialRunner({ builtins: [{ ...tool, input }], logger });
+  expect(runner.planOf(scope, 'transfer', {}).effect).toBe('read');
+  const output = await runner.run(scope, callOf('transfer', {}), turnContext());
   expect(output.isError).toBe(true);
   expect(given).toEqual([]);
   expect(lines.join('')).toContain('TypeError');
@@ -168,6 +171,6 @@ test('two tools of one name are refused at the start', () => {
 });
 
 test('limits that are none are refused at the start', () => {
-  const build = () => createToolRunner({ builtins: [], logger: silentLogger, limits: { deadlineMs: -1 } });
+  const build = () => trialRunner({ limits: { deadlineMs: -1 } });
   expect(build).toThrow(z.ZodError);
 });

@@ -1,138 +1,136 @@
 import { TerminalError } from '@turnpike/contract';
 import type {
-  AgentConfig,
+  AgentTool,
   Effect,
   ToolCall,
   ToolCallContext,
   ToolDeclaration,
   ToolOutput,
+  ToolPlan,
+  ToolScope,
 } from '@turnpike/contract';
+import type { CallGuard, Egress } from '@turnpike/egress';
 import type { Logger } from '@turnpike/telemetry';
-import { z } from 'zod';
-import { Bulkhead } from './bulkhead.ts';
-import { declareTool } from './declare-tool.ts';
-import { describeFailure } from './describe-failure.ts';
-import { readInput } from './read-input.ts';
-import { runTool } from './run-tool.ts';
-import { mayRepeat, textOutput, type Tool } from './tool.ts';
-
-const count = z.int().min(1).max(10_000);
-const characters = z.int().min(1).max(32_000_000);
-const milliseconds = z.int().min(1).max(3_600_000);
-
-const limitsSchema = z.strictObject({
-  deadlineMs: milliseconds.default(30_000),
-  maxOutputCharacters: characters.default(64_000),
-  maxMediaCharacters: characters.default(8_000_000),
-  maxCallsPerTool: count.default(64),
-  maxWaitingPerTool: z.int().min(0).max(10_000).default(256),
-  maxWaitMs: milliseconds.default(5_000),
-});
-
-/**
- * The bounds of every call. All of it is optional.
- * - `deadlineMs`: for a tool that sets none of its own. Milliseconds from when the call has its
- *   place, default 30 s.
- * - `maxOutputCharacters`: text of one output, default 64,000.
- * - `maxMediaCharacters`: images and documents of one output as JSON, default 8,000,000.
- * - `maxCallsPerTool`: calls of one tool at once in this process, default 64; `maxWaitingPerTool`
- *   more wait for a place, default 256, each at most `maxWaitMs`, default 5 s.
- */
-export type ToolLimits = z.input<typeof limitsSchema>;
+import { builtinTools } from './builtin-tools.ts';
+import { cannotReconcile } from './cannot-reconcile.ts';
+import { clientTools } from './client-tools.ts';
+import type { GivenTool } from './given-tool.ts';
+import { httpTools } from './http/http-tools.ts';
+import { limitsSchema, type ToolLimits } from './limits.ts';
+import { memoryTools } from './memory/memory-tools.ts';
+import type { MemoryStore, ToolSecrets } from './ports.ts';
+import { InputSchemas } from './schema/input-schemas.ts';
+import { textOutput, type Tool } from './tool.ts';
 
 export interface ToolRunnerSettings {
   builtins: readonly Tool[];
+  /** The way out of HTTP tools. Its own deadlines bound theirs. */
+  egress: Egress;
+  /** The room and the breaker of each origin and builtin, for each tenant. */
+  guard: CallGuard;
+  secrets: ToolSecrets;
+  memory: MemoryStore;
   logger: Logger;
   limits?: ToolLimits;
 }
 
-/** The tools of a worker, behind the interface that the loop knows. */
-export interface BuiltinToolRunner {
+/** Every tool kind behind the interface that the loop knows: `ToolRunner` of packages/agent. */
+export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
-  declare(agent: AgentConfig): ToolDeclaration[];
-  /** What a second identical call would do; `read` where nothing will be called. */
-  effectOf(agent: AgentConfig, name: string, input: unknown): Effect;
+  declare(scope: ToolScope): ToolDeclaration[];
+  /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
+  planOf(scope: ToolScope, name: string, input: unknown): ToolPlan;
   /**
-   * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError`
-   * where a call that must not be repeated gave no answer, and the signal's reason.
+   * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError` where a
+   * call that must not be repeated left and gave no answer, `LeaseLostError`, and the signal's reason.
    */
-  run(agent: AgentConfig, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
+  run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
+  /**
+   * Asks the tool how a call ended that left before; null where it never arrived.
+   * Throws `OutcomeUnknownError` where the tool cannot tell, and the signal's reason.
+   */
+  reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }
 
-/** Throws a `TypeError` for a tool that cannot be declared, and a `ZodError` for limits that cannot be read. */
-export function createToolRunner(settings: ToolRunnerSettings): BuiltinToolRunner {
-  const { logger } = settings;
-  const limits = limitsSchema.parse(settings.limits ?? {});
-  const tools = new Map(settings.builtins.map((tool) => [tool.name, register(tool, limits)]));
-  if (tools.size < settings.builtins.length) throw new TypeError('Two tools have the same name.');
+/** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for limits that cannot be read. */
+export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
+  const parts = {
+    ...settings,
+    limits: limitsSchema.parse(settings.limits ?? {}),
+    schemas: new InputSchemas(),
+  };
+  const findBuiltin = builtinTools(settings.builtins, parts);
+  const findHttp = httpTools(parts);
+  const findClient = clientTools(parts.schemas);
+  const findMemory = memoryTools(parts);
 
-  /** A tool that is here and that the agent was given. */
-  const find = (agent: AgentConfig, name: string) =>
-    agent.tools.some((given) => given.name === name) ? tools.get(name) : undefined;
-
-  const effectNow = (tool: Tool, input: unknown): Effect => {
-    try {
-      return typeof tool.effect === 'function' ? tool.effect(input) : tool.effect;
-    } catch (error) {
-      logger.error('A tool could not tell its effect.', { tool: tool.name, ...describeFailure(error) });
-      return 'once';
+  const open = (named: AgentTool, scope: ToolScope): GivenTool | null => {
+    switch (named.type) {
+      case 'builtin':
+        return findBuiltin(named, scope);
+      case 'http':
+        return findHttp(named, scope);
+      case 'client':
+        return findClient(named, scope);
+      case 'memory':
+        return findMemory(named, scope);
+      default:
+        return named satisfies never;
     }
+  };
+  /** A tool that is here and that the agent was given. */
+  const find = (scope: ToolScope, name: string) => {
+    const named = scope.agent.tools.find((tool) => tool.name === name);
+    const tool = named === undefined ? null : open(named, scope);
+    return named === undefined || tool === null ? null : { named, tool };
   };
 
   return {
-    declare(agent) {
-      return agent.tools.map(({ name }) => {
-        const known = tools.get(name);
-        if (known !== undefined) return known.declaration;
-        throw new TerminalError('unknown_tool', `The agent names a tool that is not here: ${name}.`);
+    declare(scope) {
+      return scope.agent.tools.map((named) => {
+        const tool = open(named, scope);
+        if (tool !== null) return tool.declaration;
+        throw new TerminalError('unknown_tool', `The agent names a tool that is not here: ${named.name}.`);
       });
     },
 
-    effectOf(agent, name, given) {
-      const known = find(agent, name);
-      const input = known === undefined ? undefined : readInput(known.tool, given, logger);
-      return known === undefined || !input?.valid ? 'read' : effectNow(known.tool, input.value);
+    planOf(scope, name, input) {
+      const found = find(scope, name);
+      const prepared = found?.tool.prepare(input);
+      if (found === null || !prepared?.valid) {
+        return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
+      }
+      const { effect, onUnknown, runsOutside } = prepared;
+      const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
+      return { effect, onUnknown, awaiting: runsOutside ? 'output' : needsApproval ? 'approval' : null };
     },
 
-    async run(agent, call, context) {
+    async run(scope, call, context) {
       context.signal.throwIfAborted();
-      const known = find(agent, call.name);
-      if (known === undefined) {
-        const names = agent.tools.map((given) => given.name).filter((name) => tools.has(name));
-        return noSuchTool(call.name, names);
-      }
-      const input = readInput(known.tool, call.input, logger);
-      if (!input.valid) return textOutput(input.explanation, true);
-      // The journal's word is what a crash is met with: after it, such a call would be repeated.
-      if (mayRepeat(call.effect) && !mayRepeat(effectNow(known.tool, input.value))) {
+      const found = find(scope, call.name);
+      if (found === null) return noSuchTool(scope, call.name, (named) => open(named, scope) !== null);
+      const prepared = found.tool.prepare(call.input);
+      if (!prepared.valid) return textOutput(prepared.explanation, true);
+      // The journal's word is what a crash is met with, and what a person approved: where the tool has
+      // become stricter since, that word does not cover the call any more.
+      if (STRICTNESS[call.effect] < STRICTNESS[prepared.effect]) {
         return textOutput(`${call.name} has changed meanwhile, so nothing was done. Call it again.`, true);
       }
-      const guard = { ...known.guard, logger };
-      return runTool(known.tool, input.value, call.effect, { ...context, callId: call.id }, guard);
+      return prepared.run(call, context);
+    },
+
+    async reconcile(scope, call, context) {
+      context.signal.throwIfAborted();
+      const prepared = find(scope, call.name)?.tool.prepare(call.input);
+      return prepared?.valid ? prepared.reconcile(call, context) : cannotReconcile(call.name);
     },
   };
 }
 
-function register(tool: Tool, limits: z.output<typeof limitsSchema>) {
-  return {
-    tool,
-    declaration: declareTool(tool),
-    guard: {
-      deadlineMs: tool.deadlineMs ?? limits.deadlineMs,
-      output: {
-        maxTextCharacters: limits.maxOutputCharacters,
-        maxMediaCharacters: limits.maxMediaCharacters,
-      },
-      bulkhead: new Bulkhead({
-        places: limits.maxCallsPerTool,
-        maxWaiting: limits.maxWaitingPerTool,
-        maxWaitMs: limits.maxWaitMs,
-      }),
-    },
-  };
-}
+const STRICTNESS: Record<Effect, number> = { read: 0, idempotent: 1, once: 2, reconcile: 2 };
 
-function noSuchTool(name: string, names: string[]): ToolOutput {
+function noSuchTool(scope: ToolScope, name: string, isHere: (named: AgentTool) => boolean): ToolOutput {
+  const names = scope.agent.tools.filter(isHere).map((tool) => tool.name);
   return textOutput(
     `There is no tool "${name.slice(0, 64)}". The tools are: ${names.join(', ') || 'none'}.`,
     true,

@@ -1,15 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { silentLogger } from '@turnpike/telemetry';
-import { createToolRunner } from './create-tool-runner.ts';
 import { currentTime } from './current-time.ts';
-import { agentWith, callOf, textIn, turnContext } from './testing/trial-call.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
+import { trialRunner } from './testing/trial-runner.ts';
 
-const agent = agentWith('current_time');
+const scope = scopeOf(agentWith('current_time'));
 
 function ask(moment: string, input: unknown) {
   const clock = currentTime(() => new Date(moment));
-  const runner = createToolRunner({ builtins: [clock], logger: silentLogger });
-  return runner.run(agent, callOf('current_time', input), turnContext());
+  const runner = trialRunner({ builtins: [clock] });
+  return runner.run(scope, callOf('current_time', input), turnContext());
 }
 
 test.each([
@@ -54,15 +53,15 @@ test('a zone that is not there is an answer that helps', async () => {
 });
 
 test('without a clock of its own it tells the time of this machine', async () => {
-  const runner = createToolRunner({ builtins: [currentTime()], logger: silentLogger });
+  const runner = trialRunner({ builtins: [currentTime()] });
   const before = Math.floor(Date.now() / 1000) * 1000;
-  const output = await runner.run(agent, callOf('current_time', {}), turnContext());
+  const output = await runner.run(scope, callOf('current_time', {}), turnContext());
   const told = new Date(textIn(output).slice(0, 25)).getTime();
   expect(told).toBeGreaterThanOrEqual(before);
   expect(told).toBeLessThanOrEqual(Date.now());
 });
 
 test('it may be repeated', () => {
-  const runner = createToolRunner({ builtins: [currentTime()], logger: silentLogger });
-  expect(runner.effectOf(agent, 'current_time', {})).toBe('read');
+  const runner = trialRunner({ builtins: [currentTime()] });
+  expect(runner.planOf(scope, 'current_time', {}).effect).toBe('read');
 });

@@ -1,9 +1,8 @@
-import { builtinToolSchema, type ToolDeclaration } from '@turnpike/contract';
+import { toolNameSchema, type ToolDeclaration } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Tool } from './tool.ts';
 
 const objectSchema = z.looseObject({ type: z.literal('object') });
-const nameSchema = builtinToolSchema.shape.name;
 const deadlineSchema = z.int().min(1).max(3_600_000).optional();
 
 /**
@@ -11,7 +10,7 @@ const deadlineSchema = z.int().min(1).max(3_600_000).optional();
  * Throws a `TypeError` for a tool that no agent could name or no model could call.
  */
 export function declareTool(tool: Tool): ToolDeclaration {
-  if (!nameSchema.safeParse(tool.name).success) {
+  if (!toolNameSchema.safeParse(tool.name).success) {
     throw new TypeError(`"${tool.name}" is not a tool's name: 1 to 64 of a-z, A-Z, 0-9, _ and -.`);
   }
   if (!deadlineSchema.safeParse(tool.deadlineMs).success) {

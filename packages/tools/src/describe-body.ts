@@ -1,10 +1,20 @@
 import type { BodyEnd, EgressResponse } from '@turnpike/egress';
 
-/** The body of an answer as the model can read it: its text, or what it is instead, and why it is not whole. */
-export function describeBody({ headers, body, bodyEnd }: EgressResponse): string {
+/**
+ * The body of an answer as the model can read it: its text, or what it is instead, and why it is not
+ * whole. `clean` is given the text, and whether it was cut.
+ */
+export function describeBody(
+  { headers, body, bodyEnd }: EgressResponse,
+  clean: (text: string, cut: boolean) => string = (text) => text,
+): string {
   const type = headers['content-type'] ?? '';
-  const text = decodeText(body, charsetOf(type), bodyEnd !== 'complete');
-  const shown = text ?? `[binary: ${body.byteLength.toLocaleString('en-US')} bytes that are not text]`;
+  const cut = bodyEnd !== 'complete';
+  const text = decodeText(body, charsetOf(type), cut);
+  const shown =
+    text === null
+      ? `[binary: ${body.byteLength.toLocaleString('en-US')} bytes that are not text]`
+      : clean(text, cut);
   return shown + noteEnd(bodyEnd, body.byteLength);
 }
 

@@ -3,10 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { OutcomeUnknownError } from '@turnpike/contract';
 import { createEgress, type EgressPolicy } from '@turnpike/egress';
-import { silentLogger } from '@turnpike/telemetry';
-import { createToolRunner } from './create-tool-runner.ts';
 import { httpRequest } from './http-request.ts';
-import { agentWith, callOf, textIn, turnContext } from './testing/trial-call.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
+import { trialRunner } from './testing/trial-runner.ts';
 
 interface Seen {
   method: string;
@@ -17,7 +16,7 @@ interface Seen {
 
 /** Long enough for a busy machine to connect to itself. */
 const SHORT_MS = 1_500;
-const agent = agentWith('http_request');
+const scope = scopeOf(agentWith('http_request'));
 let server: Server;
 let seen: Seen[];
 let origin: string;
@@ -45,13 +44,13 @@ afterEach(async () => {
 });
 
 function runnerWith(policy: EgressPolicy = { allow: ['127.0.0.1'] }) {
-  return createToolRunner({ builtins: [httpRequest(createEgress(policy))], logger: silentLogger });
+  return trialRunner({ builtins: [httpRequest(createEgress(policy))] });
 }
 
 function send(input: unknown, policy?: EgressPolicy) {
   const runner = runnerWith(policy);
-  const call = callOf('http_request', input, runner.effectOf(agent, 'http_request', input));
-  return { call, output: runner.run(agent, call, turnContext()) };
+  const call = callOf('http_request', input, runner.planOf(scope, 'http_request', input).effect);
+  return { call, output: runner.run(scope, call, turnContext()) };
 }
 
 test('the model reads status, the headers that matter and the body, and never a cookie', async () => {
@@ -96,14 +95,16 @@ test.each([
   ['PATCH', 'once'],
   ['DELETE', 'once'],
 ])('%s has the effect %s', (method, effect) => {
-  expect(runnerWith().effectOf(agent, 'http_request', { method, url: 'https://a.example' })).toBe(effect);
+  expect(runnerWith().planOf(scope, 'http_request', { method, url: 'https://a.example' }).effect).toBe(
+    effect,
+  );
 });
 
 test.each(['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override'])(
   'a GET that %s turns into something else is sent once',
   (name) => {
     const input = { method: 'GET', url: 'https://a.example', headers: { [name]: 'DELETE' } };
-    expect(runnerWith().effectOf(agent, 'http_request', input)).toBe('once');
+    expect(runnerWith().planOf(scope, 'http_request', input).effect).toBe('once');
   },
 );
 
@@ -235,7 +236,7 @@ test('a turn that stops closes the connection and gives its own reason', async (
     };
   });
   const call = callOf('http_request', { url: origin });
-  await expect(runnerWith().run(agent, call, turnContext(turn.signal))).rejects.toBe(reason);
+  await expect(runnerWith().run(scope, call, turnContext(turn.signal))).rejects.toBe(reason);
   await closed;
 });
 

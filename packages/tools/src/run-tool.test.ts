@@ -1,14 +1,23 @@
 import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
-import { OutcomeUnknownError, type Effect, type ToolCallContext, type ToolOutput } from '@turnpike/contract';
+import {
+  newId,
+  OutcomeUnknownError,
+  type Effect,
+  type ToolCallContext,
+  type ToolOutput,
+} from '@turnpike/contract';
+import type { CallGuard } from '@turnpike/egress';
 import { z } from 'zod';
-import { createToolRunner, type ToolLimits } from './create-tool-runner.ts';
+import type { ToolLimits } from './limits.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { recordingLogger } from './testing/recording-logger.ts';
-import { agentWith, callOf, textIn, turnContext } from './testing/trial-call.ts';
+import { roomFor } from './testing/trial-guard.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
+import { trialRunner } from './testing/trial-runner.ts';
 import { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';
 
-const agent = agentWith('tool', 'other');
+const scope = scopeOf(agentWith('tool', 'other'));
 const never = () => new Promise<never>(() => undefined);
 
 function toolThat(
@@ -24,13 +33,13 @@ function toolThat(
   });
 }
 
-function setUp(tool: Tool, limits: ToolLimits = {}) {
+function setUp(tool: Tool, limits: ToolLimits = {}, guard: CallGuard = roomFor(100)) {
   const { logger, lines } = recordingLogger();
   const calm = { ...toolThat(() => Promise.resolve(textOutput('calm'))), name: 'other' };
-  const runner = createToolRunner({ builtins: [tool, calm], logger, limits });
+  const runner = trialRunner({ builtins: [tool, calm], logger, limits, guard });
   const run = (context: ToolCallContext = turnContext(), effect: Effect = 'read', words = '') =>
-    runner.run(agent, callOf('tool', { words }, effect), context);
-  const runOther = () => runner.run(agent, callOf('other', {}), turnContext());
+    runner.run(scope, callOf('tool', { words }, effect), context);
+  const runOther = () => runner.run(scope, callOf('other', {}), turnContext());
   return { run, runOther, lines };
 }
 
@@ -38,9 +47,8 @@ function setUp(tool: Tool, limits: ToolLimits = {}) {
 function heldTool(effect: Effect = 'read') {
   const finish: ((output: ToolOutput) => void)[] = [];
   const tool = toolThat(() => new Promise<ToolOutput>((resolve) => finish.push(resolve)), effect);
-  const untilCalls = async (count: number): Promise<void> => {
-    while (finish.length < count) await new Promise((resolve) => setImmediate(resolve));
-  };
+  const untilCalls = (count: number): Promise<void> =>
+    untilTrue(`call ${count} runs`, () => finish.length >= count);
   return { tool, finish, untilCalls };
 }
 
@@ -84,7 +92,7 @@ test('a tool learns of the deadline by its signal', async () => {
 
 test('an answer that comes after the deadline is dropped, and only then is its place free', async () => {
   const { tool, finish } = heldTool();
-  const { run, runOther, lines } = setUp(tool, { deadlineMs: 20, maxCallsPerTool: 1, maxWaitingPerTool: 0 });
+  const { run, runOther, lines } = setUp(tool, { deadlineMs: 20 }, roomFor(1));
   expect(textIn(await run())).toContain('timed out');
   expect(textIn(await run())).toBe('tool is busy with other calls. Nothing was done; try again later.');
   expect(textIn(await runOther())).toBe('calm');
@@ -96,7 +104,7 @@ test('an answer that comes after the deadline is dropped, and only then is its p
 test('a failure that comes after the deadline harms nobody', async () => {
   let fail: (error: Error) => void = () => undefined;
   const tool = toolThat(() => new Promise((_, reject) => (fail = reject)));
-  const { run } = setUp(tool, { deadlineMs: 20, maxCallsPerTool: 1, maxWaitingPerTool: 0 });
+  const { run } = setUp(tool, { deadlineMs: 20 }, roomFor(1));
   expect(textIn(await run())).toContain('timed out');
   const rejections: unknown[] = [];
   const note = (reason: unknown) => rejections.push(reason);
@@ -110,7 +118,7 @@ test('a failure that comes after the deadline harms nobody', async () => {
 
 test('a call that finds no room is an answer also where it may be made only once: it never left', async () => {
   const { tool, finish } = heldTool('once');
-  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitingPerTool: 1, maxWaitMs: 20 });
+  const { run } = setUp(tool, {}, roomFor(1));
   const first = run(turnContext(), 'once');
   const second = await run(turnContext(), 'once');
   expect(second.isError).toBe(true);
@@ -120,9 +128,21 @@ test('a call that finds no room is an answer also where it may be made only once
   expect(finish).toHaveLength(1);
 });
 
+test('a tool that hangs for one tenant has room for another', async () => {
+  const { tool, finish, untilCalls } = heldTool();
+  const { run } = setUp(tool, {}, roomFor(1));
+  const ours = run();
+  await untilCalls(1);
+  const theirs = run({ ...turnContext(), tenantId: newId('tenant') });
+  await untilCalls(2);
+  expect(textIn(await run())).toContain('busy');
+  for (const end of finish) end(textOutput('done'));
+  expect([textIn(await ours), textIn(await theirs)]).toEqual(['done', 'done']);
+});
+
 test('a call that waits for room runs as soon as there is some', async () => {
   const { tool, finish, untilCalls } = heldTool();
-  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitMs: 3_600_000 });
+  const { run } = setUp(tool, {}, roomFor(1, 8));
   const first = run();
   const second = run();
   await untilCalls(1);
@@ -165,7 +185,7 @@ test('a turn that stopped before makes no call', async () => {
 
 test('a turn that stops while its call waits for room makes no call', async () => {
   const { tool, finish, untilCalls } = heldTool('once');
-  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitMs: 3_600_000 });
+  const { run } = setUp(tool, {}, roomFor(1, 8));
   const first = run(turnContext(), 'once');
   await untilCalls(1);
   const turn = new AbortController();
@@ -180,7 +200,7 @@ test('a turn that stops while its call waits for room makes no call', async () =
 
 test('a turn that stops just as its call gets room makes no call, and the room is not lost', async () => {
   const { tool, finish, untilCalls } = heldTool();
-  const { run } = setUp(tool, { maxCallsPerTool: 1, maxWaitMs: 3_600_000 });
+  const { run } = setUp(tool, {}, roomFor(1, 8));
   const turn = new AbortController();
   const reason = new Error('stop');
   const first = run();

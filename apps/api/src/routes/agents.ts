@@ -9,8 +9,10 @@ import {
   ProblemError,
   updateAgentSchema,
   type AgentConfig,
+  type ValidationIssue,
 } from '@turnpike/contract';
 import { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from '@turnpike/store';
+import { checkInputSchema } from '@turnpike/tools';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -31,6 +33,9 @@ export const agentRoutes: Route[] = [
     body: createAgentSchema,
     answer: { status: 201, description: 'The agent, at version 1.', schema: agentSchema },
     problems: [],
+    async prepare({ body }) {
+      checkClientTools(body);
+    },
     async handle({ tenantId, body, sql }) {
       const agent = await insertAgent(sql, {
         id: newId('agent'),
@@ -92,6 +97,9 @@ export const agentRoutes: Route[] = [
     body: updateAgentSchema,
     answer: { status: 200, description: 'The agent, at its new version.', schema: agentSchema },
     problems: ['not_found'],
+    async prepare({ body }) {
+      checkClientTools(body);
+    },
     async handle({ tenantId, params: { agent_id: id }, body, sql }) {
       const agent = await addAgentVersion(sql, {
         id,
@@ -125,4 +133,13 @@ export const agentRoutes: Route[] = [
 /** What is fixed by a version: the body without what names the agent. */
 function configOf(body: z.output<typeof updateAgentSchema>): AgentConfig {
   return z.object(agentConfigSchema.shape).parse(body);
+}
+
+/** Throws `invalid_request` for a schema that nothing could be checked against. */
+function checkClientTools({ tools }: AgentConfig): void {
+  const issues = tools.flatMap((tool, place): ValidationIssue[] => {
+    const message = tool.type === 'client' ? checkInputSchema(tool.input_schema) : null;
+    return message === null ? [] : [{ path: `tools.${place}.input_schema`, message }];
+  });
+  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
 }

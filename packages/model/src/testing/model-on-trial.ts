@@ -49,6 +49,7 @@ export function callOnTrial(
     },
     {
       signal: new AbortController().signal,
+      assertHeld: () => undefined,
       remainingMs: 60_000,
       stepTimeoutMs: 60_000,
       previousAttempts: 0,

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import {
+  createdToolSchema,
+  createToolSchema,
+  idSchema,
+  newId,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  toolConfigSchema,
+  toolSchema,
+  updateToolSchema,
+  type ToolConfig,
+} from '@turnpike/contract';
+import { deleteTool, insertTool, listTools, readTool, updateTool } from '@turnpike/store';
+import { Secret } from '@turnpike/telemetry';
+import { checkInputSchema } from '@turnpike/tools';
+import { z } from 'zod';
+import { pageOf } from '../cursor.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const params = z.object({ tool_id: idSchema('tool') });
+const none = z.object({});
+const noTool = (id: string): ProblemError => new ProblemError('not_found', `There is no tool ${id}.`);
+
+/** Of the key that a tool's calls are signed with: part of what seals it, and read so by the claim of a turn. */
+const SIGNING_FIELD = 'signing_secret';
+
+export const toolRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/v1/tools',
+    operationId: 'createTool',
+    summary: 'Register an HTTP tool; agents name it, and every call of it is signed (Standard Webhooks)',
+    tag: 'Tools',
+    params: none,
+    query: none,
+    body: createToolSchema,
+    answer: {
+      status: 201,
+      description: 'The tool, with its signing secret. An answer that is replayed comes without the secret.',
+      schema: createdToolSchema,
+    },
+    problems: ['tool_name_taken'],
+    async prepare({ tenantId, body }, { vault }) {
+      checkTool(body);
+      await vault.prepare(tenantId);
+    },
+    async handle({ tenantId, body, sql }, { vault }) {
+      const id = newId('tool');
+      const secret = new Secret(`whsec_${randomBytes(32).toString('base64')}`);
+      const signingSecret = await vault.seal(tenantId, id, SIGNING_FIELD, 1, secret);
+      const { name } = body;
+      const tool = await insertTool(sql, { id, tenantId, name, config: configOf(body), signingSecret });
+      if (tool === null) throw new ProblemError('tool_name_taken', `There is a tool ${name} already.`);
+      return {
+        status: 201,
+        headers: { Location: `/v1/tools/${id}` },
+        body: tool,
+        shownOnce: { [SIGNING_FIELD]: secret.reveal() },
+      };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/tools',
+    operationId: 'listTools',
+    summary: 'List tools, newest first',
+    tag: 'Tools',
+    params: none,
+    query: z.object({ limit: pageLimitSchema, cursor: idSchema('tool').optional() }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(toolSchema).meta({ id: 'ToolList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query }, { database }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const tools = await listTools(database, tenantId, page);
+      return { status: 200, body: pageOf(tools, query.limit, (tool) => tool.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/tools/:tool_id',
+    operationId: 'getTool',
+    summary: 'Read a tool',
+    tag: 'Tools',
+    params,
+    query: none,
+    answer: { status: 200, description: 'The tool, without its signing secret.', schema: toolSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { tool_id: id } }, { database }) {
+      const tool = await readTool(database, tenantId, id);
+      if (tool === null) throw noTool(id);
+      return { status: 200, body: tool };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/tools/:tool_id',
+    operationId: 'updateTool',
+    summary: 'Give a tool a new configuration; turns take it when a worker next takes them up',
+    tag: 'Tools',
+    params,
+    query: none,
+    body: updateToolSchema,
+    answer: { status: 200, description: 'The tool; its name and signing secret stay.', schema: toolSchema },
+    problems: ['not_found'],
+    async prepare({ body }) {
+      checkTool(body);
+    },
+    async handle({ tenantId, params: { tool_id: id }, body, sql }) {
+      const tool = await updateTool(sql, { id, tenantId, config: configOf(body) });
+      if (tool === null) throw noTool(id);
+      return { status: 200, body: tool };
+    },
+  }),
+
+  defineRoute({
+    method: 'delete',
+    path: '/v1/tools/:tool_id',
+    operationId: 'deleteTool',
+    summary: 'Delete a tool; a turn whose agent names it fails once a worker next takes it up',
+    tag: 'Tools',
+    params,
+    query: none,
+    answer: { status: 204, description: 'It is gone.' },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { tool_id: id }, sql }) {
+      if (!(await deleteTool(sql, tenantId, id))) throw noTool(id);
+      return { status: 204 };
+    },
+  }),
+];
+
+/** Throws `invalid_request` for a schema that no input can be checked with. */
+function checkTool({ input_schema: schema }: ToolConfig): void {
+  const message = checkInputSchema(schema);
+  if (message === null) return;
+  throw new ProblemError('invalid_request', 'The body is not valid.', {
+    issues: [{ path: 'input_schema', message }],
+  });
+}
+
+/** The body without the name, which is no part of the configuration. */
+function configOf(body: ToolConfig): ToolConfig {
+  return z.object(toolConfigSchema.shape).parse(body);
+}

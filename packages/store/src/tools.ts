@@ -1,0 +1,98 @@
+import { toolConfigSchema, type Tool, type ToolConfig } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from './database.ts';
+import { json, query, type Sql } from './sql.ts';
+
+const toolRow = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    config: toolConfigSchema,
+    createdAt: z.date(),
+    updatedAt: z.date(),
+  })
+  .transform((row): Tool => ({
+    ...row.config,
+    id: row.id,
+    object: 'tool',
+    name: row.name,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  }));
+
+const RETURNED = `id, name, config, created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+const INSERT = {
+  name: 'insert-tool',
+  text: `
+INSERT INTO tools (id, tenant_id, name, config, signing_envelope, signing_version)
+VALUES ($1, $2, $3, $4::jsonb, $5, $6)
+ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${RETURNED}`,
+  row: toolRow,
+};
+
+/** Stores a tool with the key that its calls are signed with, sealed. Null where its name is taken. */
+export async function insertTool(
+  sql: Sql,
+  tool: {
+    id: string;
+    tenantId: string;
+    name: string;
+    config: ToolConfig;
+    signingSecret: { envelope: string; version: number };
+  },
+): Promise<Tool | null> {
+  const { envelope, version } = tool.signingSecret;
+  const values = [tool.id, tool.tenantId, tool.name, json(tool.config), envelope, version];
+  const [inserted] = await query(sql, INSERT, values);
+  return inserted ?? null;
+}
+
+const UPDATE = {
+  name: 'update-tool',
+  text: `
+UPDATE tools SET config = $3::jsonb, updated_at = now() WHERE id = $1 AND tenant_id = $2
+RETURNING ${RETURNED}`,
+  row: toolRow,
+};
+
+/** Replaces a tool's configuration; turns take it when a worker next claims them. Null for a tool that is not there. */
+export async function updateTool(
+  sql: Sql,
+  tool: { id: string; tenantId: string; config: ToolConfig },
+): Promise<Tool | null> {
+  const [updated] = await query(sql, UPDATE, [tool.id, tool.tenantId, json(tool.config)]);
+  return updated ?? null;
+}
+
+const DELETE = {
+  name: 'delete-tool',
+  text: `DELETE FROM tools WHERE id = $1 AND tenant_id = $2 RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Turns that name it fail when a worker next claims them. False where there is no such tool. */
+export async function deleteTool(sql: Sql, tenantId: string, toolId: string): Promise<boolean> {
+  const deleted = await query(sql, DELETE, [toolId, tenantId]);
+  return deleted.length > 0;
+}
+
+/** Null for a tool that is not there, or is another tenant's. */
+export async function readTool(database: Database, tenantId: string, toolId: string): Promise<Tool | null> {
+  const row = await database.prisma.tool.findFirst({ where: { id: toolId, tenantId } });
+  return row === null ? null : toolRow.parse(row);
+}
+
+/** A tenant's tools, newest first, those after `cursor` (the id of the last one seen). */
+export async function listTools(
+  database: Database,
+  tenantId: string,
+  page: { cursor: string | null; limit: number },
+): Promise<Tool[]> {
+  const rows = await database.prisma.tool.findMany({
+    where: { tenantId, ...(page.cursor === null ? {} : { id: { lt: page.cursor } }) },
+    orderBy: { id: 'desc' },
+    take: page.limit,
+  });
+  return rows.map((row) => toolRow.parse(row));
+}

@@ -1,0 +1,53 @@
+import type { RegisteredTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
+import type { LogFields } from '@turnpike/telemetry';
+import { describeFailure } from '../describe-failure.ts';
+import { mayRepeat, textOutput } from '../tool.ts';
+import { composeRequest } from './compose-request.ts';
+import { describeAnswer } from './describe-answer.ts';
+import { describeNoAnswer } from './describe-no-answer.ts';
+import type { HttpParts } from './http-parts.ts';
+import { openTool } from './open-tool.ts';
+import { requestHeaders } from './request-headers.ts';
+import { sendCall } from './send-call.ts';
+import { startTime } from './time-left.ts';
+
+/**
+ * Makes one call of a tenant's own tool, all its tries within `timeout_ms`. The tool's answer, whatever
+ * its status, is the output. Throws `OutcomeUnknownError` where it left, must not be repeated and got
+ * no answer, and the signal's reason.
+ */
+export async function callHttpTool(
+  tool: RegisteredTool,
+  call: ToolCall,
+  context: ToolCallContext,
+  parts: HttpParts,
+): Promise<ToolOutput> {
+  const { name, config } = tool;
+  const { effect } = call;
+  const time = startTime(config.timeout_ms);
+  const composed = composeRequest(config, call.input);
+  if (composed === null) {
+    return textOutput(`The input is too long for the query of a ${config.method}. Nothing was sent.`, true);
+  }
+  const opened = await openTool(tool, context, time, parts);
+  if ('refusal' in opened) return textOutput(opened.refusal, true);
+
+  const { method, url, body } = composed;
+  const request = () => ({
+    method,
+    url,
+    headers: { ...requestHeaders(opened, { id: call.id, body }, context), 'idempotency-key': call.id },
+    ...(body === '' ? {} : { body }),
+    maxResponseBytes: config.max_output_bytes,
+  });
+  const sending = { origin: new URL(url).origin, request, mayRepeat: mayRepeat(effect), time };
+  const sent = await sendCall(sending, context, parts);
+  const fields: LogFields = { tool: name, tool_call_id: call.id, sends: sent.sends };
+  if ('answer' in sent) {
+    parts.logger.debug('An HTTP tool answered.', { ...fields, status: sent.answer.status });
+    const hidden = opened.secrets.map((secret) => secret.reveal());
+    return describeAnswer(sent.answer, { effect, sends: sent.sends, hidden });
+  }
+  parts.logger.warn('An HTTP tool gave no answer.', { ...fields, ...describeFailure(sent.failure) });
+  return describeNoAnswer(sent.failure, { name, effect, sends: sent.sends });
+}

@@ -1,0 +1,80 @@
+import { expect, test } from '@jest/globals';
+import { TerminalError, type AgentTool, type ToolConfig } from '@turnpike/contract';
+import { agentWith, callOf, registered, scopeOf, textIn, turnContext } from '../testing/trial-call.ts';
+import { trialRunner } from '../testing/trial-runner.ts';
+
+const url = 'https://tools.example/run';
+const input_schema: ToolConfig['input_schema'] = {
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
+};
+const http = (requires_approval = false): AgentTool => ({ type: 'http', name: 'weather', requires_approval });
+const scopeWith = (config: Partial<ToolConfig> = {}, approval = false) =>
+  scopeOf(agentWith(http(approval)), [registered({ url, input_schema, ...config }, 'weather')]);
+const fits = { city: 'Lisbon' };
+
+test('the model is shown the tool as its tenant registered it', () => {
+  expect(trialRunner().declare(scopeWith({ description: 'Tells the weather.' }))).toEqual([
+    { name: 'weather', description: 'Tells the weather.', input_schema },
+  ]);
+});
+
+test('an agent that names a tool which is not registered cannot be declared', () => {
+  const declare = () => trialRunner().declare(scopeOf(agentWith(http()), []));
+  expect(declare).toThrow(TerminalError);
+  expect(declare).toThrow(expect.objectContaining({ code: 'unknown_tool' }));
+});
+
+test('a tool that was deleted meanwhile is an answer, and its calls act on nothing', async () => {
+  const scope = scopeOf(
+    agentWith(http(), { type: 'memory', name: 'memory', namespace: 'a', requires_approval: false }),
+  );
+  expect(trialRunner().planOf(scope, 'weather', fits).effect).toBe('read');
+  const output = await trialRunner().run(scope, callOf('weather', fits), turnContext());
+  expect(textIn(output)).toBe('There is no tool "weather". The tools are: memory.');
+});
+
+test('a call is treated as the tool is registered, and waits for approval where the agent says so', () => {
+  const { planOf } = trialRunner();
+  expect(planOf(scopeWith(), 'weather', fits)).toEqual({
+    effect: 'idempotent',
+    onUnknown: 'tell_model',
+    awaiting: null,
+  });
+  const strict = scopeWith({ effect: 'once', on_unknown: 'ask' }, true);
+  expect(planOf(strict, 'weather', fits)).toEqual({ effect: 'once', onUnknown: 'ask', awaiting: 'approval' });
+});
+
+test('an input that does not fit acts on nothing, needs no approval, and is told with its paths', async () => {
+  const runner = trialRunner();
+  const scope = scopeWith({ effect: 'once' }, true);
+  const plan = runner.planOf(scope, 'weather', { city: 5 });
+  expect(plan).toEqual({ effect: 'read', onUnknown: 'tell_model', awaiting: null });
+  const output = await runner.run(scope, callOf('weather', { city: 5 }, plan.effect), turnContext());
+  expect(output).toMatchObject({ isError: true });
+  expect(textIn(output)).toBe('Invalid input: city: must be string');
+});
+
+test('a schema that cannot be used is an answer, and acts on nothing', async () => {
+  const runner = trialRunner();
+  const scope = scopeWith({ input_schema: { type: 'object', required: 'city' } });
+  expect(runner.planOf(scope, 'weather', fits).effect).toBe('read');
+  const output = await runner.run(scope, callOf('weather', fits), turnContext());
+  expect(textIn(output)).toContain('cannot be checked, so nothing was done');
+});
+
+test.each([
+  ['read', 'idempotent'],
+  ['read', 'once'],
+  ['idempotent', 'once'],
+  ['idempotent', 'reconcile'],
+] as const)(
+  'a call that the journal takes for %s is not made by a tool that is %s by now',
+  async (known, now) => {
+    const scope = scopeWith({ effect: now });
+    const output = await trialRunner().run(scope, callOf('weather', fits, known), turnContext());
+    expect(output.isError).toBe(true);
+    expect(textIn(output)).toBe('weather has changed meanwhile, so nothing was done. Call it again.');
+  },
+);

@@ -1,0 +1,40 @@
+import type { AgentTool } from '@turnpike/contract';
+import { cannotReconcile } from '../cannot-reconcile.ts';
+import type { FindTool } from '../given-tool.ts';
+import type { InputSchemas } from '../schema/input-schemas.ts';
+import { askOutcome } from './ask-outcome.ts';
+import { callHttpTool } from './call-http-tool.ts';
+import type { HttpParts } from './http-parts.ts';
+
+/** The tenant's own tools, as they were when the turn was claimed. */
+export function httpTools(
+  parts: HttpParts & { schemas: InputSchemas },
+): FindTool<Extract<AgentTool, { type: 'http' }>> {
+  return ({ name }, { tenantId, tools }) => {
+    const tool = tools.find((registered) => registered.name === name);
+    if (tool === undefined) return null;
+    const {
+      description,
+      input_schema: schema,
+      effect,
+      on_unknown: onUnknown,
+      reconcile_url: url,
+    } = tool.config;
+    return {
+      declaration: { name, description, input_schema: schema },
+      prepare(input) {
+        const explanation = parts.schemas.explain(tenantId, schema, input);
+        if (explanation !== null) return { valid: false, explanation };
+        return {
+          valid: true,
+          effect,
+          onUnknown,
+          runsOutside: false,
+          run: (call, context) => callHttpTool(tool, call, context, parts),
+          reconcile: (call, context) =>
+            url === undefined ? cannotReconcile(name) : askOutcome(tool, url, call, context, parts),
+        };
+      },
+    };
+  };
+}

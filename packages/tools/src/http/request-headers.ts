@@ -1,0 +1,23 @@
+import type { ToolCallContext } from '@turnpike/contract';
+import type { OpenedTool } from './open-tool.ts';
+import { signCall } from './sign-call.ts';
+
+/**
+ * All headers of one send, with its signature made now. Ours win over configured ones, whatever the
+ * case of their names.
+ */
+export function requestHeaders(
+  opened: OpenedTool,
+  { id, body }: { id: string; body: string },
+  context: ToolCallContext,
+): Record<string, string> {
+  return {
+    'user-agent': 'Turnpike',
+    accept: 'application/json, text/plain;q=0.9, */*;q=0.8',
+    ...(body === '' ? {} : { 'content-type': 'application/json' }),
+    ...opened.headers,
+    ...signCall(opened.signingSecret, { id, nowMs: context.now(), body }),
+    'turnpike-turn-id': context.turnId,
+    'turnpike-session-id': context.sessionId,
+  };
+}

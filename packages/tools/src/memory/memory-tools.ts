@@ -1,0 +1,78 @@
+import { LeaseLostError, RetryableError } from '@turnpike/contract';
+import type { AgentTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
+import type { Logger } from '@turnpike/telemetry';
+import { boundOutput } from '../bound-output.ts';
+import { cannotReconcile } from '../cannot-reconcile.ts';
+import { describeFailure } from '../describe-failure.ts';
+import { explainIssues } from '../explain-issues.ts';
+import type { FindTool } from '../given-tool.ts';
+import type { ReadLimits } from '../limits.ts';
+import type { MemoryStore } from '../ports.ts';
+import { textOutput } from '../tool.ts';
+import { changeMemory } from './change-memory.ts';
+import {
+  MEMORY_DESCRIPTION,
+  MEMORY_INPUT,
+  memoryCommandSchema,
+  type MemoryCommand,
+} from './memory-commands.ts';
+import { untilStored } from './until-stored.ts';
+import { viewMemory } from './view-memory.ts';
+
+type MemoryTool = Extract<AgentTool, { type: 'memory' }>;
+
+export interface MemoryParts {
+  memory: MemoryStore;
+  logger: Logger;
+  limits: ReadLimits;
+}
+
+/** Anthropic's memory tool, declared as an ordinary tool under the agent's name for it. */
+export function memoryTools(parts: MemoryParts): FindTool<MemoryTool> {
+  return (named) => ({
+    declaration: { name: named.name, description: MEMORY_DESCRIPTION, input_schema: MEMORY_INPUT },
+    prepare(input) {
+      const parsed = memoryCommandSchema.safeParse(input);
+      if (!parsed.success) return { valid: false, explanation: explainIssues(parsed.error) };
+      const command = parsed.data;
+      return {
+        valid: true,
+        effect: command.command === 'view' ? 'read' : 'idempotent',
+        onUnknown: 'tell_model',
+        runsOutside: false,
+        run: (call, context) => runCommand(named, command, call, context, parts),
+        reconcile: () => cannotReconcile(named.name),
+      };
+    },
+  });
+}
+
+/** Throws `LeaseLostError` and the signal's reason. */
+async function runCommand(
+  { name, namespace }: MemoryTool,
+  command: MemoryCommand,
+  call: ToolCall,
+  context: ToolCallContext,
+  { memory, logger, limits }: MemoryParts,
+): Promise<ToolOutput> {
+  const { tenantId, turnId, epoch, signal } = context;
+  const place = { tenantId, namespace };
+  const bounds = { maxFiles: limits.maxMemoryFiles, maxFileBytes: limits.maxMemoryFileBytes };
+  const shown = { maxTextCharacters: limits.maxOutputCharacters, maxMediaCharacters: 1 };
+  const bound = (output: ToolOutput): ToolOutput => boundOutput(output, shown) ?? output;
+  const work = (): Promise<ToolOutput> =>
+    command.command === 'view'
+      ? memory.look(place, async (files) => bound(await viewMemory(files, command)))
+      : memory.once({ ...place, turnId, epoch, toolCallId: call.id }, async (files) =>
+          bound(await changeMemory(files, command, bounds)),
+        );
+  try {
+    return await untilStored(work, signal, limits.deadlineMs);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LeaseLostError) throw error;
+    logger.error('A memory call failed.', { tool: name, tool_call_id: call.id, ...describeFailure(error) });
+    const why = error instanceof RetryableError ? 'cannot be reached now' : 'failed inside';
+    return textOutput(`The memory ${why}. View it before you repeat the command.`, true);
+  }
+}

@@ -1,0 +1,72 @@
+import { expect, test } from '@jest/globals';
+import type { InputSchema } from '@turnpike/contract';
+import { checkInputSchema } from './check-input-schema.ts';
+
+const withProperty = (property: unknown): InputSchema => ({ type: 'object', properties: { a: property } });
+
+test.each<[string, InputSchema]>([
+  ['nothing but its type', { type: 'object' }],
+  ['draft 2020-12', { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' }],
+  [
+    'what zod-to-json-schema writes for draft 7',
+    {
+      $schema: 'http://json-schema.org/draft-07/schema#',
+      type: 'object',
+      properties: { a: { $ref: '#/definitions/a' } },
+      definitions: { a: { type: ['string', 'null'], format: 'date-time' } },
+      additionalProperties: false,
+    },
+  ],
+  ['keywords of its own', withProperty({ type: 'string', 'x-order': 1, example: 'x', nullable: true })],
+  ['a format that nobody knows', withProperty({ type: 'string', format: 'license-plate' })],
+  [
+    'a pattern that is none with the flag u',
+    withProperty({ type: 'string', pattern: String.raw`^[\w-.]+$` }),
+  ],
+  ['a schema that holds itself', withProperty({ $ref: '#' })],
+  [
+    'an id and a reference by it',
+    {
+      $id: 'https://a.example/tool',
+      type: 'object',
+      properties: { a: { $ref: '#part' } },
+      $defs: { part: { $anchor: 'part', type: 'string' } },
+    },
+  ],
+])('a schema with %s can be used', (_, schema) => {
+  expect(checkInputSchema(schema)).toBeNull();
+});
+
+test.each<[string, InputSchema, RegExp]>([
+  ['a type that is none', withProperty({ type: 'strin' }), /\/properties\/a\/type must be equal to one of/],
+  [
+    'a bound that is a word',
+    withProperty({ minLength: 'two' }),
+    /\/properties\/a\/minLength must be integer/,
+  ],
+  ['a list of properties', { type: 'object', properties: [] }, /\/properties must be object/],
+  ['a pattern that is none', withProperty({ pattern: '(' }), /Unterminated group/],
+  ['a pattern without end', withProperty({ pattern: 'a'.repeat(2_001) }), /longer than 2000 characters/],
+  ['a reference to nothing', withProperty({ $ref: '#/$defs/b' }), /can't resolve reference/],
+  ['a reference to elsewhere', withProperty({ $ref: 'https://a.example/b.json' }), /can't resolve reference/],
+  ['a reference to a file', withProperty({ $ref: 'file:///etc/passwd' }), /can't resolve reference/],
+  ['an asynchronous validator', { $async: true, type: 'object' }, /\$async cannot be used/],
+  ['more levels than can be read', deep(5_000), /nested too deeply/],
+  ['a check that never ends', { type: 'object', allOf: [{ $ref: '#' }] }, /never ends/],
+  ['a check of a million million steps', doubling(40), /takes too long/],
+])('a schema with %s is refused, and why is said', (_, schema, words) => {
+  expect(checkInputSchema(schema)).toMatch(words);
+});
+
+function deep(levels: number): InputSchema {
+  let schema: InputSchema = { type: 'object' };
+  for (let level = 0; level < levels; level += 1) schema = { type: 'object', not: schema };
+  return schema;
+}
+
+/** Each definition refers twice to the next one. */
+function doubling(levels: number): InputSchema {
+  const twice = (level: number) => ({ allOf: [{ $ref: `#/$defs/${level}` }, { $ref: `#/$defs/${level}` }] });
+  const $defs = Object.fromEntries(Array.from({ length: levels }, (_, level) => [level, twice(level + 1)]));
+  return { type: 'object', ...twice(0), $defs: { ...$defs, [levels]: { type: 'object' } } };
+}

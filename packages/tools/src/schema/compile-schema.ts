@@ -1,0 +1,73 @@
+import type { InputSchema } from '@turnpike/contract';
+import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+
+const MAX_PATTERN = 2_000;
+
+/** A schema that cannot be used; the message says why, for whoever wrote it. */
+export class SchemaError extends Error {}
+
+/**
+ * A validator for a JSON Schema (draft 2020-12). Lax where schemas in the wild are: unknown keywords and
+ * formats mean nothing, `$schema` may name an older draft, a pattern need not be a Unicode one. Nothing
+ * is ever fetched, so a `$ref` reaches only into the schema itself.
+ *
+ * Each schema has a compiler of its own, since Ajv keeps what it has seen: an `$id` of one tenant must
+ * not be another's to refer to.
+ * Throws `SchemaError`.
+ */
+export function compileSchema(schema: InputSchema): ValidateFunction {
+  const { $schema: _, ...rest } = schema;
+  // Ajv takes the asynchronous keyword for its own: the validator would answer with a promise.
+  if ('$async' in rest) throw new SchemaError('$async cannot be used');
+  checkKeywords(rest);
+  const compiler = new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false });
+  // Ajv-formats is CommonJS: its default export is its `default`.
+  addFormats.default(compiler);
+  try {
+    return compiler.compile(rest);
+  } catch (error) {
+    throw new SchemaError(reasonOf(error));
+  }
+}
+
+const OPTIONS: Options = {
+  strict: false,
+  logger: false,
+  allErrors: true,
+  // What an object inherits is not what the model gave.
+  ownProperties: true,
+  // A definition that is used often would be written out each time.
+  inlineRefs: false,
+  code: { optimize: false, regExp: Object.assign(compilePattern, { code: 'new RegExp' }) },
+};
+
+let draft: Ajv2020 | undefined;
+
+/** By the schema of schemas. Ajv writes code: what is no schema must not get that far. */
+function checkKeywords(schema: object): void {
+  draft ??= new Ajv2020({ ...OPTIONS, allErrors: false });
+  let valid: unknown;
+  try {
+    valid = draft.validateSchema(schema);
+  } catch (error) {
+    throw new SchemaError(reasonOf(error));
+  }
+  if (valid !== true) throw new SchemaError(draft.errorsText(draft.errors, { dataVar: '' }).slice(0, 1_000));
+}
+
+/** Many patterns in use, such as `[\w-.]`, are fine without the flag `u` and no pattern with it. */
+function compilePattern(pattern: string, flags: string): RegExp {
+  if (pattern.length > MAX_PATTERN)
+    throw new SchemaError(`a pattern is longer than ${MAX_PATTERN} characters`);
+  try {
+    return new RegExp(pattern, flags);
+  } catch {
+    return new RegExp(pattern);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return 'it is nested too deeply';
+  return (error instanceof Error ? error.message : 'it cannot be read').slice(0, 1_000);
+}

@@ -1,0 +1,43 @@
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface SeenRequest {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+  /** Milliseconds, by a clock that only goes forward. */
+  at: number;
+}
+
+/** A real tool server. Each request is answered by `answer` as it is then, after it came whole. */
+export interface ToolServer {
+  origin: string;
+  seen: SeenRequest[];
+  answer: RequestListener;
+  stop(): Promise<void>;
+}
+
+export async function startToolServer(): Promise<ToolServer> {
+  const seen: SeenRequest[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      seen.push({ method, url, headers, body: Buffer.concat(chunks).toString(), at: performance.now() });
+      started.answer(request, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const started: ToolServer = {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    answer: (_request, response) => response.end('fine'),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return started;
+}
