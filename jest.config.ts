@@ -1,4 +1,5 @@
 /** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os';
 import type { Config } from 'jest';
 
 /**
@@ -30,6 +31,8 @@ const config: Config = {
   ],
   globalSetup: '<rootDir>/tests/support/start-services.ts',
   globalTeardown: '<rootDir>/tests/support/stop-services.ts',
+  // Most tests wait for processes and timeouts, not for a processor.
+  maxWorkers: Math.max(3, availableParallelism() - 1),
   testTimeout: 60_000,
 };
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 
 /** The shape of every bucket: as `createRetryBudget` of packages/model has it, for one process. */
 export const BUCKET = {
@@ -117,16 +118,18 @@ ON CONFLICT (key) DO UPDATE SET (tokens, granted, changed_at) = (
 )
 RETURNING granted`;
 
+const changedSchema = z.object({ granted: z.boolean() });
+
 /** What is used of BullMQ's pool. */
 interface Asked {
-  query<Row>(text: string, values?: readonly unknown[]): Promise<{ rows: Row[] }>;
+  query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
 }
 
 /** Buckets in a table of the pool's schema, made here where it is not there. */
 export async function postgresBuckets(pool: Asked): Promise<ChangeBucket> {
   await pool.query(MAKE_TABLE);
   return async (key, deposit, take) => {
-    const { rows } = await pool.query<{ granted: boolean }>(CHANGE, [key, deposit, take]);
-    return rows[0]?.granted ?? false;
+    const { rows } = await pool.query(CHANGE, [key, deposit, take]);
+    return changedSchema.parse(rows[0]).granted;
   };
 }
