@@ -83,19 +83,28 @@ test('tenants create prints an id, tenants list has it, and a name is taken once
 
 test('a key is printed once, works until it is revoked, and is listed by its last four characters', async () => {
   const tenantId = (await turnpike(['tenants', 'create', 'Umbrella'])).output.trim();
-  const created = await turnpike(['keys', 'create', 'Umbrella', '--name', 'ci']);
+  const created = await turnpike([
+    ...['keys', 'create', 'Umbrella', '--name', 'ci'],
+    ...['--scope', 'turns:read', '--scope', 'turns:write'],
+  ]);
   const key = created.output.trim();
   const keyId = /^(key_\w+): shown this once/.exec(created.complaints)?.[1] ?? '';
-  expect(key).toMatch(/^tp_live_\S{43}$/);
-  expect(await findKeyHolder(database, hashApiKey(key))).toEqual({ keyId, tenantId });
+  expect(key).toMatch(/^tp_live_\w{49}$/);
+  expect(await findKeyHolder(database.pool, hashApiKey(key))).toEqual({
+    keyId,
+    tenantId,
+    scopes: ['turns:read', 'turns:write'],
+  });
 
   const list = await turnpike(['keys', 'list', tenantId]);
-  expect(list.output).toMatch(new RegExp(`^${keyId}  …${key.slice(-4)}  \\S+  valid  ci$`, 'm'));
+  expect(list.output).toMatch(
+    new RegExp(`^${keyId}  …${key.slice(-4)}  \\S+  valid  turns:read,turns:write  ci$`, 'm'),
+  );
   expect(list.output).not.toContain(key);
 
   expect(await turnpike(['keys', 'revoke', keyId])).toMatchObject({ code: 0, output: `Revoked ${keyId}.\n` });
-  expect(await findKeyHolder(database, hashApiKey(key))).toBeNull();
-  expect((await turnpike(['keys', 'list', tenantId])).output).toMatch(/  revoked \S+  ci$/m);
+  expect(await findKeyHolder(database.pool, hashApiKey(key))).toBeNull();
+  expect((await turnpike(['keys', 'list', tenantId])).output).toMatch(/  revoked \S+  \S+  ci$/m);
   expect(await turnpike(['keys', 'revoke', keyId])).toMatchObject({
     code: 1,
     complaints: `turnpike: There is no valid key ${keyId}.\n`,

@@ -1,7 +1,8 @@
 import { ProblemError } from '@turnpike/contract';
-import { findKeyHolder, hashApiKey, type Database, type KeyHolder } from '@turnpike/store';
+import { findKeyHolder, hashApiKey, isApiKey, type Database, type KeyHolder } from '@turnpike/store';
 import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
+import type { KeyUses } from './key-uses.ts';
 
 /** A revoked key works at most this long. Milliseconds. */
 const CACHED_MS = 1_000;
@@ -12,21 +13,25 @@ export type Authenticate = (request: Request) => Promise<KeyHolder>;
  * Finds out whose key a request carries, as `Authorization: Bearer` or `x-api-key`.
  * Throws `ProblemError`: `unauthenticated`.
  */
-export function createAuthenticate(database: Database): Authenticate {
+export function createAuthenticate(database: Database, uses: KeyUses): Authenticate {
   const holders = new LRUCache<string, { holder: KeyHolder | null }>({
     max: 10_000,
     ttl: CACHED_MS,
     // Requests that come together with one key share one look-up.
-    fetchMethod: async (hash) => ({ holder: await findKeyHolder(database, Buffer.from(hash, 'base64')) }),
+    fetchMethod: async (hash) => ({
+      holder: await findKeyHolder(database.pool, Buffer.from(hash, 'base64')),
+    }),
   });
   return async (request) => {
     const key = keyOf(request);
     if (key === undefined) {
       throw new ProblemError('unauthenticated', 'Send an API key: `Authorization: Bearer tp_live_...`.');
     }
+    if (!isApiKey(key)) throw new ProblemError('unauthenticated', 'That is not an API key of this service.');
     const known = await holders.fetch(hashApiKey(key).toString('base64'));
     if (known?.holder == null)
-      throw new ProblemError('unauthenticated', 'The API key is unknown or was revoked.');
+      throw new ProblemError('unauthenticated', 'The API key is unknown, was revoked, or is past its time.');
+    uses.add(known.holder.keyId);
     return known.holder;
   };
 }

@@ -223,6 +223,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'the same key in quotes': () => keyed('"used-before"'),
   },
   // Not a matter of what is sent: each has its own test.
+  insufficient_scope: {},
   idempotency_key_in_use: {},
   tool_call_settled: {},
   tool_name_taken: {},

@@ -11,6 +11,7 @@ import { operationRoutes } from './operations.ts';
 import { giveRequestId } from './request-id.ts';
 import type { Services } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
@@ -24,7 +25,14 @@ export interface ApiSettings {
   isStopping: () => boolean;
 }
 
-const routes = [...agentRoutes, ...sessionRoutes, ...turnRoutes, ...secretRoutes, ...toolRoutes];
+const routes = [
+  ...agentRoutes,
+  ...sessionRoutes,
+  ...turnRoutes,
+  ...secretRoutes,
+  ...toolRoutes,
+  ...apiKeyRoutes,
+];
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
 export function createApi(services: Services, settings: ApiSettings): Express {
@@ -43,7 +51,7 @@ export function createApi(services: Services, settings: ApiSettings): Express {
   );
   app.use(
     mountRoutes(routes, services, {
-      authenticate: createAuthenticate(services.database),
+      authenticate: createAuthenticate(services.database, services.keyUses),
       maxBodyBytes: settings.maxBodyBytes,
     }),
   );

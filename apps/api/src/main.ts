@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { openBackplane } from '@turnpike/backplane';
 import { createEnvironmentKeys } from '@turnpike/secrets';
-import { openDatabase, openVault } from '@turnpike/store';
+import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
+import { KeyUses } from './key-uses.ts';
 import { TurnWaiters } from './turn-waiters.ts';
 
 async function start(config: Config): Promise<void> {
@@ -45,6 +46,10 @@ async function start(config: Config): Promise<void> {
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
   });
+  const keyUses = new KeyUses(
+    (ids) => noteKeyUse(database.pool, ids),
+    warn('The use of keys could not be noted.'),
+  );
   const waiters = new TurnWaiters();
   await watchTurns(backplane, (signal) => waiters.wake(signal.turn_id));
   backplane.onReconnect(() => waiters.wakeAll());
@@ -58,6 +63,7 @@ async function start(config: Config): Promise<void> {
       dispatcher,
       waiters,
       vault,
+      keyUses,
       reportError: warn('A change could not be announced.'),
     },
     { logger, metrics, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
@@ -79,6 +85,7 @@ async function start(config: Config): Promise<void> {
     const closed = closeServer(server);
     waiters.close();
     await closed;
+    await keyUses.close();
     await stopReconciler();
     await dispatcher.settle();
     vault.close();

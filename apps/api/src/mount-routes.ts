@@ -1,4 +1,4 @@
-import { ProblemError } from '@turnpike/contract';
+import { allows, ProblemError } from '@turnpike/contract';
 import { answerOnce, type StoredAnswer } from '@turnpike/store';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type { Authenticate } from './authenticate.ts';
@@ -20,8 +20,11 @@ export function mountRoutes(
   const bodyReaders = readBody(settings.maxBodyBytes);
   for (const route of routes) {
     const identify: RequestHandler = async (request, response, next) => {
-      const { tenantId } = await settings.authenticate(request);
+      const { tenantId, scopes } = await settings.authenticate(request);
       noteForLog(response, { route: route.path, tenantId });
+      if (!allows(scopes, route.scope)) {
+        throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
+      }
       response.locals['tenantId'] = tenantId;
       next();
     };

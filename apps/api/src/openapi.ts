@@ -4,7 +4,13 @@ import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObj
 import type { Route } from './route.ts';
 
 /** What any operation may answer. */
-const COMMON: readonly ProblemCode[] = ['unauthenticated', 'invalid_request', 'internal_error', 'not_ready'];
+const COMMON: readonly ProblemCode[] = [
+  'unauthenticated',
+  'insufficient_scope',
+  'invalid_request',
+  'internal_error',
+  'not_ready',
+];
 const OF_BODIES: readonly ProblemCode[] = [
   'invalid_json',
   'body_too_large',
@@ -50,6 +56,7 @@ function describeOperation(route: Route): ZodOpenApiOperationObject {
     operationId: route.operationId,
     summary: route.summary,
     tags: [route.tag],
+    security: [{ apiKey: [route.scope] }],
     requestParams: { path: route.params, query: route.query, header },
     ...(route.body === undefined
       ? {}

@@ -1,8 +1,9 @@
-import type { ProblemCode } from '@turnpike/contract';
+import type { ProblemCode, Scope } from '@turnpike/contract';
 import type { Database, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { z } from 'zod';
+import type { KeyUses } from './key-uses.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
 
 /** What handlers work with. */
@@ -12,6 +13,7 @@ export interface Services {
   dispatcher: Dispatcher;
   waiters: TurnWaiters;
   vault: Vault;
+  keyUses: KeyUses;
   /** What goes wrong after an answer is given. */
   reportError: (error: unknown) => void;
 }
@@ -55,6 +57,8 @@ export interface Route<
   operationId: string;
   summary: string;
   tag: string;
+  /** What the key must be allowed to do. */
+  scope: Scope;
   params: Params;
   query: Query;
   /** Where left out, the operation takes no body. */

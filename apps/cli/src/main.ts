@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { checkSchema } from './commands/check-schema.ts';
-import { addKey, endKey, printKeys } from './commands/keys.ts';
+import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
 import { start } from './commands/start.ts';
 import { addTenant, printTenants } from './commands/tenants.ts';
@@ -40,14 +40,22 @@ keys
   .command('create')
   .argument('<tenant>', 'its id or its name')
   .option('-n, --name <name>', 'what the key is for', 'default')
+  .option('-s, --scope <scope>', 'what it may do; can be given several times (admin)', addTo)
+  .option('--expires-in-days <days>', 'how long it works (for ever)')
   .description('make a key and print it, this once')
-  .action((tenant: string, { name }: { name: string }) => addKey(tenant, name));
+  .action((tenant: string, options: Omit<NewKeyOptions, 'scope'> & { scope?: string[] }) =>
+    addKey(tenant, { scope: ['admin'], ...options }),
+  );
 keys
   .command('list')
   .argument('<tenant>', 'its id or its name')
   .description('list the keys of a tenant')
   .action(printKeys);
 keys.command('revoke').argument('<key_id>').description('make a key worthless').action(endKey);
+
+function addTo(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
 
 try {
   await program.parseAsync();

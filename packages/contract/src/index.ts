@@ -1,4 +1,5 @@
 export * from './agents.ts';
+export * from './api-keys.ts';
 export * from './calls.ts';
 export * from './content.ts';
 export * from './effects.ts';

@@ -1,60 +1,140 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { newId } from '@turnpike/contract';
+import { newId, scopeSchema, type ApiKey, type Scope } from '@turnpike/contract';
+import { z } from 'zod';
+import { hashApiKey, makeApiKey } from './api-key-text.ts';
 import type { Database } from './database.ts';
+import { query, type Sql } from './sql.ts';
 
-/** Whose key it is. */
+/** Whose key it is, and what it may do. */
 export interface KeyHolder {
   keyId: string;
   tenantId: string;
+  scopes: Scope[];
 }
 
-/** What is stored of a key, and looked up by: its SHA-256. */
-export function hashApiKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
-}
+const COLUMNS = `id, name, scopes, last_four AS "lastFour", created_at AS "createdAt", expires_at AS "expiresAt",
+  last_used_at AS "lastUsedAt", revoked_at AS "revokedAt"`;
 
-/** Makes a key of 256 random bits. `key` is the only time that it can be seen. */
+const keyRow = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    scopes: z.array(scopeSchema),
+    lastFour: z.string(),
+    createdAt: z.date(),
+    expiresAt: z.date().nullable(),
+    lastUsedAt: z.date().nullable(),
+    revokedAt: z.date().nullable(),
+  })
+  .transform((row): ApiKey => ({
+    id: row.id,
+    object: 'api_key',
+    name: row.name,
+    scopes: row.scopes,
+    last_four: row.lastFour,
+    created_at: row.createdAt.toISOString(),
+    expires_at: row.expiresAt?.toISOString() ?? null,
+    last_used_at: row.lastUsedAt?.toISOString() ?? null,
+    revoked_at: row.revokedAt?.toISOString() ?? null,
+  }));
+
+const INSERT = {
+  name: 'insert-api-key',
+  text: `
+INSERT INTO api_keys (id, tenant_id, name, hash, last_four, scopes, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, now() + $7::double precision * interval '1 second')
+RETURNING ${COLUMNS}`,
+  row: keyRow,
+};
+
+/** Makes a key. `key` is the only time that it can be seen; only its hash is stored. */
 export async function createApiKey(
+  sql: Sql,
+  apiKey: { tenantId: string; name: string; scopes: readonly Scope[]; expiresInSeconds?: number | undefined },
+): Promise<{ apiKey: ApiKey; key: string }> {
+  const key = makeApiKey();
+  const { tenantId, name, scopes, expiresInSeconds } = apiKey;
+  const hash = hashApiKey(key);
+  const values = [newId('apiKey'), tenantId, name, hash, key.slice(-4), scopes, expiresInSeconds ?? null];
+  const [inserted] = await query(sql, INSERT, values);
+  if (inserted === undefined) throw new Error('An insert returned no row.');
+  return { apiKey: inserted, key };
+}
+
+const FIND = {
+  name: 'find-key-holder',
+  text: `
+SELECT id AS "keyId", tenant_id AS "tenantId", scopes FROM api_keys
+WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+  row: z.object({ keyId: z.string(), tenantId: z.string(), scopes: z.array(scopeSchema) }),
+};
+
+/** Null for a key that is unknown, revoked or past its time. */
+export async function findKeyHolder(sql: Sql, hash: Buffer): Promise<KeyHolder | null> {
+  const [holder] = await query(sql, FIND, [hash]);
+  return holder ?? null;
+}
+
+const USED = {
+  name: 'note-key-use',
+  text: `UPDATE api_keys SET last_used_at = now() WHERE id = ANY ($1) RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Notes that these keys were used just now. */
+export async function noteKeyUse(sql: Sql, keyIds: readonly string[]): Promise<void> {
+  await query(sql, USED, [keyIds]);
+}
+
+/** All keys of a tenant, those that no longer work too, the oldest first, after `cursor` (an id). */
+export async function listApiKeys(
   database: Database,
-  apiKey: { tenantId: string; name: string },
-): Promise<{ id: string; key: string }> {
-  const key = `tp_live_${randomBytes(32).toString('base64url')}`;
-  const id = newId('apiKey');
-  await database.prisma.apiKey.create({
-    data: { ...apiKey, id, hash: new Uint8Array(hashApiKey(key)), lastFour: key.slice(-4) },
-  });
-  return { id, key };
-}
-
-/** Null for a key that is unknown or revoked. */
-export async function findKeyHolder(database: Database, hash: Buffer): Promise<KeyHolder | null> {
-  const row = await database.prisma.apiKey.findUnique({ where: { hash: new Uint8Array(hash) } });
-  return row === null || row.revokedAt !== null ? null : { keyId: row.id, tenantId: row.tenantId };
-}
-
-/** A key as an operator sees it. */
-export interface ApiKeyRow {
-  id: string;
-  name: string;
-  lastFour: string;
-  createdAt: Date;
-  revokedAt: Date | null;
-}
-
-/** All keys of a tenant, the revoked ones too, the oldest first. */
-export function listApiKeys(database: Database, tenantId: string): Promise<ApiKeyRow[]> {
-  return database.prisma.apiKey.findMany({
-    where: { tenantId },
+  tenantId: string,
+  page: { cursor: string | null; limit: number } = { cursor: null, limit: 10_000 },
+): Promise<ApiKey[]> {
+  const rows = await database.prisma.apiKey.findMany({
+    where: { tenantId, ...(page.cursor === null ? {} : { id: { gt: page.cursor } }) },
     orderBy: { id: 'asc' },
-    select: { id: true, name: true, lastFour: true, createdAt: true, revokedAt: true },
+    take: page.limit,
+    omit: { hash: true },
   });
+  return rows.map((row) => keyRow.parse(row));
 }
 
-/** True when the key was there and valid until now. */
-export async function revokeApiKey(database: Database, keyId: string): Promise<boolean> {
-  const revoked = await database.prisma.apiKey.updateMany({
-    where: { id: keyId, revokedAt: null },
-    data: { revokedAt: new Date() },
-  });
-  return revoked.count > 0;
+const REVOKE = {
+  name: 'revoke-api-key',
+  text: `
+UPDATE api_keys SET revoked_at = now()
+WHERE id = $1 AND ($2::text IS NULL OR tenant_id = $2) AND revoked_at IS NULL RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** True when the key was there and not revoked until now. Without a tenant: whoever's it is, for operators. */
+export async function revokeApiKey(
+  sql: Sql,
+  keyId: string,
+  tenantId: string | null = null,
+): Promise<boolean> {
+  const revoked = await query(sql, REVOKE, [keyId, tenantId]);
+  return revoked.length > 0;
+}
+
+const RETIRE = {
+  name: 'retire-api-key',
+  text: `
+UPDATE api_keys
+SET expires_at = least(coalesce(expires_at, 'infinity'), now() + $3::double precision * interval '1 second')
+WHERE id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+RETURNING ${COLUMNS}`,
+  row: keyRow,
+};
+
+/** Lets a key that works go on for so long and no longer. Null where there is no such key. */
+export async function retireApiKey(
+  sql: Sql,
+  tenantId: string,
+  keyId: string,
+  overlapSeconds: number,
+): Promise<ApiKey | null> {
+  const [retired] = await query(sql, RETIRE, [keyId, tenantId, overlapSeconds]);
+  return retired ?? null;
 }

@@ -2,13 +2,14 @@ export { insertTurn, insertTurnWithSession, type AcceptedTurn, type NewTurn } fr
 export { advanceTurn, readProgress } from './advance-turn.ts';
 export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './answer-action.ts';
 export { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from './agents.ts';
+export { hashApiKey, isApiKey, makeApiKey } from './api-key-text.ts';
 export {
   createApiKey,
   findKeyHolder,
-  hashApiKey,
   listApiKeys,
+  noteKeyUse,
+  retireApiKey,
   revokeApiKey,
-  type ApiKeyRow,
   type KeyHolder,
 } from './api-keys.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';

@@ -45,6 +45,7 @@ export const turnRoutes: Route[] = [
     operationId: 'submitTurn',
     summary: 'Submit a turn to a session',
     tag: 'Turns',
+    scope: 'turns:write',
     params: z.object({ session_id: idSchema('session') }),
     query: none,
     body: submitTurnSchema,
@@ -62,6 +63,7 @@ export const turnRoutes: Route[] = [
     operationId: 'startTurn',
     summary: 'Submit a turn that makes its session',
     tag: 'Turns',
+    scope: 'turns:write',
     params: none,
     query: none,
     body: startTurnSchema,
@@ -79,6 +81,7 @@ export const turnRoutes: Route[] = [
     operationId: 'getTurn',
     summary: 'Read a turn, at once or as soon as it has ended or needs something',
     tag: 'Turns',
+    scope: 'turns:read',
     params,
     query: z.object({
       wait: z.coerce
@@ -112,6 +115,7 @@ export const turnRoutes: Route[] = [
     operationId: 'cancelTurn',
     summary: 'Cancel a turn, in whatever state before its end',
     tag: 'Turns',
+    scope: 'turns:write',
     params,
     query: none,
     answer: {
@@ -138,6 +142,7 @@ export const turnRoutes: Route[] = [
     operationId: 'submitToolOutputs',
     summary: 'Answer what a turn in `requires_action` waits for',
     tag: 'Turns',
+    scope: 'turns:write',
     params,
     query: none,
     body: submitToolOutputsSchema,
@@ -162,6 +167,7 @@ export const turnRoutes: Route[] = [
     operationId: 'listTurns',
     summary: 'List turns, newest first',
     tag: 'Turns',
+    scope: 'turns:read',
     params: none,
     query: z.object({
       limit: pageLimitSchema,
@@ -190,6 +196,7 @@ export const turnRoutes: Route[] = [
     operationId: 'listSteps',
     summary: "List a turn's steps: its journal",
     tag: 'Turns',
+    scope: 'turns:read',
     params,
     query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
     answer: {

@@ -4,12 +4,13 @@ import { createServer } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { createEnvironmentKeys, parseMasterKeys } from '@turnpike/secrets';
-import { createApiKey, createTenant, openDatabase, openVault } from '@turnpike/store';
+import { createApiKey, createTenant, noteKeyUse, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
 import { createApi } from '../create-api.ts';
+import { KeyUses } from '../key-uses.ts';
 import type { Services } from '../route.ts';
 import { TurnWaiters } from '../turn-waiters.ts';
 
@@ -60,7 +61,8 @@ export async function startApiOnTrial(
   const stream = new PassThrough().on('data', (line: Buffer) => logLines.push(line.toString()));
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
   const vault = openVault(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
-  const services = { database, backplane, dispatcher, waiters, vault, reportError: onError };
+  const keyUses = new KeyUses((ids) => noteKeyUse(database.pool, ids), onError);
+  const services = { database, backplane, dispatcher, waiters, vault, keyUses, reportError: onError };
   const isStopping = options.isStopping ?? (() => false);
   const server = createServer(
     createApi(services, {
@@ -78,9 +80,9 @@ export async function startApiOnTrial(
 
   const addTenant = async (): Promise<Client> => {
     const tenantId = await createTenant(database, 'Acme');
-    const { key, id } = await createApiKey(database, { tenantId, name: 'test' });
+    const { key, apiKey } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
     const http = supertest.agent(url).set('authorization', `Bearer ${key}`);
-    return { tenantId, apiKey: key, keyId: id, http };
+    return { tenantId, apiKey: key, keyId: apiKey.id, http };
   };
   const opened = [backplane];
   return {
@@ -110,6 +112,7 @@ export async function startApiOnTrial(
       waiters.close();
       server.close();
       server.closeAllConnections();
+      await keyUses.close();
       await dispatcher.settle();
       await Promise.all(opened.map((each) => each.close()));
       await database.close();

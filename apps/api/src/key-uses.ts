@@ -1,0 +1,33 @@
+/** How exact `last_used_at` is. */
+const FLUSH_MS = 30_000;
+
+/** Remembers which keys were used, and notes it now and then: not a write for each request. */
+export class KeyUses {
+  readonly #note: (keyIds: string[]) => Promise<void>;
+  readonly #onError: (error: unknown) => void;
+  readonly #used = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(note: (keyIds: string[]) => Promise<void>, onError: (error: unknown) => void) {
+    this.#note = note;
+    this.#onError = onError;
+    this.#timer = setInterval(() => void this.flush(), FLUSH_MS).unref();
+  }
+
+  add(keyId: string): void {
+    this.#used.add(keyId);
+  }
+
+  /** Never throws. */
+  async flush(): Promise<void> {
+    const used = [...this.#used];
+    if (used.length === 0) return;
+    this.#used.clear();
+    await this.#note(used).catch(this.#onError);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+}

@@ -1,0 +1,111 @@
+import {
+  apiKeySchema,
+  createApiKeySchema,
+  createdApiKeySchema,
+  idSchema,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  rotateApiKeySchema,
+} from '@turnpike/contract';
+import { createApiKey, inTransaction, listApiKeys, retireApiKey, revokeApiKey } from '@turnpike/store';
+import { Secret } from '@turnpike/telemetry';
+import { z } from 'zod';
+import { pageOf } from '../cursor.ts';
+import { defineRoute, type Answer, type Route } from '../route.ts';
+
+const params = z.object({ key_id: idSchema('apiKey') });
+const none = z.object({});
+const noKey = (id: string): ProblemError =>
+  new ProblemError('not_found', `There is no key ${id} that works.`);
+
+export const apiKeyRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/v1/api_keys',
+    operationId: 'createApiKey',
+    summary: 'Make a key; it is shown this once',
+    tag: 'API keys',
+    scope: 'admin',
+    params: none,
+    query: none,
+    body: createApiKeySchema,
+    answer: { status: 201, description: 'The key. A replay comes without it.', schema: createdApiKeySchema },
+    problems: [],
+    async handle({ tenantId, body, sql }) {
+      const { name, scopes, expires_in_seconds: expiresInSeconds } = body;
+      return answerCreated(await createApiKey(sql, { tenantId, name, scopes, expiresInSeconds }));
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/api_keys',
+    operationId: 'listApiKeys',
+    summary: 'List keys, oldest first, those that no longer work too',
+    tag: 'API keys',
+    scope: 'admin',
+    params: none,
+    query: z.object({ limit: pageLimitSchema, cursor: idSchema('apiKey').optional() }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(apiKeySchema).meta({ id: 'ApiKeyList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query }, { database }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const keys = await listApiKeys(database, tenantId, page);
+      return { status: 200, body: pageOf(keys, query.limit, (key) => key.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/api_keys/:key_id/rotate',
+    operationId: 'rotateApiKey',
+    summary: 'Make a key like this one, which works on for a while beside it',
+    tag: 'API keys',
+    scope: 'admin',
+    params,
+    query: none,
+    body: rotateApiKeySchema,
+    answer: { status: 201, description: 'The new key.', schema: createdApiKeySchema },
+    problems: ['not_found'],
+    handle({ tenantId, params: { key_id: id }, body, sql }) {
+      return inTransaction(sql, async (transaction) => {
+        const old = await retireApiKey(transaction, tenantId, id, body.overlap_seconds);
+        if (old === null) throw noKey(id);
+        return answerCreated(
+          await createApiKey(transaction, { tenantId, name: old.name, scopes: old.scopes }),
+        );
+      });
+    },
+  }),
+
+  defineRoute({
+    method: 'delete',
+    path: '/v1/api_keys/:key_id',
+    operationId: 'revokeApiKey',
+    summary: 'Revoke a key: within a second it works nowhere',
+    tag: 'API keys',
+    scope: 'admin',
+    params,
+    query: none,
+    answer: { status: 204, description: 'It is revoked.' },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { key_id: id }, sql }) {
+      if (!(await revokeApiKey(sql, id, tenantId))) throw noKey(id);
+      return { status: 204 };
+    },
+  }),
+];
+
+function answerCreated({ apiKey, key }: Awaited<ReturnType<typeof createApiKey>>): Answer {
+  return {
+    status: 201,
+    body: apiKey,
+    // Hidden from the logs, too, from here on.
+    shownOnce: { key: new Secret(key).reveal() },
+  };
+}

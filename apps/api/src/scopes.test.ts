@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { newId, SCOPES, type Scope } from '@turnpike/contract';
+import { createApiKey } from '@turnpike/store';
+import supertest from 'supertest';
+import { z } from 'zod';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+let api: ApiOnTrial;
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+});
+afterAll(() => api.stop());
+
+const operationSchema = z.object({
+  operationId: z.string(),
+  security: z.tuple([z.object({ apiKey: z.tuple([z.enum(SCOPES)]) })]),
+});
+const documentSchema = z.object({ paths: z.record(z.string(), z.record(z.string(), operationSchema)) });
+
+interface Operation {
+  method: string;
+  /** With ids that nobody has. */
+  path: string;
+  scope: Scope;
+}
+
+/** Every operation of the document: one that is new is here without being named. */
+async function readOperations(): Promise<Operation[]> {
+  const { body } = await supertest(api.url).get('/openapi.json').expect(200);
+  return Object.entries(documentSchema.parse(body).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      method,
+      path: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => idFor(name)),
+      scope: operation.security[0].apiKey[0],
+    })),
+  );
+}
+
+const KINDS = {
+  agent_id: 'agent',
+  session_id: 'session',
+  turn_id: 'turn',
+  tool_id: 'tool',
+  key_id: 'apiKey',
+} as const;
+
+function idFor(parameter: string): string {
+  return parameter in KINDS ? newId(KINDS[parameter as keyof typeof KINDS]) : 'some-name';
+}
+
+async function keyWith(scopes: readonly Scope[]): Promise<string> {
+  const { tenantId } = api.client;
+  return (await createApiKey(api.database.pool, { tenantId, name: 'k', scopes })).key;
+}
+
+const ask = (key: string, { method, path }: Operation) => {
+  const request = supertest(api.url)[method as 'get' | 'post' | 'put' | 'delete'](path);
+  return request.set('authorization', `Bearer ${key}`);
+};
+
+test('every operation of the document refuses a key without its scope, with 403 and nothing changed', async () => {
+  const operations = await readOperations();
+  expect(operations.length).toBeGreaterThan(25);
+  for (const operation of operations) {
+    const others = SCOPES.filter((scope) => scope !== operation.scope && scope !== 'admin');
+    const key = await keyWith(others);
+    const before = await api.readAllRows();
+    const answer = await ask(key, operation);
+    expect([operation.method, operation.path, answer.status, answer.body.code]).toEqual([
+      operation.method,
+      operation.path,
+      403,
+      'insufficient_scope',
+    ]);
+    expect(await api.readAllRows()).toEqual(before);
+  }
+});
+
+test('a key with the scope alone, and an admin key, get past it', async () => {
+  for (const operation of await readOperations()) {
+    for (const scopes of [[operation.scope], ['admin']] as const) {
+      const answer = await ask(await keyWith(scopes), operation);
+      expect([operation.path, answer.status]).not.toEqual([operation.path, 403]);
+      expect(answer.status).toBeLessThan(500);
+    }
+  }
+});
+
+test('a key is made, shown once, rotated with an overlap, and revoked', async () => {
+  const { http } = api.client;
+  const made = await http
+    .post('/v1/api_keys')
+    .set('Idempotency-Key', 'one')
+    .send({ name: 'ci', scopes: ['turns:read'], expires_in_seconds: 3600 })
+    .expect(201);
+  expect(made.body).toMatchObject({ object: 'api_key', scopes: ['turns:read'], revoked_at: null });
+  const replay = await http
+    .post('/v1/api_keys')
+    .set('Idempotency-Key', 'one')
+    .send({ name: 'ci', scopes: ['turns:read'], expires_in_seconds: 3600 })
+    .expect(201);
+  expect(replay.body).not.toHaveProperty('key');
+  expect(replay.body.id).toBe(made.body.id);
+  expect(JSON.stringify(await api.readAllRows())).not.toContain(made.body.key);
+
+  const works = async (key: string): Promise<boolean> =>
+    (await supertest(api.url).get('/v1/turns').set('authorization', `Bearer ${key}`)).status === 200;
+  expect(await works(made.body.key)).toBe(true);
+  const rotated = await http.post(`/v1/api_keys/${made.body.id}/rotate`).send({ overlap_seconds: 3600 });
+  expect(rotated.body).toMatchObject({ name: 'ci', scopes: ['turns:read'], expires_at: null });
+  expect([await works(made.body.key), await works(rotated.body.key)]).toEqual([true, true]);
+
+  await http.post(`/v1/api_keys/${rotated.body.id}/rotate`).send({ overlap_seconds: 0 }).expect(201);
+  await untilTrue('the old key is past its time', async () => !(await works(rotated.body.key)));
+  await http.delete(`/v1/api_keys/${made.body.id}`).expect(204);
+  await untilTrue('the key is revoked', async () => !(await works(made.body.key)));
+  await http.delete(`/v1/api_keys/${made.body.id}`).expect(404);
+  const listed = await http.get('/v1/api_keys?limit=100').expect(200);
+  const seen = listed.body.items.find((key: { id: string }) => key.id === made.body.id);
+  expect(seen.revoked_at).not.toBeNull();
+});
+
+test("another tenant's key cannot be seen, rotated or revoked", async () => {
+  const other = await api.addTenant();
+  await api.client.http.delete(`/v1/api_keys/${other.keyId}`).expect(404);
+  await api.client.http.post(`/v1/api_keys/${other.keyId}/rotate`).send({}).expect(404);
+  const { body } = await other.http.get('/v1/api_keys').expect(200);
+  expect(body.items).toHaveLength(1);
+});
+
+test('when a key was last used is noted, without a write for each request', async () => {
+  const key = await keyWith(['turns:read']);
+  const headers = { authorization: `Bearer ${key}` };
+  for (let request = 0; request < 5; request++)
+    await supertest(api.url).get('/v1/turns').set(headers).expect(200);
+  await api.keyUses.flush();
+  const { rows } = await api.database.pool.query(
+    'SELECT count(*)::int AS used FROM api_keys WHERE last_used_at IS NOT NULL AND last_four = $1',
+    [key.slice(-4)],
+  );
+  expect(rows).toEqual([{ used: 1 }]);
+});

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { idSchema } from './ids.ts';
+
+/** What a key may do. `admin` may do everything, and is the only one that makes and ends keys. */
+export const SCOPES = [
+  'turns:read',
+  'turns:write',
+  'agents:read',
+  'agents:write',
+  'tools:read',
+  'tools:write',
+  'secrets:read',
+  'secrets:write',
+  'admin',
+] as const;
+
+export const scopeSchema = z.enum(SCOPES);
+export type Scope = z.infer<typeof scopeSchema>;
+
+/** True where one of these scopes is the one that is needed, or stands above it. */
+export function allows(scopes: readonly Scope[], needed: Scope): boolean {
+  return scopes.includes(needed) || scopes.includes('admin');
+}
+
+const YEAR_SECONDS = 366 * 24 * 60 * 60;
+
+const scopesSchema = z
+  .array(scopeSchema)
+  .min(1)
+  .refine((scopes) => new Set(scopes).size === scopes.length, 'each scope once');
+
+export const createApiKeySchema = z
+  .strictObject({
+    name: z.string().min(1).max(200),
+    scopes: scopesSchema,
+    expires_in_seconds: z
+      .int()
+      .min(60)
+      .max(10 * YEAR_SECONDS)
+      .optional()
+      .meta({ description: 'Left out: it does not expire.' }),
+  })
+  .meta({ id: 'CreateApiKey' });
+export type CreateApiKey = z.infer<typeof createApiKeySchema>;
+
+export const rotateApiKeySchema = z
+  .strictObject({
+    overlap_seconds: z
+      .int()
+      .min(0)
+      .max(30 * 24 * 60 * 60)
+      .default(24 * 60 * 60)
+      .meta({ description: 'How long the old key works on beside the new one.' }),
+  })
+  .meta({ id: 'RotateApiKey' });
+
+export const apiKeySchema = z
+  .object({
+    id: idSchema('apiKey'),
+    object: z.literal('api_key'),
+    name: z.string(),
+    scopes: z.array(scopeSchema),
+    last_four: z.string(),
+    created_at: z.iso.datetime(),
+    expires_at: z.iso.datetime().nullable(),
+    last_used_at: z.iso.datetime().nullable().meta({ description: 'To the minute.' }),
+    revoked_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'ApiKey', description: 'A key of the API, without the key itself.' });
+export type ApiKey = z.infer<typeof apiKeySchema>;
+
+/** The only time that the key can be seen. */
+export const createdApiKeySchema = apiKeySchema
+  .extend({ key: z.string().meta({ example: 'tp_live_...' }) })
+  .meta({ id: 'CreatedApiKey' });
