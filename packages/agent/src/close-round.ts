@@ -22,13 +22,16 @@ export function closeRound(
     providerRequestId: null,
     durationMs,
   };
-  const receipts = closed
-    .filter((call) => !call.recorded)
-    .map((call): ToolReceipt => {
-      const status = call.status === 'unknown' ? 'unknown' : 'completed';
-      return { id: call.id, status, output: call.output ?? [], isError: call.isError };
-    });
-  return { step, messages: [{ role: 'user', content: closed.map(resultBlock) }], receipts };
+  const messages: Message[] = [{ role: 'user', content: closed.map(resultBlock) }];
+  return { step, messages, receipts: unrecordedReceipts({ openCalls: closed }) };
+}
+
+/** Of the calls that have an answer: what the journal does not know yet. */
+export function unrecordedReceipts({ openCalls }: Pick<Progress, 'openCalls'>): ToolReceipt[] {
+  return openCalls.flatMap(({ id, status, output, isError, recorded }): ToolReceipt[] => {
+    if (recorded || output === null) return [];
+    return [{ id, status: status === 'unknown' ? 'unknown' : 'completed', output, isError }];
+  });
 }
 
 export function unknownReceipt(call: OpenCall): ToolReceipt {

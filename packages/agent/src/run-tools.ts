@@ -1,6 +1,6 @@
 import { OutcomeUnknownError, TerminalError } from '@turnpike/contract';
 import type { ToolCallContext, ToolReceipt } from '@turnpike/contract';
-import { closeRound, unknownReceipt } from './close-round.ts';
+import { closeRound, unknownReceipt, unrecordedReceipts } from './close-round.ts';
 import type { ToolRunner, TurnLease } from './ports.ts';
 import {
   commit,
@@ -170,9 +170,12 @@ async function waitOutside(
   progress: Progress,
   waiting: readonly OpenCall[],
 ): Promise<boolean> {
+  const receipts = unrecordedReceipts(progress);
   const { status } = await commit(lease, progress, {
+    receipts,
     action: { timeoutMs: lease.turn.agent.action_timeout_ms },
-    events: [actionRequired(waiting)],
+    events: [...receipts.map(toolCompleted), actionRequired(waiting)],
   });
+  for (const receipt of receipts) noteReceipt(progress, receipt, true);
   return status === 'requires_action';
 }

@@ -14,6 +14,8 @@ import { json, query, type Sql } from './sql.ts';
  * the database's clock. Every other part selects from `held`, so where the fence finds no
  * row, the whole statement changes nothing. All of it is one commit.
  *
+ * A step that is committed shows that it is not the turn which kills its workers.
+ *
  * A write is made once: it names the event count that it builds on, so that a worker which does
  * not know whether its commit arrived can send it again.
  *
@@ -45,6 +47,7 @@ WITH fenced AS (
   UPDATE turns
   SET step_count = step_count + ($4::jsonb IS NOT NULL)::int,
       model_attempts = CASE WHEN $4::jsonb IS NULL THEN model_attempts ELSE 0 END,
+      lost_leases = CASE WHEN $4::jsonb IS NULL THEN lost_leases ELSE 0 END,
       input_tokens = input_tokens + coalesce(($4::jsonb #>> '{usage,input_tokens}')::int, 0),
       output_tokens = output_tokens + coalesce(($4::jsonb #>> '{usage,output_tokens}')::int, 0),
       cache_creation_input_tokens = cache_creation_input_tokens

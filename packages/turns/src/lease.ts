@@ -61,6 +61,7 @@ export class Lease {
       () => this.stop(new DeadlineError(this.turn.id)),
       Math.max(0, parts.turn.remainingMs),
     );
+    if (parts.turn.remainingMs <= 0) this.stop(new DeadlineError(this.turn.id));
   }
 
   /** Aborts when the right to write ends, or the turn is to stop; the reason says which. */
