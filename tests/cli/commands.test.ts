@@ -83,10 +83,8 @@ test('tenants create prints an id, tenants list has it, and a name is taken once
 
 test('a key is printed once, works until it is revoked, and is listed by its last four characters', async () => {
   const tenantId = (await turnpike(['tenants', 'create', 'Umbrella'])).output.trim();
-  const created = await turnpike([
-    ...['keys', 'create', 'Umbrella', '--name', 'ci'],
-    ...['--scope', 'turns:read', '--scope', 'turns:write'],
-  ]);
+  const scopes = ['--scope', 'turns:read', '--scope', 'turns:write'];
+  const created = await turnpike(['keys', 'create', 'Umbrella', '--name', 'ci', ...scopes]);
   const key = created.output.trim();
   const keyId = /^(key_\w+): shown this once/.exec(created.complaints)?.[1] ?? '';
   expect(key).toMatch(/^tp_live_\w{49}$/);

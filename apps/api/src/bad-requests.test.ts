@@ -85,6 +85,8 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a field named __proto__': () => startTurnWith('"__proto__":{"input":"x"}'),
     'an input that is a number': () => startTurn(1),
     'an input that is empty': () => startTurn(''),
+    'an input of white space': () => startTurn(' \n\t'),
+    'a block of white space': () => startTurn([{ type: 'text', text: '\n' }]),
     'an input of no blocks': () => startTurn([]),
     'an input of a block that only the service writes': () =>
       startTurn([{ type: 'tool_result', tool_use_id: 'x', content: 'y' }]),

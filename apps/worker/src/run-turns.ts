@@ -109,7 +109,10 @@ export class TurnRunner {
     metrics.turnsLeft.inc({ status });
     const { id, sessionId, tenantId, epoch } = lease.turn;
     const { backplane, dispatcher, logger } = this.#parts;
-    logger.info('Turn left.', { turn_id: id, tenant_id: tenantId, session_id: sessionId, epoch, status });
+    const fields = { turn_id: id, tenant_id: tenantId, session_id: sessionId, epoch, status };
+    const error = lease.outcome?.error ?? null;
+    if (error === null) logger.info('Turn left.', fields);
+    else logger.warn('Turn left.', { ...fields, error_code: error.code, retry_status: error.retry_status });
     dispatcher.changed({ sessionId, tenantId });
     if (!isFinal(status) && status !== 'requires_action') return;
     announceTurns(backplane, [{ turn_id: id, status }]).catch((error: unknown) => {

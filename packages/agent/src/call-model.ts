@@ -21,6 +21,7 @@ export async function callModel(
   const { turn } = lease;
   const { answer, step } = await askModel(lease, progress, parts.model, 'model_call', {
     tenantId: turn.tenantId,
+    turnId: turn.id,
     agent: turn.agent,
     messages: validConversation([
       ...summaryMessages(progress.summary),

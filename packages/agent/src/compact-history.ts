@@ -28,6 +28,7 @@ export async function compactHistory(
   const { agent } = lease.turn;
   const { answer, step } = await askModel(lease, progress, model, 'compaction', {
     tenantId: lease.turn.tenantId,
+    turnId: lease.turn.id,
     agent: scribe(agent),
     messages: [
       { role: 'user', content: [{ type: 'text', text: transcript(progress.summary, overflow, agent) }] },

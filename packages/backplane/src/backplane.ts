@@ -43,8 +43,15 @@ export interface Backplane {
   subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>>;
   /** Called when signals flow again after a loss: what came meanwhile may be lost, so look. */
   onReconnect(listener: () => void): () => void;
-  /** How much of the traffic may be retries: buckets that all processes share. `deposit` never throws. */
-  readonly retryBudget: { take(key: string): Promise<boolean>; deposit(key: string): void };
+  /**
+   * How much of the traffic may be retries: buckets that all processes share. `take` asks for one retry.
+   * `deposit` notes a success, and gives back what was taken where it was a retry; it never throws, and
+   * nothing waits for it.
+   */
+  readonly retryBudget: {
+    take(key: string): Promise<boolean>;
+    deposit(key: string, wasRetry?: boolean): void;
+  };
   /** A real round trip. */
   ping(): Promise<void>;
   depth(): Promise<{ waiting: number; active: number }>;

@@ -1,11 +1,12 @@
 import { createPostgresBackend, withBackend } from 'bullmq';
 import type { Backplane } from './backplane.ts';
+import { postgresBuckets } from './postgres-retry-budget.ts';
 import { PostgresSignals } from './postgres-signals.ts';
 import { preparePostgresSchema } from './postgres-schema.ts';
 import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
-import { postgresBuckets, SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
+import { SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
 import { settledWithin, withinTime } from './within-time.ts';
 
 const PREPARE_LIMIT_MS = 15_000;

@@ -4,9 +4,10 @@ import type { Backplane } from './backplane.ts';
 import { checkRedisServer } from './check-redis-server.ts';
 import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
-import { redisBuckets, SharedRetryBudget } from './retry-budget.ts';
+import { redisBuckets } from './redis-retry-budget.ts';
 import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisSignals } from './redis-signals.ts';
+import { SharedRetryBudget } from './retry-budget.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
 import { settledWithin, withinTime } from './within-time.ts';
 

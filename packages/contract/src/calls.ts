@@ -14,6 +14,7 @@ export interface ToolDeclaration {
 /** What one model call is asked. */
 export interface ModelRequest {
   tenantId: string;
+  turnId: string;
   agent: AgentConfig;
   /** A conversation that the Messages API accepts. */
   messages: Message[];

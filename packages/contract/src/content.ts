@@ -49,9 +49,12 @@ const base64Source = z.strictObject({
 });
 const urlSource = z.strictObject({ type: z.literal('url'), url: z.url({ protocol: /^https?$/ }) });
 
+/** The model must be told something: white space alone is refused by the Messages API. */
+const spokenText = z.string().regex(/\S/, 'must hold more than white space');
+
 /** What a client may put into a turn. Tool blocks are the service's to write. */
 export const inputBlockSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('text'), text: z.string().min(1) }),
+  z.strictObject({ type: z.literal('text'), text: spokenText }),
   z.strictObject({
     type: z.literal('image'),
     source: z.discriminatedUnion('type', [base64Source, urlSource]),
@@ -73,7 +76,7 @@ export const inputBlockSchema = z.discriminatedUnion('type', [
 
 /** A turn's input: plain text, or content blocks. */
 export const turnInputSchema = z
-  .union([z.string().min(1), z.array(inputBlockSchema).min(1).max(100)])
+  .union([spokenText, z.array(inputBlockSchema).min(1).max(100)])
   .meta({ description: 'Plain text, or content blocks.', example: 'What time is it in Lisbon?' });
 export type TurnInput = z.infer<typeof turnInputSchema>;
 

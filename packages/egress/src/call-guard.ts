@@ -1,10 +1,5 @@
 import { z } from 'zod';
-import { CallLine, type CallOutcome, type LineSettings } from './call-line.ts';
-
-export interface GuardOptions<Result> {
-  /** Does this end speak against the other side? Where left out, every error does. */
-  isFailure?: (outcome: CallOutcome<Result>) => boolean;
-}
+import { CallLine, type GuardedCall, type GuardOptions, type LineSettings } from './call-line.ts';
 
 /** Bounded room and a circuit breaker for each key. */
 export interface CallGuard {
@@ -18,10 +13,10 @@ export interface CallGuard {
   run<Result>(
     key: string,
     signal: AbortSignal,
-    call: () => Promise<Result>,
+    call: (guarded: GuardedCall) => Promise<Result>,
     options?: GuardOptions<Result>,
   ): Promise<Result>;
-  /** Milliseconds for which a key is left alone from now on; 0 where it is not. */
+  /** Milliseconds for which a key is left alone from now on; 0 where the next call may leave. */
   openFor(key: string): number;
   /** How many keys are in which state. */
   states(): { open: number; half_open: number; closed: number };
@@ -34,42 +29,49 @@ const settingsSchema = z.strictObject({
   places: count.default(64),
   maxWaiting: z.int().min(0).max(100_000).default(256),
   maxWaitMs: milliseconds.default(5_000),
-  failureShare: z.number().gt(0).max(1).default(0.5),
-  windowMs: milliseconds.default(10_000),
+  failureShare: z.number().gt(0).lt(1).default(0.5),
+  windowMs: milliseconds.min(100).default(10_000),
   minCalls: count.default(10),
   openMs: milliseconds.default(2_000),
   maxOpenMs: milliseconds.default(15_000),
+  probeMs: milliseconds.default(15_000),
   maxKeys: count.default(10_000),
 });
 
 /**
  * All of it is optional.
  * - `places`: calls of a key at once, 64; `maxWaiting` more wait, 256, each at most `maxWaitMs`, 5 s.
- * - The breaker opens when at least `failureShare`, a half, of at least `minCalls`, 10, failed within
- *   `windowMs`, 10 s; for `openMs`, 2 s, doubled each time the probe after it fails, up to
- *   `maxOpenMs`, 15 s, with jitter.
- * - `maxKeys`: keys remembered, 10,000; the one unused for longest is forgotten, but none that is in use
- *   or open.
+ * - The breaker opens when more than `failureShare`, a half, of at least `minCalls`, 10, failed within
+ *   `windowMs`, about 10 s; for `openMs`, 2 s, doubled each time the probe after it fails, up to
+ *   `maxOpenMs`, 15 s, all with jitter downwards. A probe that has shown nothing within `probeMs`, 15 s,
+ *   has failed.
+ * - `maxKeys`: keys remembered, 10,000. The one unused for longest is forgotten, but none that is in use
+ *   or keeps callers away, so there may be more for a moment.
  */
 export type CallGuardSettings = z.input<typeof settingsSchema>;
 
-/** Throws a `ZodError` for settings that make no sense. */
-export function createCallGuard(given: CallGuardSettings = {}): CallGuard {
+/**
+ * Throws a `ZodError` for settings that make no sense. `now` is in milliseconds, and never runs backwards.
+ */
+export function createCallGuard(
+  given: CallGuardSettings = {},
+  now: () => number = () => performance.now(),
+): CallGuard {
   const settings: LineSettings & { maxKeys: number } = settingsSchema.parse(given);
   // A Map keeps the order of insertion: taken out and put back on each use, the first is the oldest.
   const lines = new Map<string, CallLine>();
 
   const lineOf = (key: string): CallLine => {
-    const line = lines.get(key) ?? new CallLine(settings);
+    const line = lines.get(key) ?? new CallLine(settings, now);
     lines.delete(key);
+    forgetOldest(lines, settings.maxKeys - 1);
     lines.set(key, line);
-    if (lines.size > settings.maxKeys) forgetOldest(lines);
     return line;
   };
 
   return {
-    run: (key, signal, call, options) => lineOf(key).run(signal, call, options?.isFailure),
-    openFor: (key) => lines.get(key)?.openForMs ?? 0,
+    run: async (key, signal, call, options) => lineOf(key).run(signal, call, options),
+    openFor: (key) => lines.get(key)?.refusesForMs ?? 0,
     states() {
       const states = { open: 0, half_open: 0, closed: 0 };
       for (const line of lines.values()) states[line.state] += 1;
@@ -78,10 +80,9 @@ export function createCallGuard(given: CallGuardSettings = {}): CallGuard {
   };
 }
 
-function forgetOldest(lines: Map<string, CallLine>): void {
+function forgetOldest(lines: Map<string, CallLine>, most: number): void {
   for (const [key, line] of lines) {
-    if (!line.idle) continue;
-    lines.delete(key);
-    return;
+    if (lines.size <= most) return;
+    if (line.idle) lines.delete(key);
   }
 }

@@ -1,3 +1,5 @@
+export { createCallGuard, type CallGuard, type CallGuardSettings } from './call-guard.ts';
+export type { CallOutcome, GuardedCall, GuardOptions } from './call-line.ts';
 export {
   createEgress,
   EGRESS_METHODS,
@@ -7,6 +9,8 @@ export {
   type EgressResponse,
 } from './egress.ts';
 export {
+  BulkheadFullError,
+  CircuitOpenError,
   EgressRefusedError,
   EgressUnreachableError,
   type RefusalCode,
@@ -16,6 +20,3 @@ export type { EgressPolicy, Lookup } from './policy.ts';
 export { isPublicAddress } from './public-addresses.ts';
 export type { BodyEnd } from './read-bounded.ts';
 export { createUpstreamFetch, type UpstreamFetch, type UpstreamFetchSettings } from './upstream-fetch.ts';
-export { createCallGuard, type CallGuard, type CallGuardSettings } from './call-guard.ts';
-export type { CallOutcome } from './call-line.ts';
-export { BulkheadFullError, CircuitOpenError } from './errors.ts';

@@ -12,7 +12,7 @@ const user = (...content: ContentBlock[]): Message => ({ role: 'user', content }
 const assistant = (...content: ContentBlock[]): Message => ({ role: 'assistant', content });
 
 function request(messages: Message[], more: Partial<ModelRequest> = {}): ModelRequest {
-  return { tenantId: 'ten_1', agent, messages, tools: [], ...more };
+  return { tenantId: 'ten_1', turnId: 'turn_1', agent, messages, tools: [], ...more };
 }
 
 /** Every message but the marker on the last one, which has tests of its own. */

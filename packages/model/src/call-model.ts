@@ -65,7 +65,7 @@ class Call {
 
   async run(): Promise<ModelAnswer> {
     this.#options.signal.throwIfAborted();
-    if (this.#attempts >= this.#tools.limits.maxAttempts) {
+    if (this.#attempts >= this.#tools.limits.maxTotalAttempts) {
       throw this.#error('model_attempts_exhausted', 'All attempts at this model call are used up.', {});
     }
     // A first request of this lease that is not the step's first is a retry like any other.
@@ -122,9 +122,20 @@ class Call {
     if (forMs > 0) throw this.#parked(forMs, failure);
   }
 
+  /** Longer with each lease that used up its attempts: a restart is over in seconds, an outage is not. */
+  #parkMs(): number {
+    const { maxAttempts, parkBaseMs, parkCapMs } = this.#tools.limits;
+    const leases = Math.ceil(this.#attempts / maxAttempts);
+    return Math.min(parkCapMs, parkBaseMs * 2 ** (leases - 1));
+  }
+
   #parked(leastMs: number, failure: Failure | null): ModelError {
     const retryAfterMs = Math.ceil(leastMs + Math.random() * this.#tools.limits.parkSpreadMs);
-    this.#tools.logger.debug('model call parked', { ...this.#facts(), code: failure?.code, retryAfterMs });
+    this.#tools.logger.debug('model call parked', {
+      ...this.#facts(),
+      code: failure?.code,
+      retry_after_ms: retryAfterMs,
+    });
     const code = failure?.code ?? 'model_circuit_open';
     const message = failure?.message ?? 'The model API is failing, and is left alone for a moment.';
     return this.#error(code, message, {
@@ -147,12 +158,16 @@ class Call {
       this.#parkWhileOpen(failure);
     }
     // Exhausted attempts are not terminal: another turn with the same words may well succeed.
-    if (failure.terminal || this.#attempts >= this.#tools.limits.maxAttempts) {
+    if (failure.terminal || this.#attempts >= this.#tools.limits.maxTotalAttempts) {
       const { terminal, providerRequestId } = failure;
       throw this.#error(failure.code, failure.message, { terminal, providerRequestId });
     }
     // Said before the wait, and also when the retry is another lease's: the text is void from now on.
     if (progress.textGiven) this.#options.onRestart();
+    const { maxAttempts } = this.#tools.limits;
+    if (this.#attempts - this.#options.previousAttempts >= maxAttempts) {
+      throw this.#parked(Math.max(this.#parkMs(), failure.retryAfterMs ?? 0), failure);
+    }
     return failure;
   }
 
@@ -192,7 +207,11 @@ class Call {
     this.#options.signal.throwIfAborted();
     if (granted) return;
     const retryAfterMs = Math.ceil(limits.budgetWaitMs * (1 + Math.random()));
-    logger.info('model retry budget spent', { ...this.#facts(), retryAfterMs, code: failure?.code });
+    logger.info('model retry budget spent', {
+      ...this.#facts(),
+      retry_after_ms: retryAfterMs,
+      code: failure?.code,
+    });
     throw this.#error('model_retry_budget_exhausted', 'Too many model calls are being retried just now.', {
       providerRequestId: failure?.providerRequestId ?? null,
       retryAfterMs,
@@ -216,30 +235,30 @@ class Call {
   #logAnswer(message: WholeMessage, progress: RequestProgress, startedAt: number): void {
     this.#tools.logger.debug('model answered', {
       ...this.#facts(),
-      providerRequestId: progress.providerRequestId,
-      headMs: progress.headMs,
-      durationMs: Math.round(performance.now() - startedAt),
-      stopReason: message.stopReason,
+      provider_request_id: progress.providerRequestId,
+      head_ms: progress.headMs,
+      duration_ms: Math.round(performance.now() - startedAt),
+      stop_reason: message.stopReason,
       ...message.usage,
     });
   }
 
   #logFailure(failure: Failure, progress: RequestProgress, startedAt: number): void {
     const { code, terminal, status, retryAfterMs, providerRequestId } = failure;
-    this.#tools.logger.info('model request failed', {
+    this.#tools.logger.warn('model request failed', {
       ...this.#facts(),
       code,
       terminal,
       status,
-      retryAfterMs,
-      providerRequestId,
-      headMs: progress.headMs,
-      durationMs: Math.round(performance.now() - startedAt),
+      retry_after_ms: retryAfterMs,
+      provider_request_id: providerRequestId,
+      head_ms: progress.headMs,
+      duration_ms: Math.round(performance.now() - startedAt),
     });
   }
 
   #facts(): Record<string, unknown> {
-    const { tenantId, agent } = this.#request;
-    return { tenantId, model: agent.model, attempt: this.#attempts };
+    const { tenantId, turnId, agent } = this.#request;
+    return { tenant_id: tenantId, turn_id: turnId, model: agent.model, attempt: this.#attempts };
   }
 }

@@ -114,6 +114,30 @@ test('one tenant’s outage is not another’s', async () => {
   expect((await other.answer).stopReason).toBe('end_turn');
 });
 
+test('a step whose lease used up its attempts waits without a worker, longer each time, and ends in the end', async () => {
+  await control.setScript(OVERLOADED);
+  const limits = {
+    maxAttempts: 2,
+    maxTotalAttempts: 6,
+    parkBaseMs: 1_000,
+    parkCapMs: 1_500,
+    parkSpreadMs: 1,
+  };
+  await model.close();
+  model = modelOnTrial(sim.url, { limits }).model;
+  const parked: (number | undefined)[] = [];
+  for (const previousAttempts of [0, 2, 4]) {
+    const error: unknown = await callOnTrial(model, { options: { previousAttempts } }).answer.catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ code: 'model_overloaded', attempts: previousAttempts + 2 });
+    parked.push((error as ModelError).retryAfterMs);
+  }
+  expect(parked[0]).toBeGreaterThanOrEqual(1_000);
+  expect(parked[1]).toBeGreaterThanOrEqual(1_500);
+  expect(parked[2]).toBeUndefined();
+});
+
 test('a step that takes longer than the agent lets it ends, also within a request', async () => {
   await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 2 } }] });
   const { answer } = callOnTrial(model, { options: { stepTimeoutMs: 200 } });

@@ -187,7 +187,7 @@ describe('the retries of a model call', () => {
       terminal: false,
       retryAfterMs: undefined,
       attempts: 3,
-      providerRequestId: 'req_over',
+      provider_request_id: 'req_over',
     });
     expect(api.received).toHaveLength(3);
   });
@@ -242,7 +242,7 @@ describe('the retries of a model call', () => {
       code: 'model_retry_budget_exhausted',
       terminal: false,
       attempts: 1,
-      providerRequestId: 'req_over',
+      provider_request_id: 'req_over',
     });
     expect(error.retryAfterMs).toBeGreaterThanOrEqual(10_000);
     const later = await failureOf(callOnTrial(model, { options: { previousAttempts: 1 } }).answer);
@@ -364,18 +364,19 @@ describe('what is logged of a model call', () => {
           attempt: 2,
           code: 'model_overloaded',
           status: 529,
-          providerRequestId: 'req_over',
+          provider_request_id: 'req_over',
         }),
       },
       {
         message: 'model answered',
         fields: expect.objectContaining({
-          tenantId: 'ten_1',
+          tenant_id: 'ten_1',
+          turn_id: 'turn_1',
           model: 'claude-test-1',
           attempt: 3,
-          providerRequestId: 'req_fine',
-          stopReason: 'end_turn',
-          durationMs: expect.any(Number),
+          provider_request_id: 'req_fine',
+          stop_reason: 'end_turn',
+          duration_ms: expect.any(Number),
           output_tokens: 7,
         }),
       },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { DrainError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
 import { createCallGuard, type CallGuard } from '@turnpike/egress';
 import type { Logger, Secret } from '@turnpike/telemetry';
@@ -45,6 +46,8 @@ export function createModel(settings: ModelSettings): GuardedModel {
     hide: (text: string) => text.replaceAll(settings.apiKey.reveal(), '[secret]'),
   };
   const closing = new AbortController();
+  // One listener for each call under way, and a worker makes many calls.
+  setMaxListeners(0, closing.signal);
 
   return {
     async call(request, options) {

@@ -1,7 +1,12 @@
 /** The bounds of one model call. Times are milliseconds. */
 export interface ModelLimits {
-  /** Requests for one step, those of earlier leases included. */
+  /** Requests for one step under one lease; then the turn waits without holding a worker. */
   maxAttempts: number;
+  /** Requests for one step in all. */
+  maxTotalAttempts: number;
+  /** The first such wait, doubled with each further one. */
+  parkBaseMs: number;
+  parkCapMs: number;
   /** A longer wait before a retry is not waited here: the caller gets its worker slot back. */
   maxInlineWaitMs: number;
   /** The first retry waits up to this long, each further one up to twice the one before. */
@@ -21,6 +26,9 @@ export interface ModelLimits {
 
 export const DEFAULT_LIMITS: ModelLimits = {
   maxAttempts: 3,
+  maxTotalAttempts: 20,
+  parkBaseMs: 5_000,
+  parkCapMs: 60_000,
   maxInlineWaitMs: 5_000,
   backoffBaseMs: 500,
   backoffCapMs: 8_000,

@@ -6,6 +6,7 @@ import {
   type Advance,
   type Advanced,
   type ClaimedTurn,
+  type Outcome,
   type Release,
   type TurnStatus,
 } from '@turnpike/contract';
@@ -37,6 +38,7 @@ export class Lease {
   #until: number;
   #untilTimer: NodeJS.Timeout;
   #eventCount: number;
+  #outcome: Outcome | null = null;
   #lastWrite: Promise<unknown> = Promise.resolve();
   #draining = false;
   #ended = false;
@@ -62,6 +64,11 @@ export class Lease {
       Math.max(0, parts.turn.remainingMs),
     );
     if (parts.turn.remainingMs <= 0) this.stop(new DeadlineError(this.turn.id));
+  }
+
+  /** How the turn ended under this lease; null where it did not. */
+  get outcome(): Outcome | null {
+    return this.#outcome;
   }
 
   /** Aborts when the right to write ends, or the turn is to stop; the reason says which. */
@@ -126,6 +133,7 @@ export class Lease {
       const advanced = await this.#commit(advance);
       this.#eventCount += advance.events.length;
       const { status } = advanced;
+      if (isFinal(status)) this.#outcome = advance.outcome ?? null;
       if (isFinal(status) || status === 'requires_action') this.#end(status);
       else if (status === 'cancelling') this.stop(new TurnCancelledError(this.turn.id));
       return advanced;

@@ -5,6 +5,7 @@ import {
   findKeyHolder,
   findTenantByName,
   hashApiKey,
+  isApiKey,
   type Database,
 } from '@turnpike/store';
 
@@ -16,7 +17,7 @@ const NAME = 'development';
  */
 export async function developmentKey(database: Database, file: string): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
-  if (kept !== '' && (await findKeyHolder(database.pool, hashApiKey(kept))) !== null) return kept;
+  if (isApiKey(kept) && (await findKeyHolder(database.pool, hashApiKey(kept))) !== null) return kept;
   const tenantId = (await findTenantByName(database, NAME)) ?? (await createTenant(database, NAME));
   const { key } = await createApiKey(database.pool, { tenantId, name: NAME, scopes: ['admin'] });
   await writeFile(file, `${key}\n`, { mode: 0o600 });

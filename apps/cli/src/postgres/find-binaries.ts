@@ -50,6 +50,11 @@ async function locateShipped(): Promise<Shipped> {
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
+/** Makes what the install script of the shipped binaries would have made, where npm held it back. */
+export async function linkShippedLibraries(): Promise<void> {
+  await linkLibraries((await locateShipped()).folder);
+}
+
 /** A package cannot hold links, so an install script makes them; and npm may hold that back. */
 async function linkLibraries(folder: string): Promise<void> {
   const list = await readFile(join(folder, 'pg-symlinks.json'), 'utf8').catch(() => '[]');

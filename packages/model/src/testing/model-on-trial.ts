@@ -27,7 +27,7 @@ export function modelOnTrial(
     // One that hardly opens: most tests are about something else.
     guard: createCallGuard({ minCalls: 100_000 }),
     ...settings,
-    limits: { backoffBaseMs: 1, backoffCapMs: 2, ...settings.limits },
+    limits: { backoffBaseMs: 1, backoffCapMs: 2, maxTotalAttempts: 3, ...settings.limits },
   });
   return { model, logged };
 }
@@ -42,6 +42,7 @@ export function callOnTrial(
   const answer = model.call(
     {
       tenantId: 'ten_1',
+      turnId: 'turn_1',
       agent: agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 }),
       messages: [{ role: 'user', content }],
       tools: [],
