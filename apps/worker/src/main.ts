@@ -60,7 +60,9 @@ async function start(config: Config): Promise<void> {
     deadlineMs: LONGEST_CALL_MS,
     idleTimeoutMs: LONGEST_CALL_MS,
   });
-  const guard = createCallGuard();
+  // One hung tool may hold a part of the worker's places, and no more.
+  const places = Math.max(1, Math.floor(config.concurrency / 4));
+  const guard = createCallGuard({ places, maxWaiting: places, maxWaitMs: 1_000 });
   const tools = createToolRunner({
     builtins: [currentTime(), httpRequest(egress)],
     egress,

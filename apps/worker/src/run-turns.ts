@@ -115,9 +115,9 @@ export class TurnRunner {
     else logger.warn('Turn left.', { ...fields, error_code: error.code, retry_status: error.retry_status });
     dispatcher.changed({ sessionId, tenantId });
     if (!isFinal(status) && status !== 'requires_action') return;
-    announceTurns(backplane, [{ turn_id: id, status }]).catch((error: unknown) => {
+    announceTurns(backplane, [{ turn_id: id, status }]).catch((reason: unknown) => {
       logger.warn('An end could not be announced; waiting clients learn of it later.', {
-        error,
+        error: reason,
         turn_id: id,
       });
     });

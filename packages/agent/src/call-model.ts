@@ -86,6 +86,7 @@ function callsIn(
       output: null,
       isError: false,
       ours: starts,
+      left: false,
       recorded: false,
     };
   });

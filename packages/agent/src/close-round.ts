@@ -44,7 +44,7 @@ export function unknownReceipt(call: OpenCall): ToolReceipt {
 }
 
 function stopped(call: OpenCall, otherwise: string): OpenCall {
-  const mayHaveLeft = call.status === 'started' && !mayRepeat(call);
+  const mayHaveLeft = call.status === 'started' && !mayRepeat(call) && (call.left || !call.ours);
   if (mayHaveLeft || call.status === 'unknown') return { ...call, ...unknownReceipt(call) };
   return { ...call, status: 'completed', output: [{ type: 'text', text: otherwise }], isError: true };
 }

@@ -1,8 +1,12 @@
-import type { AgentConfig, HistoryMessage, Message } from '@turnpike/contract';
+import type { AgentConfig, ContentBlock, HistoryMessage, Message } from '@turnpike/contract';
 import type { Progress } from './progress.ts';
 
-/** English text has about four characters a token; JSON around it makes this a cautious guess. */
-const CHARACTERS_A_TOKEN = 4;
+/** A token is about four letters of English and one character of Chinese: three bytes of either. */
+const BYTES_A_TOKEN = 3;
+/** An image or a document's page counts by its size on the screen, not in bytes. */
+const MEDIA_TOKENS = 1_600;
+const MEDIA = new Set(['image', 'document']);
+
 /** This part of the window is left to the turns that are kept as they are. */
 const KEPT_SHARE = 0.5;
 
@@ -12,10 +16,17 @@ export interface Overflow {
   throughSequence: number;
 }
 
-/** A guess, in tokens, good to a third or so: what matters is that it grows with the text. */
+/** A guess, in tokens, good to a third or so: what matters is that it grows with what is said. */
 export function guessTokens(messages: readonly Message[]): number {
-  const characters = messages.reduce((sum, { content }) => sum + JSON.stringify(content).length, 0);
-  return Math.ceil(characters / CHARACTERS_A_TOKEN);
+  return messages.reduce((sum, { content }) => sum + guessBlocks(content), 0);
+}
+
+function guessBlocks(content: readonly ContentBlock[]): number {
+  return content.reduce((sum, block) => sum + (MEDIA.has(block.type) ? MEDIA_TOKENS : guessText(block)), 0);
+}
+
+function guessText(value: unknown): number {
+  return Math.ceil(Buffer.byteLength(JSON.stringify(value)) / BYTES_A_TOKEN);
 }
 
 /**
@@ -33,8 +44,9 @@ export function findOverflow(progress: Progress, agent: AgentConfig): Overflow |
   const covered: HistoryMessage[] = [];
   let throughSequence = oldest.turnSequence;
   let left = guessTokens(history);
+  const readable = agent.context_tokens - guessText(progress.summary ?? '');
   for (const turn of turnsOf(history)) {
-    const isTooMuch = guessTokens([...covered, ...turn.messages]) > agent.context_tokens;
+    const isTooMuch = guessTokens([...covered, ...turn.messages]) > readable;
     if (left <= room || (isTooMuch && covered.length > 0)) break;
     covered.push(...turn.messages);
     throughSequence = turn.sequence;

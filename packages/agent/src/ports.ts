@@ -27,6 +27,8 @@ export interface TurnLease {
    * `LeaseLostError`, a `TurnCancelledError`, a `DeadlineError` or a `DrainError`.
    */
   readonly signal: AbortSignal;
+  /** As `signal`, but a drain does not abort it: for what must not be cut off for that alone. */
+  readonly endSignal: AbortSignal;
   /** The worker is stopping: go no further than the next step border, and release the turn there. */
   readonly draining: boolean;
   /** Milliseconds until the turn's deadline, as of now. */

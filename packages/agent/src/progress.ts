@@ -30,6 +30,8 @@ export interface Progress {
 export interface OpenCall extends ToolCall {
   /** Its intent was committed under this very lease: if it did not leave, we know. */
   ours: boolean;
+  /** It was given to its tool under this lease: from then on it may have acted. */
+  left: boolean;
   /** Its output is in the journal, not only here. */
   recorded: boolean;
 }
@@ -43,7 +45,12 @@ export function progressOf(turn: ClaimedTurn): Progress {
     modelCallCount: turn.modelCallCount,
     lastStopReason: turn.lastStopReason,
     modelAttempts: turn.modelAttempts,
-    openCalls: turn.openToolCalls.map((call) => ({ ...call, ours: false, recorded: isAnswered(call) })),
+    openCalls: turn.openToolCalls.map((call) => ({
+      ...call,
+      ours: false,
+      left: false,
+      recorded: isAnswered(call),
+    })),
     pendingInputs: turn.pendingInputs,
   };
 }

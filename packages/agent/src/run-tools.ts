@@ -1,5 +1,5 @@
 import { OutcomeUnknownError, TerminalError } from '@turnpike/contract';
-import type { ToolCallContext, ToolReceipt } from '@turnpike/contract';
+import type { ToolCallContext, ToolOutput, ToolReceipt } from '@turnpike/contract';
 import { closeRound, unknownReceipt, unrecordedReceipts } from './close-round.ts';
 import type { ToolRunner, TurnLease } from './ports.ts';
 import {
@@ -11,7 +11,6 @@ import {
   type OpenCall,
   type Progress,
 } from './progress.ts';
-import { outliveDrain } from './outlive-drain.ts';
 import { actionRequired, stepCompleted, stepStarted, toolCompleted, toolStarted } from './turn-events.ts';
 
 /**
@@ -58,25 +57,10 @@ async function settleLostCall(
   tools: ToolRunner,
   call: OpenCall,
 ): Promise<void> {
-  if (call.effect !== 'reconcile') {
-    await recordUnknown(lease, progress, call);
-    return;
-  }
-  try {
-    lease.assertHeld();
-    const output = await tools.reconcile(lease.turn, call, contextOf(lease, lease.signal));
-    if (output === null) noteCall(progress, call.id, { status: 'pending' });
-    else
-      await recordReceipt(lease, progress, {
-        id: call.id,
-        status: 'completed',
-        output: output.content,
-        isError: output.isError,
-      });
-  } catch (error) {
-    if (!(error instanceof OutcomeUnknownError)) throw error;
-    await recordUnknown(lease, progress, call);
-  }
+  const output = call.effect === 'reconcile' ? await askTool(lease, tools, call) : 'unknown';
+  if (output === null) noteCall(progress, call.id, { status: 'pending' });
+  else if (output === 'unknown') await recordUnknown(lease, progress, call);
+  else await recordReceipt(lease, progress, receiptOf(call, output));
 }
 
 async function commitIntents(lease: TurnLease, progress: Progress): Promise<void> {
@@ -97,8 +81,11 @@ async function runStartedCalls(lease: TurnLease, progress: Progress, tools: Tool
   let running = started.length;
   await untilAllEnd(
     started.map(async (call) => {
-      const receipt = await runCall(lease, call, tools);
+      const receipt = await runCall(lease, progress, call, tools);
       running -= 1;
+      if (receipt === null && call.effect === 'reconcile') {
+        return settleUnanswered(lease, progress, tools, call);
+      }
       if (receipt === null) return recordUnknown(lease, progress, call);
       noteReceipt(progress, receipt, false);
       // The last one is committed with the step itself, or with the wait.
@@ -115,20 +102,56 @@ async function untilAllEnd(calls: readonly Promise<void>[]): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** Null where nobody knows how the call ended. */
-async function runCall(lease: TurnLease, call: OpenCall, tools: ToolRunner): Promise<ToolReceipt | null> {
-  const { signal, release } = mayRepeat(call)
-    ? { signal: lease.signal, release: () => undefined }
-    : outliveDrain(lease.signal);
+/** It was sent a moment ago: that the tool does not know of it yet does not mean that it will not happen. */
+async function settleUnanswered(
+  lease: TurnLease,
+  progress: Progress,
+  tools: ToolRunner,
+  call: OpenCall,
+): Promise<void> {
+  const output = await askTool(lease, tools, call);
+  if (output === null || output === 'unknown') await recordUnknown(lease, progress, call);
+  else await recordReceipt(lease, progress, receiptOf(call, output));
+}
+
+/** Null where the call never arrived, `unknown` where the tool cannot tell. */
+async function askTool(
+  lease: TurnLease,
+  tools: ToolRunner,
+  call: OpenCall,
+): Promise<ToolOutput | null | 'unknown'> {
   try {
     lease.assertHeld();
+    return await tools.reconcile(lease.turn, call, contextOf(lease, lease.endSignal));
+  } catch (error) {
+    if (error instanceof OutcomeUnknownError) return 'unknown';
+    throw error;
+  }
+}
+
+function receiptOf(call: OpenCall, output: ToolOutput): ToolReceipt {
+  return { id: call.id, status: 'completed', output: output.content, isError: output.isError };
+}
+
+/** Null where nobody knows how the call ended. */
+async function runCall(
+  lease: TurnLease,
+  progress: Progress,
+  call: OpenCall,
+  tools: ToolRunner,
+): Promise<ToolReceipt | null> {
+  // A worker that stops cuts off what the next one can repeat. What may be sent only once is left to
+  // finish, since to cut it off would make its outcome unknown for nothing.
+  const signal = mayRepeat(call) ? lease.signal : lease.endSignal;
+  try {
+    lease.assertHeld();
+    signal.throwIfAborted();
+    noteCall(progress, call.id, { left: true });
     const output = await tools.run(lease.turn, call, contextOf(lease, signal));
-    return { id: call.id, status: 'completed', output: output.content, isError: output.isError };
+    return receiptOf(call, output);
   } catch (error) {
     if (error instanceof OutcomeUnknownError) return null;
     throw error;
-  } finally {
-    release();
   }
 }
 

@@ -14,7 +14,7 @@ import { compactHistory } from './compact-history.ts';
 import { nextMove } from './next-move.ts';
 import { cancelled, failedWith, stoppedBy } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
-import { commit, progressOf, type Progress } from './progress.ts';
+import { commit, isAnswered, mayRepeat, progressOf, type Progress } from './progress.ts';
 import { runTools } from './run-tools.ts';
 import { inputAdded, stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
 
@@ -39,8 +39,7 @@ async function advanceOnce(
   progress: Progress,
   parts: { model: Model; tools: ToolRunner },
 ): Promise<boolean> {
-  lease.signal.throwIfAborted();
-  if (lease.draining) throw new DrainError();
+  stopHere(lease, progress);
   const move = nextMove(progress, lease.turn.agent);
   switch (move.type) {
     case 'run_tools':
@@ -61,6 +60,18 @@ async function advanceOnce(
     default:
       return move satisfies never;
   }
+}
+
+/**
+ * Throws what the turn is to stop for. A drain waits for calls whose intent was committed just now and
+ * that may not be repeated: left here, nobody would ever know that they never left.
+ */
+function stopHere(lease: TurnLease, progress: Progress): void {
+  const owes = progress.openCalls.some((call) => call.ours && !isAnswered(call) && !mayRepeat(call));
+  if (lease.signal.aborted && !(owes && lease.signal.reason instanceof DrainError)) {
+    throw lease.signal.reason;
+  }
+  if (lease.draining && !owes) throw new DrainError();
 }
 
 async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): Promise<void> {

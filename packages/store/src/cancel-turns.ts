@@ -50,12 +50,9 @@ export async function cancelTurn(
   return turn ?? null;
 }
 
-const FORGET_OPEN = {
-  name: 'forget-open-turns',
-  text: `
-UPDATE turns SET rolled_back = true
-WHERE tenant_id = $1 AND session_id = $2 AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling')
-RETURNING id`,
+const FORGET = {
+  name: 'forget-turns',
+  text: `UPDATE turns SET rolled_back = true WHERE id = ANY ($1) RETURNING id`,
   row: z.object({ id: z.string() }),
 };
 
@@ -69,11 +66,11 @@ export async function cancelOpenTurns(
   unheld: readonly TurnStatus[],
 ): Promise<CancelledTurn[]> {
   const { tenantId, sessionId, forget } = session;
-  if (forget) await query(sql, FORGET_OPEN, [tenantId, sessionId]);
   const cancelled: CancelledTurn[] = [];
   for (let after = 0; ;) {
     const batch = await query(sql, CANCEL_OPEN, [tenantId, unheld, closingIds(BATCH), sessionId, after]);
     cancelled.push(...batch);
+    if (forget) await query(sql, FORGET, [batch.map((turn) => turn.turnId)]);
     if (batch.length < BATCH) return cancelled;
     after = Math.max(...batch.map((turn) => turn.sequence));
   }

@@ -28,6 +28,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement of ours needs longer; one that does holds locks that others wait for. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 
+const IDLE_IN_TRANSACTION_MS = 10_000;
+
 /** Opens the pool. Connects lazily; ask `ping` to know. */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({
@@ -38,6 +40,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     // A server that is gone without a word is noticed here, not by the kernel hours later.
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+    // A process that froze inside a transaction must not hold what others wait for.
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     // Prisma's adapter reads every timestamptz as UTC, whatever the server's zone is.
     options: '-c timezone=UTC',

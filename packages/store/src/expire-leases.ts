@@ -18,17 +18,19 @@ export type ExpiredLease = z.infer<typeof expiredSchema>;
  *
  * A turn goes back to its queue; after $2 dead workers it fails instead, since whatever killed
  * them may be the turn itself. One that was asked to cancel has nobody left to confirm it, so
- * it is confirmed here.
+ * it is confirmed here. In the order of the sessions, whose rows an end changes: two passes never
+ * wait for each other in a circle.
  */
 const EXPIRE = {
   name: 'expire-leases',
   text: `
-WITH expired AS (
-  SELECT id, tenant_id, session_id, epoch, row_number() OVER () AS place,
+WITH locked AS MATERIALIZED (
+  SELECT id, tenant_id, session_id, epoch, status, lost_leases FROM turns
+  WHERE leased_until <= now() ORDER BY leased_until LIMIT $1 FOR UPDATE SKIP LOCKED
+), expired AS MATERIALIZED (
+  SELECT id, tenant_id, session_id, epoch, row_number() OVER (ORDER BY session_id, id) AS place,
     CASE WHEN status = 'cancelling' THEN 'cancelled' WHEN lost_leases + 1 >= $2 THEN 'failed' ELSE 'queued' END AS status
-  FROM (
-    SELECT * FROM turns WHERE leased_until <= now() ORDER BY leased_until LIMIT $1 FOR UPDATE SKIP LOCKED
-  ) AS locked
+  FROM locked ORDER BY session_id, id
 ), requeued AS (
   UPDATE turns SET status = 'queued', lost_leases = lost_leases + 1, leased_until = NULL, dispatched_at = NULL
   FROM expired WHERE turns.id = expired.id AND expired.status = 'queued'

@@ -51,15 +51,19 @@ export function expireActions(sql: Sql, limit: number, waiting: TurnStatus): Pro
   return query(sql, EXPIRE_ACTIONS, [limit, waiting, eventIds]);
 }
 
-/* A turn that a worker holds is ended by that worker; one that nobody holds must not need one. */
+/*
+ * A turn that a worker holds is ended by that worker; one that nobody holds must not need one.
+ * In the order of the sessions, whose rows an end changes: two passes never wait in a circle.
+ */
 const EXPIRE_DEADLINES = {
   name: 'expire-deadlines',
   text: `
-WITH late AS (
-  SELECT id, tenant_id, session_id, row_number() OVER () AS place, 'incomplete' AS status FROM (
-    SELECT id, tenant_id, session_id FROM turns WHERE status IN ('queued', 'requires_action') AND deadline_at <= now()
-    ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED
-  ) AS locked
+WITH locked AS MATERIALIZED (
+  SELECT id, tenant_id, session_id FROM turns WHERE status IN ('queued', 'requires_action') AND deadline_at <= now()
+  ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), late AS MATERIALIZED (
+  SELECT id, tenant_id, session_id, row_number() OVER (ORDER BY session_id, id) AS place, 'incomplete' AS status
+  FROM locked ORDER BY session_id, id
 )
 SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId",
   ${closingTurn({ when: 'true', stopReason: "'deadline'", ids: '$2' })}

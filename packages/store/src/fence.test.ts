@@ -111,6 +111,23 @@ test('a lease whose time has passed can write, renew and give back nothing, thou
   expect(await everythingOf(turn.id)).toEqual(before);
 });
 
+test('a lease whose row somebody has locked is told apart from one that is lost, and costs no other lease', async () => {
+  const [one, other] = [await claimedTurn(), await claimedTurn()];
+  const blocker = await database.pool.connect();
+  await blocker.query('BEGIN');
+  await blocker.query('SELECT 1 FROM turns WHERE id = $1 FOR UPDATE', [one.turn.id]);
+  const lost = { turnId: one.turn.id, epoch: 7 };
+  const renewed = await renewLeases(database.pool, [one.fence, other.fence, lost], 60_000);
+  await blocker.query('ROLLBACK');
+  blocker.release();
+  expect(renewed).toEqual(
+    new Map([
+      [other.turn.id, { status: 'in_progress', renewed: true }],
+      [one.turn.id, { status: 'in_progress', renewed: false }],
+    ]),
+  );
+});
+
 test('a turn is claimed once for an epoch, and the same write arrives once', async () => {
   const { turn, claim, fence } = await claimedTurn();
   expect(await claimTurn(database.pool, claim)).toBeNull();

@@ -35,7 +35,7 @@ export {
 export { migrate } from './migrate.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export { releaseTurn } from './release-turn.ts';
-export { renewLeases } from './renew-leases.ts';
+export { renewLeases, type RenewedLease } from './renew-leases.ts';
 export { deleteSession, insertSession, listSessions, readSession, sessionExists } from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';

@@ -5,31 +5,47 @@ import { query, type Sql } from './sql.ts';
 /*
  * Invariant: only a lease that has not ended is renewed. One that has ended stays ended, even
  * if nobody took the turn yet, so that the worker and the reconciler never disagree.
- * In one order, so that two batches never wait for each other in a circle.
+ *
+ * A row that somebody has locked is passed over: a client that froze inside a transaction on one
+ * turn must not cost a worker the leases on all the others. Such a lease still holds, and is told
+ * apart from one that is lost.
  */
 const RENEW = {
   name: 'renew-leases',
   text: `
-WITH held AS (
-  SELECT turns.id FROM turns JOIN unnest($1::text[], $2::int[]) AS lease(id, epoch)
-    ON turns.id = lease.id AND turns.epoch = lease.epoch
+WITH lease AS (
+  SELECT * FROM unnest($1::text[], $2::int[]) AS lease(id, epoch)
+), held AS MATERIALIZED (
+  SELECT turns.id FROM turns JOIN lease ON turns.id = lease.id AND turns.epoch = lease.epoch
   WHERE turns.leased_until > now()
-  ORDER BY turns.id FOR UPDATE OF turns
+  ORDER BY turns.id FOR UPDATE OF turns SKIP LOCKED
+), renewed AS (
+  UPDATE turns SET leased_until = now() + $3::double precision * interval '1 millisecond'
+  FROM held WHERE turns.id = held.id AND turns.leased_until > now()
+  RETURNING turns.id, turns.status
 )
-UPDATE turns SET leased_until = now() + $3::double precision * interval '1 millisecond'
-FROM held WHERE turns.id = held.id AND turns.leased_until > now()
-RETURNING turns.id, turns.status`,
-  row: z.object({ id: z.string(), status: turnStatusSchema }),
+SELECT id, status, true AS renewed FROM renewed
+UNION ALL
+SELECT turns.id, turns.status, false FROM turns JOIN lease ON turns.id = lease.id AND turns.epoch = lease.epoch
+WHERE turns.leased_until > now() AND turns.id NOT IN (SELECT id FROM held)`,
+  row: z.object({ id: z.string(), status: turnStatusSchema, renewed: z.boolean() }),
 };
 
-/** Renews these leases for `leaseMs`, in one round trip. Answers with the status of those that were renewed. */
+/** What became of a lease: `renewed` is false where somebody has its row locked, and it is to be asked for again. */
+export interface RenewedLease {
+  status: TurnStatus;
+  renewed: boolean;
+}
+
+/** Renews these leases for `leaseMs`, in one round trip. A lease that is lost is not in the answer. */
 export async function renewLeases(
   sql: Sql,
   leases: readonly { turnId: string; epoch: number }[],
   leaseMs: number,
-): Promise<Map<string, TurnStatus>> {
+): Promise<Map<string, RenewedLease>> {
   const ids = leases.map((lease) => lease.turnId);
   const epochs = leases.map((lease) => lease.epoch);
-  const renewed = await query(sql, RENEW, [ids, epochs, leaseMs]);
-  return new Map(renewed.map((row) => [row.id, row.status]));
+  // A connection that hangs must leave time for another try.
+  const rows = await query(sql, RENEW, [ids, epochs, leaseMs], Math.max(1_000, leaseMs / 3));
+  return new Map(rows.map(({ id, status, renewed }) => [id, { status, renewed }]));
 }

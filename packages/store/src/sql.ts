@@ -1,4 +1,4 @@
-import { RetryableError } from '@turnpike/contract';
+import { RetryableError, TerminalError } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
 
@@ -15,14 +15,21 @@ export interface Statement<Row extends z.ZodType> {
 /** The database did not answer, or did not take us: nothing is known to be wrong with the request. */
 export class StoreUnavailableError extends RetryableError {}
 
-/** Runs one statement, in one round trip. Throws `StoreUnavailableError` where trying again may help. */
+/**
+ * Runs one statement, in one round trip; waits no longer than `limitMs`, where that is given.
+ * Throws `StoreUnavailableError` where trying again may help.
+ */
 export async function query<Row extends z.ZodType>(
   sql: Sql,
   statement: Statement<Row>,
   values: readonly unknown[],
+  limitMs?: number,
 ): Promise<z.infer<Row>[]> {
   try {
-    const answer = await sql.query({ name: statement.name, text: statement.text, values: [...values] });
+    const { name, text } = statement;
+    // The driver knows this setting of a single query; its types do not.
+    const limit: object = limitMs === undefined ? {} : { query_timeout: limitMs };
+    const answer = await sql.query({ name, text, values: [...values], ...limit });
     return z.array(statement.row).parse(answer.rows);
   } catch (error) {
     throw asStoreError(error);
@@ -76,10 +83,16 @@ export function violates(error: unknown, constraint: string): boolean {
 }
 
 /** SQLSTATE classes that say "not now": connection, resources, shutdown, and lost races between locks. */
-const UNAVAILABLE = /^(08|53|57P|40|E[A-Z]+$)/;
+const UNAVAILABLE = /^(08|53|57P|57014|55P03|25P03|25006|40|E[A-Z_]+$)/;
+
+/** SQLSTATE class 22: a value that no column takes. To send it again cannot help. */
+const UNSTORABLE = /^22/;
 
 function asStoreError(error: unknown): unknown {
   const parsed = databaseErrorSchema.safeParse(error);
+  if (parsed.success && UNSTORABLE.test(parsed.data.code)) {
+    return new TerminalError('unstorable', 'What was to be stored cannot be stored.', error);
+  }
   const unavailable = parsed.success
     ? UNAVAILABLE.test(parsed.data.code)
     : error instanceof Error && /connection|timeout/i.test(error.message) && !(error instanceof z.ZodError);
@@ -92,9 +105,27 @@ function asStoreError(error: unknown): unknown {
  * tools do produce: they become U+FFFD, so that no answer is lost for one character.
  */
 export function json(value: unknown): string {
+  try {
+    return toJson(value);
+  } catch (error) {
+    // Nested too deep for the stack: what a model can write, and nobody can read.
+    if (error instanceof RangeError) {
+      throw new TerminalError('unstorable', 'What was to be stored cannot be stored.', error);
+    }
+    throw error;
+  }
+}
+
+function toJson(value: unknown): string {
   const text = JSON.stringify(value);
   if (!/\\u(0000|d[89a-f])/i.test(text)) return text;
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'string' ? part.replaceAll('\0', '\uFFFD').toWellFormed() : part,
-  );
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part === 'string') return storable(part);
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).map(([name, value_]) => [storable(name), value_]));
+  });
+}
+
+function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }

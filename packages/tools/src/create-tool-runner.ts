@@ -97,11 +97,13 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     planOf(scope, name, input) {
       const found = find(scope, name);
       const prepared = found?.tool.prepare(input);
-      if (found === null || !prepared?.valid) {
-        return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
+      if (found === null) return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
+      const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
+      // Also of what is not valid now: the tool may have become less strict when the call is run.
+      if (!prepared?.valid) {
+        return { effect: 'read', onUnknown: 'tell_model', awaiting: needsApproval ? 'approval' : null };
       }
       const { effect, onUnknown, runsOutside } = prepared;
-      const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
       return { effect, onUnknown, awaiting: runsOutside ? 'output' : needsApproval ? 'approval' : null };
     },
 

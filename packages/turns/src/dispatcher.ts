@@ -21,6 +21,10 @@ export class Dispatcher {
   readonly #onError: (error: unknown) => void;
   #changes: Change[] = [];
   #running: Promise<void> | null = null;
+  /** The one that is dealt with now, or will be next. */
+  #batch: Promise<void> = Promise.resolve();
+  #noted = 0;
+  #dealt = 0;
 
   constructor(parts: { database: Database; backplane: Backplane; onError: (error: unknown) => void }) {
     this.#database = parts.database;
@@ -31,26 +35,35 @@ export class Dispatcher {
   /** Takes note of a change; the dispatch happens soon. Never throws. */
   changed(change: Change): void {
     this.#changes.push(change);
+    this.#noted += 1;
     this.#running ??= this.#run();
   }
 
-  /** Resolves once every change so far was dealt with. */
+  /** Resolves once every change that was noted so far is dealt with, whatever comes meanwhile. */
   async settle(): Promise<void> {
-    while (this.#running !== null) await this.#running;
+    const noted = this.#noted;
+    while (this.#dealt < noted) await this.#batch;
   }
 
   async #run(): Promise<void> {
-    // One turn of the event loop, so that requests which arrived together are dispatched together.
-    await new Promise(setImmediate);
     while (this.#changes.length > 0) {
-      const batch = this.#changes.splice(0, BATCH);
-      try {
-        await this.#dispatch(batch);
-      } catch (error) {
-        this.#onError(error);
-      }
+      this.#batch = this.#runBatch();
+      await this.#batch;
     }
     this.#running = null;
+  }
+
+  async #runBatch(): Promise<void> {
+    // One turn of the event loop, so that requests which arrived together are dispatched together.
+    await new Promise(setImmediate);
+    const batch = this.#changes.splice(0, BATCH);
+    try {
+      await this.#dispatch(batch);
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#dealt += batch.length;
+    }
   }
 
   async #dispatch(batch: readonly Change[]): Promise<void> {

@@ -8,6 +8,8 @@ import { TRANSITIONS } from './transitions.ts';
 const UNUSED_SHARE = 0.2;
 /** How many renewals fit into a lease: one may fail and the next still comes in time. */
 const RENEWALS = 3;
+/** A lease whose row somebody has locked is asked for again after this time. */
+const BUSY_MS = 300;
 
 export interface LeaseKeeperParts {
   database: Database;
@@ -26,6 +28,7 @@ export class LeaseKeeper {
   readonly #leases = new Map<string, Lease>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
+  #closed = false;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
@@ -69,6 +72,7 @@ export class LeaseKeeper {
 
   /** The heartbeat stops; what is still held ends by itself. */
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
@@ -80,13 +84,16 @@ export class LeaseKeeper {
     try {
       const fences = leases.map(({ turn }) => ({ turnId: turn.id, epoch: turn.epoch }));
       const renewed = await renewLeases(this.#parts.database.pool, fences, this.#parts.leaseMs);
+      let isBusy = false;
       for (const lease of leases) {
-        const status = renewed.get(lease.turn.id);
+        const answer = renewed.get(lease.turn.id);
         if (this.#leases.get(lease.turn.id) !== lease) continue;
-        if (status === undefined) lease.lose();
-        else lease.prolong(this.#until(asked));
-        if (status === 'cancelling') lease.stop(new TurnCancelledError(lease.turn.id));
+        if (answer === undefined) lease.refused();
+        else if (answer.renewed) lease.prolong(this.#until(asked));
+        else isBusy = true;
+        if (answer?.status === 'cancelling') lease.stop(new TurnCancelledError(lease.turn.id));
       }
+      if (isBusy && !this.#closed) setTimeout(() => void this.#renew(), BUSY_MS).unref();
     } catch (error) {
       this.#parts.onError(error);
     } finally {

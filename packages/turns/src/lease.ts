@@ -1,5 +1,6 @@
 import {
   DeadlineError,
+  DrainError,
   LeaseLostError,
   TurnCancelledError,
   isFinal,
@@ -32,6 +33,7 @@ export class Lease {
   readonly #database: Database;
   readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
   readonly #stop = new AbortController();
+  readonly #stopForGood = new AbortController();
   readonly #claimed: number;
   readonly #deadline: number;
   readonly #deadlineTimer: NodeJS.Timeout;
@@ -76,6 +78,11 @@ export class Lease {
     return this.#stop.signal;
   }
 
+  /** As `signal`, but a drain does not abort it. */
+  get endSignal(): AbortSignal {
+    return this.#stopForGood.signal;
+  }
+
   /** True once the worker is stopping: the turn is to be released at the next step border. */
   get draining(): boolean {
     return this.#draining;
@@ -98,6 +105,7 @@ export class Lease {
   /** Asks whoever works under this lease to stop, for this reason. The first reason stays. */
   stop(reason: Error): void {
     this.#stop.abort(reason);
+    if (!(reason instanceof DrainError)) this.#stopForGood.abort(reason);
   }
 
   /** The database prolonged it: by the local clock, until then. */
@@ -112,6 +120,16 @@ export class Lease {
   assertHeld(): void {
     if (!this.#ended && performance.now() < this.#until) return;
     throw this.lose();
+  }
+
+  /**
+   * The heartbeat found no lease. It may have been our own last write that ended it, and its answer is
+   * still on the way: so this is looked at when that write is done.
+   */
+  refused(): void {
+    void this.#inOrder(async () => {
+      if (!this.#ended) this.lose();
+    });
   }
 
   /** The lease is gone: nothing more may be written or sent. Returns the error that says so. */

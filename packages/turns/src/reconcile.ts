@@ -58,26 +58,34 @@ export class Reconciliation {
     this.#settings = settings;
   }
 
-  /** One pass. Throws where the database or the backplane cannot be reached; the next pass goes on. */
+  /**
+   * One pass. A stage that fails keeps none of the others from their work; the first error is thrown
+   * in the end, and the next pass goes on.
+   */
   async pass(): Promise<Repairs> {
-    const { pool } = this.#parts.database;
-    const expiredLeases = await this.#expireLeases();
-    const expiredActions = await this.#expireActions();
-    const missedDeadlines = await this.#missDeadlines();
-    const unreadySessions = await this.#promoteSessions();
-    const readyTenants = await this.#dispatchTenants();
-    await this.#parts.dispatcher.settle();
-    const forgottenAnswers = await forgetAnswers(pool, BATCH);
-    const lostHints = await this.#repeatHints();
-    return {
-      expiredLeases,
-      expiredActions,
-      missedDeadlines,
-      lostHints,
-      unreadySessions,
-      readyTenants,
-      forgottenAnswers,
+    const errors: unknown[] = [];
+    const attempt = async (stage: () => Promise<number>): Promise<number> => {
+      try {
+        return await stage();
+      } catch (error) {
+        errors.push(error);
+        return 0;
+      }
     };
+    const { pool } = this.#parts.database;
+    const repairs: Repairs = {
+      expiredLeases: await attempt(() => this.#expireLeases()),
+      expiredActions: await attempt(() => this.#expireActions()),
+      missedDeadlines: await attempt(() => this.#missDeadlines()),
+      unreadySessions: await attempt(() => this.#promoteSessions()),
+      readyTenants: await attempt(() => this.#dispatchTenants()),
+      forgottenAnswers: await attempt(() => forgetAnswers(pool, BATCH)),
+      lostHints: 0,
+    };
+    await this.#parts.dispatcher.settle();
+    repairs.lostHints = await attempt(() => this.#repeatHints());
+    if (errors.length > 0) throw errors[0];
+    return repairs;
   }
 
   async #expireLeases(): Promise<number> {

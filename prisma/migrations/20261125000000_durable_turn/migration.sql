@@ -203,3 +203,51 @@ BEGIN
     VALUES (closing_turn, turn.event_count + round + 1, event_ids[2], turn.tenant_id, 'turn.' || final_status, '{}');
 END;
 $$;
+
+-- As before, but the limit is certain.
+CREATE OR REPLACE FUNCTION "turnpike_dispatch"(finished_sessions text[], touched_tenants text[])
+RETURNS TABLE (turn_id text, turn_epoch integer, turn_hint integer)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    tenant record;
+    places integer;
+BEGIN
+    UPDATE turns SET ready_at = clock_timestamp()
+    FROM unnest(finished_sessions) AS finished(session_id)
+    CROSS JOIN LATERAL (
+        SELECT open.id FROM turns AS open
+        WHERE open.session_id = finished.session_id
+          AND open.status IN ('queued', 'in_progress', 'requires_action', 'cancelling')
+        ORDER BY open.sequence
+        LIMIT 1
+    ) AS head
+    WHERE turns.id = head.id AND turns.status = 'queued' AND turns.ready_at IS NULL;
+
+    -- In one order everywhere, so that two dispatches never wait for each other in a circle.
+    FOR tenant IN
+        SELECT tenants.id, tenants.max_running_turns FROM tenants
+        WHERE tenants.id = ANY (touched_tenants) ORDER BY tenants.id
+    LOOP
+        PERFORM pg_advisory_xact_lock(hashtextextended('turnpike.dispatch ' || tenant.id, 0));
+        SELECT tenant.max_running_turns - count(*) INTO places
+        FROM turns WHERE turns.tenant_id = tenant.id AND turns.dispatched_at IS NOT NULL;
+        IF places > 0 THEN
+            RETURN QUERY
+            -- MATERIALIZED: planned into a loop, the limit would hold for each look, and not for all.
+            WITH picked AS MATERIALIZED (
+                SELECT waiting.id FROM turns AS waiting
+                WHERE waiting.tenant_id = tenant.id AND waiting.status = 'queued'
+                  AND waiting.ready_at IS NOT NULL AND waiting.dispatched_at IS NULL
+                  AND waiting.available_at <= clock_timestamp()
+                ORDER BY waiting.ready_at
+                LIMIT places
+                FOR UPDATE SKIP LOCKED
+            )
+            UPDATE turns
+            SET dispatched_at = clock_timestamp(), hinted_at = clock_timestamp(), hint = turns.hint + 1
+            FROM picked WHERE turns.id = picked.id
+            RETURNING turns.id, turns.epoch, turns.hint;
+        END IF;
+    END LOOP;
+END;
+$$;

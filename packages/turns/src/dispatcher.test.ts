@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openBackplane, type Backplane } from '@turnpike/backplane';
+import { createTenant, openDatabase, type Database } from '@turnpike/store';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { Dispatcher } from './dispatcher.ts';
+
+let database: Database;
+let backplane: Backplane;
+let drop: () => Promise<void>;
+let tenantId: string;
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
+  backplane = await openBackplane({
+    url: process.env['TEST_REDIS_URL'] ?? made.url,
+    onError: () => undefined,
+  });
+  tenantId = await createTenant(database, 'Acme');
+});
+afterAll(async () => {
+  await backplane.close();
+  await database.close();
+  await drop();
+});
+
+test('whoever waits for the changes so far is not kept by those that go on coming', async () => {
+  const errors: unknown[] = [];
+  const dispatcher = new Dispatcher({ database, backplane, onError: (error) => errors.push(error) });
+  const traffic = setInterval(() => dispatcher.changed({ tenantId }), 1);
+  try {
+    for (let round = 0; round < 5; round++) {
+      dispatcher.changed({ tenantId });
+      await dispatcher.settle();
+    }
+  } finally {
+    clearInterval(traffic);
+  }
+  await dispatcher.settle();
+  expect(errors).toEqual([]);
+});
+
+test('a dispatch that fails is reported, and waiting for it ends all the same', async () => {
+  const errors: unknown[] = [];
+  const broken = openDatabase({
+    url: 'postgres://nobody@127.0.0.1:1/nothing',
+    poolSize: 1,
+    applicationName: 'test',
+    onError: () => undefined,
+  });
+  const dispatcher = new Dispatcher({ database: broken, backplane, onError: (error) => errors.push(error) });
+  dispatcher.changed({ tenantId });
+  await dispatcher.settle();
+  expect(errors).toHaveLength(1);
+  await broken.close();
+});
