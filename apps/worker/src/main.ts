@@ -100,6 +100,10 @@ async function start(config: Config): Promise<void> {
     const { open, half_open: halfOpen } = guard.states();
     return open + halfOpen;
   });
+  metrics.gauge('turnpike_model_breakers_open', 'Models of tenants that are left alone now.', () => {
+    const { open, half_open: halfOpen } = model.breakers();
+    return open + halfOpen;
+  });
   metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
   const metricsServer =
     config.metricsPort === undefined

@@ -78,7 +78,7 @@ describe('cache markers of the conversation', () => {
     const redacted = { type: 'redacted_thinking', data: 'x' };
     const novel = { type: 'novelty' };
     expect(marks(user(text('a')), assistant(text('b'), thinking, redacted, novel))).toEqual(['1:text']);
-    expect(marks(user(text('a')), assistant(thinking))).toEqual([]);
+    expect(marks(user(text('a')), assistant(thinking, novel))).toEqual([]);
   });
 
   it('that were stored are dropped, also inside a tool result, but not inside the input of a call', () => {
@@ -131,6 +131,18 @@ describe('the conversation that is sent', () => {
       assistant(...blocks),
       user(text('b')),
     ]);
+  });
+
+  it('leaves out the thoughts that a message ends in, and a message that is nothing else', () => {
+    const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
+    expect(
+      sentMessages(
+        user(text('a')),
+        assistant(thinking, text('b'), thinking),
+        user(text('c')),
+        assistant(thinking),
+      ),
+    ).toEqual([user(text('a')), assistant(thinking, text('b')), user(text('c'))]);
   });
 
   it('leaves the stored messages as they are', () => {

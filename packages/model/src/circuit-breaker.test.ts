@@ -1,150 +1,233 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { ModelError, type ModelAnswer } from '@turnpike/contract';
-import { createCallGuard } from '@turnpike/egress';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createCallGuard, type CallGuardSettings } from '@turnpike/egress';
 import { SimControl, startModelSim, type ModelSim } from '@turnpike/model-sim';
 import type { GuardedModel } from './create-model.ts';
-import { createRetryBudget } from './retry-budget.ts';
+import { createRetryBudget, type RetryBudget, type RetryBudgetSettings } from './retry-budget.ts';
 import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
+import { failureOf, Slots, untilAnswered } from './testing/turns-on-trial.ts';
 
 let sim: ModelSim;
 let control: SimControl;
 let model: GuardedModel;
+/** Retries that the budget granted, and those of them that it got back. */
+let granted: number;
+let returned: number;
 
 beforeEach(async () => {
   sim = await startModelSim({ port: 0 });
   control = new SimControl(sim.controlUrl);
-  model = openModel(600);
 });
-
-/** The budget as it is, but for what time adds in a minute. */
-function openModel(perMinute: number): GuardedModel {
-  const guard = createCallGuard({ places: 1_000, openMs: 100, maxOpenMs: 400 });
-  const retryBudget = createRetryBudget({ perMinute });
-  const limits = { parkSpreadMs: 50, budgetWaitMs: 50 };
-  return modelOnTrial(sim.url, { guard, retryBudget, limits }).model;
-}
-
 afterEach(async () => {
   await model.close();
   await sim.close();
 });
 
-const OVERLOADED = { rules: [{ fault: { type: 'status' as const, status: 529 } }] };
+const HOUR_MS = 3_600_000;
+const FOR_GOOD: CallGuardSettings = { openMs: HOUR_MS, maxOpenMs: HOUR_MS };
+const FOR_A_MOMENT: CallGuardSettings = { openMs: 20, maxOpenMs: 60, probeMs: HOUR_MS };
 
-/** As the worker does: a call that was parked is made again after its wait, with its attempts. */
-async function untilAnswered(text: string): Promise<ModelAnswer> {
-  let previousAttempts = 0;
-  for (;;) {
-    try {
-      return await callOnTrial(model, { text, options: { previousAttempts } }).answer;
-    } catch (error) {
-      if (!(error instanceof ModelError) || error.retryAfterMs === undefined) throw error;
-      previousAttempts = error.attempts;
-      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
-    }
-  }
+/** A model whose parked calls come back soon, and a budget to which time adds nothing unless told so. */
+function openModel(guard: CallGuardSettings, budget: RetryBudgetSettings = {}): void {
+  const own = createRetryBudget({ perMinute: 0, ...budget });
+  granted = 0;
+  returned = 0;
+  const retryBudget: RetryBudget = {
+    async take(key) {
+      const isGranted = await own.take(key);
+      if (isGranted) granted += 1;
+      return isGranted;
+    },
+    deposit(key, wasRetry) {
+      if (wasRetry === true) returned += 1;
+      own.deposit(key, wasRetry);
+    },
+  };
+  const limits = { parkSpreadMs: 40, budgetWaitMs: 40 };
+  const settings = { guard: createCallGuard({ places: 1_000, ...guard }), retryBudget, limits };
+  ({ model } = modelOnTrial(sim.url, settings));
 }
 
-test('an API that is down is met with its first requests and a budget of retries, and then left alone', async () => {
-  await control.setScript(OVERLOADED);
-  await model.close();
-  model = openModel(0);
-  const errors = await Promise.all(
-    Array.from({ length: 200 }, (_, n) =>
-      callOnTrial(model, { text: `Question ${n}` }).answer.catch((error: unknown) => error),
-    ),
-  );
-  // Each of them left once, since all came at one moment; ten retries were in the budget.
-  const { calls } = await control.stats();
-  expect(calls).toBeLessThanOrEqual(210);
-  expect(errors.every((error) => error instanceof ModelError && !error.terminal)).toBe(true);
-
-  const later = await Promise.all(
-    Array.from({ length: 100 }, (_, n) =>
-      callOnTrial(model, { text: `Later ${n}` }).answer.catch((error: unknown) => error),
-    ),
-  );
-  // A probe or two went through meanwhile; the others never left, and no attempt is counted for them.
-  expect((await control.stats()).calls - calls).toBeLessThan(20);
-  const parked = later.filter((error) => error instanceof ModelError && error.code === 'model_circuit_open');
-  expect(parked.length).toBeGreaterThan(80);
-  for (const error of parked as ModelError[]) {
-    expect(error.attempts).toBe(0);
-    expect(error.retryAfterMs).toBeGreaterThan(0);
-  }
+const overloaded = (more: object = {}) => ({
+  rules: [{ ...more, fault: { type: 'status' as const, status: 529 } }],
 });
 
-test('what was parked is answered once the API is well again', async () => {
-  await control.setScript({ rules: [{ times: 40, fault: { type: 'status', status: 529 } }] });
-  const answers = await Promise.all(
-    Array.from({ length: 60 }, (_, n) => untilAnswered(`Question ${n}`).catch((error: unknown) => error)),
-  );
-  const answered = answers.filter((answer) => !(answer instanceof Error));
-  // A question may have used up its three attempts; none waits for ever, and none is asked more often.
-  expect(answered.length).toBeGreaterThan(40);
-  for (const failed of answers.filter((answer) => answer instanceof Error)) {
-    expect(failed).toMatchObject({ attempts: 3, retryAfterMs: undefined });
-  }
-});
+const DIGITS = { text: { regex: '^[0-9]+$' } };
 
-test('requests that the API refuses for what they are, or for their rate, do not open the breaker', async () => {
-  await control.setScript({
-    rules: [
-      { match: { text: 'wrong' }, fault: { type: 'status', status: 400 } },
-      { match: { text: 'often' }, fault: { type: 'status', status: 429, headers: { 'retry-after': '60' } } },
-    ],
-  });
-  for (let n = 0; n < 30; n++) {
-    await callOnTrial(model, { text: `wrong ${n}` }).answer.catch(() => undefined);
-    await callOnTrial(model, { text: `often ${n}` }).answer.catch(() => undefined);
-  }
-  expect((await callOnTrial(model, { text: 'right' }).answer).stopReason).toBe('end_turn');
-});
+/** Calls, of digits alone, that fail until the breaker is open. */
+async function breakOpen(): Promise<void> {
+  const calls = Array.from({ length: 10 }, (_, n) => failureOf(callOnTrial(model, { text: `${n}` }).answer));
+  await Promise.all(calls);
+  expect(model.breakers().open).toBe(1);
+}
 
-test('one tenant’s outage is not another’s', async () => {
-  await control.setScript({ rules: [{ match: { text: 'broken' }, fault: { type: 'status', status: 500 } }] });
-  await Promise.all(
-    Array.from({ length: 40 }, (_, n) =>
-      callOnTrial(model, { text: `broken ${n}` }).answer.catch(() => undefined),
-    ),
-  );
-  const refused = callOnTrial(model, { text: 'well' }).answer;
-  await expect(refused).rejects.toMatchObject({ code: 'model_circuit_open' });
-  const other = callOnTrial(model, { text: 'well', request: { tenantId: 'ten_2' } });
-  expect((await other.answer).stopReason).toBe('end_turn');
-});
-
-test('a step whose lease used up its attempts waits without a worker, longer each time, and ends in the end', async () => {
-  await control.setScript(OVERLOADED);
-  const limits = {
-    maxAttempts: 2,
-    maxTotalAttempts: 6,
-    parkBaseMs: 1_000,
-    parkCapMs: 1_500,
-    parkSpreadMs: 1,
-  };
-  await model.close();
-  model = modelOnTrial(sim.url, { limits }).model;
-  const parked: (number | undefined)[] = [];
-  for (const previousAttempts of [0, 2, 4]) {
-    const error: unknown = await callOnTrial(model, { options: { previousAttempts } }).answer.catch(
-      (reason: unknown) => reason,
+describe('an API that is down', () => {
+  it('gets the first request of each call and a budget of retries, and then none at all', async () => {
+    openModel(FOR_GOOD);
+    await control.setScript(overloaded());
+    const errors = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => failureOf(callOnTrial(model, { text: `First ${n}` }).answer)),
     );
-    expect(error).toMatchObject({ code: 'model_overloaded', attempts: previousAttempts + 2 });
-    parked.push((error as ModelError).retryAfterMs);
-  }
-  expect(parked[0]).toBeGreaterThanOrEqual(1_000);
-  expect(parked[1]).toBeGreaterThanOrEqual(1_500);
-  expect(parked[2]).toBeUndefined();
+    const { calls } = await control.stats();
+    expect(calls).toBeLessThanOrEqual(210);
+    expect(calls).toBe(200 + granted);
+    for (const { terminal, retryAfterMs, attempts } of errors) {
+      expect({ terminal, parked: retryAfterMs !== undefined }).toEqual({ terminal: false, parked: true });
+      expect(attempts).toBeLessThan(3);
+    }
+
+    // From here on a call costs nothing: no request, no attempt, nothing of the budget.
+    const budgetBefore = granted;
+    for (const previousAttempts of [0, 1, 2]) {
+      const refused = await Promise.all(
+        Array.from({ length: 50 }, (_, n) =>
+          failureOf(callOnTrial(model, { text: `Later ${n}`, options: { previousAttempts } }).answer),
+        ),
+      );
+      for (const error of refused) {
+        expect(error).toMatchObject({
+          code: 'model_circuit_open',
+          terminal: false,
+          attempts: previousAttempts,
+        });
+        expect(error.retryAfterMs).toBeGreaterThan(HOUR_MS / 2 - 60_000);
+      }
+      expect(new Set(refused.map(({ retryAfterMs }) => retryAfterMs)).size).toBeGreaterThan(1);
+    }
+    expect((await control.stats()).calls).toBe(calls);
+    expect(granted).toBe(budgetBefore);
+  });
+
+  it('costs no turn its answer, however long it lasts, and retries that fail stay within the budget', async () => {
+    const perMinute = 600;
+    openModel(FOR_A_MOMENT, { perMinute });
+    await control.setScript(overloaded());
+    const startedAt = performance.now();
+    const slots = new Slots(20);
+    const turns = Promise.all(
+      Array.from({ length: 120 }, (_, n) => untilAnswered(model, { text: `Turn ${n}` }, slots)),
+    );
+    // Those that were under way as it opened, and then one probe after the other.
+    await control.calls({ waitFor: 50 });
+    await control.setScript({ rules: [] });
+    const answers = await turns;
+    expect(answers.map(({ stopReason }) => stopReason)).toEqual(answers.map(() => 'end_turn'));
+
+    const { completed, failed } = await control.stats();
+    expect(completed).toBe(120);
+    expect(failed).toBeGreaterThanOrEqual(50);
+    const minutes = (performance.now() - startedAt) / 60_000;
+    expect(granted - returned).toBeLessThanOrEqual(10 + completed / 10 + perMinute * minutes);
+  });
+
+  it('does not use up the last attempt of a turn that happens to be its probe', async () => {
+    openModel(FOR_A_MOMENT, { allowance: 100 });
+    await control.setScript(overloaded({ times: 30 }));
+    await breakOpen();
+    const { attempts } = await untilAnswered(model, { text: 'Mine' });
+    expect(attempts).toBe(3);
+    expect((await control.stats()).failed).toBe(30);
+  });
+
+  it('is believed to be well as soon as an answer begins, so nobody waits for its end', async () => {
+    openModel(FOR_A_MOMENT, { allowance: 100 });
+    await control.setScript({
+      rules: [
+        { match: { text: 'slow' }, fault: { type: 'hang', after_events: 2 } },
+        ...overloaded({ match: DIGITS }).rules,
+      ],
+    });
+    await breakOpen();
+    const slow = untilAnswered(model, { text: 'slow' });
+    await control.calls({ waitFor: 1, outcome: 'hung' });
+    expect(await untilAnswered(model, { text: 'quick' })).toMatchObject({ stopReason: 'end_turn' });
+    await control.release();
+    expect(await slow).toMatchObject({ stopReason: 'end_turn' });
+  });
+
+  it('for one tenant is not down for another', async () => {
+    openModel(FOR_GOOD);
+    await control.setScript(overloaded({ match: DIGITS }));
+    await breakOpen();
+    expect(await failureOf(callOnTrial(model, { text: 'well' }).answer)).toMatchObject({
+      code: 'model_circuit_open',
+    });
+    const other = callOnTrial(model, { text: 'well', request: { tenantId: 'ten_2' } });
+    expect(await other.answer).toMatchObject({ stopReason: 'end_turn' });
+  });
+
+  it('is not what refuses a request for what it is, or for its rate', async () => {
+    openModel(FOR_GOOD);
+    await control.setScript({
+      rules: [
+        { match: { text: 'wrong' }, fault: { type: 'status', status: 400 } },
+        {
+          match: { text: 'often' },
+          fault: { type: 'status', status: 429, headers: { 'retry-after': '60' } },
+        },
+      ],
+    });
+    for (const kind of ['wrong', 'often']) {
+      const request = { tenantId: kind };
+      for (let n = 0; n < 15; n++)
+        await failureOf(callOnTrial(model, { text: `${kind} ${n}`, request }).answer);
+      expect(await callOnTrial(model, { text: 'right', request }).answer).toMatchObject({
+        stopReason: 'end_turn',
+      });
+    }
+  });
 });
 
-test('a step that takes longer than the agent lets it ends, also within a request', async () => {
-  await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 2 } }] });
-  const { answer } = callOnTrial(model, { options: { stepTimeoutMs: 200 } });
-  await expect(answer).rejects.toMatchObject({
-    code: 'model_step_timeout',
-    terminal: false,
-    attempts: 1,
-    retryAfterMs: undefined,
+describe('a step whose lease used up its attempts', () => {
+  it('waits without a worker, longer each time, and ends in the end', async () => {
+    await control.setScript(overloaded());
+    const limits = {
+      maxAttempts: 2,
+      maxTotalAttempts: 6,
+      parkBaseMs: 1_000,
+      parkCapMs: 1_500,
+      parkSpreadMs: 1,
+    };
+    ({ model } = modelOnTrial(sim.url, { limits }));
+    const waits: (number | undefined)[] = [];
+    for (const previousAttempts of [0, 2, 4]) {
+      const error = await failureOf(callOnTrial(model, { options: { previousAttempts } }).answer);
+      expect(error).toMatchObject({ code: 'model_overloaded', attempts: previousAttempts + 2 });
+      waits.push(error.retryAfterMs);
+    }
+    expect(waits[0]).toBeGreaterThanOrEqual(1_000);
+    expect(waits[1]).toBeGreaterThanOrEqual(1_500);
+    expect(waits[2]).toBeUndefined();
+  });
+});
+
+describe('an API that hangs', () => {
+  it('for one tenant leaves the calls of another alone; what finds no room is parked', async () => {
+    openModel({ ...FOR_GOOD, places: 2, maxWaiting: 0 });
+    await control.setScript({
+      rules: [{ match: { text: 'hang' }, fault: { type: 'hang', after_events: 0 } }],
+    });
+    const hung = ['hang 1', 'hang 2'].map((text) => callOnTrial(model, { text }).answer);
+    await control.calls({ waitFor: 2, outcome: 'hung' });
+    expect(await failureOf(callOnTrial(model, { text: 'well' }).answer)).toMatchObject({
+      code: 'model_busy',
+      terminal: false,
+      attempts: 0,
+      retryAfterMs: expect.any(Number),
+    });
+    const other = callOnTrial(model, { text: 'well', request: { tenantId: 'ten_2' } });
+    expect(await other.answer).toMatchObject({ stopReason: 'end_turn' });
+    await control.release();
+    await Promise.all(hung);
+  });
+
+  it('is left alone once steps ran out of time without a word from it', async () => {
+    openModel(FOR_GOOD);
+    await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 0 } }] });
+    const cut = Array.from({ length: 10 }, (_, n) =>
+      failureOf(callOnTrial(model, { text: `${n}`, options: { stepTimeoutMs: 1_000 } }).answer),
+    );
+    // Those that ended before it was known are over; what comes later waits.
+    for (const error of await Promise.all(cut)) expect(error).toMatchObject({ attempts: 1, terminal: false });
+    expect(model.breakers().open).toBe(1);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { DrainError, ModelError } from '@turnpike/contract';
+import { DrainError } from '@turnpike/contract';
 import type { GuardedModel, ModelSettings } from './create-model.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
@@ -13,6 +13,7 @@ import {
   type ScriptedAnswer,
   type ScriptedApi,
 } from './testing/scripted-api.ts';
+import { failureOf } from './testing/turns-on-trial.ts';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -31,15 +32,6 @@ async function setUp(
   const trial: { model: GuardedModel; logged: unknown[] } = modelOnTrial(api.url, settings);
   open.push(trial.model, api);
   return { api, ...trial };
-}
-
-async function failureOf(answer: Promise<unknown>): Promise<ModelError> {
-  const error = await answer.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof ModelError)) throw new Error('Not a ModelError', { cause: error });
-  return error;
 }
 
 const fine: ScriptedAnswer = { body: textMessage('Hel', 'lo.'), headers: { 'request-id': 'req_fine' } };
@@ -187,7 +179,7 @@ describe('the retries of a model call', () => {
       terminal: false,
       retryAfterMs: undefined,
       attempts: 3,
-      provider_request_id: 'req_over',
+      providerRequestId: 'req_over',
     });
     expect(api.received).toHaveLength(3);
   });
@@ -242,9 +234,9 @@ describe('the retries of a model call', () => {
       code: 'model_retry_budget_exhausted',
       terminal: false,
       attempts: 1,
-      provider_request_id: 'req_over',
+      providerRequestId: 'req_over',
     });
-    expect(error.retryAfterMs).toBeGreaterThanOrEqual(10_000);
+    expect(error.retryAfterMs).toBeGreaterThanOrEqual(7_500);
     const later = await failureOf(callOnTrial(model, { options: { previousAttempts: 1 } }).answer);
     expect(later).toMatchObject({ code: 'model_retry_budget_exhausted', attempts: 1 });
     expect(asked).toEqual(['ten_1:claude-test-1', 'ten_1:claude-test-1']);

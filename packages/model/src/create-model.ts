@@ -19,8 +19,11 @@ export interface ModelSettings {
   guard?: CallGuard;
 }
 
-/** Model calls take long, and a worker has its own limit for them: what matters here is the breaker. */
-const MODEL_GUARD = { places: 20_000, maxWaiting: 0 };
+/**
+ * Model calls take long, and a worker has its own limit for them: what matters here is the breaker. It
+ * opens for ten seconds at most, so that with the spread nobody is parked for more than about fifteen.
+ */
+const MODEL_GUARD = { places: 20_000, maxWaiting: 0, maxOpenMs: 10_000 };
 
 export interface GuardedModel {
   /**
@@ -28,6 +31,8 @@ export interface GuardedModel {
    * Throws ModelError (see `callModel` for how it is read), and the signal's reason at once when it aborts.
    */
   call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
+  /** For metrics: how many tenants' models are in which state of their breaker. */
+  breakers(): ReturnType<CallGuard['states']>;
   /** Ends the calls under way with a DrainError, and the kept connections. */
   close(): Promise<void>;
 }
@@ -64,6 +69,7 @@ export function createModel(settings: ModelSettings): GuardedModel {
         for (const { signal, stop } of links) signal.removeEventListener('abort', stop);
       }
     },
+    breakers: () => tools.guard.states(),
     async close() {
       closing.abort(new DrainError());
       await api.close();

@@ -20,7 +20,7 @@ export interface ModelLimits {
   totalTimeoutMs: number;
   /** How long a turn is parked, at least, when the retry budget is spent. */
   budgetWaitMs: number;
-  /** Turns that the breaker parks come back spread over this time. */
+  /** Parked turns come back spread over this time, or over as long again as they had to wait, if that is less. */
   parkSpreadMs: number;
 }
 
@@ -35,6 +35,6 @@ export const DEFAULT_LIMITS: ModelLimits = {
   connectTimeoutMs: 10_000,
   idleTimeoutMs: 60_000,
   totalTimeoutMs: 600_000,
-  budgetWaitMs: 10_000,
+  budgetWaitMs: 7_500,
   parkSpreadMs: 5_000,
 };

@@ -1,4 +1,5 @@
 import type { Failure } from './classify-error.ts';
+import type { RequestProgress } from './stream-message.ts';
 
 /** What speaks against the API itself, and not against the request, the key or its rate. */
 const OUTAGES = new Set([
@@ -9,7 +10,10 @@ const OUTAGES = new Set([
   'model_malformed_stream',
 ]);
 
-/** Whether a failure is a reason to leave the API alone for a moment. */
-export function isOutage(failure: Failure | undefined): boolean {
-  return failure !== undefined && !failure.terminal && OUTAGES.has(failure.code);
+/**
+ * Whether a failure is a reason to leave the API alone for a moment. A step that ran out of time is
+ * one only where no answer had begun.
+ */
+export function isOutage({ code }: Failure, { begun }: RequestProgress): boolean {
+  return OUTAGES.has(code) || (code === 'model_step_timeout' && !begun);
 }

@@ -8,7 +8,8 @@ import { isText, type ContentBlock, type Message } from '@turnpike/contract';
 export function prepareConversation(messages: readonly Message[]): Message[] {
   const prepared: Message[] = [];
   for (const message of messages) {
-    const content = withoutBlankText(message.content);
+    const spoken = message.role === 'assistant' ? withoutLastThoughts(message.content) : message.content;
+    const content = withoutBlankText(spoken);
     if (content.length === 0) continue;
     const previous = prepared.at(-1);
     if (previous?.role === message.role) previous.content.push(...content);
@@ -31,6 +32,14 @@ function trimPrefill(message: Message | undefined): void {
 function withoutBlankText(content: readonly ContentBlock[]): ContentBlock[] {
   return content.filter((block) => !isText(block) || block.text.trim() !== '').map(copyUnmarked);
 }
+
+/** The API refuses a message of the assistant's that ends in a thought: one that was cut off may. */
+function withoutLastThoughts(content: readonly ContentBlock[]): readonly ContentBlock[] {
+  const last = content.findLastIndex((block) => !THOUGHTS.has(block.type));
+  return content.slice(0, last + 1);
+}
+
+const THOUGHTS = new Set(['thinking', 'redacted_thinking']);
 
 /** A copy without a cache marker: where the markers are is decided anew for each request. */
 function copyUnmarked(block: ContentBlock): ContentBlock {

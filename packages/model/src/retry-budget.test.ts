@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { backoffMs } from './backoff.ts';
-import { createRetryBudget } from './retry-budget.ts';
+import { backoffMs, parkMs } from './backoff.ts';
+import { createRetryBudget, sharedRetryBudget, type RetryBudget } from './retry-budget.ts';
 
 describe('the retry budget of one process', () => {
   it('lets a key retry its allowance, then no more', () => {
@@ -9,7 +9,7 @@ describe('the retry budget of one process', () => {
     expect(budget.take('b')).toBe(true);
   });
 
-  it('gives one retry for ten successes', async () => {
+  it('gives one retry for ten successes', () => {
     const budget = createRetryBudget({ allowance: 0 }, () => 0);
     for (let success = 0; success < 9; success++) budget.deposit('a');
     expect(budget.take('a')).toBe(false);
@@ -17,7 +17,18 @@ describe('the retry budget of one process', () => {
     expect([budget.take('a'), budget.take('a')]).toEqual([true, false]);
   });
 
-  it('saves up no more than its capacity', async () => {
+  it('gives a retry that succeeded back: what is bounded is retries that fail', () => {
+    const budget = createRetryBudget({ allowance: 1, perMinute: 0 }, () => 0);
+    for (let retry = 0; retry < 100; retry++) {
+      expect(budget.take('a')).toBe(true);
+      budget.deposit('a', true);
+    }
+    // A hundred successes are ten retries more.
+    const granted = Array.from({ length: 20 }, () => budget.take('a')).filter(Boolean);
+    expect(granted).toHaveLength(11);
+  });
+
+  it('saves up no more than its capacity', () => {
     const budget = createRetryBudget({ allowance: 1, capacity: 2, perMinute: 0 }, () => 0);
     for (let success = 0; success < 1000; success++) budget.deposit('a');
     expect([1, 2, 3].map(() => budget.take('a'))).toEqual([true, true, false]);
@@ -44,6 +55,39 @@ describe('the retry budget of one process', () => {
   });
 });
 
+describe('a retry budget that all workers share', () => {
+  it('is asked, and told of successes', async () => {
+    const told: unknown[] = [];
+    const shared: RetryBudget = { take: async () => false, deposit: (...given) => void told.push(given) };
+    const budget = sharedRetryBudget(shared, (error) => told.push(error));
+    expect(await budget.take('a')).toBe(false);
+    budget.deposit('a', true);
+    expect(told).toEqual([['a', true]]);
+  });
+
+  it('is replaced by one of this process while it is away, which is bounded too and said once', async () => {
+    let isAway = true;
+    const errors: unknown[] = [];
+    const shared: RetryBudget = {
+      take: async () => {
+        if (isAway) throw new Error('away');
+        return true;
+      },
+      deposit: () => undefined,
+    };
+    const budget = sharedRetryBudget(shared, (error) => errors.push(error));
+    let granted = 0;
+    while (await budget.take('a')) granted++;
+    expect(granted).toBeGreaterThanOrEqual(10);
+    expect(errors).toHaveLength(1);
+    isAway = false;
+    expect(await budget.take('a')).toBe(true);
+    isAway = true;
+    await budget.take('a');
+    expect(errors).toHaveLength(2);
+  });
+});
+
 describe('the wait before a retry', () => {
   const limits = { backoffBaseMs: 500, backoffCapMs: 8000 };
 
@@ -56,5 +100,20 @@ describe('the wait before a retry', () => {
   it('is never shorter than what the other side asked for', () => {
     expect(backoffMs(1, 3000, limits, () => 0)).toBe(3000);
     expect(backoffMs(1, 3000, limits, () => 1)).toBe(3500);
+  });
+});
+
+describe('the time for which a turn is parked', () => {
+  const limits = { parkSpreadMs: 5000 };
+
+  it('is never shorter than it must be, and spread over as much again, up to a limit', () => {
+    for (const [least, longest] of [
+      [0, 500],
+      [2000, 4000],
+      [10_000, 15_000],
+    ] as const) {
+      expect(parkMs(least, limits, () => 0)).toBe(least);
+      expect(parkMs(least, limits, () => 1)).toBe(longest);
+    }
   });
 });

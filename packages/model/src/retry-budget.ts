@@ -5,25 +5,36 @@
 export interface RetryBudget {
   /** Takes the right to one retry; false when there is none. */
   take(key: string): boolean | Promise<boolean>;
-  /** Notes a success: a tenth of a retry. Never throws, and nobody waits for it. */
-  deposit(key: string): void;
+  /**
+   * Notes a success: a tenth of a retry, and where it was a retry, that one back. So what is bounded is
+   * retries that fail; were it all retries, an API that is well again would wait for a budget to fill.
+   * Never throws, and nobody waits for it.
+   */
+  deposit(key: string, wasRetry?: boolean): void;
 }
 
-/** A budget that all workers share, and this process's own for as long as that one cannot be asked. */
+/**
+ * A budget that all workers share, and this process's own for as long as that one cannot be asked:
+ * retries stay bounded then, by so much a process. The first error of each such time is reported.
+ */
 export function sharedRetryBudget(shared: RetryBudget, onError: (error: unknown) => void): RetryBudget {
   const own = createRetryBudget();
+  let isAway = false;
   return {
     async take(key) {
       try {
-        return await shared.take(key);
+        const granted = await shared.take(key);
+        isAway = false;
+        return granted;
       } catch (error) {
-        onError(error);
+        if (!isAway) onError(error);
+        isAway = true;
         return own.take(key);
       }
     },
-    deposit(key) {
-      shared.deposit(key);
-      own.deposit(key);
+    deposit(key, wasRetry) {
+      shared.deposit(key, wasRetry);
+      own.deposit(key, wasRetry);
     },
   };
 }
@@ -79,9 +90,9 @@ export function createRetryBudget(
       bucket.tokens -= 1;
       return true;
     },
-    deposit(key) {
+    deposit(key, wasRetry = false) {
       const bucket = use(key);
-      bucket.tokens = Math.min(capacity, bucket.tokens + deposit);
+      bucket.tokens = Math.min(capacity, bucket.tokens + deposit + (wasRetry ? 1 : 0));
     },
   };
 }

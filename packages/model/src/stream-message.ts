@@ -7,16 +7,25 @@ import type { ModelApi } from './connect-model-api.ts';
 
 /** What is known of a request while it runs, also when it fails. */
 export interface RequestProgress {
+  /** By `performance.now()`. */
+  startedAt: number;
   providerRequestId: string | null;
   /** Milliseconds from the request to the head of its answer; null before that. */
   headMs: number | null;
+  /** True once the message has begun: the API is at work. */
+  begun: boolean;
   /** True once `onText` was called. */
   textGiven: boolean;
 }
 
 export interface StreamOptions {
   signal: AbortSignal;
-  totalTimeoutMs: number;
+  /** Milliseconds from the start of the request to `message_stop`. */
+  limitMs: number;
+  /** The code of the error where that is too short. */
+  limitCode: 'model_timeout' | 'model_step_timeout';
+  /** The message has begun. */
+  onStart(): void;
   onText(text: string): void;
 }
 
@@ -39,7 +48,7 @@ export async function streamMessage(
   const ending = new AbortController();
   const endWithSignal = (): void => ending.abort(signal.reason);
   signal.addEventListener('abort', endWithSignal);
-  const total = setTimeout(() => ending.abort(tookTooLong()), options.totalTimeoutMs);
+  const total = setTimeout(() => ending.abort(tookTooLong(options.limitCode)), options.limitMs);
   const assembly = new MessageAssembly();
   try {
     await readEvents(api, request, ending, assembly, options, progress);
@@ -64,7 +73,6 @@ async function readEvents(
   options: StreamOptions,
   progress: RequestProgress,
 ): Promise<void> {
-  const startedAt = performance.now();
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
   const { data: stream, response } = await api.client
     .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
@@ -75,11 +83,15 @@ async function readEvents(
     })
     .withResponse();
   progress.providerRequestId = response.headers.get('request-id');
-  progress.headMs = Math.round(performance.now() - startedAt);
+  progress.headMs = Math.round(performance.now() - progress.startedAt);
   let tail: NodeJS.Timeout | undefined;
   try {
     for await (const event of stream) {
       const text = assembly.add(event);
+      if (event.type === 'message_start') {
+        progress.begun = true;
+        options.onStart();
+      }
       if (text !== undefined && text !== '' && !ending.signal.aborted) {
         progress.textGiven = true;
         options.onText(text);
@@ -91,6 +103,6 @@ async function readEvents(
   }
 }
 
-function tookTooLong(): RetryableError {
-  return new RetryableError('model_timeout', 'The answer took too long as a whole.');
+function tookTooLong(code: StreamOptions['limitCode']): RetryableError {
+  return new RetryableError(code, 'The answer took too long as a whole.');
 }

@@ -1,0 +1,52 @@
+import type { Logger } from '@turnpike/telemetry';
+import type { WholeMessage } from './assemble-message.ts';
+import type { Failure } from './classify-error.ts';
+import type { RequestProgress } from './stream-message.ts';
+
+/** Which request it was, as the log names it. */
+export interface RequestFacts {
+  tenant_id: string;
+  turn_id: string;
+  model: string;
+  /** Requests made for this step so far, this one included. */
+  attempt: number;
+}
+
+/** Tells of a request that was answered: its times and tokens, never a word of it. */
+export function logAnswer(
+  logger: Logger,
+  facts: RequestFacts,
+  progress: RequestProgress,
+  message: WholeMessage,
+): void {
+  logger.debug('model answered', {
+    ...facts,
+    ...timesOf(progress),
+    provider_request_id: progress.providerRequestId,
+    stop_reason: message.stopReason,
+    ...message.usage,
+  });
+}
+
+/** Tells of a request that failed. */
+export function logFailure(
+  logger: Logger,
+  facts: RequestFacts,
+  progress: RequestProgress,
+  failure: Failure,
+): void {
+  const { code, terminal, status, retryAfterMs, providerRequestId } = failure;
+  logger.warn('model request failed', {
+    ...facts,
+    ...timesOf(progress),
+    code,
+    terminal,
+    status,
+    retry_after_ms: retryAfterMs,
+    provider_request_id: providerRequestId,
+  });
+}
+
+function timesOf({ startedAt, headMs }: RequestProgress): { head_ms: number | null; duration_ms: number } {
+  return { head_ms: headMs, duration_ms: Math.round(performance.now() - startedAt) };
+}
