@@ -1,0 +1,175 @@
+import { expect, test } from '@jest/globals';
+import {
+  agentConfigSchema,
+  DrainError,
+  NO_USAGE,
+  TurnCancelledError,
+  type Advance,
+  type Advanced,
+  type ClaimedTurn,
+  type Effect,
+  type ModelAnswer,
+  type Release,
+  type ToolCall,
+} from '@turnpike/contract';
+import type { Model, ToolRunner, TurnLease } from './ports.ts';
+import { runTurn } from './run-turn.ts';
+
+/** A lease that keeps what is written, and lets the test act in the middle of a commit. */
+class LeaseOnTrial implements TurnLease {
+  readonly advances: Advance[] = [];
+  readonly releases: Release[] = [];
+  readonly #stop = new AbortController();
+  readonly #end = new AbortController();
+  draining = false;
+  onAdvance: (advance: Advance) => void = () => undefined;
+  readonly turn: ClaimedTurn = {
+    id: 'turn_1',
+    tenantId: 'ten_1',
+    sessionId: 'sess_1',
+    agentId: 'agent_1',
+    agentVersion: 1,
+    epoch: 1,
+    attempts: 1,
+    status: 'in_progress',
+    agent: agentConfigSchema.parse({ model: 'm' }),
+    tools: [],
+    claimedAt: 0,
+    remainingMs: 60_000,
+    summary: null,
+    history: [],
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+    modelAttempts: 0,
+    eventCount: 3,
+    stepCount: 0,
+    modelCallCount: 0,
+    lastStopReason: null,
+    openToolCalls: [],
+    pendingInputs: 0,
+  };
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+  get endSignal(): AbortSignal {
+    return this.#end.signal;
+  }
+  remainingMs = (): number => 60_000;
+  now = (): number => 0;
+  assertHeld = (): void => undefined;
+
+  stop(reason: Error): void {
+    this.#stop.abort(reason);
+    if (!(reason instanceof DrainError)) this.#end.abort(reason);
+  }
+  async advance(advance: Advance): Promise<Advanced> {
+    this.advances.push(advance);
+    this.onAdvance(advance);
+    const status =
+      advance.outcome?.status ?? (advance.action === undefined ? 'in_progress' : 'requires_action');
+    return { status, pendingInputs: 0, taken: [] };
+  }
+  async release(release: Release): Promise<void> {
+    this.releases.push(release);
+  }
+}
+
+const callsTool: ModelAnswer = {
+  content: [{ type: 'tool_use', id: 'toolu_1', name: 'send', input: {} }],
+  stopReason: 'tool_use',
+  model: 'm',
+  usage: NO_USAGE,
+  attempts: 1,
+  providerRequestId: null,
+};
+
+/** A model that calls the tool first and then answers, and a tool of this effect. */
+function parts(effect: Effect) {
+  const ran: ToolCall[] = [];
+  const answers = [
+    callsTool,
+    { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' },
+  ];
+  const model: Model = { call: async () => answers.shift() ?? callsTool };
+  const tools: ToolRunner = {
+    declare: () => [],
+    planOf: () => ({ effect, onUnknown: 'tell_model', awaiting: null }),
+    async run(_scope, call, context) {
+      context.signal.throwIfAborted();
+      ran.push(call);
+      return { content: [{ type: 'text', text: 'Sent.' }], isError: false };
+    },
+    reconcile: async () => null,
+  };
+  return { ran, parts: { model, tools } };
+}
+
+const isModelStep = (advance: Advance): boolean => advance.step?.type === 'model_call';
+
+test.each(['once', 'reconcile'] as const)(
+  'a drain that comes while the intent of a %s call is committed lets the call be made, and then gives the turn back',
+  async (effect) => {
+    const lease = new LeaseOnTrial();
+    const trial = parts(effect);
+    lease.onAdvance = (advance) => {
+      if (!isModelStep(advance)) return;
+      lease.draining = true;
+      lease.stop(new DrainError());
+    };
+    await runTurn(lease, trial.parts);
+    expect(trial.ran).toHaveLength(1);
+    const receipts = lease.advances.flatMap((advance) => advance.receipts ?? []);
+    expect(receipts).toMatchObject([{ status: 'completed', output: [{ text: 'Sent.' }] }]);
+    expect(lease.releases).toHaveLength(1);
+  },
+);
+
+test('a drain leaves what may be repeated to the next worker, at once', async () => {
+  const lease = new LeaseOnTrial();
+  const trial = parts('idempotent');
+  lease.onAdvance = (advance) => {
+    if (isModelStep(advance)) lease.draining = true;
+  };
+  await runTurn(lease, trial.parts);
+  expect(trial.ran).toEqual([]);
+  expect(lease.releases).toHaveLength(1);
+});
+
+test('a call that never left is not called unknown when its turn is cancelled', async () => {
+  const lease = new LeaseOnTrial();
+  const trial = parts('once');
+  lease.onAdvance = (advance) => {
+    if (isModelStep(advance)) lease.stop(new TurnCancelledError('turn_1'));
+  };
+  await runTurn(lease, trial.parts);
+  expect(trial.ran).toEqual([]);
+  expect(lease.advances.at(-1)).toMatchObject({
+    outcome: { status: 'cancelled' },
+    receipts: [{ status: 'completed', isError: true }],
+  });
+});
+
+test('a turn that was joined while it ended goes on with what joined it', async () => {
+  const lease = new LeaseOnTrial();
+  const joined = { role: 'user' as const, content: [{ type: 'text', text: 'And this?' }] };
+  const asked: number[] = [];
+  let pending = 1;
+  lease.advance = async (advance) => {
+    lease.advances.push(advance);
+    if (advance.takeInputs === true) {
+      pending = 0;
+      return { status: 'in_progress', pendingInputs: 0, taken: [joined] };
+    }
+    const ends = advance.outcome !== undefined && pending === 0;
+    return { status: ends ? 'completed' : 'in_progress', pendingInputs: pending, taken: [] };
+  };
+  const model: Model = {
+    async call(request) {
+      asked.push(request.messages.length);
+      return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
+    },
+  };
+  await runTurn(lease, { ...parts('read').parts, model });
+  // Asked with the input, and again with the answer and what joined it.
+  expect(asked).toEqual([1, 3]);
+});
