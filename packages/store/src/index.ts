@@ -24,14 +24,7 @@ export { findOpenTurn } from './find-open-turn.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
-export {
-  createMemoryStore,
-  type MemoryCallPlace,
-  type MemoryFiles,
-  type MemoryPlace,
-  type MemoryReader,
-  type MemoryStore,
-} from './memory.ts';
+export { createMemoryStore } from './memory.ts';
 export { migrate } from './migrate.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export { releaseTurn } from './release-turn.ts';

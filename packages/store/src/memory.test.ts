@@ -1,9 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { LeaseLostError, newId, type ToolOutput } from '@turnpike/contract';
+import {
+  LeaseLostError,
+  newId,
+  type ToolOutput,
+  type MemoryCallPlace,
+  type MemoryStore,
+} from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { openDatabase, type Database } from './database.ts';
-import { createMemoryStore, type MemoryCallPlace, type MemoryStore } from './memory.ts';
+import { createMemoryStore } from './memory.ts';
 import { createTenant } from './tenants.ts';
 
 let given: Awaited<ReturnType<typeof createTestDatabase>>;

@@ -1,46 +1,16 @@
-import { contentBlockSchema, LeaseLostError, type ToolOutput } from '@turnpike/contract';
+import {
+  contentBlockSchema,
+  LeaseLostError,
+  type MemoryCallPlace,
+  type MemoryFiles,
+  type MemoryPlace,
+  type MemoryReader,
+  type MemoryStore,
+  type ToolOutput,
+} from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 import { json, query, transaction, type Sql } from './sql.ts';
-
-/** Whose memory. */
-export interface MemoryPlace {
-  tenantId: string;
-  namespace: string;
-}
-
-/** Which call changes it, under which lease. */
-export interface MemoryCallPlace extends MemoryPlace {
-  turnId: string;
-  epoch: number;
-  toolCallId: string;
-}
-
-/** The files of one memory. */
-export interface MemoryReader {
-  /** All of them by path, with their size in bytes of UTF-8. */
-  list(): Promise<{ path: string; bytes: number }[]>;
-  read(path: string): Promise<string | null>;
-}
-
-/** The files of one memory, for whoever is alone with it. */
-export interface MemoryFiles extends MemoryReader {
-  /** Makes the file, or replaces what it says. */
-  write(path: string, content: string): Promise<void>;
-  remove(paths: readonly string[]): Promise<void>;
-  /** No file lies at any of the new paths. */
-  move(moves: readonly { from: string; to: string }[]): Promise<void>;
-}
-
-export interface MemoryStore {
-  look<Result>(place: MemoryPlace, work: (files: MemoryReader) => Promise<Result>): Promise<Result>;
-  /**
-   * Does `work` once for a call, alone with this memory, in one transaction with its output: a call that
-   * was made before gets the output that it had then. Throws `LeaseLostError` where the lease does not
-   * hold by the end, with nothing written, `StoreUnavailableError`, and what `work` throws.
-   */
-  once(place: MemoryCallPlace, work: (files: MemoryFiles) => Promise<ToolOutput>): Promise<ToolOutput>;
-}
 
 /** How long Postgres waits for a worker that froze inside the transaction, in milliseconds. */
 const IDLE_LIMIT_MS = 10_000;

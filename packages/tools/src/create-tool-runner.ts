@@ -18,7 +18,8 @@ import type { GivenTool } from './given-tool.ts';
 import { httpTools } from './http/http-tools.ts';
 import { limitsSchema, type ToolLimits } from './limits.ts';
 import { memoryTools } from './memory/memory-tools.ts';
-import type { MemoryStore, ToolSecrets } from './ports.ts';
+import type { MemoryStore } from '@turnpike/contract';
+import type { ToolSecrets } from './ports.ts';
 import { InputSchemas } from './schema/input-schemas.ts';
 import { textOutput, type Tool } from './tool.ts';
 

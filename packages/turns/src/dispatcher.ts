@@ -20,7 +20,7 @@ export class Dispatcher {
   readonly #backplane: Backplane;
   readonly #onError: (error: unknown) => void;
   #changes: Change[] = [];
-  #running: Promise<void> | null = null;
+  #isRunning = false;
   /** The one that is dealt with now, or will be next. */
   #batch: Promise<void> = Promise.resolve();
   #noted = 0;
@@ -36,7 +36,9 @@ export class Dispatcher {
   changed(change: Change): void {
     this.#changes.push(change);
     this.#noted += 1;
-    this.#running ??= this.#run();
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#run();
   }
 
   /** Resolves once every change that was noted so far is dealt with, whatever comes meanwhile. */
@@ -50,7 +52,7 @@ export class Dispatcher {
       this.#batch = this.#runBatch();
       await this.#batch;
     }
-    this.#running = null;
+    this.#isRunning = false;
   }
 
   async #runBatch(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ToolOutput } from '@turnpike/contract';
-import type { MemoryFiles } from '../ports.ts';
+import type { MemoryFiles } from '@turnpike/contract';
 import { textOutput } from '../tool.ts';
 import { insertText, replaceText, type Edit } from './edit-text.ts';
 import type { MemoryChange } from './memory-commands.ts';

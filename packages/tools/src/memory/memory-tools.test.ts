@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { LeaseLostError, RetryableError, type AgentTool } from '@turnpike/contract';
 import type { ToolLimits } from '../limits.ts';
-import type { MemoryStore } from '../ports.ts';
+import type { MemoryStore } from '@turnpike/contract';
 import { memoryInMind } from '../testing/memory-in-mind.ts';
 import { recordingLogger } from '../testing/recording-logger.ts';
 import { agentWith, callOf, scopeOf, textIn, turnContext } from '../testing/trial-call.ts';

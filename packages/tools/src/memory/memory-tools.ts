@@ -7,7 +7,7 @@ import { describeFailure } from '../describe-failure.ts';
 import { explainIssues } from '../explain-issues.ts';
 import type { FindTool } from '../given-tool.ts';
 import type { ReadLimits } from '../limits.ts';
-import type { MemoryStore } from '../ports.ts';
+import type { MemoryStore } from '@turnpike/contract';
 import { textOutput } from '../tool.ts';
 import { changeMemory } from './change-memory.ts';
 import {

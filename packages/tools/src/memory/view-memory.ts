@@ -1,5 +1,5 @@
 import type { ToolOutput } from '@turnpike/contract';
-import type { MemoryReader } from '../ports.ts';
+import type { MemoryReader } from '@turnpike/contract';
 import { textOutput } from '../tool.ts';
 import type { MemoryCommand } from './memory-commands.ts';
 import { isInside, ROOT } from './memory-path.ts';

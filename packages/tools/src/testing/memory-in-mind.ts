@@ -1,5 +1,5 @@
 import type { ToolOutput } from '@turnpike/contract';
-import type { MemoryFiles, MemoryStore } from '../ports.ts';
+import type { MemoryFiles, MemoryStore } from '@turnpike/contract';
 
 /** A memory that lasts as long as the test. `places` are those it was asked for. */
 export interface MemoryInMind extends MemoryStore {

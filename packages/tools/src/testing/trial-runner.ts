@@ -2,7 +2,8 @@ import { RetryableError } from '@turnpike/contract';
 import { createEgress } from '@turnpike/egress';
 import { Secret, silentLogger } from '@turnpike/telemetry';
 import { createToolRunner, type ToolRunner, type ToolRunnerSettings } from '../create-tool-runner.ts';
-import type { MemoryStore, ToolSecrets } from '../ports.ts';
+import type { MemoryStore } from '@turnpike/contract';
+import type { ToolSecrets } from '../ports.ts';
 import { roomFor } from './trial-guard.ts';
 
 /** The key that every tool's calls are signed with here. */
