@@ -1,0 +1,82 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { untilTrue } from '../support/until-true.ts';
+import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
+import { checkTruth } from './support/check-truth.ts';
+import { Mayhem } from './support/mayhem.ts';
+import { runUnder } from './support/run-under.ts';
+import { startChance } from './support/seeded-random.ts';
+import { untilAllEnded } from './support/until-ended.ts';
+import { scriptOfPlans, submitTurn, submitTurns, type Plan } from './support/workload.ts';
+import { Zombies } from './support/zombies.ts';
+
+const LEAST = byLength({ short: { turns: 40, blows: 2 }, long: { turns: 500, blows: 20 } });
+
+let chaos: ChaosCluster;
+afterEach(() => chaos.stop());
+
+test(
+  'workers are frozen beyond their leases all the time: as zombies they write nothing, send nothing, and say so',
+  async () => {
+    const random = startChance();
+    chaos = await ChaosCluster.start({ workers: 3 });
+    await chaos.cluster.control.setScript(scriptOfPlans());
+    chaos.effects.delayMs = 200;
+    const zombies = new Zombies();
+    const mayhem = new Mayhem(chaos, random, { everyMs: 500, blow: zombies.blow });
+    const turns = await runUnder(chaos, mayhem, LEAST);
+    await zombies.check(chaos);
+    await checkTruth(chaos, turns);
+  },
+  CASE_LIMIT_MS,
+);
+
+test.each([
+  ['once', 0],
+  ['reconcile', 1],
+] as const)(
+  'a worker that is frozen just when it has connected to a tool (%s) sends nothing when it wakes up',
+  async (effect, sent) => {
+    startChance();
+    chaos = await ChaosCluster.start({ workers: 0 });
+    const plan: Plan = [[effect]];
+    await chaos.cluster.control.setScript(scriptOfPlans({}, [plan]));
+    const frozen = await chaos.startWorker({
+      environment: { CHAOS_FREEZE_PORT: new URL(chaos.effects.urls[effect]).port },
+      preload: 'freeze.mjs',
+    });
+    const turn = await submitTurn(chaos, 'frozen', plan);
+    const says = (text: string): boolean => frozen.program.lines.some((line) => line.includes(text));
+    await untilTrue('it is frozen', () => says('[frozen]'));
+    await chaos.startWorker();
+    await untilAllEnded(chaos);
+    chaos.thawWorker(frozen);
+    await untilTrue('it says that the lease is lost', () => says('The lease was lost'));
+    // Whatever it sent has arrived when this question was answered.
+    await chaos.effects.untilArrived(effect);
+    expect(chaos.effects.arrivals).toHaveLength(sent);
+    await checkTruth(chaos, [turn]);
+  },
+  CASE_LIMIT_MS,
+);
+
+test.each([
+  ['a build without the fence', 'fence-off', /its steps are/],
+  ['a build that does not look at what was sent already', 'receipts-off', /once call .* was sent 2 times/],
+] as const)(
+  '%s is caught when a worker wakes up while another one is at work on its turns',
+  async (_, build, violation) => {
+    const random = startChance();
+    chaos = await ChaosCluster.start({ workers: 1, worker: brokenBuild(build) });
+    await chaos.cluster.control.setScript(scriptOfPlans());
+    chaos.effects.delayMs = 200;
+    const turns = await submitTurns(chaos, 8);
+    await untilTrue('a call is sent', () => chaos.effects.open('once').length > 0);
+    const struck = new Zombies().blow(chaos, random);
+    await chaos.startWorker();
+    await struck;
+    await untilAllEnded(chaos);
+    await expect(checkTruth(chaos, turns)).rejects.toThrow(violation);
+  },
+  CASE_LIMIT_MS,
+);

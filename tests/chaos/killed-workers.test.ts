@@ -1,0 +1,56 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { untilTrue } from '../support/until-true.ts';
+import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
+import { checkTruth } from './support/check-truth.ts';
+import { killWorker, Mayhem } from './support/mayhem.ts';
+import { runUnder } from './support/run-under.ts';
+import { startChance } from './support/seeded-random.ts';
+import { untilAllEnded } from './support/until-ended.ts';
+import { scriptOfPlans, submitTurns } from './support/workload.ts';
+
+const LEAST = byLength({ short: { turns: 40, blows: 3 }, long: { turns: 500, blows: 30 } });
+
+let chaos: ChaosCluster;
+afterEach(() => chaos.stop());
+
+/** The worst moment: a call that may be sent only once was sent, and has no answer yet. */
+async function killAllInTheMidst(): Promise<void> {
+  await untilTrue('a call is sent', () => chaos.effects.open('once').length > 0);
+  await Promise.all([...chaos.workers].map((worker) => chaos.killWorker(worker)));
+}
+
+test(
+  'workers are killed all the time: every turn completes, in order, and nothing that is finished is done again',
+  async () => {
+    const random = startChance();
+    chaos = await ChaosCluster.start({ workers: 3 });
+    await chaos.cluster.control.setScript(scriptOfPlans());
+    chaos.effects.delayMs = 200;
+    const first = await submitTurns(chaos, 8);
+    await killAllInTheMidst();
+    for (const _ of [1, 2, 3]) chaos.replaceWorker();
+    const mayhem = new Mayhem(chaos, random, { everyMs: 1_000, blow: killWorker });
+    const turns = await runUnder(chaos, mayhem, LEAST);
+    const truth = await checkTruth(chaos, [...first, ...turns]);
+    const outcomes = truth.turns.flatMap((turn) => turn.toolCalls.map((call) => call.status));
+    expect(outcomes).toContain('unknown');
+  },
+  CASE_LIMIT_MS,
+);
+
+test(
+  'a build that does not look at what was sent already is caught when its workers are killed',
+  async () => {
+    startChance();
+    chaos = await ChaosCluster.start({ workers: 1, worker: brokenBuild('receipts-off') });
+    await chaos.cluster.control.setScript(scriptOfPlans());
+    chaos.effects.delayMs = 200;
+    const turns = await submitTurns(chaos, 8);
+    await killAllInTheMidst();
+    await chaos.startWorker();
+    await untilAllEnded(chaos);
+    await expect(checkTruth(chaos, turns)).rejects.toThrow(/once call .* was sent 2 times/);
+  },
+  CASE_LIMIT_MS,
+);

@@ -1,0 +1,59 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { ChaosCluster } from './support/chaos-cluster.ts';
+import { checkTruth } from './support/check-truth.ts';
+import { startChance } from './support/seeded-random.ts';
+import { untilAllEnded } from './support/until-ended.ts';
+import { planOf, scriptOfPlans, submitTurn, submitTurns } from './support/workload.ts';
+
+const TURNS = byLength({ short: 40, long: 300 });
+const DRAIN_MS = 5_000;
+const SLOW_TURNS = 3;
+
+let chaos: ChaosCluster;
+afterEach(() => chaos.stop());
+
+test(
+  'workers are replaced one after another under load: nothing is lost or repeated, and none waits for a model call of a minute',
+  async () => {
+    startChance();
+    chaos = await ChaosCluster.start({
+      workers: 3,
+      environment: { DRAIN_MS: String(DRAIN_MS), LEASE_MS: '15000' },
+    });
+    await chaos.cluster.control.setScript(
+      scriptOfPlans({
+        // Who asks a second time is answered at once, so only the first worker can be held up by it.
+        rules: [
+          {
+            match: { text: 'slowly' },
+            times: SLOW_TURNS,
+            pace: { first_token_ms: 60_000 },
+          },
+        ],
+      }),
+    );
+    chaos.effects.delayMs = 150;
+    const slow = await Promise.all(
+      Array.from({ length: SLOW_TURNS }, (_, number) =>
+        submitTurn(chaos, `slow-${number}`, planOf(number), { more: 'slowly' }),
+      ),
+    );
+    await chaos.cluster.control.calls({ waitFor: SLOW_TURNS });
+    const turns = await submitTurns(chaos, TURNS);
+    const old = [...chaos.workers];
+    for (const worker of old) {
+      await chaos.startWorker();
+      // A worker that did not stop by itself in time ends with 1.
+      expect(await chaos.drainWorker(worker)).toBe(0);
+    }
+    await untilAllEnded(chaos);
+    const truth = await checkTruth(chaos, [...slow, ...turns]);
+    expect(truth.turns.filter((turn) => turn.lostLeases > 0)).toEqual([]);
+    const calls = truth.turns.flatMap((turn) => turn.toolCalls);
+    expect(calls.filter((call) => call.status !== 'completed' || call.isError)).toEqual([]);
+    const long = truth.turns.flatMap((turn) => turn.steps.map((step) => step.completedAt - step.startedAt));
+    expect(Math.max(...long)).toBeLessThan(60_000);
+  },
+  CASE_LIMIT_MS,
+);

@@ -1,0 +1,32 @@
+/**
+ * What a deliberately broken build has otherwise than the real one: texts of built files, and what
+ * stands there instead. Each must be found exactly once, else the worker does not start.
+ */
+export const BREAKS = {
+  /** A lease that is over, or that another worker has, keeps nobody from writing and sending. */
+  'fence-off': [
+    {
+      file: 'packages/store/dist/advance-turn.js',
+      text: 'AND epoch = $2 AND status = ANY ($3) AND leased_until > now() AND event_count = $11',
+      instead: 'AND $2::int IS NOT NULL AND status = ANY ($3) AND $11::int IS NOT NULL',
+    },
+    {
+      file: 'packages/turns/dist/lease.js',
+      text: 'performance.now() < this.#until)',
+      instead: 'true)',
+    },
+    {
+      file: 'packages/turns/dist/lease.js',
+      text: 'lose(cause) {',
+      instead: 'lose(cause) { return new LeaseLostError(this.turn.id, cause);',
+    },
+  ],
+  /** The next worker does not look at which calls left already, and which have an answer. */
+  'receipts-off': [
+    {
+      file: 'packages/agent/dist/progress.js',
+      text: 'turn.openToolCalls.map((',
+      instead: "turn.openToolCalls.map((call) => ({ ...call, status: 'pending', output: null })).map((",
+    },
+  ],
+};

@@ -1,0 +1,86 @@
+// Loaded before a worker's own code: it says each boundary that its turns pass, and kills itself at those
+// that CHAOS_CRASH_PLAN names: `{ [turnId]: [boundary at the first attempt, at the second, ...] }`. Each is
+// noted in CHAOS_CRASH_FOLDER, since a worker that died before it had the turn leaves it at that attempt.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { boundaryOf, PORTS } from './boundaries.mjs';
+import { rewriteFiles } from './rewrite-files.mjs';
+
+const plan = JSON.parse(process.env.CHAOS_CRASH_PLAN ?? '{}');
+
+/** Nothing is taken before that: whoever started this process waits for its word. */
+const saidReady = new Promise((resolve) => {
+  const send = process.send.bind(process);
+  process.send = (message) => send(message, resolve);
+});
+
+/** Counts the boundaries of one attempt at a turn. */
+function startCounting(turnId, attempt) {
+  const counts = new Map();
+  const pass = (side, port) => {
+    const count = (counts.get(side + port) ?? 0) + 1;
+    counts.set(side + port, count);
+    const boundary = boundaryOf(side, port, count);
+    // Written at once, so that it is not lost with the process.
+    process.stdout.write(`[boundary] ${turnId} ${attempt} ${boundary}\n`);
+    if (plan[turnId]?.[attempt - 1] === boundary) crashOnce(turnId, attempt, boundary);
+  };
+  return async (port, call) => {
+    pass('before', port);
+    try {
+      return await call();
+    } finally {
+      pass('after', port);
+    }
+  };
+}
+
+function crashOnce(turnId, attempt, boundary) {
+  const note = join(process.env.CHAOS_CRASH_FOLDER, `${turnId}.${attempt}`);
+  if (existsSync(note)) return;
+  writeFileSync(note, '');
+  process.stdout.write(`[crash] ${turnId} ${attempt} ${boundary}\n`);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function watched(target, kind, around) {
+  return new Proxy(target, {
+    get(_, name) {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      const port = `${kind}.${String(name)}`;
+      if (!PORTS.includes(port)) return value.bind(target);
+      return (...given) => around(port, () => value.apply(target, given));
+    },
+  });
+}
+
+const attempts = new WeakMap();
+
+globalThis.turnpikeBoundaries = {
+  async claim(hint, claim) {
+    await saidReady;
+    const around = startCounting(hint.turnId, hint.epoch + 1);
+    const lease = await around('claim', claim);
+    if (lease !== null) attempts.set(lease, around);
+    return lease;
+  },
+  watch(lease, { model, tools }) {
+    const around = attempts.get(lease);
+    const parts = { model: watched(model, 'model', around), tools: watched(tools, 'tools', around) };
+    return [watched(lease, 'lease', around), parts];
+  },
+};
+
+await rewriteFiles([
+  {
+    file: 'apps/worker/dist/run-turns.js',
+    text: 'await this.#keeper.claim(hint)',
+    instead: 'await globalThis.turnpikeBoundaries.claim(hint, () => this.#keeper.claim(hint))',
+  },
+  {
+    file: 'apps/worker/dist/run-turns.js',
+    text: 'await runTurn(lease, this.#parts)',
+    instead: 'await runTurn(...globalThis.turnpikeBoundaries.watch(lease, this.#parts))',
+  },
+]);

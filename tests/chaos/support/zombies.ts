@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { untilTrue } from '../../support/until-true.ts';
+import type { ChaosCluster, ChaosWorker } from './chaos-cluster.ts';
+import type { Blow } from './mayhem.ts';
+
+const MOST_LATE_MS = 300;
+
+/** A lease that was held by a worker when it was frozen. */
+interface FrozenLease {
+  turnId: string;
+  epoch: number;
+}
+
+interface Zombie {
+  worker: ChaosWorker;
+  leases: FrozenLease[];
+}
+
+/** Freezes workers for longer than their leases last, and remembers what they held. */
+export class Zombies {
+  readonly #zombies: Zombie[] = [];
+
+  /**
+   * Freezes a worker until its leases are over, and another one is at work on its turns, and then for a
+   * moment.
+   */
+  readonly blow: Blow = async (chaos, random) => {
+    const worker = random.pick([...chaos.workers]);
+    if (worker === undefined) return false;
+    chaos.freezeWorker(worker);
+    const leases = await readLeases(chaos, worker);
+    await untilTrue('another one is at work on the turns of the frozen one', () => areTaken(chaos, leases));
+    await delay(random.between(0, MOST_LATE_MS));
+    chaos.thawWorker(worker);
+    this.#zombies.push({ worker, leases });
+    return leases.length > 0;
+  };
+
+  /** Throws where a zombie did not say of a turn that another worker had taken that it lost it. */
+  async check(chaos: ChaosCluster): Promise<void> {
+    for (const zombie of this.#zombies) {
+      const lost = await readLost(chaos, zombie.leases);
+      for (const { turnId, epoch } of lost) {
+        await untilTrue(`${zombie.worker.name} says that it lost ${turnId} (epoch ${epoch})`, () =>
+          saysLost(zombie.worker, turnId, epoch),
+        );
+      }
+    }
+  }
+}
+
+function saysLost({ program }: ChaosWorker, turnId: string, epoch: number): boolean {
+  return program.lines.some(
+    (line) =>
+      line.includes('The lease was lost') && line.includes(turnId) && line.includes(`"epoch":${epoch}`),
+  );
+}
+
+async function readLeases(chaos: ChaosCluster, { program }: ChaosWorker): Promise<FrozenLease[]> {
+  const { rows } = await chaos.cluster.database.pool.query<FrozenLease>(
+    `SELECT id AS "turnId", epoch FROM turns WHERE leased_until > now() AND worker_id ~ $1`,
+    [`-${program.process.pid}-[0-9a-f]{8}$`],
+  );
+  return rows;
+}
+
+/** True once all of these leases are over, and each turn was taken or has ended. */
+async function areTaken(chaos: ChaosCluster, leases: readonly FrozenLease[]): Promise<boolean> {
+  const { rows } = await chaos.cluster.database.pool.query<{ left: number }>(
+    `SELECT count(*)::int AS left
+     FROM unnest($1::text[], $2::int[]) AS lease(id, epoch) JOIN turns ON turns.id = lease.id
+     WHERE turns.epoch = lease.epoch AND turns.finished_at IS NULL`,
+    [leases.map((lease) => lease.turnId), leases.map((lease) => lease.epoch)],
+  );
+  return rows[0]?.left === 0;
+}
+
+/** Those that another worker took later. */
+async function readLost(chaos: ChaosCluster, leases: readonly FrozenLease[]): Promise<FrozenLease[]> {
+  const { rows } = await chaos.cluster.database.pool.query<FrozenLease>(
+    `SELECT lease.id AS "turnId", lease.epoch
+     FROM unnest($1::text[], $2::int[]) AS lease(id, epoch) JOIN turns ON turns.id = lease.id
+     WHERE turns.epoch > lease.epoch`,
+    [leases.map((lease) => lease.turnId), leases.map((lease) => lease.epoch)],
+  );
+  return rows;
+}
