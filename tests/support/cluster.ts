@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startModelSim, SimControl, type ModelSim } from '@turnpike/model-sim';
 import { createApiKey, createTenant, openDatabase, type Database } from '@turnpike/store';
 import type { Agent, Turn, TurnStatus } from '@turnpike/contract';
@@ -132,10 +133,16 @@ export class Cluster {
     input: string,
     options: Record<string, unknown> = {},
   ): Promise<Turn> {
-    const answer =
-      'agentId' in to
-        ? await this.request('POST', '/v1/turns', { agent_id: to.agentId, input, ...options })
-        : await this.request('POST', `/v1/sessions/${to.sessionId}/turns`, { input, ...options });
+    const [path, target] =
+      'agentId' in to ? ['/v1/turns', { agent_id: to.agentId }] : [`/v1/sessions/${to.sessionId}/turns`, {}];
+    // As a client does it: sent again with its key while the service says that it cannot take it now.
+    const headers = { 'idempotency-key': randomUUID() };
+    const send = (): Promise<Answer> => this.request('POST', path, { ...target, input, ...options }, headers);
+    let answer = await send();
+    for (let again = 0; answer.status === 503 && again < 20; again++) {
+      await delay(500);
+      answer = await send();
+    }
     if (answer.status !== 202) throw new Error(`Not accepted: ${JSON.stringify(answer.body)}`);
     return answer.body as Turn;
   }

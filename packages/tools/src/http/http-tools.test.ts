@@ -46,11 +46,11 @@ test('a call is treated as the tool is registered, and waits for approval where 
   expect(planOf(strict, 'weather', fits)).toEqual({ effect: 'once', onUnknown: 'ask', awaiting: 'approval' });
 });
 
-test('an input that does not fit acts on nothing, needs no approval, and is told with its paths', async () => {
+test('an input that does not fit acts on nothing, and is told with its paths; whether it fits may change, so it needs its approval too', async () => {
   const runner = trialRunner();
   const scope = scopeWith({ effect: 'once' }, true);
   const plan = runner.planOf(scope, 'weather', { city: 5 });
-  expect(plan).toEqual({ effect: 'read', onUnknown: 'tell_model', awaiting: null });
+  expect(plan).toEqual({ effect: 'read', onUnknown: 'tell_model', awaiting: 'approval' });
   const output = await runner.run(scope, callOf('weather', { city: 5 }, plan.effect), turnContext());
   expect(output).toMatchObject({ isError: true });
   expect(textIn(output)).toBe('Invalid input: city: must be string');
