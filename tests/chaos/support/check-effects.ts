@@ -22,14 +22,15 @@ export function checkEffects(truth: Truth, planned: readonly PlannedTurn[], serv
 function checkCall(call: StoredCall, marker: string, server: EffectServer): string[] {
   const arrivals = server.arrivals.filter((arrival) => arrival.key === call.id);
   const acts = server.acts(call.effect, marker).length;
-  const late = arrivals.filter((arrival) => arrival.at > (call.completedAt ?? 0) + ROUNDING_MS);
   const violations: string[] = [];
   const mayRepeat = call.effect === 'read' || call.effect === 'idempotent';
   if (!mayRepeat && arrivals.length > 1) violations.push(`was sent ${arrivals.length} times`);
-  if (late.length > 0) violations.push('was sent again after its receipt');
   if (acts > 1) violations.push(`happened ${acts} times`);
   // An error says that nothing, or not all, was done; an unknown outcome says neither.
   const isDone = call.status === 'completed' && !call.isError;
+  // Where the receipt is no answer, what was sent before may arrive after it.
+  const late = arrivals.filter((arrival) => arrival.at > (call.completedAt ?? 0) + ROUNDING_MS);
+  if (isDone && late.length > 0) violations.push('was sent again after its receipt');
   if (isDone && arrivals.length === 0) violations.push('is completed and never arrived');
   if (isDone && call.effect !== 'read' && acts === 0) violations.push('is completed and nothing happened');
   if (call.status === 'unknown' && mayRepeat) violations.push('has an unknown outcome');
