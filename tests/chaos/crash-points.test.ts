@@ -46,7 +46,7 @@ test(
   async () => {
     const random = startChance();
     // Long enough that no lease is lost but by a crash, however slow the machine is.
-    chaos = await ChaosCluster.start({ workers: 0, environment: { LEASE_MS: '5000' } });
+    chaos = await ChaosCluster.start({ workers: 0, environment: { LEASE_MS: '4000' } });
     const rules = PARKED.map((turn) => ({
       match: { turn, step: 0 },
       times: 1,

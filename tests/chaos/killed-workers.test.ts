@@ -50,7 +50,7 @@ test(
     await killAllInTheMidst();
     await chaos.startWorker();
     await untilAllEnded(chaos);
-    await expect(checkTruth(chaos, turns)).rejects.toThrow(/once call .* was sent 2 times/);
+    await expect(checkTruth(chaos, turns)).rejects.toThrow(/once call .* was sent \d times/);
   },
   CASE_LIMIT_MS,
 );

@@ -22,6 +22,7 @@ export function guardedConnector(
   destination: Destination,
   rules: EgressRules,
   connection: Connection,
+  beforeSend: () => void = () => undefined,
 ): buildConnector.connector {
   const connect = async (
     options: buildConnector.Options,
@@ -47,6 +48,7 @@ export function guardedConnector(
       }
       try {
         checkPeer(socket.remoteAddress, destination, rules);
+        beforeSend();
       } catch (refusal) {
         socket.destroy();
         callback(refusal as Error, null);

@@ -17,6 +17,8 @@ export interface EgressRequest {
   body?: string | Uint8Array;
   /** Ends the request at once; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Asked when the connection is there, before a byte leaves; what it throws ends the request. */
+  beforeSend?: () => void;
   /** Milliseconds for all of it; the policy's where left out, and never more than that. */
   deadlineMs?: number;
   /** Bytes of the body that are kept; the policy's where left out, and never more than that. */
@@ -70,7 +72,7 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
   const abandonment = new AbortController();
   const connection: Connection = { connected: false, abandoned: abandonment.signal, reset: false };
   const client = new Client(destination.url.origin, {
-    connect: guardedConnector(destination, rules, connection),
+    connect: guardedConnector(destination, rules, connection, request.beforeSend),
     pipelining: 0,
     headersTimeout: rules.idleTimeoutMs,
     bodyTimeout: rules.idleTimeoutMs,

@@ -60,6 +60,7 @@ export function httpRequest(egress: Egress): Tool {
           },
           ...(input.body === undefined ? {} : { body: input.body }),
           signal: context.signal,
+          beforeSend: () => context.assertHeld(),
           deadlineMs: REQUEST_DEADLINE_MS,
           maxResponseBytes: MAX_BODY_BYTES,
         });

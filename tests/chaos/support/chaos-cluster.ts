@@ -61,7 +61,14 @@ export class ChaosCluster {
 
   static async start({ workers, environment, worker, ...where }: ChaosOptions): Promise<ChaosCluster> {
     const effects = await EffectServer.start();
-    const cluster = await Cluster.start({ workers: 0, environment: { ...FAST, ...environment }, ...where });
+    const cluster = await Cluster.start({
+      workers: 0,
+      environment: { ...FAST, ...environment },
+      ...where,
+    }).catch(async (error: unknown) => {
+      await effects.stop();
+      throw error;
+    });
     const chaos = new ChaosCluster(cluster, effects, worker ?? {});
     try {
       await Promise.all(TOOL_EFFECTS.map((effect) => chaos.registerTool(effect, effects.urls[effect])));

@@ -7,21 +7,9 @@ const LOOK_EVERY_MS = 100;
 /** Waits until every turn that there is has ended. The database may be away meanwhile. */
 export async function untilAllEnded(chaos: ChaosCluster, limitMs = CASE_LIMIT_MS): Promise<void> {
   const end = performance.now() + limitMs;
-  let last = 0;
   for (;;) {
     const open = await countOpen(chaos);
     if (open === 0) return;
-    if (process.env['CHAOS_DEBUG'] && performance.now() - last > 5000) {
-      last = performance.now();
-      const { rows } = await chaos.cluster.database.pool
-        .query(
-          `SELECT status, dispatched_at is not null as d, count(*)::int, (now() - min(hinted_at))::text as h, max(epoch) as e FROM turns GROUP BY 1, 2`,
-        )
-        .catch(() => ({ rows: [] }));
-      process.stdout.write(
-        `${Date.now() % 1000000} alive ${chaos.workers.size} ${rows.map((r) => JSON.stringify(r)).join(' ')}\n`,
-      );
-    }
     if (performance.now() > end) throw new Error(`${open} turns do not end.\n${chaos.cluster.logs()}`);
     await delay(LOOK_EVERY_MS);
   }

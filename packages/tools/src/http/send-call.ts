@@ -65,7 +65,9 @@ async function sendOnce(
       if (leftMs < 1) throw new BulkheadFullError();
       context.assertHeld();
       // It has a deadline of its own and no signal for it: only the way out knows whether anything left.
-      return egress.send({ ...request(), signal, deadlineMs: leftMs });
+      // Asked again once connected: a process may be frozen between the two.
+      const beforeSend = (): void => context.assertHeld();
+      return egress.send({ ...request(), signal, beforeSend, deadlineMs: leftMs });
     };
     return { answer: await guard.run(`${tenantId} ${origin}`, signal, send, { isFailure }) };
   } catch (failure) {

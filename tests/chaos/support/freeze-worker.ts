@@ -2,51 +2,44 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { untilTrue } from '../../support/until-true.ts';
 import type { ChaosCluster, ChaosWorker } from './chaos-cluster.ts';
 import type { Blow } from './mayhem.ts';
+import type { SeededRandom } from './seeded-random.ts';
 
 const MOST_LATE_MS = 300;
 
 /** A lease that was held by a worker when it was frozen. */
-interface FrozenLease {
+export interface FrozenLease {
   turnId: string;
   epoch: number;
 }
 
-interface Zombie {
-  worker: ChaosWorker;
-  leases: FrozenLease[];
-}
-
-/** Freezes workers for longer than their leases last, and remembers what they held. */
-export class Zombies {
-  readonly #zombies: Zombie[] = [];
-
-  /**
-   * Freezes a worker until its leases are over, and another one is at work on its turns, and then for a
-   * moment.
-   */
-  readonly blow: Blow = async (chaos, random) => {
-    const worker = random.pick([...chaos.workers]);
-    if (worker === undefined) return false;
-    chaos.freezeWorker(worker);
-    const leases = await readLeases(chaos, worker);
-    await untilTrue('another one is at work on the turns of the frozen one', () => areTaken(chaos, leases));
-    await delay(random.between(0, MOST_LATE_MS));
-    chaos.thawWorker(worker);
-    this.#zombies.push({ worker, leases });
-    return leases.length > 0;
-  };
-
-  /** Throws where a zombie did not say of a turn that another worker had taken that it lost it. */
-  async check(chaos: ChaosCluster): Promise<void> {
-    for (const zombie of this.#zombies) {
-      const lost = await readLost(chaos, zombie.leases);
-      for (const { turnId, epoch } of lost) {
-        await untilTrue(`${zombie.worker.name} says that it lost ${turnId} (epoch ${epoch})`, () =>
-          saysLost(zombie.worker, turnId, epoch),
-        );
-      }
-    }
+/**
+ * Freezes a worker until its leases are over and another one is at work on its turns, and then for a
+ * moment. Throws where it does not say, when it wakes up, that it lost a turn that another one took.
+ */
+export const freezeWorker: Blow = async (chaos, random) => {
+  const worker = random.pick([...chaos.workers]);
+  if (worker === undefined) return false;
+  const leases = await freezeBeyondLeases(chaos, random, worker);
+  for (const { turnId, epoch } of await readLost(chaos, leases)) {
+    await untilTrue(`${worker.name} says that it lost ${turnId} (epoch ${epoch})`, () =>
+      saysLost(worker, turnId, epoch),
+    );
   }
+  return leases.length > 0;
+};
+
+/** Returns the leases that it held; it is awake then. */
+export async function freezeBeyondLeases(
+  chaos: ChaosCluster,
+  random: SeededRandom,
+  worker: ChaosWorker,
+): Promise<FrozenLease[]> {
+  chaos.freezeWorker(worker);
+  const leases = await readLeases(chaos, worker);
+  await untilTrue('another one is at work on the turns of the frozen one', () => areTaken(chaos, leases));
+  await delay(random.between(0, MOST_LATE_MS));
+  chaos.thawWorker(worker);
+  return leases;
 }
 
 function saysLost({ program }: ChaosWorker, turnId: string, epoch: number): boolean {
