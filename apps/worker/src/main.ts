@@ -61,7 +61,7 @@ async function start(config: Config): Promise<void> {
     idleTimeoutMs: LONGEST_CALL_MS,
   });
   // One hung tool may hold a part of the worker's places, and no more.
-  const places = Math.max(1, Math.floor(config.concurrency / 4));
+  const places = Math.max(16, Math.floor(config.concurrency / 2));
   const guard = createCallGuard({ places, maxWaiting: places, maxWaitMs: 1_000 });
   const tools = createToolRunner({
     builtins: [currentTime(), httpRequest(egress)],

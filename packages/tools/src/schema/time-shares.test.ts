@@ -27,7 +27,7 @@ test('whoever has used up its share has only as long as ordinary work takes, and
   const { spend } = setUp();
   expect(spend('greedy', 605)).toBe(1_000);
   expect(spend('greedy', 4_000)).toBe(400);
-  expect(spend('greedy', 0)).toBe(5);
+  expect(spend('greedy', 0)).toBe(100);
   expect(spend('modest', 0)).toBe(1_000);
 });
 
