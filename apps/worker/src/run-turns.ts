@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, TurnConsumer, TurnHint } from '@turnpike/backplane';
-import { DrainError, isFinal, LeaseLostError, type TurnStatus } from '@turnpike/contract';
+import { DrainError, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
 import type { Database } from '@turnpike/store';
 import type { Logger, Metrics } from '@turnpike/telemetry';
 import { announceTurns, type Dispatcher, type Lease, LeaseKeeper } from '@turnpike/turns';
@@ -114,7 +114,7 @@ export class TurnRunner {
     if (error === null) logger.info('Turn left.', fields);
     else logger.warn('Turn left.', { ...fields, error_code: error.code, retry_status: error.retry_status });
     dispatcher.changed({ sessionId, tenantId });
-    if (!isFinal(status) && status !== 'requires_action') return;
+    if (!isSettled(status)) return;
     announceTurns(backplane, [{ turn_id: id, status }]).catch((reason: unknown) => {
       logger.warn('An end could not be announced; waiting clients learn of it later.', {
         error: reason,

@@ -23,6 +23,11 @@ export function isFinal(status: TurnStatus): status is FinalStatus {
   return (FINAL_STATUSES as readonly string[]).includes(status);
 }
 
+/** True when there is nothing left to wait for, or the client is the one who is waited for. */
+export function isSettled(status: TurnStatus): boolean {
+  return isFinal(status) || status === 'requires_action';
+}
+
 /** Why a turn stopped: the model's own words, and ours for a limit of the service. */
 export const STOP_REASONS = [
   'end_turn',

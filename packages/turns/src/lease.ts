@@ -4,6 +4,7 @@ import {
   LeaseLostError,
   TurnCancelledError,
   isFinal,
+  isSettled,
   type Advance,
   type Advanced,
   type ClaimedTurn,
@@ -152,7 +153,7 @@ export class Lease {
       this.#eventCount += advance.events.length;
       const { status } = advanced;
       if (isFinal(status)) this.#outcome = advance.outcome ?? null;
-      if (isFinal(status) || status === 'requires_action') this.#end(status);
+      if (isSettled(status)) this.#end(status);
       else if (status === 'cancelling') this.stop(new TurnCancelledError(this.turn.id));
       return advanced;
     });

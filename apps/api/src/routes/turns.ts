@@ -1,6 +1,7 @@
 import {
   idSchema,
   isFinal,
+  isSettled,
   pageLimitSchema,
   pageSchema,
   ProblemError,
@@ -104,7 +105,7 @@ export const turnRoutes: Route[] = [
       const headers: Record<string, string> = {};
       if (query.wait === undefined && preferred !== undefined)
         headers['Preference-Applied'] = `wait=${preferred}`;
-      if (!isSettled(turn)) headers['Retry-After'] = '1';
+      if (!isSettled(turn.status)) headers['Retry-After'] = '1';
       return { status: 200, headers, body: turn };
     },
   }),
@@ -244,11 +245,6 @@ function tellOfCancelled(
   announceTurns(backplane, signals).catch(reportError);
 }
 
-/** True when there is nothing left to wait for, or the client is the one who is waited for. */
-function isSettled(turn: Turn): boolean {
-  return isFinal(turn.status) || turn.status === 'requires_action';
-}
-
 async function readSettledTurn(
   { database, waiters }: Services,
   tenantId: string,
@@ -268,7 +264,7 @@ async function readSettledTurn(
   try {
     for (;;) {
       const turn = await read();
-      if (isSettled(turn)) return turn;
+      if (isSettled(turn.status)) return turn;
       if ((await waiter.next()) === 'over') return await read();
     }
   } finally {
