@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { DEFAULT_LIMITS } from '@turnpike/contract';
 import { findKeyHolder, hashApiKey, openDatabase, type Database } from '@turnpike/store';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase } from '../support/test-database.ts';
@@ -92,6 +93,7 @@ test('a key is printed once, works until it is revoked, and is listed by its las
     keyId,
     tenantId,
     scopes: ['turns:read', 'turns:write'],
+    limits: DEFAULT_LIMITS,
   });
 
   const list = await turnpike(['keys', 'list', tenantId]);

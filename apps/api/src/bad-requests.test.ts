@@ -80,7 +80,20 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'nothing that is needed': () => post('/v1/agents', {}),
     'an array that nests two hundred thousand times': () =>
       post('/v1/agents', '['.repeat(2e5) + ']'.repeat(2e5)),
-    'an unknown field': () => startTurn('Hi', { priority: 1 }),
+    'an unknown field': () => startTurn('Hi', { colour: 'red' }),
+    'a priority beyond all others': () => startTurn('Hi', { priority: 101 }),
+    'a priority between two': () => startTurn('Hi', { priority: 0.5 }),
+    'a time that is none': () => startTurn('Hi', { run_at: 'tomorrow' }),
+    'a time without a zone': () => startTurn('Hi', { run_at: '2026-11-25T12:00:00' }),
+    'a time beyond thirty days': () =>
+      startTurn('Hi', { run_at: new Date(Date.now() + 31 * 86_400_000).toISOString() }),
+    'a time of another age': () => startTurn('Hi', { run_at: '0000-01-01T00:00:00Z' }),
+    'a time for what joins a turn': () =>
+      post(`/v1/sessions/${ours.sessionId}/turns`, {
+        input: 'Hi',
+        multitask_strategy: 'steer',
+        run_at: new Date().toISOString(),
+      }),
     'an unknown field deep inside': () => startTurn([{ type: 'text', text: 'Hi', cache: true }]),
     'a field named __proto__': () => startTurnWith('"__proto__":{"input":"x"}'),
     'an input that is a number': () => startTurn(1),
@@ -229,6 +242,10 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   idempotency_key_in_use: {},
   tool_call_settled: {},
   tool_name_taken: {},
+  // These need a tenant of their own: limits.test.ts.
+  rate_limited: {},
+  queue_full: {},
+  session_limit: {},
   internal_error: {},
   not_ready: {},
 };

@@ -9,13 +9,16 @@ import { mountRoutes } from './mount-routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
 import { giveRequestId } from './request-id.ts';
+import { RequestRates } from './request-rates.ts';
 import type { Services } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { limitRoutes } from './routes/limits.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
+import { TenantRoom } from './tenant-room.ts';
 
 export interface ApiSettings {
   logger: Logger;
@@ -32,10 +35,12 @@ const routes = [
   ...secretRoutes,
   ...toolRoutes,
   ...apiKeyRoutes,
+  ...limitRoutes,
 ];
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
-export function createApi(services: Services, settings: ApiSettings): Express {
+export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings): Express {
+  const services = { ...given, room: new TenantRoom() };
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -52,6 +57,7 @@ export function createApi(services: Services, settings: ApiSettings): Express {
   app.use(
     mountRoutes(routes, services, {
       authenticate: createAuthenticate(services.database, services.keyUses),
+      rates: new RequestRates((...request) => services.backplane.spendRequests(...request)),
       maxBodyBytes: settings.maxBodyBytes,
     }),
   );

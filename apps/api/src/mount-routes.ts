@@ -1,4 +1,4 @@
-import { allows, ProblemError } from '@turnpike/contract';
+import { allows, ProblemError, type Limits } from '@turnpike/contract';
 import { answerOnce, type StoredAnswer } from '@turnpike/store';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type { Authenticate } from './authenticate.ts';
@@ -6,6 +6,8 @@ import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { noteForLog } from './log-requests.ts';
 import { parseBody, parseParams, parseQuery } from './parse-request.ts';
 import { readBody } from './read-body.ts';
+import type { RequestRates } from './request-rates.ts';
+import { limitRate } from './limit-rate.ts';
 import type { Answer, Call, Route, Services } from './route.ts';
 
 type AnyCall = Call<Record<string, unknown>, Record<string, unknown>, unknown>;
@@ -14,18 +16,21 @@ type AnyCall = Call<Record<string, unknown>, Record<string, unknown>, unknown>;
 export function mountRoutes(
   routes: readonly Route[],
   services: Services,
-  settings: { authenticate: Authenticate; maxBodyBytes: number },
+  settings: { authenticate: Authenticate; rates: RequestRates; maxBodyBytes: number },
 ): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
-  const bodyReaders = readBody(settings.maxBodyBytes);
+  const bodyReaders = readBody((response) => limitsOf(response).max_body_bytes);
   for (const route of routes) {
     const identify: RequestHandler = async (request, response, next) => {
-      const { tenantId, scopes } = await settings.authenticate(request);
+      const { tenantId, scopes, limits } = await settings.authenticate(request);
       noteForLog(response, { route: route.path, tenantId });
+      limitRate(response, await settings.rates.admit(tenantId, limits.requests_per_second));
       if (!allows(scopes, route.scope)) {
         throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
       }
       response.locals['tenantId'] = tenantId;
+      const maxBodyBytes = Math.min(limits.max_body_bytes, settings.maxBodyBytes);
+      response.locals['limits'] = { ...limits, max_body_bytes: maxBodyBytes };
       next();
     };
     const serve: RequestHandler = (request, response) => serveRoute(route, services, request, response);
@@ -52,6 +57,7 @@ async function serveRoute(
   response.once('close', () => gone.abort());
   const call: AnyCall = {
     tenantId: String(response.locals['tenantId']),
+    limits: limitsOf(response),
     params: parseParams(route, request.params),
     query: parseQuery(route, request.query),
     body: parseBody(route, request.body),
@@ -95,6 +101,11 @@ async function serveOnce(
   made?.afterCommit?.();
   if (replayed) response.set('Idempotent-Replayed', 'true');
   send(response, made?.shownOnce === undefined ? answer : encode(withShownOnce(made)));
+}
+
+/** As they were found when the request was identified. */
+function limitsOf(response: Response): Limits {
+  return response.locals['limits'] as Limits;
 }
 
 function withShownOnce(answer: Answer): Answer {

@@ -8,6 +8,7 @@ const COMMON: readonly ProblemCode[] = [
   'unauthenticated',
   'insufficient_scope',
   'invalid_request',
+  'rate_limited',
   'internal_error',
   'not_ready',
 ];

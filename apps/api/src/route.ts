@@ -1,9 +1,10 @@
-import type { ProblemCode, Scope } from '@turnpike/contract';
+import type { Limits, ProblemCode, Scope } from '@turnpike/contract';
 import type { Database, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { z } from 'zod';
 import type { KeyUses } from './key-uses.ts';
+import type { TenantRoom } from './tenant-room.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
 
 /** What handlers work with. */
@@ -14,6 +15,7 @@ export interface Services {
   waiters: TurnWaiters;
   vault: Vault;
   keyUses: KeyUses;
+  room: TenantRoom;
   /** What goes wrong after an answer is given. */
   reportError: (error: unknown) => void;
 }
@@ -21,6 +23,8 @@ export interface Services {
 /** A request that was found fit: who asks, and what for. */
 export interface Call<Params, Query, Body> {
   tenantId: string;
+  /** What the tenant may use. */
+  limits: Limits;
   params: Params;
   query: Query;
   body: Body;

@@ -4,6 +4,7 @@ import { checkSchema } from './commands/check-schema.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
 import { start } from './commands/start.ts';
+import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
 import { addTenant, printTenants } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
 import { complain } from './say.ts';
@@ -34,6 +35,12 @@ program
 const tenants = program.command('tenants').description('the customers of the service, in DATABASE_URL');
 tenants.command('create').argument('<name>').description('make a tenant and print its id').action(addTenant);
 tenants.command('list').description('list all tenants').action(printTenants);
+const limits = tenants
+  .command('limits')
+  .argument('<tenant>', 'its id or its name')
+  .description('set what a tenant may use, and print all of it')
+  .action(setLimits);
+for (const { option, description } of LIMIT_OPTIONS) limits.option(`--${option} <value>`, description);
 
 const keys = program.command('keys').description('the API keys of a tenant, in DATABASE_URL');
 keys

@@ -37,8 +37,10 @@ export class TurnRunner {
     this.#keeper = new LeaseKeeper({
       database: parts.database,
       workerId: parts.workerId,
+      concurrency: parts.concurrency,
       leaseMs: parts.leaseMs,
       onEnd: (lease, status) => this.#leaseEnded(lease, status),
+      onRoom: (tenantId) => parts.dispatcher.changed({ tenantId }),
       onError: (error) => parts.logger.warn('A heartbeat failed.', { error }),
     });
     this.#consumer = parts.backplane.consume({
@@ -65,12 +67,14 @@ export class TurnRunner {
   async drain(drainMs: number): Promise<void> {
     this.#draining = true;
     await this.#consumer.pause();
+    const gone = this.#keeper.leave();
     for (const lease of this.#keeper.held) lease.drain();
     await this.#untilIdle(drainMs * GRACE_SHARE);
     for (const lease of this.#keeper.held) lease.stop(new DrainError());
     await this.#untilIdle(Math.max(0, drainMs * (1 - GRACE_SHARE) - GOODBYE_MS));
     const left = this.#keeper.held.length;
     if (left > 0) this.#parts.logger.warn('Some turns did not stop in time.', { turns: left });
+    await gone;
     this.#keeper.close();
     await this.#consumer.close(GOODBYE_MS);
   }

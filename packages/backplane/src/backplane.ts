@@ -1,3 +1,4 @@
+import type { RequestRate } from './request-rate.ts';
 import type { TurnHint } from './turn-hint.ts';
 
 /** A small JSON object, at most 4 kB, that tells processes to look. */
@@ -52,6 +53,12 @@ export interface Backplane {
     take(key: string): Promise<boolean>;
     deposit(key: string, wasRetry?: boolean): void;
   };
+  /**
+   * Notes requests that were made, in a bucket of the key that all processes share and that gains and holds
+   * `perSecond`. Returns what is left in it: less than zero where more were made than there was room for;
+   * a debt is at most a second's worth. One round trip.
+   */
+  spendRequests(key: string, count: number, rate: RequestRate): Promise<number>;
   /** A real round trip. */
   ping(): Promise<void>;
   depth(): Promise<{ waiting: number; active: number }>;

@@ -1,5 +1,6 @@
 import { createPostgresBackend, withBackend } from 'bullmq';
 import type { Backplane } from './backplane.ts';
+import { postgresRequestRate } from './postgres-request-rate.ts';
 import { postgresBuckets } from './postgres-retry-budget.ts';
 import { PostgresSignals } from './postgres-signals.ts';
 import { preparePostgresSchema } from './postgres-schema.ts';
@@ -7,6 +8,7 @@ import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { QUEUE, TurnQueue } from './turn-queue.ts';
 import { SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
+import type { SpendRequests } from './request-rate.ts';
 import { settledWithin, withinTime } from './within-time.ts';
 
 const PREPARE_LIMIT_MS = 15_000;
@@ -76,6 +78,12 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
       return changeBucket(key, deposit, take);
     }),
   );
+  let requestRate: SpendRequests | undefined;
+  const spendRequests: SpendRequests = (key, count, rate) =>
+    withinTime('counting requests', async () => {
+      requestRate ??= await postgresRequestRate(pool);
+      return requestRate(key, count, rate);
+    });
   const close = async (): Promise<void> => {
     retryBudget.close();
     await Promise.all([
@@ -93,6 +101,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
   return {
     driver: 'postgres',
     retryBudget,
+    spendRequests,
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
     consume: (options) => queue.consume(options),

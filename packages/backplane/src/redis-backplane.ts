@@ -4,6 +4,7 @@ import type { Backplane } from './backplane.ts';
 import { checkRedisServer } from './check-redis-server.ts';
 import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
+import { redisRequestRate } from './redis-request-rate.ts';
 import { redisBuckets } from './redis-retry-budget.ts';
 import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisSignals } from './redis-signals.ts';
@@ -63,9 +64,15 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
       return changeBucket(key, deposit, take);
     }),
   );
+  const spendRequests = redisRequestRate(client, `${prefix}:request-rate:`);
   return {
     driver: 'redis',
     retryBudget,
+    spendRequests: (key, count, rate) =>
+      withinTime('counting requests', async (limit) => {
+        await untilReady(client, limit);
+        return spendRequests(key, count, rate);
+      }),
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
     consume: (options) => queue.consume(options),

@@ -7,6 +7,7 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './ids.ts';
 export * from './journal.ts';
+export * from './limits.ts';
 export * from './memory.ts';
 export * from './metadata.ts';
 export * from './pages.ts';

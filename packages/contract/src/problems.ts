@@ -18,10 +18,13 @@ export const PROBLEMS = {
   session_busy: { status: 409, title: 'The session is busy' },
   no_action_required: { status: 409, title: 'The turn waits for nothing' },
   tool_call_settled: { status: 409, title: 'The tool call has its answer already' },
+  session_limit: { status: 409, title: 'There are too many sessions' },
   tool_name_taken: { status: 409, title: 'There is a tool of this name' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+  queue_full: { status: 429, title: 'Too many turns wait' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   not_ready: { status: 503, title: 'The service is not ready' },
 } as const;

@@ -17,6 +17,13 @@ export const multitaskStrategySchema = z
   .meta({ description: 'What this turn does when the session is busy.' });
 export type MultitaskStrategy = z.infer<typeof multitaskStrategySchema>;
 
+const FARTHEST_MS = 30 * 24 * 60 * 60 * 1000;
+
+function isSchedulable(time: string): boolean {
+  const at = Date.parse(time);
+  return at >= Date.UTC(2000) && at <= Date.now() + FARTHEST_MS;
+}
+
 const submission = {
   input: turnInputSchema,
   metadata: metadataSchema.optional(),
@@ -25,12 +32,30 @@ const submission = {
     .min(1000)
     .max(7 * 24 * 60 * 60 * 1000)
     .optional()
-    .meta({ description: 'The turn ends `incomplete` this long after it was accepted. Default: a day.' }),
+    .meta({
+      description:
+        'The turn ends `incomplete` this long after it was accepted, or after `run_at`. Default: a day.',
+    }),
+  priority: z
+    .int()
+    .min(-100)
+    .max(100)
+    .optional()
+    .meta({ description: 'Of the turns that may run, higher ones go first. Default: 0.' }),
+  run_at: z.iso
+    .datetime({ offset: true })
+    .refine(isSchedulable, 'must be a time of this century, at most 30 days ahead')
+    .optional()
+    .meta({ description: 'The turn waits until then, and later turns of its session wait behind it.' }),
 };
 
 /** A turn for a session that is there. The agent is the session's. */
 export const submitTurnSchema = z
   .strictObject({ ...submission, multitask_strategy: multitaskStrategySchema.default('enqueue') })
+  .refine(({ multitask_strategy: strategy, run_at: runAt }) => strategy !== 'steer' || runAt === undefined, {
+    path: ['run_at'],
+    message: 'cannot be set with `steer`: what joins a turn has no time of its own',
+  })
   .meta({ id: 'SubmitTurn' });
 export type SubmitTurn = z.infer<typeof submitTurnSchema>;
 
@@ -74,6 +99,8 @@ export const turnSchema = z
     step_count: z.int().nonnegative(),
     attempts: z.int().nonnegative().meta({ description: 'How often a worker took the turn up.' }),
     metadata: metadataSchema,
+    priority: z.int(),
+    run_at: z.iso.datetime().nullable(),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     finished_at: z.iso.datetime().nullable(),

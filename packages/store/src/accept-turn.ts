@@ -11,39 +11,90 @@ export interface NewTurn {
   eventId: string;
   input: ContentBlock[];
   metadata: Metadata;
+  /** From this moment on; left out: at once. */
+  runAt?: string | null;
+  /** Counted from when it may run. */
   deadlineMs: number;
+  priority?: number;
+  /** What its tenant may have waiting, where that is to be counted; left out where there is room for certain. */
+  mostWaiting?: number | null;
+}
+
+/** What was counted before anything was added; null where it was not. */
+export interface Counted {
+  waiting: number | null;
+  sessions: number | null;
 }
 
 export interface AcceptedTurn {
   turn: Turn;
-  /** True when nothing of the session stands before it: it may be dispatched. */
+  /** True when nothing of the session stands before it and its time has come: it may be dispatched. */
   isHead: boolean;
+  counted: Counted;
 }
 
-const acceptedSchema = storedTurnSchema
-  .extend({ isHead: z.boolean() })
-  .transform(({ isHead, ...row }): AcceptedTurn => ({ turn: asTurn(row), isHead }));
+/** Nothing was stored: `full` says of what the tenant has too much; null where the reason is another. */
+export interface RefusedTurn {
+  turn: null;
+  full: 'turns' | 'sessions' | null;
+  counted: Counted;
+}
 
-// Both heads give one row `session`: (id, tenant_id, agent_id, agent_version, sequence, open_turns).
+const room = { waiting: z.int().nullable(), sessions: z.int().nullable() };
+
+const acceptedSchema = storedTurnSchema
+  .extend({ ...room, accepted: z.literal(true), isHead: z.boolean() })
+  .transform(({ accepted: _accepted, isHead, waiting, sessions, ...row }): AcceptedTurn => ({
+    turn: asTurn(row),
+    isHead,
+    counted: { waiting, sessions },
+  }));
+
+const refusedSchema = z
+  .object({ ...room, accepted: z.literal(false), full: z.enum(['turns', 'sessions']).nullable() })
+  .transform(({ full, waiting, sessions }): RefusedTurn => ({
+    turn: null,
+    full,
+    counted: { waiting, sessions },
+  }));
+
+const answerSchema = z.discriminatedUnion('accepted', [acceptedSchema, refusedSchema]);
+
+/*
+ * Both heads begin with one row `room`: (waiting, sessions, full), what was counted under a lock, where the
+ * caps are not null; the functions, with their invariant, are in the migration that made them. And both
+ * give at most one row `session`: (id, tenant_id, agent_id, agent_version, sequence, open_turns).
+ */
 
 const TAKE_NEXT_SEQUENCE = `
-WITH session AS (
+WITH room AS MATERIALIZED (
+  SELECT waiting, NULL::int AS sessions, CASE WHEN waiting >= $11::int THEN 'turns' END AS full
+  FROM (SELECT CASE WHEN $11::int IS NOT NULL THEN turnpike_count_waiting($2, $11) END AS waiting) AS counted
+), session AS (
   UPDATE sessions
   SET last_sequence = sessions.last_sequence + 1, open_turns = sessions.open_turns + 1
-  FROM agents
-  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $9)
-    AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL
+  FROM agents, room
+  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $12)
+    AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND room.full IS NULL
   RETURNING sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
     sessions.last_sequence AS sequence, sessions.open_turns
 )`;
 
 const MAKE_SESSION = `
-WITH session AS (
+WITH room AS MATERIALIZED (
+  SELECT waiting, sessions,
+    CASE WHEN waiting >= $11::int THEN 'turns' WHEN sessions >= $14::int THEN 'sessions' END AS full
+  FROM (
+    SELECT waiting, CASE WHEN $14::int IS NOT NULL THEN turnpike_count_sessions($2, $14) END AS sessions
+    FROM (SELECT CASE WHEN $11::int IS NOT NULL THEN turnpike_count_waiting($2, $11) END AS waiting) AS first
+  ) AS counted
+), session AS (
   INSERT INTO sessions (id, tenant_id, agent_id, metadata, last_sequence, open_turns)
-  SELECT $3, $2, agents.id, $10::jsonb, 1, 1
-  FROM agents WHERE agents.id = $9 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL
+  SELECT $3, $2, agents.id, $13::jsonb, 1, 1
+  FROM agents, room
+  WHERE agents.id = $12 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND room.full IS NULL
   RETURNING id, tenant_id, agent_id,
-    (SELECT agents.version FROM agents WHERE agents.id = $9) AS agent_version,
+    (SELECT agents.version FROM agents WHERE agents.id = $12) AS agent_version,
     last_sequence AS sequence, open_turns
 )`;
 
@@ -56,10 +107,11 @@ WITH session AS (
 const INSERT_TURN = `,
 turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata,
-                     message_count, event_count, ready_at, deadline_at)
+                     message_count, event_count, ready_at, deadline_at, run_at, available_at, priority)
   SELECT $1, session.tenant_id, session.id, session.sequence, session.agent_id, session.agent_version,
          $7::jsonb, 1, 1, CASE WHEN session.open_turns = 1 THEN now() END,
-         now() + $8::double precision * interval '1 millisecond'
+         greatest(now(), $9::timestamptz) + $8::double precision * interval '1 millisecond',
+         $9::timestamptz, CASE WHEN $9::timestamptz > now() THEN $9::timestamptz END, $10
   FROM session
   RETURNING *
 ), message AS (
@@ -69,31 +121,39 @@ turn AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
   SELECT turn.id, 1, $5, turn.tenant_id, 'turn.queued', '{}' FROM turn
 )
-SELECT ${TURN_COLUMNS}, turns.ready_at IS NOT NULL AS "isHead" FROM turn AS turns`;
+SELECT ${TURN_COLUMNS}, turns.id IS NOT NULL AS accepted, room.waiting, room.sessions, room.full,
+  turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead"
+FROM room LEFT JOIN turn AS turns ON true`;
 
-const ACCEPT = { name: 'accept-turn', text: TAKE_NEXT_SEQUENCE + INSERT_TURN, row: acceptedSchema };
-const START = { name: 'start-session-turn', text: MAKE_SESSION + INSERT_TURN, row: acceptedSchema };
+const ACCEPT = { name: 'accept-turn', text: TAKE_NEXT_SEQUENCE + INSERT_TURN, row: answerSchema };
+const START = { name: 'start-session-turn', text: MAKE_SESSION + INSERT_TURN, row: answerSchema };
 
 /**
- * Stores a turn of a session that is there. Null where the session or its agent is not there any
- * more, or where it must be idle and is not.
+ * Stores a turn of a session that is there. Refused without `full` where the session or its agent is not
+ * there any more, or where it must be idle and is not.
  */
 export async function insertTurn(
   sql: Sql,
   turn: NewTurn & { onlyIfIdle: boolean },
-): Promise<AcceptedTurn | null> {
-  const [accepted] = await query(sql, ACCEPT, [...valuesOf(turn), turn.onlyIfIdle]);
-  return accepted ?? null;
+): Promise<AcceptedTurn | RefusedTurn> {
+  const [answer] = await query(sql, ACCEPT, [...valuesOf(turn), turn.onlyIfIdle]);
+  return answer ?? NOTHING;
 }
 
-/** Stores a turn together with a new session for it. Null where the agent is not there any more. */
+/**
+ * Stores a turn together with a new session for it. Refused without `full` where the agent is not there
+ * any more. `mostSessions` as `mostWaiting`.
+ */
 export async function insertTurnWithSession(
   sql: Sql,
-  turn: NewTurn & { agentId: string; sessionMetadata: Metadata },
-): Promise<AcceptedTurn | null> {
-  const [accepted] = await query(sql, START, [...valuesOf(turn), turn.agentId, json(turn.sessionMetadata)]);
-  return accepted ?? null;
+  turn: NewTurn & { agentId: string; sessionMetadata: Metadata; mostSessions?: number | null },
+): Promise<AcceptedTurn | RefusedTurn> {
+  const values = [...valuesOf(turn), turn.agentId, json(turn.sessionMetadata), turn.mostSessions ?? null];
+  const [answer] = await query(sql, START, values);
+  return answer ?? NOTHING;
 }
+
+const NOTHING: RefusedTurn = { turn: null, full: null, counted: { waiting: null, sessions: null } };
 
 function valuesOf(turn: NewTurn): unknown[] {
   return [
@@ -105,5 +165,19 @@ function valuesOf(turn: NewTurn): unknown[] {
     json(turn.input),
     json(turn.metadata),
     turn.deadlineMs,
+    turn.runAt ?? null,
+    turn.priority ?? 0,
+    turn.mostWaiting ?? null,
   ];
+}
+
+const LOCK = {
+  name: 'lock-waiting',
+  text: `SELECT turnpike_count_waiting($1, 0) AS waiting`,
+  row: z.object({ waiting: z.int() }),
+};
+
+/** For who locks turns or sessions before a turn is inserted with `mostWaiting`: to be called before those. */
+export async function lockWaiting(sql: Sql, tenantId: string): Promise<void> {
+  await query(sql, LOCK, [tenantId]);
 }

@@ -63,7 +63,7 @@ WITH answer AS (
       status = CASE WHEN done THEN 'queued' ELSE status END,
       action_expires_at = CASE WHEN done THEN NULL ELSE action_expires_at END,
       ready_at = CASE WHEN done THEN now() ELSE ready_at END,
-      available_at = CASE WHEN done THEN now() ELSE available_at END
+      available_at = CASE WHEN done THEN NULL ELSE available_at END
   FROM (
     SELECT NOT EXISTS (
       SELECT 1 FROM tool_calls WHERE turn_id = $1 AND awaiting IS NOT NULL AND id NOT IN (SELECT id FROM answer)

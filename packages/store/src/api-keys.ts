@@ -1,14 +1,16 @@
-import { newId, scopeSchema, type ApiKey, type Scope } from '@turnpike/contract';
+import { newId, scopeSchema, type ApiKey, type Limits, type Scope } from '@turnpike/contract';
 import { z } from 'zod';
 import { hashApiKey, makeApiKey } from './api-key-text.ts';
 import type { Database } from './database.ts';
 import { query, type Sql } from './sql.ts';
+import { LIMIT_COLUMNS, limitsOf, storedLimits } from './tenant-limits.ts';
 
-/** Whose key it is, and what it may do. */
+/** Whose key it is, what it may do, and what its tenant may use. */
 export interface KeyHolder {
   keyId: string;
   tenantId: string;
   scopes: Scope[];
+  limits: Limits;
 }
 
 const COLUMNS = `id, name, scopes, last_four AS "lastFour", created_at AS "createdAt", expires_at AS "expiresAt",
@@ -63,9 +65,17 @@ export async function createApiKey(
 const FIND = {
   name: 'find-key-holder',
   text: `
-SELECT id AS "keyId", tenant_id AS "tenantId", scopes FROM api_keys
+SELECT api_keys.id AS "keyId", api_keys.tenant_id AS "tenantId", api_keys.scopes, ${LIMIT_COLUMNS}
+FROM api_keys JOIN tenants ON tenants.id = api_keys.tenant_id
 WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-  row: z.object({ keyId: z.string(), tenantId: z.string(), scopes: z.array(scopeSchema) }),
+  row: z
+    .object({ keyId: z.string(), tenantId: z.string(), scopes: z.array(scopeSchema), ...storedLimits })
+    .transform(({ keyId, tenantId, scopes, ...stored }): KeyHolder => ({
+      keyId,
+      tenantId,
+      scopes,
+      limits: limitsOf(stored),
+    })),
 };
 
 /** Null for a key that is unknown, revoked or past its time. */

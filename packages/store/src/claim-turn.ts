@@ -13,6 +13,12 @@ import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from './sql.ts';
 
+/** A turn that was claimed just now. */
+export interface TakenTurn extends ClaimedTurn {
+  /** Its tenant has turns that may run and are not dispatched: it has a place in the queue to give. */
+  othersReady: boolean;
+}
+
 const messageSchema = z.object({ role: z.enum(['user', 'assistant']), content: z.array(contentBlockSchema) });
 
 const claimedSchema = z.object({
@@ -62,7 +68,8 @@ const claimedSchema = z.object({
     }),
   ),
   pendingInputs: z.int(),
-}) satisfies z.ZodType<ClaimedTurn>;
+  othersReady: z.boolean(),
+}) satisfies z.ZodType<TakenTurn>;
 
 /*
  * Invariant: a claim succeeds at most once for an epoch. The epoch rises with it, so whoever
@@ -131,7 +138,10 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
                      'awaiting', tool_calls.awaiting, 'output', tool_calls.output, 'isError', tool_calls.is_error)
                    ORDER BY tool_calls.position), '[]')
    FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1) AS "openToolCalls",
-  jsonb_array_length(turn.pending_inputs) AS "pendingInputs"
+  jsonb_array_length(turn.pending_inputs) AS "pendingInputs",
+  EXISTS (SELECT 1 FROM turns AS others
+          WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
+            AND others.dispatched_at IS NULL AND others.available_at IS NULL) AS "othersReady"
 FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version`,
   row: claimedSchema,
 };
@@ -149,7 +159,7 @@ export async function claimTurn(
     workerId: string;
     leaseMs: number;
   },
-): Promise<ClaimedTurn | null> {
+): Promise<TakenTurn | null> {
   const [turn] = await query(sql, CLAIM, [
     claim.turnId,
     claim.epoch,

@@ -31,7 +31,7 @@ WITH expired AS (
       completed_at = now()
   FROM expired WHERE tool_calls.turn_id = expired.id AND tool_calls.awaiting IS NOT NULL
 ), queued AS (
-  UPDATE turns SET status = 'queued', action_expires_at = NULL, ready_at = now(), available_at = now(),
+  UPDATE turns SET status = 'queued', action_expires_at = NULL, ready_at = now(), available_at = NULL,
     event_count = turns.event_count + 1
   FROM expired WHERE turns.id = expired.id
   RETURNING turns.id, turns.tenant_id, turns.session_id

@@ -63,7 +63,7 @@ async function claimedTurn(leaseMs = 60_000) {
     agentId,
     sessionMetadata: {},
   });
-  const turnId = accepted?.turn.id ?? '';
+  const turnId = accepted.turn?.id ?? '';
   await dispatchTurns(database.pool, [], [tenantId]);
   const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'w', leaseMs };
   const turn = await claimTurn(database.pool, claim);

@@ -39,13 +39,15 @@ const READY_TENANTS = {
   text: `
 WITH RECURSIVE walk AS (
   (SELECT tenant_id, 1 AS place FROM turns
-   WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND tenant_id > $1
+   WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
+     AND tenant_id > $1
    ORDER BY tenant_id LIMIT 1)
   UNION ALL
   SELECT next.tenant_id, walk.place + 1
   FROM walk CROSS JOIN LATERAL (
     SELECT tenant_id FROM turns
-    WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND tenant_id > walk.tenant_id
+    WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
+      AND tenant_id > walk.tenant_id
     ORDER BY tenant_id LIMIT 1
   ) AS next
   WHERE walk.place < $2

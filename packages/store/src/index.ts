@@ -1,4 +1,12 @@
-export { insertTurn, insertTurnWithSession, type AcceptedTurn, type NewTurn } from './accept-turn.ts';
+export {
+  insertTurn,
+  insertTurnWithSession,
+  lockWaiting,
+  type AcceptedTurn,
+  type Counted,
+  type NewTurn,
+  type RefusedTurn,
+} from './accept-turn.ts';
 export { advanceTurn, readProgress } from './advance-turn.ts';
 export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './answer-action.ts';
 export { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from './agents.ts';
@@ -15,7 +23,7 @@ export {
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';
-export { claimTurn } from './claim-turn.ts';
+export { claimTurn, type TakenTurn } from './claim-turn.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
@@ -26,13 +34,23 @@ export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } 
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
 export { createMemoryStore } from './memory.ts';
 export { migrate } from './migrate.ts';
+export { promoteDelayed } from './promote-delayed.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export { releaseTurn } from './release-turn.ts';
 export { renewLeases, type RenewedLease } from './renew-leases.ts';
-export { deleteSession, insertSession, listSessions, readSession, sessionExists } from './sessions.ts';
+export {
+  deleteSession,
+  insertSession,
+  type NewSession,
+  listSessions,
+  readSession,
+  sessionExists,
+} from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
 export { steerTurn } from './steer-turn.ts';
 export { createTenant, findTenantByName, findTenants, listTenants, type TenantRow } from './tenants.ts';
+export { changeLimits, readLimits } from './tenant-limits.ts';
+export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
 export { openVault, type Vault } from './vault.ts';
 export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';

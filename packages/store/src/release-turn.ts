@@ -12,7 +12,7 @@ const RELEASE = {
 UPDATE turns
 SET status = 'queued', leased_until = NULL, dispatched_at = NULL, ready_at = now(),
     model_attempts = $4, error = $6::jsonb,
-    available_at = now() + $5::double precision * interval '1 millisecond'
+    available_at = CASE WHEN $5::double precision > 0 THEN now() + $5::double precision * interval '1 millisecond' END
 WHERE id = $1 AND epoch = $2 AND status = $3 AND leased_until > now()
 RETURNING id`,
   row: z.object({ id: z.string() }),

@@ -1,6 +1,7 @@
 import { turnStatusSchema, type TurnStatus } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from './sql.ts';
+import type { LiveWorker } from './workers.ts';
 
 /*
  * Invariant: only a lease that has not ended is renewed. One that has ended stays ended, even
@@ -23,6 +24,9 @@ WITH lease AS (
   UPDATE turns SET leased_until = now() + $3::double precision * interval '1 millisecond'
   FROM held WHERE turns.id = held.id AND turns.leased_until > now()
   RETURNING turns.id, turns.status
+), worker AS (
+  INSERT INTO workers (id, concurrency, seen_at) SELECT $4, $5, now() WHERE $4::text IS NOT NULL
+  ON CONFLICT (id) DO UPDATE SET concurrency = excluded.concurrency, seen_at = excluded.seen_at
 )
 SELECT id, status, true AS renewed FROM renewed
 UNION ALL
@@ -37,15 +41,24 @@ export interface RenewedLease {
   renewed: boolean;
 }
 
-/** Renews these leases for `leaseMs`, in one round trip. A lease that is lost is not in the answer. */
+/**
+ * Renews these leases for `leaseMs`, in one round trip. A lease that is lost is not in the answer. `worker`
+ * is noted as alive with it; null for one that takes nothing more.
+ */
 export async function renewLeases(
   sql: Sql,
   leases: readonly { turnId: string; epoch: number }[],
   leaseMs: number,
+  worker: LiveWorker | null = null,
 ): Promise<Map<string, RenewedLease>> {
   const ids = leases.map((lease) => lease.turnId);
   const epochs = leases.map((lease) => lease.epoch);
   // A connection that hangs must leave time for another try.
-  const rows = await query(sql, RENEW, [ids, epochs, leaseMs], Math.max(1_000, leaseMs / 3));
+  const rows = await query(
+    sql,
+    RENEW,
+    [ids, epochs, leaseMs, worker?.id ?? null, worker?.concurrency ?? null],
+    Math.max(1_000, leaseMs / 3),
+  );
   return new Map(rows.map(({ id, status, renewed }) => [id, { status, renewed }]));
 }

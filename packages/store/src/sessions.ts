@@ -23,21 +23,41 @@ const sessionRow = z
 const INSERT = {
   name: 'insert-session',
   text: `
-INSERT INTO sessions (id, tenant_id, agent_id, metadata)
-SELECT $1, $2, agents.id, $4::jsonb FROM agents
-WHERE agents.id = $3 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL
-RETURNING id, agent_id AS "agentId", metadata, last_sequence AS "lastSequence", created_at AS "createdAt"`,
-  row: sessionRow,
+WITH room AS MATERIALIZED (
+  SELECT sessions, coalesce(sessions >= $5::int, false) AS full
+  FROM (SELECT CASE WHEN $5::int IS NOT NULL THEN turnpike_count_sessions($2, $5) END AS sessions) AS counted
+), session AS (
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata)
+  SELECT $1, $2, agents.id, $4::jsonb FROM agents, room
+  WHERE agents.id = $3 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND NOT room.full
+  RETURNING created_at
+)
+SELECT session.created_at AS "createdAt", room.sessions, room.full FROM room LEFT JOIN session ON true`,
+  row: z.object({ createdAt: z.date().nullable(), sessions: z.int().nullable(), full: z.boolean() }),
 };
 
-/** Null where the tenant has no such agent. */
+export interface NewSession {
+  id: string;
+  tenantId: string;
+  agentId: string;
+  metadata: Metadata;
+  /** What its tenant may have, where that is to be counted; left out where there is room for certain. */
+  mostSessions?: number | null;
+}
+
+/**
+ * Without a session where the tenant has no such agent, or has too many sessions: `full` tells which.
+ * `sessions` is what was counted before, null where it was not.
+ */
 export async function insertSession(
   sql: Sql,
-  session: { id: string; tenantId: string; agentId: string; metadata: Metadata },
-): Promise<Session | null> {
-  const values = [session.id, session.tenantId, session.agentId, json(session.metadata)];
-  const [inserted] = await query(sql, INSERT, values);
-  return inserted ?? null;
+  { id, tenantId, agentId, metadata, mostSessions = null }: NewSession,
+): Promise<{ session: Session | null; full: boolean; sessions: number | null }> {
+  const [answer] = await query(sql, INSERT, [id, tenantId, agentId, json(metadata), mostSessions]);
+  if (answer === undefined) throw new Error('A count returned no row.');
+  const { createdAt, full, sessions } = answer;
+  const session = createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, createdAt });
+  return { session, full, sessions };
 }
 
 const DELETE = {

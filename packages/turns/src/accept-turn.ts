@@ -5,17 +5,27 @@ import {
   insertTurn,
   insertTurnWithSession,
   inTransaction,
+  lockWaiting,
   sessionExists,
   steerTurn,
   type AcceptedTurn,
   type CancelledTurn,
   type NewTurn,
+  type RefusedTurn,
   type Sql,
 } from '@turnpike/store';
 import { TRANSITIONS } from './transitions.ts';
 
 /** A day: longer than any agent should think, short enough that nothing is forgotten for ever. */
 const DEFAULT_DEADLINE_MS = 24 * 60 * 60 * 1000;
+
+/** What is to be counted before a turn is added: the most that its tenant may have of it. Left out: not counted. */
+export interface Caps {
+  waiting?: number | null;
+  sessions?: number | null;
+}
+
+const NOTHING_COUNTED = { waiting: null, sessions: null };
 
 /** A submission that is stored, and what became of other turns by it. */
 export interface Acceptance extends AcceptedTurn {
@@ -27,13 +37,14 @@ export interface Acceptance extends AcceptedTurn {
  * Stores a turn of a session that is there; once this is committed, the turn will end. What it does
  * to a busy session is its `multitask_strategy`; with `steer` it becomes part of the turn that runs,
  * and that turn is the answer.
- * Throws `ProblemError`: `not_found`, `agent_deleted`, `session_busy`.
+ * Throws `ProblemError`: `not_found`, `agent_deleted`, `session_busy`, `queue_full`.
  */
 export async function acceptTurn(
   sql: Sql,
   tenantId: string,
   sessionId: string,
   submission: SubmitTurn,
+  caps: Caps = {},
 ): Promise<Acceptance> {
   const strategy = submission.multitask_strategy;
   if (strategy === 'steer') {
@@ -42,12 +53,13 @@ export async function acceptTurn(
   }
   if (strategy === 'interrupt' || strategy === 'rollback') {
     return inTransaction(sql, async (transaction) => {
+      if (caps.waiting != null) await lockWaiting(transaction, tenantId);
       const session = { tenantId, sessionId, forget: strategy === 'rollback' };
       const cancelled = await cancelOpenTurns(transaction, session, TRANSITIONS.cancel.from);
-      return { ...(await enqueue(transaction, tenantId, sessionId, submission)), cancelled };
+      return { ...(await enqueue(transaction, tenantId, sessionId, submission, caps)), cancelled };
     });
   }
-  return enqueue(sql, tenantId, sessionId, submission);
+  return enqueue(sql, tenantId, sessionId, submission, caps);
 }
 
 async function steer(
@@ -63,7 +75,7 @@ async function steer(
     content: inputBlocks(submission.input),
   };
   const turn = await steerTurn(sql, message, TRANSITIONS.steer.from);
-  return turn === null ? null : { turn, isHead: false, cancelled: [] };
+  return turn === null ? null : { turn, isHead: false, counted: NOTHING_COUNTED, cancelled: [] };
 }
 
 async function enqueue(
@@ -71,10 +83,12 @@ async function enqueue(
   tenantId: string,
   sessionId: string,
   submission: SubmitTurn,
+  caps: Caps,
 ): Promise<Acceptance> {
   const onlyIfIdle = submission.multitask_strategy === 'reject';
-  const accepted = await insertTurn(sql, { ...newTurn(tenantId, sessionId, submission), onlyIfIdle });
-  if (accepted !== null) return { ...accepted, cancelled: [] };
+  const accepted = await insertTurn(sql, { ...newTurn(tenantId, sessionId, submission, caps), onlyIfIdle });
+  if (accepted.turn === null) throwWhereFull(accepted, caps);
+  else return { ...accepted, cancelled: [] };
   if (!(await sessionExists(sql, tenantId, sessionId))) {
     throw new ProblemError('not_found', `There is no session ${sessionId}.`);
   }
@@ -91,27 +105,46 @@ async function enqueue(
   );
 }
 
-/** Stores a turn together with a session for it. Throws `ProblemError`: `not_found`. */
+/**
+ * Stores a turn together with a session for it.
+ * Throws `ProblemError`: `not_found`, `queue_full`, `session_limit`.
+ */
 export async function acceptTurnWithSession(
   sql: Sql,
   tenantId: string,
   submission: StartTurn,
+  caps: Caps = {},
 ): Promise<AcceptedTurn> {
   const accepted = await insertTurnWithSession(sql, {
-    ...newTurn(tenantId, newId('session'), submission),
+    ...newTurn(tenantId, newId('session'), submission, caps),
     agentId: submission.agent_id,
     sessionMetadata: submission.session_metadata ?? {},
+    mostSessions: caps.sessions ?? null,
   });
-  if (accepted === null) {
-    throw new ProblemError('not_found', `There is no agent ${submission.agent_id}.`);
+  if (accepted.turn !== null) return accepted;
+  throwWhereFull(accepted, caps);
+  throw new ProblemError('not_found', `There is no agent ${submission.agent_id}.`);
+}
+
+function throwWhereFull({ full }: RefusedTurn, caps: Caps): void {
+  if (full === 'turns') {
+    throw new ProblemError('queue_full', `${caps.waiting} turns wait already, which is the limit.`, {
+      retryAfterSeconds: 1,
+    });
   }
-  return accepted;
+  if (full === 'sessions') throw tooManySessions(caps.sessions);
+}
+
+/** Waiting helps nobody here: a session goes when somebody deletes it. */
+export function tooManySessions(limit: number | null | undefined): ProblemError {
+  return new ProblemError('session_limit', `There are ${limit} sessions, which is the limit; delete some.`);
 }
 
 function newTurn(
   tenantId: string,
   sessionId: string,
   submission: Omit<SubmitTurn, 'multitask_strategy'>,
+  caps: Caps,
 ): NewTurn {
   return {
     id: newId('turn'),
@@ -122,5 +155,8 @@ function newTurn(
     input: inputBlocks(submission.input),
     metadata: submission.metadata ?? {},
     deadlineMs: submission.deadline_ms ?? DEFAULT_DEADLINE_MS,
+    runAt: submission.run_at ?? null,
+    priority: submission.priority ?? 0,
+    mostWaiting: caps.waiting ?? null,
   };
 }

@@ -1,4 +1,10 @@
-export { acceptTurn, acceptTurnWithSession, type Acceptance } from './accept-turn.ts';
+export {
+  acceptTurn,
+  acceptTurnWithSession,
+  tooManySessions,
+  type Acceptance,
+  type Caps,
+} from './accept-turn.ts';
 export { answerAction } from './answer-action.ts';
 export { cancelTurn } from './cancel-turn.ts';
 export { Dispatcher, type Change } from './dispatcher.ts';

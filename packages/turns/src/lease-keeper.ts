@@ -1,6 +1,6 @@
 import { TurnCancelledError, type TurnStatus } from '@turnpike/contract';
 import type { TurnHint } from '@turnpike/backplane';
-import { claimTurn, renewLeases, type Database } from '@turnpike/store';
+import { claimTurn, removeWorker, renewLeases, type Database } from '@turnpike/store';
 import { Lease } from './lease.ts';
 import { TRANSITIONS } from './transitions.ts';
 
@@ -8,31 +8,40 @@ import { TRANSITIONS } from './transitions.ts';
 const UNUSED_SHARE = 0.2;
 /** How many renewals fit into a lease: one may fail and the next still comes in time. */
 const RENEWALS = 3;
+/** Dispatch counts a worker's places for 30 s after its last word; so often it has one, however long its leases. */
+const SEEN_EVERY_MS = 10_000;
 /** A lease whose row somebody has locked is asked for again after this time. */
 const BUSY_MS = 300;
 
 export interface LeaseKeeperParts {
   database: Database;
   workerId: string;
+  /** Turns that this worker runs at once: its places, in which tenants have their shares. */
+  concurrency: number;
   /** How long a lease lasts without a heartbeat. Milliseconds. */
   leaseMs: number;
   /** A lease ended: with the status the turn has now, or null where the lease was lost. */
   onEnd: (lease: Lease, status: TurnStatus | null) => void;
+  /** This tenant's turns took a place out of the queue, and others of it may run: to be dispatched. */
+  onRoom: (tenantId: string) => void;
   /** A heartbeat failed; the leases end by themselves unless one of the next succeeds. */
   onError: (error: unknown) => void;
 }
 
-/** All leases of one worker: claims them, and renews them together, in one statement. */
+/** All leases of one worker: claims them, and renews them together, in one statement that also says it is alive. */
 export class LeaseKeeper {
   readonly #parts: LeaseKeeperParts;
   readonly #leases = new Map<string, Lease>();
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
+  #renewal: Promise<void> = Promise.resolve();
   #closed = false;
+  #leaving = false;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
-    this.#timer = setInterval(() => void this.#renew(), parts.leaseMs / RENEWALS);
+    this.#timer = setInterval(() => void this.#renew(), Math.min(parts.leaseMs / RENEWALS, SEEN_EVERY_MS));
+    void this.#renew();
   }
 
   /** The leases held now. */
@@ -42,7 +51,7 @@ export class LeaseKeeper {
 
   /** Takes the turn of this hint. Null where the hint is stale, or another worker was first. */
   async claim(hint: TurnHint): Promise<Lease | null> {
-    const { database, workerId, leaseMs, onEnd } = this.#parts;
+    const { database, workerId, leaseMs, onEnd, onRoom } = this.#parts;
     const asked = performance.now();
     const turn = await claimTurn(database.pool, {
       turnId: hint.turnId,
@@ -52,6 +61,7 @@ export class LeaseKeeper {
       leaseMs,
     });
     if (turn === null) return null;
+    if (turn.othersReady) onRoom(turn.tenantId);
     const lease = new Lease({
       turn,
       database,
@@ -70,20 +80,37 @@ export class LeaseKeeper {
     this.#leases.get(turnId)?.stop(new TurnCancelledError(turnId));
   }
 
+  /** This worker takes nothing more: its places count no longer. What it holds it goes on to renew. */
+  async leave(): Promise<void> {
+    this.#leaving = true;
+    await this.#renewal;
+    await removeWorker(this.#parts.database.pool, this.#parts.workerId).catch(this.#parts.onError);
+  }
+
   /** The heartbeat stops; what is still held ends by itself. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
   }
 
-  async #renew(): Promise<void> {
-    if (this.#renewing || this.#leases.size === 0) return;
+  #renew(): Promise<void> {
+    if (!this.#renewing && (this.#leases.size > 0 || !this.#leaving)) this.#renewal = this.#renewAll();
+    return this.#renewal;
+  }
+
+  async #renewAll(): Promise<void> {
     this.#renewing = true;
     const leases = this.held;
     const asked = performance.now();
+    const { database, workerId, concurrency, leaseMs } = this.#parts;
     try {
       const fences = leases.map(({ turn }) => ({ turnId: turn.id, epoch: turn.epoch }));
-      const renewed = await renewLeases(this.#parts.database.pool, fences, this.#parts.leaseMs);
+      const renewed = await renewLeases(
+        database.pool,
+        fences,
+        leaseMs,
+        this.#leaving ? null : { id: workerId, concurrency },
+      );
       let isBusy = false;
       for (const lease of leases) {
         const answer = renewed.get(lease.turn.id);

@@ -7,6 +7,8 @@ import {
   findReadyTenants,
   findUnreadySessions,
   forgetAnswers,
+  forgetWorkers,
+  promoteDelayed,
   raiseHints,
   takeUncheckedHints,
   type Database,
@@ -30,8 +32,10 @@ export interface Repairs {
   missedDeadlines: number;
   lostHints: number;
   unreadySessions: number;
+  dueTurns: number;
   readyTenants: number;
   forgottenAnswers: number;
+  forgottenWorkers: number;
 }
 
 const BATCH = 200;
@@ -39,6 +43,8 @@ const BATCH = 200;
 const ENDS_BATCH = 50;
 /** Batches of ended leases in one pass: a machine with thousands of turns may have died. */
 const MOST_BATCHES = 40;
+/** Of turns whose time has come: many may be scheduled for one moment. */
+const DUE_BATCH = 1_000;
 
 /**
  * Compares the truth with the backplane, and repairs the backplane; one bounded batch of each
@@ -78,8 +84,10 @@ export class Reconciliation {
       expiredActions: await attempt(() => this.#expireActions()),
       missedDeadlines: await attempt(() => this.#missDeadlines()),
       unreadySessions: await attempt(() => this.#promoteSessions()),
+      dueTurns: await attempt(() => this.#promoteDelayed()),
       readyTenants: await attempt(() => this.#dispatchTenants()),
       forgottenAnswers: await attempt(() => forgetAnswers(pool, BATCH)),
+      forgottenWorkers: await attempt(() => forgetWorkers(pool, BATCH)),
       lostHints: 0,
     };
     await this.#parts.dispatcher.settle();
@@ -136,7 +144,21 @@ export class Reconciliation {
     return sessions.length;
   }
 
-  /** Tenants with turns that wait for a place, or waited for a time that has come. */
+  /** Turns that were scheduled, or wait before another try, and whose time has come. */
+  async #promoteDelayed(): Promise<number> {
+    const { database, dispatcher } = this.#parts;
+    let count = 0;
+    for (let batch = 0; batch < MOST_BATCHES; batch++) {
+      const promoted = await promoteDelayed(database.pool, DUE_BATCH);
+      const turns = promoted.reduce((sum, { turns: ofTenant }) => sum + ofTenant, 0);
+      for (const { tenantId } of promoted) dispatcher.changed({ tenantId });
+      count += turns;
+      if (turns < DUE_BATCH) break;
+    }
+    return count;
+  }
+
+  /** Tenants with turns that wait for a place. */
   async #dispatchTenants(): Promise<number> {
     const tenants = await findReadyTenants(this.#parts.database.pool, this.#lastTenant, BATCH);
     for (const tenantId of tenants) this.#parts.dispatcher.changed({ tenantId });

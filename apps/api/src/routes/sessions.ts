@@ -16,6 +16,7 @@ import {
   readSession,
   sessionExists,
 } from '@turnpike/store';
+import { tooManySessions } from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
@@ -36,16 +37,24 @@ export const sessionRoutes: Route[] = [
     query: none,
     body: createSessionSchema,
     answer: { status: 201, description: 'The session.', schema: sessionSchema },
-    problems: ['not_found'],
-    async handle({ tenantId, body, sql }) {
-      const session = await insertSession(sql, {
+    problems: ['not_found', 'session_limit'],
+    async handle({ tenantId, limits, body, sql }, { room }) {
+      const mostSessions = room.capFor('sessions', tenantId, limits);
+      const { session, full, sessions } = await insertSession(sql, {
         id: newId('session'),
         tenantId,
         agentId: body.agent_id,
         metadata: body.metadata ?? {},
+        mostSessions,
       });
+      if (full) throw tooManySessions(mostSessions);
       if (session === null) throw new ProblemError('not_found', `There is no agent ${body.agent_id}.`);
-      return { status: 201, headers: { Location: `/v1/sessions/${session.id}` }, body: session };
+      return {
+        status: 201,
+        headers: { Location: `/v1/sessions/${session.id}` },
+        body: session,
+        afterCommit: () => room.added('sessions', tenantId, sessions),
+      };
     },
   }),
 

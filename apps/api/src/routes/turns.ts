@@ -51,9 +51,10 @@ export const turnRoutes: Route[] = [
     query: none,
     body: submitTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'agent_deleted', 'session_busy'],
-    async handle({ tenantId, params: { session_id: sessionId }, body, sql }, services) {
-      const accepted = await acceptTurn(sql, tenantId, sessionId, body);
+    problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full'],
+    async handle({ tenantId, limits, params: { session_id: sessionId }, body, sql }, services) {
+      const waiting = services.room.capFor('waiting', tenantId, limits);
+      const accepted = await acceptTurn(sql, tenantId, sessionId, body, { waiting });
       return answerAccepted(accepted, tenantId, services);
     },
   }),
@@ -69,10 +70,20 @@ export const turnRoutes: Route[] = [
     query: none,
     body: startTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found'],
-    async handle({ tenantId, body, sql }, services) {
-      const accepted = await acceptTurnWithSession(sql, tenantId, body);
-      return answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
+    problems: ['not_found', 'queue_full', 'session_limit'],
+    async handle({ tenantId, limits, body, sql }, services) {
+      const { room } = services;
+      const caps = {
+        waiting: room.capFor('waiting', tenantId, limits),
+        sessions: room.capFor('sessions', tenantId, limits),
+      };
+      const accepted = await acceptTurnWithSession(sql, tenantId, body, caps);
+      const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
+      const afterCommit = (): void => {
+        room.added('sessions', tenantId, accepted.counted.sessions);
+        answer.afterCommit?.();
+      };
+      return { ...answer, afterCommit };
     },
   }),
 
@@ -216,7 +227,7 @@ export const turnRoutes: Route[] = [
 ];
 
 function answerAccepted(
-  { turn, isHead, cancelled }: Acceptance,
+  { turn, isHead, counted, cancelled }: Acceptance,
   tenantId: string,
   services: Services,
 ): Answer {
@@ -226,6 +237,7 @@ function answerAccepted(
     body: turn,
     // Nobody waits for it: should it fail, the reconciler finds the turn.
     afterCommit() {
+      services.room.added('waiting', tenantId, counted.waiting);
       if (isHead) services.dispatcher.changed({ tenantId });
       tellOfCancelled(cancelled, turn, tenantId, services);
     },

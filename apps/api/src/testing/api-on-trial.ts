@@ -23,7 +23,7 @@ export interface Client {
 }
 
 /** The whole border over real services, listening on a free port. No reconciler, and no worker, runs. */
-export interface ApiOnTrial extends Services {
+export interface ApiOnTrial extends Omit<Services, 'room'> {
   url: string;
   client: Client;
   logLines: string[];

@@ -1,0 +1,19 @@
+import { ProblemError } from '@turnpike/contract';
+import type { Response } from 'express';
+import type { Admission } from './request-rates.ts';
+
+/**
+ * Says in the answer what is left, as draft-ietf-httpapi-ratelimit-headers-10 has it. Throws `rate_limited`
+ * where nothing is.
+ */
+export function limitRate(
+  response: Response,
+  { isAdmitted, perSecond, remaining, resetSeconds }: Admission,
+): void {
+  response.set('RateLimit-Policy', `"requests";q=${perSecond};w=1`);
+  response.set('RateLimit', `"requests";r=${remaining};t=${resetSeconds}`);
+  if (isAdmitted) return;
+  throw new ProblemError('rate_limited', `More than ${perSecond} requests a second were made.`, {
+    retryAfterSeconds: resetSeconds,
+  });
+}

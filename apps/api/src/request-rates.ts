@@ -1,0 +1,129 @@
+import type { Backplane } from '@turnpike/backplane';
+import { LRUCache } from 'lru-cache';
+
+/** What became of one request, and what its tenant has left. */
+export interface Admission {
+  isAdmitted: boolean;
+  perSecond: number;
+  /** Requests that could be made now. */
+  remaining: number;
+  /** Until there is one again where there is none now; else until there are as many as can be saved up. */
+  resetSeconds: number;
+}
+
+type Spend = Backplane['spendRequests'];
+
+/** What one process may admit before the others know: this part of a second's requests. */
+const CREDIT = 0.1;
+const REPORT_EVERY_MS = 100;
+/** So long may an answer of the backplane take; then the process goes by what it knows. */
+const ANSWER_MS = 250;
+/** And then it is not asked for so long. */
+const AWAY_MS = 1_000;
+
+/**
+ * How many requests each tenant makes in a second, over all processes. What is admitted here is told to the
+ * backplane afterwards, many at a time, and no request waits for that unless the credit is used up. While
+ * the backplane is away each process keeps to the whole rate by itself.
+ */
+export class RequestRates {
+  readonly #spend: Spend;
+  readonly #meters = new LRUCache<string, Meter>({ max: 10_000 });
+
+  constructor(spend: Spend) {
+    this.#spend = spend;
+  }
+
+  /** Never throws. */
+  admit(tenantId: string, perSecond: number): Promise<Admission> {
+    let meter = this.#meters.get(tenantId);
+    if (meter === undefined) {
+      meter = new Meter((count, rate) => this.#spend(tenantId, count, rate), perSecond);
+      this.#meters.set(tenantId, meter);
+    }
+    return meter.admit(perSecond);
+  }
+}
+
+/** One tenant's requests, as this process knows of them. */
+class Meter {
+  readonly #spend: (count: number, rate: { perSecond: number }) => Promise<number>;
+  #perSecond: number;
+  /** What all processes had left when the backplane was last asked. */
+  #tokens: number;
+  #at = performance.now();
+  #unreported = 0;
+  #reporting = 0;
+  #report: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #awayUntil = -Infinity;
+
+  constructor(spend: (count: number, rate: { perSecond: number }) => Promise<number>, perSecond: number) {
+    this.#spend = spend;
+    this.#perSecond = perSecond;
+    this.#tokens = perSecond;
+  }
+
+  async admit(perSecond: number): Promise<Admission> {
+    this.#perSecond = perSecond;
+    const credit = Math.max(1, Math.floor(perSecond * CREDIT));
+    while (this.#left() >= 1 && this.#unreported + this.#reporting >= credit) await this.#tell();
+    const left = this.#left();
+    if (left < 1) return this.#admission(false, left, (1 - left) / perSecond);
+    this.#unreported += 1;
+    if (this.#unreported >= credit / 2) void this.#tell();
+    else this.#tellSoon();
+    return this.#admission(true, left - 1, (perSecond - left + 1) / perSecond);
+  }
+
+  #admission(isAdmitted: boolean, left: number, resetSeconds: number): Admission {
+    return {
+      isAdmitted,
+      perSecond: this.#perSecond,
+      remaining: Math.max(0, Math.floor(left)),
+      resetSeconds: Math.max(1, Math.ceil(resetSeconds)),
+    };
+  }
+
+  /** At most: what other processes admitted since is not known here. */
+  #left(): number {
+    const earned = ((performance.now() - this.#at) / 1_000) * this.#perSecond;
+    return Math.min(this.#perSecond, this.#tokens + earned) - this.#reporting - this.#unreported;
+  }
+
+  #tell(): Promise<void> {
+    this.#report ??= this.#tellNow().finally(() => (this.#report = null));
+    return this.#report;
+  }
+
+  #tellSoon(): void {
+    this.#timer ??= setTimeout(() => void this.#tell(), REPORT_EVERY_MS).unref();
+  }
+
+  async #tellNow(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#reporting = this.#unreported;
+    this.#unreported = 0;
+    const left = await this.#ask(this.#reporting);
+    const known = this.#left() + this.#unreported;
+    this.#reporting = 0;
+    this.#tokens = left ?? known;
+    this.#at = performance.now();
+    if (this.#unreported > 0) this.#tellSoon();
+  }
+
+  /** Null where the backplane does not answer. */
+  async #ask(count: number): Promise<number | null> {
+    if (performance.now() < this.#awayUntil) return null;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), ANSWER_MS);
+    });
+    const answer = this.#spend(count, { perSecond: this.#perSecond }).catch(() => null);
+    const left = await Promise.race([answer, tooLong]);
+    clearTimeout(timer);
+    if (left === null) this.#awayUntil = performance.now() + AWAY_MS;
+    return left;
+  }
+}

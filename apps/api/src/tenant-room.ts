@@ -1,0 +1,36 @@
+import type { Limits } from '@turnpike/contract';
+import { LRUCache } from 'lru-cache';
+
+/** What a tenant can have too much of, and the limit that says how much. */
+const CAPS = { waiting: 'max_queued_turns', sessions: 'max_sessions' } as const;
+export type Counted = keyof typeof CAPS;
+
+/** Other processes add too, and a rate is kept to some tolerance only. */
+const SAFETY = 2;
+
+/**
+ * Knows which tenants are far from a cap, so that nothing is counted for them. A count is believed for as
+ * long as all that the tenant could have added since, at the rate of requests it is allowed, stays below
+ * the cap; then the next that is added is counted again, in the statement that adds it, and exactly.
+ */
+export class TenantRoom {
+  readonly #counts = new LRUCache<string, { count: number; at: number }>({ max: 20_000 });
+
+  /** The cap that is to be counted under; null where there is room for certain. */
+  capFor(counted: Counted, tenantId: string, limits: Limits): number | null {
+    const cap = limits[CAPS[counted]];
+    const known = this.#counts.get(`${counted} ${tenantId}`);
+    if (known === undefined) return cap;
+    const seconds = Math.max(1, (performance.now() - known.at) / 1_000);
+    const perhapsAdded = SAFETY * limits.requests_per_second * seconds;
+    return known.count + perhapsAdded < cap ? null : cap;
+  }
+
+  /** One was added; `before` is what was counted right before it, null where nothing was. */
+  added(counted: Counted, tenantId: string, before: number | null): void {
+    const key = `${counted} ${tenantId}`;
+    const known = this.#counts.get(key);
+    if (before !== null) this.#counts.set(key, { count: before + 1, at: performance.now() });
+    else if (known !== undefined) known.count += 1;
+  }
+}

@@ -1,0 +1,45 @@
+import { DEFAULT_LIMITS, limitsSchema, type Limits } from '@turnpike/contract';
+import { changeLimits } from '@turnpike/store';
+import { Failure } from '../failure.ts';
+import { say } from '../say.ts';
+import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
+import { requireTenant } from './tenants.ts';
+
+type LimitName = keyof Limits;
+
+const LIMITS = limitsSchema.keyof().options.map((name) => ({ name, option: name.replaceAll('_', '-') }));
+
+/** An option for each limit: its name, without dashes before it, and its description. */
+export const LIMIT_OPTIONS = LIMITS.map(({ name, option }) => ({
+  option,
+  description: `a number, or "default": ${shown(DEFAULT_LIMITS[name])}`,
+}));
+
+/** Sets what is given, and prints a line for each limit. `given` is named as commander names options. */
+export async function setLimits(tenant: string, given: Record<string, string>): Promise<void> {
+  const changes: { [Name in LimitName]?: number | null } = {};
+  for (const { name, option } of LIMITS) {
+    const text = given[option.replaceAll(/-(.)/g, (_dash, letter: string) => letter.toUpperCase())];
+    if (text !== undefined) changes[name] = parseLimit(name, option, text);
+  }
+  await withDatabase(requireDatabaseUrl(), async (database) => {
+    const limits = await changeLimits(database.pool, await requireTenant(database, tenant), changes);
+    if (limits === null) throw new Failure(`There is no tenant ${tenant}.`);
+    for (const { name } of LIMITS) {
+      const note = limits[name] === DEFAULT_LIMITS[name] ? '  (default)' : '';
+      say(`${name.padEnd(20)}  ${shown(limits[name])}${note}`);
+    }
+  });
+}
+
+function parseLimit(name: LimitName, option: string, text: string): number | null {
+  if (text === 'default') return null;
+  const limit = limitsSchema.shape[name].safeParse(/^\d+(\.\d+)?$/.test(text) ? Number(text) : text);
+  if (limit.success && limit.data !== null) return limit.data;
+  const why = limit.error?.issues.map((issue) => issue.message).join('; ') ?? 'a number is needed';
+  throw new Failure(`--${option} cannot be ${text}: ${why}.`);
+}
+
+function shown(value: number | null): string {
+  return value === null ? 'no limit' : String(value);
+}
