@@ -320,6 +320,51 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     });
   });
 
+  it('counts the requests of all processes in one bucket, each key in its own', async () => {
+    const other = await driver.open();
+    const rate = { perSecond: 50 };
+    const startedAt = performance.now();
+    const left = [
+      await backplane.spendRequests('a', 20, rate),
+      await other.spendRequests('a', 20, rate),
+      await backplane.spendRequests('a', 20, rate),
+    ];
+    const earned = ((performance.now() - startedAt) / 1_000) * rate.perSecond;
+    for (const [place, spent] of [20, 40, 60].entries()) {
+      expect(left[place]).toBeGreaterThanOrEqual(50 - spent - 1e-6);
+      expect(left[place]).toBeLessThanOrEqual(50 - spent + earned);
+    }
+    expect(await other.spendRequests('b', 1, rate)).toBe(49);
+  });
+
+  it('gives back what a second gives, up to what a second gives, and lets nobody owe more', async () => {
+    const rate = { perSecond: 100 };
+    const owed = await backplane.spendRequests('a', 10_000, rate);
+    expect(owed).toBe(-100);
+    const startedAt = performance.now();
+    await untilTrue('the debt is paid', async () => (await backplane.spendRequests('a', 0, rate)) >= 0);
+    expect(performance.now() - startedAt).toBeGreaterThan(900);
+    await untilTrue('it is full', async () => (await backplane.spendRequests('a', 0, rate)) === 100);
+    expect(performance.now() - startedAt).toBeGreaterThan(1_900);
+  });
+
+  it('follows a rate that is changed', async () => {
+    await backplane.spendRequests('a', 0, { perSecond: 100 });
+    expect(await backplane.spendRequests('a', 1, { perSecond: 10 })).toBe(9);
+  });
+
+  it('loses no request that many tell of at once', async () => {
+    const other = await driver.open();
+    const rate = { perSecond: 1_000 };
+    const startedAt = performance.now();
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? backplane : other).spendRequests('a', 20, rate)),
+    );
+    const left = await backplane.spendRequests('a', 0, rate);
+    // As much as the time that it took gave back, and no more.
+    expect(left).toBeLessThanOrEqual(1_000 - 1_200 + ((performance.now() - startedAt) / 1_000) * 1_000 + 1);
+  });
+
   it('can be opened by many at once where nothing was made ready', async () => {
     const fresh = driverOnTrial(url);
     try {

@@ -263,6 +263,7 @@ function everything(backplane: Backplane): (() => Promise<unknown>)[] {
     () => backplane.ping(),
     () => backplane.depth(),
     () => backplane.retryBudget.take('a'),
+    () => backplane.spendRequests('a', 1, { perSecond: 10 }),
   ];
 }
 
