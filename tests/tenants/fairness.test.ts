@@ -10,7 +10,7 @@ const PLACES = 20;
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await Cluster.start({ workers: 2, environment: { CONCURRENCY: String(PLACES) } });
-});
+}, 120_000);
 afterAll(() => cluster.stop());
 
 const runningOf = async (tenantId: string): Promise<number> => {

@@ -49,6 +49,10 @@ export async function startApiOnTrial(
   const onError = (error: unknown): void => void errors.push(error);
   const poolSize = options.poolSize ?? 10;
   const database = openDatabase({ url: databaseUrl, poolSize, applicationName: 'api-test', onError });
+  // A worker that is only played takes nothing off the queue: there is room for all that tests submit.
+  await database.pool.query(
+    `INSERT INTO workers (id, concurrency, seen_at) VALUES ('played', 10000, now() + interval '1 day')`,
+  );
   const prefix = `t-${randomUUID()}`;
   const openSecond = (): Promise<Backplane> =>
     openBackplane({ url: options.backplaneUrl ?? databaseUrl, prefix, onError });
