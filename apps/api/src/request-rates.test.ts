@@ -33,7 +33,18 @@ describe.each(Object.entries(servers))('Requests a second over a backplane on %s
   test('two processes that are asked without pause keep to one rate together', async () => {
     const perSecond = 200;
     const seconds = 3;
-    const asked = backplanes.map((backplane) => new RequestRates((...of) => backplane.spendRequests(...of)));
+    let late = 0;
+    const asked = backplanes.map(
+      (backplane) =>
+        new RequestRates(async (...of) => {
+          const at = performance.now();
+          try {
+            return await backplane.spendRequests(...of);
+          } finally {
+            late += Math.max(0, performance.now() - at - 100) / 1_000;
+          }
+        }),
+    );
     const startedAt = performance.now();
     const end = startedAt + seconds * 1_000;
     let admitted = 0;
@@ -46,8 +57,9 @@ describe.each(Object.entries(servers))('Requests a second over a backplane on %s
       }),
     );
     const took = (performance.now() - startedAt) / 1_000;
-    // What was saved up, what time gave, and for each process the credit of a tenth of a second.
-    expect(admitted).toBeLessThanOrEqual(perSecond * (1 + took + 2 * 0.1) + 2);
+    // What was saved up, what time gave, and for each process the credit of a tenth of a second. While a busy
+    // machine keeps an answer back, a process goes by what it knows.
+    expect(admitted).toBeLessThanOrEqual(perSecond * (1 + took + 2 * 0.1 + late) + 2);
     // And the tenant gets what it is promised: idle moments of a busy machine are made up for by what is saved up.
     expect(admitted).toBeGreaterThanOrEqual(perSecond * seconds * 0.9);
   });

@@ -16,15 +16,16 @@ type Spend = Backplane['spendRequests'];
 /** What one process may admit before the others know: this part of a second's requests. */
 const CREDIT = 0.1;
 const REPORT_EVERY_MS = 100;
-/** So long may an answer of the backplane take; then the process goes by what it knows. */
+/** So long does a request wait for the backplane at most; then the process goes by what it knows. */
 const ANSWER_MS = 250;
-/** And then it is not asked for so long. */
-const AWAY_MS = 1_000;
+/** And then no request waits for it for so long, unless it answers. */
+const ALONE_MS = 1_000;
 
 /**
  * How many requests each tenant makes in a second, over all processes. What is admitted here is told to the
  * backplane afterwards, many at a time, and no request waits for that unless the credit is used up. While
- * the backplane is away each process keeps to the whole rate by itself.
+ * the backplane is away each process keeps to the whole rate by itself; what it admits while an answer is
+ * only late is told all the same.
  */
 export class RequestRates {
   readonly #spend: Spend;
@@ -56,7 +57,7 @@ class Meter {
   #reporting = 0;
   #report: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #awayUntil = -Infinity;
+  #aloneUntil = -Infinity;
 
   constructor(spend: (count: number, rate: { perSecond: number }) => Promise<number>, perSecond: number) {
     this.#spend = spend;
@@ -67,7 +68,9 @@ class Meter {
   async admit(perSecond: number): Promise<Admission> {
     this.#perSecond = perSecond;
     const credit = Math.max(1, Math.floor(perSecond * CREDIT));
-    while (this.#left() >= 1 && this.#unreported + this.#reporting >= credit) await this.#tell();
+    while (this.#left() >= 1 && this.#unreported + this.#reporting >= credit && !this.#isAlone()) {
+      await this.#toldInTime();
+    }
     const left = this.#left();
     if (left < 1) return this.#admission(false, left, (1 - left) / perSecond);
     this.#unreported += 1;
@@ -105,25 +108,28 @@ class Meter {
     this.#timer = undefined;
     this.#reporting = this.#unreported;
     this.#unreported = 0;
-    const left = await this.#ask(this.#reporting);
+    const left = await this.#spend(this.#reporting, { perSecond: this.#perSecond }).catch(() => null);
     const known = this.#left() + this.#unreported;
     this.#reporting = 0;
     this.#tokens = left ?? known;
     this.#at = performance.now();
+    this.#aloneUntil = left === null ? this.#at + ALONE_MS : -Infinity;
     if (this.#unreported > 0) this.#tellSoon();
   }
 
-  /** Null where the backplane does not answer. */
-  async #ask(count: number): Promise<number | null> {
-    if (performance.now() < this.#awayUntil) return null;
+  #isAlone(): boolean {
+    return performance.now() < this.#aloneUntil;
+  }
+
+  async #toldInTime(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), ANSWER_MS);
+    const tooLong = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#aloneUntil = performance.now() + ALONE_MS;
+        resolve();
+      }, ANSWER_MS);
     });
-    const answer = this.#spend(count, { perSecond: this.#perSecond }).catch(() => null);
-    const left = await Promise.race([answer, tooLong]);
+    await Promise.race([this.#tell(), tooLong]);
     clearTimeout(timer);
-    if (left === null) this.#awayUntil = performance.now() + AWAY_MS;
-    return left;
   }
 }
