@@ -213,6 +213,9 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a turn that must not wait, for a busy session': () =>
       post(`/v1/sessions/${ours.sessionId}/turns`, { input: 'Hi', multitask_strategy: 'reject' }),
   },
+  not_resumable: {
+    'a turn that has not ended': () => post(`/v1/turns/${ours.turnId}/resume`, {}),
+  },
   no_action_required: {
     'an output for a turn that waits for none': () =>
       post(`/v1/turns/${ours.turnId}/tool_outputs`, {
@@ -241,6 +244,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   insufficient_scope: {},
   idempotency_key_in_use: {},
   tool_call_settled: {},
+  budget_exceeded: {},
   tool_name_taken: {},
   // These need a tenant of their own: limits.test.ts.
   rate_limited: {},

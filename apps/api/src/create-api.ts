@@ -14,6 +14,7 @@ import type { Services } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { limitRoutes } from './routes/limits.ts';
+import { moneyRoutes } from './routes/money.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
@@ -36,6 +37,7 @@ const routes = [
   ...toolRoutes,
   ...apiKeyRoutes,
   ...limitRoutes,
+  ...moneyRoutes,
 ];
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */

@@ -5,6 +5,7 @@ import { createEnvironmentKeys } from '@turnpike/secrets';
 import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
+import { BudgetGate } from './budget-gate.ts';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
 import { KeyUses } from './key-uses.ts';
@@ -64,6 +65,7 @@ async function start(config: Config): Promise<void> {
       waiters,
       vault,
       keyUses,
+      budgetGate: new BudgetGate(),
       reportError: warn('A change could not be announced.'),
     },
     { logger, metrics, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },

@@ -3,6 +3,7 @@ import type { Database, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { z } from 'zod';
+import type { BudgetGate } from './budget-gate.ts';
 import type { KeyUses } from './key-uses.ts';
 import type { TenantRoom } from './tenant-room.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
@@ -16,6 +17,7 @@ export interface Services {
   vault: Vault;
   keyUses: KeyUses;
   room: TenantRoom;
+  budgetGate: BudgetGate;
   /** What goes wrong after an answer is given. */
   reportError: (error: unknown) => void;
 }

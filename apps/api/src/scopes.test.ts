@@ -117,9 +117,15 @@ test('a key is made, shown once, rotated with an overlap, and revoked', async ()
   await http.delete(`/v1/api_keys/${made.body.id}`).expect(204);
   await untilTrue('the key is revoked', async () => !(await works(made.body.key)));
   await http.delete(`/v1/api_keys/${made.body.id}`).expect(404);
-  const listed = await http.get('/v1/api_keys?limit=100').expect(200);
-  const seen = listed.body.items.find((key: { id: string }) => key.id === made.body.id);
-  expect(seen.revoked_at).not.toBeNull();
+  const keys: { id: string; revoked_at: string | null }[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page: { body: { items: typeof keys; next_cursor: string | null } } = await http
+      .get(`/v1/api_keys?limit=100${cursor && `&cursor=${cursor}`}`)
+      .expect(200);
+    keys.push(...page.body.items);
+    cursor = page.body.next_cursor;
+  }
+  expect(keys.find(({ id }) => id === made.body.id)?.revoked_at).not.toBeNull();
 });
 
 test("another tenant's key cannot be seen, rotated or revoked", async () => {

@@ -43,6 +43,8 @@ const BODIES: Record<string, object> = {
   updateAgent: { model: 'mine now' },
   updateTool: { ...TOOL, description: 'Mine now.' },
   submitTurn: { input: 'Tell me all.' },
+  resumeTurn: {},
+  updateSession: { metadata: { mine: 'now' } },
   submitToolOutputs: { tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'Mine.' }] },
 };
 

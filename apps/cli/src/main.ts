@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
 import { checkSchema } from './commands/check-schema.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
@@ -34,6 +35,13 @@ program
 
 const tenants = program.command('tenants').description('the customers of the service, in DATABASE_URL');
 tenants.command('create').argument('<name>').description('make a tenant and print its id').action(addTenant);
+tenants
+  .command('budget')
+  .argument('<tenant>', 'its id or its name')
+  .option('--day <dollars>', 'what it may spend on model calls in a day of UTC, or "off"')
+  .option('--month <dollars>', 'as --day, in a month')
+  .description('set what a tenant may spend, and print what it spent')
+  .action((tenant: string, budgets: NewBudgets) => changeBudgets(tenant, budgets));
 tenants.command('list').description('list all tenants').action(printTenants);
 const limits = tenants
   .command('limits')

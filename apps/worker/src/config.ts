@@ -14,6 +14,8 @@ const environmentSchema = z
     BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
     ANTHROPIC_API_KEY: z.string().min(1),
     ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** A price table of the operator's own, which goes before the one that comes with Turnpike. */
+    TURNPIKE_PRICES: z.string().min(1).optional(),
     /** Turns at once. They wait on I/O, so there can be many. */
     CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(100),
     LEASE_MS: milliseconds.min(500).default(30_000),
@@ -40,6 +42,7 @@ const environmentSchema = z
     backplanePrefix: environment.BACKPLANE_PREFIX,
     modelApiKey: new Secret(environment.ANTHROPIC_API_KEY),
     modelBaseUrl: environment.ANTHROPIC_BASE_URL,
+    pricesPath: environment.TURNPIKE_PRICES,
     concurrency: environment.CONCURRENCY,
     leaseMs: environment.LEASE_MS,
     drainMs: environment.DRAIN_MS,

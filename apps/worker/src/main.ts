@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { openBackplane } from '@turnpike/backplane';
 import { createCallGuard, createEgress } from '@turnpike/egress';
-import { createModel, sharedRetryBudget } from '@turnpike/model';
+import { createModel, readPrices, sharedRetryBudget } from '@turnpike/model';
 import { createEnvironmentKeys } from '@turnpike/secrets';
 import { createMemoryStore, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics, serveMetrics } from '@turnpike/telemetry';
@@ -48,6 +48,7 @@ async function start(config: Config): Promise<void> {
   const model = createModel({
     apiKey: config.modelApiKey,
     logger,
+    prices: readPrices(config.pricesPath),
     retryBudget: sharedRetryBudget(
       backplane.retryBudget,
       warn('The shared retry budget cannot be asked; the process has one of its own.'),

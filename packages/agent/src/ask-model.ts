@@ -16,6 +16,7 @@ export async function askModel(
   type: StepType,
   request: ModelRequest,
 ): Promise<{ answer: ModelAnswer; step: CompletedStep }> {
+  if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
   lease.assertHeld();
   const began = performance.now();
   let restarted: Promise<unknown> = Promise.resolve();
@@ -41,6 +42,7 @@ export async function askModel(
     model: answer.model,
     stopReason: answer.stopReason,
     usage: answer.usage,
+    costMicros: answer.costMicros,
     attempts: answer.attempts,
     providerRequestId: answer.providerRequestId,
     durationMs: performance.now() - began,

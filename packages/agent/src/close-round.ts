@@ -18,6 +18,7 @@ export function closeRound(
     model: null,
     stopReason: null,
     usage: NO_USAGE,
+    costMicros: 0,
     attempts: 1,
     providerRequestId: null,
     durationMs,

@@ -19,8 +19,12 @@ export function outcomeOf(stopReason: string, messages: readonly Message[]): Out
 }
 
 /** The end of a turn that met a limit; what it said so far is kept. */
-export function stoppedBy(limit: StopReason, messages: readonly Message[]): Outcome {
-  return { status: 'incomplete', stopReason: limit, output: answerIn(messages), error: null };
+export function stoppedBy(
+  limit: StopReason,
+  messages: readonly Message[],
+  error: TurnError | null = null,
+): Outcome {
+  return { status: 'incomplete', stopReason: limit, output: answerIn(messages), error };
 }
 
 export function failedWith(error: TurnError, messages: readonly Message[]): Outcome {

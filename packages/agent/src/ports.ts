@@ -46,6 +46,11 @@ export interface TurnLease {
    * Throws `LeaseLostError` where another may own the turn.
    */
   advance(advance: Advance): Promise<Advanced>;
+  /**
+   * Puts aside what the next model call may cost at most, in millionths of a US dollar, until its step is
+   * committed. Throws `BudgetExceededError`, `BudgetBusyError` and `LeaseLostError`.
+   */
+  reserve(micros: number): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }
@@ -56,6 +61,8 @@ export interface TurnLease {
  */
 export interface Model {
   call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
+  /** What one such call may cost at most, in millionths of a US dollar. */
+  mostCost(request: ModelRequest): number;
 }
 
 /** Every tool kind behind one interface. */

@@ -25,6 +25,8 @@ export interface Progress {
   openCalls: OpenCall[];
   /** Messages that joined the turn and are not in the conversation yet. */
   pendingInputs: number;
+  /** Something limits what the turn may cost. */
+  isBudgeted: boolean;
 }
 
 export interface OpenCall extends ToolCall {
@@ -52,6 +54,7 @@ export function progressOf(turn: ClaimedTurn): Progress {
       recorded: isAnswered(call),
     })),
     pendingInputs: turn.pendingInputs,
+    isBudgeted: turn.isBudgeted,
   };
 }
 
@@ -71,6 +74,7 @@ export async function commit(lease: TurnLease, progress: Progress, advance: Adva
   if (advance.step !== undefined) noteStep(progress, advance.step, advance.messages ?? []);
   progress.messages.push(...advanced.taken);
   progress.pendingInputs = advanced.pendingInputs;
+  progress.isBudgeted = advanced.isBudgeted;
   return advanced;
 }
 

@@ -46,6 +46,7 @@ class LeaseOnTrial implements TurnLease {
     lastStopReason: null,
     openToolCalls: [],
     pendingInputs: 0,
+    isBudgeted: false,
   };
 
   get signal(): AbortSignal {
@@ -67,8 +68,9 @@ class LeaseOnTrial implements TurnLease {
     this.onAdvance(advance);
     const status =
       advance.outcome?.status ?? (advance.action === undefined ? 'in_progress' : 'requires_action');
-    return { status, pendingInputs: 0, taken: [] };
+    return { status, pendingInputs: 0, taken: [], isBudgeted: false };
   }
+  async reserve(): Promise<void> {}
   async release(release: Release): Promise<void> {
     this.releases.push(release);
   }
@@ -79,6 +81,7 @@ const callsTool: ModelAnswer = {
   stopReason: 'tool_use',
   model: 'm',
   usage: NO_USAGE,
+  costMicros: 0,
   attempts: 1,
   providerRequestId: null,
 };
@@ -90,7 +93,7 @@ function parts(effect: Effect) {
     callsTool,
     { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' },
   ];
-  const model: Model = { call: async () => answers.shift() ?? callsTool };
+  const model: Model = { call: async () => answers.shift() ?? callsTool, mostCost: () => 0 };
   const tools: ToolRunner = {
     declare: () => [],
     planOf: () => ({ effect, onUnknown: 'tell_model', awaiting: null }),
@@ -158,12 +161,14 @@ test('a turn that was joined while it ended goes on with what joined it', async 
     lease.advances.push(advance);
     if (advance.takeInputs === true) {
       pending = 0;
-      return { status: 'in_progress', pendingInputs: 0, taken: [joined] };
+      return { status: 'in_progress', pendingInputs: 0, taken: [joined], isBudgeted: false };
     }
     const ends = advance.outcome !== undefined && pending === 0;
-    return { status: ends ? 'completed' : 'in_progress', pendingInputs: pending, taken: [] };
+    const status = ends ? 'completed' : 'in_progress';
+    return { status, pendingInputs: pending, taken: [], isBudgeted: false };
   };
   const model: Model = {
+    mostCost: () => 0,
     async call(request) {
       asked.push(request.messages.length);
       return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };

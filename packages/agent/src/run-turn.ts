@@ -1,4 +1,6 @@
 import {
+  BudgetBusyError,
+  BudgetExceededError,
   DeadlineError,
   DrainError,
   isFinal,
@@ -84,6 +86,14 @@ async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): P
   } else if (error instanceof DeadlineError) {
     const outcome = stoppedBy('deadline', messages);
     await endTurn(lease, progress, outcome, "The turn's time was over before an answer came.");
+  } else if (error instanceof BudgetBusyError) {
+    const { code, message, retryAfterMs: delayMs = 0 } = error;
+    const wait: TurnError = { code, message, retry_status: 'retrying', request_id: null };
+    await giveBack(lease, progress, { delayMs, modelAttempts, error: wait });
+  } else if (error instanceof BudgetExceededError) {
+    const { code, message } = error;
+    const limit: TurnError = { code, message, retry_status: 'terminal', request_id: null };
+    await endTurn(lease, progress, stoppedBy('budget', messages, limit), 'The budget was spent.');
   } else if (error instanceof ModelError) {
     await stopForModel(lease, progress, error);
   } else if (error instanceof TerminalError) {

@@ -9,6 +9,7 @@ export const SCOPES = [
   'agents:write',
   'tools:read',
   'tools:write',
+  'usage:read',
   'secrets:read',
   'secrets:write',
   'admin',

@@ -46,6 +46,8 @@ export interface ModelAnswer {
   /** The model that answered, as it names itself. */
   model: string;
   usage: Usage;
+  /** What it cost by the price table, in millionths of a US dollar. */
+  costMicros: number;
   /** Requests made for this step, `previousAttempts` included. */
   attempts: number;
   providerRequestId: string | null;

@@ -51,6 +51,23 @@ export class DeadlineError extends TerminalError {
   }
 }
 
+/** What the turn would cost next is more than this budget has left. */
+export class BudgetExceededError extends TerminalError {
+  constructor(budget: 'turn' | 'session' | 'day' | 'month') {
+    super(
+      'budget_exceeded',
+      `The next model call may cost more than is left of the budget of the ${budget}.`,
+    );
+  }
+}
+
+/** It would fit into the budget, were it not for what other calls under way have put aside. */
+export class BudgetBusyError extends RetryableError {
+  constructor(retryAfterMs: number) {
+    super('budget_busy', 'Other model calls have put aside what is left of the budget.', retryAfterMs);
+  }
+}
+
 /** The worker stops: what is not finished is another worker's to do. */
 export class DrainError extends RetryableError {
   constructor() {

@@ -10,6 +10,7 @@ export * from './journal.ts';
 export * from './limits.ts';
 export * from './memory.ts';
 export * from './metadata.ts';
+export * from './money.ts';
 export * from './pages.ts';
 export * from './problems.ts';
 export * from './secrets.ts';

@@ -45,6 +45,8 @@ export interface ClaimedTurn {
   openToolCalls: ToolCall[];
   /** Messages that joined the turn while it ran and are not in the conversation yet. */
   pendingInputs: number;
+  /** Something limits what it may cost: each model call is put aside for before it is made. */
+  isBudgeted: boolean;
 }
 
 /** A message of an earlier turn, with the place of that turn in the session. */
@@ -77,6 +79,8 @@ export interface CompletedStep {
   model: string | null;
   stopReason: string | null;
   usage: Usage;
+  /** Millionths of a US dollar. */
+  costMicros: number;
   /** How many requests it took. */
   attempts: number;
   providerRequestId: string | null;
@@ -134,6 +138,8 @@ export interface Advanced {
   pendingInputs: number;
   /** Those that this very write put there. */
   taken: Message[];
+  /** As in `ClaimedTurn`: a budget may come while the turn runs. */
+  isBudgeted: boolean;
 }
 
 /** How a turn goes back to the queue. */

@@ -2,11 +2,24 @@ import { z } from 'zod';
 import { contentBlockSchema } from './content.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
+import { microsSchema } from './money.ts';
 
 export const createSessionSchema = z
-  .strictObject({ agent_id: idSchema('agent'), metadata: metadataSchema.optional() })
+  .strictObject({
+    agent_id: idSchema('agent'),
+    metadata: metadataSchema.optional(),
+    budget_micros: microsSchema
+      .optional()
+      .meta({ description: 'What the turns of the session may cost together.' }),
+  })
   .meta({ id: 'CreateSession' });
 export type CreateSession = z.infer<typeof createSessionSchema>;
+
+/** What stays as it is, is left out. */
+export const updateSessionSchema = z
+  .strictObject({ metadata: metadataSchema.optional(), budget_micros: microsSchema.nullable().optional() })
+  .meta({ id: 'UpdateSession' });
+export type UpdateSession = z.infer<typeof updateSessionSchema>;
 
 export const sessionSchema = z
   .object({
@@ -15,6 +28,7 @@ export const sessionSchema = z
     agent_id: idSchema('agent'),
     metadata: metadataSchema,
     turn_count: z.int().nonnegative(),
+    budget_micros: microsSchema.nullable(),
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Session', description: 'One conversation; its turns run one after another, in order.' });

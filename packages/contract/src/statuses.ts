@@ -37,6 +37,7 @@ export const STOP_REASONS = [
   'model_context_window_exceeded',
   'max_steps',
   'deadline',
+  'budget',
 ] as const;
 
 export const stopReasonSchema = z.enum(STOP_REASONS);

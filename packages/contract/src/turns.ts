@@ -3,6 +3,7 @@ import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
+import { microsSchema } from './money.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
 import { awaitingSchema, requiredActionSchema } from './tool-outputs.ts';
 import { usageSchema } from './usage.ts';
@@ -47,6 +48,9 @@ const submission = {
     .refine(isSchedulable, 'must be a time of this century, at most 30 days ahead')
     .optional()
     .meta({ description: 'The turn waits until then, and later turns of its session wait behind it.' }),
+  budget_micros: microsSchema
+    .optional()
+    .meta({ description: 'What its model calls may cost, in millionths of a US dollar.' }),
 };
 
 /** A turn for a session that is there. The agent is the session's. */
@@ -61,9 +65,22 @@ export type SubmitTurn = z.infer<typeof submitTurnSchema>;
 
 /** A turn that makes its session. */
 export const startTurnSchema = z
-  .strictObject({ ...submission, agent_id: idSchema('agent'), session_metadata: metadataSchema.optional() })
+  .strictObject({
+    ...submission,
+    agent_id: idSchema('agent'),
+    session_metadata: metadataSchema.optional(),
+    session_budget_micros: microsSchema
+      .optional()
+      .meta({ description: 'What the turns of the session may cost together.' }),
+  })
   .meta({ id: 'StartTurn' });
 export type StartTurn = z.infer<typeof startTurnSchema>;
+
+const { input: _input, ...resumption } = submission;
+
+/** A turn that goes on where another stopped. */
+export const resumeTurnSchema = z.strictObject(resumption).meta({ id: 'ResumeTurn' });
+export type ResumeTurn = z.infer<typeof resumeTurnSchema>;
 
 /** Why a turn failed. `retry_status` is Anthropic's word: was it tried again, and could it have been? */
 export const turnErrorSchema = z
@@ -96,6 +113,9 @@ export const turnSchema = z
     error: turnErrorSchema.nullable(),
     required_action: requiredActionSchema.nullable(),
     usage: usageSchema,
+    cost_micros: microsSchema,
+    budget_micros: microsSchema.nullable(),
+    resumes: idSchema('turn').nullable().meta({ description: 'The turn that it goes on with.' }),
     step_count: z.int().nonnegative(),
     attempts: z.int().nonnegative().meta({ description: 'How often a worker took the turn up.' }),
     metadata: metadataSchema,
@@ -137,6 +157,7 @@ export const stepSchema = z
     stop_reason: z.string().nullable(),
     content: z.array(contentBlockSchema),
     usage: usageSchema,
+    cost_micros: microsSchema,
     attempts: z.int().positive(),
     provider_request_id: z.string().nullable(),
     tool_calls: z.array(toolCallSchema),

@@ -7,9 +7,11 @@ import { backoffMs, leaseWaitMs, parkMs } from './backoff.ts';
 import { buildRequest, type BuiltRequest } from './build-request.ts';
 import { classifyError, type Failure } from './classify-error.ts';
 import type { ModelApi } from './connect-model-api.ts';
+import { costOf } from './cost.ts';
 import type { ModelLimits } from './limits.ts';
 import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
 import { isOutage } from './outage.ts';
+import type { PriceTable } from './prices.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { streamMessage, type RequestProgress } from './stream-message.ts';
 
@@ -17,6 +19,7 @@ export interface CallTools {
   api: ModelApi;
   limits: ModelLimits;
   budget: RetryBudget;
+  prices: PriceTable;
   guard: CallGuard;
   /** Which API it is: part of what a breaker is for. */
   origin: string;
@@ -101,7 +104,13 @@ class Call {
       throw error;
     }
     if (!('content' in end)) return this.#takeFailure(end, progress);
-    return { ...end, attempts: this.#attempts, providerRequestId: progress.providerRequestId };
+    return {
+      ...end,
+      // By the name that was asked for: a gateway may call itself anything.
+      costMicros: costOf(end.usage, this.#tools.prices.priceOf(this.#request.agent.model, Date.now())),
+      attempts: this.#attempts,
+      providerRequestId: progress.providerRequestId,
+    };
   }
 
   /** One request, and how it ended. Throws a ModelError where it may not leave, and the signal's reason. */

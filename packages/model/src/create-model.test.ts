@@ -50,6 +50,7 @@ describe('a model call', () => {
     const { answer, told } = callOnTrial(model);
     expect(await answer).toEqual({
       content: [{ type: 'text', text: 'Hello.' }],
+      costMicros: 705,
       stopReason: 'end_turn',
       model: 'claude-test-1',
       usage: {

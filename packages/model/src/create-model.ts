@@ -4,7 +4,9 @@ import { createCallGuard, type CallGuard } from '@turnpike/egress';
 import type { Logger, Secret } from '@turnpike/telemetry';
 import { callModel } from './call-model.ts';
 import { connectModelApi, PUBLIC_API } from './connect-model-api.ts';
+import { mostCostOf } from './cost.ts';
 import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
+import { readPrices, type PriceTable } from './prices.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
 export interface ModelSettings {
@@ -13,6 +15,8 @@ export interface ModelSettings {
   baseUrl?: string;
   logger: Logger;
   limits?: Partial<ModelLimits>;
+  /** Default: the table that comes with Turnpike. */
+  prices?: PriceTable;
   /** Default: one of this process. */
   retryBudget?: RetryBudget;
   /** Default: one of this process, with room for as many calls as a worker runs turns. */
@@ -31,6 +35,8 @@ export interface GuardedModel {
    * Throws ModelError (see `callModel` for how it is read), and the signal's reason at once when it aborts.
    */
   call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
+  /** What one such call may cost at most, in millionths of a US dollar. */
+  mostCost(request: ModelRequest): number;
   /** For metrics: how many tenants' models are in which state of their breaker. */
   breakers(): ReturnType<CallGuard['states']>;
   /** Ends the calls under way with a DrainError, and the kept connections. */
@@ -41,8 +47,10 @@ export interface GuardedModel {
 export function createModel(settings: ModelSettings): GuardedModel {
   const limits: ModelLimits = { ...DEFAULT_LIMITS, ...settings.limits };
   const api = connectModelApi(settings.apiKey, settings.baseUrl, limits);
+  const prices = settings.prices ?? readPrices();
   const tools = {
     api,
+    prices,
     guard: settings.guard ?? createCallGuard(MODEL_GUARD),
     origin: new URL(settings.baseUrl ?? PUBLIC_API).origin,
     limits,
@@ -69,6 +77,7 @@ export function createModel(settings: ModelSettings): GuardedModel {
         for (const { signal, stop } of links) signal.removeEventListener('abort', stop);
       }
     },
+    mostCost: (request) => mostCostOf(request, prices.priceOf(request.agent.model, Date.now())),
     breakers: () => tools.guard.states(),
     async close() {
       closing.abort(new DrainError());

@@ -6,3 +6,4 @@ export {
   type RetryBudget,
   type RetryBudgetSettings,
 } from './retry-budget.ts';
+export { readPrices, type PriceTable } from './prices.ts';

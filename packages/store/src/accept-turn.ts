@@ -9,7 +9,8 @@ export interface NewTurn {
   sessionId: string;
   messageId: string;
   eventId: string;
-  input: ContentBlock[];
+  /** Null for a turn that goes on with another. */
+  input: ContentBlock[] | null;
   metadata: Metadata;
   /** From this moment on; left out: at once. */
   runAt?: string | null;
@@ -18,6 +19,9 @@ export interface NewTurn {
   priority?: number;
   /** What its tenant may have waiting, where that is to be counted; left out where there is room for certain. */
   mostWaiting?: number | null;
+  budgetMicros?: number | null;
+  /** The turn that it goes on with. */
+  resumes?: string | null;
 }
 
 /** What was counted before anything was added; null where it was not. */
@@ -74,7 +78,7 @@ WITH room AS MATERIALIZED (
   UPDATE sessions
   SET last_sequence = sessions.last_sequence + 1, open_turns = sessions.open_turns + 1
   FROM agents, room
-  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $12)
+  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $14)
     AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND room.full IS NULL
   RETURNING sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
     sessions.last_sequence AS sequence, sessions.open_turns
@@ -83,18 +87,18 @@ WITH room AS MATERIALIZED (
 const MAKE_SESSION = `
 WITH room AS MATERIALIZED (
   SELECT waiting, sessions,
-    CASE WHEN waiting >= $11::int THEN 'turns' WHEN sessions >= $14::int THEN 'sessions' END AS full
+    CASE WHEN waiting >= $11::int THEN 'turns' WHEN sessions >= $16::int THEN 'sessions' END AS full
   FROM (
-    SELECT waiting, CASE WHEN $14::int IS NOT NULL THEN turnpike_count_sessions($2, $14) END AS sessions
+    SELECT waiting, CASE WHEN $16::int IS NOT NULL THEN turnpike_count_sessions($2, $16) END AS sessions
     FROM (SELECT CASE WHEN $11::int IS NOT NULL THEN turnpike_count_waiting($2, $11) END AS waiting) AS first
   ) AS counted
 ), session AS (
-  INSERT INTO sessions (id, tenant_id, agent_id, metadata, last_sequence, open_turns)
-  SELECT $3, $2, agents.id, $13::jsonb, 1, 1
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, open_turns)
+  SELECT $3, $2, agents.id, $15::jsonb, $17, 1, 1
   FROM agents, room
-  WHERE agents.id = $12 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND room.full IS NULL
+  WHERE agents.id = $14 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND room.full IS NULL
   RETURNING id, tenant_id, agent_id,
-    (SELECT agents.version FROM agents WHERE agents.id = $12) AS agent_version,
+    (SELECT agents.version FROM agents WHERE agents.id = $14) AS agent_version,
     last_sequence AS sequence, open_turns
 )`;
 
@@ -107,16 +111,18 @@ WITH room AS MATERIALIZED (
 const INSERT_TURN = `,
 turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata,
-                     message_count, event_count, ready_at, deadline_at, run_at, available_at, priority)
+                     message_count, event_count, ready_at, deadline_at, run_at, available_at, priority,
+                     budget_micros, resumes)
   SELECT $1, session.tenant_id, session.id, session.sequence, session.agent_id, session.agent_version,
-         $7::jsonb, 1, 1, CASE WHEN session.open_turns = 1 THEN now() END,
+         $7::jsonb, ($6::jsonb IS NOT NULL)::int, 1, CASE WHEN session.open_turns = 1 THEN now() END,
          greatest(now(), $9::timestamptz) + $8::double precision * interval '1 millisecond',
-         $9::timestamptz, CASE WHEN $9::timestamptz > now() THEN $9::timestamptz END, $10
+         $9::timestamptz, CASE WHEN $9::timestamptz > now() THEN $9::timestamptz END, $10, $12, $13
   FROM session
   RETURNING *
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
   SELECT turn.id, 0, $4, turn.tenant_id, turn.session_id, turn.sequence, 'user', $6::jsonb FROM turn
+  WHERE $6::jsonb IS NOT NULL
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
   SELECT turn.id, 1, $5, turn.tenant_id, 'turn.queued', '{}' FROM turn
@@ -146,9 +152,15 @@ export async function insertTurn(
  */
 export async function insertTurnWithSession(
   sql: Sql,
-  turn: NewTurn & { agentId: string; sessionMetadata: Metadata; mostSessions?: number | null },
+  turn: NewTurn & {
+    agentId: string;
+    sessionMetadata: Metadata;
+    sessionBudgetMicros?: number | null;
+    mostSessions?: number | null;
+  },
 ): Promise<AcceptedTurn | RefusedTurn> {
-  const values = [...valuesOf(turn), turn.agentId, json(turn.sessionMetadata), turn.mostSessions ?? null];
+  const { agentId, sessionMetadata, mostSessions = null, sessionBudgetMicros = null } = turn;
+  const values = [...valuesOf(turn), agentId, json(sessionMetadata), mostSessions, sessionBudgetMicros];
   const [answer] = await query(sql, START, values);
   return answer ?? NOTHING;
 }
@@ -162,12 +174,14 @@ function valuesOf(turn: NewTurn): unknown[] {
     turn.sessionId,
     turn.messageId,
     turn.eventId,
-    json(turn.input),
+    turn.input === null ? null : json(turn.input),
     json(turn.metadata),
     turn.deadlineMs,
     turn.runAt ?? null,
     turn.priority ?? 0,
     turn.mostWaiting ?? null,
+    turn.budgetMicros ?? null,
+    turn.resumes ?? null,
   ];
 }
 

@@ -7,6 +7,7 @@ import {
   type TurnStatus,
 } from '@turnpike/contract';
 import { z } from 'zod';
+import { isBudgeted } from './reserve-cost.ts';
 import { json, query, type Sql } from './sql.ts';
 
 /*
@@ -54,6 +55,8 @@ WITH fenced AS (
         + coalesce(($4::jsonb #>> '{usage,cache_creation_input_tokens}')::int, 0),
       cache_read_input_tokens = cache_read_input_tokens
         + coalesce(($4::jsonb #>> '{usage,cache_read_input_tokens}')::int, 0),
+      cost_micros = cost_micros + coalesce(($4::jsonb ->> 'costMicros')::bigint, 0),
+      reserved_micros = CASE WHEN $4::jsonb IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_micros END,
       message_count = message_count + jsonb_array_length(written.messages),
       event_count = event_count + jsonb_array_length($9::jsonb),
       pending_inputs = CASE WHEN written.taken = '[]' THEN pending_inputs ELSE '[]' END,
@@ -74,16 +77,25 @@ WITH fenced AS (
   FROM held WHERE sessions.id = held.session_id AND held.ends
 ), step AS (
   INSERT INTO steps (turn_id, index, id, tenant_id, type, model, stop_reason, input_tokens, output_tokens,
-                     cache_creation_input_tokens, cache_read_input_tokens, attempts, provider_request_id,
-                     epoch, started_at)
+                     cache_creation_input_tokens, cache_read_input_tokens, cost_micros, attempts,
+                     provider_request_id, epoch, started_at)
   SELECT held.id, held.step_count - 1, step.id, held.tenant_id, step.type, step.model, step."stopReason",
          (step.usage ->> 'input_tokens')::int, (step.usage ->> 'output_tokens')::int,
          (step.usage ->> 'cache_creation_input_tokens')::int, (step.usage ->> 'cache_read_input_tokens')::int,
-         step.attempts, step."providerRequestId", held.epoch,
+         step."costMicros", step.attempts, step."providerRequestId", held.epoch,
          now() - step."durationMs" * interval '1 millisecond'
   FROM held, jsonb_to_record($4::jsonb) AS step(id text, type text, model text, "stopReason" text, usage jsonb,
-                                                attempts int, "providerRequestId" text, "durationMs" double precision)
+                                                "costMicros" bigint, attempts int, "providerRequestId" text, "durationMs" double precision)
   WHERE $4::jsonb IS NOT NULL
+), ledger AS (
+  INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
+                              cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
+  SELECT step.id, held.tenant_id, held.session_id, held.id, held.agent_id, step.model,
+         (step.usage ->> 'input_tokens')::int, (step.usage ->> 'output_tokens')::int,
+         (step.usage ->> 'cache_creation_input_tokens')::int, (step.usage ->> 'cache_read_input_tokens')::int,
+         step."costMicros", NOT EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = held.tenant_id)
+  FROM held, jsonb_to_record($4::jsonb) AS step(id text, model text, usage jsonb, "costMicros" bigint)
+  WHERE step.model IS NOT NULL
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content)
   SELECT held.id, held.message_count - jsonb_array_length(held.messages) + entry.place - 1, entry.value ->> 'id',
@@ -126,10 +138,13 @@ WITH fenced AS (
               THEN jsonb_build_object('index', held.step_count) ELSE entry.value -> 'payload' END
   FROM held, jsonb_array_elements($9::jsonb) WITH ORDINALITY AS entry(value, place)
 )
-SELECT held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken FROM held`,
+SELECT held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken,
+  ${isBudgeted('held')} AS "isBudgeted"
+FROM held`,
   row: z.object({
     status: turnStatusSchema,
     pendingInputs: z.int(),
+    isBudgeted: z.boolean(),
     taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
   }) satisfies z.ZodType<Advanced>,
 };
@@ -167,16 +182,22 @@ export async function advanceTurn(
 const PROGRESS = {
   name: 'read-progress',
   text: `
-SELECT status, event_count AS "eventCount", jsonb_array_length(pending_inputs) AS "pendingInputs"
+SELECT status, event_count AS "eventCount", jsonb_array_length(pending_inputs) AS "pendingInputs",
+  ${isBudgeted('turns')} AS "isBudgeted"
 FROM turns WHERE id = $1 AND epoch = $2`,
-  row: z.object({ status: turnStatusSchema, eventCount: z.int(), pendingInputs: z.int() }),
+  row: z.object({
+    status: turnStatusSchema,
+    eventCount: z.int(),
+    pendingInputs: z.int(),
+    isBudgeted: z.boolean(),
+  }),
 };
 
 /** How far the turn is under this epoch: what tells a commit that arrived from one that did not. */
 export async function readProgress(
   sql: Sql,
   lease: { turnId: string; epoch: number },
-): Promise<{ status: TurnStatus; eventCount: number; pendingInputs: number } | null> {
+): Promise<z.infer<typeof PROGRESS.row> | null> {
   const [progress] = await query(sql, PROGRESS, [lease.turnId, lease.epoch]);
   return progress ?? null;
 }

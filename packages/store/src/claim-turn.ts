@@ -11,6 +11,7 @@ import {
 } from '@turnpike/contract';
 import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
 import { z } from 'zod';
+import { isBudgeted } from './reserve-cost.ts';
 import { query, type Sql } from './sql.ts';
 
 /** A turn that was claimed just now. */
@@ -69,6 +70,7 @@ const claimedSchema = z.object({
   ),
   pendingInputs: z.int(),
   othersReady: z.boolean(),
+  isBudgeted: z.boolean(),
 }) satisfies z.ZodType<TakenTurn>;
 
 /*
@@ -86,7 +88,8 @@ WITH turn AS (
   UPDATE turns
   SET status = 'in_progress', epoch = epoch + 1, attempts = attempts + 1, worker_id = $4,
       leased_until = now() + $5::double precision * interval '1 millisecond',
-      started_at = coalesce(started_at, now()), event_count = event_count + 2
+      started_at = coalesce(started_at, now()), event_count = event_count + 2,
+      reserved_micros = 0
   WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND dispatched_at IS NOT NULL
   RETURNING *
 ), summary AS (
@@ -141,7 +144,8 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
   jsonb_array_length(turn.pending_inputs) AS "pendingInputs",
   EXISTS (SELECT 1 FROM turns AS others
           WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
-            AND others.dispatched_at IS NULL AND others.available_at IS NULL) AS "othersReady"
+            AND others.dispatched_at IS NULL AND others.available_at IS NULL) AS "othersReady",
+  ${isBudgeted('turn')} AS "isBudgeted"
 FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version`,
   row: claimedSchema,
 };

@@ -34,12 +34,13 @@ afterAll(async () => {
 
 const FROM: TurnStatus[] = ['in_progress', 'cancelling'];
 const answer = [{ type: 'text', text: 'Done.' }];
-const END: Advance = {
+const end = (): Advance => ({
   step: {
     id: newId('step'),
     type: 'model_call',
     model: 'm',
     stopReason: 'end_turn',
+    costMicros: 0,
     usage: NO_USAGE,
     attempts: 1,
     providerRequestId: null,
@@ -48,7 +49,7 @@ const END: Advance = {
   messages: [{ role: 'assistant', content: answer }],
   events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
   outcome: { status: 'completed', stopReason: 'end_turn', output: answer, error: null },
-};
+});
 
 async function claimedTurn(leaseMs = 60_000) {
   const accepted = await insertTurnWithSession(database.pool, {
@@ -60,8 +61,11 @@ async function claimedTurn(leaseMs = 60_000) {
     input: [{ type: 'text', text: 'Hi' }],
     metadata: {},
     deadlineMs: 60_000,
+    budgetMicros: null,
+    resumes: null,
     agentId,
     sessionMetadata: {},
+    sessionBudgetMicros: null,
   });
   const turnId = accepted.turn?.id ?? '';
   await dispatchTurns(database.pool, [], [tenantId]);
@@ -92,9 +96,9 @@ test.each([
 ])('a write with %s changes nothing', async (_, wrong) => {
   const { turn, fence } = await claimedTurn();
   const before = await everythingOf(turn.id);
-  expect(await advanceTurn(database.pool, { ...fence, ...wrong }, END)).toBeNull();
+  expect(await advanceTurn(database.pool, { ...fence, ...wrong }, end())).toBeNull();
   expect(await everythingOf(turn.id)).toEqual(before);
-  expect(await advanceTurn(database.pool, fence, END)).toMatchObject({ status: 'completed' });
+  expect(await advanceTurn(database.pool, fence, end())).toMatchObject({ status: 'completed' });
 });
 
 test('a lease whose time has passed can write, renew and give back nothing, though nobody took the turn yet', async () => {
@@ -104,7 +108,7 @@ test('a lease whose time has passed can write, renew and give back nothing, thou
     [turn.id],
   );
   const before = await everythingOf(turn.id);
-  expect(await advanceTurn(database.pool, fence, END)).toBeNull();
+  expect(await advanceTurn(database.pool, fence, end())).toBeNull();
   expect(await renewLeases(database.pool, [fence], 60_000)).toEqual(new Map());
   const release = { delayMs: 0, modelAttempts: 0, error: null };
   expect(await releaseTurn(database.pool, { ...fence, from: 'in_progress' }, release)).toBe(false);
@@ -131,9 +135,10 @@ test('a lease whose row somebody has locked is told apart from one that is lost,
 test('a turn is claimed once for an epoch, and the same write arrives once', async () => {
   const { turn, claim, fence } = await claimedTurn();
   expect(await claimTurn(database.pool, claim)).toBeNull();
+  const write = end();
   const [first, second] = await Promise.all([
-    advanceTurn(database.pool, fence, END),
-    advanceTurn(database.pool, fence, END),
+    advanceTurn(database.pool, fence, write),
+    advanceTurn(database.pool, fence, write),
   ]);
   expect([first, second].filter((written) => written !== null)).toHaveLength(1);
   const { rows } = await database.pool.query('SELECT 1 FROM steps WHERE turn_id = $1', [turn.id]);
@@ -150,7 +155,7 @@ test('a message joins a turn or it does not: of a hundred that race with its end
         ['in_progress', 'requires_action'],
       ),
     );
-    const [written, ...joined] = await Promise.all([advanceTurn(database.pool, fence, END), ...joining]);
+    const [written, ...joined] = await Promise.all([advanceTurn(database.pool, fence, end()), ...joining]);
     const count = joined.filter((each) => each !== null).length;
     const { rows } = await database.pool.query<{ pending: number; status: string }>(
       'SELECT jsonb_array_length(pending_inputs) AS pending, status FROM turns WHERE id = $1',
@@ -169,7 +174,7 @@ test('a turn that was asked to cancel ends cancelled whatever its worker brings,
   expect(await cancelTurn(database.pool, tenantId, turn.id, ['queued', 'requires_action'])).toMatchObject({
     status: 'cancelling',
   });
-  expect(await advanceTurn(database.pool, fence, END)).toMatchObject({ status: 'cancelled' });
+  expect(await advanceTurn(database.pool, fence, end())).toMatchObject({ status: 'cancelled' });
   expect(await everythingOf(turn.id)).toMatchObject([
     { status: 'cancelled', stop_reason: null, open_turns: 0, steps: '1', messages: '2' },
   ]);

@@ -20,6 +20,14 @@ export {
   revokeApiKey,
   type KeyHolder,
 } from './api-keys.ts';
+export {
+  countSpending,
+  deleteBudget,
+  findExhaustedBudget,
+  listBudgets,
+  setBudget,
+  type BudgetSetter,
+} from './budgets.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';
@@ -29,6 +37,7 @@ export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
 export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
 export { findOpenTurn } from './find-open-turn.ts';
+export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
@@ -38,6 +47,7 @@ export { promoteDelayed } from './promote-delayed.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export { releaseTurn } from './release-turn.ts';
 export { renewLeases, type RenewedLease } from './renew-leases.ts';
+export { reserveCost, type Reservation } from './reserve-cost.ts';
 export {
   deleteSession,
   insertSession,
@@ -45,6 +55,7 @@ export {
   listSessions,
   readSession,
   sessionExists,
+  updateSession,
 } from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
@@ -52,5 +63,6 @@ export { steerTurn } from './steer-turn.ts';
 export { createTenant, findTenantByName, findTenants, listTenants, type TenantRow } from './tenants.ts';
 export { changeLimits, readLimits } from './tenant-limits.ts';
 export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
+export { readUsage, type UsageRange } from './usage.ts';
 export { openVault, type Vault } from './vault.ts';
 export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';

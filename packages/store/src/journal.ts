@@ -40,6 +40,7 @@ export async function listSteps(
       cache_creation_input_tokens: step.cacheCreationInputTokens,
       cache_read_input_tokens: step.cacheReadInputTokens,
     },
+    cost_micros: Number(step.costMicros),
     attempts: step.attempts,
     provider_request_id: step.providerRequestId,
     tool_calls: calls

@@ -1,4 +1,4 @@
-import { metadataSchema, type Metadata, type Session } from '@turnpike/contract';
+import { metadataSchema, type Metadata, type Session, type UpdateSession } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 import { json, query, type Sql } from './sql.ts';
@@ -9,6 +9,7 @@ const sessionRow = z
     agentId: z.string(),
     metadata: metadataSchema,
     lastSequence: z.int(),
+    budgetMicros: z.coerce.number().int().nullable(),
     createdAt: z.date(),
   })
   .transform((row): Session => ({
@@ -17,8 +18,12 @@ const sessionRow = z
     agent_id: row.agentId,
     metadata: row.metadata,
     turn_count: row.lastSequence,
+    budget_micros: row.budgetMicros,
     created_at: row.createdAt.toISOString(),
   }));
+
+const COLUMNS = `sessions.id, sessions.agent_id AS "agentId", sessions.metadata, sessions.last_sequence AS "lastSequence",
+  sessions.budget_micros AS "budgetMicros", sessions.created_at AS "createdAt"`;
 
 const INSERT = {
   name: 'insert-session',
@@ -27,8 +32,8 @@ WITH room AS MATERIALIZED (
   SELECT sessions, coalesce(sessions >= $5::int, false) AS full
   FROM (SELECT CASE WHEN $5::int IS NOT NULL THEN turnpike_count_sessions($2, $5) END AS sessions) AS counted
 ), session AS (
-  INSERT INTO sessions (id, tenant_id, agent_id, metadata)
-  SELECT $1, $2, agents.id, $4::jsonb FROM agents, room
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros)
+  SELECT $1, $2, agents.id, $4::jsonb, $6 FROM agents, room
   WHERE agents.id = $3 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND NOT room.full
   RETURNING created_at
 )
@@ -41,6 +46,7 @@ export interface NewSession {
   tenantId: string;
   agentId: string;
   metadata: Metadata;
+  budgetMicros?: number | null;
   /** What its tenant may have, where that is to be counted; left out where there is room for certain. */
   mostSessions?: number | null;
 }
@@ -51,13 +57,37 @@ export interface NewSession {
  */
 export async function insertSession(
   sql: Sql,
-  { id, tenantId, agentId, metadata, mostSessions = null }: NewSession,
+  { id, tenantId, agentId, metadata, budgetMicros = null, mostSessions = null }: NewSession,
 ): Promise<{ session: Session | null; full: boolean; sessions: number | null }> {
-  const [answer] = await query(sql, INSERT, [id, tenantId, agentId, json(metadata), mostSessions]);
+  const values = [id, tenantId, agentId, json(metadata), mostSessions, budgetMicros];
+  const [answer] = await query(sql, INSERT, values);
   if (answer === undefined) throw new Error('A count returned no row.');
   const { createdAt, full, sessions } = answer;
-  const session = createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, createdAt });
+  const session =
+    createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, budgetMicros, createdAt });
   return { session, full, sessions };
+}
+
+const UPDATE = {
+  name: 'update-session',
+  text: `
+UPDATE sessions
+SET metadata = coalesce($3::jsonb, metadata), budget_micros = CASE WHEN $4 THEN $5 ELSE budget_micros END
+WHERE id = $1 AND tenant_id = $2 RETURNING ${COLUMNS}`,
+  row: sessionRow,
+};
+
+/** Changes what is given; null where there is no such session. */
+export async function updateSession(
+  sql: Sql,
+  session: { id: string; tenantId: string },
+  change: UpdateSession,
+): Promise<Session | null> {
+  const { metadata, budget_micros: budget } = change;
+  const given = metadata === undefined ? null : json(metadata);
+  const values = [session.id, session.tenantId, given, budget !== undefined, budget ?? null];
+  const [updated] = await query(sql, UPDATE, values);
+  return updated ?? null;
 }
 
 const DELETE = {

@@ -1,4 +1,5 @@
-import { inputBlocks, newId, ProblemError, type StartTurn, type SubmitTurn } from '@turnpike/contract';
+import { inputBlocks, newId, ProblemError } from '@turnpike/contract';
+import type { ContentBlock, ResumeTurn, StartTurn, SubmitTurn } from '@turnpike/contract';
 import {
   cancelOpenTurns,
   findOpenTurn,
@@ -86,7 +87,8 @@ async function enqueue(
   caps: Caps,
 ): Promise<Acceptance> {
   const onlyIfIdle = submission.multitask_strategy === 'reject';
-  const accepted = await insertTurn(sql, { ...newTurn(tenantId, sessionId, submission, caps), onlyIfIdle });
+  const turn = newTurn(tenantId, sessionId, inputBlocks(submission.input), submission, caps);
+  const accepted = await insertTurn(sql, { ...turn, onlyIfIdle });
   if (accepted.turn === null) throwWhereFull(accepted, caps);
   else return { ...accepted, cancelled: [] };
   if (!(await sessionExists(sql, tenantId, sessionId))) {
@@ -116,9 +118,10 @@ export async function acceptTurnWithSession(
   caps: Caps = {},
 ): Promise<AcceptedTurn> {
   const accepted = await insertTurnWithSession(sql, {
-    ...newTurn(tenantId, newId('session'), submission, caps),
+    ...newTurn(tenantId, newId('session'), inputBlocks(submission.input), submission, caps),
     agentId: submission.agent_id,
     sessionMetadata: submission.session_metadata ?? {},
+    sessionBudgetMicros: submission.session_budget_micros ?? null,
     mostSessions: caps.sessions ?? null,
   });
   if (accepted.turn !== null) return accepted;
@@ -126,7 +129,8 @@ export async function acceptTurnWithSession(
   throw new ProblemError('not_found', `There is no agent ${submission.agent_id}.`);
 }
 
-function throwWhereFull({ full }: RefusedTurn, caps: Caps): void {
+/** Throws `ProblemError`, `queue_full` or `session_limit`, where that is why nothing was stored. */
+export function throwWhereFull({ full }: RefusedTurn, caps: Caps): void {
   if (full === 'turns') {
     throw new ProblemError('queue_full', `${caps.waiting} turns wait already, which is the limit.`, {
       retryAfterSeconds: 1,
@@ -140,10 +144,12 @@ export function tooManySessions(limit: number | null | undefined): ProblemError 
   return new ProblemError('session_limit', `There are ${limit} sessions, which is the limit; delete some.`);
 }
 
-function newTurn(
+/** The row of a turn; `input` is null for one that goes on with another. */
+export function newTurn(
   tenantId: string,
   sessionId: string,
-  submission: Omit<SubmitTurn, 'multitask_strategy'>,
+  input: ContentBlock[] | null,
+  submission: ResumeTurn,
   caps: Caps,
 ): NewTurn {
   return {
@@ -152,11 +158,12 @@ function newTurn(
     sessionId,
     messageId: newId('message'),
     eventId: newId('event'),
-    input: inputBlocks(submission.input),
+    input,
     metadata: submission.metadata ?? {},
     deadlineMs: submission.deadline_ms ?? DEFAULT_DEADLINE_MS,
     runAt: submission.run_at ?? null,
     priority: submission.priority ?? 0,
     mostWaiting: caps.waiting ?? null,
+    budgetMicros: submission.budget_micros ?? null,
   };
 }

@@ -11,6 +11,7 @@ export { Dispatcher, type Change } from './dispatcher.ts';
 export { LeaseKeeper, type LeaseKeeperParts } from './lease-keeper.ts';
 export { Lease } from './lease.ts';
 export { Reconciliation, type ReconcileSettings, type Repairs } from './reconcile.ts';
+export { resumeTurn } from './resume-turn.ts';
 export { startReconciler } from './reconciler.ts';
 export { TRANSITIONS } from './transitions.ts';
 export { announceTurns, watchTurns, type TurnSignal } from './turn-signals.ts';

@@ -1,4 +1,6 @@
 import {
+  BudgetBusyError,
+  BudgetExceededError,
   DeadlineError,
   DrainError,
   LeaseLostError,
@@ -16,6 +18,7 @@ import {
   advanceTurn,
   readProgress,
   releaseTurn,
+  reserveCost,
   StoreUnavailableError,
   type Database,
 } from '@turnpike/store';
@@ -23,6 +26,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TRANSITIONS } from './transitions.ts';
 
 const RETRY_MS = 200;
+/** Other calls take seconds: after about this time one of them may be done. */
+const BUDGET_BUSY_MS = 1_500;
 
 /**
  * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it
@@ -160,6 +165,20 @@ export class Lease {
   }
 
   /**
+   * Puts aside what the next model call may cost at most, in millionths of a US dollar.
+   * Throws `BudgetExceededError`, `BudgetBusyError` and `LeaseLostError`.
+   */
+  reserve(micros: number): Promise<void> {
+    return this.#inOrder(async () => {
+      const verdict = await this.#untilStored(() => reserveCost(this.#database.pool, this.#fence, micros));
+      if (verdict === 'granted') return;
+      if (verdict === 'lost') throw this.lose();
+      if (verdict === 'wait') throw new BudgetBusyError(BUDGET_BUSY_MS * (0.5 + Math.random()));
+      throw new BudgetExceededError(verdict);
+    });
+  }
+
+  /**
    * Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`, and
    * `TurnCancelledError` where it was asked to cancel meanwhile: then it is to be ended instead.
    */
@@ -176,6 +195,23 @@ export class Lease {
       if (progress?.status === 'cancelling') throw new TurnCancelledError(this.turn.id);
       throw this.lose();
     });
+  }
+
+  get #fence(): { turnId: string; epoch: number } {
+    return { turnId: this.turn.id, epoch: this.turn.epoch };
+  }
+
+  /** Does what may be done twice again while the database cannot be reached, and the lease lasts. */
+  async #untilStored<Result>(work: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      this.assertHeld();
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error;
+        await delay(RETRY_MS * (0.5 + Math.random()));
+      }
+    }
   }
 
   async #commit(advance: Advance): Promise<Advanced> {

@@ -1,6 +1,7 @@
 import { isFinal, type TurnStatus } from '@turnpike/contract';
 import type { Backplane } from '@turnpike/backplane';
 import {
+  countSpending,
   expireActions,
   expireDeadlines,
   expireLeases,
@@ -36,6 +37,7 @@ export interface Repairs {
   readyTenants: number;
   forgottenAnswers: number;
   forgottenWorkers: number;
+  countedTenants: number;
 }
 
 const BATCH = 200;
@@ -88,6 +90,7 @@ export class Reconciliation {
       readyTenants: await attempt(() => this.#dispatchTenants()),
       forgottenAnswers: await attempt(() => forgetAnswers(pool, BATCH)),
       forgottenWorkers: await attempt(() => forgetWorkers(pool, BATCH)),
+      countedTenants: await attempt(() => countSpending(pool, BATCH)),
       lostHints: 0,
     };
     await this.#parts.dispatcher.settle();

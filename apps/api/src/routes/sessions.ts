@@ -7,6 +7,7 @@ import {
   pageSchema,
   ProblemError,
   sessionSchema,
+  updateSessionSchema,
 } from '@turnpike/contract';
 import {
   deleteSession,
@@ -15,6 +16,7 @@ import {
   listSessions,
   readSession,
   sessionExists,
+  updateSession,
 } from '@turnpike/store';
 import { tooManySessions } from '@turnpike/turns';
 import { z } from 'zod';
@@ -46,6 +48,7 @@ export const sessionRoutes: Route[] = [
         agentId: body.agent_id,
         metadata: body.metadata ?? {},
         mostSessions,
+        budgetMicros: body.budget_micros ?? null,
       });
       if (full) throw tooManySessions(mostSessions);
       if (session === null) throw new ProblemError('not_found', `There is no agent ${body.agent_id}.`);
@@ -97,6 +100,25 @@ export const sessionRoutes: Route[] = [
     problems: ['not_found'],
     async handle({ tenantId, params: { session_id: id } }, { database }) {
       const session = await readSession(database, tenantId, id);
+      if (session === null) throw noSession(id);
+      return { status: 200, body: session };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/sessions/:session_id',
+    operationId: 'updateSession',
+    summary: 'Change the metadata or the budget of a session',
+    tag: 'Sessions',
+    scope: 'turns:write',
+    params,
+    query: none,
+    body: updateSessionSchema,
+    answer: { status: 200, description: 'The session.', schema: sessionSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { session_id: id }, body, sql }) {
+      const session = await updateSession(sql, { id, tenantId }, body);
       if (session === null) throw noSession(id);
       return { status: 200, body: session };
     },

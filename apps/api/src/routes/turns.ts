@@ -5,6 +5,7 @@ import {
   pageLimitSchema,
   pageSchema,
   ProblemError,
+  resumeTurnSchema,
   startTurnSchema,
   stepSchema,
   submitToolOutputsSchema,
@@ -20,6 +21,7 @@ import {
   answerAction,
   announceTurns,
   cancelTurn,
+  resumeTurn,
   type Acceptance,
 } from '@turnpike/turns';
 import { z } from 'zod';
@@ -51,8 +53,9 @@ export const turnRoutes: Route[] = [
     query: none,
     body: submitTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full'],
+    problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full', 'budget_exceeded'],
     async handle({ tenantId, limits, params: { session_id: sessionId }, body, sql }, services) {
+      await services.budgetGate.pass(sql, tenantId);
       const waiting = services.room.capFor('waiting', tenantId, limits);
       const accepted = await acceptTurn(sql, tenantId, sessionId, body, { waiting });
       return answerAccepted(accepted, tenantId, services);
@@ -70,8 +73,9 @@ export const turnRoutes: Route[] = [
     query: none,
     body: startTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'queue_full', 'session_limit'],
+    problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded'],
     async handle({ tenantId, limits, body, sql }, services) {
+      await services.budgetGate.pass(sql, tenantId);
       const { room } = services;
       const caps = {
         waiting: room.capFor('waiting', tenantId, limits),
@@ -84,6 +88,26 @@ export const turnRoutes: Route[] = [
         answer.afterCommit?.();
       };
       return { ...answer, afterCommit };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/turns/:turn_id/resume',
+    operationId: 'resumeTurn',
+    summary: 'Submit a turn that goes on where another stopped before it had an answer',
+    tag: 'Turns',
+    scope: 'turns:write',
+    params,
+    query: none,
+    body: resumeTurnSchema,
+    answer: acceptedAnswer,
+    problems: ['not_found', 'not_resumable', 'agent_deleted', 'queue_full', 'budget_exceeded'],
+    async handle({ tenantId, limits, params: { turn_id: id }, body, sql }, services) {
+      await services.budgetGate.pass(sql, tenantId);
+      const waiting = services.room.capFor('waiting', tenantId, limits);
+      const accepted = await resumeTurn(sql, tenantId, id, body, { waiting });
+      return answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
     },
   }),
 

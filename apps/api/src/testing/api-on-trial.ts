@@ -9,6 +9,7 @@ import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
+import { BudgetGate } from '../budget-gate.ts';
 import { createApi } from '../create-api.ts';
 import { KeyUses } from '../key-uses.ts';
 import type { Services } from '../route.ts';
@@ -66,7 +67,16 @@ export async function startApiOnTrial(
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
   const vault = openVault(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
   const keyUses = new KeyUses((ids) => noteKeyUse(database.pool, ids), onError);
-  const services = { database, backplane, dispatcher, waiters, vault, keyUses, reportError: onError };
+  const services = {
+    database,
+    backplane,
+    dispatcher,
+    waiters,
+    vault,
+    keyUses,
+    budgetGate: new BudgetGate(),
+    reportError: onError,
+  };
   const isStopping = options.isStopping ?? (() => false);
   const server = createServer(
     createApi(services, {

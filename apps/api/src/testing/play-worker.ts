@@ -71,6 +71,7 @@ function modelCall(stopReason: string | null): NonNullable<Advance['step']> {
     type: 'model_call',
     model: 'test-model',
     stopReason,
+    costMicros: 0,
     usage: { ...NO_USAGE, input_tokens: 10, output_tokens: 2 },
     attempts: 1,
     providerRequestId: 'req_test',

@@ -1,0 +1,116 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { agentConfigSchema, NO_USAGE, type ModelRequest } from '@turnpike/contract';
+import { costOf, mostCostOf } from './cost.ts';
+import { readPrices, type Price } from './prices.ts';
+
+const NOW = Date.parse('2026-11-25T12:00:00Z');
+const prices = readPrices();
+const sonnet = prices.priceOf('claude-sonnet-4-5', NOW);
+
+const request = (more: Partial<ModelRequest> = {}): ModelRequest => ({
+  tenantId: 'ten_1',
+  turnId: 'turn_1',
+  agent: agentConfigSchema.parse({ model: 'claude-sonnet-4-5', max_tokens: 1000 }),
+  messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+  tools: [],
+  ...more,
+});
+
+async function tableFile(listed: object[]): Promise<string> {
+  const file = join(await mkdtemp(join(tmpdir(), 'prices-')), 'prices.json');
+  const table = { as_of: '2026-11-25', unit: 'US dollars per million tokens', prices: listed };
+  writeFileSync(file, JSON.stringify(table));
+  return file;
+}
+
+const price = (more: Partial<Price>): Price => ({
+  model: 'm',
+  from: '2026-01-01',
+  input: 1,
+  output: 1,
+  cache_write: 1,
+  cache_read: 1,
+  ...more,
+});
+
+describe('the price table', () => {
+  test('knows a model by its name, and its releases by what their names begin with', () => {
+    expect(prices.priceOf('claude-sonnet-4-5-20250929', NOW)).toBe(sonnet);
+    expect(prices.priceOf('claude-sonnet-4-20250514', NOW).model).toBe('claude-sonnet-4');
+    expect(prices.priceOf('claude-opus-4-5-20251101', NOW).model).toBe('claude-opus-4-5');
+  });
+
+  test('takes a model that it does not know for the dearest', () => {
+    expect(prices.priceOf('claude-sonnet-4x', NOW).output).toBe(75);
+    expect(prices.priceOf('gpt-9', NOW).output).toBe(75);
+  });
+
+  test("an operator's own prices go before those that come along, each from its day on", async () => {
+    const own = [
+      price({ model: 'claude-sonnet-4-5', from: '2026-01-01', output: 9 }),
+      price({ model: 'claude-sonnet-4-5', from: '2026-12-01', output: 8 }),
+      price({ model: 'ours', output: 1 }),
+    ];
+    const table = readPrices(await tableFile(own));
+    expect(table.priceOf('claude-sonnet-4-5', NOW).output).toBe(9);
+    expect(table.priceOf('claude-sonnet-4-5', Date.parse('2026-12-01T00:00:00Z')).output).toBe(8);
+    expect(table.priceOf('ours', NOW).output).toBe(1);
+    expect(table.priceOf('claude-haiku-4-5', NOW).output).toBe(5);
+  });
+
+  test('a file that is no price table is refused with its mistakes', async () => {
+    const file = await tableFile([{ model: 'm', from: 'yesterday', input: -1 }]);
+    expect(() => readPrices(file)).toThrow(/no price table[^]*prices\[0\]\.from[^]*prices\[0\]\.input/);
+  });
+});
+
+describe('the cost of a call', () => {
+  test('is the sum of its tokens at their prices, in millionths of a dollar', () => {
+    const usage = {
+      input_tokens: 1_000,
+      output_tokens: 200,
+      cache_creation_input_tokens: 400,
+      cache_read_input_tokens: 10_000,
+    };
+    expect(costOf(usage, sonnet)).toBe(3_000 + 3_000 + 1_500 + 3_000);
+  });
+
+  test('is rounded up to a whole millionth, and not for a binary fraction', () => {
+    expect(costOf({ ...NO_USAGE, cache_read_input_tokens: 1 }, sonnet)).toBe(1);
+    expect(costOf({ ...NO_USAGE, cache_read_input_tokens: 10 }, sonnet)).toBe(3);
+    expect(costOf(NO_USAGE, sonnet)).toBe(0);
+  });
+});
+
+describe('the most that a call may cost', () => {
+  const most = (more: Partial<ModelRequest> = {}): number => mostCostOf(request(more), sonnet);
+
+  test('holds all the output that it may have, and grows with what is said', () => {
+    expect(most()).toBeGreaterThan(1_000 * 15);
+    const long = [{ role: 'user' as const, content: [{ type: 'text', text: 'x'.repeat(8_000) }] }];
+    expect(most({ messages: long }) - most()).toBeGreaterThan(3_900 * 3.75);
+  });
+
+  test('is at least what the tokens of any text cost, each of two bytes and more', () => {
+    const text = 'ß'.repeat(5_000);
+    const messages = [{ role: 'user' as const, content: [{ type: 'text', text }] }];
+    const usage = { ...NO_USAGE, input_tokens: 5_000, output_tokens: 1_000 };
+    expect(most({ messages })).toBeGreaterThanOrEqual(costOf(usage, sonnet));
+  });
+
+  test('an image counts by its size on the screen, also inside the result of a tool', () => {
+    const image = {
+      type: 'image',
+      source: { type: 'base64', media_type: 'image/png', data: 'A'.repeat(1_000_000) },
+    };
+    const said = most({ messages: [{ role: 'user', content: [image] }] });
+    const found = most({
+      messages: [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: [image] }] }],
+    });
+    for (const cost of [said, found]) expect(cost - most()).toBeLessThan(6_000 * 3.75);
+  });
+});

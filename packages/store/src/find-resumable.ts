@@ -1,0 +1,51 @@
+import { turnStatusSchema } from '@turnpike/contract';
+import { z } from 'zod';
+import { query, type Sql } from './sql.ts';
+
+const stoppedSchema = z.object({
+  sessionId: z.string(),
+  status: turnStatusSchema,
+  isNewest: z.boolean(),
+  isForgotten: z.boolean(),
+  /** Who spoke last in the session; null where nobody did. */
+  lastRole: z.enum(['user', 'assistant']).nullable(),
+});
+export type StoppedTurn = z.infer<typeof stoppedSchema>;
+
+/* The session is locked first, and what is known of it is read after that: nothing is accepted between. */
+const LOCK = {
+  name: 'lock-session-of-turn',
+  text: `
+SELECT sessions.id FROM sessions JOIN turns ON turns.session_id = sessions.id
+WHERE turns.id = $1 AND turns.tenant_id = $2 FOR UPDATE OF sessions`,
+  row: z.object({ id: z.string() }),
+};
+
+const READ = {
+  name: 'read-stopped-turn',
+  text: `
+SELECT turns.session_id AS "sessionId", turns.status, turns.rolled_back AS "isForgotten",
+  turns.sequence = sessions.last_sequence AS "isNewest",
+  (SELECT messages.role FROM messages WHERE messages.session_id = turns.session_id
+     AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
+                     WHERE forgotten.session_id = turns.session_id AND forgotten.rolled_back
+                       AND forgotten.sequence = messages.turn_sequence)
+   ORDER BY messages.turn_sequence DESC, messages.index DESC LIMIT 1) AS "lastRole"
+FROM turns JOIN sessions ON sessions.id = turns.session_id WHERE turns.id = $1`,
+  row: stoppedSchema,
+};
+
+/**
+ * What decides whether another turn can go on where this one stopped. Its session stays locked until the
+ * transaction ends. Null where there is no such turn.
+ */
+export async function lockStoppedTurn(
+  sql: Sql,
+  tenantId: string,
+  turnId: string,
+): Promise<StoppedTurn | null> {
+  const locked = await query(sql, LOCK, [turnId, tenantId]);
+  if (locked.length === 0) return null;
+  const [turn] = await query(sql, READ, [turnId]);
+  return turn ?? null;
+}
