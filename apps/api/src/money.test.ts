@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newId, NO_USAGE, type Advance, type Budget, type Turn, type UsageReport } from '@turnpike/contract';
-import { advanceTurn, claimTurn, countSpending, reserveCost, setBudget } from '@turnpike/store';
+import { advanceTurn, changeLimits, claimTurn, countSpending, reserveCost, setBudget } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
@@ -155,12 +155,14 @@ describe('a budget of a tenant', () => {
     await tenant.http.put('/v1/budgets/month').send({ limit_micros: 1_000 }).expect(200);
     const [one, two] = [await claim((await submit(tenant)).id), await claim((await submit(tenant)).id)];
     const reserve = (turn: typeof one, micros: number) =>
-      reserveCost(api.database.pool, { turnId: turn.id, epoch: turn.epoch }, micros);
+      reserveCost(api.database.pool, { turnId: turn.id, epoch: turn.epoch }, { micros, tokens: 1 });
     expect(await reserve(one, 600)).toBe('granted');
     expect(await reserve(two, 600)).toBe('wait');
     expect(await reserve(two, 400)).toBe('granted');
     expect(await reserve(two, 1_001)).toBe('month');
-    expect(await reserveCost(api.database.pool, { turnId: one.id, epoch: 7 }, 1)).toBe('lost');
+    expect(await reserveCost(api.database.pool, { turnId: one.id, epoch: 7 }, { micros: 1, tokens: 1 })).toBe(
+      'lost',
+    );
     // What was put aside and not spent is free again.
     await end(one, 100);
     expect(await reserve(two, 900)).toBe('granted');
@@ -179,10 +181,10 @@ describe('a budget of a tenant', () => {
     await tenant.http.put('/v1/budgets/day').send({ limit_micros: 10_000 }).expect(200);
     const turn = await claim((await submit(tenant)).id);
     const lease = { turnId: turn.id, epoch: turn.epoch };
-    expect(await reserveCost(api.database.pool, lease, 501)).toBe('day');
+    expect(await reserveCost(api.database.pool, lease, { micros: 501, tokens: 1 })).toBe('day');
     await tenant.http.delete('/v1/budgets/day').expect(204);
     await tenant.http.delete('/v1/budgets/day').expect(404);
-    expect(await reserveCost(api.database.pool, lease, 501)).toBe('day');
+    expect(await reserveCost(api.database.pool, lease, { micros: 501, tokens: 1 })).toBe('day');
     expect(await budgetsOf(tenant)).toMatchObject([{ set_by: 'operator' }]);
   });
 
@@ -231,6 +233,24 @@ describe('a budget of a tenant', () => {
   });
 });
 
+describe('the tokens of a minute', () => {
+  test('are shared by the calls under way and those that were made', async () => {
+    const tenant = await tenantWithAgent();
+    await changeLimits(api.database.pool, tenant.tenantId, { tokens_per_minute: 1_000 });
+    const turns = [await claim((await submit(tenant)).id), await claim((await submit(tenant)).id)] as const;
+    expect(turns[0].isBudgeted).toBe(true);
+    const reserve = (turn: (typeof turns)[0], tokens: number) =>
+      reserveCost(api.database.pool, { turnId: turn.id, epoch: turn.epoch }, { micros: 1, tokens });
+    // More than there is in any minute: alone, it is let through.
+    expect(await reserve(turns[0], 5_000)).toBe('granted');
+    expect(await reserve(turns[1], 1)).toBe('tokens');
+    // Twelve tokens is what it came to.
+    await end(turns[0], 1);
+    expect(await reserve(turns[1], 989)).toBe('tokens');
+    expect(await reserve(turns[1], 988)).toBe('granted');
+  });
+});
+
 describe('a budget of a turn and of a session', () => {
   test('bounds what its calls may cost', async () => {
     const tenant = await tenantWithAgent();
@@ -239,8 +259,8 @@ describe('a budget of a turn and of a session', () => {
     const claimed = await claim(turn.id);
     expect(claimed.isBudgeted).toBe(true);
     const lease = { turnId: turn.id, epoch: claimed.epoch };
-    expect(await reserveCost(api.database.pool, lease, 101)).toBe('turn');
-    expect(await reserveCost(api.database.pool, lease, 100)).toBe('granted');
+    expect(await reserveCost(api.database.pool, lease, { micros: 101, tokens: 1 })).toBe('turn');
+    expect(await reserveCost(api.database.pool, lease, { micros: 100, tokens: 1 })).toBe('granted');
     await end(claimed, 100);
 
     const path = `/v1/sessions/${turn.session_id}`;
@@ -248,12 +268,12 @@ describe('a budget of a turn and of a session', () => {
     const second = await claim(next.body.id);
     expect(second.isBudgeted).toBe(true);
     const its = { turnId: second.id, epoch: second.epoch };
-    expect(await reserveCost(api.database.pool, its, 51)).toBe('session');
+    expect(await reserveCost(api.database.pool, its, { micros: 51, tokens: 1 })).toBe('session');
     const raised = await tenant.http.post(path).send({ budget_micros: 500 }).expect(200);
     expect(raised.body).toMatchObject({ budget_micros: 500 });
-    expect(await reserveCost(api.database.pool, its, 51)).toBe('granted');
+    expect(await reserveCost(api.database.pool, its, { micros: 51, tokens: 1 })).toBe('granted');
     await tenant.http.post(path).send({ budget_micros: null }).expect(200);
-    expect(await reserveCost(api.database.pool, its, 51_000)).toBe('granted');
+    expect(await reserveCost(api.database.pool, its, { micros: 51_000, tokens: 1 })).toBe('granted');
   });
 });
 

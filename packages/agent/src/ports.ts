@@ -1,6 +1,7 @@
 import type {
   Advance,
   Advanced,
+  CallCost,
   ClaimedTurn,
   ModelAnswer,
   ModelCallOptions,
@@ -47,10 +48,10 @@ export interface TurnLease {
    */
   advance(advance: Advance): Promise<Advanced>;
   /**
-   * Puts aside what the next model call may cost at most, in millionths of a US dollar, until its step is
-   * committed. Throws `BudgetExceededError`, `BudgetBusyError` and `LeaseLostError`.
+   * Puts aside what the next model call may cost at most, until its step is committed.
+   * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
-  reserve(micros: number): Promise<void>;
+  reserve(most: CallCost): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }
@@ -61,8 +62,8 @@ export interface TurnLease {
  */
 export interface Model {
   call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
-  /** What one such call may cost at most, in millionths of a US dollar. */
-  mostCost(request: ModelRequest): number;
+  /** What one such call may cost at most. */
+  mostCost(request: ModelRequest): CallCost;
 }
 
 /** Every tool kind behind one interface. */

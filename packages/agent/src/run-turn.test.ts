@@ -93,7 +93,10 @@ function parts(effect: Effect) {
     callsTool,
     { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' },
   ];
-  const model: Model = { call: async () => answers.shift() ?? callsTool, mostCost: () => 0 };
+  const model: Model = {
+    call: async () => answers.shift() ?? callsTool,
+    mostCost: () => ({ micros: 0, tokens: 0 }),
+  };
   const tools: ToolRunner = {
     declare: () => [],
     planOf: () => ({ effect, onUnknown: 'tell_model', awaiting: null }),
@@ -168,7 +171,7 @@ test('a turn that was joined while it ended goes on with what joined it', async 
     return { status, pendingInputs: pending, taken: [], isBudgeted: false };
   };
   const model: Model = {
-    mostCost: () => 0,
+    mostCost: () => ({ micros: 0, tokens: 0 }),
     async call(request) {
       asked.push(request.messages.length);
       return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };

@@ -1,11 +1,11 @@
 import {
-  BudgetBusyError,
   BudgetExceededError,
   DeadlineError,
   DrainError,
   isFinal,
   LeaseLostError,
   ModelError,
+  SpendingPausedError,
   TerminalError,
   TurnCancelledError,
 } from '@turnpike/contract';
@@ -86,8 +86,8 @@ async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): P
   } else if (error instanceof DeadlineError) {
     const outcome = stoppedBy('deadline', messages);
     await endTurn(lease, progress, outcome, "The turn's time was over before an answer came.");
-  } else if (error instanceof BudgetBusyError) {
-    const { code, message, retryAfterMs: delayMs = 0 } = error;
+  } else if (error instanceof SpendingPausedError) {
+    const { code, message, retryAfterMs: delayMs } = error;
     const wait: TurnError = { code, message, retry_status: 'retrying', request_id: null };
     await giveBack(lease, progress, { delayMs, modelAttempts, error: wait });
   } else if (error instanceof BudgetExceededError) {

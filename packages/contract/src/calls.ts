@@ -21,6 +21,12 @@ export interface ModelRequest {
   tools: ToolDeclaration[];
 }
 
+/** What a model call may come to: millionths of a US dollar, and tokens that were not read from the cache. */
+export interface CallCost {
+  micros: number;
+  tokens: number;
+}
+
 export interface ModelCallOptions {
   /** Ends the call at once; the promise rejects with the signal's reason. */
   signal: AbortSignal;

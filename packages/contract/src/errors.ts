@@ -61,10 +61,16 @@ export class BudgetExceededError extends TerminalError {
   }
 }
 
-/** It would fit into the budget, were it not for what other calls under way have put aside. */
-export class BudgetBusyError extends RetryableError {
-  constructor(retryAfterMs: number) {
-    super('budget_busy', 'Other model calls have put aside what is left of the budget.', retryAfterMs);
+/** The next model call must wait: for what others have put aside, or for the tokens of another minute. */
+export class SpendingPausedError extends RetryableError {
+  declare readonly retryAfterMs: number;
+
+  constructor(code: 'budget_busy' | 'tokens_per_minute', retryAfterMs: number) {
+    const why = {
+      budget_busy: 'Other model calls have put aside what is left of the budget.',
+      tokens_per_minute: "The tenant's tokens of this minute are used up.",
+    };
+    super(code, why[code], retryAfterMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ContentBlock, ModelRequest, Usage } from '@turnpike/contract';
+import type { CallCost, ContentBlock, ModelRequest, Usage } from '@turnpike/contract';
 import type { Price } from './prices.ts';
 
 /** What a call cost, in whole millionths of a US dollar: rounded up, so that no part of one is lost. */
@@ -21,17 +21,18 @@ const LINKED_DOCUMENT_TOKENS = 300_000;
 const FRAME_TOKENS = 1_000;
 
 /**
- * What a call may cost at most, in millionths of a US dollar: every byte of the request that could be
+ * What a call may cost at most: every byte of the request that could be
  * a token, written to the cache where that is dearer, and all the output that it may have.
  */
-export function mostCostOf(request: ModelRequest, price: Price): number {
+export function mostCostOf(request: ModelRequest, price: Price): CallCost {
   const { agent, messages, tools } = request;
   const spoken = tokensIn(agent.system ?? '') + tokensIn(tools);
   const said = messages
     .flatMap((message) => message.content)
     .reduce((sum, block) => sum + mostTokens(block), 0);
   const input = FRAME_TOKENS + spoken + said;
-  return Math.ceil(round(input * Math.max(price.input, price.cache_write) + agent.max_tokens * price.output));
+  const micros = input * Math.max(price.input, price.cache_write) + agent.max_tokens * price.output;
+  return { micros: Math.ceil(round(micros)), tokens: input + agent.max_tokens };
 }
 
 function mostTokens(block: ContentBlock): number {

@@ -1,5 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { DrainError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import {
+  DrainError,
+  type CallCost,
+  type ModelAnswer,
+  type ModelCallOptions,
+  type ModelRequest,
+} from '@turnpike/contract';
 import { createCallGuard, type CallGuard } from '@turnpike/egress';
 import type { Logger, Secret } from '@turnpike/telemetry';
 import { callModel } from './call-model.ts';
@@ -35,8 +41,8 @@ export interface GuardedModel {
    * Throws ModelError (see `callModel` for how it is read), and the signal's reason at once when it aborts.
    */
   call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
-  /** What one such call may cost at most, in millionths of a US dollar. */
-  mostCost(request: ModelRequest): number;
+  /** What one such call may cost at most. */
+  mostCost(request: ModelRequest): CallCost;
   /** For metrics: how many tenants' models are in which state of their breaker. */
   breakers(): ReturnType<CallGuard['states']>;
   /** Ends the calls under way with a DrainError, and the kept connections. */

@@ -57,6 +57,7 @@ WITH fenced AS (
         + coalesce(($4::jsonb #>> '{usage,cache_read_input_tokens}')::int, 0),
       cost_micros = cost_micros + coalesce(($4::jsonb ->> 'costMicros')::bigint, 0),
       reserved_micros = CASE WHEN $4::jsonb IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_micros END,
+      reserved_tokens = CASE WHEN $4::jsonb IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_tokens END,
       message_count = message_count + jsonb_array_length(written.messages),
       event_count = event_count + jsonb_array_length($9::jsonb),
       pending_inputs = CASE WHEN written.taken = '[]' THEN pending_inputs ELSE '[]' END,

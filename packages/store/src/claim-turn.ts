@@ -89,7 +89,7 @@ WITH turn AS (
   SET status = 'in_progress', epoch = epoch + 1, attempts = attempts + 1, worker_id = $4,
       leased_until = now() + $5::double precision * interval '1 millisecond',
       started_at = coalesce(started_at, now()), event_count = event_count + 2,
-      reserved_micros = 0
+      reserved_micros = 0, reserved_tokens = 0
   WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND dispatched_at IS NOT NULL
   RETURNING *
 ), summary AS (

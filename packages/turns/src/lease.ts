@@ -1,14 +1,15 @@
 import {
-  BudgetBusyError,
   BudgetExceededError,
   DeadlineError,
   DrainError,
   LeaseLostError,
+  SpendingPausedError,
   TurnCancelledError,
   isFinal,
   isSettled,
   type Advance,
   type Advanced,
+  type CallCost,
   type ClaimedTurn,
   type Outcome,
   type Release,
@@ -28,6 +29,8 @@ import { TRANSITIONS } from './transitions.ts';
 const RETRY_MS = 200;
 /** Other calls take seconds: after about this time one of them may be done. */
 const BUDGET_BUSY_MS = 1_500;
+/** The oldest calls of the minute leave it one after another. */
+const MINUTE_BUSY_MS = 5_000;
 
 /**
  * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it
@@ -165,15 +168,17 @@ export class Lease {
   }
 
   /**
-   * Puts aside what the next model call may cost at most, in millionths of a US dollar.
-   * Throws `BudgetExceededError`, `BudgetBusyError` and `LeaseLostError`.
+   * Puts aside what the next model call may cost at most.
+   * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
-  reserve(micros: number): Promise<void> {
+  reserve(most: CallCost): Promise<void> {
     return this.#inOrder(async () => {
-      const verdict = await this.#untilStored(() => reserveCost(this.#database.pool, this.#fence, micros));
+      const verdict = await this.#untilStored(() => reserveCost(this.#database.pool, this.#fence, most));
       if (verdict === 'granted') return;
       if (verdict === 'lost') throw this.lose();
-      if (verdict === 'wait') throw new BudgetBusyError(BUDGET_BUSY_MS * (0.5 + Math.random()));
+      const spread = 0.5 + Math.random();
+      if (verdict === 'wait') throw new SpendingPausedError('budget_busy', BUDGET_BUSY_MS * spread);
+      if (verdict === 'tokens') throw new SpendingPausedError('tokens_per_minute', MINUTE_BUSY_MS * spread);
       throw new BudgetExceededError(verdict);
     });
   }

@@ -5,6 +5,7 @@ ALTER TABLE "sessions" ADD COLUMN "budget_micros" BIGINT;
 ALTER TABLE "turns" ADD COLUMN "cost_micros" BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN "budget_micros" BIGINT,
     ADD COLUMN "reserved_micros" BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN "reserved_tokens" INTEGER NOT NULL DEFAULT 0,
     ADD COLUMN "resumes" TEXT;
 
 -- AlterTable
@@ -66,14 +67,14 @@ ALTER TABLE "spending" ADD CONSTRAINT "spending_tenant_id_fkey" FOREIGN KEY ("te
 ALTER TABLE "budgets" ADD CONSTRAINT "budgets_period_check" CHECK ("period" IN ('day', 'month'));
 ALTER TABLE "budgets" ADD CONSTRAINT "budgets_set_by_check" CHECK ("set_by" IN ('operator', 'tenant'));
 ALTER TABLE "budgets" ADD CONSTRAINT "budgets_limit_check" CHECK ("limit_micros" >= 0);
-ALTER TABLE "turns" ADD CONSTRAINT "turns_cost_check" CHECK ("cost_micros" >= 0 AND "reserved_micros" >= 0);
+ALTER TABLE "turns" ADD CONSTRAINT "turns_cost_check" CHECK ("cost_micros" >= 0 AND "reserved_micros" >= 0 AND "reserved_tokens" >= 0);
 
 -- What was spent and is not in `spending` yet.
 CREATE INDEX "ledger_entries_uncounted" ON "ledger_entries"("tenant_id") WHERE NOT "counted";
 
 -- What calls under way may come to cost. A turn that lost its worker holds nothing.
-CREATE INDEX "turns_reserved" ON "turns"("tenant_id") INCLUDE ("reserved_micros")
-    WHERE "reserved_micros" > 0 AND "leased_until" IS NOT NULL;
+CREATE INDEX "turns_reserved" ON "turns"("tenant_id") INCLUDE ("reserved_micros", "reserved_tokens")
+    WHERE "reserved_tokens" > 0 AND "leased_until" IS NOT NULL;
 
 -- When the day and the month began that now is in. Budgets go by UTC.
 CREATE FUNCTION "turnpike_period_start"(period text) RETURNS date
@@ -129,21 +130,26 @@ BEGIN
 END;
 $$;
 
--- Puts aside what a model call may cost at most, before it is made.
+-- Puts aside what a model call may cost at most, in money and tokens, before it is made.
 --
--- Invariant: what is spent and what is put aside never come to more than a budget. Reservations of a tenant
+-- Invariant: what is spent and what is put aside never come to more than a budget, or than the tokens of a minute. Reservations of a tenant
 -- are made one after another under its budget lock. Meanwhile others may commit what they spent: what they
 -- put aside is read before what was spent, so that it is seen twice rather than not at all.
 --
 -- Answers `lost` where the lease does not hold, `granted`, `wait` where it fits once other calls are done,
--- or the budget that it does not fit in: `turn`, `session`, `day` or `month`.
-CREATE FUNCTION "turnpike_reserve"(spending_turn text, lease_epoch integer, amount bigint, event_ids text[])
-RETURNS text
+-- `tokens` where it fits into a later minute, or the budget that it does not fit in: `turn`, `session`, `day`
+-- or `month`. A call that is more than a whole minute's tokens is let through when nothing else is.
+CREATE FUNCTION "turnpike_reserve"(
+    spending_turn text, lease_epoch integer, amount bigint, tokens integer, event_ids text[]
+) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     turn turns%ROWTYPE;
     tight text;
     others bigint;
+    others_tokens bigint;
+    minute_tokens bigint;
+    minute_limit bigint;
 BEGIN
     SELECT * INTO turn FROM turns WHERE id = spending_turn AND epoch = lease_epoch AND leased_until > now();
     IF NOT FOUND THEN RETURN 'lost'; END IF;
@@ -155,8 +161,9 @@ BEGIN
         RETURN 'session';
     END IF;
 
-    SELECT coalesce(sum(turns.reserved_micros), 0) INTO others FROM turns
-    WHERE turns.tenant_id = turn.tenant_id AND turns.reserved_micros > 0 AND turns.leased_until IS NOT NULL
+    SELECT coalesce(sum(turns.reserved_micros), 0), coalesce(sum(turns.reserved_tokens), 0)
+    INTO others, others_tokens FROM turns
+    WHERE turns.tenant_id = turn.tenant_id AND turns.reserved_tokens > 0 AND turns.leased_until IS NOT NULL
       AND turns.id <> turn.id;
     PERFORM turnpike_count_spending(turn.tenant_id, event_ids);
     SELECT CASE WHEN spent + amount > limit_micros THEN period ELSE 'wait' END INTO tight
@@ -172,7 +179,17 @@ BEGIN
     LIMIT 1;
     IF FOUND THEN RETURN tight; END IF;
 
-    UPDATE turns SET reserved_micros = amount
+    SELECT (tenants.limits ->> 'tokens_per_minute')::bigint INTO minute_limit
+    FROM tenants WHERE tenants.id = turn.tenant_id;
+    IF minute_limit IS NOT NULL THEN
+        -- What is read from the cache counts for nothing, as with the provider's own limits.
+        SELECT others_tokens + coalesce(sum(input_tokens + output_tokens + cache_creation_input_tokens), 0)
+        INTO minute_tokens FROM ledger_entries
+        WHERE ledger_entries.tenant_id = turn.tenant_id AND spent_at > now() - interval '1 minute';
+        IF minute_tokens > 0 AND minute_tokens + tokens > minute_limit THEN RETURN 'tokens'; END IF;
+    END IF;
+
+    UPDATE turns SET reserved_micros = amount, reserved_tokens = tokens
     WHERE id = spending_turn AND epoch = lease_epoch AND leased_until > clock_timestamp();
     RETURN CASE WHEN FOUND THEN 'granted' ELSE 'lost' END;
 END;
