@@ -58,7 +58,7 @@ export class Cluster {
   static async start(options: ClusterOptions): Promise<Cluster> {
     const { url, drop } = await createTestDatabase(options.postgresUrl);
     const database = openDatabase({ url, poolSize: 5, applicationName: 'test', onError: () => undefined });
-    const tenantId = await createTenant(database, 'Acme');
+    const tenantId = await createTenant(database, 'Acme', { operatorKey: true });
     const { key } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
     const model = await startModelSim({ port: 0 });
     const cluster = new Cluster({

@@ -15,6 +15,7 @@ import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { limitRoutes } from './routes/limits.ts';
 import { moneyRoutes } from './routes/money.ts';
+import { modelSettingsRoutes } from './routes/model-settings.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
@@ -34,6 +35,7 @@ const routes = [
   ...sessionRoutes,
   ...turnRoutes,
   ...secretRoutes,
+  ...modelSettingsRoutes,
   ...toolRoutes,
   ...apiKeyRoutes,
   ...limitRoutes,

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
 import { checkSchema } from './commands/check-schema.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
 import { start } from './commands/start.ts';
 import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
-import { addTenant, printTenants } from './commands/tenants.ts';
+import { addTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
 import { complain } from './say.ts';
 
@@ -34,7 +34,18 @@ program
   });
 
 const tenants = program.command('tenants').description('the customers of the service, in DATABASE_URL');
-tenants.command('create').argument('<name>').description('make a tenant and print its id').action(addTenant);
+tenants
+  .command('create')
+  .argument('<name>')
+  .option('--operator-key', "let it use the operator's own model key where it has none that works")
+  .description('make a tenant and print its id')
+  .action(addTenant);
+tenants
+  .command('set')
+  .argument('<tenant>', 'its id or its name')
+  .option('--operator-key <on|off>', "whether it may use the operator's own model key", onOrOff)
+  .description('change what the operator decides about a tenant')
+  .action(setTenant);
 tenants
   .command('budget')
   .argument('<tenant>', 'its id or its name')
@@ -67,6 +78,11 @@ keys
   .description('list the keys of a tenant')
   .action(printKeys);
 keys.command('revoke').argument('<key_id>').description('make a key worthless').action(endKey);
+
+function onOrOff(value: string): boolean {
+  if (value !== 'on' && value !== 'off') throw new InvalidArgumentError('on or off.');
+  return value === 'on';
+}
 
 function addTo(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];

@@ -12,10 +12,13 @@ const environmentSchema = z
     /** `id:base64 of 32 bytes`, comma-separated, the current one first: what tenants' keys are wrapped with. */
     TURNPIKE_MASTER_KEYS: masterKeysSchema,
     BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
-    ANTHROPIC_API_KEY: z.string().min(1),
+    /** The operator's own key, for tenants that may use it; without it, each tenant brings its own. */
+    ANTHROPIC_API_KEY: z.string().min(1).optional(),
     ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
     /** A price table of the operator's own, which goes before the one that comes with Turnpike. */
     TURNPIKE_PRICES: z.string().min(1).optional(),
+    /** How long a worker keeps a tenant's model key: one that is replaced or deleted is used so long. */
+    MODEL_KEY_TTL_MS: milliseconds.max(3_600_000).default(60_000),
     /** Turns at once. They wait on I/O, so there can be many. */
     CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(100),
     LEASE_MS: milliseconds.min(500).default(30_000),
@@ -23,7 +26,7 @@ const environmentSchema = z
     RECONCILE_EVERY_MS: milliseconds.default(1_000),
     HINT_AGE_MS: milliseconds.default(5_000),
     MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
-    /** Private addresses, ranges or names that tools may reach, comma-separated: for development. */
+    /** Private addresses, ranges or names that tools and tenants' model gateways may reach, comma-separated: for development. */
     EGRESS_ALLOW: z
       .string()
       .default('')
@@ -40,9 +43,11 @@ const environmentSchema = z
     backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
     masterKeys: environment.TURNPIKE_MASTER_KEYS,
     backplanePrefix: environment.BACKPLANE_PREFIX,
-    modelApiKey: new Secret(environment.ANTHROPIC_API_KEY),
+    modelApiKey:
+      environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
     modelBaseUrl: environment.ANTHROPIC_BASE_URL,
     pricesPath: environment.TURNPIKE_PRICES,
+    modelKeyTtlMs: environment.MODEL_KEY_TTL_MS,
     concurrency: environment.CONCURRENCY,
     leaseMs: environment.LEASE_MS,
     drainMs: environment.DRAIN_MS,

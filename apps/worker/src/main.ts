@@ -46,7 +46,10 @@ async function start(config: Config): Promise<void> {
     onError: warn('A dispatch failed; it is repeated.'),
   });
   const model = createModel({
-    apiKey: config.modelApiKey,
+    ...(config.modelApiKey === undefined ? {} : { apiKey: config.modelApiKey }),
+    secrets: vault,
+    egress: { allow: config.egressAllow },
+    limits: { keyTtlMs: config.modelKeyTtlMs },
     logger,
     prices: readPrices(config.pricesPath),
     retryBudget: sharedRetryBudget(

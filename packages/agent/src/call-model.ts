@@ -23,6 +23,7 @@ export async function callModel(
     tenantId: turn.tenantId,
     turnId: turn.id,
     agent: turn.agent,
+    access: turn.modelAccess,
     messages: validConversation([
       ...summaryMessages(progress.summary),
       ...progress.history,

@@ -29,6 +29,7 @@ export async function compactHistory(
     tenantId: lease.turn.tenantId,
     turnId: lease.turn.id,
     agent: scribe(agent),
+    access: lease.turn.modelAccess,
     messages: [
       { role: 'user', content: [{ type: 'text', text: transcript(progress.summary, overflow, agent) }] },
     ],

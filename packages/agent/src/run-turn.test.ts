@@ -34,6 +34,7 @@ class LeaseOnTrial implements TurnLease {
     status: 'in_progress',
     agent: agentConfigSchema.parse({ model: 'm' }),
     tools: [],
+    modelAccess: { keys: [], baseUrl: null, auth: 'x-api-key', operatorKey: true },
     claimedAt: 0,
     remainingMs: 60_000,
     summary: null,

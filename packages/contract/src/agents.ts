@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
+import { modelKeysSchema } from './model-settings.ts';
 import { inputSchemaSchema, toolNameSchema } from './tools.ts';
 
 const requiresApproval = z
@@ -54,6 +55,10 @@ export type AgentTool = z.infer<typeof agentToolSchema>;
 export const agentConfigSchema = z.strictObject({
   model: z.string().min(1).max(200).meta({ example: 'claude-sonnet-4-5' }),
   system: z.string().max(200_000).optional(),
+  model_keys: modelKeysSchema
+    .min(1)
+    .optional()
+    .meta({ description: "Names of secrets, the preferred one first, in place of the tenant's model keys." }),
   tools: z
     .array(agentToolSchema)
     .max(128)

@@ -1,6 +1,7 @@
 import type { AgentConfig } from './agents.ts';
 import type { ContentBlock, Message } from './content.ts';
 import type { Effect } from './effects.ts';
+import type { ModelAccess } from './model-settings.ts';
 import type { OnUnknown, RegisteredTool } from './tools.ts';
 import type { Usage } from './usage.ts';
 
@@ -16,6 +17,8 @@ export interface ModelRequest {
   tenantId: string;
   turnId: string;
   agent: AgentConfig;
+  /** Whose keys may be used, and where. */
+  access: ModelAccess;
   /** A conversation that the Messages API accepts. */
   messages: Message[];
   tools: ToolDeclaration[];

@@ -11,6 +11,7 @@ export * from './limits.ts';
 export * from './memory.ts';
 export * from './metadata.ts';
 export * from './money.ts';
+export * from './model-settings.ts';
 export * from './pages.ts';
 export * from './problems.ts';
 export * from './secrets.ts';

@@ -2,6 +2,7 @@ import type { AgentConfig } from './agents.ts';
 import type { ContentBlock, Message } from './content.ts';
 import type { Effect, ToolCallStatus } from './effects.ts';
 import type { NewEvent } from './events.ts';
+import type { ModelAccess } from './model-settings.ts';
 import type { Awaiting } from './tool-outputs.ts';
 import type { OnUnknown, RegisteredTool } from './tools.ts';
 import type { FinalStatus, StopReason, TurnStatus } from './statuses.ts';
@@ -21,6 +22,8 @@ export interface ClaimedTurn {
   agent: AgentConfig;
   /** The tenant's own tools that the agent was given, as they were at the moment of the claim. */
   tools: RegisteredTool[];
+  /** Whose keys its model calls may use, as it was at the moment of the claim; never a key itself. */
+  modelAccess: ModelAccess;
   /** The database's time at the moment of the claim, in milliseconds since 1970: a worker's clock may be wrong. */
   claimedAt: number;
   /** Milliseconds left until the turn's deadline at the moment of the claim. */

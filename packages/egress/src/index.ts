@@ -17,6 +17,7 @@ export {
   type UnreachableCode,
 } from './errors.ts';
 export type { EgressPolicy, Lookup } from './policy.ts';
+export { createGuardedFetch } from './guarded-fetch.ts';
 export { isPublicAddress } from './public-addresses.ts';
 export type { BodyEnd } from './read-bounded.ts';
 export { createUpstreamFetch, type UpstreamFetch, type UpstreamFetchSettings } from './upstream-fetch.ts';

@@ -3,6 +3,7 @@ import { agentConfigSchema } from '@turnpike/contract';
 import type { ContentBlock, Message, ModelRequest } from '@turnpike/contract';
 import { API_VERSION, buildRequest, SAMPLING_API_VERSION } from './build-request.ts';
 
+const access = { keys: [], baseUrl: null, auth: 'bearer' as const, operatorKey: true };
 const EPHEMERAL = { type: 'ephemeral' };
 const agent = agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 });
 const text = (words: string): ContentBlock => ({ type: 'text', text: words });
@@ -12,7 +13,7 @@ const user = (...content: ContentBlock[]): Message => ({ role: 'user', content }
 const assistant = (...content: ContentBlock[]): Message => ({ role: 'assistant', content });
 
 function request(messages: Message[], more: Partial<ModelRequest> = {}): ModelRequest {
-  return { tenantId: 'ten_1', turnId: 'turn_1', agent, messages, tools: [], ...more };
+  return { tenantId: 'ten_1', turnId: 'turn_1', agent, access, messages, tools: [], ...more };
 }
 
 /** Every message but the marker on the last one, which has tests of its own. */

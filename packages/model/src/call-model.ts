@@ -1,31 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
-import { BulkheadFullError, CircuitOpenError, type CallGuard, type GuardedCall } from '@turnpike/egress';
-import type { Logger } from '@turnpike/telemetry';
+import { BulkheadFullError, CircuitOpenError, type GuardedCall } from '@turnpike/egress';
+import { withoutValue } from '@turnpike/telemetry';
 import type { WholeMessage } from './assemble-message.ts';
 import { backoffMs, leaseWaitMs, parkMs } from './backoff.ts';
 import { buildRequest, type BuiltRequest } from './build-request.ts';
 import { classifyError, type Failure } from './classify-error.ts';
-import type { ModelApi } from './connect-model-api.ts';
 import { costOf } from './cost.ts';
+import { type Choice, type KeyParts, KeyRing, KeysUnavailableError, type ModelKey } from './key-ring.ts';
+import { isKeyFailure } from './keys-aside.ts';
 import type { ModelLimits } from './limits.ts';
 import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
 import { isOutage } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import type { RetryBudget } from './retry-budget.ts';
+import { safeRequestId } from './safe-message.ts';
 import { streamMessage, type RequestProgress } from './stream-message.ts';
 
-export interface CallTools {
-  api: ModelApi;
+export interface CallTools extends KeyParts {
   limits: ModelLimits;
   budget: RetryBudget;
   prices: PriceTable;
-  guard: CallGuard;
-  /** Which API it is: part of what a breaker is for. */
-  origin: string;
-  logger: Logger;
-  /** Takes the key out of a text. */
-  hide(text: string): string;
 }
 
 /**
@@ -49,6 +44,11 @@ const BUSY = 'Too many calls of this model are under way.';
 const BUDGET_SPENT = 'Too many model calls are being retried just now.';
 const STEP_TIMEOUT = 'The step took longer than the agent lets it.';
 const EXHAUSTED = 'All attempts at this model call are used up.';
+const KEYS_UNREADABLE = 'The model keys cannot be read just now.';
+const ALL_LIMITED = 'Every model key is rate-limited or refused just now.';
+
+/** What comes after a request that failed: another key at once, or the same API after a wait. */
+type Next = { next: 'failover' } | { next: 'retry'; failure: Failure };
 
 class Call {
   readonly #tools: CallTools;
@@ -56,10 +56,14 @@ class Call {
   readonly #options: ModelCallOptions;
   readonly #built: BuiltRequest;
   readonly #budgetKey: string;
-  readonly #guardKey: string;
+  readonly #keys: KeyRing;
   readonly #deadline: number;
   readonly #stepEnd: number;
   #attempts: number;
+  /** Requests of this lease that followed at once on one whose key was at fault. */
+  #failovers = 0;
+  #isFailover = false;
+  #keyName: string | null = null;
   #lastRequestId: string | null = null;
 
   constructor(tools: CallTools, request: ModelRequest, options: ModelCallOptions) {
@@ -68,7 +72,7 @@ class Call {
     this.#options = options;
     this.#built = buildRequest(request);
     this.#budgetKey = `${request.tenantId}:${request.agent.model}`;
-    this.#guardKey = `${this.#budgetKey} ${tools.origin}`;
+    this.#keys = new KeyRing(tools, request);
     this.#deadline = performance.now() + options.remainingMs;
     this.#stepEnd = performance.now() + options.stepTimeoutMs;
     this.#attempts = options.previousAttempts;
@@ -80,30 +84,31 @@ class Call {
       throw this.#error('model_attempts_exhausted', EXHAUSTED);
     }
     for (;;) {
-      const answer = await this.#attempt();
+      const answer = await this.#attempt((await this.#chooseKey()).key);
       if ('content' in answer) return answer;
-      await this.#waitBeforeRetry(answer);
+      this.#isFailover = answer.next === 'failover';
+      if (answer.next === 'retry') await this.#waitBeforeRetry(answer.failure);
     }
   }
 
-  async #attempt(): Promise<ModelAnswer | Failure> {
+  async #attempt(key: ModelKey): Promise<ModelAnswer | Next> {
     const { guard, limits } = this.#tools;
     const progress = newProgress();
+    this.#keyName = key.name;
     let end: WholeMessage | Failure;
     try {
-      const request = (guarded: GuardedCall) => this.#ask(guarded, progress);
-      end = await guard.run(this.#guardKey, this.#options.signal, request, {
+      const request = (guarded: GuardedCall) => this.#ask(key, guarded, progress);
+      end = await guard.run(key.id, this.#options.signal, request, {
         // What it throws never left, or is a mistake of ours: neither says anything of the API.
         isFailure: (outcome) => ('error' in outcome ? null : speaksAgainst(outcome.result, progress)),
       });
     } catch (error) {
-      if (error instanceof CircuitOpenError) {
-        throw this.#parked('model_circuit_open', LEFT_ALONE, error.retryAfterMs);
-      }
+      if (error instanceof CircuitOpenError) return this.#leaveAlone(error);
       if (error instanceof BulkheadFullError) throw this.#parked('model_busy', BUSY, limits.backoffBaseMs);
       throw error;
     }
-    if (!('content' in end)) return this.#takeFailure(end, progress);
+    if (!('content' in end)) return this.#takeFailure(key, end, progress);
+    this.#keys.clear(key);
     return {
       ...end,
       // By the name that was asked for: a gateway may call itself anything.
@@ -113,22 +118,36 @@ class Call {
     };
   }
 
+  /** The breaker of a key is open: nothing was sent. Another key is asked, where there is one; else it is parked. */
+  async #leaveAlone({ retryAfterMs }: CircuitOpenError): Promise<Next> {
+    const { waitMs } = await this.#chooseKey();
+    if (waitMs === 0) return { next: 'failover' };
+    throw this.#parked('model_circuit_open', LEFT_ALONE, Math.min(retryAfterMs, waitMs));
+  }
+
   /** One request, and how it ended. Throws a ModelError where it may not leave, and the signal's reason. */
-  async #ask(guarded: GuardedCall, progress: RequestProgress): Promise<WholeMessage | Failure> {
-    const { api, limits, budget, logger, hide } = this.#tools;
+  async #ask(
+    key: ModelKey,
+    guarded: GuardedCall,
+    progress: RequestProgress,
+  ): Promise<WholeMessage | Failure> {
+    const { limits, budget, logger } = this.#tools;
+    const hide = (text: string): string => withoutValue(text, key.secret.reveal());
     const { signal } = this.#options;
     // Also the first request of this lease, where it is not the step's first. The budget is asked only
-    // now, so that what the breaker holds back costs nothing of it.
-    const isRetry = this.#attempts > 0;
+    // now, so that what the breaker holds back costs nothing of it. Another key is no retry: the one that
+    // failed is left alone from then on, so there are as many of these as there are keys, and no storm.
+    const isRetry = this.#attempts > 0 && !this.#isFailover;
     if (isRetry) await this.#takeFromBudget();
     const leftMs = this.#stepEnd - performance.now();
     if (leftMs <= 0) throw this.#error('model_step_timeout', STEP_TIMEOUT);
     this.#options.assertHeld();
     this.#attempts += 1;
+    if (this.#isFailover) this.#failovers += 1;
     progress.startedAt = performance.now();
     try {
       const message = await streamMessage(
-        api,
+        key,
         this.#built,
         {
           signal,
@@ -139,15 +158,16 @@ class Call {
         },
         progress,
       );
+      progress.providerRequestId = safeRequestId(progress.providerRequestId, hide);
       budget.deposit(this.#budgetKey, isRetry);
       logAnswer(logger, this.#facts(), progress, message);
-      return message;
+      return { ...message, model: hide(message.model) };
     } catch (error) {
       signal.throwIfAborted();
       const classified = classifyError(error, { hide });
       if (classified === undefined) throw error;
-      const providerRequestId = classified.providerRequestId ?? progress.providerRequestId;
-      const failure = { ...classified, providerRequestId };
+      const requestId = classified.providerRequestId ?? progress.providerRequestId;
+      const failure = { ...classified, providerRequestId: safeRequestId(requestId, hide) };
       logFailure(logger, this.#facts(), progress, failure);
       return failure;
     }
@@ -164,14 +184,24 @@ class Call {
     if (!granted) throw this.#parked('model_retry_budget_exhausted', BUDGET_SPENT, limits.budgetWaitMs);
   }
 
-  /** Returns a failure that leaves room for another attempt; throws any other as a ModelError. */
-  #takeFailure(failure: Failure, progress: RequestProgress): Failure {
+  /** Says how to go on after a failure that leaves room for another attempt; throws any other as a ModelError. */
+  async #takeFailure(key: ModelKey, seen: Failure, progress: RequestProgress): Promise<Next> {
     const { guard, limits } = this.#tools;
+    this.#lastRequestId = seen.providerRequestId;
+    const openMs = guard.openFor(key.id);
+    const isBreaker = openMs > 0 && isOutage(seen, progress);
+    let hasOther = false;
+    let failure = seen;
+    if (isKeyFailure(seen)) {
+      this.#keys.note(key, seen);
+      hasOther = (await this.#chooseKey()).waitMs === 0;
+      if (!hasOther) failure = await this.#untilAnyKey(seen);
+    } else if (isBreaker) {
+      hasOther = (await this.#chooseKey()).waitMs === 0;
+    }
     const { code, message, terminal } = failure;
-    this.#lastRequestId = failure.providerRequestId;
-    if (terminal) throw this.#error(code, message, { terminal });
-    const openMs = guard.openFor(this.#guardKey);
-    const isKnownOutage = openMs > 0 && isOutage(failure, progress);
+    if (terminal && !hasOther) throw this.#error(code, message, { terminal });
+    const isKnownOutage = isBreaker && !hasOther;
     // It says something about the API and nothing about this step, whose last attempt is spared. What
     // is spared so is a retry all the same, and each of them is taken from the budget.
     if (isKnownOutage) this.#attempts = Math.min(this.#attempts, Math.max(1, limits.maxTotalAttempts - 1));
@@ -180,18 +210,55 @@ class Call {
     if (isOver || this.#attempts >= limits.maxTotalAttempts) throw this.#error(code, message);
     // Said before the wait, and also when the retry is another lease's: the text is void from now on.
     if (progress.textGiven) this.#options.onRestart();
+    if (hasOther && isKeyFailure(seen)) return { next: 'failover' };
     const askedMs = failure.retryAfterMs ?? 0;
     if (isKnownOutage) throw this.#parked(code, message, Math.max(openMs, askedMs));
-    if (this.#attempts - this.#options.previousAttempts >= limits.maxAttempts) {
-      throw this.#parked(code, message, Math.max(leaseWaitMs(this.#attempts, limits), askedMs));
+    if (this.#tries - this.#options.previousAttempts >= limits.maxAttempts) {
+      throw this.#parked(code, message, Math.max(leaseWaitMs(this.#tries, limits), askedMs));
     }
-    return failure;
+    return { next: 'retry', failure };
+  }
+
+  /** Requests for this step, without those that only changed the key. */
+  get #tries(): number {
+    return this.#attempts - this.#failovers;
+  }
+
+  /** No key can be asked now: a failure that can be waited out where one of them is only rate-limited. */
+  async #untilAnyKey(failure: Failure): Promise<Failure> {
+    let waitMs: number;
+    try {
+      waitMs = await this.#keys.shortestWaitMs(this.#options.signal);
+    } catch (error) {
+      throw this.#keyError(error);
+    }
+    if (waitMs === Infinity) return failure;
+    const retryAfterMs = waitMs === 0 ? undefined : waitMs;
+    if (!failure.terminal) return { ...failure, retryAfterMs };
+    return { ...failure, code: 'model_rate_limited', terminal: false, message: ALL_LIMITED, retryAfterMs };
+  }
+
+  async #chooseKey(): Promise<Choice> {
+    try {
+      return await this.#keys.choose(this.#options.signal);
+    } catch (error) {
+      throw this.#keyError(error);
+    }
+  }
+
+  /** What stands in for an error of the keys; any other is itself. */
+  #keyError(error: unknown): unknown {
+    const { limits, logger } = this.#tools;
+    if (error instanceof ModelError) return this.#error(error.code, error.message, { terminal: true });
+    if (!(error instanceof KeysUnavailableError)) return error;
+    logger.warn('model keys unavailable', { ...this.#facts(), error: error.cause });
+    return this.#parked(error.code, KEYS_UNREADABLE, limits.parkBaseMs);
   }
 
   async #waitBeforeRetry({ code, message, retryAfterMs: askedMs }: Failure): Promise<void> {
     const { limits } = this.#tools;
     const { signal } = this.#options;
-    const waitMs = backoffMs(this.#attempts, askedMs, limits);
+    const waitMs = backoffMs(this.#tries, askedMs, limits);
     const now = performance.now();
     // Past the deadline there is nothing to wait for here: the turn gives its slot back, and ends
     // by its deadline rather than as a failure of the model.
@@ -233,7 +300,9 @@ class Call {
 
   #facts(): RequestFacts {
     const { tenantId, turnId, agent } = this.#request;
-    return { tenant_id: tenantId, turn_id: turnId, model: agent.model, attempt: this.#attempts };
+    const { model } = agent;
+    const attempt = this.#attempts;
+    return { tenant_id: tenantId, turn_id: turnId, model, model_key: this.#keyName, attempt };
   }
 }
 

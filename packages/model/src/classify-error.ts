@@ -1,5 +1,6 @@
 import { AnthropicError, APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
 import { RetryableError } from '@turnpike/contract';
+import { EgressRefusedError } from '@turnpike/egress';
 import { z } from 'zod';
 import { readRetryAfter } from './retry-after.ts';
 import { safeMessage } from './safe-message.ts';
@@ -32,6 +33,8 @@ export interface ClassifySettings {
  */
 export function classifyError(error: unknown, settings: ClassifySettings = {}): Failure | undefined {
   if (error instanceof RetryableError) return failure(error.code, false, error.message);
+  const refusal = refusalIn(error);
+  if (refusal !== undefined) return failure('model_base_url_refused', true, refusal.message);
   if (error instanceof APIConnectionTimeoutError) return timedOut();
   if (error instanceof APIConnectionError) {
     return failure('model_unavailable', false, `The model API could not be reached${named(error)}.`);
@@ -162,6 +165,15 @@ const STATUSES: ReadonlyMap<number, Verdict> = new Map([
 const NETWORK_CODE = /^(UND_ERR_|E(?!RR_)|HPE_)/;
 
 const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
+
+/** That the address of the API is not one that may be reached: the SDK and the HTTP client wrap it. */
+function refusalIn(error: unknown): EgressRefusedError | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++) {
+    if (at instanceof EgressRefusedError) return at;
+    at = at.cause;
+  }
+  return undefined;
+}
 
 /** The code of the error or of one below it, such as `ECONNRESET`: a name, never a value. */
 function codeOf(error: unknown): string | undefined {

@@ -8,7 +8,7 @@ const HOSTILE = {
   ANTHROPIC_AUTH_TOKEN: 'env-token',
   ANTHROPIC_BASE_URL: 'http://127.0.0.1:1',
   ANTHROPIC_CUSTOM_HEADERS:
-    'Authorization: Bearer env-custom\nanthropic-version: 1999-01-01\nX-Env: 1\nanthropic-beta: env',
+    'Authorization: Bearer env-custom\nX-Api-Key: env-key\nanthropic-version: 1999-01-01\nX-Env: 1\nanthropic-beta: env',
   ANTHROPIC_LOG: 'debug',
   ANTHROPIC_PROFILE: 'env-profile',
   ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE: 'content',

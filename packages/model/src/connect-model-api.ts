@@ -1,15 +1,15 @@
 import { Anthropic } from '@anthropic-ai/sdk';
-import { createUpstreamFetch } from '@turnpike/egress';
+import type { ModelAuth } from '@turnpike/contract';
+import type { UpstreamFetch } from '@turnpike/egress';
 import type { Secret } from '@turnpike/telemetry';
 import type { ModelLimits } from './limits.ts';
 
 export const PUBLIC_API = 'https://api.anthropic.com';
 
+/** A Messages API at one address. It knows no key: each request brings its own. */
 export interface ModelApi {
   client: Anthropic;
-  /** Headers of every request that nothing in the environment can replace. */
-  headers(apiVersion: string): Record<string, string>;
-  close(): Promise<void>;
+  origin: string;
 }
 
 /**
@@ -18,33 +18,45 @@ export interface ModelApi {
  * taken out again before a request leaves. Its retries are off, since ours are counted, and so is its
  * log, since that quotes requests.
  */
-export function connectModelApi(apiKey: Secret, baseUrl: string | undefined, limits: ModelLimits): ModelApi {
-  const upstream = createUpstreamFetch({
-    idleTimeoutMs: limits.idleTimeoutMs,
-    connectTimeoutMs: limits.connectTimeoutMs,
-  });
+export function connectModelApi(
+  baseUrl: string,
+  fetch: UpstreamFetch['fetch'],
+  { totalTimeoutMs }: Pick<ModelLimits, 'totalTimeoutMs'>,
+): ModelApi {
   const client = new Anthropic({
-    apiKey: apiKey.reveal(),
-    baseURL: baseUrl ?? PUBLIC_API,
+    apiKey: 'each-request-brings-its-own',
+    baseURL: baseUrl,
     webhookKey: null,
     maxRetries: 0,
-    timeout: limits.totalTimeoutMs,
+    timeout: totalTimeoutMs,
     logLevel: 'off',
     openTelemetry: false,
-    fetch: (input, init) =>
-      upstream.fetch(input, { ...init, headers: onlyExpected(new Headers(init?.headers)) }),
+    fetch: (input, init) => fetch(input, { ...init, headers: onlyExpected(new Headers(init?.headers)) }),
   });
+  return { client, origin: new URL(baseUrl).origin };
+}
+
+/** Headers of a request that nothing in the environment can replace; null takes one of the SDK's own away. */
+export function requestHeaders(
+  apiVersion: string,
+  key: { secret: Secret; auth: ModelAuth },
+): Record<string, string | null> {
+  const value = key.secret.reveal();
   return {
-    client,
-    headers: (apiVersion) => ({
-      authorization: `Bearer ${apiKey.reveal()}`,
-      'anthropic-version': apiVersion,
-    }),
-    close: () => upstream.close(),
+    'anthropic-version': apiVersion,
+    authorization: key.auth === 'bearer' ? `Bearer ${value}` : null,
+    'x-api-key': key.auth === 'x-api-key' ? value : null,
   };
 }
 
-const EXPECTED = new Set(['accept', 'anthropic-version', 'authorization', 'content-type', 'user-agent']);
+const EXPECTED = new Set([
+  'accept',
+  'anthropic-version',
+  'authorization',
+  'content-type',
+  'user-agent',
+  'x-api-key',
+]);
 
 function onlyExpected(headers: Headers): Record<string, string> {
   return Object.fromEntries(

@@ -6,19 +6,27 @@ import {
   type ModelCallOptions,
   type ModelRequest,
 } from '@turnpike/contract';
-import { createCallGuard, type CallGuard } from '@turnpike/egress';
+import { createCallGuard, type CallGuard, type EgressPolicy } from '@turnpike/egress';
 import type { Logger, Secret } from '@turnpike/telemetry';
 import { callModel } from './call-model.ts';
-import { connectModelApi, PUBLIC_API } from './connect-model-api.ts';
+import { PUBLIC_API } from './connect-model-api.ts';
 import { mostCostOf } from './cost.ts';
+import { keyValue, KeyValues, type ModelSecrets } from './key-values.ts';
+import { KeysAside } from './keys-aside.ts';
 import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
+import { ModelPlaces } from './model-places.ts';
 import { readPrices, type PriceTable } from './prices.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
 export interface ModelSettings {
-  apiKey: Secret;
-  /** Default: the public Anthropic API. */
+  /** The operator's own, for tenants that may use it. Where left out, each tenant brings its own. */
+  apiKey?: Secret;
+  /** Where the operator calls the model. Default: the public Anthropic API. */
   baseUrl?: string;
+  /** Where tenants' keys are. Where left out, no tenant has any. */
+  secrets?: ModelSecrets;
+  /** What the address that a tenant chose may be. Default: public ones. */
+  egress?: EgressPolicy;
   logger: Logger;
   limits?: Partial<ModelLimits>;
   /** Default: the table that comes with Turnpike. */
@@ -49,20 +57,25 @@ export interface GuardedModel {
   close(): Promise<void>;
 }
 
-/** The model API behind its guards: stream, classification, retries, budget, timeouts. */
+/**
+ * The model API behind its guards: keys, stream, classification, retries, budget, timeouts.
+ * Throws for an operator's key that no header can carry, and for an egress policy that cannot be read.
+ */
 export function createModel(settings: ModelSettings): GuardedModel {
   const limits: ModelLimits = { ...DEFAULT_LIMITS, ...settings.limits };
-  const api = connectModelApi(settings.apiKey, settings.baseUrl, limits);
+  const places = new ModelPlaces(settings.baseUrl ?? PUBLIC_API, settings.egress ?? {}, limits);
+  const values = new KeyValues(settings.secrets ?? { read: async () => null }, limits.keyTtlMs);
   const prices = settings.prices ?? readPrices();
   const tools = {
-    api,
+    operatorKey: settings.apiKey === undefined ? null : keyValue(settings.apiKey),
+    values,
+    aside: new KeysAside(limits),
+    places,
     prices,
     guard: settings.guard ?? createCallGuard(MODEL_GUARD),
-    origin: new URL(settings.baseUrl ?? PUBLIC_API).origin,
     limits,
     budget: settings.retryBudget ?? createRetryBudget(),
     logger: settings.logger,
-    hide: (text: string) => text.replaceAll(settings.apiKey.reveal(), '[secret]'),
   };
   const closing = new AbortController();
   // One listener for each call under way, and a worker makes many calls.
@@ -87,7 +100,8 @@ export function createModel(settings: ModelSettings): GuardedModel {
     breakers: () => tools.guard.states(),
     async close() {
       closing.abort(new DrainError());
-      await api.close();
+      values.clear();
+      await places.close();
     },
   };
 }

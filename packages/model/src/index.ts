@@ -1,4 +1,5 @@
 export { createModel, type GuardedModel, type ModelSettings } from './create-model.ts';
+export type { ModelSecrets } from './key-values.ts';
 export { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
 export {
   createRetryBudget,

@@ -8,6 +8,8 @@ export interface RequestFacts {
   tenant_id: string;
   turn_id: string;
   model: string;
+  /** The name of the tenant's secret; null for the operator's key. */
+  model_key: string | null;
   /** Requests made for this step so far, this one included. */
   attempt: number;
 }

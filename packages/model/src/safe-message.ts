@@ -1,4 +1,5 @@
 const MAX_LENGTH = 500;
+const ID = /^[\w.:/=+-]{1,200}$/;
 
 /** What looks like a credential: a bearer token, a key with a known prefix, a long run of random characters. */
 const KEY_LIKE = /\bbearer\s+\S+|\b(?:sk|pk|rk|key|tok|whsec|ghp|xox[a-z])[-_][\w-]{8,}|[\w+/=-]{40,}/gi;
@@ -12,4 +13,9 @@ export function safeMessage(text: string): string {
     .trim()
     .replaceAll(KEY_LIKE, '[secret]');
   return line.length <= MAX_LENGTH ? line : `${line.slice(0, MAX_LENGTH - 1)}…`;
+}
+
+/** A request's id as the other side names it; null for one that is none, or that holds what is to be hidden. */
+export function safeRequestId(id: string | null, hide: (text: string) => string): string | null {
+  return id !== null && ID.test(id) && hide(id) === id ? id : null;
 }

@@ -3,7 +3,8 @@ import type { Stream } from '@anthropic-ai/sdk/streaming';
 import { RetryableError } from '@turnpike/contract';
 import { MessageAssembly, type WholeMessage } from './assemble-message.ts';
 import type { BuiltRequest } from './build-request.ts';
-import type { ModelApi } from './connect-model-api.ts';
+import { requestHeaders } from './connect-model-api.ts';
+import type { ModelKey } from './key-ring.ts';
 
 /** What is known of a request while it runs, also when it fails. */
 export interface RequestProgress {
@@ -38,7 +39,7 @@ const TAIL_MS = 1_000;
  * that reached `message_stop`, or there is none.
  */
 export async function streamMessage(
-  api: ModelApi,
+  key: ModelKey,
   request: BuiltRequest,
   options: StreamOptions,
   progress: RequestProgress,
@@ -51,7 +52,7 @@ export async function streamMessage(
   const total = setTimeout(() => ending.abort(tookTooLong(options.limitCode)), options.limitMs);
   const assembly = new MessageAssembly();
   try {
-    await readEvents(api, request, ending, assembly, options, progress);
+    await readEvents(key, request, ending, assembly, options, progress);
   } catch (error) {
     if (!assembly.complete) throw ending.signal.aborted ? ending.signal.reason : error;
   } finally {
@@ -66,7 +67,7 @@ export async function streamMessage(
 }
 
 async function readEvents(
-  api: ModelApi,
+  key: ModelKey,
   request: BuiltRequest,
   ending: AbortController,
   assembly: MessageAssembly,
@@ -74,11 +75,11 @@ async function readEvents(
   progress: RequestProgress,
 ): Promise<void> {
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
-  const { data: stream, response } = await api.client
+  const { data: stream, response } = await key.api.client
     .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
       body: request.body,
       stream: true,
-      headers: api.headers(request.apiVersion),
+      headers: requestHeaders(request.apiVersion, key),
       signal: ending.signal,
     })
     .withResponse();

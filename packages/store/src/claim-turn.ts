@@ -3,6 +3,7 @@ import {
   awaitingSchema,
   contentBlockSchema,
   effectSchema,
+  modelAuthSchema,
   newId,
   onUnknownSchema,
   toolCallStatusSchema,
@@ -44,6 +45,12 @@ const claimedSchema = z.object({
       }),
     }),
   ),
+  modelAccess: z.object({
+    keys: z.array(z.string()),
+    baseUrl: z.string().nullable(),
+    auth: modelAuthSchema,
+    operatorKey: z.boolean(),
+  }),
   claimedAt: z.number(),
   remainingMs: z.number(),
   stepCount: z.int(),
@@ -115,6 +122,10 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
    FROM jsonb_array_elements(agent_versions.config -> 'tools') AS given(tool)
    JOIN tools ON tools.tenant_id = turn.tenant_id AND tools.name = given.tool ->> 'name'
    WHERE given.tool ->> 'type' = 'http') AS tools,
+  (SELECT json_build_object('keys', coalesce(model_settings.keys, '{}'), 'baseUrl', model_settings.base_url,
+                            'auth', coalesce(model_settings.auth, 'x-api-key'), 'operatorKey', tenants.operator_key)
+   FROM tenants LEFT JOIN model_settings ON model_settings.tenant_id = tenants.id
+   WHERE tenants.id = turn.tenant_id) AS "modelAccess",
   (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt",
   (extract(epoch FROM turn.deadline_at - now()) * 1000)::double precision AS "remainingMs",
   turn.step_count AS "stepCount", turn.model_attempts AS "modelAttempts",

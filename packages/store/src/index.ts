@@ -44,6 +44,7 @@ export { listMessages, listSteps, type MessagePlace } from './journal.ts';
 export { createMemoryStore } from './memory.ts';
 export { migrate } from './migrate.ts';
 export { promoteDelayed } from './promote-delayed.ts';
+export { findMissingSecrets, putModelSettings, readModelSettings } from './model-settings.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export { releaseTurn } from './release-turn.ts';
 export { renewLeases, type RenewedLease } from './renew-leases.ts';
@@ -60,9 +61,16 @@ export {
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
 export { steerTurn } from './steer-turn.ts';
-export { createTenant, findTenantByName, findTenants, listTenants, type TenantRow } from './tenants.ts';
 export { changeLimits, readLimits } from './tenant-limits.ts';
 export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
 export { readUsage, type UsageRange } from './usage.ts';
+export {
+  createTenant,
+  findTenantByName,
+  findTenants,
+  listTenants,
+  setOperatorKey,
+  type TenantRow,
+} from './tenants.ts';
 export { openVault, type Vault } from './vault.ts';
 export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';

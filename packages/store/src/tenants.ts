@@ -5,15 +5,27 @@ import type { Database } from './database.ts';
 export interface TenantRow {
   id: string;
   name: string;
+  /** It may use the operator's own model key. */
+  operatorKey: boolean;
   createdAt: Date;
 }
 
-const SHOWN = { id: true, name: true, createdAt: true } as const;
+const SHOWN = { id: true, name: true, operatorKey: true, createdAt: true } as const;
 
-/** Makes a tenant and returns its id. */
-export async function createTenant(database: Database, name: string): Promise<string> {
-  const tenant = await database.prisma.tenant.create({ data: { id: newId('tenant'), name } });
+/** Makes a tenant and returns its id. `operatorKey`: it may use the operator's own model key; by default not. */
+export async function createTenant(
+  database: Database,
+  name: string,
+  { operatorKey = false }: { operatorKey?: boolean } = {},
+): Promise<string> {
+  const data = { id: newId('tenant'), name, operatorKey };
+  const tenant = await database.prisma.tenant.create({ data });
   return tenant.id;
+}
+
+/** Says whether a tenant may use the operator's own model key; turns that are claimed from now on obey. */
+export async function setOperatorKey(database: Database, tenantId: string, isOn: boolean): Promise<void> {
+  await database.prisma.tenant.update({ where: { id: tenantId }, data: { operatorKey: isOn } });
 }
 
 export async function findTenantByName(database: Database, name: string): Promise<string | null> {

@@ -11,8 +11,24 @@ const hidden = new Set<string>();
  */
 export function hideValue(value: string): void {
   if (value.length < SHORTEST) return;
+  for (const form of formsOf(value)) {
+    hidden.delete(form);
+    hidden.add(form);
+  }
+  for (const oldest of hidden) {
+    if (hidden.size <= MOST_VALUES) break;
+    hidden.delete(oldest);
+  }
+}
+
+/** The text without this value in any of those forms, also where it is too short to be hidden everywhere. */
+export function withoutValue(text: string, value: string): string {
+  return hide(text, value.length < SHORTEST ? [value] : formsOf(value));
+}
+
+function formsOf(value: string): string[] {
   const wellFormed = value.toWellFormed();
-  const forms = [
+  return [
     value,
     encodeURIComponent(wellFormed),
     // As forms and `URLSearchParams` write it: a space is a plus, and more is escaped.
@@ -21,14 +37,6 @@ export function hideValue(value: string): void {
     Buffer.from(value).toString('base64url'),
     JSON.stringify(value).slice(1, -1),
   ];
-  for (const form of forms) {
-    hidden.delete(form);
-    hidden.add(form);
-  }
-  for (const oldest of hidden) {
-    if (hidden.size <= MOST_VALUES) break;
-    hidden.delete(oldest);
-  }
 }
 
 /** What is known to be a secret by its shape, whoever it belongs to. */
@@ -41,15 +49,15 @@ const SHAPES: [RegExp, string][] = [
 
 /** The text without any secret that is known by its value or by its shape. */
 export function scrub(text: string): string {
-  let clean = hideKnown(text);
+  let clean = hide(text, hidden);
   for (const [shape, replacement] of SHAPES) clean = clean.replace(shape, replacement);
   return clean;
 }
 
 /** Every place is found before one is replaced: a secret may begin with, end in or hold another. */
-function hideKnown(text: string): string {
+function hide(text: string, forms: Iterable<string>): string {
   const places: [number, number][] = [];
-  for (const form of hidden) {
+  for (const form of forms) {
     for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
       places.push([at, at + form.length]);
     }

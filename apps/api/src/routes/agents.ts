@@ -16,6 +16,7 @@ import { checkInputSchema } from '@turnpike/tools';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
+import { checkModelKeys } from './model-settings.ts';
 
 const params = z.object({ agent_id: idSchema('agent') });
 const none = z.object({});
@@ -38,6 +39,7 @@ export const agentRoutes: Route[] = [
       checkClientTools(body);
     },
     async handle({ tenantId, body, sql }) {
+      await checkModelKeys(sql, tenantId, body.model_keys ?? [], 'model_keys');
       const agent = await insertAgent(sql, {
         id: newId('agent'),
         tenantId,
@@ -105,6 +107,7 @@ export const agentRoutes: Route[] = [
       checkClientTools(body);
     },
     async handle({ tenantId, params: { agent_id: id }, body, sql }) {
+      await checkModelKeys(sql, tenantId, body.model_keys ?? [], 'model_keys');
       const agent = await addAgentVersion(sql, {
         id,
         tenantId,

@@ -93,7 +93,7 @@ export async function startApiOnTrial(
   const url = `http://127.0.0.1:${address.port}`;
 
   const addTenant = async (): Promise<Client> => {
-    const tenantId = await createTenant(database, 'Acme');
+    const tenantId = await createTenant(database, 'Acme', { operatorKey: true });
     const { key, apiKey } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
     const http = supertest.agent(url).set('authorization', `Bearer ${key}`);
     return { tenantId, apiKey: key, keyId: apiKey.id, http };

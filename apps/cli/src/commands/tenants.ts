@@ -1,22 +1,35 @@
-import { createTenant, findTenants, listTenants, type Database } from '@turnpike/store';
+import { createTenant, findTenants, listTenants, setOperatorKey, type Database } from '@turnpike/store';
 import { Failure } from '../failure.ts';
 import { say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
 
 /** Makes a tenant and prints its id. A name is taken once, so that it can be used for the id. */
-export async function addTenant(name: string): Promise<void> {
+export async function addTenant(
+  name: string,
+  { operatorKey = false }: { operatorKey?: boolean },
+): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {
     const [taken] = await findTenants(database, name);
     if (taken !== undefined) throw new Failure(`There is a tenant ${name} already: ${taken.id}.`);
-    say(await createTenant(database, name));
+    say(await createTenant(database, name, { operatorKey }));
+  });
+}
+
+/** Changes what only the operator decides about a tenant, and says how it is now. */
+export async function setTenant(tenant: string, { operatorKey }: { operatorKey?: boolean }): Promise<void> {
+  if (operatorKey === undefined) throw new Failure('Nothing to set: see turnpike tenants set --help.');
+  await withDatabase(requireDatabaseUrl(), async (database) => {
+    const id = await requireTenant(database, tenant);
+    await setOperatorKey(database, id, operatorKey);
+    say(`${id}  operator key ${operatorKey ? 'on' : 'off'}`);
   });
 }
 
 /** Prints a line for each tenant, the oldest first. */
 export async function printTenants(): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {
-    for (const { id, name, createdAt } of await listTenants(database)) {
-      say(`${id}  ${createdAt.toISOString()}  ${name}`);
+    for (const { id, name, operatorKey, createdAt } of await listTenants(database)) {
+      say(`${id}  ${createdAt.toISOString()}  operator key ${operatorKey ? 'on ' : 'off'}  ${name}`);
     }
   });
 }

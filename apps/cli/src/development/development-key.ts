@@ -18,7 +18,8 @@ const NAME = 'development';
 export async function developmentKey(database: Database, file: string): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
   if (isApiKey(kept) && (await findKeyHolder(database.pool, hashApiKey(kept))) !== null) return kept;
-  const tenantId = (await findTenantByName(database, NAME)) ?? (await createTenant(database, NAME));
+  const tenantId =
+    (await findTenantByName(database, NAME)) ?? (await createTenant(database, NAME, { operatorKey: true }));
   const { key } = await createApiKey(database.pool, { tenantId, name: NAME, scopes: ['admin'] });
   await writeFile(file, `${key}\n`, { mode: 0o600 });
   // A file that was there keeps its mode.

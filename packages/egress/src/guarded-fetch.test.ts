@@ -1,0 +1,211 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, expect, test } from '@jest/globals';
+import { EgressRefusedError } from './errors.ts';
+import { createGuardedFetch } from './guarded-fetch.ts';
+import type { EgressPolicy } from './policy.ts';
+import { caught } from './testing/caught.ts';
+import { CERTIFICATE } from './testing/certificate.ts';
+import { answerOf, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
+import type { UpstreamFetch } from './upstream-fetch.ts';
+
+const opened: (RawServer | UpstreamFetch)[] = [];
+afterEach(async () => {
+  for (const thing of opened.splice(0)) await thing.close();
+});
+
+async function start(script: Script = {}): Promise<RawServer> {
+  const server = await startRawServer({ onRequest: (socket) => socket.write(answerOf('fine')), ...script });
+  opened.push(server);
+  return server;
+}
+
+function open(policy: EgressPolicy = {}): UpstreamFetch {
+  const guarded = createGuardedFetch(policy);
+  opened.unshift(guarded);
+  return guarded;
+}
+
+/** What was thrown, or what stands behind it. */
+async function refusalOf(answer: Promise<unknown>): Promise<unknown> {
+  const error = await caught(answer);
+  return error instanceof EgressRefusedError ? error : (error as Error).cause;
+}
+
+const LOOPBACK = { allow: ['127.0.0.1'] };
+
+test('an address that is allowed is reached, and its answer can be read while it comes', async () => {
+  let more = (): void => undefined;
+  const server = await start({
+    onRequest: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-one: 1\r\n\r\n3\r\none\r\n');
+      more = () => socket.write('3\r\ntwo\r\n0\r\n\r\n');
+    },
+  });
+  const { fetch } = open(LOOPBACK);
+  const answer = await fetch(`http://127.0.0.1:${server.port}/v1?a=b`, {
+    method: 'post',
+    body: 'hello',
+    headers: { 'x-api-key': 'k' },
+  });
+  expect([answer.status, answer.headers.get('x-one')]).toEqual([200, '1']);
+  const reader = answer.body?.getReader();
+  expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('one');
+  more();
+  expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('two');
+  expect((await reader?.read())?.done).toBe(true);
+  expect(server.received[0]).toMatch(
+    /^POST \/v1\?a=b HTTP[^]*x-api-key: k[^]*accept-encoding: identity[^]*hello$/,
+  );
+});
+
+test.each([
+  ['http://127.0.0.1:PORT/', []],
+  ['http://[::ffff:127.0.0.1]:PORT/', []],
+  ['http://2130706433:PORT/', []],
+  ['http://169.254.169.254/', []],
+  ['http://10.0.0.1/', []],
+  ['http://gateway.example:PORT/', ['127.0.0.1']],
+  ['http://gateway.example:PORT/', ['8.8.8.8', '127.0.0.1']],
+  ['http://gateway.example:PORT/', ['169.254.169.254']],
+])('%s with the addresses %j is refused, and no connection is made', async (url, addresses) => {
+  const server = await start();
+  const { fetch } = open({ lookup: () => Promise.resolve(addresses) });
+  const refused = await refusalOf(fetch(url.replace('PORT', String(server.port))));
+  expect(refused).toMatchObject({ code: 'address_refused' });
+  expect(server.connections).toBe(0);
+});
+
+test.each([
+  'ftp://gateway.example/',
+  'http://me:pass@gateway.example/',
+  'http://gateway.example:25/',
+  'nonsense',
+])('the URL %s is refused before anything is resolved', async (url) => {
+  const asked: string[] = [];
+  const { fetch } = open({ lookup: (name) => (asked.push(name), Promise.resolve(['8.8.8.8'])) });
+  expect(await caught(fetch(url))).toBeInstanceOf(EgressRefusedError);
+  expect(asked).toEqual([]);
+});
+
+test('a name that is bound anew leads nowhere: a kept connection stays where it is, a new one is checked', async () => {
+  const ports: (number | undefined)[] = [];
+  let waiting: ServerResponse | undefined;
+  const good = createServer((request, response) => {
+    ports.push(request.socket.remotePort);
+    if (request.url === '/slow') waiting = response;
+    else response.end('fine');
+    response.flushHeaders();
+  });
+  await new Promise<void>((resolve) => good.listen(0, '127.0.0.1', resolve));
+  const { port } = good.address() as AddressInfo;
+  const evil = await start({ host: '127.0.0.2', port });
+  const answers = [['127.0.0.1'], ['127.0.0.2']];
+  const { fetch } = open({ ...LOOPBACK, lookup: () => Promise.resolve(answers.shift() ?? ['127.0.0.2']) });
+  const url = `http://gateway.example:${port}/`;
+  try {
+    for (let call = 0; call < 3; call++) {
+      expect(await (await fetch(url)).text()).toBe('fine');
+      // The connection is given back just after the end was read.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([new Set(ports).size, answers.length]).toEqual([1, 1]);
+
+    // While the one connection is taken, a second is needed.
+    const slow = await fetch(`${url}slow`);
+    expect(await refusalOf(fetch(url))).toMatchObject({ code: 'address_refused' });
+    expect(evil.connections).toBe(0);
+    waiting?.end('late');
+    expect(await slow.text()).toBe('late');
+  } finally {
+    good.closeAllConnections();
+    good.close();
+  }
+});
+
+test('a redirect is an answer, and nobody is asked elsewhere', async () => {
+  const other = await start();
+  const server = await start({
+    onRequest: (socket) =>
+      socket.write(
+        `HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:${other.port}/\r\ncontent-length: 0\r\n\r\n`,
+      ),
+  });
+  const { fetch } = open(LOOPBACK);
+  const answer = await fetch(`http://127.0.0.1:${server.port}/`, { redirect: 'follow' });
+  expect(answer.status).toBe(307);
+  expect(other.connections).toBe(0);
+});
+
+test('compression is not undone, so that a small answer stays small', async () => {
+  const packed = gzipSync('x'.repeat(100_000));
+  const server = await start({
+    onRequest: (socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`);
+      socket.write(packed);
+    },
+  });
+  const answer = await open(LOOPBACK).fetch(`http://127.0.0.1:${server.port}/`);
+  expect((await answer.arrayBuffer()).byteLength).toBe(packed.length);
+});
+
+test.each([
+  ['says nothing', ''],
+  ['falls silent inside the body', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'],
+])('an answer that %s is given up', async (_what, said) => {
+  const server = await start({ onRequest: (socket) => socket.write(said) });
+  const { fetch } = open({ ...LOOPBACK, idleTimeoutMs: 50 });
+  const read = async (): Promise<string> => (await fetch(`http://127.0.0.1:${server.port}/`)).text();
+  await expect(read()).rejects.toThrow();
+});
+
+test('an answer that is longer than the bound is an error', async () => {
+  const server = await start({ onRequest: (socket) => socket.write(answerOf('12345')) });
+  const { fetch } = open({ ...LOOPBACK, maxResponseBytes: 4 });
+  const read = async (): Promise<string> => (await fetch(`http://127.0.0.1:${server.port}/`)).text();
+  await expect(read()).rejects.toThrow();
+});
+
+test.each(['HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n', 'HTTP/1.1 204 No\r\n\r\n'])(
+  'a status without a body, or without a meaning, breaks nothing: %j',
+  async (head) => {
+    const server = await start({ onRequest: (socket) => socket.write(head) });
+    const answer = await open(LOOPBACK)
+      .fetch(`http://127.0.0.1:${server.port}/`)
+      .then(
+        (response) => response.status,
+        (error: Error) => error.name,
+      );
+    expect([204, 'RangeError']).toContain(answer);
+  },
+);
+
+test('the signal ends it, before the head and inside the body', async () => {
+  for (const said of ['', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf']) {
+    const stopping = new AbortController();
+    const server = await start({
+      onRequest: (socket) => {
+        socket.write(said);
+        setTimeout(() => stopping.abort(), 20);
+      },
+    });
+    const { fetch } = open(LOOPBACK);
+    const read = async (): Promise<string> =>
+      (await fetch(`http://127.0.0.1:${server.port}/`, { signal: stopping.signal })).text();
+    await expect(read()).rejects.toThrow();
+    await server.firstClosed;
+  }
+});
+
+test('TLS is verified against the name, and the name is the one that was asked for', async () => {
+  const server = await start({ tls: true });
+  const lookup = (): Promise<string[]> => Promise.resolve(['127.0.0.1']);
+  const trusting = open({ ...LOOPBACK, lookup, ca: CERTIFICATE });
+  expect(await (await trusting.fetch(`https://tenant.example:${server.port}/`)).text()).toBe('fine');
+  for (const { fetch } of [open({ ...LOOPBACK, lookup }), trusting]) {
+    const host = fetch === trusting.fetch ? 'other.example' : 'tenant.example';
+    await expect(fetch(`https://${host}:${server.port}/`)).rejects.toThrow();
+  }
+  expect(server.received.filter((text) => text !== '')).toHaveLength(1);
+});
