@@ -83,7 +83,7 @@ async function send(
   const answer = await agent.request({
     origin: url.origin,
     path: url.pathname + url.search,
-    method: (init.method ?? 'GET').toUpperCase() as Dispatcher.HttpMethod,
+    method: (init.method ?? 'GET').toUpperCase(),
     headers: { ...Object.fromEntries(new Headers(init.headers)), 'accept-encoding': 'identity' },
     ...(typeof body === 'string' ? { body } : {}),
     ...(signal ? { signal } : {}),

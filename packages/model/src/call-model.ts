@@ -194,8 +194,11 @@ class Call {
     let failure = seen;
     if (isKeyFailure(seen)) {
       this.#keys.note(key, seen);
-      hasOther = (await this.#chooseKey()).waitMs === 0;
+      const other = await this.#chooseKey();
+      hasOther = other.waitMs === 0;
       if (!hasOther) failure = await this.#untilAnyKey(seen);
+      // Before the turn fails for good, a key that was refused by an earlier call is asked once more.
+      if (failure.terminal && !this.#keys.hasFailed(other.key)) hasOther = true;
     } else if (isBreaker) {
       hasOther = (await this.#chooseKey()).waitMs === 0;
     }

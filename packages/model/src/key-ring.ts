@@ -50,6 +50,8 @@ export class KeyRing {
   readonly #request: ModelRequest;
   readonly #names: readonly string[];
   readonly #mayUseOperators: boolean;
+  /** Those that failed in this call. */
+  readonly #failed = new Set<string>();
   /** Why a name is of no use, told once. */
   readonly #useless = new Map<string, 'missing' | 'unreadable'>();
 
@@ -93,9 +95,15 @@ export class KeyRing {
 
   /** Remembers that a key failed, for calls to come; one that was refused may have been replaced meanwhile. */
   note(key: ModelKey, failure: Failure): void {
+    this.#failed.add(key.id);
     this.#parts.aside.note(key.id, failure);
     const isRefused = failure.code === 'model_authentication' || failure.code === 'model_permission';
     if (isRefused && key.name !== null) this.#parts.values.forget(this.#request.tenantId, key.name);
+  }
+
+  /** Whether it is this call that a key failed in. */
+  hasFailed(key: ModelKey): boolean {
+    return this.#failed.has(key.id);
   }
 
   /** A key works. */

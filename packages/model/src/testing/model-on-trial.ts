@@ -8,6 +8,7 @@ import { createModel, type GuardedModel, type ModelSettings } from '../create-mo
 export function modelOnTrial(
   baseUrl: string,
   settings: Partial<ModelSettings> = {},
+  { withoutOperatorKey = false } = {},
 ): { model: GuardedModel; logged: { message: string; fields: Record<string, unknown> }[] } {
   const logged: { message: string; fields: Record<string, unknown> }[] = [];
   const note = (message: string, fields: Record<string, unknown> = {}): void => {
@@ -21,7 +22,7 @@ export function modelOnTrial(
     child: () => logger,
   } as unknown as Logger;
   const model = createModel({
-    apiKey: new Secret('a-key-of-the-test'),
+    ...(withoutOperatorKey ? {} : { apiKey: new Secret('a-key-of-the-test') }),
     baseUrl,
     logger,
     // One that hardly opens: most tests are about something else.
