@@ -20,6 +20,7 @@ export const callSchema = z.object({
   events: z.int().nonnegative(),
   rule: z.string().nullable(),
   api_key_last4: z.string().nullable(),
+  api_key_header: z.enum(['x-api-key', 'authorization']).nullable(),
   session: z.string().nullable(),
   turn: z.string().nullable(),
   step: z.int().nonnegative(),

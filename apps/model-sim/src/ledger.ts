@@ -46,6 +46,7 @@ export class Ledger {
       events: 0,
       rule: null,
       api_key_last4: null,
+      api_key_header: null,
       session: null,
       turn: null,
       step: 0,

@@ -22,8 +22,9 @@ export function createMessage(simulation: Simulation): RequestHandler {
 
     const read = async () => {
       if (ledger.count('in_flight') > MAX_IN_FLIGHT) throw new ApiError(529, 'Overloaded');
-      const { apiKey, version } = checkHeaders(request.headers, simulation.script.api_keys);
+      const { apiKey, keyHeader, version } = checkHeaders(request.headers, simulation.script.api_keys);
       call.api_key_last4 = apiKey.slice(-4);
+      call.api_key_header = keyHeader;
       checkContentType(request.headers);
       const asked = parseMessagesRequest(await readJsonBody(request, response), version);
       call.stream = asked.stream;

@@ -84,7 +84,14 @@ describe('the script', () => {
     ]);
     expect(second).toBe('s-1/t-2 at 1: booked');
     expect(await control.calls()).toMatchObject([
-      { session: 's-1', turn: 't-2', step: 0, messages: 3, api_key_last4: '0001' },
+      {
+        session: 's-1',
+        turn: 't-2',
+        step: 0,
+        messages: 3,
+        api_key_last4: '0001',
+        api_key_header: 'x-api-key',
+      },
       { session: 's-1', turn: 't-2', step: 1, messages: 5 },
     ]);
   });
