@@ -68,13 +68,31 @@ test('schema check finds no difference, on the database that is named and on one
   expect(await turnpike(['schema', 'check'], {})).toEqual(agreed);
 });
 
+test('the operator’s model key is for tenants that the operator names', async () => {
+  const lineOf = async (name: string): Promise<string | undefined> =>
+    (await turnpike(['tenants', 'list'])).output.split('\n').find((line) => line.endsWith(`  ${name}`));
+  const { output } = await turnpike(['tenants', 'create', 'Guest', '--operator-key']);
+  expect(await lineOf('Guest')).toContain('  operator key on   Guest');
+  expect(await turnpike(['tenants', 'set', 'Guest', '--operator-key', 'off'])).toEqual({
+    code: 0,
+    output: `${output.trim()}  operator key off\n`,
+    complaints: '',
+  });
+  expect(await lineOf('Guest')).toContain('  operator key off  Guest');
+  expect(await turnpike(['tenants', 'set', 'Guest', '--operator-key', 'maybe'])).toMatchObject({ code: 1 });
+  expect(await turnpike(['tenants', 'set', 'Guest'])).toMatchObject({
+    code: 1,
+    complaints: 'turnpike: Nothing to set: see turnpike tenants set --help.\n',
+  });
+});
+
 test('tenants create prints an id, tenants list has it, and a name is taken once', async () => {
   const created = await turnpike(['tenants', 'create', 'Acme']);
   expect(created).toMatchObject({ code: 0, complaints: '' });
   const id = created.output.trim();
   expect(id).toMatch(/^ten_\w{26}$/);
   const list = await turnpike(['tenants', 'list']);
-  expect(list.output).toMatch(new RegExp(`^${id}  \\S+  Acme$`, 'm'));
+  expect(list.output).toMatch(new RegExp(`^${id}  \\S+  operator key off  Acme$`, 'm'));
   expect(await turnpike(['tenants', 'create', 'Acme'])).toEqual({
     code: 1,
     output: '',

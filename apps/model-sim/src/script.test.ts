@@ -90,7 +90,7 @@ describe('the script', () => {
         step: 0,
         messages: 3,
         api_key_last4: '0001',
-        api_key_header: 'x-api-key',
+        api_key_header: 'authorization',
       },
       { session: 's-1', turn: 't-2', step: 1, messages: 5 },
     ]);
