@@ -66,16 +66,22 @@ export class KeyRing {
   }
 
   /**
-   * The first key that nothing speaks against, else the one that is free again soonest. Throws ModelError
+   * The first key that nothing speaks against, else the one that it is worth waiting for least. Throws ModelError
    * `model_key_missing` or `model_key_unreadable` where there is none, and KeysUnavailableError.
    */
   async choose(signal: AbortSignal): Promise<Choice> {
-    let soonest: Choice | undefined;
+    const { aside, guard } = this.#parts;
+    const left: (Choice & { worthMs: number })[] = [];
     for await (const key of this.#keys(signal)) {
-      const waitMs = Math.max(this.#parts.aside.asideMs(key.id), this.#parts.guard.openFor(key.id));
+      const openMs = guard.openFor(key.id);
+      const waitMs = Math.max(aside.asideMs(key.id), openMs);
       if (waitMs === 0) return { key, waitMs };
-      if (soonest === undefined || waitMs < soonest.waitMs) soonest = { key, waitMs };
+      left.push({ key, waitMs, worthMs: Math.max(aside.waitMs(key.id), openMs) });
     }
+    // Two that were refused are both never worth it: then the one whose refusal is older.
+    const [soonest] = left.toSorted((a, b) =>
+      a.worthMs === b.worthMs ? a.waitMs - b.waitMs : a.worthMs - b.worthMs,
+    );
     if (soonest === undefined) throw this.#noKey();
     return soonest;
   }

@@ -244,6 +244,16 @@ describe('keys that all fail', () => {
     expect(asked()).toEqual(['a-key', 'b-key', 'b-key']);
   });
 
+  it('are asked no sooner than they asked for, where another one named no time', async () => {
+    let times = 0;
+    const { ask, asked } = await setUp(
+      { 'a-key': limited(4), 'b-key': () => (times++ === 0 ? limited() : { body: textMessage('Hi.') }) },
+      { retryBudget: { take: () => true, deposit: () => undefined } },
+    );
+    expect(await ask(accessWith(['a', 'b'])).answer).toMatchObject({ attempts: 3 });
+    expect(asked()).toEqual(['a-key', 'b-key', 'b-key']);
+  });
+
   it('one by its rate and one by a refusal, wait for the first', async () => {
     for (const keys of [
       ['a', 'b'],
