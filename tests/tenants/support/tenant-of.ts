@@ -22,7 +22,7 @@ export async function addCustomer(
   limits: Parameters<typeof changeLimits>[2] = {},
 ): Promise<Customer> {
   const { database } = cluster;
-  const tenantId = await createTenant(database, name);
+  const tenantId = await createTenant(database, name, { operatorKey: true });
   await changeLimits(database.pool, tenantId, limits);
   const { key } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
   const request = (method: string, path: string, body?: unknown): Promise<Answer> =>
