@@ -12,6 +12,7 @@ const MAY_IMPORT = {
   turns: ['contract', 'store', 'backplane'],
   model: ['contract', 'egress', 'telemetry'],
   tools: ['contract', 'egress', 'telemetry'],
+  webhooks: ['contract', 'egress', 'telemetry', 'store', 'backplane'],
   agent: ['contract'],
 };
 

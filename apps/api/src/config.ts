@@ -19,6 +19,11 @@ const environmentSchema = z
       .int()
       .min(1024)
       .default(1024 * 1024),
+    /** Private addresses, ranges or names that webhooks may reach, comma-separated: as the workers have it. */
+    EGRESS_ALLOW: z
+      .string()
+      .default('')
+      .transform((list) => list.split(',').flatMap((entry) => entry.trim() || [])),
     RECONCILE_EVERY_MS: milliseconds.default(1_000),
     HINT_AGE_MS: milliseconds.default(5_000),
     MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
@@ -35,6 +40,7 @@ const environmentSchema = z
     backplanePrefix: environment.BACKPLANE_PREFIX,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     maxBodyBytes: environment.MAX_BODY_BYTES,
+    egressAllow: environment.EGRESS_ALLOW,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     hintAgeMs: environment.HINT_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,

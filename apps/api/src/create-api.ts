@@ -21,6 +21,8 @@ import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { TenantRoom } from './tenant-room.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
+import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
 
 export interface ApiSettings {
   logger: Logger;
@@ -40,6 +42,8 @@ const routes = [
   ...apiKeyRoutes,
   ...limitRoutes,
   ...moneyRoutes,
+  ...webhookEndpointRoutes,
+  ...deliveryRoutes,
 ];
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */

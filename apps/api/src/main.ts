@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { openBackplane } from '@turnpike/backplane';
+import { createSecureUrlCheck } from '@turnpike/egress';
 import { createEnvironmentKeys } from '@turnpike/secrets';
 import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics } from '@turnpike/telemetry';
@@ -66,6 +67,7 @@ async function start(config: Config): Promise<void> {
       vault,
       keyUses,
       budgetGate: new BudgetGate(),
+      checkWebhookUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: warn('A change could not be announced.'),
     },
     { logger, metrics, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },

@@ -18,6 +18,8 @@ export interface Services {
   keyUses: KeyUses;
   room: TenantRoom;
   budgetGate: BudgetGate;
+  /** Throws `EgressRefusedError` for a URL that no webhook is sent to. */
+  checkWebhookUrl: (url: string) => void;
   /** What goes wrong after an answer is given. */
   reportError: (error: unknown) => void;
 }

@@ -44,6 +44,8 @@ const KINDS = {
   turn_id: 'turn',
   tool_id: 'tool',
   key_id: 'apiKey',
+  webhook_endpoint_id: 'webhookEndpoint',
+  delivery_id: 'delivery',
 } as const;
 
 function idFor(parameter: string): string {

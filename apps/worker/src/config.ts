@@ -1,8 +1,10 @@
 import { masterKeysSchema } from '@turnpike/secrets';
 import { Secret } from '@turnpike/telemetry';
+import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
 const milliseconds = z.coerce.number().int().min(1);
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 const environmentSchema = z
   .object({
@@ -26,7 +28,17 @@ const environmentSchema = z
     RECONCILE_EVERY_MS: milliseconds.default(1_000),
     HINT_AGE_MS: milliseconds.default(5_000),
     MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
-    /** Private addresses, ranges or names that tools and tenants' model gateways may reach, comma-separated: for development. */
+    /** Webhook deliveries at once. */
+    WEBHOOK_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(20),
+    /** For one attempt. */
+    WEBHOOK_TIMEOUT_MS: milliseconds.min(100).max(30_000).default(20_000),
+    /** Waits between the attempts of a delivery, such as `5s,5m,2h`. */
+    WEBHOOK_RETRY_SCHEDULE: retryScheduleSchema.default(retryScheduleSchema.parse(DEFAULT_RETRY_SCHEDULE)),
+    /** An endpoint that only fails for so long is disabled. */
+    WEBHOOK_DISABLE_AFTER_MS: milliseconds.default(5 * DAY_MS),
+    /** How long deliveries that arrived are kept; dead letters twice as long. */
+    WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
+    /** Private addresses, ranges or names that tools, webhooks and tenants' model gateways may reach, comma-separated: for development. */
     EGRESS_ALLOW: z
       .string()
       .default('')
@@ -54,6 +66,13 @@ const environmentSchema = z
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     hintAgeMs: environment.HINT_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
+    webhooks: {
+      concurrency: environment.WEBHOOK_CONCURRENCY,
+      timeoutMs: environment.WEBHOOK_TIMEOUT_MS,
+      schedule: environment.WEBHOOK_RETRY_SCHEDULE,
+      disableAfterMs: environment.WEBHOOK_DISABLE_AFTER_MS,
+      keepMs: environment.WEBHOOK_RETENTION_DAYS * DAY_MS,
+    },
     egressAllow: environment.EGRESS_ALLOW,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     metricsPort: environment.METRICS_PORT,

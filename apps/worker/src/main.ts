@@ -1,13 +1,15 @@
 import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { openBackplane } from '@turnpike/backplane';
+import { isSettled } from '@turnpike/contract';
 import { createCallGuard, createEgress } from '@turnpike/egress';
 import { createModel, readPrices, sharedRetryBudget } from '@turnpike/model';
 import { createEnvironmentKeys } from '@turnpike/secrets';
-import { createMemoryStore, openDatabase, openVault } from '@turnpike/store';
+import { createMemoryStore, openDatabase, openVault, readDeliveryBacklog } from '@turnpike/store';
 import { createLogger, createMetrics, serveMetrics } from '@turnpike/telemetry';
 import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
+import { Deliverer } from '@turnpike/webhooks';
 import { readConfig, type Config } from './config.ts';
 import { TurnRunner } from './run-turns.ts';
 
@@ -97,8 +99,18 @@ async function start(config: Config): Promise<void> {
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,
   });
+  const deliverer = new Deliverer(
+    { database, backplane, vault, logger, metrics },
+    {
+      ...config.webhooks,
+      everyMs: config.reconcileEveryMs,
+      hintAgeMs: config.hintAgeMs,
+      allow: config.egressAllow,
+    },
+  );
   await watchTurns(backplane, ({ turn_id: turnId, status }) => {
     if (status === 'cancelling') runner.cancel(turnId);
+    if (isSettled(status)) deliverer.nudge();
   });
   metrics.gauge('turnpike_tool_breakers_open', 'Origins of tools that are left alone now.', () => {
     const { open, half_open: halfOpen } = guard.states();
@@ -109,6 +121,24 @@ async function start(config: Config): Promise<void> {
     return open + halfOpen;
   });
   metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
+  const backlog = (): ReturnType<typeof readDeliveryBacklog> => readDeliveryBacklog(database.pool);
+  metrics.gauge('turnpike_webhook_breakers_open', 'Webhook receivers that are left alone now.', () => {
+    return deliverer.breakersOpen;
+  });
+  metrics.gauge(
+    'turnpike_webhook_deliveries_due',
+    'Webhook deliveries that are due, of all workers.',
+    async () => {
+      return (await backlog()).due;
+    },
+  );
+  metrics.gauge(
+    'turnpike_webhook_oldest_due_seconds',
+    'How long the oldest of them has been due.',
+    async () => {
+      return (await backlog()).oldestSeconds;
+    },
+  );
   const metricsServer =
     config.metricsPort === undefined
       ? null
@@ -118,7 +148,7 @@ async function start(config: Config): Promise<void> {
 
   const stop = async (): Promise<void> => {
     logger.info('Draining.');
-    await runner.drain(config.drainMs);
+    await Promise.all([runner.drain(config.drainMs), deliverer.drain(config.drainMs)]);
     await metricsServer?.close();
     await stopReconciler();
     await dispatcher.settle();

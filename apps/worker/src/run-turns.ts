@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
-import type { Backplane, TurnConsumer, TurnHint } from '@turnpike/backplane';
+import type { Backplane, HintConsumer, TurnHint } from '@turnpike/backplane';
 import { DrainError, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
 import type { Database } from '@turnpike/store';
 import type { Logger, Metrics } from '@turnpike/telemetry';
@@ -29,7 +29,7 @@ const LOOK_EVERY_MS = 20;
 export class TurnRunner {
   readonly #parts: TurnRunnerParts;
   readonly #keeper: LeaseKeeper;
-  readonly #consumer: TurnConsumer;
+  readonly #consumer: HintConsumer;
   #draining = false;
 
   constructor(parts: TurnRunnerParts) {

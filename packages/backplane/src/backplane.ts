@@ -1,11 +1,12 @@
 import type { RequestRate } from './request-rate.ts';
+import type { DeliveryHint } from './delivery-hint.ts';
 import type { TurnHint } from './turn-hint.ts';
 
 /** A small JSON object, at most 4 kB, that tells processes to look. */
 export type Signal = Record<string, unknown>;
 
-/** One process's share of the queue. */
-export interface TurnConsumer {
+/** One process's share of a queue. */
+export interface HintConsumer {
   /** Hints that are being run. */
   readonly active: number;
   /** Takes nothing new; what it took in that very moment goes back to the queue. */
@@ -14,27 +15,34 @@ export interface TurnConsumer {
   close(graceMs: number): Promise<void>;
 }
 
-export interface ConsumeOptions {
+export interface ConsumeOptions<Hint> {
   /** Hints run at once. */
   concurrency: number;
-  run(hint: TurnHint): Promise<void>;
+  run(hint: Hint): Promise<void>;
   /** What `run` threw, jobs that are none of ours, and what BullMQ's worker complains of. */
   onError(error: Error): void;
 }
 
+/** A queue of hints. */
+export interface Hints<Hint> {
+  /** Adds all hints in one round trip. A hint that is in the queue already is not added again. */
+  hint(hints: readonly Hint[]): Promise<void>;
+  /** Those of these hints that nobody will take up: no job any more, or one whose taker is silent. One round trip. */
+  missing(hints: readonly Hint[]): Promise<Hint[]>;
+  /** A hint whose `run` throws is reported and gone, like one that went well: the truth is elsewhere. */
+  consume(options: ConsumeOptions<Hint>): HintConsumer;
+  depth(): Promise<{ waiting: number; active: number }>;
+}
+
 /**
- * What is disposable: the queue of hints, and signals between processes. Whatever is lost here,
+ * What is disposable: the queues of hints, and signals between processes. Whatever is lost here,
  * the reconciler finds in the database.
  * All of it throws `BackplaneUnavailableError`, within seconds, while the server cannot be reached.
  */
-export interface Backplane {
+export interface Backplane extends Hints<TurnHint> {
   readonly driver: 'redis' | 'postgres';
-  /** Adds all hints in one round trip. A hint that is in the queue already is not added again. */
-  hint(hints: readonly TurnHint[]): Promise<void>;
-  /** Those of these hints that nobody will take up: no job any more, or one whose taker is silent. One round trip. */
-  missing(hints: readonly TurnHint[]): Promise<TurnHint[]>;
-  /** A hint whose `run` throws is reported and gone, like one that went well: the truth is elsewhere. */
-  consume(options: ConsumeOptions): TurnConsumer;
+  /** Beside the turns', which are the backplane's own: that of webhook deliveries. */
+  readonly deliveries: Hints<DeliveryHint>;
   /** Hands a signal to every process that subscribed, this one included. Throws `TerminalError` over 4 kB. */
   publish(channel: string, signal: Signal): Promise<void>;
   /**
@@ -61,7 +69,6 @@ export interface Backplane {
   spendRequests(key: string, count: number, rate: RequestRate): Promise<number>;
   /** A real round trip. */
   ping(): Promise<void>;
-  depth(): Promise<{ waiting: number; active: number }>;
   /** Never hangs. Consumers that are still open are closed by force. */
   close(): Promise<void>;
 }

@@ -6,7 +6,10 @@ import { PostgresSignals } from './postgres-signals.ts';
 import { preparePostgresSchema } from './postgres-schema.ts';
 import { quietReports } from './quiet-reports.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
-import { QUEUE, TurnQueue } from './turn-queue.ts';
+import { DELIVERY_HINTS } from './delivery-hint.ts';
+import type { HintKind } from './hint-kind.ts';
+import { HintQueue, type BullQueue } from './hint-queue.ts';
+import { TURN_HINTS } from './turn-hint.ts';
 import { SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
 import type { SpendRequests } from './request-rate.ts';
 import { settledWithin, withinTime } from './within-time.ts';
@@ -26,8 +29,8 @@ export interface PostgresBackplaneParts {
 
 /**
  * Postgres, for a machine without Redis: BullMQ's own Postgres backend for the queue, its relay for
- * signals, both in a schema of their own. At most eight connections a process: two each for
- * asking, for the worker and for the relay, and the latter two listen on one more.
+ * signals, both in a schema of their own. At most thirteen connections a process: two each
+ * for asking each of the queues, for each worker and for the relay, and the latter three listen on one more.
  */
 export async function openPostgresBackplane(parts: PostgresBackplaneParts): Promise<Backplane> {
   const { url, schema, lockMs } = parts;
@@ -44,33 +47,41 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     keepAlive: true,
   };
   const { Queue, Worker } = withBackend(createPostgresBackend);
-  const bullQueue = new Queue(QUEUE, { connection, streams: { events: { maxLen: 1_000 } } });
-  bullQueue.on('error', onError);
-  const { pool } = bullQueue.getBackend().connection;
+  const openBullQueue = (name: string) => {
+    const bullQueue = new Queue(name, { connection, streams: { events: { maxLen: 1_000 } } });
+    bullQueue.on('error', onError);
+    return bullQueue;
+  };
+  const bullQueues = [openBullQueue(TURN_HINTS.queue), openBullQueue(DELIVERY_HINTS.queue)] as const;
+  const { pool } = bullQueues[0].getBackend().connection;
   const ping = async (): Promise<void> => {
     await withinTime('ping', () => pool.query('SELECT 1'));
   };
   const signals = new PostgresSignals({ connection, ping, onError });
-  const queue = new TurnQueue({
-    queue: bullQueue,
-    ready: () => Promise.resolve(),
-    async findAlive(jobIds) {
-      const { rows } = await pool.query<{ id: string }>(FIND_ALIVE, [QUEUE, jobIds, Date.now()]);
-      return new Set(rows.map(({ id }) => id));
-    },
-    makeWorker: (process, concurrency) =>
-      new Worker(QUEUE, process, {
-        connection,
-        concurrency,
-        drainDelay: BLOCK_SECONDS,
-        runRetryDelay: 1_000,
-        ...STALLED_JOBS,
-        lockDuration: lockMs,
-        stalledInterval: lockMs,
-        ...KEEP_NOTHING,
-      }),
-    deafAfterMs: parts.deafAfterMs,
-  });
+  const makeQueue = <Hint>(kind: HintKind<Hint>, bullQueue: BullQueue): HintQueue<Hint> =>
+    new HintQueue({
+      kind,
+      queue: bullQueue,
+      ready: () => Promise.resolve(),
+      async findAlive(jobIds) {
+        const { rows } = await pool.query<{ id: string }>(FIND_ALIVE, [kind.queue, jobIds, Date.now()]);
+        return new Set(rows.map(({ id }) => id));
+      },
+      makeWorker: (process, concurrency) =>
+        new Worker(kind.queue, process, {
+          connection,
+          concurrency,
+          drainDelay: BLOCK_SECONDS,
+          runRetryDelay: 1_000,
+          ...STALLED_JOBS,
+          lockDuration: lockMs,
+          stalledInterval: lockMs,
+          ...KEEP_NOTHING,
+        }),
+      deafAfterMs: parts.deafAfterMs,
+    });
+  const queue = makeQueue(TURN_HINTS, bullQueues[0]);
+  const deliveries = makeQueue(DELIVERY_HINTS, bullQueues[1]);
   let changeBucket: ChangeBucket | undefined;
   const retryBudget = new SharedRetryBudget((key, deposit, take) =>
     withinTime('asking the retry budget', async () => {
@@ -88,11 +99,16 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     retryBudget.close();
     await Promise.all([
       settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS),
+      settledWithin(deliveries.close(), 3 * CLOSE_LIMIT_MS),
       settledWithin(signals.close(), CLOSE_LIMIT_MS),
     ]);
   };
   try {
-    await withinTime('opening the queue', () => bullQueue.waitUntilReady(), PREPARE_LIMIT_MS);
+    await withinTime(
+      'opening the queues',
+      () => Promise.all(bullQueues.map((bullQueue) => bullQueue.waitUntilReady())),
+      PREPARE_LIMIT_MS,
+    );
     await signals.ready(PREPARE_LIMIT_MS);
   } catch (error) {
     await close();
@@ -102,6 +118,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     driver: 'postgres',
     retryBudget,
     spendRequests,
+    deliveries,
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
     consume: (options) => queue.consume(options),

@@ -9,7 +9,10 @@ import { redisBuckets } from './redis-retry-budget.ts';
 import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
-import { QUEUE, TurnQueue } from './turn-queue.ts';
+import { DELIVERY_HINTS } from './delivery-hint.ts';
+import type { HintKind } from './hint-kind.ts';
+import { HintQueue } from './hint-queue.ts';
+import { TURN_HINTS } from './turn-hint.ts';
 import { settledWithin, withinTime } from './within-time.ts';
 
 /** How long a worker's blocking read waits for a job, in seconds; so long that connection is silent. */
@@ -26,7 +29,8 @@ export interface RedisBackplaneParts {
 
 /**
  * Redis, for production: BullMQ for the queue, plain Pub/Sub for signals. Does not wait for the
- * server. Four connections a process: one asks, one listens, and two are the worker's.
+ * server. Two connections a process, one asks and one
+ * listens, and two more for each queue that it takes from.
  */
 export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
   const { url, prefix } = parts;
@@ -34,23 +38,28 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
   const { client, disconnect } = connectRedis(url, { maxRetriesPerRequest: 1 }, onError);
   client.on('ready', () => void checkRedisServer(client, onError).catch(onError));
 
-  const bullQueue = new Queue(QUEUE, {
-    connection: client,
-    prefix,
-    // Each of these would ask the server while opening, and a queue whose opening failed, since
-    // the server was away, would never work again.
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  });
-  bullQueue.on('error', onError);
-  const queue = new TurnQueue({
-    queue: bullQueue,
-    ready: (limit) => untilReady(client, limit),
-    findAlive: (jobIds) => findAliveJobs(client, (id) => bullQueue.toKey(id), jobIds),
-    makeWorker: workerMaker(parts),
-    deafAfterMs: parts.deafAfterMs,
-  });
+  const openQueue = <Hint>(kind: HintKind<Hint>): HintQueue<Hint> => {
+    const bullQueue = new Queue(kind.queue, {
+      connection: client,
+      prefix,
+      // Each of these would ask the server while opening, and a queue whose opening failed, since
+      // the server was away, would never work again.
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+      skipMetasUpdate: true,
+    });
+    bullQueue.on('error', onError);
+    return new HintQueue({
+      kind,
+      queue: bullQueue,
+      ready: (limit) => untilReady(client, limit),
+      findAlive: (jobIds) => findAliveJobs(client, (id) => bullQueue.toKey(id), jobIds),
+      makeWorker: workerMaker(kind.queue, parts),
+      deafAfterMs: parts.deafAfterMs,
+    });
+  };
+  const queue = openQueue(TURN_HINTS);
+  const deliveries = openQueue(DELIVERY_HINTS);
   const signals = new RedisSignals({
     url,
     publisher: client,
@@ -73,6 +82,7 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
         await untilReady(client, limit);
         return spendRequests(key, count, rate);
       }),
+    deliveries,
     hint: (hints) => queue.hint(hints),
     missing: (hints) => queue.missing(hints),
     consume: (options) => queue.consume(options),
@@ -88,14 +98,14 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
     depth: () => queue.depth(),
     async close() {
       retryBudget.close();
-      await settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS);
+      await settledWithin(Promise.all([queue.close(), deliveries.close()]), 3 * CLOSE_LIMIT_MS);
       signals.close();
       disconnect();
     },
   };
 }
 
-function workerMaker({ url, prefix, lockMs }: RedisBackplaneParts): MakeWorker {
+function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts): MakeWorker {
   const connection = {
     ...RECONNECTING,
     url,
@@ -104,7 +114,7 @@ function workerMaker({ url, prefix, lockMs }: RedisBackplaneParts): MakeWorker {
     socketTimeout: BLOCK_SECONDS * 1_000 + SILENCE_MS,
   };
   return (process, concurrency) =>
-    new Worker(QUEUE, process, {
+    new Worker(queue, process, {
       connection,
       prefix,
       concurrency,

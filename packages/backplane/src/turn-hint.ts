@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { HintKind } from './hint-kind.ts';
 
 /** BullMQ allows no colon in a job's id. */
 export const turnHintSchema = z.strictObject({
@@ -10,7 +11,9 @@ export const turnHintSchema = z.strictObject({
 /** What a job carries: never more than it takes to claim a turn, or to see that it has moved on. */
 export type TurnHint = z.infer<typeof turnHintSchema>;
 
-/** The job's id, so that a hint which is in the queue already is no second job. */
-export function jobIdOf({ turnId, epoch, hint }: TurnHint): string {
-  return `${turnId}.${epoch}.${hint}`;
-}
+export const TURN_HINTS: HintKind<TurnHint> = {
+  queue: 'turns',
+  what: 'a turn',
+  schema: turnHintSchema,
+  jobIdOf: ({ turnId, epoch, hint }) => `${turnId}.${epoch}.${hint}`,
+};

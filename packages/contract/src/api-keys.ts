@@ -12,6 +12,8 @@ export const SCOPES = [
   'usage:read',
   'secrets:read',
   'secrets:write',
+  'webhooks:read',
+  'webhooks:write',
   'admin',
 ] as const;
 

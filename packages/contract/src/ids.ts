@@ -14,6 +14,8 @@ export const ID_PREFIXES = {
   toolCall: 'call',
   message: 'msg',
   event: 'evt',
+  webhookEndpoint: 'wh',
+  delivery: 'dlv',
   request: 'req',
 } as const;
 

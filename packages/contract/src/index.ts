@@ -21,3 +21,4 @@ export * from './tool-outputs.ts';
 export * from './tools.ts';
 export * from './turns.ts';
 export * from './usage.ts';
+export * from './webhooks.ts';

@@ -22,6 +22,8 @@ export const PROBLEMS = {
   session_limit: { status: 409, title: 'There are too many sessions' },
   tool_name_taken: { status: 409, title: 'There is a tool of this name' },
   not_resumable: { status: 409, title: 'The turn cannot be resumed' },
+  webhook_endpoint_limit: { status: 409, title: 'The tenant has as many webhook endpoints as it may have' },
+  webhook_endpoint_disabled: { status: 409, title: 'The webhook endpoint is disabled' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },

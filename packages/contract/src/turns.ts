@@ -7,6 +7,7 @@ import { microsSchema } from './money.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
 import { awaitingSchema, requiredActionSchema } from './tool-outputs.ts';
 import { usageSchema } from './usage.ts';
+import { webhookUrlSchema } from './webhooks.ts';
 
 /**
  * What a submission to a busy session does (the words are LangGraph's): waits in line, is refused,
@@ -51,6 +52,9 @@ const submission = {
   budget_micros: microsSchema
     .optional()
     .meta({ description: 'What its model calls may cost, in millionths of a US dollar.' }),
+  webhook_url: webhookUrlSchema.optional().meta({
+    description: "Told of the end of this turn, and of what it waits for, beside the tenant's endpoints.",
+  }),
 };
 
 /** A turn for a session that is there. The agent is the session's. */

@@ -1,4 +1,5 @@
 export { createCallGuard, type CallGuard, type CallGuardSettings } from './call-guard.ts';
+export { createSecureUrlCheck } from './check-secure-url.ts';
 export type { CallOutcome, GuardedCall, GuardOptions } from './call-line.ts';
 export {
   createEgress,
@@ -20,4 +21,6 @@ export type { EgressPolicy, Lookup } from './policy.ts';
 export { createGuardedFetch } from './guarded-fetch.ts';
 export { isPublicAddress } from './public-addresses.ts';
 export type { BodyEnd } from './read-bounded.ts';
+export { retryAfterMs } from './retry-after.ts';
+export { signWebhook, type SigningSecret } from './sign-webhook.ts';
 export { createUpstreamFetch, type UpstreamFetch, type UpstreamFetchSettings } from './upstream-fetch.ts';

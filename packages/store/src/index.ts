@@ -32,20 +32,38 @@ export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';
 export { claimTurn, type TakenTurn } from './claim-turn.ts';
+export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './claim-delivery.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
+export { listDeliveries, listDeliveryAttempts, readDelivery, type DeliveryFilter } from './deliveries.ts';
 export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
 export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
 export { findOpenTurn } from './find-open-turn.ts';
 export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
+export { buryDeliveries, forgetDeliveries } from './forget-deliveries.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
 export { createMemoryStore } from './memory.ts';
 export { migrate } from './migrate.ts';
 export { promoteDelayed } from './promote-delayed.ts';
 export { findMissingSecrets, putModelSettings, readModelSettings } from './model-settings.ts';
+export {
+  pickDueDeliveries,
+  raiseDeliveryHints,
+  readDeliveryBacklog,
+  takeUncheckedDeliveries,
+  type PickedDelivery,
+} from './pick-deliveries.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
+export {
+  putBackDelivery,
+  recordDelivery,
+  type AttemptOutcome,
+  type AttemptReport,
+  type DisablingRule,
+} from './record-delivery.ts';
+export { redeliver, redeliverAll } from './redeliver.ts';
 export { releaseTurn } from './release-turn.ts';
 export { renewLeases, type RenewedLease } from './renew-leases.ts';
 export { reserveCost, type Reservation } from './reserve-cost.ts';
@@ -60,6 +78,7 @@ export {
 } from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
+export { setWebhookUrl } from './set-webhook-url.ts';
 export { steerTurn } from './steer-turn.ts';
 export { changeLimits, readLimits } from './tenant-limits.ts';
 export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
@@ -74,3 +93,12 @@ export {
 } from './tenants.ts';
 export { openVault, type Vault } from './vault.ts';
 export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';
+export {
+  announceEvent,
+  deleteWebhookEndpoint,
+  insertWebhookEndpoint,
+  listWebhookEndpoints,
+  readWebhookEndpoint,
+  updateWebhookEndpoint,
+} from './webhook-endpoints.ts';
+export { readWebhookSecrets, replaceWebhookSecret, type SecretOwner } from './webhook-secrets.ts';

@@ -8,6 +8,8 @@ export interface Metrics {
   readonly turnsLeft: Counter<'status'>;
   /** Leases that were lost: a worker was frozen, cut off, or too slow. */
   readonly leasesLost: Counter;
+  /** Attempts to deliver a webhook, by what became of the delivery. */
+  readonly deliveries: Counter<'outcome'>;
   /** Requests by route and status class. Seconds. */
   readonly requests: Histogram<'route' | 'method' | 'status'>;
   /** A number that is read when it is asked for. */
@@ -38,6 +40,12 @@ export function createMetrics(service: string): Metrics {
     leasesLost: new Counter({
       name: 'turnpike_leases_lost_total',
       help: 'Leases that a worker lost before it was done.',
+      registers,
+    }),
+    deliveries: new Counter({
+      name: 'turnpike_webhook_attempts_total',
+      help: 'Attempts to deliver a webhook, by what became of the delivery; held_back: its receiver was left alone.',
+      labelNames: ['outcome'],
       registers,
     }),
     requests: new Histogram({

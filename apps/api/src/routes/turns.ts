@@ -24,8 +24,10 @@ import {
   resumeTurn,
   type Acceptance,
 } from '@turnpike/turns';
+import { withWebhookUrl } from '@turnpike/webhooks';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { checkWebhookUrl } from '../check-webhook-url.ts';
 import { preferredWait } from '../preferred-wait.ts';
 import { defineRoute, type Answer, type Route, type Services } from '../route.ts';
 
@@ -54,10 +56,15 @@ export const turnRoutes: Route[] = [
     body: submitTurnSchema,
     answer: acceptedAnswer,
     problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full', 'budget_exceeded'],
+    async prepare({ body }, services) {
+      checkWebhookUrl(body.webhook_url, 'webhook_url', services);
+    },
     async handle({ tenantId, limits, params: { session_id: sessionId }, body, sql }, services) {
       await services.budgetGate.pass(sql, tenantId);
       const waiting = services.room.capFor('waiting', tenantId, limits);
-      const accepted = await acceptTurn(sql, tenantId, sessionId, body, { waiting });
+      const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
+        acceptTurn(transaction, tenantId, sessionId, body, { waiting }),
+      );
       return answerAccepted(accepted, tenantId, services);
     },
   }),
@@ -74,6 +81,9 @@ export const turnRoutes: Route[] = [
     body: startTurnSchema,
     answer: acceptedAnswer,
     problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded'],
+    async prepare({ body }, services) {
+      checkWebhookUrl(body.webhook_url, 'webhook_url', services);
+    },
     async handle({ tenantId, limits, body, sql }, services) {
       await services.budgetGate.pass(sql, tenantId);
       const { room } = services;
@@ -81,7 +91,9 @@ export const turnRoutes: Route[] = [
         waiting: room.capFor('waiting', tenantId, limits),
         sessions: room.capFor('sessions', tenantId, limits),
       };
-      const accepted = await acceptTurnWithSession(sql, tenantId, body, caps);
+      const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
+        acceptTurnWithSession(transaction, tenantId, body, caps),
+      );
       const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
       const afterCommit = (): void => {
         room.added('sessions', tenantId, accepted.counted.sessions);

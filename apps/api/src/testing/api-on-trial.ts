@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
+import { createSecureUrlCheck } from '@turnpike/egress';
 import { createEnvironmentKeys, parseMasterKeys } from '@turnpike/secrets';
 import { createApiKey, createTenant, noteKeyUse, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics } from '@turnpike/telemetry';
@@ -67,6 +68,7 @@ export async function startApiOnTrial(
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
   const vault = openVault(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
   const keyUses = new KeyUses((ids) => noteKeyUse(database.pool, ids), onError);
+  const checkWebhookUrl = createSecureUrlCheck({ allow: ['127.0.0.1'] });
   const services = {
     database,
     backplane,
@@ -75,6 +77,7 @@ export async function startApiOnTrial(
     vault,
     keyUses,
     budgetGate: new BudgetGate(),
+    checkWebhookUrl,
     reportError: onError,
   };
   const isStopping = options.isStopping ?? (() => false);

@@ -1,6 +1,6 @@
 import type { ToolCallContext } from '@turnpike/contract';
+import { signWebhook } from '@turnpike/egress';
 import type { OpenedTool } from './open-tool.ts';
-import { signCall } from './sign-call.ts';
 
 /**
  * All headers of one send, with its signature made now. Ours win over configured ones, whatever the
@@ -16,7 +16,7 @@ export function requestHeaders(
     accept: 'application/json, text/plain;q=0.9, */*;q=0.8',
     ...(body === '' ? {} : { 'content-type': 'application/json' }),
     ...opened.headers,
-    ...signCall(opened.signingSecret, { id, nowMs: context.now(), body }),
+    ...signWebhook([opened.signingSecret], { id, nowMs: context.now(), body }),
     'turnpike-turn-id': context.turnId,
     'turnpike-session-id': context.sessionId,
   };

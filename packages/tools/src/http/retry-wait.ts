@@ -1,5 +1,5 @@
 import { OutcomeUnknownError } from '@turnpike/contract';
-import { EgressUnreachableError, type EgressResponse } from '@turnpike/egress';
+import { EgressUnreachableError, retryAfterMs, type EgressResponse } from '@turnpike/egress';
 
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 2_000;
@@ -26,12 +26,4 @@ export function retryWait(
   if (status < 500 && !PASSING.has(status)) return null;
   const asked = retryAfterMs(headers['retry-after'], nowMs);
   return asked > MAX_RETRY_AFTER_MS ? null : Math.max(asked, jittered);
-}
-
-/** Seconds or a date (RFC 9110, section 10.2.3); zero for what is neither. */
-function retryAfterMs(value: string | undefined, nowMs: number): number {
-  if (value === undefined) return 0;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - nowMs);
 }

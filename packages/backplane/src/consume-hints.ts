@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WaitingError } from 'bullmq';
-import type { ConsumeOptions, TurnConsumer } from './backplane.ts';
+import type { ConsumeOptions, HintConsumer } from './backplane.ts';
+import type { HintKind } from './hint-kind.ts';
 import type { BullJob, BullWorker, MakeWorker } from './queue-worker.ts';
-import { turnHintSchema } from './turn-hint.ts';
 import { watchConsumer } from './watch-consumer.ts';
 import { settledWithin } from './within-time.ts';
 
-export interface QueueConsumerParts extends ConsumeOptions {
+export interface QueueConsumerParts<Hint> extends ConsumeOptions<Hint> {
+  kind: HintKind<Hint>;
   makeWorker: MakeWorker;
   deafAfterMs: number;
   waiting(): Promise<number>;
@@ -26,8 +27,8 @@ const CLOSE_LIMIT_MS = 2_000;
 const LOOK_EVERY_MS = 20;
 
 /** Runs hints as they come, with a watch that replaces a worker which has gone deaf. */
-export class QueueConsumer implements TurnConsumer {
-  readonly #parts: QueueConsumerParts;
+export class QueueConsumer<Hint> implements HintConsumer {
+  readonly #parts: QueueConsumerParts<Hint>;
   readonly #stopWatching: () => void;
   #taker: Taker;
   #active = 0;
@@ -35,7 +36,7 @@ export class QueueConsumer implements TurnConsumer {
   #paused = false;
   #closed: Promise<void> | null = null;
 
-  constructor(parts: QueueConsumerParts) {
+  constructor(parts: QueueConsumerParts<Hint>) {
     this.#parts = parts;
     this.#taker = this.#startTaker(parts.concurrency);
     this.#stopWatching = watchConsumer({
@@ -89,9 +90,10 @@ export class QueueConsumer implements TurnConsumer {
     taker.active += 1;
     taker.unrecorded.add(job.id ?? '');
     try {
-      const hint = turnHintSchema.safeParse(job.data);
+      const { kind } = this.#parts;
+      const hint = kind.schema.safeParse(job.data);
       if (hint.success) await this.#parts.run(hint.data);
-      else this.#report(new Error(`Job ${job.id ?? ''} is no hint of a turn; it is removed.`));
+      else this.#report(new Error(`Job ${job.id ?? ''} is no hint of ${kind.what}; it is removed.`));
     } catch (error) {
       this.#report(error);
     } finally {

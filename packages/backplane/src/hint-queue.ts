@@ -1,20 +1,19 @@
 import { z } from 'zod';
-import type { ConsumeOptions, TurnConsumer } from './backplane.ts';
-import { QueueConsumer } from './consume-turns.ts';
+import type { ConsumeOptions, HintConsumer, Hints } from './backplane.ts';
+import { QueueConsumer } from './consume-hints.ts';
+import type { HintKind } from './hint-kind.ts';
 import type { MakeWorker } from './queue-worker.ts';
-import { jobIdOf, turnHintSchema, type TurnHint } from './turn-hint.ts';
 import { withinTime } from './within-time.ts';
-
-export const QUEUE = 'turns';
 
 /** What is used of BullMQ's queue: the same for both of its backends. */
 export interface BullQueue {
-  addBulk(jobs: { name: string; data: TurnHint; opts: object }[]): Promise<unknown>;
+  addBulk(jobs: { name: string; data: unknown; opts: object }[]): Promise<unknown>;
   getJobCounts(...states: ('waiting' | 'prioritized' | 'active')[]): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 
-export interface TurnQueueParts {
+export interface HintQueueParts<Hint> {
+  kind: HintKind<Hint>;
   queue: BullQueue;
   /** Resolves once the server can be asked; rejects when the signal aborts. */
   ready(limit: AbortSignal): Promise<void>;
@@ -27,29 +26,32 @@ export interface TurnQueueParts {
 /** Nothing is kept, whatever comes of a job: the truth is elsewhere, and the id must be free again. */
 const DISPOSABLE = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
-const hintsSchema = z.array(turnHintSchema);
-
 /** The queue of hints, on whatever backend. */
-export class TurnQueue {
-  readonly #parts: TurnQueueParts;
-  readonly #consumers = new Set<QueueConsumer>();
+export class HintQueue<Hint> implements Hints<Hint> {
+  readonly #parts: HintQueueParts<Hint>;
+  readonly #consumers = new Set<QueueConsumer<Hint>>();
 
-  constructor(parts: TurnQueueParts) {
+  constructor(parts: HintQueueParts<Hint>) {
     this.#parts = parts;
   }
 
-  async hint(hints: readonly TurnHint[]): Promise<void> {
+  async hint(hints: readonly Hint[]): Promise<void> {
     if (hints.length === 0) return;
-    const jobs = hintsSchema.parse(hints).map((hint) => ({
-      name: 'turn',
-      data: hint,
-      opts: { ...DISPOSABLE, jobId: jobIdOf(hint) },
-    }));
+    const { kind } = this.#parts;
+    const jobs = z
+      .array(kind.schema)
+      .parse(hints)
+      .map((hint) => ({
+        name: 'hint',
+        data: hint,
+        opts: { ...DISPOSABLE, jobId: kind.jobIdOf(hint) },
+      }));
     await this.#ask('adding hints', () => this.#parts.queue.addBulk(jobs));
   }
 
-  async missing(hints: readonly TurnHint[]): Promise<TurnHint[]> {
+  async missing(hints: readonly Hint[]): Promise<Hint[]> {
     if (hints.length === 0) return [];
+    const { jobIdOf } = this.#parts.kind;
     const alive = await this.#ask('looking for hints', () => this.#parts.findAlive(hints.map(jobIdOf)));
     return hints.filter((hint) => !alive.has(jobIdOf(hint)));
   }
@@ -64,9 +66,10 @@ export class TurnQueue {
     };
   }
 
-  consume(options: ConsumeOptions): TurnConsumer {
+  consume(options: ConsumeOptions<Hint>): HintConsumer {
     const consumer = new QueueConsumer({
       ...options,
+      kind: this.#parts.kind,
       makeWorker: this.#parts.makeWorker,
       deafAfterMs: this.#parts.deafAfterMs,
       waiting: async () => (await this.depth()).waiting,

@@ -1,0 +1,90 @@
+import {
+  deliverySchema,
+  deliveryStatusSchema,
+  deliveryWithAttemptsSchema,
+  idSchema,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+} from '@turnpike/contract';
+import { listDeliveries, listDeliveryAttempts, readDelivery, redeliver } from '@turnpike/store';
+import { z } from 'zod';
+import { pageOf } from '../cursor.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+const none = z.object({});
+const params = z.object({ delivery_id: idSchema('delivery') });
+const noDelivery = (id: string): ProblemError => new ProblemError('not_found', `There is no delivery ${id}.`);
+
+export const deliveryRoutes: Route[] = [
+  defineRoute({
+    method: 'get',
+    path: '/v1/deliveries',
+    operationId: 'listDeliveries',
+    summary: 'List webhook deliveries, newest first: of all endpoints, or of one turn',
+    tag: 'Webhooks',
+    scope: 'webhooks:read',
+    params: none,
+    query: z.object({
+      limit: pageLimitSchema,
+      cursor: idSchema('delivery').optional(),
+      turn_id: idSchema('turn').optional(),
+      status: deliveryStatusSchema.optional(),
+      type: z.string().max(100).optional(),
+    }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(deliverySchema).meta({ id: 'AllDeliveryList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query, sql }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const filter = { turnId: query.turn_id, status: query.status, type: query.type };
+      const deliveries = await listDeliveries(sql, tenantId, page, filter);
+      return { status: 200, body: pageOf(deliveries, query.limit, (delivery) => delivery.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/deliveries/:delivery_id',
+    operationId: 'getDelivery',
+    summary: 'Read a delivery and what came of its attempts',
+    tag: 'Webhooks',
+    scope: 'webhooks:read',
+    params,
+    query: none,
+    answer: { status: 200, description: 'The delivery.', schema: deliveryWithAttemptsSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { delivery_id: id }, sql }) {
+      const delivery = await readDelivery(sql, tenantId, id);
+      if (delivery === null) throw noDelivery(id);
+      return { status: 200, body: { ...delivery, attempt_log: await listDeliveryAttempts(sql, id) } };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/deliveries/:delivery_id/redeliver',
+    operationId: 'redeliver',
+    summary: 'Send an event again, whatever became of it',
+    tag: 'Webhooks',
+    scope: 'webhooks:write',
+    params,
+    query: none,
+    answer: { status: 202, description: 'The delivery, begun again.', schema: deliverySchema },
+    problems: ['not_found', 'webhook_endpoint_disabled'],
+    async handle({ tenantId, params: { delivery_id: id }, sql }) {
+      const again = await redeliver(sql, tenantId, id);
+      if (again === null) throw noDelivery(id);
+      if (!again.begun) {
+        throw new ProblemError(
+          'webhook_endpoint_disabled',
+          'The endpoint of this delivery is disabled, or deleted. Enable it first.',
+        );
+      }
+      return { status: 202, body: again.delivery };
+    },
+  }),
+];

@@ -1,0 +1,316 @@
+import {
+  createdWebhookEndpointSchema,
+  createWebhookEndpointSchema,
+  deliverySchema,
+  deliveryStatusSchema,
+  idSchema,
+  newId,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  redeliverSchema,
+  redeliverySchema,
+  rotateWebhookSecretSchema,
+  updateWebhookEndpointSchema,
+  webhookEndpointSchema,
+  webhookSecretSchema,
+  type WebhookEndpoint,
+} from '@turnpike/contract';
+import {
+  announceEvent,
+  deleteWebhookEndpoint,
+  insertWebhookEndpoint,
+  inTransaction,
+  listDeliveries,
+  listWebhookEndpoints,
+  readWebhookEndpoint,
+  redeliverAll,
+  replaceWebhookSecret,
+  updateWebhookEndpoint,
+} from '@turnpike/store';
+import { makeSigningSecret } from '@turnpike/webhooks';
+import { z } from 'zod';
+import { checkWebhookUrl } from '../check-webhook-url.ts';
+import { pageOf } from '../cursor.ts';
+import { defineRoute, type Route, type Services } from '../route.ts';
+
+const none = z.object({});
+const params = z.object({ webhook_endpoint_id: idSchema('webhookEndpoint') });
+const tag = 'Webhooks';
+const MOST_RANGE_MS = 31 * 24 * 60 * 60 * 1000;
+
+const noEndpoint = (id: string): ProblemError =>
+  new ProblemError('not_found', `There is no webhook endpoint ${id}.`);
+
+export const webhookEndpointRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/v1/webhook_endpoints',
+    operationId: 'createWebhookEndpoint',
+    summary: 'Be told of events; every webhook is signed (Standard Webhooks)',
+    tag,
+    scope: 'webhooks:write',
+    params: none,
+    query: none,
+    body: createWebhookEndpointSchema,
+    answer: {
+      status: 201,
+      description:
+        'The endpoint, with its signing secret. An answer that is replayed comes without the secret.',
+      schema: createdWebhookEndpointSchema,
+    },
+    problems: ['webhook_endpoint_limit'],
+    async prepare({ tenantId, body }, services) {
+      checkWebhookUrl(body.url, 'url', services);
+      await services.vault.prepare(tenantId);
+    },
+    async handle({ tenantId, body, sql }, { vault }) {
+      const id = newId('webhookEndpoint');
+      const secret = makeSigningSecret();
+      const endpoint = await inTransaction(sql, async (transaction) => {
+        const inserted = await insertWebhookEndpoint(transaction, { ...body, id, tenantId });
+        if (inserted === null) {
+          throw new ProblemError('webhook_endpoint_limit', 'Delete an endpoint before you make another one.');
+        }
+        await replaceWebhookSecret(transaction, vault, { tenantId, owner: id }, secret, 0);
+        return inserted;
+      });
+      return {
+        status: 201,
+        headers: { Location: `/v1/webhook_endpoints/${id}` },
+        body: endpoint,
+        shownOnce: { signing_secret: secret.reveal() },
+      };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/webhook_endpoints',
+    operationId: 'listWebhookEndpoints',
+    summary: 'List webhook endpoints, newest first',
+    tag,
+    scope: 'webhooks:read',
+    params: none,
+    query: z.object({ limit: pageLimitSchema, cursor: idSchema('webhookEndpoint').optional() }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(webhookEndpointSchema).meta({ id: 'WebhookEndpointList' }),
+    },
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query }, { database }) {
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const endpoints = await listWebhookEndpoints(database, tenantId, page);
+      return { status: 200, body: pageOf(endpoints, query.limit, (endpoint) => endpoint.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id',
+    operationId: 'getWebhookEndpoint',
+    summary: 'Read a webhook endpoint',
+    tag,
+    scope: 'webhooks:read',
+    params,
+    query: none,
+    answer: { status: 200, description: 'Without its signing secret.', schema: webhookEndpointSchema },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { webhook_endpoint_id: id } }, { database }) {
+      const endpoint = await readWebhookEndpoint(database, tenantId, id);
+      if (endpoint === null) throw noEndpoint(id);
+      return { status: 200, body: endpoint };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id',
+    operationId: 'updateWebhookEndpoint',
+    summary: 'Change a webhook endpoint, or enable it again; what is left out stays as it is',
+    tag,
+    scope: 'webhooks:write',
+    params,
+    query: none,
+    body: updateWebhookEndpointSchema,
+    answer: { status: 200, description: 'The endpoint.', schema: webhookEndpointSchema },
+    problems: ['not_found'],
+    async prepare({ body }, services) {
+      checkWebhookUrl(body.url, 'url', services);
+    },
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }) {
+      const endpoint = await updateWebhookEndpoint(sql, { id, tenantId, change: body });
+      if (endpoint === null) throw noEndpoint(id);
+      return { status: 200, body: endpoint };
+    },
+  }),
+
+  defineRoute({
+    method: 'delete',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id',
+    operationId: 'deleteWebhookEndpoint',
+    summary: 'Delete a webhook endpoint; what it was not told of yet is not sent any more',
+    tag,
+    scope: 'webhooks:write',
+    params,
+    query: none,
+    answer: { status: 204, description: 'It is gone.' },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, sql }) {
+      if (!(await deleteWebhookEndpoint(sql, tenantId, id))) throw noEndpoint(id);
+      return { status: 204 };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id/rotate',
+    operationId: 'rotateWebhookEndpointSecret',
+    summary: 'Give an endpoint a new signing secret; for a while both sign',
+    tag,
+    scope: 'webhooks:write',
+    params,
+    query: none,
+    body: rotateWebhookSecretSchema,
+    answer: {
+      status: 200,
+      description: 'The endpoint, with its new signing secret. A replay comes without the secret.',
+      schema: createdWebhookEndpointSchema,
+    },
+    problems: ['not_found'],
+    async prepare({ tenantId }, { vault }) {
+      await vault.prepare(tenantId);
+    },
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
+      const endpoint = await readWebhookEndpoint(services.database, tenantId, id);
+      if (endpoint === null) throw noEndpoint(id);
+      const secret = makeSigningSecret();
+      const owner = { tenantId, owner: id };
+      await replaceWebhookSecret(sql, services.vault, owner, secret, body.overlap_seconds);
+      return { status: 200, body: endpoint, shownOnce: { signing_secret: secret.reveal() } };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/webhook_secret/rotate',
+    operationId: 'rotateWebhookSecret',
+    summary: 'Make a new signing secret for the `webhook_url` of turns; for a while both sign',
+    tag,
+    scope: 'webhooks:write',
+    params: none,
+    query: none,
+    body: rotateWebhookSecretSchema,
+    answer: {
+      status: 200,
+      description: 'The secret; this is how the first one is had, too. A replay comes without it.',
+      schema: webhookSecretSchema,
+    },
+    problems: [],
+    async prepare({ tenantId }, { vault }) {
+      await vault.prepare(tenantId);
+    },
+    async handle({ tenantId, body, sql }, { vault }) {
+      const secret = makeSigningSecret();
+      const owner = { tenantId, owner: tenantId };
+      const made = await replaceWebhookSecret(sql, vault, owner, secret, body.overlap_seconds);
+      return {
+        status: 200,
+        body: { object: 'webhook_secret', version: made.version, created_at: made.createdAt.toISOString() },
+        shownOnce: { signing_secret: secret.reveal() },
+      };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id/ping',
+    operationId: 'pingWebhookEndpoint',
+    summary: 'Send an event of the type `ping`, to see whether the endpoint works',
+    tag,
+    scope: 'webhooks:write',
+    params,
+    query: none,
+    answer: { status: 202, description: 'Its delivery.', schema: deliverySchema },
+    problems: ['not_found', 'webhook_endpoint_disabled'],
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, sql }, services) {
+      await readEnabled(services, tenantId, id);
+      const payload = { webhook_endpoint: { id } };
+      const event = { id: newId('event'), tenantId, type: 'ping', payload, onlyEndpoint: id };
+      const [delivery] = await inTransaction(sql, async (transaction) => {
+        await announceEvent(transaction, event);
+        const page = { cursor: null, limit: 1 };
+        return listDeliveries(transaction, tenantId, page, { endpointId: id, type: 'ping' });
+      });
+      if (delivery === undefined) throw noEndpoint(id);
+      return { status: 202, headers: { Location: `/v1/deliveries/${delivery.id}` }, body: delivery };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id/deliveries',
+    operationId: 'listDeliveriesOfEndpoint',
+    summary: 'List what an endpoint was and is to be told of, newest first',
+    tag,
+    scope: 'webhooks:read',
+    params,
+    query: z.object({
+      limit: pageLimitSchema,
+      cursor: idSchema('delivery').optional(),
+      status: deliveryStatusSchema.optional(),
+      type: z.string().max(100).optional(),
+    }),
+    answer: {
+      status: 200,
+      description: 'One page.',
+      schema: pageSchema(deliverySchema).meta({ id: 'DeliveryList' }),
+    },
+    problems: ['not_found', 'invalid_cursor'],
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, query, sql }, { database }) {
+      if ((await readWebhookEndpoint(database, tenantId, id)) === null) throw noEndpoint(id);
+      const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
+      const filter = { endpointId: id, status: query.status, type: query.type };
+      const deliveries = await listDeliveries(sql, tenantId, page, filter);
+      return { status: 200, body: pageOf(deliveries, query.limit, (delivery) => delivery.id) };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/webhook_endpoints/:webhook_endpoint_id/redeliver',
+    operationId: 'redeliverToEndpoint',
+    summary: 'Send the events of a time again, up to 1,000 with one request',
+    tag,
+    scope: 'webhooks:write',
+    params,
+    query: none,
+    body: redeliverSchema,
+    answer: { status: 202, description: 'How many there are.', schema: redeliverySchema },
+    problems: ['not_found', 'webhook_endpoint_disabled'],
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
+      const since = new Date(body.since);
+      const until = body.until === undefined ? new Date() : new Date(body.until);
+      if (until.getTime() - since.getTime() > MOST_RANGE_MS || until < since) {
+        throw new ProblemError('invalid_request', 'The body is not valid.', {
+          issues: [{ path: 'until', message: 'must lie after `since`, by 31 days at most' }],
+        });
+      }
+      await readEnabled(services, tenantId, id);
+      const which = { tenantId, endpointId: id, since, until, statuses: body.statuses };
+      const { redelivered, through } = await redeliverAll(sql, which);
+      return {
+        status: 202,
+        body: { object: 'redelivery', redelivered, through: through?.toISOString() ?? null },
+      };
+    },
+  }),
+];
+
+async function readEnabled({ database }: Services, tenantId: string, id: string): Promise<WebhookEndpoint> {
+  const endpoint = await readWebhookEndpoint(database, tenantId, id);
+  if (endpoint === null) throw noEndpoint(id);
+  if (endpoint.enabled) return endpoint;
+  throw new ProblemError('webhook_endpoint_disabled', `Nothing is sent to ${id} while it is disabled.`);
+}

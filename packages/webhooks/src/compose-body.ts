@@ -1,0 +1,52 @@
+import type { Turn } from '@turnpike/contract';
+import { readTurnOfDelivery, type ClaimedDelivery, type Sql } from '@turnpike/store';
+
+/** Bytes of a body. Standard Webhooks: under 20 kB. */
+const MOST_BYTES = 20_000;
+
+/** What is left out, one after another, until the rest is short enough: clients fetch the turn for it. */
+const CUTS: readonly ((turn: Turn) => Turn)[] = [
+  (turn) => ({ ...turn, output: null, output_text: null }),
+  (turn) => withCalls(turn, (calls) => calls.map((call) => ({ ...call, input: null }))),
+  (turn) => withCalls(turn, () => []),
+  (turn) => ({ ...turn, metadata: {} }),
+  (turn) => ({
+    ...turn,
+    error: turn.error && { ...turn.error, message: turn.error.message.slice(0, 1_000) },
+  }),
+];
+
+type Calls = NonNullable<Turn['required_action']>['tool_calls'];
+
+function withCalls(turn: Turn, change: (calls: Calls) => Calls): Turn {
+  const action = turn.required_action;
+  return { ...turn, required_action: action && { ...action, tool_calls: change(action.tool_calls) } };
+}
+
+/**
+ * The body of a delivery, the same at each attempt: `{ id, type, created_at, data }`. Null where the turn
+ * that it tells of was erased meanwhile.
+ */
+export async function composeBody(sql: Sql, delivery: ClaimedDelivery): Promise<string | null> {
+  const head = { id: delivery.eventId, type: delivery.type, created_at: delivery.createdAt.toISOString() };
+  if (delivery.turnId === null) return JSON.stringify({ ...head, data: delivery.payload });
+  const told = await readTurnOfDelivery(sql, delivery);
+  if (told === null) return null;
+  const { sequenceNumber } = told;
+  return composeTurnBody({ ...head, sequence_number: sequenceNumber }, told.turn, told.truncated);
+}
+
+/** `isCut`: something of the turn was left out already. */
+export function composeTurnBody(head: Record<string, unknown>, whole: Turn, isCut: boolean): string {
+  let turn = whole;
+  let truncated = isCut;
+  const compose = (): string => JSON.stringify({ ...head, data: { turn, truncated } });
+  let body = compose();
+  for (const cut of CUTS) {
+    if (Buffer.byteLength(body) < MOST_BYTES) break;
+    turn = cut(turn);
+    truncated = true;
+    body = compose();
+  }
+  return body;
+}

@@ -1,0 +1,234 @@
+import type { Backplane, DeliveryHint, HintConsumer } from '@turnpike/backplane';
+import {
+  BulkheadFullError,
+  CircuitOpenError,
+  createCallGuard,
+  createSecureUrlCheck,
+  createEgress,
+  signWebhook,
+  type CallGuard,
+  type Egress,
+  type EgressPolicy,
+  type EgressResponse,
+} from '@turnpike/egress';
+import {
+  claimDelivery,
+  putBackDelivery,
+  readWebhookSecrets,
+  recordDelivery,
+  type ClaimedDelivery,
+  type Database,
+  type Vault,
+} from '@turnpike/store';
+import type { Logger, Metrics, Secret } from '@turnpike/telemetry';
+import { composeBody } from './compose-body.ts';
+import { DeliveryFeeder } from './feed-deliveries.ts';
+import { judgeAttempt, speaksAgainst, type Attempt } from './judge-attempt.ts';
+import { makeSigningSecret } from './signing-secret.ts';
+
+export interface DelivererParts {
+  database: Database;
+  backplane: Backplane;
+  vault: Vault;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+export interface DelivererSettings {
+  /** Deliveries on their way at once. */
+  concurrency: number;
+  /** For one POST and its answer. Milliseconds. */
+  timeoutMs: number;
+  /** Waits between attempts. Milliseconds. */
+  schedule: readonly number[];
+  /** An endpoint that only failed for so long is disabled; what could not even be tried for so long is dead. */
+  disableAfterMs: number;
+  everyMs: number;
+  hintAgeMs: number;
+  keepMs: number;
+  /** Private addresses that may be reached all the same, for development. */
+  allow: readonly string[];
+  lookup?: EgressPolicy['lookup'];
+}
+
+/** What is needed to record an attempt after the longest one. */
+const LEASE_MARGIN_MS = 5_000;
+const ANSWER_BYTES = 1_024;
+const LEAST_FAILURES = 5;
+/** While secrets cannot be opened, or the like: nothing that speaks against the receiver. */
+const TROUBLE_WAIT_MS = 15_000;
+const FULL_WAIT_MS = 500;
+
+/** Takes deliveries off the queue and makes them, and feeds the queue. */
+export class Deliverer {
+  readonly #parts: DelivererParts;
+  readonly #settings: DelivererSettings;
+  readonly #egress: Egress;
+  readonly #checkUrl: (url: string) => void;
+  readonly #guard: CallGuard;
+  readonly #feeder: DeliveryFeeder;
+  readonly #consumer: HintConsumer;
+  readonly #ended = new AbortController();
+
+  constructor(parts: DelivererParts, settings: DelivererSettings) {
+    this.#parts = parts;
+    this.#settings = settings;
+    const { timeoutMs } = settings;
+    const policy: EgressPolicy = {
+      allow: [...settings.allow],
+      deadlineMs: timeoutMs,
+      idleTimeoutMs: timeoutMs,
+      connectTimeoutMs: Math.min(timeoutMs, 5_000),
+      maxResponseBytes: ANSWER_BYTES,
+      ...(settings.lookup === undefined ? {} : { lookup: settings.lookup }),
+    };
+    this.#egress = createEgress(policy);
+    this.#checkUrl = createSecureUrlCheck(policy);
+    // One lane may hold a quarter of the places until it is known to be down, and then one at a time.
+    const places = Math.max(2, Math.floor(settings.concurrency / 4));
+    const [firstWaitMs = 5_000] = settings.schedule;
+    const openMs = Math.min(Math.max(firstWaitMs, 1), 60_000);
+    this.#guard = createCallGuard({
+      places,
+      maxWaiting: places,
+      maxWaitMs: 1_000,
+      minCalls: 3,
+      windowMs: 60_000,
+      openMs,
+      maxOpenMs: Math.min(12 * openMs, 600_000),
+      probeMs: timeoutMs + LEASE_MARGIN_MS,
+    });
+    const { everyMs, hintAgeMs, keepMs } = settings;
+    this.#feeder = new DeliveryFeeder(
+      {
+        ...parts,
+        onError: (error) => parts.logger.warn('Deliveries could not be hinted; it is repeated.', { error }),
+      },
+      { everyMs, hintAgeMs, keepMs, window: 2 * places },
+    );
+    this.#consumer = parts.backplane.deliveries.consume({
+      concurrency: settings.concurrency,
+      run: (hint) => this.#run(hint),
+      onError: (error) => parts.logger.error('A delivery could not be worked on; it is repeated.', { error }),
+    });
+  }
+
+  /** Deliveries that are made here now. */
+  get active(): number {
+    return this.#consumer.active;
+  }
+
+  /** Receivers that are left alone now. */
+  get breakersOpen(): number {
+    const { open, half_open: halfOpen } = this.#guard.states();
+    return open + halfOpen;
+  }
+
+  /** Something may be due now. */
+  nudge(): void {
+    this.#feeder.nudge();
+  }
+
+  /** Takes nothing new, and waits up to `graceMs` for what is on its way; the rest is made again elsewhere. */
+  async drain(graceMs: number): Promise<void> {
+    await Promise.all([this.#feeder.stop(), this.#consumer.close(graceMs)]);
+    this.#ended.abort();
+  }
+
+  async #run({ deliveryId, hint }: DeliveryHint): Promise<void> {
+    const leaseMs = this.#settings.timeoutMs + LEASE_MARGIN_MS;
+    const { pool } = this.#parts.database;
+    const delivery = await claimDelivery(pool, { deliveryId, hint, leaseMs });
+    if (delivery === null) return;
+    try {
+      await this.#deliver(delivery, performance.now());
+    } catch (error) {
+      this.#loggerOf(delivery).warn('A delivery could not be attempted; it is repeated.', { error });
+      await this.#putBack(delivery, TROUBLE_WAIT_MS);
+    }
+    this.#feeder.nudge();
+  }
+
+  async #deliver(delivery: ClaimedDelivery, claimedAt: number): Promise<void> {
+    const { database, metrics } = this.#parts;
+    const body = await composeBody(database.pool, delivery);
+    if (body === null) return;
+    const secrets = await this.#openSecrets(delivery);
+    // By the database's clock: a receiver refuses what is minutes old, and a worker's clock may be wrong.
+    const nowMs = (): number => delivery.claimedAt + performance.now() - claimedAt;
+    const attempt = await this.#attempt(
+      delivery,
+      () => ({
+        'user-agent': 'Turnpike',
+        'content-type': 'application/json',
+        ...signWebhook(secrets, { id: delivery.eventId, nowMs: nowMs(), body }),
+      }),
+      body,
+    );
+    if (attempt === null) {
+      metrics.deliveries.inc({ outcome: 'held_back' });
+      return;
+    }
+    const { schedule, disableAfterMs } = this.#settings;
+    const judged = judgeAttempt(attempt, { schedule, tries: delivery.tries, nowMs: nowMs() });
+    const rule = { afterMs: disableAfterMs, leastFailures: LEAST_FAILURES };
+    const recorded = await recordDelivery(database.pool, delivery, judged.outcome, judged.report, rule);
+    metrics.deliveries.inc({ outcome: judged.outcome.result });
+    const logger = this.#loggerOf(delivery);
+    const { responseStatus: status, errorCode, durationMs } = judged.report;
+    const fields = { status, error_code: errorCode, duration_ms: Math.round(durationMs) };
+    logger.debug('A webhook was attempted.', { ...fields, outcome: judged.outcome.result });
+    if (recorded === null) logger.warn('A delivery was another worker’s by the time it was made.', fields);
+    else if (recorded.disabled !== null)
+      logger.warn('A webhook endpoint is disabled.', { ...fields, reason: recorded.disabled });
+  }
+
+  /** Null where it was held back: nothing was sent, and nothing of it counts. */
+  async #attempt(
+    delivery: ClaimedDelivery,
+    headers: () => Record<string, string>,
+    body: string,
+  ): Promise<Attempt | null> {
+    let startedAt = performance.now();
+    const send = async (): Promise<EgressResponse> => {
+      startedAt = performance.now();
+      const { url } = delivery;
+      this.#checkUrl(url);
+      return this.#egress.send({ method: 'POST', url, headers: headers(), body });
+    };
+    const options = { isFailure: speaksAgainst };
+    try {
+      const result = await this.#guard.run(delivery.lane, this.#ended.signal, send, options);
+      return { outcome: { result }, durationMs: performance.now() - startedAt };
+    } catch (error) {
+      if (error instanceof CircuitOpenError || error instanceof BulkheadFullError) {
+        const waitMs = error instanceof CircuitOpenError ? error.retryAfterMs : FULL_WAIT_MS;
+        await this.#putBack(delivery, waitMs * (1 + Math.random()));
+        return null;
+      }
+      return { outcome: { error }, durationMs: performance.now() - startedAt };
+    }
+  }
+
+  async #openSecrets(delivery: ClaimedDelivery): Promise<Secret[]> {
+    const { database, vault } = this.#parts;
+    const { tenantId, endpointId } = delivery;
+    const owner = { tenantId, owner: endpointId ?? tenantId };
+    const sealed = await readWebhookSecrets(database.pool, vault, owner, makeSigningSecret);
+    return Promise.all(sealed.map((secret) => vault.open(tenantId, secret)));
+  }
+
+  async #putBack(delivery: ClaimedDelivery, delayMs: number): Promise<void> {
+    const giveUpAfterMs = this.#settings.disableAfterMs;
+    await putBackDelivery(this.#parts.database.pool, delivery, { delayMs, giveUpAfterMs });
+  }
+
+  #loggerOf({ id, eventId, tenantId, endpointId }: ClaimedDelivery): Logger {
+    return this.#parts.logger.child({
+      delivery_id: id,
+      event_id: eventId,
+      tenant_id: tenantId,
+      ...(endpointId === null ? {} : { webhook_endpoint_id: endpointId }),
+    });
+  }
+}
