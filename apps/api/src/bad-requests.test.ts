@@ -142,6 +142,9 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a strategy where there is no session yet': () => startTurn('Hi', { multitask_strategy: 'reject' }),
     'a secret of nothing': () => api.client.http.put('/v1/secrets/name').send({ value: '' }),
     'a secret that is a number': () => api.client.http.put('/v1/secrets/name').send({ value: 1 }),
+    'a webhook without TLS': () => post('/v1/webhook_endpoints', { url: 'http://example.com/' }),
+    'a webhook to a private address': () => post('/v1/webhook_endpoints', { url: 'https://10.0.0.1/' }),
+    'a webhook to metadata': () => startTurn('Hi', { webhook_url: 'https://169.254.169.254/' }),
     'no tool outputs': () => post(`/v1/turns/${ours.turnId}/tool_outputs`, { tool_outputs: [] }),
     'a wait that is too long': () => get(`/v1/turns/${ours.turnId}?wait=61`),
     'a wait that is negative': () => get(`/v1/turns/${ours.turnId}?wait=-1`),
@@ -250,6 +253,8 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   rate_limited: {},
   queue_full: {},
   session_limit: {},
+  webhook_endpoint_limit: {},
+  webhook_endpoint_disabled: {},
   internal_error: {},
   not_ready: {},
 };

@@ -6,6 +6,8 @@ import { agentRoutes } from './routes/agents.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
+import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
 import { startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
 import { playWorker } from './testing/play-worker.ts';
 
@@ -14,6 +16,8 @@ let theirs: Client;
 let agent: Agent;
 let turn: Turn;
 let toolId: string;
+let endpointId: string;
+let deliveryId: string;
 
 beforeAll(async () => {
   api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
@@ -25,6 +29,10 @@ beforeAll(async () => {
       .send({ ...TOOL, name: 'theirs' })
       .expect(201)
   ).body.id;
+  const endpoint = { url: 'https://example.com/' };
+  endpointId = (await theirs.http.post('/v1/webhook_endpoints').send(endpoint).expect(201)).body.id;
+  const ping = await theirs.http.post(`/v1/webhook_endpoints/${endpointId}/ping`).expect(202);
+  deliveryId = ping.body.id;
   const body = { agent_id: agent.id, input: 'A secret.' };
   turn = (await theirs.http.post('/v1/turns').send(body).expect(202)).body;
   await playWorker(api, turn.id, 1);
@@ -32,9 +40,14 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-const withIds = [...agentRoutes, ...sessionRoutes, ...turnRoutes, ...toolRoutes].filter(({ path }) =>
-  path.includes(':'),
-);
+const withIds = [
+  ...agentRoutes,
+  ...sessionRoutes,
+  ...turnRoutes,
+  ...toolRoutes,
+  ...webhookEndpointRoutes,
+  ...deliveryRoutes,
+].filter(({ path }) => path.includes(':'));
 
 const TOOL = { description: 'Does it.', input_schema: { type: 'object' }, url: 'https://example.com/' };
 
@@ -42,6 +55,9 @@ const TOOL = { description: 'Does it.', input_schema: { type: 'object' }, url: '
 const BODIES: Record<string, object> = {
   updateAgent: { model: 'mine now' },
   updateTool: { ...TOOL, description: 'Mine now.' },
+  updateWebhookEndpoint: { url: 'https://mine.example.com/' },
+  rotateWebhookEndpointSecret: { overlap_seconds: 0 },
+  redeliverToEndpoint: { since: new Date(0).toISOString(), until: new Date(1).toISOString() },
   submitTurn: { input: 'Tell me all.' },
   resumeTurn: {},
   updateSession: { metadata: { mine: 'now' } },
@@ -53,7 +69,9 @@ const addressOf = (path: string): string =>
     .replace(':agent_id', agent.id)
     .replace(':session_id', turn.session_id)
     .replace(':turn_id', turn.id)
-    .replace(':tool_id', toolId);
+    .replace(':tool_id', toolId)
+    .replace(':webhook_endpoint_id', endpointId)
+    .replace(':delivery_id', deliveryId);
 
 function ask(client: Client, method: string, path: string, body: object | undefined): Test {
   const request = method === 'get' ? client.http.get(path) : client.http.post(path);
@@ -96,6 +114,9 @@ test.each([
   '/v1/turns',
   '/v1/tools',
   '/v1/secrets',
+  '/v1/webhook_endpoints',
+  '/v1/deliveries',
+  () => `/v1/deliveries?turn_id=${turn.id}`,
   () => `/v1/sessions?agent_id=${agent.id}`,
   () => `/v1/turns?agent_id=${agent.id}`,
   () => `/v1/turns?session_id=${turn.session_id}`,

@@ -6,7 +6,8 @@ const MOST_BYTES = 20_000;
 
 /** What is left out, one after another, until the rest is short enough: clients fetch the turn for it. */
 const CUTS: readonly ((turn: Turn) => Turn)[] = [
-  (turn) => ({ ...turn, output: null, output_text: null }),
+  (turn) => ({ ...turn, output: null }),
+  (turn) => ({ ...turn, output_text: null }),
   (turn) => withCalls(turn, (calls) => calls.map((call) => ({ ...call, input: null }))),
   (turn) => withCalls(turn, () => []),
   (turn) => ({ ...turn, metadata: {} }),

@@ -117,10 +117,8 @@ export const webhookEndpointRoutes: Route[] = [
     query: none,
     answer: { status: 200, description: 'Without its signing secret.', schema: webhookEndpointSchema },
     problems: ['not_found'],
-    async handle({ tenantId, params: { webhook_endpoint_id: id } }, { database }) {
-      const endpoint = await readWebhookEndpoint(database, tenantId, id);
-      if (endpoint === null) throw noEndpoint(id);
-      return { status: 200, body: endpoint };
+    async handle({ tenantId, params: { webhook_endpoint_id: id } }, services) {
+      return { status: 200, body: await readThere(services, tenantId, id) };
     },
   }),
 
@@ -179,12 +177,12 @@ export const webhookEndpointRoutes: Route[] = [
       schema: createdWebhookEndpointSchema,
     },
     problems: ['not_found'],
-    async prepare({ tenantId }, { vault }) {
-      await vault.prepare(tenantId);
+    async prepare({ tenantId, params: { webhook_endpoint_id: id } }, services) {
+      await readThere(services, tenantId, id);
+      await services.vault.prepare(tenantId);
     },
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
-      const endpoint = await readWebhookEndpoint(services.database, tenantId, id);
-      if (endpoint === null) throw noEndpoint(id);
+      const endpoint = await readThere(services, tenantId, id);
       const secret = makeSigningSecret();
       const owner = { tenantId, owner: id };
       await replaceWebhookSecret(sql, services.vault, owner, secret, body.overlap_seconds);
@@ -268,8 +266,8 @@ export const webhookEndpointRoutes: Route[] = [
       schema: pageSchema(deliverySchema).meta({ id: 'DeliveryList' }),
     },
     problems: ['not_found', 'invalid_cursor'],
-    async handle({ tenantId, params: { webhook_endpoint_id: id }, query, sql }, { database }) {
-      if ((await readWebhookEndpoint(database, tenantId, id)) === null) throw noEndpoint(id);
+    async handle({ tenantId, params: { webhook_endpoint_id: id }, query, sql }, services) {
+      await readThere(services, tenantId, id);
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
       const filter = { endpointId: id, status: query.status, type: query.type };
       const deliveries = await listDeliveries(sql, tenantId, page, filter);
@@ -308,9 +306,14 @@ export const webhookEndpointRoutes: Route[] = [
   }),
 ];
 
-async function readEnabled({ database }: Services, tenantId: string, id: string): Promise<WebhookEndpoint> {
+async function readThere({ database }: Services, tenantId: string, id: string): Promise<WebhookEndpoint> {
   const endpoint = await readWebhookEndpoint(database, tenantId, id);
   if (endpoint === null) throw noEndpoint(id);
+  return endpoint;
+}
+
+async function readEnabled(services: Services, tenantId: string, id: string): Promise<WebhookEndpoint> {
+  const endpoint = await readThere(services, tenantId, id);
   if (endpoint.enabled) return endpoint;
   throw new ProblemError('webhook_endpoint_disabled', `Nothing is sent to ${id} while it is disabled.`);
 }
