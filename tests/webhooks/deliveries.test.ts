@@ -97,7 +97,7 @@ test('a turn that waits for somebody says for what, also to the URL that it was 
 
 test('an answer that makes the body too long is left out, and that is said', async () => {
   await webhooks.cluster.control.setScript({ rules: [{ reply: { text: 'word '.repeat(8_000) } }] });
-  const endpoint = await webhooks.endpoint(`${receiver.url}/long`);
+  const endpoint = await webhooks.endpoint(`${receiver.url}/long`, ['turn.incomplete']);
   const { id } = await webhooks.cluster.submit({ agentId }, 'Say a lot');
   const turn = await webhooks.cluster.untilEnded(id);
   expect(turn.output_text?.length).toBeGreaterThan(20_000);

@@ -11,6 +11,9 @@ export const FAST = {
   WEBHOOK_RETRY_SCHEDULE: '200ms,300ms,400ms',
 };
 
+/** Only ends a wait that would never end: a receiver that is down is asked by one delivery at a time. */
+const LIMIT_MS = 120_000;
+
 export type Endpoint = WebhookEndpoint & { signing_secret: string };
 
 /** A cluster, and what its tenant does about webhooks. */
@@ -58,11 +61,15 @@ export class WebhookCluster {
     ...statuses: Delivery['status'][]
   ): Promise<Delivery & { attempt_log: DeliveryAttempt[] }> {
     let delivery = await this.read(id);
-    await untilTrue(`${id} is ${statuses.join(' or ')}`, async () => {
-      delivery = await this.read(id);
-      return statuses.includes(delivery.status);
-    }).catch((error: unknown) => {
-      throw new Error(`${JSON.stringify(delivery)}\n${this.cluster.logs()}`, { cause: error });
+    await untilTrue(
+      `${id} is ${statuses.join(' or ')}`,
+      async () => {
+        delivery = await this.read(id);
+        return statuses.includes(delivery.status);
+      },
+      LIMIT_MS,
+    ).catch((error: unknown) => {
+      throw new Error(JSON.stringify(delivery), { cause: error });
     });
     return delivery;
   }
