@@ -69,6 +69,24 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(runs.most).toBe(3);
   });
 
+  it('keeps the queue of deliveries beside that of turns: neither takes what is the other’s', async () => {
+    const ran: unknown[] = [];
+    const given = [1, 2, 3].map((number) => ({ deliveryId: `dlv_${number}`, hint: number }));
+    await backplane.deliveries.hint(given);
+    await backplane.deliveries.hint(given);
+    await backplane.hint(someHints(1));
+    expect(await backplane.deliveries.depth()).toEqual({ waiting: 3, active: 0 });
+    expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
+    expect(await backplane.deliveries.missing([...given, { deliveryId: 'dlv_4', hint: 1 }])).toEqual([
+      { deliveryId: 'dlv_4', hint: 1 },
+    ]);
+    const run = async (hint: unknown): Promise<void> => void ran.push(hint);
+    backplane.deliveries.consume({ concurrency: 1, run, onError: note });
+    await untilTrue('all ran', () => ran.length === 3);
+    expect(ran).toEqual(given);
+    expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
+  });
+
   it('reports what a run throws, removes its job and goes on', async () => {
     const errors: Error[] = [];
     const ran: string[] = [];

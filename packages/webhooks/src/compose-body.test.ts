@@ -1,0 +1,100 @@
+import { expect, test } from '@jest/globals';
+import { newId, NO_USAGE, type Turn } from '@turnpike/contract';
+import { composeTurnBody } from './compose-body.ts';
+
+const TURN: Turn = {
+  id: newId('turn'),
+  object: 'turn',
+  status: 'completed',
+  session_id: newId('session'),
+  agent_id: newId('agent'),
+  agent_version: 1,
+  sequence: 1,
+  stop_reason: 'end_turn',
+  output: [{ type: 'text', text: 'Hello.' }],
+  output_text: 'Hello.',
+  error: null,
+  required_action: null,
+  usage: NO_USAGE,
+  step_count: 1,
+  attempts: 1,
+  metadata: { order: '17' },
+  created_at: '2026-11-25T12:00:00.000Z',
+  started_at: '2026-11-25T12:00:01.000Z',
+  finished_at: '2026-11-25T12:00:02.000Z',
+  deadline_at: '2026-11-26T12:00:00.000Z',
+};
+
+const HEAD = { id: newId('event'), type: 'turn.completed' };
+
+function compose(
+  more: Partial<Turn>,
+  isCut = false,
+): { bytes: number; data: { turn: Turn; truncated: boolean } } {
+  const body = composeTurnBody(HEAD, { ...TURN, ...more }, isCut);
+  return {
+    bytes: Buffer.byteLength(body),
+    data: (JSON.parse(body) as { data: { turn: Turn; truncated: boolean } }).data,
+  };
+}
+
+const textOf = (characters: number): Partial<Turn> => {
+  const text = 'x'.repeat(characters);
+  return { output: [{ type: 'text', text }], output_text: text };
+};
+
+test('a turn that is short enough is told whole', () => {
+  expect(compose({}).data).toEqual({ turn: TURN, truncated: false });
+});
+
+test('what was cut before is said to be cut', () => {
+  expect(compose({}, true).data.truncated).toBe(true);
+});
+
+test('an answer that is too long twice is told once, as text', () => {
+  const { bytes, data } = compose(textOf(12_000));
+  expect(bytes).toBeLessThan(20_000);
+  expect(data).toEqual({ turn: { ...TURN, ...textOf(12_000), output: null }, truncated: true });
+});
+
+test('an answer that is too long is left out, and the rest of the turn is not', () => {
+  const { bytes, data } = compose(textOf(25_000));
+  expect(bytes).toBeLessThan(2_000);
+  expect(data).toEqual({ turn: { ...TURN, output: null, output_text: null }, truncated: true });
+});
+
+const call = (input: unknown) => ({
+  id: newId('toolCall'),
+  tool_use_id: 'toolu_1',
+  name: 'pick',
+  input,
+  awaiting: 'output' as const,
+});
+const waitingFor = (calls: ReturnType<typeof call>[]): Partial<Turn> => ({
+  required_action: { type: 'submit_tool_outputs', expires_at: TURN.deadline_at, tool_calls: calls },
+});
+
+test('long inputs of calls that wait are left out, and the calls are not', () => {
+  const one = call('x'.repeat(30_000));
+  const { data } = compose(waitingFor([one]));
+  expect(data.turn.required_action?.tool_calls).toEqual([{ ...one, input: null }]);
+  expect(data.turn.metadata).toEqual(TURN.metadata);
+});
+
+test('whatever is long, in whatever letters, the body is under 20 kB', () => {
+  const long = '\u{1F600}'.repeat(256);
+  const all = {
+    ...textOf(50_000),
+    ...waitingFor(Array.from({ length: 500 }, () => call('x'))),
+    metadata: Object.fromEntries(
+      Array.from({ length: 16 }, (_, place) => [`${place}${'é'.repeat(60)}`, long]),
+    ),
+    error: {
+      code: 'c',
+      message: '\u{1F600}'.repeat(20_000),
+      retry_status: 'terminal' as const,
+      request_id: null,
+    },
+  };
+  expect(compose(all).bytes).toBeLessThan(20_000);
+});

@@ -1,0 +1,102 @@
+import { expect, test } from '@jest/globals';
+import { OutcomeUnknownError } from '@turnpike/contract';
+import { EgressRefusedError, EgressUnreachableError, type EgressResponse } from '@turnpike/egress';
+import { judgeAttempt, speaksAgainst } from './judge-attempt.ts';
+import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from './retry-schedule.ts';
+
+const NOW = Date.parse('2026-11-25T12:00:00Z');
+const HOUR = 3_600_000;
+const schedule = [5_000, 300_000];
+
+const answer = (status: number, headers: Record<string, string> = {}, body = ''): EgressResponse => ({
+  status,
+  headers,
+  body: Buffer.from(body),
+  truncated: false,
+  bodyEnd: 'complete',
+});
+
+function judge(outcome: { result: EgressResponse } | { error: unknown }, tries = 0) {
+  return judgeAttempt({ outcome, durationMs: 12 }, { schedule, tries, nowMs: NOW });
+}
+
+test.each([200, 201, 202, 204, 299])('%i is a success', (status) => {
+  expect(judge({ result: answer(status) }).outcome).toEqual({ result: 'delivered' });
+});
+
+test.each([
+  [300, 'redirect_refused'],
+  [302, 'redirect_refused'],
+  [400, 'status_refused'],
+  [401, 'status_refused'],
+  [404, 'status_refused'],
+  [429, 'status_refused'],
+  [500, 'status_refused'],
+  [503, 'status_refused'],
+])('%i is a failure, and is tried again', (status, errorCode) => {
+  const { outcome, report } = judge({ result: answer(status) });
+  expect(outcome.result).toBe('failed');
+  expect(report).toMatchObject({ responseStatus: status, errorCode });
+});
+
+test('410 ends it at once', () => {
+  expect(judge({ result: answer(410) }).outcome).toEqual({ result: 'dead', gone: true });
+});
+
+test.each([
+  new EgressRefusedError('address_refused', 'x'),
+  new EgressUnreachableError('dns_failed', 'x'),
+  new OutcomeUnknownError('answer_timeout', 'x'),
+])('no answer is a failure: $code', (error) => {
+  const { outcome, report } = judge({ error });
+  expect(outcome.result).toBe('failed');
+  expect(report).toEqual({ durationMs: 12, responseStatus: null, responseBody: null, errorCode: error.code });
+});
+
+test('after the last wait of the schedule there is none, whatever is asked for', () => {
+  expect(judge({ result: answer(503, { 'retry-after': '1' }) }, 1).outcome.result).toBe('failed');
+  expect(judge({ result: answer(503, { 'retry-after': '1' }) }, 2).outcome).toEqual({
+    result: 'dead',
+    gone: false,
+  });
+});
+
+test.each([
+  [429, '600', 600_000, 600_000],
+  [503, new Date(NOW + 2 * HOUR).toUTCString(), 2 * HOUR, 2 * HOUR],
+  [503, '1', 5_000, 6_000],
+  [503, '99999999', 10 * HOUR, 10 * HOUR],
+  [503, 'soon', 5_000, 6_000],
+  [500, '600', 5_000, 6_000],
+])('%i with Retry-After %s is waited for within bounds', (status, value, least, most) => {
+  const { outcome } = judge({ result: answer(status, { 'retry-after': value }) });
+  if (outcome.result !== 'failed') throw new Error('It is not tried again.');
+  expect(outcome.retryInMs).toBeGreaterThanOrEqual(least);
+  expect(outcome.retryInMs).toBeLessThanOrEqual(most);
+});
+
+test('what is kept of an answer can be stored: no NUL, no half a letter', () => {
+  const result = { ...answer(500), body: Buffer.from([0x61, 0x00, 0xf0, 0x9f, 0x98]) };
+  expect(judge({ result }).report.responseBody).toBe('a\uFFFD\uFFFD');
+});
+
+test('a receiver is left alone for what it does, not for what our guard refuses', () => {
+  expect(speaksAgainst({ result: answer(500) })).toBe(true);
+  expect(speaksAgainst({ result: answer(429) })).toBe(true);
+  expect(speaksAgainst({ error: new OutcomeUnknownError('connection_lost', 'x') })).toBe(true);
+  expect(speaksAgainst({ result: answer(404) })).toBe(false);
+  expect(speaksAgainst({ error: new EgressRefusedError('address_refused', 'x') })).toBeNull();
+});
+
+test('the usual schedule takes about a day', () => {
+  const waits = retryScheduleSchema.parse(DEFAULT_RETRY_SCHEDULE);
+  const hours = waits.reduce((sum, wait) => sum + wait, 0) / HOUR;
+  expect(waits[0]).toBe(5_000);
+  expect(hours).toBeGreaterThan(24);
+  expect(hours).toBeLessThan(27);
+  expect(waits).toEqual(waits.toSorted((one, other) => one - other));
+});
+
+test.each(['', '5', 'soon', '5s,', '-5s', '5d', '1s '.repeat(3)])('"%s" is no schedule', (text) => {
+  expect(retryScheduleSchema.safeParse(text).success).toBe(false);
+});
