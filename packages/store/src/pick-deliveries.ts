@@ -40,7 +40,8 @@ WITH RECURSIVE walk AS (
   ) AS due
 ), hinted AS (
   UPDATE deliveries SET hinted_at = now(), hint = deliveries.hint + 1
-  FROM picked WHERE deliveries.id = picked.id
+  -- As a list: joined, a planner that expects more of them would read the whole table.
+  WHERE deliveries.id = ANY (ARRAY(SELECT id FROM picked))
   RETURNING deliveries.id AS "deliveryId", deliveries.hint
 )
 SELECT (SELECT coalesce(json_agg(json_build_object('deliveryId', "deliveryId", 'hint', hint)), '[]') FROM hinted) AS picked,
