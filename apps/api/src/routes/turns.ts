@@ -115,10 +115,15 @@ export const turnRoutes: Route[] = [
     body: resumeTurnSchema,
     answer: acceptedAnswer,
     problems: ['not_found', 'not_resumable', 'agent_deleted', 'queue_full', 'budget_exceeded'],
+    async prepare({ body }, services) {
+      checkWebhookUrl(body.webhook_url, 'webhook_url', services);
+    },
     async handle({ tenantId, limits, params: { turn_id: id }, body, sql }, services) {
       await services.budgetGate.pass(sql, tenantId);
       const waiting = services.room.capFor('waiting', tenantId, limits);
-      const accepted = await resumeTurn(sql, tenantId, id, body, { waiting });
+      const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
+        resumeTurn(transaction, tenantId, id, body, { waiting }),
+      );
       return answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
     },
   }),
