@@ -165,6 +165,13 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'messages after no number': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('-1.x')}`),
     'steps after nothing': () => get(`/v1/turns/${ours.turnId}/steps?cursor=`),
     'steps after two numbers': () => get(`/v1/turns/${ours.turnId}/steps?cursor=${place('0.0')}`),
+    'events after a word': () => get(`/v1/turns/${ours.turnId}/events?after=x`),
+    'events after nothing': () => get(`/v1/turns/${ours.turnId}/events?after=`),
+    'events after one that is not there yet': () => get(`/v1/turns/${ours.turnId}/events?after=99`),
+    'events after less than nothing': () => get(`/v1/turns/${ours.turnId}/events`).set('Last-Event-ID', '-1'),
+    "a session's events after one number": () => get(`/v1/sessions/${ours.sessionId}/events?after=1`),
+    "a session's events after a turn that is not there": () =>
+      get(`/v1/sessions/${ours.sessionId}/events?after=7.1`),
     'steps after very much': () => get(`/v1/turns/${ours.turnId}/steps?cursor=${'A'.repeat(101)}`),
   },
   invalid_idempotency_key: {
@@ -191,6 +198,8 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
       post(`/v1/turns/${theirs.turnId}/tool_outputs`, {
         tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'x' }],
       }),
+    "another tenant's events": () => get(`/v1/turns/${theirs.turnId}/events`),
+    "the events of another tenant's session": () => get(`/v1/sessions/${theirs.sessionId}/events`),
     'a secret that is not there': () => get('/v1/secrets/nothing'),
     'a secret of a name that cannot be': () => get('/v1/secrets/a%20b'),
     'an id that is none': () => get('/v1/turns/turn_1'),
@@ -255,6 +264,8 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   session_limit: {},
   webhook_endpoint_limit: {},
   webhook_endpoint_disabled: {},
+  cursor_expired: {},
+  too_many_streams: {},
   internal_error: {},
   not_ready: {},
 };

@@ -1,5 +1,6 @@
 import { masterKeysSchema } from '@turnpike/secrets';
 import { z } from 'zod';
+import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 
 const milliseconds = z.coerce.number().int().min(1);
 
@@ -27,6 +28,11 @@ const environmentSchema = z
     RECONCILE_EVERY_MS: milliseconds.default(1_000),
     HINT_AGE_MS: milliseconds.default(5_000),
     MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
+    /** Events of turns that ended longer ago are deleted, all but the last; 0: never. */
+    EVENT_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(30),
+    /** Streams of events at once, of this process and of one tenant in it. */
+    MAX_STREAMS: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreams),
+    MAX_STREAMS_PER_TENANT: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreamsPerTenant),
     SHUTDOWN_MS: milliseconds.default(10_000),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
@@ -44,6 +50,12 @@ const environmentSchema = z
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     hintAgeMs: environment.HINT_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
+    eventRetentionDays: environment.EVENT_RETENTION_DAYS || null,
+    streams: {
+      ...STREAM_DEFAULTS,
+      maxStreams: environment.MAX_STREAMS,
+      maxStreamsPerTenant: environment.MAX_STREAMS_PER_TENANT,
+    },
     shutdownMs: environment.SHUTDOWN_MS,
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,

@@ -16,6 +16,7 @@ import { apiKeyRoutes } from './routes/api-keys.ts';
 import { limitRoutes } from './routes/limits.ts';
 import { moneyRoutes } from './routes/money.ts';
 import { modelSettingsRoutes } from './routes/model-settings.ts';
+import { eventRoutes } from './routes/events.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
@@ -36,6 +37,7 @@ const routes = [
   ...agentRoutes,
   ...sessionRoutes,
   ...turnRoutes,
+  ...eventRoutes,
   ...secretRoutes,
   ...modelSettingsRoutes,
   ...toolRoutes,

@@ -10,6 +10,7 @@ import { BudgetGate } from './budget-gate.ts';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
 import { KeyUses } from './key-uses.ts';
+import { EventStreams } from './streams/event-streams.ts';
 import { TurnWaiters } from './turn-waiters.ts';
 
 async function start(config: Config): Promise<void> {
@@ -53,10 +54,22 @@ async function start(config: Config): Promise<void> {
     warn('The use of keys could not be noted.'),
   );
   const waiters = new TurnWaiters();
-  await watchTurns(backplane, (signal) => waiters.wake(signal.turn_id));
-  backplane.onReconnect(() => waiters.wakeAll());
+  const streams = new EventStreams(
+    backplane.live,
+    config.streams,
+    warn('A stream of events was disturbed; it looks again.'),
+  );
+  await watchTurns(backplane, ({ turn_id: turnId }) => {
+    waiters.wake(turnId);
+    streams.wake(turnId);
+  });
+  backplane.onReconnect(() => {
+    waiters.wakeAll();
+    streams.wakeAll();
+  });
 
   metrics.gauge('turnpike_long_polls', 'Clients that wait for a turn now.', () => waiters.count);
+  metrics.gauge('turnpike_event_streams', 'Clients that follow events now.', () => streams.count);
   let stopping = false;
   const app = createApi(
     {
@@ -64,6 +77,7 @@ async function start(config: Config): Promise<void> {
       backplane,
       dispatcher,
       waiters,
+      streams,
       vault,
       keyUses,
       budgetGate: new BudgetGate(),
@@ -88,6 +102,7 @@ async function start(config: Config): Promise<void> {
     logger.info('Stopping.');
     const closed = closeServer(server);
     waiters.close();
+    streams.close();
     await closed;
     await keyUses.close();
     await stopReconciler();

@@ -73,7 +73,8 @@ async function serveRoute(
   }
   const answer = await route.handle(call, services);
   answer.afterCommit?.();
-  send(response, encode(withShownOnce(answer)));
+  if (answer.stream !== undefined) answer.stream(response);
+  else send(response, encode(withShownOnce(answer)));
 }
 
 async function serveOnce(

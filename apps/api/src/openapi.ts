@@ -52,7 +52,11 @@ function describeOperation(route: Route): ZodOpenApiOperationObject {
     ...route.headers?.shape,
     ...(route.method === 'post' ? idempotencyHeader.shape : {}),
   });
-  const { status, description, schema, headers } = route.answer;
+  const { status, description, schema, stream, headers } = route.answer;
+  const content = {
+    ...(stream === undefined ? {} : { 'text/event-stream': { schema: stream } }),
+    ...(schema === undefined ? {} : { 'application/json': { schema } }),
+  };
   return {
     operationId: route.operationId,
     summary: route.summary,
@@ -66,7 +70,7 @@ function describeOperation(route: Route): ZodOpenApiOperationObject {
       [status]: {
         description,
         ...(headers === undefined ? {} : { headers }),
-        ...(schema === undefined ? {} : { content: { 'application/json': { schema } } }),
+        ...(schema === undefined && stream === undefined ? {} : { content }),
       },
       ...describeProblems(route),
     },

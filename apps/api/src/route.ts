@@ -2,10 +2,12 @@ import type { Limits, ProblemCode, Scope } from '@turnpike/contract';
 import type { Database, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
+import type { Response } from 'express';
 import type { z } from 'zod';
 import type { BudgetGate } from './budget-gate.ts';
 import type { KeyUses } from './key-uses.ts';
 import type { TenantRoom } from './tenant-room.ts';
+import type { EventStreams } from './streams/event-streams.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
 
 /** What handlers work with. */
@@ -14,6 +16,7 @@ export interface Services {
   backplane: Backplane;
   dispatcher: Dispatcher;
   waiters: TurnWaiters;
+  streams: EventStreams;
   vault: Vault;
   keyUses: KeyUses;
   room: TenantRoom;
@@ -49,6 +52,8 @@ export interface Answer {
    * sends the same request again, who gets it without them.
    */
   shownOnce?: Record<string, unknown>;
+  /** Answers by itself, in place of a body. Throws as `handle` does, before it has sent anything. */
+  stream?: (response: Response) => void;
   /** Run once what was written is committed. */
   afterCommit?: () => void;
 }
@@ -73,7 +78,14 @@ export interface Route<
   body?: Body;
   /** Request headers that have a meaning here, for the document. */
   headers?: z.ZodObject;
-  answer: { status: number; description: string; schema?: z.ZodType; headers?: z.ZodObject };
+  answer: {
+    status: number;
+    description: string;
+    schema?: z.ZodType;
+    /** The `data` of each event, where the answer may be a stream. */
+    stream?: z.ZodType;
+    headers?: z.ZodObject;
+  };
   /** Beside those that any request may meet. */
   problems: readonly ProblemCode[];
   /**

@@ -41,6 +41,11 @@ export class TurnRunner {
       leaseMs: parts.leaseMs,
       onEnd: (lease, status) => this.#leaseEnded(lease, status),
       onRoom: (tenantId) => parts.dispatcher.changed({ tenantId }),
+      onNews: ({ turn }, news) => {
+        const about = { sessionId: turn.sessionId, turnId: turn.id };
+        if ('text' in news) parts.backplane.live.show({ ...about, ...news });
+        else parts.backplane.live.changed({ ...about, ...news });
+      },
       onError: (error) => parts.logger.warn('A heartbeat failed.', { error }),
     });
     this.#consumer = parts.backplane.consume({
@@ -106,6 +111,7 @@ export class TurnRunner {
 
   #leaseEnded(lease: Lease, status: TurnStatus | null): void {
     const { metrics } = this.#parts;
+    this.#parts.backplane.live.forget(lease.turn.id);
     if (status === null) {
       metrics.leasesLost.inc();
       return;

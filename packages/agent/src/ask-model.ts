@@ -2,6 +2,7 @@ import { newId } from '@turnpike/contract';
 import type { CompletedStep, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
 import type { Model, TurnLease } from './ports.ts';
 import { commit, type Progress } from './progress.ts';
+import { TextPreview } from './text-preview.ts';
 import { stepRestarted } from './turn-events.ts';
 
 /**
@@ -20,19 +21,22 @@ export async function askModel(
   lease.assertHeld();
   const began = performance.now();
   let restarted: Promise<unknown> = Promise.resolve();
+  // What the model notes down for itself is no part of the answer.
+  const preview = type === 'model_call' ? new TextPreview(lease, progress.stepCount) : null;
   const answer = await model.call(request, {
     signal: lease.signal,
     assertHeld: () => lease.assertHeld(),
     remainingMs: lease.remainingMs(),
     stepTimeoutMs: lease.turn.agent.step_timeout_ms,
     previousAttempts: progress.modelAttempts,
-    onText: () => undefined,
+    onText: (text) => preview?.add(text),
     onRestart() {
       restarted = restarted.then(() =>
         commit(lease, progress, { events: [stepRestarted(progress.stepCount)] }),
       );
       // Where it fails, the lease is lost, and so the call ends with that.
       restarted.catch(() => undefined);
+      preview?.restart(restarted).catch(() => undefined);
     },
   });
   await restarted;

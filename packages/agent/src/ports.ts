@@ -41,6 +41,13 @@ export interface TurnLease {
    * called right before a call leaves, since a process that was frozen learns of the time late.
    */
   assertHeld(): void;
+  /** The number of the turn's newest event. */
+  readonly eventCount: number;
+  /**
+   * Shows a piece of the step's text to whoever watches: a preview, which nothing waits for and which
+   * may be lost. `attempt` is the number of the newest event when the text began.
+   */
+  show(preview: { stepIndex: number; attempt: number; text: string }): void;
   /**
    * Commits all of it or nothing; an outcome, and an action, end the lease. Tells where the turn is
    * now: one that was joined meanwhile goes on although its outcome was to be `completed`.

@@ -194,10 +194,11 @@ async function waitOutside(
   waiting: readonly OpenCall[],
 ): Promise<boolean> {
   const receipts = unrecordedReceipts(progress);
+  const timeoutMs = lease.turn.agent.action_timeout_ms;
   const { status } = await commit(lease, progress, {
     receipts,
-    action: { timeoutMs: lease.turn.agent.action_timeout_ms },
-    events: [...receipts.map(toolCompleted), actionRequired(waiting)],
+    action: { timeoutMs },
+    events: [...receipts.map(toolCompleted), actionRequired(waiting, timeoutMs)],
   });
   for (const receipt of receipts) noteReceipt(progress, receipt, true);
   return status === 'requires_action';

@@ -56,6 +56,11 @@ class LeaseOnTrial implements TurnLease {
   get endSignal(): AbortSignal {
     return this.#end.signal;
   }
+  eventCount = 3;
+  readonly shown: { stepIndex: number; attempt: number; text: string }[] = [];
+  show(preview: { stepIndex: number; attempt: number; text: string }): void {
+    this.shown.push(preview);
+  }
   remainingMs = (): number => 60_000;
   now = (): number => 0;
   assertHeld = (): void => undefined;

@@ -23,5 +23,9 @@ export const turnEnded = (outcome: Outcome): NewEvent => event(`turn.${outcome.s
 
 export const inputAdded = (): NewEvent => event('input.added', {});
 
-export const actionRequired = (calls: readonly ToolCall[]): NewEvent =>
-  event('turn.requires_action', { tool_call_ids: calls.map((call) => call.id) });
+export const actionRequired = (calls: readonly ToolCall[], timeoutMs: number): NewEvent =>
+  event('turn.requires_action', {
+    timeout_ms: timeoutMs,
+    // What each waited for is gone from where it is stored once it has its answer.
+    tool_calls: calls.map(({ id, awaiting }) => ({ id, awaiting })),
+  });

@@ -1,5 +1,6 @@
 import type { RequestRate } from './request-rate.ts';
 import type { DeliveryHint } from './delivery-hint.ts';
+import type { Live } from './live.ts';
 import type { TurnHint } from './turn-hint.ts';
 
 /** A small JSON object, at most 4 kB, that tells processes to look. */
@@ -67,6 +68,8 @@ export interface Backplane extends Hints<TurnHint> {
    * a debt is at most a second's worth. One round trip.
    */
   spendRequests(key: string, count: number, rate: RequestRate): Promise<number>;
+  /** What is told of running turns to whoever watches them. */
+  readonly live: Live;
   /** A real round trip. */
   ping(): Promise<void>;
   /** Never hangs. Consumers that are still open are closed by force. */

@@ -2,6 +2,7 @@ import { createPostgresBackend, withBackend } from 'bullmq';
 import type { Backplane } from './backplane.ts';
 import { postgresRequestRate } from './postgres-request-rate.ts';
 import { postgresBuckets } from './postgres-retry-budget.ts';
+import { PostgresLive } from './postgres-live.ts';
 import { PostgresSignals } from './postgres-signals.ts';
 import { preparePostgresSchema } from './postgres-schema.ts';
 import { quietReports } from './quiet-reports.ts';
@@ -95,8 +96,10 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
       requestRate ??= await postgresRequestRate(pool);
       return requestRate(key, count, rate);
     });
+  const live = new PostgresLive({ pool, signals, onError });
   const close = async (): Promise<void> => {
     retryBudget.close();
+    live.close();
     await Promise.all([
       settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS),
       settledWithin(deliveries.close(), 3 * CLOSE_LIMIT_MS),
@@ -116,6 +119,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
   }
   return {
     driver: 'postgres',
+    live,
     retryBudget,
     spendRequests,
     deliveries,

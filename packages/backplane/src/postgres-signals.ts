@@ -53,7 +53,12 @@ export class PostgresSignals {
 
   async publish(channel: string, signal: Signal): Promise<void> {
     encodeSignal(signal);
-    await withinTime('publishing', () => this.#relay.publish(channel, signal));
+    await withinTime('publishing', () => this.tell(channel, signal));
+  }
+
+  /** As `publish`, for whoever sees to the size and the time. */
+  async tell(channel: string, signal: Signal): Promise<void> {
+    await this.#relay.publish(channel, signal);
   }
 
   async subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>> {

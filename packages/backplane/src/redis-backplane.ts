@@ -7,6 +7,7 @@ import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
 import { redisRequestRate } from './redis-request-rate.ts';
 import { redisBuckets } from './redis-retry-budget.ts';
 import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
+import { RedisLive } from './redis-live.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
 import { DELIVERY_HINTS } from './delivery-hint.ts';
@@ -74,8 +75,10 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
     }),
   );
   const spendRequests = redisRequestRate(client, `${prefix}:request-rate:`);
+  const live = new RedisLive({ client, signals, keyPrefix: `${prefix}:live:`, onError });
   return {
     driver: 'redis',
+    live,
     retryBudget,
     spendRequests: (key, count, rate) =>
       withinTime('counting requests', async (limit) => {
@@ -98,6 +101,7 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
     depth: () => queue.depth(),
     async close() {
       retryBudget.close();
+      live.close();
       await settledWithin(Promise.all([queue.close(), deliveries.close()]), 3 * CLOSE_LIMIT_MS);
       signals.close();
       disconnect();

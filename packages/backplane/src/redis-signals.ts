@@ -75,6 +75,11 @@ export class RedisSignals {
     };
   }
 
+  /** What the server calls a channel. */
+  channelName(channel: string): string {
+    return this.#parts.prefix + channel;
+  }
+
   onReconnect(listener: () => void): () => void {
     this.#onReconnect.add(listener);
     return () => this.#onReconnect.delete(listener);
@@ -113,7 +118,8 @@ export class RedisSignals {
   }
 }
 
-function parseJson(text: string): unknown {
+/** Null for what is no JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -94,6 +94,8 @@ export class ProblemError extends TurnpikeError {
   readonly retryAfterSeconds: number | undefined;
   /** The turn that stands in the way, for `session_busy`. */
   readonly blockingTurnId: string | undefined;
+  /** The oldest cursor that can still be used, for `cursor_expired`. */
+  readonly oldestCursor: string | undefined;
 
   constructor(
     code: ProblemCode,
@@ -102,12 +104,14 @@ export class ProblemError extends TurnpikeError {
       issues?: readonly ValidationIssue[];
       retryAfterSeconds?: number;
       blockingTurnId?: string;
+      oldestCursor?: string;
       cause?: unknown;
     } = {},
   ) {
     super(code, detail, extra.cause);
     this.issues = extra.issues;
     this.blockingTurnId = extra.blockingTurnId;
+    this.oldestCursor = extra.oldestCursor;
     this.retryAfterSeconds = extra.retryAfterSeconds;
   }
 }

@@ -24,11 +24,13 @@ export const PROBLEMS = {
   not_resumable: { status: 409, title: 'The turn cannot be resumed' },
   webhook_endpoint_limit: { status: 409, title: 'The tenant has as many webhook endpoints as it may have' },
   webhook_endpoint_disabled: { status: 409, title: 'The webhook endpoint is disabled' },
+  cursor_expired: { status: 410, title: 'The cursor is no longer kept' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
   queue_full: { status: 429, title: 'Too many turns wait' },
+  too_many_streams: { status: 429, title: 'Too many streams are open' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   not_ready: { status: 503, title: 'The service is not ready' },
 } as const;
@@ -46,6 +48,7 @@ export const problemSchema = z
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
     blocking_turn_id: z.string().optional(),
+    oldest_cursor: z.string().optional(),
   })
   .meta({ id: 'Problem', description: 'An error, as RFC 9457 has it.' });
 export type Problem = z.infer<typeof problemSchema>;

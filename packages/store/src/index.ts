@@ -33,11 +33,13 @@ export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';
 export { claimTurn, type TakenTurn } from './claim-turn.ts';
 export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './claim-delivery.ts';
+export { cutEvents } from './cut-events.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { listDeliveries, listDeliveryAttempts, readDelivery, type DeliveryFilter } from './deliveries.ts';
 export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
 export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
+export { findSessionLog, findTurnLog, type SessionLog, type TurnLog } from './find-event-log.ts';
 export { findOpenTurn } from './find-open-turn.ts';
 export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
@@ -55,6 +57,7 @@ export {
   takeUncheckedDeliveries,
   type PickedDelivery,
 } from './pick-deliveries.ts';
+export { readSessionFacts, readTurnFacts, type EventPlace, type PlacedFact } from './read-events.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export {
   putBackDelivery,

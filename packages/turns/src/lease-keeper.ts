@@ -1,7 +1,7 @@
 import { TurnCancelledError, type TurnStatus } from '@turnpike/contract';
 import type { TurnHint } from '@turnpike/backplane';
 import { claimTurn, removeWorker, renewLeases, type Database } from '@turnpike/store';
-import { Lease } from './lease.ts';
+import { Lease, type TurnNews } from './lease.ts';
 import { TRANSITIONS } from './transitions.ts';
 
 /** This part of a lease's time is left unused, so that calls are aborted before another may begin them. */
@@ -24,6 +24,8 @@ export interface LeaseKeeperParts {
   onEnd: (lease: Lease, status: TurnStatus | null) => void;
   /** This tenant's turns took a place out of the queue, and others of it may run: to be dispatched. */
   onRoom: (tenantId: string) => void;
+  /** A turn that is held has new events, or a preview to show. */
+  onNews?: (lease: Lease, news: TurnNews) => void;
   /** A heartbeat failed; the leases end by themselves unless one of the next succeeds. */
   onError: (error: unknown) => void;
 }
@@ -51,7 +53,7 @@ export class LeaseKeeper {
 
   /** Takes the turn of this hint. Null where the hint is stale, or another worker was first. */
   async claim(hint: TurnHint): Promise<Lease | null> {
-    const { database, workerId, leaseMs, onEnd, onRoom } = this.#parts;
+    const { database, workerId, leaseMs, onEnd, onRoom, onNews } = this.#parts;
     const asked = performance.now();
     const turn = await claimTurn(database.pool, {
       turnId: hint.turnId,
@@ -70,8 +72,10 @@ export class LeaseKeeper {
         if (this.#leases.get(ended.turn.id) === ended) this.#leases.delete(ended.turn.id);
         onEnd(ended, status);
       },
+      ...(onNews === undefined ? {} : { onNews }),
     });
     this.#leases.set(turn.id, lease);
+    onNews?.(lease, { eventCount: turn.eventCount });
     return lease;
   }
 

@@ -32,6 +32,9 @@ const BUDGET_BUSY_MS = 1_500;
 /** The oldest calls of the minute leave it one after another. */
 const MINUTE_BUSY_MS = 5_000;
 
+/** What is new of a turn under its lease: that it has more events, or a piece of text that is only a preview. */
+export type TurnNews = { eventCount: number } | { stepIndex: number; attempt: number; text: string };
+
 /**
  * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it
  * still holds; `until` here is only the moment, by the monotonic clock and before the database's
@@ -41,6 +44,7 @@ export class Lease {
   readonly turn: ClaimedTurn;
   readonly #database: Database;
   readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
+  readonly #onNews: (lease: Lease, news: TurnNews) => void;
   readonly #stop = new AbortController();
   readonly #stopForGood = new AbortController();
   readonly #claimed: number;
@@ -61,8 +65,11 @@ export class Lease {
     until: number;
     /** Called once: with the status that the turn has now, or null where the lease was lost. */
     onEnd: (lease: Lease, status: TurnStatus | null) => void;
+    /** Whoever watches the turn may want to know. */
+    onNews?: (lease: Lease, news: TurnNews) => void;
   }) {
     this.turn = parts.turn;
+    this.#onNews = parts.onNews ?? (() => undefined);
     this.#database = parts.database;
     this.#onEnd = parts.onEnd;
     this.#eventCount = parts.turn.eventCount;
@@ -75,6 +82,16 @@ export class Lease {
       Math.max(0, parts.turn.remainingMs),
     );
     if (parts.turn.remainingMs <= 0) this.stop(new DeadlineError(this.turn.id));
+  }
+
+  /** The number of the turn's newest event. */
+  get eventCount(): number {
+    return this.#eventCount;
+  }
+
+  /** Shows a preview to whoever watches; nothing of a lease that has ended is shown. */
+  show(preview: { stepIndex: number; attempt: number; text: string }): void {
+    if (!this.#ended) this.#onNews(this, preview);
   }
 
   /** How the turn ended under this lease; null where it did not. */
@@ -159,6 +176,7 @@ export class Lease {
     return this.#inOrder(async () => {
       const advanced = await this.#commit(advance);
       this.#eventCount += advance.events.length;
+      this.#onNews(this, { eventCount: this.#eventCount });
       const { status } = advanced;
       if (isFinal(status)) this.#outcome = advance.outcome ?? null;
       if (isSettled(status)) this.#end(status);

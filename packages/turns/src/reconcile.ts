@@ -2,6 +2,7 @@ import { isFinal, type TurnStatus } from '@turnpike/contract';
 import type { Backplane } from '@turnpike/backplane';
 import {
   countSpending,
+  cutEvents,
   expireActions,
   expireDeadlines,
   expireLeases,
@@ -24,6 +25,8 @@ export interface ReconcileSettings {
   maxLostLeases: number;
   /** A hint that nobody took up for this long is looked after. Milliseconds. */
   hintAgeMs: number;
+  /** Events of turns that ended longer ago are deleted, all but the last; null keeps them. Days. */
+  eventRetentionDays: number | null;
 }
 
 /** What a pass repaired. */
@@ -38,6 +41,7 @@ export interface Repairs {
   forgottenAnswers: number;
   forgottenWorkers: number;
   countedTenants: number;
+  cutTurns: number;
 }
 
 const BATCH = 200;
@@ -91,6 +95,7 @@ export class Reconciliation {
       forgottenAnswers: await attempt(() => forgetAnswers(pool, BATCH)),
       forgottenWorkers: await attempt(() => forgetWorkers(pool, BATCH)),
       countedTenants: await attempt(() => countSpending(pool, BATCH)),
+      cutTurns: await attempt(() => this.#cutEvents()),
       lostHints: 0,
     };
     await this.#parts.dispatcher.settle();
@@ -137,6 +142,12 @@ export class Reconciliation {
   async #announce(turns: readonly WaitedTurn[], status: TurnStatus): Promise<void> {
     const signals = turns.map((turn) => ({ turn_id: turn.turnId, status }));
     await announceTurns(this.#parts.backplane, signals);
+  }
+
+  async #cutEvents(): Promise<number> {
+    const { eventRetentionDays } = this.#settings;
+    if (eventRetentionDays === null) return 0;
+    return cutEvents(this.#parts.database.pool, eventRetentionDays, ENDS_BATCH);
   }
 
   /** Sessions whose next turn nobody promoted, since a process died after the one before it ended. */

@@ -164,9 +164,16 @@ export const sessionRoutes: Route[] = [
     query: none,
     answer: { status: 204, description: 'It is gone.' },
     problems: ['not_found'],
-    async handle({ tenantId, params: { session_id: id }, sql }, { dispatcher }) {
+    async handle({ tenantId, params: { session_id: id }, sql }, { backplane, dispatcher }) {
       if (!(await deleteSession(sql, tenantId, id))) throw noSession(id);
-      return { status: 204, afterCommit: () => dispatcher.changed({ tenantId }) };
+      return {
+        status: 204,
+        afterCommit() {
+          dispatcher.changed({ tenantId });
+          // Whoever follows any turn of it looks, and finds nothing.
+          backplane.live.changed({ sessionId: id, turnId: id, eventCount: null });
+        },
+      };
     },
   }),
 ];

@@ -201,15 +201,17 @@ export const turnRoutes: Route[] = [
     body: submitToolOutputsSchema,
     answer: { status: 202, description: 'The turn; it goes on once all is answered.', schema: turnSchema },
     problems: ['not_found', 'no_action_required', 'tool_call_settled'],
-    async handle({ tenantId, params: { turn_id: id }, body, sql }, { dispatcher }) {
+    async handle({ tenantId, params: { turn_id: id }, body, sql }, { backplane, dispatcher }) {
       const { turn, resumes } = await answerAction(sql, tenantId, id, body);
+      const { session_id: sessionId } = turn;
       return {
         status: 202,
         headers: { 'Retry-After': '1' },
         body: turn,
-        ...(resumes
-          ? { afterCommit: () => dispatcher.changed({ sessionId: turn.session_id, tenantId }) }
-          : {}),
+        afterCommit() {
+          if (resumes) dispatcher.changed({ sessionId, tenantId });
+          backplane.live.changed({ sessionId, turnId: id, eventCount: null });
+        },
       };
     },
   }),
@@ -280,6 +282,7 @@ function answerAccepted(
     afterCommit() {
       services.room.added('waiting', tenantId, counted.waiting);
       if (isHead) services.dispatcher.changed({ tenantId });
+      services.backplane.live.changed({ sessionId: turn.session_id, turnId: turn.id, eventCount: null });
       tellOfCancelled(cancelled, turn, tenantId, services);
     },
   };

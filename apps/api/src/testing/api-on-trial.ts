@@ -14,6 +14,7 @@ import { BudgetGate } from '../budget-gate.ts';
 import { createApi } from '../create-api.ts';
 import { KeyUses } from '../key-uses.ts';
 import type { Services } from '../route.ts';
+import { EventStreams, STREAM_DEFAULTS, type StreamSettings } from '../streams/event-streams.ts';
 import { TurnWaiters } from '../turn-waiters.ts';
 
 export interface Client {
@@ -44,7 +45,12 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** The backplane is the database where no other is given. */
 export async function startApiOnTrial(
   { url: databaseUrl, drop }: { url: string; drop(): Promise<void> },
-  options: { backplaneUrl?: string | undefined; poolSize?: number; isStopping?: () => boolean } = {},
+  options: {
+    backplaneUrl?: string | undefined;
+    poolSize?: number;
+    isStopping?: () => boolean;
+    streams?: Partial<StreamSettings>;
+  } = {},
 ): Promise<ApiOnTrial> {
   const logLines: string[] = [];
   const errors: unknown[] = [];
@@ -61,8 +67,15 @@ export async function startApiOnTrial(
   const backplane = await openSecond();
   const dispatcher = new Dispatcher({ database, backplane, onError });
   const waiters = new TurnWaiters();
-  await watchTurns(backplane, (signal) => waiters.wake(signal.turn_id));
-  backplane.onReconnect(() => waiters.wakeAll());
+  const streams = new EventStreams(backplane.live, { ...STREAM_DEFAULTS, ...options.streams }, onError);
+  await watchTurns(backplane, ({ turn_id: turnId }) => {
+    waiters.wake(turnId);
+    streams.wake(turnId);
+  });
+  backplane.onReconnect(() => {
+    waiters.wakeAll();
+    streams.wakeAll();
+  });
 
   const stream = new PassThrough().on('data', (line: Buffer) => logLines.push(line.toString()));
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
@@ -78,6 +91,7 @@ export async function startApiOnTrial(
     keyUses,
     budgetGate: new BudgetGate(),
     checkWebhookUrl,
+    streams,
     reportError: onError,
   };
   const isStopping = options.isStopping ?? (() => false);
@@ -127,6 +141,7 @@ export async function startApiOnTrial(
     },
     async stop() {
       waiters.close();
+      streams.close();
       server.close();
       server.closeAllConnections();
       await keyUses.close();

@@ -1,4 +1,4 @@
-import { newId, NO_USAGE, type Advance, type ToolCall } from '@turnpike/contract';
+import { newId, NO_USAGE, type Advance, type NewEvent, type ToolCall } from '@turnpike/contract';
 import { advanceTurn, claimTurn } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
 import type { Services } from '../route.ts';
@@ -16,14 +16,17 @@ export async function playWorker(
   const claim = { turnId, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'test', leaseMs: 60_000 };
   const turn = await claimTurn(database.pool, claim);
   if (turn === null) throw new Error(`${turnId} cannot be claimed.`);
-  let { eventCount } = turn;
+  let { eventCount, stepCount } = turn;
   const advance = async (part: Omit<Advance, 'events'>): Promise<void> => {
     const fence = { turnId, epoch: turn.epoch, from: TRANSITIONS.advance.from, eventCount };
-    const type = part.outcome === undefined ? 'step.completed' : 'turn.completed';
-    const events = [{ id: newId('event'), type, payload: {} } as const];
+    const events: NewEvent[] = [
+      { id: newId('event'), type: 'step.completed', payload: { index: stepCount } },
+    ];
+    if (part.outcome !== undefined) events.push({ id: newId('event'), type: 'turn.completed', payload: {} });
     const status = await advanceTurn(database.pool, fence, { ...part, events });
     if (status === null) throw new Error(`${turnId} is not held.`);
-    eventCount += 1;
+    eventCount += events.length;
+    stepCount += 1;
   };
   for (let round = 0; round < rounds; round++) await playRound(advance, round);
   const output = [{ type: 'text', text: 'Hello.' }];

@@ -1,0 +1,448 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Backplane } from '@turnpike/backplane';
+import { problemSchema, type Turn } from '@turnpike/contract';
+import { cutEvents } from '@turnpike/store';
+import { announceTurns } from '@turnpike/turns';
+import { startRedis } from '../../../tests/support/redis-server.ts';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { Follower } from './testing/follow-events.ts';
+import { HeldTurn } from './testing/held-turn.ts';
+
+const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
+/** Everything before it must have been told by signals, not by the look that makes up for lost ones. */
+const BEFORE_A_LOOK_MS = 9_000;
+
+async function startTurn({ client: { http } }: ApiOnTrial, sessionId?: string): Promise<Turn> {
+  if (sessionId !== undefined) {
+    return (await http.post(`/v1/sessions/${sessionId}/turns`).send({ input: 'Hi' }).expect(202)).body;
+  }
+  const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  return (await http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' }).expect(202)).body;
+}
+
+describe.each(Object.entries(SERVERS))(
+  'a client that follows a turn, with a backplane on %s',
+  (name, url) => {
+    if (url === undefined) {
+      test.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
+      return;
+    }
+    let api: ApiOnTrial;
+    let elsewhere: Backplane;
+    const opened: Follower[] = [];
+
+    beforeAll(async () => {
+      const database = await createTestDatabase();
+      api = await startApiOnTrial(database, {
+        ...(name === 'redis' ? { backplaneUrl: url } : {}),
+        streams: { heartbeatMs: 200 },
+      });
+      elsewhere = await api.openSecondBackplane();
+    });
+    afterEach(async () => {
+      for (const follower of opened.splice(0)) follower.close();
+      await untilTrue('nobody follows', () => api.streams.count === 0);
+    });
+    afterAll(() => api.stop());
+
+    const follow = async (path: string, headers: Record<string, string> = {}): Promise<Follower> => {
+      const follower = await Follower.open(api.url, path, api.client.apiKey, headers);
+      opened.push(follower);
+      return follower;
+    };
+    const followTurn = (id: string, more = ''): Promise<Follower> => follow(`/v1/turns/${id}/events${more}`);
+
+    test('gets what was, what comes and the text on its way, and then an end', async () => {
+      const began = performance.now();
+      const { id } = await startTurn(api);
+      const follower = await followTurn(id);
+      expect(follower.status).toBe(200);
+      expect(follower.response.headers).toMatchObject({
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no',
+      });
+      expect(follower.response.headers['content-encoding']).toBeUndefined();
+      await follower.untilEvent('turn.queued');
+      const held = await HeldTurn.claim(api, elsewhere, id);
+      await follower.untilEvent('step.started');
+      for (const piece of ['Hel', 'lo, ', 'wörld', ' 😀']) held.say(piece);
+      await follower.until('the text is there', ({ text }) => text === 'Hello, wörld 😀');
+      await held.complete('Hello, wörld 😀');
+      await follower.until('it ends', ({ ended }) => ended);
+      expect(performance.now() - began).toBeLessThan(BEFORE_A_LOOK_MS);
+
+      expect(follower.ids).toEqual(['1', '2', '3', '4', '5']);
+      expect(follower.types.filter((type) => type !== 'message.delta')).toEqual([
+        'turn.queued',
+        'turn.started',
+        'step.started',
+        'step.completed',
+        'turn.completed',
+      ]);
+      expect(follower.retryMs).toBeGreaterThan(0);
+      const [step, end] = follower.received.slice(-2).map(({ event }) => event);
+      expect(step).toMatchObject({
+        turn_id: id,
+        sequence_number: 4,
+        step: { index: 0, type: 'model_call', content: [{ type: 'text', text: 'Hello, wörld 😀' }] },
+      });
+      const { body } = await api.client.http.get(`/v1/turns/${id}`).expect(200);
+      expect(end).toMatchObject({ turn: body });
+    });
+
+    test('gets all of it also long after the end, from the start and from every cursor', async () => {
+      const { id } = await startTurn(api);
+      const held = await HeldTurn.claim(api, elsewhere, id);
+      await held.completeStep('One.');
+      await held.complete('Two.');
+      const all = await followTurn(id);
+      await all.until('it ends', ({ ended }) => ended);
+      expect(all.ids).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+      for (const [place] of all.ids.entries()) {
+        const after = await followTurn(id, `?after=${place}`);
+        await after.until('it ends', ({ ended }) => ended);
+        expect(after.received).toEqual(all.received.slice(place));
+        // What an EventSource sends when it comes back, while its address stays what it was.
+        const back = await follow(`/v1/turns/${id}/events?after=0`, { 'last-event-id': String(place) });
+        await back.until('it ends', ({ ended }) => ended);
+        expect(back.received).toEqual(after.received);
+      }
+      const over = await followTurn(id, '?after=7');
+      expect(over.status).toBe(204);
+    });
+
+    test('that comes in the middle of a step gets the text so far, and then the rest', async () => {
+      const { id } = await startTurn(api);
+      const held = await HeldTurn.claim(api, elsewhere, id);
+      held.say('Once upon ');
+      const first = await followTurn(id);
+      await first.until('the text is there', ({ text }) => text === 'Once upon ');
+      held.say('a time');
+      const late = await followTurn(id, '?after=3');
+      await late.until('the text is there', ({ text }) => text === 'Once upon a time');
+      expect(late.received[0]).toMatchObject({
+        id: undefined,
+        event: { offset: 0, attempt: 3, step_index: 0 },
+      });
+      held.say(' there was');
+      for (const follower of [first, late]) {
+        await follower.until('the rest is there', ({ text }) => text === 'Once upon a time there was');
+      }
+      // A process that nobody asked yet, such as the one that a client comes back to.
+      const { body } = await api.client.http
+        .get(`/v1/turns/${id}/events`)
+        .set('Accept', 'application/json')
+        .expect(200);
+      expect(body.items.map((fact: { type: string }) => fact.type)).toEqual(first.types.slice(0, 3));
+      await held.complete('Once upon a time there was');
+      await late.until('it ends', ({ ended }) => ended);
+    });
+
+    test('is told when a step begins anew, and is never shown text of the try before', async () => {
+      const { id } = await startTurn(api);
+      const held = await HeldTurn.claim(api, elsewhere, id);
+      const follower = await followTurn(id);
+      held.say('A first try');
+      await follower.until('the text is there', ({ text }) => text === 'A first try');
+      const before = held.eventCount;
+      await held.restartStep();
+      await follower.untilEvent('step.restarted');
+      held.say('A second');
+      await follower.until('the text is there', ({ text }) => text === 'A second');
+      // A worker that does not know that it lost its lease.
+      held.say(' of a zombie', before);
+      held.say(' try');
+      await follower.until('the text is there', ({ text }) => text === 'A second try');
+      expect(JSON.stringify(follower.received)).not.toContain('zombie');
+      await held.complete('A second try');
+      await follower.until('it ends', ({ ended }) => ended);
+    });
+
+    test('hears a comment when there is nothing to say', async () => {
+      const { id } = await startTurn(api);
+      const follower = await followTurn(id);
+      await follower.until('there are comments', ({ comments }) => comments.length >= 2);
+      expect(follower.types).toEqual(['turn.queued']);
+    });
+
+    test('learns of an end that no worker told of: a cancel', async () => {
+      const { id } = await startTurn(api);
+      const follower = await followTurn(id);
+      await follower.untilEvent('turn.queued');
+      await api.client.http.post(`/v1/turns/${id}/cancel`).expect(202);
+      await follower.until('it ends', ({ ended }) => ended);
+      expect(follower.types).toEqual(['turn.queued', 'turn.cancelled']);
+    });
+
+    test('of a session gets its turns one after another, and new ones as they come', async () => {
+      const first = await startTurn(api);
+      const path = `/v1/sessions/${first.session_id}/events`;
+      const follower = await follow(path);
+      const held = await HeldTurn.claim(api, elsewhere, first.id);
+      // It waits: of it nothing is told before the one before it has ended.
+      const second = await startTurn(api, first.session_id);
+      held.say('One');
+      await follower.until('the text is there', ({ text }) => text === 'One');
+      await held.complete('One');
+      await follower.until('the second is there', ({ ids }) => ids.includes('2.1'));
+      api.dispatcher.changed({ sessionId: first.session_id, tenantId: api.client.tenantId });
+      const next = await HeldTurn.claim(api, elsewhere, second.id);
+      await follower.until('it began', ({ ids }) => ids.includes('2.3'));
+      next.say('Two');
+      await follower.until('the text is there', ({ text }) => text === 'Two');
+      await next.complete('Two');
+      const third = await startTurn(api, first.session_id);
+      await follower.until('the third is there', ({ ids }) => ids.includes('3.1'));
+      expect(follower.ids).toEqual([
+        '1.1',
+        '1.2',
+        '1.3',
+        '1.4',
+        '1.5',
+        '2.1',
+        '2.2',
+        '2.3',
+        '2.4',
+        '2.5',
+        '3.1',
+      ]);
+      expect(follower.ended).toBe(false);
+      const back = await follow(path, { 'last-event-id': '1.4' });
+      await back.until('it is where the other is', ({ ids }) => ids.includes('3.1'));
+      expect(back.ids).toEqual(follower.ids.slice(4));
+      await api.client.http.post(`/v1/turns/${third.id}/cancel`).expect(202);
+      await back.until('the cancel is there', ({ ids }) => ids.includes('3.2'));
+    });
+
+    test('with a cursor that is no longer kept is told which one is, and without one gets what is', async () => {
+      const { id, session_id: sessionId } = await startTurn(api);
+      await (await HeldTurn.claim(api, elsewhere, id)).complete('Hello.');
+      const second = await startTurn(api, sessionId);
+      const old = `UPDATE turns SET finished_at = now() - interval '8 days' WHERE id = $1`;
+      await api.database.pool.query(old, [id]);
+      expect(await cutEvents(api.database.pool, 9, 100)).toBe(0);
+      expect(await cutEvents(api.database.pool, 7, 100)).toBe(1);
+      expect(await cutEvents(api.database.pool, 7, 100)).toBe(0);
+      const refused = await api.client.http.get(`/v1/turns/${id}/events?after=2`).expect(410);
+      const problem = problemSchema.parse(refused.body);
+      expect(problem).toMatchObject({ code: 'cursor_expired', oldest_cursor: '4' });
+      const rest = await followTurn(id, `?after=${problem.oldest_cursor}`);
+      await rest.until('it ends', ({ ended }) => ended);
+      expect(rest.ids).toEqual(['5']);
+      const kept = await followTurn(id);
+      await kept.until('it ends', ({ ended }) => ended);
+      expect(kept.received).toEqual(rest.received);
+
+      const path = `/v1/sessions/${sessionId}/events`;
+      const ofSession = await api.client.http.get(`${path}?after=1.3`).expect(410);
+      expect(ofSession.body).toMatchObject({ code: 'cursor_expired', oldest_cursor: '1.4' });
+      const follower = await follow(`${path}?after=1.4`);
+      await follower.until('the second is there', ({ ids }) => ids.length === 2);
+      expect(follower.ids).toEqual(['1.5', '2.1']);
+      await api.client.http.post(`/v1/turns/${second.id}/cancel`).expect(202);
+    });
+
+    test('gets pages of facts where it asks for JSON', async () => {
+      const { id } = await startTurn(api);
+      await (await HeldTurn.claim(api, elsewhere, id)).complete('Hello.');
+      const numbers: number[] = [];
+      for (let after: string | null = '0'; after !== null;) {
+        const page: { body: { items: { sequence_number: number }[]; next_cursor: string | null } } =
+          await api.client.http
+            .get(`/v1/turns/${id}/events?limit=2&after=${after}`)
+            .set('Accept', 'application/json')
+            .expect(200);
+        numbers.push(...page.body.items.map((fact) => fact.sequence_number));
+        after = page.body.next_cursor;
+      }
+      expect(numbers).toEqual([1, 2, 3, 4, 5]);
+    });
+
+    test('is told when what it follows was erased', async () => {
+      const { id, session_id: sessionId } = await startTurn(api);
+      const follower = await followTurn(id);
+      await follower.untilEvent('turn.queued');
+      await api.client.http.delete(`/v1/sessions/${sessionId}`).expect(204);
+      await follower.until('it ends', ({ ended }) => ended);
+      expect((await followTurn(id)).status).toBe(404);
+    });
+  },
+);
+
+const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
+
+withRedis(
+  'facts arrive although Redis is away, and all the text is there once it is back, wiped',
+  async () => {
+    const redis = await startRedis();
+    if (redis === null) throw new Error('There is no redis-server on PATH.');
+    const api = await startApiOnTrial(await createTestDatabase(), {
+    backplaneUrl: redis.url,
+    streams: { lookEveryMs: 1_000 },
+  });
+    const elsewhere = await api.openSecondBackplane();
+    const { id } = await startTurn(api);
+    const follower = await Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey);
+    try {
+      const held = await HeldTurn.claim(api, elsewhere, id);
+      held.say('Before, ');
+      await follower.until('the text is there', ({ text }) => text === 'Before, ');
+      await redis.kill();
+      await held.completeStep('Before, ');
+      held.say('while it was away, ');
+      const { id: other } = await startTurn(api);
+      const late = await Follower.open(api.url, `/v1/turns/${other}/events`, api.client.apiKey);
+      await late.untilEvent('turn.queued');
+      late.close();
+      await follower.until('the step is there', ({ ids }) => ids.includes('5'));
+      await redis.start();
+      await follower.until('the text is there', ({ text }) => text === 'while it was away, ');
+      held.say('and after.');
+      await follower.until('the text is there', ({ text }) => text === 'while it was away, and after.');
+      await redis.kill();
+      await held.complete('while it was away, and after.');
+      await follower.until('it ends', ({ ended }) => ended);
+      expect(follower.ids).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+    } finally {
+      follower.close();
+      await api.stop();
+      await redis.stop();
+    }
+  },
+);
+
+describe('a process that serves streams', () => {
+  let api: ApiOnTrial;
+  let elsewhere: Backplane;
+  beforeAll(async () => {
+    api = await startApiOnTrial(await createTestDatabase(), {
+      backplaneUrl: process.env['TEST_REDIS_URL'],
+      streams: { maxStreams: 40, maxStreamsPerTenant: 30 },
+    });
+    elsewhere = await api.openSecondBackplane();
+  });
+  afterAll(() => api.stop());
+
+  const follow = (id: string): Promise<Follower> =>
+    Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey);
+
+  test('reads the database once for all who follow a turn, and not in a loop', async () => {
+    const { id } = await startTurn(api);
+    const followers = await Promise.all(Array.from({ length: 20 }, () => follow(id)));
+    for (const follower of followers) await follower.untilEvent('turn.queued');
+    await untilTrue(
+      'the first looks are over',
+      () => api.database.pool.idleCount === api.database.pool.totalCount,
+    );
+    const { pool } = api.database;
+    const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+    let reads = 0;
+    Object.assign(pool, {
+      query(...given: unknown[]) {
+        if ((given[0] as { name?: string }).name === 'read-turn-events') reads += 1;
+        return query(...given);
+      },
+    });
+    try {
+      const held = await HeldTurn.claim(api, elsewhere, id);
+      held.say('Hello.');
+      for (const follower of followers)
+        await follower.until('the text is there', ({ text }) => text === 'Hello.');
+      await held.complete('Hello.');
+      for (const follower of followers) await follower.until('it ends', ({ ended }) => ended);
+    } finally {
+      Reflect.deleteProperty(pool, 'query');
+    }
+    expect(reads).toBeGreaterThan(0);
+    expect(reads).toBeLessThan(10);
+    for (const follower of followers) expect(follower.ids).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  test('takes no more than its bounds, and says so', async () => {
+    const { id } = await startTurn(api);
+    const followers = await Promise.all(Array.from({ length: 30 }, () => follow(id)));
+    const refused = await api.client.http.get(`/v1/turns/${id}/events`).expect(429);
+    expect(refused.headers['retry-after']).toBeDefined();
+    expect(problemSchema.parse(refused.body).code).toBe('too_many_streams');
+    const other = await api.addTenant();
+    const agent = await other.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+    const turn = await other.http
+      .post('/v1/turns')
+      .send({ agent_id: agent.body.id, input: 'Hi' })
+      .expect(202);
+    const path = `/v1/turns/${turn.body.id}/events`;
+    const theirs = await Promise.all(
+      Array.from({ length: 10 }, () => Follower.open(api.url, path, other.apiKey)),
+    );
+    expect(theirs.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
+    await other.http.get(path).expect(429);
+    for (const follower of [...followers, ...theirs]) follower.close();
+    await untilTrue('all have left', () => api.streams.count === 0);
+    const again = await follow(id);
+    expect(again.status).toBe(200);
+    again.close();
+    await untilTrue('nothing is kept of them', () => api.streams.count === 0 && api.streams.feedCount === 0);
+  });
+
+  test('drops previews of a client that does not read, joins them when it does, and holds nobody up', async () => {
+    const { id } = await startTurn(api);
+    const held = await HeldTurn.claim(api, elsewhere, id);
+    const [slow, quick] = await Promise.all([follow(id), follow(id)]);
+    for (const follower of [slow, quick]) await follower.untilEvent('step.started');
+    slow.pause();
+    let text = '';
+    // More than the sockets of this machine hold between the two, in many pieces.
+    for (let step = 0; step < 100; step++) {
+      text = `${step} `.repeat(80_000);
+      for (let from = 0; from < text.length; from += 10_000) held.say(text.slice(from, from + 10_000));
+      await quick.until('it has the text', () => quick.text === text);
+      await held.restartStep();
+      await quick.until('it began anew', ({ ids }) => ids.at(-1) === String(held.eventCount));
+    }
+    held.say('The end.');
+    await quick.until('it has the text', () => quick.text === 'The end.');
+    slow.resume();
+    await slow.until('it has the text', () => slow.text === 'The end.');
+    await held.complete('The end.');
+    for (const follower of [slow, quick]) await follower.until('it ends', ({ ended }) => ended);
+    expect(slow.ids).toEqual(quick.ids);
+    expect(slow.bytes).toBeLessThan(quick.bytes / 2);
+  });
+
+  test('cuts off a client that takes nothing while facts pile up; it comes back and has missed none', async () => {
+    const { id } = await startTurn(api);
+    const held = await HeldTurn.claim(api, elsewhere, id);
+    const slow = await follow(id);
+    await slow.untilEvent('step.started');
+    slow.pause();
+    const text = 'x'.repeat(500_000);
+    await untilTrue('it is cut off', async () => {
+      await held.completeStep(text);
+      return api.streams.count === 0;
+    });
+    slow.resume();
+    await slow.until('it knows', ({ closed }) => closed);
+    expect(slow.ended).toBe(false);
+    const back = await Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey, {
+      'last-event-id': slow.ids.at(-1) ?? '0',
+    });
+    await held.complete('The end.');
+    await back.until('it ends', ({ ended }) => ended);
+    expect([...slow.ids, ...back.ids]).toEqual(
+      Array.from({ length: held.eventCount }, (_, place) => String(place + 1)),
+    );
+  });
+
+  test('sends everybody away when it stops, to go on elsewhere', async () => {
+    const { id } = await startTurn(api);
+    const follower = await follow(id);
+    await follower.untilEvent('turn.queued');
+    api.streams.close();
+    await follower.until('it ends', ({ ended }) => ended);
+    await api.client.http.get(`/v1/turns/${id}/events`).expect(503);
+    await announceTurns(elsewhere, [{ turn_id: id, status: 'queued' }]);
+  });
+});

@@ -1,0 +1,138 @@
+import {
+  idSchema,
+  isFinal,
+  pageLimitSchema,
+  pageSchema,
+  ProblemError,
+  turnEventSchema,
+  turnFactSchema,
+} from '@turnpike/contract';
+import {
+  findSessionLog,
+  findTurnLog,
+  readSessionFacts,
+  readTurnFacts,
+  sessionExists,
+  type PlacedFact,
+} from '@turnpike/store';
+import { z } from 'zod';
+import { defineRoute, type Answer, type Route } from '../route.ts';
+import {
+  checkSessionPlace,
+  givenCursor,
+  parseSessionCursor,
+  readTurnCursor,
+  sessionCursor,
+  turnCursor,
+} from '../streams/event-cursor.ts';
+import type { FeedSource } from '../streams/feed.ts';
+
+const query = z.object({
+  after: z.string().max(40).optional().meta({ description: 'The cursor of the last event seen: its `id`.' }),
+  limit: pageLimitSchema.meta({ description: 'Of a page; a stream has none.' }),
+});
+const headers = z.object({
+  'Last-Event-ID': z.string().optional().meta({ description: 'As `after`, and before it.' }),
+  Accept: z.string().optional().meta({
+    description: '`application/json` for a page of what there is; else it is a stream.',
+  }),
+});
+const answer = {
+  status: 200,
+  description:
+    'Server-sent events: each has its type as `event` and itself as `data`; all but `message.delta` have their cursor ' +
+    'as `id`. 204 where nothing can follow the cursor. With `Accept: application/json`, one page of facts.',
+  schema: pageSchema(turnFactSchema).meta({ id: 'TurnFactList' }),
+  stream: turnEventSchema,
+};
+
+export const eventRoutes: Route[] = [
+  defineRoute({
+    method: 'get',
+    path: '/v1/turns/:turn_id/events',
+    operationId: 'streamTurnEvents',
+    summary: "Follow a turn's events, from the start or a cursor, to its end",
+    tag: 'Events',
+    scope: 'turns:read',
+    params: z.object({ turn_id: idSchema('turn') }),
+    query,
+    headers,
+    answer,
+    problems: ['not_found', 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
+    async handle({ tenantId, params: { turn_id: turnId }, query: { after, limit }, header }, services) {
+      const { pool } = services.database;
+      const log = await findTurnLog(pool, tenantId, turnId);
+      if (log === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
+      const place = readTurnCursor(givenCursor(header('last-event-id'), after), log);
+      const source: FeedSource = {
+        key: turnId,
+        sessionId: log.sessionId,
+        read: ({ sequenceNumber }, most) =>
+          readTurnFacts(pool, turnId, { after: sequenceNumber, limit: most }),
+        isThere: async () => (await findTurnLog(pool, tenantId, turnId)) !== null,
+        cursorOf: turnCursor,
+      };
+      if (wantsPage(header('accept'))) return pageOf(await source.read(place, limit + 1), limit, turnCursor);
+      if (isFinal(log.status) && place.sequenceNumber === log.eventCount) return { status: 204 };
+      return {
+        status: 200,
+        stream: (response) =>
+          services.streams.serve(response, { tenantId, source, place, turnId, endsWithTurn: true }),
+      };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/sessions/:session_id/events',
+    operationId: 'streamSessionEvents',
+    summary: "Follow the events of a session's turns, one turn after another",
+    tag: 'Events',
+    scope: 'turns:read',
+    params: z.object({ session_id: idSchema('session') }),
+    query,
+    headers,
+    answer,
+    problems: ['not_found', 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
+    async handle({ tenantId, params: { session_id: sessionId }, query: { after, limit }, header }, services) {
+      const { pool } = services.database;
+      const cursor = givenCursor(header('last-event-id'), after);
+      const place = parseSessionCursor(cursor);
+      const log = await findSessionLog(pool, tenantId, sessionId, place.turnSequence);
+      if (log === null) throw new ProblemError('not_found', `There is no session ${sessionId}.`);
+      if (cursor !== undefined) checkSessionPlace(place, log);
+      const source: FeedSource = {
+        key: sessionId,
+        sessionId,
+        read: (from, most) => readSessionFacts(pool, sessionId, { after: from, limit: most }),
+        isThere: () => sessionExists(pool, tenantId, sessionId),
+        cursorOf: sessionCursor,
+      };
+      if (wantsPage(header('accept')))
+        return pageOf(await source.read(place, limit + 1), limit, sessionCursor);
+      const { turnId } = log;
+      return {
+        status: 200,
+        stream: (response) =>
+          services.streams.serve(response, { tenantId, source, place, turnId, endsWithTurn: false }),
+      };
+    },
+  }),
+];
+
+/** A page is for those who ask for JSON and not for a stream: EventSource and curl get the stream. */
+function wantsPage(accept: string | undefined): boolean {
+  return accept !== undefined && /application\/json/i.test(accept) && !/text\/event-stream/i.test(accept);
+}
+
+function pageOf(
+  facts: readonly PlacedFact[],
+  limit: number,
+  cursorOf: (place: PlacedFact['place']) => string,
+): Answer {
+  const page = facts.slice(0, limit);
+  const last = page.at(-1);
+  const nextCursor = facts.length > limit && last !== undefined ? cursorOf(last.place) : null;
+  const items = page.map(({ fact }) => fact);
+  return { status: 200, body: { object: 'list', items, next_cursor: nextCursor } };
+}

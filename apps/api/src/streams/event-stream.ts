@@ -1,0 +1,155 @@
+import { isFinal, type TurnFact, type TurnStatus } from '@turnpike/contract';
+import type { EventPlace, PlacedFact } from '@turnpike/store';
+import type { Response } from 'express';
+import { isBefore } from './event-cursor.ts';
+import { encodeFrame, type FeedText } from './feed-text.ts';
+import { PAGE, type Feed, type FeedReader } from './feed.ts';
+
+/** How long a client waits before it comes back after a loss. */
+const RETRY_MS = 1_000;
+/** With so many bytes on their way to a client, previews wait: they are joined when it has caught up. */
+const PREVIEW_LIMIT_BYTES = 64 * 1024;
+/** With so many, it is cut off: it comes back with its cursor when it can. */
+const CUT_LIMIT_BYTES = 1024 * 1024;
+/** A client that has taken nothing of what is on its way for so long is gone. */
+const STALLED_MS = 60_000;
+
+export interface StreamParts {
+  feed: Feed;
+  response: Response;
+  /** The last fact that the client has. */
+  place: EventPlace;
+  /** Of which turn that is; null where there is none. */
+  turnId: string | null;
+  /** True for a stream that is over with its turn. */
+  endsWithTurn: boolean;
+  onEnd: () => void;
+  onError: (error: unknown) => void;
+}
+
+/** One client that reads events. It never holds up anybody else, and never holds more than its bounds. */
+export class EventStream implements FeedReader {
+  readonly #parts: StreamParts;
+  place: EventPlace;
+  turnId: string | null;
+  /** Of which text how much was sent. */
+  #shown = { turnId: '', attempt: -1, length: 0 };
+  #writtenAt = 0;
+  #fullSince: number | null = null;
+  #ended = false;
+
+  constructor(parts: StreamParts) {
+    this.#parts = parts;
+    this.place = parts.place;
+    this.turnId = parts.turnId;
+    const { response } = parts;
+    response.once('close', () => this.#leave());
+    response.on('drain', () => {
+      this.#fullSince = null;
+      this.show(parts.feed.text);
+    });
+    response.status(200).set({
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-cache, no-transform',
+      'X-Accel-Buffering': 'no',
+    });
+    // One stream, one connection: it is of no use to anybody afterwards.
+    response.shouldKeepAlive = false;
+    response.flushHeaders();
+    this.#write(`retry: ${RETRY_MS}\n\n`);
+  }
+
+  /** Sends what is behind, then follows. Never throws. */
+  async run(): Promise<void> {
+    const { feed } = this.#parts;
+    try {
+      await feed.ready();
+      while (!this.#ended) {
+        const { wakes } = feed;
+        const facts = await feed.source.read(this.place, PAGE);
+        for (const fact of facts) {
+          this.take([fact]);
+          await this.#untilDrained();
+        }
+        if (this.#ended || (facts.length < PAGE && feed.join(this, wakes))) return;
+      }
+    } catch (error) {
+      this.#parts.onError(error);
+      this.end();
+    }
+  }
+
+  take(facts: readonly PlacedFact[]): void {
+    for (const { fact, place } of facts) {
+      if (this.#ended) return;
+      if (!isBefore(this.place, place)) continue;
+      if (this.#parts.response.writableLength > CUT_LIMIT_BYTES) {
+        this.cut();
+        return;
+      }
+      this.#write(encodeFrame(fact.type, fact, this.#parts.feed.source.cursorOf(place)));
+      this.place = place;
+      this.turnId = fact.turn_id;
+      if (this.#parts.endsWithTurn && isEnd(fact)) this.end();
+    }
+  }
+
+  show(text: FeedText): void {
+    if (this.#ended || text.turnId !== this.turnId || text.attempt !== this.place.sequenceNumber) return;
+    if (this.#shown.turnId !== text.turnId || this.#shown.attempt !== text.attempt) {
+      this.#shown = { turnId: text.turnId, attempt: text.attempt, length: 0 };
+    }
+    if (this.#shown.length >= text.length) return;
+    if (this.#parts.response.writableLength > PREVIEW_LIMIT_BYTES) return;
+    this.#write(text.frameFrom(this.#shown.length));
+    this.#shown.length = text.length;
+  }
+
+  /** Called now and then: a comment for a connection that has been silent, an end for one that takes nothing. */
+  beat(now: number, silentMs: number): void {
+    if (this.#fullSince !== null) {
+      if (now - this.#fullSince > STALLED_MS) this.cut();
+    } else if (now - this.#writtenAt >= silentMs) this.#write(':\n\n');
+  }
+
+  /** The client has all that it will get over this connection. */
+  end(): void {
+    if (this.#ended) return;
+    this.#leave();
+    this.#parts.response.end();
+  }
+
+  /** Without waiting for what is on its way. */
+  cut(): void {
+    this.#leave();
+    this.#parts.response.destroy();
+  }
+
+  #write(frame: string): void {
+    this.#writtenAt = performance.now();
+    if (!this.#parts.response.write(frame)) this.#fullSince ??= this.#writtenAt;
+  }
+
+  #leave(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#parts.feed.leave(this);
+    this.#parts.onEnd();
+  }
+
+  async #untilDrained(): Promise<void> {
+    const { response } = this.#parts;
+    if (this.#ended || !response.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      const goOn = (): void => {
+        response.off('drain', goOn).off('close', goOn);
+        resolve();
+      };
+      response.on('drain', goOn).on('close', goOn);
+    });
+  }
+}
+
+function isEnd({ type }: TurnFact): boolean {
+  return type.startsWith('turn.') && isFinal(type.slice('turn.'.length) as TurnStatus);
+}

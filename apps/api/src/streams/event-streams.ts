@@ -1,0 +1,183 @@
+import type { Live } from '@turnpike/backplane';
+import { ProblemError } from '@turnpike/contract';
+import type { EventPlace } from '@turnpike/store';
+import type { Response } from 'express';
+import { EventStream } from './event-stream.ts';
+import { Feed, type FeedSource } from './feed.ts';
+
+const BEAT_EVERY_MS = 1_000;
+/** After a loss of signals all feeds look again, spread over this time for each of them. */
+const SPREAD_PER_FEED_MS = 2;
+/** A feed is kept for so long after its last reader: most of them come back. */
+const LINGER_MS = 2_000;
+
+export interface StreamSettings {
+  maxStreams: number;
+  maxStreamsPerTenant: number;
+  /** A connection is not silent for longer than this. */
+  heartbeatMs: number;
+  /** A signal that was lost is made up for after this time, or half as much again. */
+  lookEveryMs: number;
+}
+
+export const STREAM_DEFAULTS: StreamSettings = {
+  maxStreams: 10_000,
+  maxStreamsPerTenant: 2_000,
+  heartbeatMs: 15_000,
+  lookEveryMs: 10_000,
+};
+
+interface OpenFeed {
+  feed: Feed;
+  streams: number;
+  turnIds: Set<string>;
+}
+
+/** All streams of events that this process serves: within bounds, and with one feed for each thing that is read. */
+export class EventStreams {
+  readonly #live: Live;
+  readonly #settings: StreamSettings;
+  readonly #onError: (error: unknown) => void;
+  readonly #streams = new Map<EventStream, string>();
+  readonly #byTenant = new Map<string, number>();
+  readonly #feeds = new Map<string, OpenFeed>();
+  readonly #byTurn = new Map<string, Set<Feed>>();
+  readonly #timer: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(live: Live, settings: StreamSettings, onError: (error: unknown) => void) {
+    this.#live = live;
+    this.#settings = settings;
+    this.#onError = onError;
+    this.#timer = setInterval(() => this.#beat(), Math.min(BEAT_EVERY_MS, settings.heartbeatMs / 2)).unref();
+  }
+
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  /** How many turns and sessions are followed. */
+  get feedCount(): number {
+    return this.#feeds.size;
+  }
+
+  /**
+   * Answers with a stream of the facts after `place`, and of what comes.
+   * Throws `ProblemError`: `too_many_streams`, and `not_ready` while the process stops.
+   */
+  serve(
+    response: Response,
+    stream: {
+      tenantId: string;
+      source: FeedSource;
+      place: EventPlace;
+      turnId: string | null;
+      endsWithTurn: boolean;
+    },
+  ): void {
+    const { tenantId, source, ...rest } = stream;
+    this.#admit(tenantId);
+    // It has gone while we looked for what it asked for.
+    if (response.destroyed) return;
+    const open = this.#openFeed(source, stream.turnId);
+    const opened = new EventStream({
+      ...rest,
+      feed: open.feed,
+      response,
+      onEnd: () => this.#forget(opened, tenantId, open),
+      onError: this.#onError,
+    });
+    open.streams += 1;
+    this.#streams.set(opened, tenantId);
+    this.#byTenant.set(tenantId, (this.#byTenant.get(tenantId) ?? 0) + 1);
+    void opened.run();
+  }
+
+  /** Somebody says that this turn changed. */
+  wake(turnId: string): void {
+    for (const feed of this.#byTurn.get(turnId) ?? []) feed.wake(null);
+  }
+
+  /** Signals may have been lost: everybody looks again, but not all at once. */
+  wakeAll(): void {
+    const spreadMs = this.#feeds.size * SPREAD_PER_FEED_MS;
+    for (const { feed } of this.#feeds.values()) {
+      setTimeout(() => feed.lookAgain(), Math.random() * spreadMs).unref();
+    }
+  }
+
+  /** Every client is sent away, to come back elsewhere. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const stream of this.#streams.keys()) stream.end();
+    for (const { feed } of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
+    this.#byTurn.clear();
+  }
+
+  #admit(tenantId: string): void {
+    if (this.#closed) {
+      throw new ProblemError('not_ready', 'This process is stopping. Come again.', { retryAfterSeconds: 1 });
+    }
+    const isFull =
+      this.#streams.size >= this.#settings.maxStreams ||
+      (this.#byTenant.get(tenantId) ?? 0) >= this.#settings.maxStreamsPerTenant;
+    if (isFull) {
+      const detail = 'Too many streams are open. Close some, or read with `?wait=`.';
+      throw new ProblemError('too_many_streams', detail, { retryAfterSeconds: 5 });
+    }
+  }
+
+  #openFeed(source: FeedSource, turnId: string | null): OpenFeed {
+    const known = this.#feeds.get(source.key);
+    if (known !== undefined) return known;
+    const turnIds = new Set<string>();
+    const feed = new Feed({
+      source,
+      live: this.#live,
+      lookEveryMs: this.#settings.lookEveryMs,
+      onError: this.#onError,
+      onTurn: (id) => this.#index(id, feed, turnIds),
+    });
+    if (turnId !== null) this.#index(turnId, feed, turnIds);
+    const open = { feed, streams: 0, turnIds };
+    this.#feeds.set(source.key, open);
+    return open;
+  }
+
+  /** A feed is found by the turn that it is at. */
+  #index(turnId: string, feed: Feed, turnIds: Set<string>): void {
+    for (const old of turnIds) this.#unindex(old, feed);
+    turnIds.clear();
+    turnIds.add(turnId);
+    this.#byTurn.set(turnId, (this.#byTurn.get(turnId) ?? new Set()).add(feed));
+  }
+
+  #unindex(turnId: string, feed: Feed): void {
+    const feeds = this.#byTurn.get(turnId);
+    feeds?.delete(feed);
+    if (feeds?.size === 0) this.#byTurn.delete(turnId);
+  }
+
+  #forget(stream: EventStream, tenantId: string, open: OpenFeed): void {
+    this.#streams.delete(stream);
+    const left = (this.#byTenant.get(tenantId) ?? 1) - 1;
+    if (left === 0) this.#byTenant.delete(tenantId);
+    else this.#byTenant.set(tenantId, left);
+    open.streams -= 1;
+    if (open.streams === 0) setTimeout(() => this.#closeIfUnused(open), LINGER_MS).unref();
+  }
+
+  #closeIfUnused(open: OpenFeed): void {
+    if (open.streams > 0 || this.#feeds.get(open.feed.source.key) !== open) return;
+    this.#feeds.delete(open.feed.source.key);
+    for (const turnId of open.turnIds) this.#unindex(turnId, open.feed);
+    open.feed.close();
+  }
+
+  #beat(): void {
+    const now = performance.now();
+    for (const stream of this.#streams.keys()) stream.beat(now, this.#settings.heartbeatMs);
+  }
+}

@@ -1,0 +1,71 @@
+import type { LiveText } from '@turnpike/backplane';
+import type { MessageDelta } from '@turnpike/contract';
+
+/** A frame of a stream, as it is sent. */
+export function encodeFrame(type: string, data: object, id?: string): string {
+  const head = id === undefined ? '' : `id: ${id}\n`;
+  return `${head}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/**
+ * The text of the step under way, as far as it was shown: kept once for all who watch, so that whoever
+ * comes late or reads slowly gets in one piece what the others got in many.
+ */
+export class FeedText {
+  #turnId = '';
+  #stepIndex = 0;
+  #attempt = -1;
+  #text = '';
+  #last: { offset: number; frame: string } = { offset: -1, frame: '' };
+
+  get turnId(): string {
+    return this.#turnId;
+  }
+
+  /** The number of the newest event when this text began: whoever has just that one may be shown it. */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  get length(): number {
+    return this.#text.length;
+  }
+
+  /** Takes the next piece; false where something before it is missing. Pieces come again, and late ones come. */
+  take(turnId: string, piece: LiveText): boolean {
+    const isSame = turnId === this.#turnId && piece.attempt === this.#attempt;
+    if (!isSame) {
+      if (turnId === this.#turnId && piece.attempt < this.#attempt) return true;
+      if (piece.offset > 0) return false;
+      this.#turnId = turnId;
+      this.#attempt = piece.attempt;
+      this.#stepIndex = piece.stepIndex;
+      this.#text = '';
+    }
+    const { length } = this.#text;
+    if (piece.offset > length) return false;
+    if (piece.offset + piece.text.length <= length) return true;
+    const added = piece.text.slice(length - piece.offset);
+    this.#text += added;
+    this.#last = { offset: length, frame: this.#encode(length, added) };
+    return true;
+  }
+
+  /** All of it from `offset` on, in one frame. */
+  frameFrom(offset: number): string {
+    if (offset === this.#last.offset) return this.#last.frame;
+    return this.#encode(offset, this.#text.slice(offset));
+  }
+
+  #encode(offset: number, text: string): string {
+    const delta: MessageDelta = {
+      type: 'message.delta',
+      turn_id: this.#turnId,
+      step_index: this.#stepIndex,
+      attempt: this.#attempt,
+      offset,
+      text,
+    };
+    return encodeFrame(delta.type, delta);
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { channelOf, KEPT_MS, parseNews, type Live, type LiveNews } from './live.ts';
+import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
+import type { PostgresSignals } from './postgres-signals.ts';
+import { withinTime } from './within-time.ts';
+
+/* Processes that start at once take turns: "if not exists" alone may still collide. */
+const MAKE_TABLE = `
+SELECT pg_advisory_xact_lock(hashtextextended('turnpike.live_text', 0));
+CREATE UNLOGGED TABLE IF NOT EXISTS live_text (
+  session_id text PRIMARY KEY, is_first boolean NOT NULL, messages text NOT NULL, changed_at timestamptz NOT NULL
+)`;
+
+/* Messages as lines of JSON; the first one of a text takes the place of what was there. */
+const KEEP = `
+INSERT INTO live_text AS kept (session_id, is_first, messages, changed_at)
+SELECT given.session_id, given.is_first, given.message || E'\\n', now()
+FROM unnest($1::text[], $2::boolean[], $3::text[]) AS given(session_id, is_first, message)
+ON CONFLICT (session_id) DO UPDATE SET is_first = excluded.is_first, changed_at = excluded.changed_at,
+  messages = CASE WHEN excluded.is_first THEN excluded.messages ELSE kept.messages || excluded.messages END`;
+
+const READ = `SELECT messages FROM live_text
+WHERE session_id = $1 AND changed_at > now() - interval '${KEPT_MS} milliseconds'`;
+
+const FORGET = `DELETE FROM live_text WHERE changed_at < now() - interval '${KEPT_MS} milliseconds'`;
+
+const rowsSchema = z.array(z.object({ messages: z.string() }));
+
+/** Every message is a statement of its own here: larger pieces, and fewer of them. */
+const PACE: LivePace = { batch: 100, pausePerMessageMs: 1, leastPauseMs: 50, mostPauseMs: 250 };
+
+/** What is used of BullMQ's pool. */
+interface Asked {
+  query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
+}
+
+/** Live news on Postgres, for a machine without Redis: a table for what is kept, signals for the rest. */
+export class PostgresLive implements Live {
+  readonly #pool: Asked;
+  readonly #signals: PostgresSignals;
+  readonly #sender: LiveSender;
+  readonly changed: Live['changed'];
+  readonly show: Live['show'];
+  readonly forget: Live['forget'];
+  #table: Promise<unknown> | null = null;
+  #forgotAt = -Infinity;
+
+  constructor(parts: { pool: Asked; signals: PostgresSignals; onError: (error: unknown) => void }) {
+    this.#pool = parts.pool;
+    this.#signals = parts.signals;
+    this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
+    this.changed = (fact) => this.#sender.changed(fact);
+    this.show = (preview) => this.#sender.show(preview);
+    this.forget = (turnId) => this.#sender.forget(turnId);
+  }
+
+  watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>> {
+    return this.#signals.subscribe(channelOf(sessionId), (signal) => {
+      const news = parseNews(signal);
+      if (news !== null) listener(news);
+    });
+  }
+
+  kept(sessionId: string): Promise<LiveNews[]> {
+    return withinTime('reading what was shown', async () => {
+      await this.#ready();
+      const { rows } = await this.#pool.query(READ, [sessionId]);
+      const lines = rowsSchema.parse(rows).flatMap(({ messages }) => messages.split('\n'));
+      return lines.flatMap((line) => (line === '' ? [] : (parseNews(JSON.parse(line)) ?? [])));
+    });
+  }
+
+  close(): void {
+    this.#sender.close();
+  }
+
+  #send(messages: readonly LiveMessage[]): Promise<readonly number[]> {
+    return withinTime('showing what is new', async () => {
+      await this.#ready();
+      await this.#keep(messages.filter(({ news }) => news.text !== undefined));
+      await Promise.all(
+        messages.map(({ sessionId, news }) => this.#signals.tell(channelOf(sessionId), { ...news })),
+      );
+      // Who hears it is not known here.
+      return messages.map(() => 1);
+    });
+  }
+
+  async #keep(messages: readonly LiveMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    // One row is changed once by one statement.
+    const bySession = new Map(messages.map((message) => [message.sessionId, message.news]));
+    const news = [...bySession.values()];
+    const firsts = news.map(({ text }) => text?.offset === 0);
+    await this.#pool.query(KEEP, [[...bySession.keys()], firsts, news.map((each) => JSON.stringify(each))]);
+    if (performance.now() - this.#forgotAt < KEPT_MS) return;
+    this.#forgotAt = performance.now();
+    // What is left over now goes the next time.
+    this.#pool.query(FORGET).catch(() => undefined);
+  }
+
+  async #ready(): Promise<void> {
+    this.#table ??= this.#pool.query(MAKE_TABLE).catch((error: unknown) => {
+      this.#table = null;
+      throw error;
+    });
+    await this.#table;
+  }
+}

@@ -1,0 +1,88 @@
+import type { Redis } from 'ioredis';
+import { channelOf, KEPT_MS, parseNews, type Live, type LiveNews } from './live.ts';
+import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
+import { untilReady } from './redis-connection.ts';
+import { parseJson, type RedisSignals } from './redis-signals.ts';
+import { withinTime } from './within-time.ts';
+
+/*
+ * KEYS[i]: the list of messages with text that are kept of session i.
+ * ARGV[1]: milliseconds to keep them; then three for each key: its channel, the message, and what becomes
+ * of the message: 0 it is not kept, 1 it is kept, 2 it is kept as the first of its text.
+ * Returns how many heard each message.
+ */
+const SHOW_SCRIPT = `
+local heard = {}
+for i, key in ipairs(KEYS) do
+  local channel, message, keep = ARGV[3 * i - 1], ARGV[3 * i], ARGV[3 * i + 1]
+  if keep == '2' then redis.call('DEL', key) end
+  if keep ~= '0' then
+    redis.call('RPUSH', key, message)
+    redis.call('PEXPIRE', key, ARGV[1])
+  end
+  heard[i] = redis.call('PUBLISH', channel, message)
+end
+return heard`;
+
+const PACE: LivePace = { batch: 1_000, pausePerMessageMs: 0.1, leastPauseMs: 0, mostPauseMs: 50 };
+
+/** Live news over Redis: each batch is one script and one round trip. */
+export class RedisLive implements Live {
+  readonly #client: Redis;
+  readonly #signals: RedisSignals;
+  readonly #keyPrefix: string;
+  readonly #sender: LiveSender;
+  readonly changed: Live['changed'];
+  readonly show: Live['show'];
+  readonly forget: Live['forget'];
+
+  constructor(parts: {
+    client: Redis;
+    signals: RedisSignals;
+    keyPrefix: string;
+    onError: (error: unknown) => void;
+  }) {
+    this.#client = parts.client;
+    this.#signals = parts.signals;
+    this.#keyPrefix = parts.keyPrefix;
+    this.#client.defineCommand('turnpikeShow', { lua: SHOW_SCRIPT });
+    this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
+    this.changed = (fact) => this.#sender.changed(fact);
+    this.show = (preview) => this.#sender.show(preview);
+    this.forget = (turnId) => this.#sender.forget(turnId);
+  }
+
+  watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>> {
+    return this.#signals.subscribe(channelOf(sessionId), (signal) => {
+      const news = parseNews(signal);
+      if (news !== null) listener(news);
+    });
+  }
+
+  kept(sessionId: string): Promise<LiveNews[]> {
+    return withinTime('reading what was shown', async (limit) => {
+      await untilReady(this.#client, limit);
+      const messages = await this.#client.lrange(this.#keyPrefix + sessionId, 0, -1);
+      return messages.flatMap((message) => parseNews(parseJson(message)) ?? []);
+    });
+  }
+
+  close(): void {
+    this.#sender.close();
+  }
+
+  #send(messages: readonly LiveMessage[]): Promise<readonly number[]> {
+    const keys = messages.map(({ sessionId }) => this.#keyPrefix + sessionId);
+    const values = messages.flatMap(({ sessionId, news }) => {
+      const keep = news.text === undefined ? '0' : news.text.offset === 0 ? '2' : '1';
+      return [this.#signals.channelName(channelOf(sessionId)), JSON.stringify(news), keep];
+    });
+    const commands = this.#client as unknown as {
+      turnpikeShow(keyCount: number, ...values: (string | number)[]): Promise<number[]>;
+    };
+    return withinTime('showing what is new', async (limit) => {
+      await untilReady(this.#client, limit);
+      return commands.turnpikeShow(keys.length, ...keys, KEPT_MS, ...values);
+    });
+  }
+}
