@@ -280,9 +280,9 @@ withRedis(
     const redis = await startRedis();
     if (redis === null) throw new Error('There is no redis-server on PATH.');
     const api = await startApiOnTrial(await createTestDatabase(), {
-    backplaneUrl: redis.url,
-    streams: { lookEveryMs: 1_000 },
-  });
+      backplaneUrl: redis.url,
+      streams: { lookEveryMs: 1_000 },
+    });
     const elsewhere = await api.openSecondBackplane();
     const { id } = await startTurn(api);
     const follower = await Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey);

@@ -1,18 +1,21 @@
 import type { TurnLease } from './ports.ts';
 
+/** The part of a lease that it takes to show text. */
+type ShowingLease = Pick<TurnLease, 'eventCount' | 'show' | 'assertHeld'>;
+
 /**
  * Shows the text of one step while it comes. Each try at the step is told apart by the number of the
  * newest event when it began, so text of a new try waits until the restart before it is committed.
  */
 export class TextPreview {
-  readonly #lease: TurnLease;
+  readonly #lease: ShowingLease;
   readonly #stepIndex: number;
   #restarts = 0;
   /** Null while a restart is being committed. */
   #attempt: number | null;
   #waiting = '';
 
-  constructor(lease: TurnLease, stepIndex: number) {
+  constructor(lease: ShowingLease, stepIndex: number) {
     this.#lease = lease;
     this.#stepIndex = stepIndex;
     this.#attempt = lease.eventCount;

@@ -35,7 +35,7 @@ export interface LiveText {
 
 /**
  * What is told of running turns while they run: previews, and that there are facts to be read. All of
- * it may be lost, some of it may come twice, and whoever tells never waits.
+ * it may be lost, come twice or late, and whoever tells never waits.
  */
 export interface Live {
   /** Never throws, never waits. */

@@ -5,8 +5,8 @@ import { isBefore } from './event-cursor.ts';
 import { encodeFrame, type FeedText } from './feed-text.ts';
 import { PAGE, type Feed, type FeedReader } from './feed.ts';
 
-/** How long a client waits before it comes back after a loss. */
-const RETRY_MS = 1_000;
+/** How long a client waits before it comes back after a loss: told each another, so that they do not come at once. */
+const RETRY_MS = { least: 250, most: 1_000 };
 /** With so many bytes on their way to a client, previews wait: they are joined when it has caught up. */
 const PREVIEW_LIMIT_BYTES = 64 * 1024;
 /** With so many, it is cut off: it comes back with its cursor when it can. */
@@ -56,7 +56,8 @@ export class EventStream implements FeedReader {
     // One stream, one connection: it is of no use to anybody afterwards.
     response.shouldKeepAlive = false;
     response.flushHeaders();
-    this.#write(`retry: ${RETRY_MS}\n\n`);
+    const retryMs = RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least);
+    this.#write(`retry: ${Math.round(retryMs)}\n\n`);
   }
 
   /** Sends what is behind, then follows. Never throws. */

@@ -13,6 +13,10 @@ export interface TcpProxy {
   freeze(from?: number): void;
   /** New connections are taken, and are as dead as the frozen ones. */
   freezeNew(frozen: boolean): void;
+  /** Ends all connections; new ones are taken. */
+  drop(): void;
+  /** From now on, new connections go to this port. */
+  retarget(port: number): void;
   /** Ends all connections, and refuses new ones until `restore`. */
   cut(): Promise<void>;
   restore(): Promise<void>;
@@ -32,8 +36,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let connections = 0;
   let newFrozen = false;
 
+  let target = targetPort;
   const accept = (near: Socket): void => {
-    const far = connect(targetPort, '127.0.0.1');
+    const far = connect(target, '127.0.0.1');
     const pair: Pair = { number: connections++, near, far, frozen: newFrozen };
     pairs.add(pair);
     join(pair, near, far);
@@ -49,13 +54,16 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       if (pair.near.destroyed) pairs.delete(pair);
     });
   };
-  const end = async (server: Server): Promise<void> => {
-    const closed = once(server, 'close');
-    server.close();
+  const drop = (): void => {
     for (const { near, far } of pairs) {
       near.destroy();
       far.destroy();
     }
+  };
+  const end = async (server: Server): Promise<void> => {
+    const closed = once(server, 'close');
+    server.close();
+    drop();
     await closed;
   };
   const listen = async (port: number): Promise<Server> => {
@@ -78,6 +86,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     freezeNew(frozen) {
       newFrozen = frozen;
+    },
+    drop,
+    retarget(port_) {
+      target = port_;
     },
     cut: () => end(server),
     async restore() {

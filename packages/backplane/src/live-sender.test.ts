@@ -1,0 +1,95 @@
+import { expect, test } from '@jest/globals';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { LiveSender, type LiveMessage, type LivePace, type SendLive } from './live-sender.ts';
+
+const EAGER: LivePace = { batch: 100, pausePerMessageMs: 0, leastPauseMs: 0, mostPauseMs: 0 };
+const about = { sessionId: 'sess_1', turnId: 'turn_1' };
+const piece = (text: string) => ({ ...about, stepIndex: 0, attempt: 1, text });
+
+/** A server whose answers come when the test says so. */
+class ServerInMind {
+  readonly batches: (readonly LiveMessage[])[] = [];
+  heard = 1;
+  #answer: ((heard: number[]) => void) | null = null;
+  #fail: ((error: Error) => void) | null = null;
+
+  readonly send: SendLive = (messages) => {
+    this.batches.push(messages);
+    return new Promise((resolve, reject) => {
+      this.#answer = () => resolve(messages.map(() => this.heard));
+      this.#fail = reject;
+    });
+  };
+  answer(): void {
+    this.#answer?.([]);
+  }
+  fail(): void {
+    this.#fail?.(new Error('It is away.'));
+  }
+  texts(): (string | undefined)[][] {
+    return this.batches.map((batch) => batch.map(({ news }) => news.text?.text));
+  }
+}
+
+test('one round trip is under way at a time, and what comes meanwhile is joined', async () => {
+  const server = new ServerInMind();
+  const sender = new LiveSender(server.send, EAGER, () => undefined);
+  sender.show(piece('a'));
+  await untilTrue('the first left', () => server.batches.length === 1);
+  for (const text of ['b', 'c', 'd']) sender.show(piece(text));
+  sender.show({ sessionId: 'sess_2', turnId: 'turn_2', stepIndex: 0, attempt: 1, text: 'x' });
+  await new Promise(setImmediate);
+  expect(server.texts()).toEqual([['a']]);
+  server.answer();
+  await untilTrue('the next left', () => server.batches.length === 2);
+  expect(server.texts()).toEqual([['a'], ['bcd', 'x']]);
+  sender.close();
+});
+
+test('a server that never answers costs bounded memory, and whoever shows never waits', async () => {
+  const server = new ServerInMind();
+  const sender = new LiveSender(server.send, EAGER, () => undefined);
+  const before = process.memoryUsage().heapUsed;
+  const text = 'x'.repeat(1_000);
+  for (let number = 0; number < 1_000_000; number++) sender.show(piece(text));
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(200_000_000);
+  await untilTrue('something left', () => server.batches.length === 1);
+  sender.close();
+});
+
+test('a text that was lost on the way is sent again from its start', async () => {
+  const server = new ServerInMind();
+  const errors: unknown[] = [];
+  const sender = new LiveSender(server.send, EAGER, (error) => errors.push(error));
+  sender.show(piece('a'));
+  await untilTrue('the first left', () => server.batches.length === 1);
+  server.answer();
+  sender.show(piece('b'));
+  await untilTrue('the second left', () => server.batches.length === 2);
+  sender.show(piece('c'));
+  server.fail();
+  await untilTrue('it is sent again', () => server.batches.length === 3);
+  expect(server.batches[2]?.[0]?.news.text).toMatchObject({ offset: 0, text: 'abc' });
+  expect(errors).toHaveLength(1);
+  sender.close();
+});
+
+test('text that nobody hears is sent seldom, facts at once', async () => {
+  const server = new ServerInMind();
+  server.heard = 0;
+  const sender = new LiveSender(server.send, EAGER, () => undefined);
+  sender.show(piece('a'));
+  await untilTrue('the first left', () => server.batches.length === 1);
+  const began = performance.now();
+  server.answer();
+  await new Promise(setImmediate);
+  sender.show(piece('b'));
+  sender.changed({ ...about, eventCount: 1 });
+  await untilTrue('the fact left', () => server.batches.length === 2);
+  expect(server.batches[1]?.[0]?.news).toEqual({ turnId: 'turn_1', eventCount: 1 });
+  server.answer();
+  await untilTrue('the text left', () => server.batches.length === 3);
+  expect(performance.now() - began).toBeGreaterThan(200);
+  expect(server.texts()[2]).toEqual(['b']);
+  sender.close();
+});

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import type { Backplane } from './backplane.ts';
+import type { LiveNews } from './live.ts';
+import { driverOnTrial, type DriverOnTrial } from './testing/driver-on-trial.ts';
+
+const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
+const SESSION = 'sess_1';
+const about = { sessionId: SESSION, turnId: 'turn_1' };
+
+/** The text of the newest attempt that these make, put together by their offsets. */
+function textOf(news: readonly LiveNews[]): string {
+  let text = '';
+  const pieces = news.flatMap(({ text: piece }) => piece ?? []);
+  for (const piece of pieces.toSorted((one, other) => one.offset - other.offset)) {
+    if (piece.offset > text.length) return text;
+    text = text.slice(0, piece.offset) + piece.text;
+  }
+  return text;
+}
+
+describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
+  if (url === undefined) {
+    it.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
+    return;
+  }
+  let driver: DriverOnTrial;
+  let worker: Backplane;
+  let api: Backplane;
+  beforeEach(async () => {
+    driver = driverOnTrial(url);
+    [worker, api] = [await driver.open(), await driver.open()];
+  });
+  afterEach(async () => {
+    await driver.clear();
+    expect(driver.errors).toEqual([]);
+  });
+
+  it('reaches who watches the session in another process, and nobody else', async () => {
+    const [heard, elsewhere]: [LiveNews[], LiveNews[]] = [[], []];
+    const unwatch = await api.live.watch(SESSION, (news) => heard.push(news));
+    await api.live.watch('sess_2', (news) => elsewhere.push(news));
+    worker.live.changed({ ...about, eventCount: 3 });
+    for (const text of ['a', 'b\0', '\ud83d', '\ude00', 'ö\n']) {
+      worker.live.show({ ...about, stepIndex: 0, attempt: 3, text });
+    }
+    await untilTrue('the text is there', () => textOf(heard) === 'ab\0😀ö\n');
+    expect(heard[0]).toMatchObject({ turnId: 'turn_1', eventCount: 3 });
+    expect(elsewhere).toEqual([]);
+    await unwatch();
+    worker.live.changed({ ...about, eventCount: 4 });
+    worker.live.changed({ sessionId: 'sess_2', turnId: 'turn_2', eventCount: null });
+    await untilTrue('others still hear', () => elsewhere.length === 1);
+    expect(heard.at(-1)?.eventCount).not.toBe(4);
+  });
+
+  it('keeps the text of the newest attempt for who comes late', async () => {
+    expect(await api.live.kept(SESSION)).toEqual([]);
+    worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'void' });
+    await untilTrue('it is kept', async () => textOf(await api.live.kept(SESSION)) === 'void');
+    worker.live.show({ ...about, stepIndex: 0, attempt: 5, text: 'Hello' });
+    await untilTrue('it is kept', async () => textOf(await api.live.kept(SESSION)) === 'Hello');
+    worker.live.show({ ...about, stepIndex: 0, attempt: 5, text: ', you' });
+    await untilTrue('all is kept', async () => textOf(await api.live.kept(SESSION)) === 'Hello, you');
+    expect((await api.live.kept(SESSION)).map(({ text }) => text?.attempt)).toEqual([5, 5]);
+  });
+
+  it('shows nothing of a text that is over, nor of an older try', async () => {
+    const heard: LiveNews[] = [];
+    await api.live.watch(SESSION, (news) => heard.push(news));
+    worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'never seen' });
+    worker.live.changed({ ...about, eventCount: 4 });
+    worker.live.show({ ...about, stepIndex: 1, attempt: 4, text: 'seen' });
+    worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'late' });
+    await untilTrue('the text is there', () => textOf(heard) === 'seen');
+    expect(heard.map(({ text }) => text?.text)).toEqual(['seen']);
+  });
+
+  it('joins what comes while it sends: many pieces make few messages, and none is lost', async () => {
+    const heard: LiveNews[] = [];
+    await api.live.watch(SESSION, (news) => heard.push(news));
+    const pieces = Array.from({ length: 20_000 }, (_, place) => `${place} `);
+    for (const text of pieces) worker.live.show({ ...about, stepIndex: 0, attempt: 1, text });
+    await untilTrue('all is there', () => textOf(heard) === pieces.join(''));
+    expect(heard.length).toBeLessThan(100);
+  });
+});
