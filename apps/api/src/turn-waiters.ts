@@ -1,7 +1,11 @@
+import type { Turn } from '@turnpike/contract';
+import { SharedReads } from './shared-reads.ts';
+
 /** How many clients may wait at once; more are answered with the state of the moment. */
 const MAX_WAITERS = 20_000;
-/** After a reconnect all look again, spread over this time so that the database is not run over. */
-const SPREAD_MS = 1_000;
+/** After a reconnect all look again, turn after turn, so that the database is not run over. */
+const SPREAD_PER_TURN_MS = 2;
+const LEAST_SPREAD_MS = 1_000;
 
 /** A client that waits for a turn. */
 export interface Waiter {
@@ -16,6 +20,8 @@ export interface Waiter {
  * that a change between the two is not missed.
  */
 export class TurnWaiters {
+  /** What those who are woken together read. */
+  readonly reads = new SharedReads<Turn | null>();
   readonly #byTurn = new Map<string, Set<() => void>>();
   #count = 0;
   #closed = false;
@@ -68,9 +74,8 @@ export class TurnWaiters {
 
   /** Signals may have been lost: everybody looks again. */
   wakeAll(): void {
-    for (const listeners of this.#byTurn.values()) {
-      for (const onChange of listeners) setTimeout(onChange, Math.random() * SPREAD_MS);
-    }
+    const spreadMs = Math.max(LEAST_SPREAD_MS, this.#byTurn.size * SPREAD_PER_TURN_MS);
+    for (const turnId of this.#byTurn.keys()) setTimeout(() => this.wake(turnId), Math.random() * spreadMs);
   }
 
   /** Nobody waits any longer: all are answered with the state of the moment. */

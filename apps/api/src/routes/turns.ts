@@ -309,7 +309,9 @@ async function readSettledTurn(
   signal: AbortSignal,
 ): Promise<Turn> {
   const read = async (): Promise<Turn> => {
-    const turn = await readTurn(database.pool, tenantId, turnId);
+    const turn = await waiters.reads.read(`${tenantId} ${turnId}`, () =>
+      readTurn(database.pool, tenantId, turnId),
+    );
     if (turn === null) throw noTurn(turnId);
     return turn;
   };

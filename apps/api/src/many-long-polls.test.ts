@@ -1,0 +1,84 @@
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { turnSchema, type Turn } from '@turnpike/contract';
+import { announceTurns } from '@turnpike/turns';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { SharedReads } from './shared-reads.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { playWorker } from './testing/play-worker.ts';
+
+const WAITING = 2_000;
+const TURNS = 20;
+const agent = new Agent({ maxSockets: WAITING });
+
+let api: ApiOnTrial;
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+});
+afterAll(async () => {
+  agent.destroy();
+  await api.stop();
+});
+
+async function poll(turnId: string): Promise<Turn> {
+  const headers = { authorization: `Bearer ${api.client.apiKey}` };
+  const [response] = (await once(
+    get(`${api.url}/v1/turns/${turnId}?wait=60`, { headers, agent }),
+    'response',
+  )) as [IncomingMessage];
+  let text = '';
+  for await (const piece of response.setEncoding('utf8')) text += String(piece);
+  return turnSchema.parse(JSON.parse(text));
+}
+
+test('two thousand clients wait at once in little memory, and an end is read once for all who wait for it', async () => {
+  const made = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  const turnIds: string[] = [];
+  for (let number = 0; number < TURNS; number++) {
+    const turn = await api.client.http
+      .post('/v1/turns')
+      .send({ agent_id: made.body.id, input: 'Hi' })
+      .expect(202);
+    turnIds.push(turn.body.id);
+  }
+  const before = process.memoryUsage().heapUsed;
+  const answers = turnIds.flatMap((id) => Array.from({ length: WAITING / TURNS }, () => poll(id)));
+  await untilTrue('all wait', () => api.waiters.count === WAITING);
+  // The clients are in this process too.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(WAITING * 150_000);
+
+  for (const turnId of turnIds) await playWorker(api, turnId);
+  const { pool } = api.database;
+  const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+  let reads = 0;
+  Object.assign(pool, {
+    query(...given: unknown[]) {
+      if ((given[0] as { name?: string }).name === 'read-turn') reads += 1;
+      return query(...given);
+    },
+  });
+  try {
+    await announceTurns(
+      api.backplane,
+      turnIds.map((turnId) => ({ turn_id: turnId, status: 'completed' })),
+    );
+    const statuses = new Set((await Promise.all(answers)).map(({ status }) => status));
+    expect([...statuses]).toEqual(['completed']);
+  } finally {
+    Reflect.deleteProperty(pool, 'query');
+  }
+  expect(reads).toBe(TURNS);
+  expect(api.waiters.count).toBe(0);
+});
+
+test('a read is shared by those who ask in the same moment, and by nobody who asks later', async () => {
+  const reads = new SharedReads<number>();
+  let count = 0;
+  const make = async (): Promise<number> => ++count;
+  const together = await Promise.all([reads.read('a', make), reads.read('a', make), reads.read('b', make)]);
+  expect(together).toEqual([1, 1, 2]);
+  await new Promise(process.nextTick);
+  expect(await reads.read('a', make)).toBe(3);
+});
