@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { turnFactSchema, type TurnFact } from '@turnpike/contract';
+import { stepSchema, turnFactSchema, type TurnFact } from '@turnpike/contract';
 import { Cluster } from '../support/cluster.ts';
 
 let cluster: Cluster;
@@ -55,8 +55,8 @@ test('facts say what a client needs, and say the same whenever they are read', a
     { name: 'where_am_i', status: 'completed', output: [{ type: 'text', text: 'In Lisbon.' }] },
   ]);
   const { body } = await cluster.request('GET', `/v1/turns/${id}/steps`);
-  const steps = (body as { items: Record<string, unknown>[] }).items.map(
-    ({ tool_calls: _, ...step }) => step,
+  const steps = (body as { items: unknown[] }).items.map((item) =>
+    stepSchema.omit({ tool_calls: true }).parse(item),
   );
   expect(facts.flatMap((fact) => (fact.type === 'step.completed' ? [fact.step] : []))).toEqual(steps);
 });

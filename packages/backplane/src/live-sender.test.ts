@@ -57,6 +57,20 @@ test('a server that never answers costs bounded memory, and whoever shows never 
   sender.close();
 });
 
+test('of a text that is too long, nothing is shown after its first hole', async () => {
+  const server = new ServerInMind();
+  const sender = new LiveSender(server.send, EAGER, () => undefined);
+  sender.show(piece('x'.repeat(10_000)));
+  sender.show(piece('y'.repeat(500_000)));
+  sender.show(piece('z'));
+  await untilTrue('the first left', () => server.batches.length === 1);
+  sender.changed({ ...about, eventCount: null });
+  server.answer();
+  await untilTrue('the fact left', () => server.batches.length === 2);
+  expect(server.texts()).toEqual([['x'.repeat(10_000)], [undefined]]);
+  sender.close();
+});
+
 test('a text that was lost on the way is sent again from its start', async () => {
   const server = new ServerInMind();
   const errors: unknown[] = [];

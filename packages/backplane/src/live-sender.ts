@@ -35,6 +35,8 @@ interface Text {
   sent: string[];
   sentLength: number;
   pending: string;
+  /** Nothing more is shown of it: a text with a hole would be worse. */
+  isFull: boolean;
 }
 
 interface Entry {
@@ -89,9 +91,10 @@ export class LiveSender {
     if (entry === null) return;
     if (entry.text?.attempt !== attempt) {
       if (entry.text !== null && entry.text.attempt > attempt) return;
-      entry.text = { stepIndex, attempt, sent: [], sentLength: 0, pending: '' };
+      entry.text = { stepIndex, attempt, sent: [], sentLength: 0, pending: '', isFull: false };
     }
-    if (entry.text.sentLength + entry.text.pending.length + text.length > LONGEST_TEXT) return;
+    entry.text.isFull ||= entry.text.sentLength + entry.text.pending.length + text.length > LONGEST_TEXT;
+    if (entry.text.isFull) return;
     entry.text.pending += text;
     this.#note(entry);
   }

@@ -13,6 +13,8 @@ const PREVIEW_LIMIT_BYTES = 64 * 1024;
 const CUT_LIMIT_BYTES = 1024 * 1024;
 /** A client that has taken nothing of what is on its way for so long is gone. */
 const STALLED_MS = 60_000;
+/** Then it comes back, and shows its key again: one that was revoked reads no longer. */
+const LONGEST_MS = 15 * 60_000;
 
 export interface StreamParts {
   feed: Feed;
@@ -34,6 +36,7 @@ export class EventStream implements FeedReader {
   turnId: string | null;
   /** Of which text how much was sent. */
   #shown = { turnId: '', attempt: -1, length: 0 };
+  readonly #openedAt = performance.now();
   #writtenAt = 0;
   #fullSince: number | null = null;
   #ended = false;
@@ -108,7 +111,8 @@ export class EventStream implements FeedReader {
 
   /** Called now and then: a comment for a connection that has been silent, an end for one that takes nothing. */
   beat(now: number, silentMs: number): void {
-    if (this.#fullSince !== null) {
+    if (now - this.#openedAt > LONGEST_MS) this.end();
+    else if (this.#fullSince !== null) {
       if (now - this.#fullSince > STALLED_MS) this.cut();
     } else if (now - this.#writtenAt >= silentMs) this.#write(':\n\n');
   }
