@@ -13,6 +13,8 @@ const PREVIEW_LIMIT_BYTES = 64 * 1024;
 const CUT_LIMIT_BYTES = 1024 * 1024;
 /** A client that has taken nothing of what is on its way for so long is gone. */
 const STALLED_MS = 60_000;
+/** How long what is on its way at the end may take. */
+const GOODBYE_MS = 5_000;
 /** Then it comes back, and shows its key again: one that was revoked reads no longer. */
 const LONGEST_MS = 15 * 60_000;
 
@@ -121,7 +123,11 @@ export class EventStream implements FeedReader {
   end(): void {
     if (this.#ended) return;
     this.#leave();
-    this.#parts.response.end();
+    const { response } = this.#parts;
+    response.end();
+    // One that does not take it is not waited for.
+    const timer = setTimeout(() => response.destroy(), GOODBYE_MS).unref();
+    response.once('close', () => clearTimeout(timer));
   }
 
   /** Without waiting for what is on its way. */
