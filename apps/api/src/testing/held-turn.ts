@@ -110,6 +110,7 @@ function modelCall(): NonNullable<Advance['step']> {
     model: 'test-model',
     stopReason: 'end_turn',
     usage: { ...NO_USAGE, input_tokens: 10, output_tokens: 2 },
+    costMicros: 0,
     attempts: 1,
     providerRequestId: 'req_test',
     durationMs: 5,
