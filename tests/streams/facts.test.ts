@@ -8,7 +8,7 @@ beforeAll(async () => {
     workers: 1,
     environment: { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300' },
   });
-});
+}, 120_000);
 afterAll(() => cluster.stop());
 
 async function factsOf(turnId: string): Promise<TurnFact[]> {
