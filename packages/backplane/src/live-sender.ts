@@ -165,6 +165,7 @@ export class LiveSender {
 
   #take(now: number): Sending[] {
     const batch: Sending[] = [];
+    const left: Entry[] = [];
     for (const entry of this.#due) {
       if (batch.length >= this.#pace.batch) break;
       const text = entry.text !== null && entry.text.pending !== '' ? entry.text : null;
@@ -177,12 +178,13 @@ export class LiveSender {
       if (entry.eventCount !== undefined) news.eventCount = entry.eventCount;
       if (showsText) news.text = takePiece(text);
       entry.eventCount = undefined;
-      // What is left is looked at last the next time, so that nobody is passed over.
+      // One message of a turn in a batch; what is left comes last the next time, so that nobody is passed over.
       this.#due.delete(entry);
       if (entry.text === null) this.#entries.delete(entry.turnId);
-      else if (entry.text.pending !== '') this.#due.add(entry);
+      else if (entry.text.pending !== '') left.push(entry);
       batch.push({ entry, text: showsText ? text : null, message: { sessionId: entry.sessionId, news } });
     }
+    for (const entry of left) this.#due.add(entry);
     return batch;
   }
 
