@@ -68,7 +68,7 @@ const COLUMNS = `
       'usage', json_build_object('input_tokens', steps.input_tokens, 'output_tokens', steps.output_tokens,
         'cache_creation_input_tokens', steps.cache_creation_input_tokens,
         'cache_read_input_tokens', steps.cache_read_input_tokens),
-      'attempts', steps.attempts, 'provider_request_id', steps.provider_request_id,
+      'cost_micros', steps.cost_micros::double precision, 'attempts', steps.attempts, 'provider_request_id', steps.provider_request_id,
       'started_at', steps.started_at, 'completed_at', steps.completed_at)
     FROM steps WHERE steps.turn_id = events.turn_id AND steps.index = (events.payload ->> 'index')::int) END AS step,
   CASE WHEN events.type LIKE 'tool.%' THEN (
