@@ -100,6 +100,27 @@ test('tenants create prints an id, tenants list has it, and a name is taken once
   });
 });
 
+test('tenants limits sets what it is given, puts defaults back, and prints every limit', async () => {
+  await turnpike(['tenants', 'create', 'Limited']);
+  const limits = (...options: string[]) => turnpike(['tenants', 'limits', 'Limited', ...options]);
+  const set = await limits('--max-queued-turns', '7', '--weight', '0.5', '--tokens-per-minute', '60000');
+  expect(set).toMatchObject({ code: 0, complaints: '' });
+  expect(set.output).toMatch(/^max_queued_turns +7$/m);
+  expect(set.output).toMatch(/^weight +0\.5$/m);
+  expect(set.output).toMatch(/^tokens_per_minute +60000$/m);
+  expect(set.output).toMatch(/^requests_per_second +1000  \(default\)$/m);
+  const reset = await limits('--weight', 'default', '--tokens-per-minute', 'default');
+  expect(reset.output).toMatch(/^weight +1  \(default\)$/m);
+  expect(reset.output).toMatch(/^tokens_per_minute +no limit  \(default\)$/m);
+  expect(reset.output).toMatch(/^max_queued_turns +7$/m);
+  for (const wrong of ['0', '1.5', 'many']) {
+    const refused = await limits('--max-queued-turns', wrong);
+    expect(refused).toMatchObject({ code: 1, output: '' });
+    expect(refused.complaints).toMatch(/--max-queued-turns/);
+  }
+  expect(await limits()).toEqual(reset);
+});
+
 test('a key is printed once, works until it is revoked, and is listed by its last four characters', async () => {
   const tenantId = (await turnpike(['tenants', 'create', 'Umbrella'])).output.trim();
   const scopes = ['--scope', 'turns:read', '--scope', 'turns:write'];
