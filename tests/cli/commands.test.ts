@@ -119,7 +119,7 @@ test('tenants limits sets what it is given, puts defaults back, and prints every
     expect(refused.complaints).toMatch(/--max-queued-turns/);
   }
   expect(await limits()).toEqual(reset);
-});
+}, 180_000);
 
 test('a key is printed once, works until it is revoked, and is listed by its last four characters', async () => {
   const tenantId = (await turnpike(['tenants', 'create', 'Umbrella'])).output.trim();
