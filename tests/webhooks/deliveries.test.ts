@@ -1,8 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { Turn } from '@turnpike/contract';
 import { untilTrue } from '../support/until-true.ts';
 import { answerWith, Receiver, verify } from './support/receiver.ts';
 import { WebhookCluster } from './support/webhook-cluster.ts';
+
+/** Only ends what would never end: whole clusters start here, on machines that may have much else to do. */
+jest.setTimeout(300_000);
 
 let webhooks: WebhookCluster;
 let receiver: Receiver;

@@ -1,10 +1,13 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { startRedis } from '../support/redis-server.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { Receiver, verify } from './support/receiver.ts';
 import { WebhookCluster } from './support/webhook-cluster.ts';
+
+/** Only ends what would never end: whole clusters start here, on machines that may have much else to do. */
+jest.setTimeout(300_000);
 
 let webhooks: WebhookCluster | undefined;
 let receiver: Receiver;
