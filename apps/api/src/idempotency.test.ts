@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { newId } from '@turnpike/contract';
 import type { Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
@@ -128,7 +129,7 @@ test('of many requests with one key that come at once, one is done', async () =>
 
 test('a request that is refused is not kept: the key may be used again', async () => {
   await post('/v1/turns', { agent_id: agentId }).expect(400);
-  await post('/v1/turns', { agent_id: agentId.replace(/.$/, '0'), input: 'Hi' }).expect(404);
+  await post('/v1/turns', { agent_id: newId('agent'), input: 'Hi' }).expect(404);
   expect((await api.readAllRows())['idempotency_records']?.join('\n')).not.toContain(`,${key},`);
   const accepted = await startTurn().expect(202);
   expect(accepted.headers['idempotent-replayed']).toBeUndefined();

@@ -222,7 +222,8 @@ describe('the retries of a model call', () => {
     const { model, api } = await setUp([{ status: 429, headers: { 'retry-after': '4' } }, fine]);
     const error = await failureOf(callOnTrial(model, { options: { remainingMs: 3000 } }).answer);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false });
-    expect(error.retryAfterMs).toBeGreaterThanOrEqual(4000);
+    // What is left of the four seconds that were asked for: more than the turn has.
+    expect(error.retryAfterMs).toBeGreaterThan(3000);
     expect(api.received).toHaveLength(1);
   });
 
