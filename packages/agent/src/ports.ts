@@ -81,12 +81,14 @@ export interface ToolRunner {
   planOf(scope: ToolScope, name: string, input: unknown): ToolPlan;
   /**
    * Runs one call. A tool that fails is an answer for the model (`isError`), never a throw.
-   * Throws `OutcomeUnknownError` when the call left and no answer came, and the signal's reason.
+   * Throws `OutcomeUnknownError` when the call left and no answer came, `RetryableError` when something of ours
+   * is away and it did not leave (never for a call that may leave once only), and the signal's reason.
    */
   run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /**
    * Asks the tool how a call with the effect `reconcile` ended that left before; null where it never
-   * arrived. Throws `OutcomeUnknownError` where the tool cannot tell, and the signal's reason.
+   * arrived. Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where it could not be asked
+   * for a reason of ours, and the signal's reason.
    */
   reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }

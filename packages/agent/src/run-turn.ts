@@ -5,6 +5,7 @@ import {
   isFinal,
   LeaseLostError,
   ModelError,
+  RetryableError,
   SpendingPausedError,
   TerminalError,
   TurnCancelledError,
@@ -100,9 +101,24 @@ async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): P
     const { code, message } = error;
     const failure: TurnError = { code, message, retry_status: 'terminal', request_id: null };
     await endTurn(lease, progress, failedWith(failure, messages), 'The turn failed before an answer came.');
+  } else if (error instanceof RetryableError) {
+    await waitElsewhere(lease, progress, error);
   } else {
     throw error;
   }
+}
+
+const USUAL_WAIT_MS = 5_000;
+const LONGEST_WAIT_MS = 30_000;
+
+/** Something of ours is away, such as whoever keeps the keys. Nothing is wrong with the turn, which holds no worker meanwhile. */
+async function waitElsewhere(lease: TurnLease, progress: Progress, error: RetryableError): Promise<void> {
+  const { code, message, retryAfterMs = USUAL_WAIT_MS } = error;
+  await giveBack(lease, progress, {
+    delayMs: Math.min(LONGEST_WAIT_MS, retryAfterMs) * (0.5 + Math.random() / 2),
+    modelAttempts: progress.modelAttempts,
+    error: { code, message, retry_status: 'retrying', request_id: null },
+  });
 }
 
 /** A wait longer than a moment gives the worker's slot back; an end is an end. */

@@ -43,23 +43,23 @@ export interface ToolRunner {
   planOf(scope: ToolScope, name: string, input: unknown): ToolPlan;
   /**
    * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError` where a
-   * call that must not be repeated left and gave no answer, `LeaseLostError`, and the signal's reason.
+   * call that must not be repeated left and gave no answer, `RetryableError` where something of ours is away
+   * and nothing was sent, `LeaseLostError`, and the signal's reason.
    */
   run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /**
    * Asks the tool how a call ended that left before; null where it never arrived.
-   * Throws `OutcomeUnknownError` where the tool cannot tell, and the signal's reason.
+   * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where it could not be asked for a
+   * reason of ours, and the signal's reason.
    */
   reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }
 
 /** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for limits that cannot be read. */
 export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
-  const parts = {
-    ...settings,
-    limits: limitsSchema.parse(settings.limits ?? {}),
-    schemas: new InputSchemas(),
-  };
+  const limits = limitsSchema.parse(settings.limits ?? {});
+  const { secretsWaitMs } = limits;
+  const parts = { ...settings, limits, secretsWaitMs, schemas: new InputSchemas() };
   const findBuiltin = builtinTools(settings.builtins, parts);
   const findHttp = httpTools(parts);
   const findClient = clientTools(parts.schemas);

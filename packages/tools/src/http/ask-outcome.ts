@@ -30,7 +30,8 @@ type Outcome = z.infer<typeof outcomeSchema>;
 /**
  * Asks a tool at its `reconcile_url` how a call ended, until it says more than `pending` or `timeout_ms`
  * is over. Null where the call never arrived.
- * Throws `OutcomeUnknownError` where it cannot tell, and the signal's reason.
+ * Throws `OutcomeUnknownError` where it cannot tell, `RetryableError` where the secrets cannot be had now, and
+ * the signal's reason.
  */
 export async function askOutcome(
   tool: RegisteredTool,
@@ -40,8 +41,8 @@ export async function askOutcome(
   parts: HttpParts,
 ): Promise<ToolOutput | null> {
   const { name, config } = tool;
+  const opened = await openTool(tool, context, false, parts);
   const time = startTime(config.timeout_ms);
-  const opened = await openTool(tool, context, time, parts);
   if ('refusal' in opened) throw unknown('secret_unavailable', `${name} was not asked. ${opened.refusal}`);
   const url = new URL(reconcileUrl);
   addToQuery(url, [['tool_call_id', call.id]]);

@@ -151,13 +151,37 @@ test.each([
   ['do not come in time', { read: () => new Promise<never>(() => undefined) }],
   ['cannot sign', { open: () => Promise.reject(new RetryableError('key_provider_unreachable', 'no')) }],
 ])('secrets that %s are an answer also for what is sent once: it never left', async (_, broken) => {
-  const own = await start({ secrets: { ...secretsOf(), ...broken } });
-  own.configure({ headers: { Authorization: { secret: 'crm' } }, effect: 'once', timeout_ms: 100 });
+  const own = await start({ secrets: { ...secretsOf(), ...broken }, limits: { secretsWaitMs: 100 } });
+  own.configure({ headers: { Authorization: { secret: 'crm' } }, effect: 'once' });
   const output = await own.call().output;
   expect(textIn(output)).toBe(
     'secret_unavailable: The secrets of tool cannot be read now. Nothing was sent.',
   );
   expect(own.server.seen).toEqual([]);
+});
+
+test('a call that may be repeated is given back, unsent, where its secrets do not come', async () => {
+  const read = () => Promise.reject(new RetryableError('key_provider_unreachable', 'no'));
+  const own = await start({ secrets: { ...secretsOf(), read }, limits: { secretsWaitMs: 100 } });
+  own.configure({ headers: { Authorization: { secret: 'crm' } } });
+  await expect(own.call().output).rejects.toMatchObject({
+    code: 'secret_unavailable',
+    name: 'RetryableError',
+  });
+  expect(own.server.seen).toEqual([]);
+});
+
+test('a call waits for its secrets, longer than the tool itself may take', async () => {
+  let asked = 0;
+  const read = () => {
+    asked += 1;
+    const away = new RetryableError('key_provider_unreachable', 'no');
+    return asked < 4 ? Promise.reject(away) : secretsOf({ crm: 'here at last' }).read('', 'crm');
+  };
+  const own = await start({ secrets: { ...secretsOf(), read } });
+  own.configure({ headers: { Authorization: { secret: 'crm' } }, effect: 'once', timeout_ms: 200 });
+  expect((await own.call().output).isError).toBe(false);
+  expect(own.server.seen).toHaveLength(1);
 });
 
 test('a tool that says its headers and its secrets back tells the model no secret, nor the log', async () => {

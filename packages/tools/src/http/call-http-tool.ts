@@ -14,7 +14,7 @@ import { startTime } from './time-left.ts';
 /**
  * Makes one call of a tenant's own tool, all its tries within `timeout_ms`. The tool's answer, whatever
  * its status, is the output. Throws `OutcomeUnknownError` where it left, must not be repeated and got
- * no answer, and the signal's reason.
+ * no answer, `RetryableError` where its secrets cannot be had now and it did not leave, and the signal's reason.
  */
 export async function callHttpTool(
   tool: RegisteredTool,
@@ -24,13 +24,15 @@ export async function callHttpTool(
 ): Promise<ToolOutput> {
   const { name, config } = tool;
   const { effect } = call;
-  const time = startTime(config.timeout_ms);
   const composed = composeRequest(config, call.input);
   if (composed === null) {
     return textOutput(`The input is too long for the query of a ${config.method}. Nothing was sent.`, true);
   }
-  const opened = await openTool(tool, context, time, parts);
+  // The next worker could not tell that one did not leave: it is answered for here, and not given back.
+  const mustEndHere = effect === 'once';
+  const opened = await openTool(tool, context, mustEndHere, parts);
   if ('refusal' in opened) return textOutput(opened.refusal, true);
+  const time = startTime(config.timeout_ms);
 
   const { method, url, body } = composed;
   const request = () => ({

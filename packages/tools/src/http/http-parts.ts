@@ -8,4 +8,6 @@ export interface HttpParts {
   guard: CallGuard;
   secrets: ToolSecrets;
   logger: Logger;
+  /** Milliseconds at most that a call waits for its secrets; not part of the time that the tool has. */
+  secretsWaitMs: number;
 }

@@ -1,9 +1,9 @@
-import type { RegisteredTool, ToolCallContext } from '@turnpike/contract';
+import { RetryableError, type RegisteredTool, type ToolCallContext } from '@turnpike/contract';
 import type { Secret } from '@turnpike/telemetry';
 import { describeFailure } from '../describe-failure.ts';
 import { limitCall } from '../limit-call.ts';
 import type { HttpParts } from './http-parts.ts';
-import type { TimeLeft } from './time-left.ts';
+import { pause } from './send-call.ts';
 
 /** A tool with its secrets open, for as long as a call takes. */
 export interface OpenedTool {
@@ -14,24 +14,53 @@ export interface OpenedTool {
   secrets: Secret[];
 }
 
-/** Resolves with words for the model where a secret cannot be had. Throws the signal's reason. */
+const FIRST_WAIT_MS = 100;
+const MAX_WAIT_MS = 1_000;
+
+/**
+ * Opens what a call needs, and waits a while where whoever keeps the keys is away. Resolves with words for the
+ * model where a secret cannot be had, or, where the call `mustEndHere`, not in time.
+ * Throws `RetryableError` where it may be had later, and the signal's reason.
+ */
 export async function openTool(
   tool: RegisteredTool,
   context: ToolCallContext,
-  time: TimeLeft,
-  { secrets, logger }: HttpParts,
+  mustEndHere: boolean,
+  { secrets, logger, secretsWaitMs }: HttpParts,
 ): Promise<OpenedTool | { refusal: string }> {
-  const limit = limitCall(context.signal, time.ms());
+  const limit = limitCall(context.signal, secretsWaitMs);
   try {
-    return await Promise.race([open(tool, context.tenantId, secrets), limit.ended]);
+    return await Promise.race([untilOpen(tool, context, secrets, limit.signal), limit.ended]);
   } catch (error) {
     context.signal.throwIfAborted();
     logger.warn('The secrets of a tool could not be opened.', { tool: tool.name, ...describeFailure(error) });
+    const mayPass = limit.expired() || error instanceof RetryableError;
+    if (mayPass && !mustEndHere) {
+      throw new RetryableError('secret_unavailable', `The secrets of ${tool.name} cannot be read now.`);
+    }
     return {
       refusal: `secret_unavailable: The secrets of ${tool.name} cannot be read now. Nothing was sent.`,
     };
   } finally {
     limit.release();
+  }
+}
+
+/** Throws what will not pass, and the signal's reason. */
+async function untilOpen(
+  tool: RegisteredTool,
+  { tenantId }: ToolCallContext,
+  secrets: HttpParts['secrets'],
+  signal: AbortSignal,
+): Promise<OpenedTool | { refusal: string }> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await open(tool, tenantId, secrets);
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+      await pause(wait, signal);
+    }
   }
 }
 
