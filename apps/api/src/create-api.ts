@@ -17,6 +17,7 @@ import { limitRoutes } from './routes/limits.ts';
 import { moneyRoutes } from './routes/money.ts';
 import { modelSettingsRoutes } from './routes/model-settings.ts';
 import { eventRoutes } from './routes/events.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
@@ -33,7 +34,8 @@ export interface ApiSettings {
   isStopping: () => boolean;
 }
 
-const routes = [
+/** Every operation there is. */
+export const routes = [
   ...agentRoutes,
   ...sessionRoutes,
   ...turnRoutes,
@@ -46,6 +48,7 @@ const routes = [
   ...moneyRoutes,
   ...webhookEndpointRoutes,
   ...deliveryRoutes,
+  ...auditRoutes,
 ];
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */

@@ -1,6 +1,7 @@
 import { allows, ProblemError, type Limits } from '@turnpike/contract';
-import { answerOnce, type StoredAnswer } from '@turnpike/store';
+import { answerOnce, transaction, type Sql, type StoredAnswer } from '@turnpike/store';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
+import { auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { noteForLog } from './log-requests.ts';
@@ -8,6 +9,7 @@ import { parseBody, parseParams, parseQuery } from './parse-request.ts';
 import { readBody } from './read-body.ts';
 import type { RequestRates } from './request-rates.ts';
 import { limitRate } from './limit-rate.ts';
+import { requestIdOf } from './request-id.ts';
 import type { Answer, Call, Route, Services } from './route.ts';
 
 type AnyCall = Call<Record<string, unknown>, Record<string, unknown>, unknown>;
@@ -22,13 +24,13 @@ export function mountRoutes(
   const bodyReaders = readBody((response) => limitsOf(response).max_body_bytes);
   for (const route of routes) {
     const identify: RequestHandler = async (request, response, next) => {
-      const { tenantId, scopes, limits } = await settings.authenticate(request);
+      const { tenantId, keyId, scopes, limits } = await settings.authenticate(request);
       noteForLog(response, { route: route.path, tenantId });
       limitRate(response, await settings.rates.admit(tenantId, limits.requests_per_second));
       if (!allows(scopes, route.scope)) {
         throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
       }
-      response.locals['tenantId'] = tenantId;
+      Object.assign(response.locals, { tenantId, keyId });
       const maxBodyBytes = Math.min(limits.max_body_bytes, settings.maxBodyBytes);
       response.locals['limits'] = { ...limits, max_body_bytes: maxBodyBytes };
       next();
@@ -71,10 +73,30 @@ async function serveRoute(
     await serveOnce(route, services, request, response, call, parseIdempotencyKey(header));
     return;
   }
-  const answer = await route.handle(call, services);
+  const answer =
+    auditedAs(route) === null
+      ? await route.handle(call, services)
+      : await transaction(services.database.pool, (sql) => act(route, services, response, call, sql));
   answer.afterCommit?.();
   if (answer.stream !== undefined) answer.stream(response);
   else send(response, encode(withShownOnce(answer)));
+}
+
+/** Handles it in a transaction, and writes it down there where it is an administrative act. */
+async function act(
+  route: Route,
+  services: Services,
+  response: Response,
+  call: AnyCall,
+  sql: Sql,
+): Promise<Answer> {
+  const answer = await route.handle({ ...call, sql }, services);
+  const action = auditedAs(route);
+  if (action === null) return answer;
+  const keyId = String(response.locals['keyId']);
+  const requester = { tenantId: call.tenantId, keyId, requestId: requestIdOf(response) };
+  await auditAct(sql, requester, action, { params: call.params, answer });
+  return answer;
 }
 
 async function serveOnce(
@@ -95,7 +117,7 @@ async function serveOnce(
       fingerprint: fingerprintOf(call.body),
     },
     async (sql) => {
-      made = await route.handle({ ...call, sql }, services);
+      made = await act(route, services, response, call, sql);
       return encode(made);
     },
   );

@@ -1,4 +1,4 @@
-import type { Limits, ProblemCode, Scope } from '@turnpike/contract';
+import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
 import type { Database, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
@@ -54,6 +54,8 @@ export interface Answer {
   shownOnce?: Record<string, unknown>;
   /** Answers by itself, in place of a body. Throws as `handle` does, before it has sent anything. */
   stream?: (response: Response) => void;
+  /** For the audit log, where the act has more to say than its route and its subject. */
+  audited?: { subject?: string; details?: AuditDetails };
   /** Run once what was written is committed. */
   afterCommit?: () => void;
 }
@@ -70,6 +72,11 @@ export interface Route<
   operationId: string;
   summary: string;
   tag: string;
+  /**
+   * What the act is called in the tenant's audit log, written in the transaction of `handle`, which is to
+   * write with `sql` alone. Left out: see `audit-act.ts`, which names it by its operation.
+   */
+  audit?: string;
   /** What the key must be allowed to do. */
   scope: Scope;
   params: Params;

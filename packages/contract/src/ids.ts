@@ -17,6 +17,7 @@ export const ID_PREFIXES = {
   webhookEndpoint: 'wh',
   delivery: 'dlv',
   request: 'req',
+  auditEntry: 'aud',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -1,5 +1,6 @@
 export * from './agents.ts';
 export * from './api-keys.ts';
+export * from './audit.ts';
 export * from './calls.ts';
 export * from './content.ts';
 export * from './effects.ts';

@@ -114,18 +114,21 @@ const REVOKE = {
   name: 'revoke-api-key',
   text: `
 UPDATE api_keys SET revoked_at = now()
-WHERE id = $1 AND ($2::text IS NULL OR tenant_id = $2) AND revoked_at IS NULL RETURNING id`,
-  row: z.object({ id: z.string() }),
+WHERE id = $1 AND ($2::text IS NULL OR tenant_id = $2) AND revoked_at IS NULL RETURNING tenant_id AS "tenantId"`,
+  row: z.object({ tenantId: z.string() }),
 };
 
-/** True when the key was there and not revoked until now. Without a tenant: whoever's it is, for operators. */
+/**
+ * Returns whose key it was; null where it was not there, or was revoked before. Without a tenant:
+ * whoever's it is, for operators.
+ */
 export async function revokeApiKey(
   sql: Sql,
   keyId: string,
   tenantId: string | null = null,
-): Promise<boolean> {
-  const revoked = await query(sql, REVOKE, [keyId, tenantId]);
-  return revoked.length > 0;
+): Promise<string | null> {
+  const [revoked] = await query(sql, REVOKE, [keyId, tenantId]);
+  return revoked?.tenantId ?? null;
 }
 
 const RETIRE = {

@@ -28,6 +28,7 @@ export {
   setBudget,
   type BudgetSetter,
 } from './budgets.ts';
+export { insertAuditEntry, listAuditEntries, type AuditFilter } from './audit.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';
@@ -36,6 +37,7 @@ export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './claim
 export { cutEvents } from './cut-events.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { listDeliveries, listDeliveryAttempts, readDelivery, type DeliveryFilter } from './deliveries.ts';
+export { listDebuggedTenants, setDebug } from './debug-tenants.ts';
 export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
 export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
@@ -67,6 +69,7 @@ export {
   type DisablingRule,
 } from './record-delivery.ts';
 export { redeliver, redeliverAll } from './redeliver.ts';
+export { countDataKeys, rewrapDataKeys, type Rewrapped } from './rewrap-data-keys.ts';
 export { releaseTurn } from './release-turn.ts';
 export { renewLeases, type RenewedLease } from './renew-leases.ts';
 export { reserveCost, type Reservation } from './reserve-cost.ts';
@@ -83,6 +86,14 @@ export { inTransaction, StoreUnavailableError, transaction, type Sql } from './s
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
 export { setWebhookUrl } from './set-webhook-url.ts';
 export { steerTurn } from './steer-turn.ts';
+export {
+  createTenant,
+  findTenantByName,
+  findTenants,
+  insertTenant,
+  listTenants,
+  type TenantRow,
+} from './tenants.ts';
 export { changeLimits, readLimits } from './tenant-limits.ts';
 export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
 export { readUsage, type UsageRange } from './usage.ts';

@@ -1,5 +1,7 @@
 import { newId } from '@turnpike/contract';
+import { z } from 'zod';
 import type { Database } from './database.ts';
+import { query, type Sql } from './sql.ts';
 
 /** A tenant as an operator sees it. */
 export interface TenantRow {
@@ -12,15 +14,31 @@ export interface TenantRow {
 
 const SHOWN = { id: true, name: true, operatorKey: true, createdAt: true } as const;
 
-/** Makes a tenant and returns its id. `operatorKey`: it may use the operator's own model key; by default not. */
-export async function createTenant(
-  database: Database,
+const INSERT = {
+  name: 'insert-tenant',
+  text: `INSERT INTO tenants (id, name, operator_key) VALUES ($1, $2, $3) RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** `operatorKey`: it may use the operator's own model key; by default not. */
+interface TenantOptions {
+  operatorKey?: boolean;
+}
+
+/** Makes a tenant and returns its id. */
+export function createTenant(database: Database, name: string, options?: TenantOptions): Promise<string> {
+  return insertTenant(database.pool, name, options);
+}
+
+/** As `createTenant`, in a transaction. */
+export async function insertTenant(
+  sql: Sql,
   name: string,
-  { operatorKey = false }: { operatorKey?: boolean } = {},
+  { operatorKey = false }: TenantOptions = {},
 ): Promise<string> {
-  const data = { id: newId('tenant'), name, operatorKey };
-  const tenant = await database.prisma.tenant.create({ data });
-  return tenant.id;
+  const id = newId('tenant');
+  await query(sql, INSERT, [id, name, operatorKey]);
+  return id;
 }
 
 /** Says whether a tenant may use the operator's own model key; turns that are claimed from now on obey. */

@@ -12,7 +12,9 @@ import {
 } from '@turnpike/secrets';
 import type { Secret } from '@turnpike/telemetry';
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import type { Database } from './database.ts';
+import { query } from './sql.ts';
 
 /** Seals and opens what is secret, under each tenant's own data key. May throw what the key provider throws. */
 export interface Vault {
@@ -31,16 +33,43 @@ export interface Vault {
 export const VALUE = 'value';
 const NEWEST_KEPT_MS = 300_000;
 
+const keyRow = z.object({ id: z.string(), wrapped: z.string() });
+
+const NEWEST_KEY = {
+  name: 'newest-data-key',
+  text: `SELECT id, wrapped FROM data_keys WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1`,
+  row: keyRow,
+};
+
+const READ_KEY = {
+  name: 'read-data-key',
+  text: `SELECT id, wrapped FROM data_keys WHERE id = $1 AND tenant_id = $2`,
+  row: keyRow,
+};
+
+const INSERT_KEY = {
+  name: 'insert-data-key',
+  text: `INSERT INTO data_keys (id, tenant_id, wrapped) VALUES ($1, $2, $3) RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+const READ_SECRET = {
+  name: 'read-sealed-secret',
+  text: `SELECT version, envelope FROM secrets WHERE tenant_id = $1 AND name = $2`,
+  row: z.object({ version: z.int(), envelope: z.string() }),
+};
+
+/** Whatever it throws while the database is away is a `RetryableError`: whoever needs a secret may wait for it. */
 export function openVault(database: Database, provider: KeyProvider): Vault {
   const keys = createDataKeys(provider);
-  const { prisma } = database;
+  const { pool } = database;
 
   const findNewestKey = async (tenantId: string): Promise<StoredDataKey> => {
-    const row = await prisma.dataKey.findFirst({ where: { tenantId }, orderBy: { id: 'desc' } });
-    if (row !== null) return { id: row.id, tenantId, wrapped: readWrappedKey(row.wrapped) };
+    const [row] = await query(pool, NEWEST_KEY, [tenantId]);
+    if (row !== undefined) return { id: row.id, tenantId, wrapped: readWrappedKey(row.wrapped) };
     // Two that come at once make two keys; each envelope names its own.
     const made = await keys.create(newId('dataKey'), tenantId);
-    await prisma.dataKey.create({ data: { id: made.id, tenantId, wrapped: writeWrappedKey(made.wrapped) } });
+    await query(pool, INSERT_KEY, [made.id, tenantId, writeWrappedKey(made.wrapped)]);
     return made;
   };
 
@@ -54,8 +83,8 @@ export function openVault(database: Database, provider: KeyProvider): Vault {
 
   const keyOf = async (tenantId: string, envelope: string): Promise<StoredDataKey> => {
     const id = dataKeyIdOf(envelope);
-    const row = await prisma.dataKey.findFirst({ where: { id, tenantId } });
-    if (row === null) throw new SecretUnreadableError();
+    const [row] = await query(pool, READ_KEY, [id, tenantId]);
+    if (row === undefined) throw new SecretUnreadableError();
     return { id, tenantId, wrapped: readWrappedKey(row.wrapped) };
   };
 
@@ -77,8 +106,8 @@ export function openVault(database: Database, provider: KeyProvider): Vault {
     },
     open,
     async read(tenantId, name) {
-      const row = await prisma.secret.findUnique({ where: { tenantId_name: { tenantId, name } } });
-      if (row === null) return null;
+      const [row] = await query(pool, READ_SECRET, [tenantId, name]);
+      if (row === undefined) return null;
       return open(tenantId, { name, field: VALUE, version: row.version, envelope: row.envelope });
     },
     close: () => keys.close(),

@@ -8,6 +8,7 @@ import {
   pageSchema,
   ProblemError,
   updateAgentSchema,
+  type Agent,
   type AgentConfig,
   type ValidationIssue,
 } from '@turnpike/contract';
@@ -15,7 +16,7 @@ import { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from
 import { checkInputSchema } from '@turnpike/tools';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
-import { defineRoute, type Route } from '../route.ts';
+import { defineRoute, type Answer, type Route } from '../route.ts';
 import { checkModelKeys } from './model-settings.ts';
 
 const params = z.object({ agent_id: idSchema('agent') });
@@ -30,6 +31,7 @@ export const agentRoutes: Route[] = [
     summary: 'Make an agent',
     tag: 'Agents',
     scope: 'agents:write',
+    audit: 'agent.created',
     params: none,
     query: none,
     body: createAgentSchema,
@@ -47,7 +49,12 @@ export const agentRoutes: Route[] = [
         metadata: body.metadata ?? {},
         config: configOf(body),
       });
-      return { status: 201, headers: { Location: `/v1/agents/${agent.id}` }, body: agent };
+      return {
+        status: 201,
+        headers: { Location: `/v1/agents/${agent.id}` },
+        body: agent,
+        audited: named(agent),
+      };
     },
   }),
 
@@ -98,6 +105,7 @@ export const agentRoutes: Route[] = [
     summary: 'Give an agent a new version; turns that were accepted keep theirs',
     tag: 'Agents',
     scope: 'agents:write',
+    audit: 'agent.updated',
     params,
     query: none,
     body: updateAgentSchema,
@@ -116,7 +124,7 @@ export const agentRoutes: Route[] = [
         config: configOf(body),
       });
       if (agent === null) throw noAgent(id);
-      return { status: 200, body: agent };
+      return { status: 200, body: agent, audited: named(agent) };
     },
   }),
 
@@ -127,6 +135,7 @@ export const agentRoutes: Route[] = [
     summary: 'Delete an agent; turns that were accepted run on',
     tag: 'Agents',
     scope: 'agents:write',
+    audit: 'agent.deleted',
     params,
     query: none,
     answer: { status: 204, description: 'It is gone.' },
@@ -137,6 +146,8 @@ export const agentRoutes: Route[] = [
     },
   }),
 ];
+
+const named = ({ name, version }: Agent): NonNullable<Answer['audited']> => ({ details: { name, version } });
 
 /** What is fixed by a version: the body without what names the agent. */
 function configOf(body: z.output<typeof updateAgentSchema>): AgentConfig {

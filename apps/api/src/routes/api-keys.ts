@@ -27,6 +27,7 @@ export const apiKeyRoutes: Route[] = [
     summary: 'Make a key; it is shown this once',
     tag: 'API keys',
     scope: 'admin',
+    audit: 'api_key.created',
     params: none,
     query: none,
     body: createApiKeySchema,
@@ -34,7 +35,8 @@ export const apiKeyRoutes: Route[] = [
     problems: [],
     async handle({ tenantId, body, sql }) {
       const { name, scopes, expires_in_seconds: expiresInSeconds } = body;
-      return answerCreated(await createApiKey(sql, { tenantId, name, scopes, expiresInSeconds }));
+      const created = await createApiKey(sql, { tenantId, name, scopes, expiresInSeconds });
+      return { ...answerCreated(created), audited: { details: { name, scopes } } };
     },
   }),
 
@@ -67,6 +69,7 @@ export const apiKeyRoutes: Route[] = [
     summary: 'Make a key like this one, which works on for a while beside it',
     tag: 'API keys',
     scope: 'admin',
+    audit: 'api_key.rotated',
     params,
     query: none,
     body: rotateApiKeySchema,
@@ -76,9 +79,8 @@ export const apiKeyRoutes: Route[] = [
       return inTransaction(sql, async (transaction) => {
         const old = await retireApiKey(transaction, tenantId, id, body.overlap_seconds);
         if (old === null) throw noKey(id);
-        return answerCreated(
-          await createApiKey(transaction, { tenantId, name: old.name, scopes: old.scopes }),
-        );
+        const made = await createApiKey(transaction, { tenantId, name: old.name, scopes: old.scopes });
+        return { ...answerCreated(made), audited: { details: { new_key_id: made.apiKey.id } } };
       });
     },
   }),
@@ -90,12 +92,13 @@ export const apiKeyRoutes: Route[] = [
     summary: 'Revoke a key: within a second it works nowhere',
     tag: 'API keys',
     scope: 'admin',
+    audit: 'api_key.revoked',
     params,
     query: none,
     answer: { status: 204, description: 'It is revoked.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { key_id: id }, sql }) {
-      if (!(await revokeApiKey(sql, id, tenantId))) throw noKey(id);
+      if ((await revokeApiKey(sql, id, tenantId)) === null) throw noKey(id);
       return { status: 204 };
     },
   }),

@@ -24,14 +24,19 @@ export const secretRoutes: Route[] = [
     summary: 'Store a secret, or a new version of it; its value is never shown again',
     tag: 'Secrets',
     scope: 'secrets:write',
+    audit: 'secret.put',
     params,
     query: none,
     body: putSecretSchema,
     answer: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
     problems: [],
+    async prepare({ tenantId }, { vault }) {
+      await vault.prepare(tenantId);
+    },
     async handle({ tenantId, params: { name }, body, sql }, { vault }) {
       const value = new Secret(body.value);
-      return { status: 200, body: await putSecret(sql, vault, { tenantId, name, value }) };
+      const entry = await putSecret(sql, vault, { tenantId, name, value });
+      return { status: 200, body: entry, audited: { details: { version: entry.version } } };
     },
   }),
 
@@ -82,6 +87,7 @@ export const secretRoutes: Route[] = [
     summary: 'Delete a secret; tools that name it can no longer be called',
     tag: 'Secrets',
     scope: 'secrets:write',
+    audit: 'secret.deleted',
     params,
     query: none,
     answer: { status: 204, description: 'It is gone.' },

@@ -160,6 +160,7 @@ export const sessionRoutes: Route[] = [
     summary: 'Erase a session and all that belongs to it; a running turn is stopped',
     tag: 'Sessions',
     scope: 'turns:write',
+    audit: 'session.erased',
     params,
     query: none,
     answer: { status: 204, description: 'It is gone.' },

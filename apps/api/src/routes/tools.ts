@@ -34,6 +34,7 @@ export const toolRoutes: Route[] = [
     summary: 'Register an HTTP tool; agents name it, and every call of it is signed (Standard Webhooks)',
     tag: 'Tools',
     scope: 'tools:write',
+    audit: 'tool.created',
     params: none,
     query: none,
     body: createToolSchema,
@@ -59,6 +60,7 @@ export const toolRoutes: Route[] = [
         headers: { Location: `/v1/tools/${id}` },
         body: tool,
         shownOnce: { [SIGNING_FIELD]: secret.reveal() },
+        audited: { details: { name } },
       };
     },
   }),
@@ -110,6 +112,7 @@ export const toolRoutes: Route[] = [
     summary: 'Give a tool a new configuration; turns take it when a worker next takes them up',
     tag: 'Tools',
     scope: 'tools:write',
+    audit: 'tool.updated',
     params,
     query: none,
     body: updateToolSchema,
@@ -121,7 +124,7 @@ export const toolRoutes: Route[] = [
     async handle({ tenantId, params: { tool_id: id }, body, sql }) {
       const tool = await updateTool(sql, { id, tenantId, config: configOf(body) });
       if (tool === null) throw noTool(id);
-      return { status: 200, body: tool };
+      return { status: 200, body: tool, audited: { details: { name: tool.name } } };
     },
   }),
 
@@ -132,6 +135,7 @@ export const toolRoutes: Route[] = [
     summary: 'Delete a tool; a turn whose agent names it fails once a worker next takes it up',
     tag: 'Tools',
     scope: 'tools:write',
+    audit: 'tool.deleted',
     params,
     query: none,
     answer: { status: 204, description: 'It is gone.' },
