@@ -1,4 +1,5 @@
-import { masterKeysSchema } from '@turnpike/secrets';
+import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
+import { hidePassword } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 
@@ -11,8 +12,6 @@ const environmentSchema = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
     BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
     REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
-    /** `id:base64 of 32 bytes`, comma-separated, the current one first: what tenants' keys are wrapped with. */
-    TURNPIKE_MASTER_KEYS: masterKeysSchema,
     BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
     MAX_BODY_BYTES: z.coerce
@@ -42,7 +41,6 @@ const environmentSchema = z
     port: environment.PORT,
     databaseUrl: environment.DATABASE_URL,
     backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
-    masterKeys: environment.TURNPIKE_MASTER_KEYS,
     backplanePrefix: environment.BACKPLANE_PREFIX,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     maxBodyBytes: environment.MAX_BODY_BYTES,
@@ -61,14 +59,22 @@ const environmentSchema = z
     logFormat: environment.LOG_FORMAT,
   }));
 
-export type Config = z.infer<typeof environmentSchema>;
+/** The master keys have settings of their own, which all programs share. */
+export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };
 
 /** Reads the environment. Throws one error that names every mistake in it. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   // A variable that is set to nothing is one that is not set: compose files and shells do that.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = environmentSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const keys = keySettingsSchema.safeParse(given);
+  if (parsed.success && keys.success) {
+    const { databaseUrl, backplaneUrl } = parsed.data;
+    hidePassword(databaseUrl);
+    hidePassword(backplaneUrl);
+    return { ...parsed.data, keys: keys.data };
+  }
+  const issues = [parsed, keys].flatMap(({ error }) => error?.issues ?? []);
+  const mistakes = issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
   throw new Error(`The environment is not complete:\n${mistakes.join('\n')}`);
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { openBackplane } from '@turnpike/backplane';
-import { createSecureUrlCheck } from '@turnpike/egress';
-import { createEnvironmentKeys } from '@turnpike/secrets';
+import { createSecureUrlCheck, createUpstreamFetch } from '@turnpike/egress';
+import { openKeyProvider } from '@turnpike/secrets';
 import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
-import { createLogger, createMetrics } from '@turnpike/telemetry';
+import { createLogger, createMetrics, exitOnCrash, scrub } from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { BudgetGate } from './budget-gate.ts';
 import { readConfig, type Config } from './config.ts';
@@ -15,6 +15,7 @@ import { TurnWaiters } from './turn-waiters.ts';
 
 async function start(config: Config): Promise<void> {
   const logger = createLogger({ service: 'api', level: config.logLevel, format: config.logFormat });
+  exitOnCrash(logger);
   const warn =
     (message: string) =>
     (error: unknown): void =>
@@ -27,7 +28,12 @@ async function start(config: Config): Promise<void> {
     applicationName: 'turnpike-api',
     onError: warn('A database connection broke.'),
   });
-  const masterKeys = createEnvironmentKeys(config.masterKeys);
+  const masterKeys = await openKeyProvider(config.keys, {
+    connect: ({ ca }) => createUpstreamFetch({ idleTimeoutMs: 10_000, ...(ca === undefined ? {} : { ca }) }),
+    onRenewalFailure: warn('Vault did not renew the token.'),
+  });
+  // It starts all the same: what needs a key waits for it, and what needs none goes on.
+  masterKeys.currentKeyId().catch(warn('The master keys cannot be used now.'));
   const vault = openVault(database, masterKeys);
   const backplane = await openBackplane({
     url: config.backplaneUrl,
@@ -139,6 +145,6 @@ async function closeServer(server: Server): Promise<void> {
 // A setting that is wrong is told like everything else that keeps it from starting.
 const started = (async () => start(readConfig()))();
 started.catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${scrub(error instanceof Error ? error.message : String(error))}\n`);
   process.exit(1);
 });

@@ -1,3 +1,4 @@
+import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
 import { z } from 'zod';
 import { Failure } from './failure.ts';
 
@@ -57,6 +58,11 @@ export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): S
 /** The database that a command works on; undefined where none is named. */
 export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return parse(environmentSchema.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;
+}
+
+/** Who holds the master keys. Throws a `Failure` that names every mistake. */
+export function readKeySettings(environment: NodeJS.ProcessEnv = process.env): KeySettings {
+  return parse(keySettingsSchema, withoutEmpty(environment));
 }
 
 /** The little that a database server needs of the environment; none of it changes how it works. */

@@ -4,9 +4,10 @@ import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
 import { checkSchema } from './commands/check-schema.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
+import { rewrapSecrets } from './commands/secrets.ts';
 import { start } from './commands/start.ts';
 import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
-import { addTenant, printTenants, setTenant } from './commands/tenants.ts';
+import { addTenant, debugTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
 import { complain } from './say.ts';
 
@@ -60,6 +61,24 @@ const limits = tenants
   .description('set what a tenant may use, and print all of it')
   .action(setLimits);
 for (const { option, description } of LIMIT_OPTIONS) limits.option(`--${option} <value>`, description);
+
+tenants
+  .command('debug')
+  .argument('<tenant>', 'its id or its name')
+  .argument('<on|off>')
+  .option('-m, --minutes <minutes>', 'for how long (60)')
+  .description('let workers at LOG_LEVEL=debug log what its turns say')
+  .action(debugTenant);
+
+program
+  .command('secrets')
+  .description('the secrets of all tenants, in DATABASE_URL')
+  .command('rewrap')
+  .option('--check', 'only say how many data keys are under older master keys; exit code 1 where any is')
+  .description('put every data key under the current master key, while turns run')
+  .action(async (options: { check?: boolean }) => {
+    process.exitCode = await rewrapSecrets(options);
+  });
 
 const keys = program.command('keys').description('the API keys of a tenant, in DATABASE_URL');
 keys

@@ -1,5 +1,5 @@
-import { masterKeysSchema } from '@turnpike/secrets';
-import { Secret } from '@turnpike/telemetry';
+import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
+import { hidePassword, Secret } from '@turnpike/telemetry';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
@@ -11,8 +11,6 @@ const environmentSchema = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
     BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
     REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
-    /** `id:base64 of 32 bytes`, comma-separated, the current one first: what tenants' keys are wrapped with. */
-    TURNPIKE_MASTER_KEYS: masterKeysSchema,
     BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
     /** The operator's own key, for tenants that may use it; without it, each tenant brings its own. */
     ANTHROPIC_API_KEY: z.string().min(1).optional(),
@@ -55,7 +53,6 @@ const environmentSchema = z
   .transform((environment) => ({
     databaseUrl: environment.DATABASE_URL,
     backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
-    masterKeys: environment.TURNPIKE_MASTER_KEYS,
     backplanePrefix: environment.BACKPLANE_PREFIX,
     modelApiKey:
       environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
@@ -84,14 +81,22 @@ const environmentSchema = z
     logFormat: environment.LOG_FORMAT,
   }));
 
-export type Config = z.infer<typeof environmentSchema>;
+/** The master keys have settings of their own, which all programs share. */
+export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };
 
 /** Reads the environment. Throws one error that names every mistake in it. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   // A variable that is set to nothing is one that is not set: compose files and shells do that.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = environmentSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const mistakes = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const keys = keySettingsSchema.safeParse(given);
+  if (parsed.success && keys.success) {
+    const { databaseUrl, backplaneUrl } = parsed.data;
+    hidePassword(databaseUrl);
+    hidePassword(backplaneUrl);
+    return { ...parsed.data, keys: keys.data };
+  }
+  const issues = [parsed, keys].flatMap(({ error }) => error?.issues ?? []);
+  const mistakes = issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
   throw new Error(`The environment is not complete:\n${mistakes.join('\n')}`);
 }

@@ -2,15 +2,17 @@ import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { openBackplane } from '@turnpike/backplane';
 import { isSettled } from '@turnpike/contract';
-import { createCallGuard, createEgress } from '@turnpike/egress';
+import { createCallGuard, createEgress, createUpstreamFetch } from '@turnpike/egress';
 import { createModel, readPrices, sharedRetryBudget } from '@turnpike/model';
-import { createEnvironmentKeys } from '@turnpike/secrets';
-import { createMemoryStore, openDatabase, openVault, readDeliveryBacklog } from '@turnpike/store';
-import { createLogger, createMetrics, serveMetrics } from '@turnpike/telemetry';
+import { openKeyProvider } from '@turnpike/secrets';
+import { createMemoryStore, listDebuggedTenants, openDatabase, openVault, readDeliveryBacklog } from '@turnpike/store';
+import { createLogger, createMetrics, exitOnCrash, scrub, serveMetrics } from '@turnpike/telemetry';
 import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
 import { readConfig, type Config } from './config.ts';
+import { DebuggedTenants } from './debugged-tenants.ts';
+import { logModelContents, logToolContents } from './log-contents.ts';
 import { TurnRunner } from './run-turns.ts';
 
 /** `timeout_ms` of a tool is at most this. */
@@ -23,6 +25,7 @@ async function start(config: Config): Promise<void> {
     level: config.logLevel,
     format: config.logFormat,
   }).child({ worker_id: workerId });
+  exitOnCrash(logger);
   const warn =
     (message: string) =>
     (error: unknown): void =>
@@ -35,7 +38,12 @@ async function start(config: Config): Promise<void> {
     applicationName: 'turnpike-worker',
     onError: warn('A database connection broke.'),
   });
-  const masterKeys = createEnvironmentKeys(config.masterKeys);
+  const masterKeys = await openKeyProvider(config.keys, {
+    connect: ({ ca }) => createUpstreamFetch({ idleTimeoutMs: 10_000, ...(ca === undefined ? {} : { ca }) }),
+    onRenewalFailure: warn('Vault did not renew the token.'),
+  });
+  // It starts all the same: what needs a key waits for it, and what needs none goes on.
+  masterKeys.currentKeyId().catch(warn('The master keys cannot be used now.'));
   const vault = openVault(database, masterKeys);
   const backplane = await openBackplane({
     url: config.backplaneUrl,
@@ -87,12 +95,17 @@ async function start(config: Config): Promise<void> {
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
   });
+  const debugged = new DebuggedTenants(
+    () => listDebuggedTenants(database.pool),
+    warn('It cannot be read whose turns may be logged.'),
+  );
+  const contents = { isOn: (tenantId: string) => debugged.has(tenantId), logger };
   const runner = new TurnRunner({
     database,
     backplane,
     dispatcher,
-    model,
-    tools,
+    model: logModelContents(model, contents),
+    tools: logToolContents(tools, contents),
     logger,
     metrics,
     workerId,
@@ -150,6 +163,7 @@ async function start(config: Config): Promise<void> {
     logger.info('Draining.');
     await Promise.all([runner.drain(config.drainMs), deliverer.drain(config.drainMs)]);
     await metricsServer?.close();
+    debugged.close();
     await stopReconciler();
     await dispatcher.settle();
     await model.close();
@@ -180,6 +194,6 @@ async function start(config: Config): Promise<void> {
 // A setting that is wrong is told like everything else that keeps it from starting.
 const started = (async () => start(readConfig()))();
 started.catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${scrub(error instanceof Error ? error.message : String(error))}\n`);
   process.exit(1);
 });

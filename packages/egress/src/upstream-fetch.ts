@@ -7,6 +7,8 @@ export interface UpstreamFetchSettings {
   connectTimeoutMs?: number;
   /** Bytes of one answer; a longer one is an error. Default 64 MiB. */
   maxResponseBytes?: number;
+  /** Certificates (PEM) that are trusted, instead of those that Node brings. */
+  ca?: string;
 }
 
 export interface UpstreamFetch {
@@ -22,7 +24,11 @@ export interface UpstreamFetch {
  */
 export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFetch {
   const agent = new Agent({
-    connect: { timeout: settings.connectTimeoutMs ?? 10_000, rejectUnauthorized: true },
+    connect: {
+      timeout: settings.connectTimeoutMs ?? 10_000,
+      rejectUnauthorized: true,
+      ...(settings.ca === undefined ? {} : { ca: settings.ca }),
+    },
     headersTimeout: settings.idleTimeoutMs,
     bodyTimeout: settings.idleTimeoutMs,
     maxResponseSize: settings.maxResponseBytes ?? 64 * 1024 * 1024,

@@ -1,4 +1,5 @@
 import { createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { hideValue } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { KEY_BYTES } from './aes-gcm.ts';
 import { parseSettings } from './parse-settings.ts';
@@ -64,6 +65,7 @@ function readKey(entry: string): [id: string, bytes: Buffer, mistakes: string[]]
   const colon = entry.indexOf(':');
   if (colon === -1) return ['', Buffer.alloc(0), [entry === '' ? 'is empty' : 'has no colon after its id']];
   const [id, encoded] = [entry.slice(0, colon).trim(), entry.slice(colon + 1).trim()];
+  hideValue(encoded);
   const mistakes = ID.test(id) ? [] : ['has an id that is not 1 to 32 letters, digits or _ . -'];
   const bytes = decode(encoded);
   if (bytes === undefined) return [id, Buffer.alloc(0), [...mistakes, 'is not base64']];

@@ -41,9 +41,15 @@ export async function insertTenant(
   return id;
 }
 
+const SET_OPERATOR_KEY = {
+  name: 'set-operator-key',
+  text: `UPDATE tenants SET operator_key = $2 WHERE id = $1 RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
 /** Says whether a tenant may use the operator's own model key; turns that are claimed from now on obey. */
-export async function setOperatorKey(database: Database, tenantId: string, isOn: boolean): Promise<void> {
-  await database.prisma.tenant.update({ where: { id: tenantId }, data: { operatorKey: isOn } });
+export async function setOperatorKey(sql: Sql, tenantId: string, isOn: boolean): Promise<void> {
+  await query(sql, SET_OPERATOR_KEY, [tenantId, isOn]);
 }
 
 export async function findTenantByName(database: Database, name: string): Promise<string | null> {

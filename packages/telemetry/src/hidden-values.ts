@@ -39,6 +39,13 @@ function formsOf(value: string): string[] {
   ];
 }
 
+/** Hides the password in a URL, where there is one, in whatever a client of that server says of it. */
+export function hidePassword(url: string): void {
+  const { password } = new URL(url);
+  hideValue(password);
+  hideValue(decodeURIComponent(password));
+}
+
 /** What is known to be a secret by its shape, whoever it belongs to. */
 const SHAPES: [RegExp, string][] = [
   [/(?<![a-z])(?:sk-ant|tp_live|tp_dev|whsec)[-_][A-Za-z0-9_+/=-]{8,}/g, '[secret]'],

@@ -1,4 +1,6 @@
 export { hideValue, scrub, withoutValue } from './hidden-values.ts';
+export { exitOnCrash } from './exit-on-crash.ts';
+export { hidePassword, hideValue, scrub } from './hidden-values.ts';
 export { createLogger, silentLogger, type Logger, type LoggerSettings, type LogFields } from './logger.ts';
 export { redact } from './redact.ts';
 export { Secret } from './secret.ts';

@@ -1,5 +1,5 @@
 import { scopeSchema, type ApiKey } from '@turnpike/contract';
-import { createApiKey, listApiKeys, revokeApiKey } from '@turnpike/store';
+import { createApiKey, insertAuditEntry, listApiKeys, revokeApiKey, transaction } from '@turnpike/store';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
 import { say } from '../say.ts';
@@ -30,7 +30,12 @@ export async function addKey(tenant: string, given: NewKeyOptions): Promise<void
   const expiresInSeconds = expiresInDays === undefined ? undefined : expiresInDays * 24 * 60 * 60;
   await withDatabase(requireDatabaseUrl(), async (database) => {
     const tenantId = await requireTenant(database, tenant);
-    const { apiKey, key } = await createApiKey(database.pool, { tenantId, name, scopes, expiresInSeconds });
+    const { apiKey, key } = await transaction(database.pool, async (sql) => {
+      const created = await createApiKey(sql, { tenantId, name, scopes, expiresInSeconds });
+      const act = { tenantId, action: 'api_key.created', subject: created.apiKey.id };
+      await insertAuditEntry(sql, { ...act, actor: { type: 'operator' }, details: { name, scopes } });
+      return created;
+    });
     process.stderr.write(`${apiKey.id}: shown this once, since only its hash is kept.\n`);
     say(key);
   });
@@ -54,7 +59,12 @@ function stateOf(key: ApiKey): string {
 /** Makes a key worthless. */
 export async function endKey(keyId: string): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {
-    if (!(await revokeApiKey(database.pool, keyId))) throw new Failure(`There is no valid key ${keyId}.`);
+    await transaction(database.pool, async (sql) => {
+      const tenantId = await revokeApiKey(sql, keyId);
+      if (tenantId === null) throw new Failure(`There is no valid key ${keyId}.`);
+      const act = { tenantId, action: 'api_key.revoked', subject: keyId };
+      await insertAuditEntry(sql, { ...act, actor: { type: 'operator' } });
+    });
     say(`Revoked ${keyId}.`);
   });
 }
