@@ -1,5 +1,6 @@
 import { BackplaneUnavailableError } from '@turnpike/backplane';
 import { ProblemError, PROBLEMS, type Problem, type ProblemCode } from '@turnpike/contract';
+import { KeyProviderError } from '@turnpike/secrets';
 import { StoreUnavailableError } from '@turnpike/store';
 import type { Logger } from '@turnpike/telemetry';
 import type { ErrorRequestHandler } from 'express';
@@ -51,7 +52,10 @@ const BODY_PROBLEMS: Record<string, [ProblemCode, string]> = {
 
 function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (error instanceof StoreUnavailableError || error instanceof BackplaneUnavailableError) {
+  const isAway = [StoreUnavailableError, BackplaneUnavailableError, KeyProviderError].some(
+    (kind) => error instanceof kind,
+  );
+  if (isAway) {
     return new ProblemError('not_ready', 'The service cannot do this now. Try again soon.', {
       retryAfterSeconds: 1,
     });

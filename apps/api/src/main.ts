@@ -138,8 +138,10 @@ async function start(config: Config): Promise<void> {
 /** Takes no new connection; resolves when the requests under way have their answers. */
 async function closeServer(server: Server): Promise<void> {
   server.close();
-  server.closeIdleConnections();
+  // A connection that is kept alive is idle only once its last answer is given.
+  const closing = setInterval(() => server.closeIdleConnections(), 50);
   await once(server, 'close');
+  clearInterval(closing);
 }
 
 // A setting that is wrong is told like everything else that keeps it from starting.

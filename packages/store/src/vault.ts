@@ -20,7 +20,7 @@ import { query } from './sql.ts';
 export interface Vault {
   /** Binds the value to its tenant, name, field and version: anywhere else it does not open. */
   seal(tenantId: string, name: string, field: string, version: number, plain: Secret): Promise<SealedSecret>;
-  /** Makes ready to seal for a tenant, so that `seal` asks the database nothing for some minutes. */
+  /** Makes ready to seal for a tenant, so that `seal` asks nobody anything for some minutes. */
   prepare(tenantId: string): Promise<void>;
   /** Throws `SecretUnreadableError` for what was sealed for another place, or with another key. */
   open(tenantId: string, sealed: SealedSecret): Promise<Secret>;
@@ -102,7 +102,7 @@ export function openVault(database: Database, provider: KeyProvider): Vault {
       return { name, field, version, envelope };
     },
     async prepare(tenantId) {
-      await newestKey(tenantId);
+      await keys.use(await newestKey(tenantId), () => undefined);
     },
     open,
     async read(tenantId, name) {
