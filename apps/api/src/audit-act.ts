@@ -23,11 +23,14 @@ const VERBS: Record<string, string> = {
  * belongs to the work itself (the scope `turns:write`). An administrative operation that names no act of its
  * own has one all the same, so that a new one cannot be forgotten: `createAgent` is `agent.created`.
  */
-export function auditedAs(route: Pick<Route, 'method' | 'scope' | 'audit' | 'operationId'>): string | null {
+export function auditedAs(
+  route: Pick<Route, 'method' | 'scope' | 'audit' | 'operationId' | 'tag'>,
+): string | null {
   if (route.audit !== undefined) return route.audit;
   if (route.method === 'get' || route.scope === 'turns:write') return null;
   const [verb = '', ...noun] = route.operationId.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).split(' ');
-  return `${noun.join('_').toLowerCase() || 'operation'}.${VERBS[verb] ?? verb}`;
+  const words = noun.length === 0 ? route.tag.split(' ') : noun;
+  return `${words.join('_').toLowerCase()}.${VERBS[verb] ?? verb}`;
 }
 
 const namedSchema = z.object({ id: z.string() });

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { newId, SCOPES, type Scope } from '@turnpike/contract';
+import { SCOPES, type Scope } from '@turnpike/contract';
 import { createApiKey } from '@turnpike/store';
 import supertest from 'supertest';
-import { z } from 'zod';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { readDocument, type Operation } from './testing/read-operations.ts';
+import { sampleOf } from './testing/sample-schema.ts';
 
 let api: ApiOnTrial;
 beforeAll(async () => {
@@ -13,43 +14,22 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const operationSchema = z.object({
-  operationId: z.string(),
-  security: z.tuple([z.object({ apiKey: z.tuple([z.enum(SCOPES)]) })]),
-});
-const documentSchema = z.object({ paths: z.record(z.string(), z.record(z.string(), operationSchema)) });
-
-interface Operation {
-  method: string;
-  /** With ids that nobody has. */
+interface Addressed extends Pick<Operation, 'method' | 'scope'> {
   path: string;
-  scope: Scope;
 }
 
-/** Every operation of the document: one that is new is here without being named. */
-async function readOperations(): Promise<Operation[]> {
-  const { body } = await supertest(api.url).get('/openapi.json').expect(200);
-  return Object.entries(documentSchema.parse(body).paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({
-      method,
-      path: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => idFor(name)),
-      scope: operation.security[0].apiKey[0],
-    })),
-  );
-}
-
-const KINDS = {
-  agent_id: 'agent',
-  session_id: 'session',
-  turn_id: 'turn',
-  tool_id: 'tool',
-  key_id: 'apiKey',
-  webhook_endpoint_id: 'webhookEndpoint',
-  delivery_id: 'delivery',
-} as const;
-
-function idFor(parameter: string): string {
-  return parameter in KINDS ? newId(KINDS[parameter as keyof typeof KINDS]) : 'some-name';
+/** Every operation of the document, on what nobody has: one that is new is here without being named. */
+async function readOperations(): Promise<Addressed[]> {
+  const document = await readDocument(api.url);
+  const nobodys = (prefix: string): string => `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
+  return document.operations.map(({ method, path, scope, parameters }) => ({
+    method,
+    scope,
+    path: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+      const parameter = parameters.find((each) => each.name === name);
+      return String(sampleOf(parameter?.schema ?? {}, document, nobodys));
+    }),
+  }));
 }
 
 async function keyWith(scopes: readonly Scope[]): Promise<string> {
@@ -57,8 +37,8 @@ async function keyWith(scopes: readonly Scope[]): Promise<string> {
   return (await createApiKey(api.database.pool, { tenantId, name: 'k', scopes })).key;
 }
 
-const ask = (key: string, { method, path }: Operation) => {
-  const request = supertest(api.url)[method as 'get' | 'post' | 'put' | 'delete'](path);
+const ask = (key: string, { method, path }: Addressed) => {
+  const request = supertest(api.url)[method](path);
   return request.set('authorization', `Bearer ${key}`);
 };
 

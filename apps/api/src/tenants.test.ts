@@ -1,135 +1,210 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { newId, type Agent, type Turn } from '@turnpike/contract';
-import type { Test } from 'supertest';
+import type { Agent, Turn } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { agentRoutes } from './routes/agents.ts';
-import { sessionRoutes } from './routes/sessions.ts';
-import { toolRoutes } from './routes/tools.ts';
-import { turnRoutes } from './routes/turns.ts';
-import { deliveryRoutes } from './routes/deliveries.ts';
-import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
-import { startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
 import { playWorker } from './testing/play-worker.ts';
+import { readDocument, type ApiDocument, type Operation, type Schema } from './testing/read-operations.ts';
+import { idPrefixOf } from './testing/sample-schema.ts';
+import { ask, isWord, TenantThings } from './testing/tenant-things.ts';
 
 let api: ApiOnTrial;
-let theirs: Client;
-let agent: Agent;
-let turn: Turn;
-let toolId: string;
-let endpointId: string;
-let deliveryId: string;
+let document: ApiDocument;
+let mine: TenantThings;
+let theirs: TenantThings;
+/** Whatever is in an answer that is not theirs must hold none of these. */
+let theirNames: string[];
 
 beforeAll(async () => {
   api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
-  theirs = await api.addTenant();
-  agent = (await theirs.http.post('/v1/agents').send({ name: 'secret', model: 'm' }).expect(201)).body;
-  toolId = (
-    await theirs.http
-      .post('/v1/tools')
-      .send({ ...TOOL, name: 'theirs' })
-      .expect(201)
-  ).body.id;
-  const endpoint = { url: 'https://example.com/' };
-  endpointId = (await theirs.http.post('/v1/webhook_endpoints').send(endpoint).expect(201)).body.id;
-  const ping = await theirs.http.post(`/v1/webhook_endpoints/${endpointId}/ping`).expect(202);
-  deliveryId = ping.body.id;
-  const body = { agent_id: agent.id, input: 'A secret.' };
-  turn = (await theirs.http.post('/v1/turns').send(body).expect(202)).body;
-  await playWorker(api, turn.id, 1);
-});
+  document = await readDocument(api.url);
+  mine = await thingsOfNewTenant();
+  theirs = await thingsOfNewTenant();
+  for (const { parameter, operation } of places()) {
+    const prefix = idPrefixOf(document.resolve(parameter.schema));
+    if (prefix !== null) await theirs.need(prefix);
+    else if (parameter.in === 'path') await theirs.valueFor(operation, parameter);
+  }
+  theirNames = [theirs.client.tenantId, ...theirs.known.values()];
+  await api.dispatcher.settle();
+  await api.keyUses.flush();
+}, 120_000);
 
 afterAll(() => api.stop());
 
-const withIds = [
-  ...agentRoutes,
-  ...sessionRoutes,
-  ...turnRoutes,
-  ...toolRoutes,
-  ...webhookEndpointRoutes,
-  ...deliveryRoutes,
-].filter(({ path }) => path.includes(':'));
-
-const TOOL = { description: 'Does it.', input_schema: { type: 'object' }, url: 'https://example.com/' };
-
-/** A body that would be taken for a thing of one's own. */
-const BODIES: Record<string, object> = {
-  updateAgent: { model: 'mine now' },
-  updateTool: { ...TOOL, description: 'Mine now.' },
-  updateWebhookEndpoint: { url: 'https://mine.example.com/' },
-  rotateWebhookEndpointSecret: { overlap_seconds: 0 },
-  redeliverToEndpoint: { since: new Date(0).toISOString(), until: new Date(1).toISOString() },
-  submitTurn: { input: 'Tell me all.' },
-  resumeTurn: {},
-  updateSession: { metadata: { mine: 'now' } },
-  submitToolOutputs: { tool_outputs: [{ tool_call_id: newId('toolCall'), output: 'Mine.' }] },
-};
-
-const addressOf = (path: string): string =>
-  path
-    .replace(':agent_id', agent.id)
-    .replace(':session_id', turn.session_id)
-    .replace(':turn_id', turn.id)
-    .replace(':tool_id', toolId)
-    .replace(':webhook_endpoint_id', endpointId)
-    .replace(':delivery_id', deliveryId);
-
-function ask(client: Client, method: string, path: string, body: object | undefined): Test {
-  const request = method === 'get' ? client.http.get(path) : client.http.post(path);
-  if (method === 'delete') return client.http.delete(path);
-  return body === undefined ? request : request.send(body);
+/** A tenant with a turn that called a tool, and answered, after all was made that may hear of it. */
+async function thingsOfNewTenant(): Promise<TenantThings> {
+  const client = await api.addTenant();
+  const things = new TenantThings(client, document);
+  for (const { id, method, path } of document.operations) {
+    const noun = /^create([A-Z]\w+)$/.exec(id)?.[1];
+    if (method !== 'post' || noun === undefined || path.includes('{')) continue;
+    const answer = document.operations.find((operation) => operation.id === id)?.answer ?? {};
+    const properties = document.resolve(answer)['properties'] as Record<string, Schema> | undefined;
+    const prefix = idPrefixOf(document.resolve(properties?.['id'] ?? {}));
+    if (prefix !== null) await things.need(prefix);
+  }
+  const agent: Agent = (await client.http.get(`/v1/agents/${await things.need('agent')}`).expect(200)).body;
+  const body = { agent_id: agent.id, input: 'A secret.' };
+  const turn: Turn = (await client.http.post('/v1/turns').send(body).expect(202)).body;
+  await playWorker(api, turn.id, 1);
+  const { rows } = await api.database.pool.query<{ id: string }>(
+    'SELECT id FROM tool_calls WHERE turn_id = $1',
+    [turn.id],
+  );
+  things.known.set('turn', turn.id).set('sess', turn.session_id);
+  things.known.set('call', rows[0]?.id ?? '').set('key', client.keyId);
+  return things;
 }
 
-test.each(withIds.map((route) => [`${route.method.toUpperCase()} ${route.path}`, route] as const))(
-  "another tenant's ids name nothing in %s, and nothing changes",
-  async (_title, route) => {
-    const before = await api.readAllRows();
-    const body = BODIES[route.operationId];
-    expect(route.body !== undefined).toBe(body !== undefined);
+const places = () =>
+  document.operations.flatMap((operation) =>
+    operation.parameters
+      .filter((parameter) => parameter.in !== 'header')
+      .map((parameter) => ({ operation, parameter })),
+  );
 
-    const answer = await ask(api.client, route.method, addressOf(route.path), body);
-    expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);
-    // As what is nowhere: the answer does not tell that it is somebody's.
-    const nowhere = addressOf(route.path).replace(/(?<=_01)[0-9a-z]{4}/, '0000');
-    const same = await ask(api.client, route.method, nowhere, body);
-    expect({ ...same.body, detail: '', request_id: '' }).toEqual({
-      ...answer.body,
-      detail: '',
-      request_id: '',
-    });
-    expect(await api.readAllRows()).toEqual(before);
-  },
-);
+/** An id that looks like this one and is nobody's. */
+const nobodys = (id: string): string => id.replace(/(?<=_01)[0-9a-z]{4}/, '0000');
 
-test("another tenant's ids in a body name nothing", async () => {
-  for (const path of ['/v1/sessions', '/v1/turns']) {
-    const body = { agent_id: agent.id, ...(path === '/v1/turns' ? { input: 'Hi' } : {}) };
-    const answer = await api.client.http.post(path).send(body);
-    expect([path, answer.status]).toEqual([path, 404]);
-  }
+const plain = (answer: { body: Record<string, unknown> }): object => ({
+  ...answer.body,
+  detail: '',
+  request_id: '',
 });
 
-test.each([
-  '/v1/agents',
-  '/v1/sessions',
-  '/v1/turns',
-  '/v1/tools',
-  '/v1/secrets',
-  '/v1/webhook_endpoints',
-  '/v1/deliveries',
-  () => `/v1/deliveries?turn_id=${turn.id}`,
-  () => `/v1/sessions?agent_id=${agent.id}`,
-  () => `/v1/turns?agent_id=${agent.id}`,
-  () => `/v1/turns?session_id=${turn.session_id}`,
-  () => `/v1/turns?session_id=${turn.session_id}&cursor=${turn.id}`,
-  () => `/v1/turns?status=completed`,
-])("a list holds nothing of another tenant's: %s", async (path) => {
-  const answer = await api.client.http.get(typeof path === 'string' ? path : path()).expect(200);
-  expect(answer.body).toEqual({ object: 'list', items: [], next_cursor: null });
+async function send(operation: Operation, instead: Record<string, string>, body?: unknown) {
+  const address = await mine.addressOf(operation, instead);
+  const given = operation.body === null ? null : (body ?? (await mine.sample(operation.body)));
+  return ask(mine.client, operation.method, address, given);
+}
+
+test("another tenant's ids in a path name nothing, and nothing changes", async () => {
+  const inPaths = places().filter(({ parameter }) => parameter.in === 'path');
+  expect(inPaths.length).toBeGreaterThan(15);
+  for (const { operation, parameter } of inPaths) {
+    const { name } = parameter;
+    const schema = document.resolve(parameter.schema);
+    const isId = idPrefixOf(schema) !== null;
+    if (!isId && isWord(schema)) continue;
+    const id = await theirs.valueFor(operation, parameter);
+    // What of mine it takes is made before it is looked at.
+    await mine.addressOf(operation);
+    if (operation.body !== null) await mine.sample(operation.body);
+    const before = await api.readAllRows();
+    const answer = await send(operation, { [name]: id });
+    const title = `${operation.method} ${operation.path} {${name}}`;
+    if (operation.method === 'put' && !isId) {
+      // A name is each tenant's own: it makes one of mine, and leaves theirs as it is.
+      expect([title, answer.status]).toEqual([title, 200]);
+      expect(ofTheirs(await api.readAllRows())).toEqual(ofTheirs(before));
+      await ask(mine.client, 'delete', await mine.addressOf(operation, { [name]: id }), null).expect(204);
+      continue;
+    }
+    expect([title, answer.status, answer.body.code]).toEqual([title, 404, 'not_found']);
+    // As what is nowhere: the answer does not tell that it is somebody's.
+    const nowhere = await send(operation, { [name]: isId ? nobodys(id) : `${id}-nowhere` });
+    expect([title, plain(nowhere)]).toEqual([title, plain(answer)]);
+    expect([title, await api.readAllRows()]).toEqual([title, before]);
+  }
+}, 240_000);
+
+test("another tenant's ids in a body name nothing, and nothing changes", async () => {
+  let looked = 0;
+  for (const operation of document.operations) {
+    if (operation.body === null) continue;
+    for (const place of idsIn(operation.body)) {
+      looked += 1;
+      const id = await theirs.need(place.prefix);
+      const own = await mine.sample(operation.body);
+      const before = await api.readAllRows();
+      const answer = await send(operation, {}, withId(own, place.path, id));
+      const title = `${operation.id} ${place.path.join('.')}`;
+      const nowhere = await send(operation, {}, withId(own, place.path, nobodys(id)));
+      expect([title, answer.status, plain(answer)]).toEqual([title, nowhere.status, plain(nowhere)]);
+      // In a list, the place is told beside all that is wrong, or what stands in the way of all of them.
+      const expected = place.path.length === 1 ? [404] : [400, 404, 409];
+      expect([title, expected.includes(answer.status), answer.text]).toEqual([title, true, answer.text]);
+      expect([title, await api.readAllRows()]).toEqual([title, before]);
+    }
+  }
+  expect(looked).toBeGreaterThanOrEqual(3);
+}, 240_000);
+
+test("another tenant's ids in a query find nothing", async () => {
+  const inQueries = places().filter(
+    ({ parameter }) => parameter.in === 'query' && idPrefixOf(document.resolve(parameter.schema)) !== null,
+  );
+  expect(inQueries.length).toBeGreaterThan(5);
+  for (const { operation, parameter } of inQueries) {
+    const id = await theirs.need(idPrefixOf(document.resolve(parameter.schema)) ?? '');
+    const address = await mine.addressOf(operation);
+    const { text, status } = await ask(mine.client, operation.method, address, null).query({
+      [parameter.name]: id,
+    });
+    const title = `${operation.id} ?${parameter.name}=`;
+    expect([title, status < 500, namesIn(text.replaceAll(id, ''))]).toEqual([title, true, []]);
+    if (parameter.name === 'cursor') continue;
+    expect([title, status === 404 || text.includes('"items":[]')]).toEqual([title, true]);
+  }
+}, 120_000);
+
+test("what is read without an id holds nothing of another tenant's", async () => {
+  const general = document.operations.filter(({ method, path }) => method === 'get' && !path.includes('{'));
+  expect(general.length).toBeGreaterThan(5);
+  const newcomer = new TenantThings(await api.addTenant(), document);
+  for (const operation of general) {
+    const { text, status } = await ask(newcomer.client, 'get', await newcomer.addressOf(operation), null);
+    expect([operation.id, status, namesIn(text)]).toEqual([operation.id, 200, []]);
+  }
 });
 
 test('the owner finds all of it as it was', async () => {
-  for (const route of withIds.filter(({ method }) => method === 'get')) {
-    const answer = await ask(theirs, 'get', addressOf(route.path), undefined);
-    expect([route.path, answer.status]).toEqual([route.path, 200]);
+  for (const operation of document.operations) {
+    // What is no JSON is a stream, and may have no end.
+    if (operation.method !== 'get' || operation.answer === null) continue;
+    const answer = await ask(theirs.client, 'get', await theirs.addressOf(operation), null);
+    expect([operation.path, answer.status]).toEqual([operation.path, 200]);
   }
 });
+
+const namesIn = (text: string): string[] => theirNames.filter((name) => text.includes(name));
+
+function ofTheirs(rows: Record<string, string[]>): string[] {
+  return Object.values(rows).flatMap((table) => table.filter((row) => row.includes(theirs.client.tenantId)));
+}
+
+interface IdPlace {
+  path: string[];
+  prefix: string;
+}
+
+/** Every place in a body that takes an id, also those that may be left out. */
+function idsIn(schema: Schema, path: string[] = []): IdPlace[] {
+  if (path.length > 6) return [];
+  const own = document.resolve(schema);
+  const prefix = idPrefixOf(own);
+  if (prefix !== null) return [{ path, prefix }];
+  const { properties, items, anyOf, oneOf } = own;
+  const parts = Object.entries((properties ?? {}) as Record<string, Schema>);
+  const variants = [...((anyOf ?? []) as Schema[]), ...((oneOf ?? []) as Schema[])];
+  const found = [
+    ...parts.flatMap(([name, part]) => idsIn(part, [...path, name])),
+    ...(items === undefined ? [] : idsIn(items as Schema, [...path, '0'])),
+    ...variants.flatMap((variant) => idsIn(variant, path)),
+  ];
+  const seen = new Set<string>();
+  return found.filter((place) => {
+    const name = place.path.join('.');
+    const isNew = !seen.has(name);
+    seen.add(name);
+    return isNew;
+  });
+}
+
+/** The same value with this id at that place; what is not there on the way is made. */
+function withId(value: unknown, [step, ...rest]: readonly string[], id: string): unknown {
+  if (step === undefined) return id;
+  if (step === '0') return [withId(Array.isArray(value) ? value[0] : undefined, rest, id)];
+  const object = typeof value === 'object' && value !== null ? value : {};
+  return { ...object, [step]: withId((object as Record<string, unknown>)[step], rest, id) };
+}

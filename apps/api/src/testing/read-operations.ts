@@ -1,0 +1,77 @@
+import { SCOPES } from '@turnpike/contract';
+import supertest from 'supertest';
+import { z } from 'zod';
+
+const schemaSchema = z.looseObject({});
+/** A JSON Schema of the document, its references not yet followed. */
+export type Schema = z.infer<typeof schemaSchema>;
+
+const parameterSchema = z.object({
+  name: z.string(),
+  in: z.enum(['path', 'query', 'header']),
+  required: z.boolean().default(false),
+  schema: schemaSchema,
+});
+export type Parameter = z.infer<typeof parameterSchema>;
+
+const contentSchema = z.object({
+  content: z.record(z.string(), z.object({ schema: schemaSchema.optional() })).optional(),
+});
+const operationSchema = z.object({
+  operationId: z.string(),
+  security: z.tuple([z.object({ apiKey: z.tuple([z.enum(SCOPES)]) })]),
+  parameters: z.array(parameterSchema).default([]),
+  requestBody: contentSchema.optional(),
+  responses: z.record(z.string(), contentSchema),
+});
+const documentSchema = z.object({
+  paths: z.record(z.string(), z.record(z.string(), operationSchema)),
+  components: z.object({ schemas: z.record(z.string(), schemaSchema) }),
+});
+
+export type Method = 'get' | 'post' | 'put' | 'delete';
+
+/** One operation of the document. */
+export interface Operation {
+  id: string;
+  method: Method;
+  /** With parameters as the document has them: `/v1/turns/{turn_id}`. */
+  path: string;
+  scope: (typeof SCOPES)[number];
+  parameters: Parameter[];
+  body: Schema | null;
+  /** Of the good answer; null for one that is no JSON. */
+  answer: Schema | null;
+}
+
+export interface ApiDocument {
+  operations: Operation[];
+  /** The schema that this one refers to, or itself. */
+  resolve(schema: Schema): Schema;
+}
+
+/** Reads the document that the API serves: an operation that is new is in it without being named here. */
+export async function readDocument(url: string): Promise<ApiDocument> {
+  const { body } = await supertest(url).get('/openapi.json').expect(200);
+  const { paths, components } = documentSchema.parse(body);
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): Operation => {
+      const good = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1];
+      return {
+        id: operation.operationId,
+        method: z.enum(['get', 'post', 'put', 'delete']).parse(method),
+        path,
+        scope: operation.security[0].apiKey[0],
+        parameters: operation.parameters,
+        body: operation.requestBody?.content?.['application/json']?.schema ?? null,
+        answer: good?.content?.['application/json']?.schema ?? null,
+      };
+    }),
+  );
+  const resolve = (schema: Schema): Schema => {
+    const { $ref: reference } = schema;
+    if (typeof reference !== 'string') return schema;
+    return resolve(components.schemas[reference.split('/').at(-1) ?? ''] ?? {});
+  };
+  return { operations, resolve };
+}

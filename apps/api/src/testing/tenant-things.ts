@@ -1,0 +1,132 @@
+import type { Test } from 'supertest';
+import { z } from 'zod';
+import type { Client } from './api-on-trial.ts';
+import type { ApiDocument, Method, Operation, Parameter, Schema } from './read-operations.ts';
+import { idPrefixOf, sampleOf } from './sample-schema.ts';
+
+const objectSchema = z.object({ properties: z.record(z.string(), z.looseObject({})) });
+const listSchema = z.object({ properties: z.object({ items: z.object({ items: z.looseObject({}) }) }) });
+const idSchema = z.object({ id: z.string() });
+const pageSchema = z.object({ items: z.array(idSchema) });
+
+export function ask(client: Client, method: Method, path: string, body: unknown): Test {
+  const request = client.http[method](path);
+  return body === null ? request : request.send(body as object);
+}
+
+/**
+ * What one tenant has of each kind, made by whatever operation of the document makes it, or found in a list. What
+ * comes about otherwise, is in `known` from the first.
+ */
+export class TenantThings {
+  readonly client: Client;
+  /** By prefix, or by the parameter's name where it is a name that the tenant gives. */
+  readonly known: Map<string, string>;
+  readonly #document: ApiDocument;
+
+  constructor(client: Client, document: ApiDocument, known: Record<string, string> = {}) {
+    this.client = client;
+    this.#document = document;
+    this.known = new Map(Object.entries(known));
+  }
+
+  /** One of the kind with this prefix. Throws where the test must be told how one comes about. */
+  async need(prefix: string): Promise<string> {
+    const known = this.known.get(prefix);
+    if (known !== undefined) return known;
+    const found = (await this.#make(prefix)) ?? (await this.#find(prefix));
+    if (found === null) {
+      throw new Error(
+        `No operation makes a \`${prefix}_\` from the smallest body, and no list shows one: say in tenants.test.ts, ` +
+          'where `known` is filled, how a tenant comes to have one.',
+      );
+    }
+    this.known.set(prefix, found);
+    return found;
+  }
+
+  /** The value of a path parameter: an id, one of a few words, or a name that this tenant has used. */
+  async valueFor(operation: Operation, parameter: Parameter): Promise<string> {
+    const schema = this.#document.resolve(parameter.schema);
+    const prefix = idPrefixOf(schema);
+    if (prefix !== null) return this.need(prefix);
+    if (isWord(schema)) return String(sampleOf(schema, this.#document, () => ''));
+    const place = `${operation.path} ${parameter.name}`;
+    const known = this.known.get(place);
+    if (known !== undefined) return known;
+    // Of a tenant's own, and without its id: another tenant may have the same one.
+    const name = `name-${this.client.keyId.slice(-12)}`;
+    const put = this.#document.operations.find(
+      ({ method, path }) => method === 'put' && path === operation.path,
+    );
+    if (put?.body == null) throw new Error(`Nothing puts a ${parameter.name} at ${operation.path}.`);
+    this.known.set(place, name);
+    const path = put.path.replace(`{${parameter.name}}`, name);
+    await ask(this.client, 'put', path, await this.sample(put.body)).expect(200);
+    return name;
+  }
+
+  /** The address of an operation on what this tenant has; some of it replaced. */
+  async addressOf(operation: Operation, instead: Record<string, string> = {}): Promise<string> {
+    let address = operation.path;
+    const query: string[] = [];
+    for (const parameter of operation.parameters) {
+      const { name, required } = parameter;
+      if (parameter.in === 'path') {
+        address = address.replace(`{${name}}`, instead[name] ?? (await this.valueFor(operation, parameter)));
+      } else if (parameter.in === 'query' && (required || instead[name] !== undefined)) {
+        const value = instead[name] ?? String(await this.sample(parameter.schema));
+        query.push(`${name}=${encodeURIComponent(value)}`);
+      }
+    }
+    return query.length === 0 ? address : `${address}?${query.join('&')}`;
+  }
+
+  /** The smallest value of a schema, with ids of this tenant. */
+  async sample(schema: Schema): Promise<unknown> {
+    const needed = new Set<string>();
+    sampleOf(schema, this.#document, (prefix) => {
+      needed.add(prefix);
+      return prefix;
+    });
+    for (const prefix of needed) await this.need(prefix);
+    return sampleOf(schema, this.#document, (prefix) => this.known.get(prefix) ?? '');
+  }
+
+  async #make(prefix: string): Promise<string | null> {
+    for (const operation of this.#document.operations) {
+      if (operation.method !== 'post' || operation.answer === null || operation.path.includes('{')) continue;
+      const answer = objectSchema.safeParse(this.#document.resolve(operation.answer));
+      if (!answer.success || this.#prefixOf(answer.data.properties['id']) !== prefix) continue;
+      const body = operation.body === null ? null : await this.sample(operation.body);
+      const made = await ask(this.client, 'post', operation.path, body);
+      if (made.status < 300) return idSchema.parse(made.body).id;
+      throw new Error(`${operation.id} does not take the smallest body: ${made.text}`);
+    }
+    return null;
+  }
+
+  async #find(prefix: string): Promise<string | null> {
+    for (const operation of this.#document.operations) {
+      if (operation.method !== 'get' || operation.answer === null) continue;
+      const list = listSchema.safeParse(this.#document.resolve(operation.answer));
+      if (!list.success) continue;
+      const item = objectSchema.safeParse(this.#document.resolve(list.data.properties.items.items));
+      if (!item.success || this.#prefixOf(item.data.properties['id']) !== prefix) continue;
+      if (operation.path.includes(`{${prefix}`)) continue;
+      const shown = await ask(this.client, 'get', await this.addressOf(operation), null).expect(200);
+      const [first] = pageSchema.parse(shown.body).items;
+      if (first !== undefined) return first.id;
+    }
+    return null;
+  }
+
+  #prefixOf(schema: Schema | undefined): string | null {
+    return schema === undefined ? null : idPrefixOf(this.#document.resolve(schema));
+  }
+}
+
+/** One of a few words that mean the same for everybody. */
+export function isWord(schema: Schema): boolean {
+  return schema['enum'] !== undefined || schema['const'] !== undefined || schema['type'] !== 'string';
+}
