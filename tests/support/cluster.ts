@@ -86,8 +86,11 @@ export class Cluster {
     return cluster;
   }
 
-  async startApi(environment: Record<string, string> = {}): Promise<Program> {
-    this.api = await startProgram('api', { ...this.#environment, ...environment });
+  async startApi(
+    environment: Record<string, string> = {},
+    nodeOptions: readonly string[] = [],
+  ): Promise<Program> {
+    this.api = await startProgram('api', { ...this.#environment, ...environment }, nodeOptions);
     return this.api;
   }
 

@@ -12,12 +12,12 @@ export interface RedisServer extends Service {
 }
 
 /** A Redis of its own, with nothing on disk; null where there is no `redis-server` on PATH. */
-export async function startRedis(): Promise<RedisServer | null> {
+export async function startRedis({ password = '' } = {}): Promise<RedisServer | null> {
   if (spawnSync('redis-server', ['--version']).error !== undefined) return null;
   const port = await freePort();
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    server = await launch(port);
+    server = await launch(port, password);
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
@@ -27,7 +27,7 @@ export async function startRedis(): Promise<RedisServer | null> {
   };
   await start();
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `redis://${password === '' ? '' : `:${password}@`}127.0.0.1:${port}`,
     port,
     start,
     kill: () => end('SIGKILL'),
@@ -35,8 +35,9 @@ export async function startRedis(): Promise<RedisServer | null> {
   };
 }
 
-async function launch(port: number): Promise<ChildProcess> {
+async function launch(port: number, password: string): Promise<ChildProcess> {
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  if (password !== '') settings.push('--requirepass', password);
   const server = spawn('redis-server', [...settings, '--maxmemory-policy', 'noeviction'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,5 +1,5 @@
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
-import { hidePassword } from '@turnpike/telemetry';
+import { hidePassword, hideValue } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 
@@ -70,6 +70,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const keys = keySettingsSchema.safeParse(given);
   if (parsed.success && keys.success) {
     const { databaseUrl, backplaneUrl } = parsed.data;
+    // It needs none, and may have been given the same environment as the workers.
+    hideValue(given['ANTHROPIC_API_KEY'] ?? '');
     hidePassword(databaseUrl);
     hidePassword(backplaneUrl);
     return { ...parsed.data, keys: keys.data };

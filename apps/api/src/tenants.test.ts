@@ -72,7 +72,7 @@ const plain = (answer: { body: Record<string, unknown> }): object => ({
   request_id: '',
 });
 
-async function send(operation: Operation, instead: Record<string, string>, body?: unknown) {
+async function send(operation: Operation, instead: Record<string, string>, body?: object) {
   const address = await mine.addressOf(operation, instead);
   const given = operation.body === null ? null : (body ?? (await mine.sample(operation.body)));
   return ask(mine.client, operation.method, address, given);
@@ -117,9 +117,9 @@ test("another tenant's ids in a body name nothing, and nothing changes", async (
       const id = await theirs.need(place.prefix);
       const own = await mine.sample(operation.body);
       const before = await api.readAllRows();
-      const answer = await send(operation, {}, withId(own, place.path, id));
+      const answer = await send(operation, {}, bodyWithId(own, place.path, id));
       const title = `${operation.id} ${place.path.join('.')}`;
-      const nowhere = await send(operation, {}, withId(own, place.path, nobodys(id)));
+      const nowhere = await send(operation, {}, bodyWithId(own, place.path, nobodys(id)));
       expect([title, answer.status, plain(answer)]).toEqual([title, nowhere.status, plain(nowhere)]);
       // In a list, the place is told beside all that is wrong, or what stands in the way of all of them.
       const expected = place.path.length === 1 ? [404] : [400, 404, 409];
@@ -200,6 +200,9 @@ function idsIn(schema: Schema, path: string[] = []): IdPlace[] {
     return isNew;
   });
 }
+
+const bodyWithId = (body: object, path: readonly string[], id: string): object =>
+  Object.assign({}, withId(body, path, id));
 
 /** The same value with this id at that place; what is not there on the way is made. */
 function withId(value: unknown, [step, ...rest]: readonly string[], id: string): unknown {

@@ -1,3 +1,5 @@
+import { secretForms } from './secret-forms.ts';
+
 /** Shorter ones would hide parts of ordinary words. */
 const SHORTEST = 6;
 const MOST_VALUES = 10_000;
@@ -7,11 +9,12 @@ const hidden = new Set<string>();
 
 /**
  * From now on this value is scrubbed from every log line of the process, raw and in the forms in
- * which it travels: base64, URL-encoded, JSON-escaped. The newest ten thousand forms are known.
+ * which it travels. The newest ten thousand forms are known.
  */
 export function hideValue(value: string): void {
   if (value.length < SHORTEST) return;
-  for (const form of formsOf(value)) {
+  const forms = secretForms(value);
+  for (const form of forms) {
     hidden.delete(form);
     hidden.add(form);
   }
@@ -23,20 +26,7 @@ export function hideValue(value: string): void {
 
 /** The text without this value in any of those forms, also where it is too short to be hidden everywhere. */
 export function withoutValue(text: string, value: string): string {
-  return hide(text, value.length < SHORTEST ? [value] : formsOf(value));
-}
-
-function formsOf(value: string): string[] {
-  const wellFormed = value.toWellFormed();
-  return [
-    value,
-    encodeURIComponent(wellFormed),
-    // As forms and `URLSearchParams` write it: a space is a plus, and more is escaped.
-    new URLSearchParams([['', wellFormed]]).toString().slice(1),
-    Buffer.from(value).toString('base64').replace(/=+$/, ''),
-    Buffer.from(value).toString('base64url'),
-    JSON.stringify(value).slice(1, -1),
-  ];
+  return hide(text, value.length < SHORTEST ? [value] : secretForms(value));
 }
 
 /** Hides the password in a URL, where there is one, in whatever a client of that server says of it. */

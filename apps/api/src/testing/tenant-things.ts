@@ -9,9 +9,10 @@ const listSchema = z.object({ properties: z.object({ items: z.object({ items: z.
 const idSchema = z.object({ id: z.string() });
 const pageSchema = z.object({ items: z.array(idSchema) });
 
-export function ask(client: Client, method: Method, path: string, body: unknown): Test {
-  const request = client.http[method](path);
-  return body === null ? request : request.send(body as object);
+export function ask(client: Client, method: Method, path: string, body: object | null): Test {
+  // What can be a stream or a page, is to be a page.
+  const request = client.http[method](path).set('accept', 'application/json');
+  return body === null ? request : request.send(body);
 }
 
 /**
@@ -34,7 +35,8 @@ export class TenantThings {
   async need(prefix: string): Promise<string> {
     const known = this.known.get(prefix);
     if (known !== undefined) return known;
-    const found = (await this.#make(prefix)) ?? (await this.#find(prefix));
+    const found =
+      (await this.#make(prefix, false)) ?? (await this.#find(prefix)) ?? (await this.#make(prefix, true));
     if (found === null) {
       throw new Error(
         `No operation makes a \`${prefix}_\` from the smallest body, and no list shows one: say in tenants.test.ts, ` +
@@ -75,7 +77,9 @@ export class TenantThings {
       if (parameter.in === 'path') {
         address = address.replace(`{${name}}`, instead[name] ?? (await this.valueFor(operation, parameter)));
       } else if (parameter.in === 'query' && (required || instead[name] !== undefined)) {
-        const value = instead[name] ?? String(await this.sample(parameter.schema));
+        const value =
+          instead[name] ??
+          String(sampleOf(parameter.schema, this.#document, (prefix) => this.known.get(prefix) ?? ''));
         query.push(`${name}=${encodeURIComponent(value)}`);
       }
     }
@@ -83,23 +87,28 @@ export class TenantThings {
   }
 
   /** The smallest value of a schema, with ids of this tenant. */
-  async sample(schema: Schema): Promise<unknown> {
+  async sample(schema: Schema): Promise<object> {
     const needed = new Set<string>();
     sampleOf(schema, this.#document, (prefix) => {
       needed.add(prefix);
       return prefix;
     });
     for (const prefix of needed) await this.need(prefix);
-    return sampleOf(schema, this.#document, (prefix) => this.known.get(prefix) ?? '');
+    const value = sampleOf(schema, this.#document, (prefix) => this.known.get(prefix) ?? '');
+    if (typeof value === 'object' && value !== null) return value;
+    throw new Error('A body is an object.');
   }
 
-  async #make(prefix: string): Promise<string | null> {
+  /** By a POST that answers with one; `deep`: also by one that takes another thing in its path. */
+  async #make(prefix: string, deep: boolean): Promise<string | null> {
     for (const operation of this.#document.operations) {
-      if (operation.method !== 'post' || operation.answer === null || operation.path.includes('{')) continue;
+      if (operation.method !== 'post' || operation.answer === null || operation.path.includes('{') !== deep)
+        continue;
       const answer = objectSchema.safeParse(this.#document.resolve(operation.answer));
       if (!answer.success || this.#prefixOf(answer.data.properties['id']) !== prefix) continue;
+      if (this.#takes(operation, prefix)) continue;
       const body = operation.body === null ? null : await this.sample(operation.body);
-      const made = await ask(this.client, 'post', operation.path, body);
+      const made = await ask(this.client, 'post', await this.addressOf(operation), body);
       if (made.status < 300) return idSchema.parse(made.body).id;
       throw new Error(`${operation.id} does not take the smallest body: ${made.text}`);
     }
@@ -113,12 +122,19 @@ export class TenantThings {
       if (!list.success) continue;
       const item = objectSchema.safeParse(this.#document.resolve(list.data.properties.items.items));
       if (!item.success || this.#prefixOf(item.data.properties['id']) !== prefix) continue;
-      if (operation.path.includes(`{${prefix}`)) continue;
+      if (this.#takes(operation, prefix)) continue;
       const shown = await ask(this.client, 'get', await this.addressOf(operation), null).expect(200);
       const [first] = pageSchema.parse(shown.body).items;
       if (first !== undefined) return first.id;
     }
     return null;
+  }
+
+  /** Whether its path takes one of these already. */
+  #takes({ parameters }: Operation, prefix: string): boolean {
+    return parameters.some(
+      (parameter) => parameter.in === 'path' && this.#prefixOf(parameter.schema) === prefix,
+    );
   }
 
   #prefixOf(schema: Schema | undefined): string | null {

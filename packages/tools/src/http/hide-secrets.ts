@@ -1,3 +1,5 @@
+import { secretForms } from '@turnpike/telemetry';
+
 /** Shorter ones are hidden only as they are: their other forms would be parts of ordinary words. */
 const SHORTEST_ENCODED = 6;
 /** A beginning that is shorter says nothing. */
@@ -25,19 +27,7 @@ export function hideSecrets(text: string, values: readonly string[], cut: boolea
 function formsOf(value: string): string[] {
   const [, credential = ''] = /^[A-Za-z][\w-]{0,30} +(\S.*)$/.exec(value) ?? [];
   const plain = credential.length < SHORTEST_ENCODED ? [value] : [value, credential];
-  return plain.flatMap((part) => (part.length < SHORTEST_ENCODED ? [part] : encodedForms(part)));
-}
-
-function encodedForms(value: string): string[] {
-  const bytes = Buffer.from(value);
-  return [
-    value,
-    encodeURIComponent(value.toWellFormed()),
-    new URLSearchParams([['', value]]).toString().slice(1),
-    bytes.toString('base64').replace(/=+$/, ''),
-    bytes.toString('base64url'),
-    JSON.stringify(value).slice(1, -1),
-  ];
+  return plain.flatMap((part) => (part.length < SHORTEST_ENCODED ? [part] : secretForms(part)));
 }
 
 function placesOf(form: string, text: string): [number, number][] {

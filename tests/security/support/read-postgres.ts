@@ -1,0 +1,20 @@
+import type { Database } from '@turnpike/store';
+
+/** Every column of every row of every table, as text: bytes in hexadecimal. */
+export async function readPostgres({ pool }: Database): Promise<string> {
+  const { rows: tables } = await pool.query<{ name: string }>(
+    `SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
+     WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')`,
+  );
+  const texts: string[] = [];
+  for (const { name } of tables) {
+    const { rows } = await pool.query<{ row: string }>(`SELECT t::text AS row FROM ${name} AS t`);
+    texts.push(...rows.map(({ row }) => row));
+    // As a row is quoted, so is what has quotes; JSON tells of each column as it is.
+    const { rows: plain } = await pool.query<{ value: string }>(
+      `SELECT value FROM ${name} AS t, jsonb_each_text(to_jsonb(t))`,
+    );
+    texts.push(...plain.map(({ value }) => value));
+  }
+  return texts.join('\n');
+}
