@@ -150,6 +150,30 @@ test('a key is printed once, works until it is revoked, and is listed by its las
   });
 });
 
+test("what an operator does to a tenant is in the tenant's audit log, by operator", async () => {
+  const tenantId = (await turnpike(['tenants', 'create', 'Initech'])).output.trim();
+  const { complaints } = await turnpike(['keys', 'create', 'Initech', '--name', 'ci']);
+  const keyId = /^(key_\w+):/.exec(complaints)?.[1] ?? '';
+  await turnpike(['keys', 'revoke', keyId]);
+  const on = await turnpike(['tenants', 'debug', 'Initech', 'on', '--minutes', '5']);
+  expect(on.output).toMatch(/^What its turns say is logged until \S+\.\n$/);
+  expect(await turnpike(['tenants', 'debug', 'Initech', 'off'])).toMatchObject({ code: 0, output: 'Off.\n' });
+  for (const words of [['maybe'], ['on', '--minutes', '5000'], ['off', '--minutes', '5']]) {
+    expect(await turnpike(['tenants', 'debug', 'Initech', ...words])).toMatchObject({ code: 1, output: '' });
+  }
+  const { rows } = await database.pool.query(
+    'SELECT actor_type, action, subject FROM audit_entries WHERE tenant_id = $1 ORDER BY id',
+    [tenantId],
+  );
+  expect(rows).toEqual([
+    { actor_type: 'operator', action: 'tenant.created', subject: tenantId },
+    { actor_type: 'operator', action: 'api_key.created', subject: keyId },
+    { actor_type: 'operator', action: 'api_key.revoked', subject: keyId },
+    { actor_type: 'operator', action: 'tenant.debug_on', subject: tenantId },
+    { actor_type: 'operator', action: 'tenant.debug_off', subject: tenantId },
+  ]);
+});
+
 test('a tenant that is not there, a database that is not there, and no database at all: one line each', async () => {
   expect(await turnpike(['keys', 'list', 'Nobody'])).toEqual({
     code: 1,

@@ -71,7 +71,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   if (parsed.success && keys.success) {
     const { databaseUrl, backplaneUrl } = parsed.data;
     // It needs none, and may have been given the same environment as the workers.
-    hideValue(given['ANTHROPIC_API_KEY'] ?? '');
+    hideValue(given['ANTHROPIC_API_KEY'] ?? '', true);
     hidePassword(databaseUrl);
     hidePassword(backplaneUrl);
     return { ...parsed.data, keys: keys.data };

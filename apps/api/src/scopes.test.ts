@@ -11,6 +11,8 @@ import { sampleOf } from './testing/sample-schema.ts';
 let api: ApiOnTrial;
 beforeAll(async () => {
   api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  // Nothing is to be written by itself.
+  await api.keyUses.close();
 });
 afterAll(() => api.stop());
 

@@ -26,7 +26,8 @@ beforeAll(async () => {
   }
   theirNames = [theirs.client.tenantId, ...theirs.known.values()];
   await api.dispatcher.settle();
-  await api.keyUses.flush();
+  // From here on nothing writes by itself.
+  await api.keyUses.close();
 }, 120_000);
 
 afterAll(() => api.stop());

@@ -1,5 +1,5 @@
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
-import { hidePassword, Secret } from '@turnpike/telemetry';
+import { hidePassword, hideValue, Secret } from '@turnpike/telemetry';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
@@ -92,6 +92,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const keys = keySettingsSchema.safeParse(given);
   if (parsed.success && keys.success) {
     const { databaseUrl, backplaneUrl } = parsed.data;
+    hideValue(parsed.data.modelApiKey?.reveal() ?? '', true);
     hidePassword(databaseUrl);
     hidePassword(backplaneUrl);
     return { ...parsed.data, keys: keys.data };

@@ -65,7 +65,7 @@ function readKey(entry: string): [id: string, bytes: Buffer, mistakes: string[]]
   const colon = entry.indexOf(':');
   if (colon === -1) return ['', Buffer.alloc(0), [entry === '' ? 'is empty' : 'has no colon after its id']];
   const [id, encoded] = [entry.slice(0, colon).trim(), entry.slice(colon + 1).trim()];
-  hideValue(encoded);
+  hideValue(encoded, true);
   const mistakes = ID.test(id) ? [] : ['has an id that is not 1 to 32 letters, digits or _ . -'];
   const bytes = decode(encoded);
   if (bytes === undefined) return [id, Buffer.alloc(0), [...mistakes, 'is not base64']];

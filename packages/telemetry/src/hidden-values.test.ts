@@ -32,6 +32,21 @@ test.each([
   }
 });
 
+test('what the process itself works with is hidden for good, however many secrets come after it', () => {
+  hideValue('the-password-of-the-process', true);
+  for (let number = 0; number < 12_000; number++) hideValue(`secret-of-tenant-${number}`);
+  expect(scrub('It is the-password-of-the-process.')).toBe('It is [secret].');
+});
+
+test('a secret is hidden in hexadecimal, and in base64 wherever it begins in something longer', () => {
+  hideValue('a-secret-of-somebody');
+  expect(scrub(Buffer.from('a-secret-of-somebody').toString('hex'))).toBe('[secret]');
+  for (const before of ['', 'u', 'us', 'use']) {
+    const basic = Buffer.from(`${before}a-secret-of-somebody:x`).toString('base64');
+    expect(scrub(basic)).toContain('[secret]');
+  }
+});
+
 test('values that overlap or touch leave nothing between them', () => {
   hideValue('first-half');
   hideValue('half-second');

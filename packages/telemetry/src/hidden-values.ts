@@ -6,14 +6,21 @@ const MOST_VALUES = 10_000;
 
 /** Every form of every known secret, newest last. */
 const hidden = new Set<string>();
+/** Forms of what the process itself works with, which no number of tenants' secrets may push out. */
+const hiddenForGood = new Set<string>();
 
 /**
  * From now on this value is scrubbed from every log line of the process, raw and in the forms in
- * which it travels. The newest ten thousand forms are known.
+ * which it travels. The newest ten thousand forms are known, and all of what
+ * is hidden `forGood`: for the few secrets of the process itself.
  */
-export function hideValue(value: string): void {
+export function hideValue(value: string, forGood = false): void {
   if (value.length < SHORTEST) return;
   const forms = secretForms(value);
+  if (forGood) {
+    for (const form of forms) hiddenForGood.add(form);
+    return;
+  }
   for (const form of forms) {
     hidden.delete(form);
     hidden.add(form);
@@ -32,8 +39,8 @@ export function withoutValue(text: string, value: string): string {
 /** Hides the password in a URL, where there is one, in whatever a client of that server says of it. */
 export function hidePassword(url: string): void {
   const { password } = new URL(url);
-  hideValue(password);
-  hideValue(decodeURIComponent(password));
+  hideValue(password, true);
+  hideValue(decodeURIComponent(password), true);
 }
 
 /** What is known to be a secret by its shape, whoever it belongs to. */
@@ -46,7 +53,7 @@ const SHAPES: [RegExp, string][] = [
 
 /** The text without any secret that is known by its value or by its shape. */
 export function scrub(text: string): string {
-  let clean = hide(text, hidden);
+  let clean = hide(text, [...hiddenForGood, ...hidden]);
   for (const [shape, replacement] of SHAPES) clean = clean.replace(shape, replacement);
   return clean;
 }
