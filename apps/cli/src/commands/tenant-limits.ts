@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, limitsSchema, type Limits } from '@turnpike/contract';
-import { changeLimits } from '@turnpike/store';
+import { changeLimits, insertAuditEntry, transaction } from '@turnpike/store';
 import { Failure } from '../failure.ts';
 import { say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
@@ -23,7 +23,14 @@ export async function setLimits(tenant: string, given: Record<string, string>): 
     if (text !== undefined) changes[name] = parseLimit(name, option, text);
   }
   await withDatabase(requireDatabaseUrl(), async (database) => {
-    const limits = await changeLimits(database.pool, await requireTenant(database, tenant), changes);
+    const tenantId = await requireTenant(database, tenant);
+    const limits = await transaction(database.pool, async (sql) => {
+      if (Object.keys(changes).length > 0) {
+        const act = { tenantId, action: 'limits.changed', subject: tenantId, details: { ...changes } };
+        await insertAuditEntry(sql, { ...act, actor: { type: 'operator' } });
+      }
+      return changeLimits(sql, tenantId, changes);
+    });
     if (limits === null) throw new Failure(`There is no tenant ${tenant}.`);
     for (const { name } of LIMITS) {
       const note = limits[name] === DEFAULT_LIMITS[name] ? '  (default)' : '';

@@ -22,17 +22,21 @@ export async function bringUp(site: Site): Promise<void> {
   await applyMigrations(site, databaseUrl);
   const backplane = await startBackplane(site);
   const model = await startModel(site);
+  const areKeysElsewhere = config.environment['TURNPIKE_KEY_PROVIDER'] === 'vault';
   const environment = {
     ...config.environment,
     DATABASE_URL: databaseUrl,
-    TURNPIKE_MASTER_KEYS: config.masterKeys ?? (await developmentMasterKeys(folder.masterKeysFile)),
+    ...(areKeysElsewhere
+      ? {}
+      : { TURNPIKE_MASTER_KEYS: config.masterKeys ?? (await developmentMasterKeys(folder.masterKeysFile)) }),
     ...backplane,
     ...model,
   };
   const apiUrl = await startPrograms(site, environment);
   const key = await withDatabase(databaseUrl, (database) => developmentKey(database, folder.keyFile));
   sayFact('API key', shown(folder.keyFile));
-  if (config.masterKeys === undefined) sayFact('Secrets', `sealed with ${shown(folder.masterKeysFile)}`);
+  if (config.masterKeys === undefined && !areKeysElsewhere)
+    sayFact('Secrets', `sealed with ${shown(folder.masterKeysFile)}`);
   sayFact('Logs', shown(folder.logFile('*')));
   say();
   const api = new Api(apiUrl, key, ending.signal);
