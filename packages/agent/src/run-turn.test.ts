@@ -3,6 +3,7 @@ import {
   agentConfigSchema,
   DrainError,
   NO_USAGE,
+  RetryableError,
   TurnCancelledError,
   type Advance,
   type Advanced,
@@ -186,4 +187,18 @@ test('a turn that was joined while it ended goes on with what joined it', async 
   await runTurn(lease, { ...parts('read').parts, model });
   // Asked with the input, and again with the answer and what joined it.
   expect(asked).toEqual([1, 3]);
+});
+
+test('a turn whose tool waits for something of ours is given back, to come again, and does not fail', async () => {
+  const lease = new LeaseOnTrial();
+  const trial = parts('idempotent');
+  const run = (): Promise<never> =>
+    Promise.reject(
+      new RetryableError('secret_unavailable', 'The secrets of send cannot be read now.', 600_000),
+    );
+  await runTurn(lease, { ...trial.parts, tools: { ...trial.parts.tools, run } });
+  expect(lease.advances.filter((advance) => advance.outcome !== undefined)).toEqual([]);
+  expect(lease.releases).toMatchObject([{ error: { code: 'secret_unavailable', retry_status: 'retrying' } }]);
+  expect(lease.releases[0]?.delayMs).toBeGreaterThanOrEqual(15_000);
+  expect(lease.releases[0]?.delayMs).toBeLessThanOrEqual(30_000);
 });
