@@ -17,6 +17,8 @@ const NO_ACTS: Record<string, string> = {
   submitTurn: 'the work itself, in the journal',
   startTurn: 'the work itself, in the journal',
   cancelTurn: 'the work itself: the turn and its events say so',
+  resumeTurn: 'the work itself: the turn and its events say so',
+  updateSession: 'the work itself: what a client notes of a conversation',
   submitToolOutputs: 'the work itself: the journal says what was answered',
 };
 

@@ -11,6 +11,7 @@ export interface ContentLog {
 /** The same model; what is said is logged, where it may be. */
 export function logModelContents(model: Model, { isOn, logger }: ContentLog): Model {
   return {
+    ...model,
     async call(request, options) {
       const { tenantId, turnId, messages } = request;
       const facts = { tenant_id: tenantId, turn_id: turnId };

@@ -92,7 +92,8 @@ export const moneyRoutes: Route[] = [
     problems: [],
     async handle({ tenantId, params: { period }, body, sql }) {
       await setBudget(sql, { tenantId, period, setBy: 'tenant', limitMicros: body.limit_micros });
-      return { status: 200, body: await ownBudget(sql, tenantId, period) };
+      const details = { limit_micros: body.limit_micros };
+      return { status: 200, body: await ownBudget(sql, tenantId, period), audited: { details } };
     },
   }),
 

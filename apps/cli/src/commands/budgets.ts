@@ -1,5 +1,5 @@
 import { microsSchema, type BudgetPeriod } from '@turnpike/contract';
-import { deleteBudget, listBudgets, setBudget } from '@turnpike/store';
+import { deleteBudget, insertAuditEntry, listBudgets, setBudget, transaction } from '@turnpike/store';
 import { Failure } from '../failure.ts';
 import { say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
@@ -20,8 +20,14 @@ export async function changeBudgets(tenant: string, given: NewBudgets): Promise<
     const tenantId = await requireTenant(database, tenant);
     for (const { period, limitMicros } of changes) {
       const budget = { tenantId, period, setBy: 'operator' as const };
-      if (limitMicros === null) await deleteBudget(database.pool, budget);
-      else await setBudget(database.pool, { ...budget, limitMicros });
+      const action = limitMicros === null ? 'budget.deleted' : 'budget.set';
+      const details = limitMicros === null ? {} : { limit_micros: limitMicros };
+      await transaction(database.pool, async (sql) => {
+        if (limitMicros === null) await deleteBudget(sql, budget);
+        else await setBudget(sql, { ...budget, limitMicros });
+        const act = { tenantId, action, subject: period, details };
+        await insertAuditEntry(sql, { ...act, actor: { type: 'operator' } });
+      });
     }
     for (const budget of await listBudgets(database.pool, tenantId)) {
       const amounts = `${dollars(budget.spent_micros)} of ${dollars(budget.limit_micros)} spent`;
