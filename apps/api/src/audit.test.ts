@@ -77,6 +77,14 @@ test('the entry and the act are committed together, or neither is', async () => 
   expect(JSON.stringify([agents, records])).not.toContain('unlucky');
 
   const count = (await entries()).length;
+  // What fails after the entry was written takes it back.
+  await api.database.pool.query(
+    `ALTER TABLE idempotency_records ADD CONSTRAINT unlucky CHECK (key <> 'unlucky')`,
+  );
+  await api.client.http.post('/v1/agents').set('Idempotency-Key', 'unlucky').send(agent).expect(500);
+  await api.database.pool.query('ALTER TABLE idempotency_records DROP CONSTRAINT unlucky');
+  expect(await entries()).toHaveLength(count);
+
   await api.client.http.delete('/v1/secrets/nowhere').expect(404);
   await api.client.http.post('/v1/agents').send({ name: '' }).expect(400);
   expect(await entries()).toHaveLength(count);
