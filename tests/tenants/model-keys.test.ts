@@ -182,10 +182,10 @@ test('the operator’s key is used while the operator says so, and only then', a
   const isServed = async (): Promise<boolean> =>
     (await tenant.run(agent.id, 'Hello?')).status === 'completed';
   expect(await isServed()).toBe(false);
-  await setOperatorKey(cluster.database, tenant.id, true);
+  await setOperatorKey(cluster.database.pool, tenant.id, true);
   expect(await isServed()).toBe(true);
   expect(await tenant.done('GET', '/v1/model_settings')).toMatchObject({ operator_key: true, keys: [] });
-  await setOperatorKey(cluster.database, tenant.id, false);
+  await setOperatorKey(cluster.database.pool, tenant.id, false);
   expect(await isServed()).toBe(false);
   expect(await seen()).toEqual([OPERATORS]);
 });

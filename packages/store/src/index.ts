@@ -92,19 +92,12 @@ export {
   findTenants,
   insertTenant,
   listTenants,
+  setOperatorKey,
   type TenantRow,
 } from './tenants.ts';
 export { changeLimits, readLimits } from './tenant-limits.ts';
 export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
 export { readUsage, type UsageRange } from './usage.ts';
-export {
-  createTenant,
-  findTenantByName,
-  findTenants,
-  listTenants,
-  setOperatorKey,
-  type TenantRow,
-} from './tenants.ts';
 export { openVault, type Vault } from './vault.ts';
 export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';
 export {

@@ -1,6 +1,5 @@
-export { hideValue, scrub, withoutValue } from './hidden-values.ts';
 export { exitOnCrash } from './exit-on-crash.ts';
-export { hidePassword, hideValue, scrub } from './hidden-values.ts';
+export { hidePassword, hideValue, scrub, withoutValue } from './hidden-values.ts';
 export { createLogger, silentLogger, type Logger, type LoggerSettings, type LogFields } from './logger.ts';
 export { redact } from './redact.ts';
 export { secretForms } from './secret-forms.ts';
