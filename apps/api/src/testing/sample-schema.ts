@@ -9,7 +9,6 @@ export function idPrefixOf(schema: Schema): string | null {
 
 const FORMATS: Record<string, string> = {
   uri: 'https://example.com/hook',
-  'date-time': '2030-01-01T00:00:00Z',
   date: '2030-01-01',
 };
 
@@ -54,8 +53,17 @@ export function sampleOf(schema: Schema, document: ApiDocument, ids: (prefix: st
   }
 }
 
+let moments = 0;
+
+/** Each after the one before it, as the two ends of a range are. */
+function nextMoment(): string {
+  moments += 1;
+  return new Date(Date.UTC(2026, 0, 1) + moments * 1_000).toISOString();
+}
+
 function sampleText(schema: Schema, minLength: number): string {
   const { format, pattern, example, examples } = schema;
+  if (format === 'date-time') return nextMoment();
   if (typeof format === 'string' && FORMATS[format] !== undefined) return FORMATS[format];
   const shown: unknown = example ?? (Array.isArray(examples) ? examples[0] : undefined);
   if (typeof shown === 'string') return shown;
