@@ -2,6 +2,7 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { turnSchema, type Turn } from '@turnpike/contract';
+import { changeLimits } from '@turnpike/store';
 import { announceTurns } from '@turnpike/turns';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
@@ -34,6 +35,7 @@ async function poll(turnId: string): Promise<Turn> {
 }
 
 test('two thousand clients wait at once in little memory, and an end is read once for all who wait for it', async () => {
+  await changeLimits(api.database.pool, api.client.tenantId, { requests_per_second: 100_000 });
   const made = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const turnIds: string[] = [];
   for (let number = 0; number < TURNS; number++) {

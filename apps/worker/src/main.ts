@@ -5,7 +5,13 @@ import { isSettled } from '@turnpike/contract';
 import { createCallGuard, createEgress, createUpstreamFetch } from '@turnpike/egress';
 import { createModel, readPrices, sharedRetryBudget } from '@turnpike/model';
 import { openKeyProvider } from '@turnpike/secrets';
-import { createMemoryStore, listDebuggedTenants, openDatabase, openVault, readDeliveryBacklog } from '@turnpike/store';
+import {
+  createMemoryStore,
+  listDebuggedTenants,
+  openDatabase,
+  openVault,
+  readDeliveryBacklog,
+} from '@turnpike/store';
 import { createLogger, createMetrics, exitOnCrash, scrub, serveMetrics } from '@turnpike/telemetry';
 import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';

@@ -288,6 +288,7 @@ export const webhookEndpointRoutes: Route[] = [
     answer: { status: 202, description: 'How many there are.', schema: redeliverySchema },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
+      await readEnabled(services, tenantId, id);
       const since = new Date(body.since);
       const until = body.until === undefined ? new Date() : new Date(body.until);
       if (until.getTime() - since.getTime() > MOST_RANGE_MS || until < since) {
@@ -295,7 +296,6 @@ export const webhookEndpointRoutes: Route[] = [
           issues: [{ path: 'until', message: 'must lie after `since`, by 31 days at most' }],
         });
       }
-      await readEnabled(services, tenantId, id);
       const which = { tenantId, endpointId: id, since, until, statuses: body.statuses };
       const { redelivered, through } = await redeliverAll(sql, which);
       return {

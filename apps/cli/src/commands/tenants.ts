@@ -23,7 +23,12 @@ export async function addTenant(
     if (taken !== undefined) throw new Failure(`There is a tenant ${name} already: ${taken.id}.`);
     const id = await transaction(database.pool, async (sql) => {
       const tenantId = await insertTenant(sql, name, { operatorKey });
-      const act = { tenantId, action: 'tenant.created', subject: tenantId, details: { name, operator_key: operatorKey } };
+      const act = {
+        tenantId,
+        action: 'tenant.created',
+        subject: tenantId,
+        details: { name, operator_key: operatorKey },
+      };
       await insertAuditEntry(sql, { ...act, actor: { type: 'operator' } });
       return tenantId;
     });
@@ -37,7 +42,12 @@ export async function setTenant(tenant: string, { operatorKey }: { operatorKey?:
   await withDatabase(requireDatabaseUrl(), async (database) => {
     const id = await requireTenant(database, tenant);
     await transaction(database.pool, async (sql) => {
-      const act = { tenantId: id, action: 'tenant.updated', subject: id, details: { operator_key: operatorKey } };
+      const act = {
+        tenantId: id,
+        action: 'tenant.updated',
+        subject: id,
+        details: { operator_key: operatorKey },
+      };
       await insertAuditEntry(sql, { ...act, actor: { type: 'operator' } });
       await setOperatorKey(sql, id, operatorKey);
     });
