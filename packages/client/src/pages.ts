@@ -1,0 +1,46 @@
+import type { Query } from './address.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+/** One page of a list; `next_cursor` is null on the last one. */
+export interface Page<Item> {
+  object: 'list';
+  items: Item[];
+  next_cursor: string | null;
+}
+
+/** Which page, of which size. */
+export interface PageQuery {
+  cursor?: string | undefined;
+  /** 1 to 100. */
+  limit?: number | undefined;
+}
+
+/** A list: `for await` gives all that is in it, page after page as they are needed. */
+export class Pages<Item> implements AsyncIterable<Item> {
+  readonly #transport: Transport;
+  readonly #path: string;
+  readonly #query: Query;
+  readonly #options: CallOptions;
+
+  constructor(transport: Transport, path: string, query: Query, options: CallOptions) {
+    this.#transport = transport;
+    this.#path = path;
+    this.#query = query;
+    this.#options = options;
+  }
+
+  /** The page that the query names; without a cursor, the first one. */
+  page(cursor?: string): Promise<Page<Item>> {
+    const query = cursor === undefined ? this.#query : { ...this.#query, cursor };
+    return this.#transport.call({ method: 'GET', path: this.#path, query }, this.#options);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.page(cursor);
+      yield* page.items;
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+}

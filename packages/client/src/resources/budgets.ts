@@ -1,0 +1,31 @@
+import { path } from '../address.ts';
+import type { CallOptions, Transport } from '../transport.ts';
+import type { Budget, BudgetPeriod } from '../wire/money.ts';
+
+/** What may be spent on model calls, in millionths of a US dollar. */
+export class Budgets {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Your own, and those that the operator set. */
+  async list(options?: CallOptions): Promise<Budget[]> {
+    const { items } = await this.#transport.call<{ items: Budget[] }>(
+      { method: 'GET', path: '/v1/budgets' },
+      options,
+    );
+    return items;
+  }
+
+  set(period: BudgetPeriod, limitMicros: number, options?: CallOptions): Promise<Budget> {
+    const body = { limit_micros: limitMicros };
+    return this.#transport.call({ method: 'PUT', path: path`/v1/budgets/${period}`, body }, options);
+  }
+
+  /** Takes away your own; the operator's stays. */
+  delete(period: BudgetPeriod, options?: CallOptions): Promise<void> {
+    return this.#transport.call({ method: 'DELETE', path: path`/v1/budgets/${period}` }, options);
+  }
+}

@@ -1,0 +1,33 @@
+import { path } from '../address.ts';
+import { Pages, type PageQuery } from '../pages.ts';
+import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
+import type { Delivery, DeliveryStatus, DeliveryWithAttempts } from '../wire/webhooks.ts';
+
+export interface DeliveryQuery extends PageQuery {
+  turn_id?: string | undefined;
+  status?: DeliveryStatus | undefined;
+  type?: string | undefined;
+}
+
+/** Events on their way to webhook endpoints. */
+export class Deliveries {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  get(id: string, options?: CallOptions): Promise<DeliveryWithAttempts> {
+    return this.#transport.call({ method: 'GET', path: path`/v1/deliveries/${id}` }, options);
+  }
+
+  /** Newest first. */
+  list(query: DeliveryQuery = {}, options: CallOptions = {}): Pages<Delivery> {
+    return new Pages(this.#transport, '/v1/deliveries', { ...query }, options);
+  }
+
+  /** Sends the event again, whatever became of it. */
+  redeliver(id: string, options?: WriteOptions): Promise<Delivery> {
+    return this.#transport.call({ method: 'POST', path: path`/v1/deliveries/${id}/redeliver` }, options);
+  }
+}

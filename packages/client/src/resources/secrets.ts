@@ -1,0 +1,30 @@
+import type { SecretEntry } from '@turnpike/contract';
+import { path } from '../address.ts';
+import { Pages, type PageQuery } from '../pages.ts';
+import type { CallOptions, Transport } from '../transport.ts';
+
+/** Values that go in and do not come out again. */
+export class Secrets {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** A new version of it where there is one. */
+  put(name: string, value: string, options?: CallOptions): Promise<SecretEntry> {
+    return this.#transport.call({ method: 'PUT', path: path`/v1/secrets/${name}`, body: { value } }, options);
+  }
+
+  get(name: string, options?: CallOptions): Promise<SecretEntry> {
+    return this.#transport.call({ method: 'GET', path: path`/v1/secrets/${name}` }, options);
+  }
+
+  list(query: PageQuery = {}, options: CallOptions = {}): Pages<SecretEntry> {
+    return new Pages(this.#transport, '/v1/secrets', { ...query }, options);
+  }
+
+  delete(name: string, options?: CallOptions): Promise<void> {
+    return this.#transport.call({ method: 'DELETE', path: path`/v1/secrets/${name}` }, options);
+  }
+}

@@ -1,0 +1,50 @@
+import type { createSessionSchema, messageSchema, Session, TurnEvent } from '@turnpike/contract';
+import { path } from '../address.ts';
+import { EventSieve } from '../event-sieve.ts';
+import { followEvents, type FollowOptions } from '../follow-events.ts';
+import { Pages, type PageQuery } from '../pages.ts';
+import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
+import type { Input, Output } from '../wire/shapes.ts';
+
+export type Message = Output<typeof messageSchema>;
+
+/** One conversation. */
+export class Sessions {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  create(session: Input<typeof createSessionSchema>, options?: WriteOptions): Promise<Session> {
+    return this.#transport.call({ method: 'POST', path: '/v1/sessions', body: session }, options);
+  }
+
+  get(id: string, options?: CallOptions): Promise<Session> {
+    return this.#transport.call({ method: 'GET', path: path`/v1/sessions/${id}` }, options);
+  }
+
+  /** Newest first. */
+  list(query: PageQuery & { agent_id?: string | undefined } = {}, options: CallOptions = {}): Pages<Session> {
+    return new Pages(this.#transport, '/v1/sessions', { ...query }, options);
+  }
+
+  /** The conversation, oldest first. */
+  messages(id: string, query: PageQuery = {}, options: CallOptions = {}): Pages<Message> {
+    return new Pages(this.#transport, path`/v1/sessions/${id}/messages`, { ...query }, options);
+  }
+
+  /** The events of all turns of the session, one turn after another. It does not end: abort it, or `break`. */
+  stream(
+    id: string,
+    { after, ...options }: FollowOptions & { after?: string | undefined } = {},
+  ): AsyncGenerator<TurnEvent, void, undefined> {
+    const source = { path: path`/v1/sessions/${id}/events`, endsWithTurn: false };
+    return followEvents(this.#transport, source, new EventSieve(after), options);
+  }
+
+  /** Erases the session and all that was said in it. */
+  delete(id: string, options?: CallOptions): Promise<void> {
+    return this.#transport.call({ method: 'DELETE', path: path`/v1/sessions/${id}` }, options);
+  }
+}

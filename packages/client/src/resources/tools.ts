@@ -1,0 +1,37 @@
+import type { createdToolSchema, createToolSchema, Tool, updateToolSchema } from '@turnpike/contract';
+import { path } from '../address.ts';
+import { Pages, type PageQuery } from '../pages.ts';
+import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
+import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
+
+export type CreatedTool = ShownOnce<Output<typeof createdToolSchema>, 'signing_secret'>;
+
+/** HTTP tools of your own. */
+export class Tools {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  create(tool: Input<typeof createToolSchema>, options?: WriteOptions): Promise<CreatedTool> {
+    return this.#transport.call({ method: 'POST', path: '/v1/tools', body: tool }, options);
+  }
+
+  get(id: string, options?: CallOptions): Promise<Tool> {
+    return this.#transport.call({ method: 'GET', path: path`/v1/tools/${id}` }, options);
+  }
+
+  list(query: PageQuery = {}, options: CallOptions = {}): Pages<Tool> {
+    return new Pages(this.#transport, '/v1/tools', { ...query }, options);
+  }
+
+  /** The whole configuration again; name and signing secret stay. */
+  update(id: string, tool: Input<typeof updateToolSchema>, options?: WriteOptions): Promise<Tool> {
+    return this.#transport.call({ method: 'POST', path: path`/v1/tools/${id}`, body: tool }, options);
+  }
+
+  delete(id: string, options?: CallOptions): Promise<void> {
+    return this.#transport.call({ method: 'DELETE', path: path`/v1/tools/${id}` }, options);
+  }
+}

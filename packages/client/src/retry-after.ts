@@ -1,0 +1,8 @@
+/** Milliseconds to wait by a `Retry-After` header: seconds, or a date (RFC 9110). Null where it says nothing. */
+export function parseRetryAfter(header: string | null, nowMs: number): number | null {
+  if (header === null) return null;
+  const text = header.trim();
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
+}

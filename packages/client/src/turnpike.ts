@@ -1,0 +1,49 @@
+import { TenantLimits, UsageReports } from './resources/account.ts';
+import { Agents } from './resources/agents.ts';
+import { ApiKeys } from './resources/api-keys.ts';
+import { Budgets } from './resources/budgets.ts';
+import { Deliveries } from './resources/deliveries.ts';
+import { Secrets } from './resources/secrets.ts';
+import { Sessions } from './resources/sessions.ts';
+import { Tools } from './resources/tools.ts';
+import { Turns } from './resources/turns.ts';
+import { WebhookEndpoints } from './resources/webhook-endpoints.ts';
+import { Transport, type TurnpikeOptions } from './transport.ts';
+import { signWebhook, verifyWebhook } from './verify-webhook.ts';
+
+/** What a receiver of webhooks needs: no API key among it. */
+export const webhooks = { verify: verifyWebhook, sign: signWebhook };
+
+/**
+ * A client of one Turnpike, for one API key. It keeps no connection and needs no closing. Throws `TypeError`
+ * for options that cannot be meant.
+ */
+export class Turnpike {
+  readonly turns: Turns;
+  readonly sessions: Sessions;
+  readonly agents: Agents;
+  readonly tools: Tools;
+  readonly secrets: Secrets;
+  readonly apiKeys: ApiKeys;
+  readonly webhookEndpoints: WebhookEndpoints;
+  readonly deliveries: Deliveries;
+  readonly usage: UsageReports;
+  readonly budgets: Budgets;
+  readonly limits: TenantLimits;
+  readonly webhooks = webhooks;
+
+  constructor(options: TurnpikeOptions) {
+    const transport = new Transport(options);
+    this.turns = new Turns(transport);
+    this.sessions = new Sessions(transport);
+    this.agents = new Agents(transport);
+    this.tools = new Tools(transport);
+    this.secrets = new Secrets(transport);
+    this.apiKeys = new ApiKeys(transport);
+    this.webhookEndpoints = new WebhookEndpoints(transport);
+    this.deliveries = new Deliveries(transport);
+    this.usage = new UsageReports(transport);
+    this.budgets = new Budgets(transport);
+    this.limits = new TenantLimits(transport);
+  }
+}
