@@ -24,8 +24,9 @@ export function encodeQuery(query: Query): string {
 
 /** Without the slash at its end. Throws `TypeError` for what is no address of a service. */
 export function parseBaseUrl(text: string): string {
-  const url = new URL(text);
-  if (!/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '' || url.username !== '') {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isAddress = url !== null && /^https?:$/.test(url.protocol);
+  if (!isAddress || url.search !== '' || url.hash !== '' || url.username !== '') {
     throw new TypeError('baseUrl must be an http or https address, without a query and without a user.');
   }
   return url.href.replace(/\/+$/, '');

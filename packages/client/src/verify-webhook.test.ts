@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { WebhookVerificationError } from './errors.ts';
+import { signWebhook, verifyWebhook } from './verify-webhook.ts';
+
+const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
+const SECRET = newSecret();
+const ID = 'evt_01kapjt9e8f7ga5vxq3c2m4n6r';
+const BODY = JSON.stringify({
+  id: ID,
+  type: 'turn.completed',
+  sequence_number: 7,
+  created_at: '2026-11-25T16:32:39.000Z',
+  data: { turn: { id: 'turn_1', output_text: 'Grüße 😀' }, truncated: false },
+});
+
+/** As the `standardwebhooks` package signs it. */
+function signedByThem(secret = SECRET, body = BODY, at = new Date()): Record<string, string> {
+  return {
+    'webhook-id': ID,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'webhook-signature': new Webhook(secret).sign(ID, at, body),
+  };
+}
+
+async function codeOf(verified: Promise<unknown>): Promise<string> {
+  try {
+    await verified;
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return error.code;
+    throw error;
+  }
+  return 'verified';
+}
+
+test('what the standardwebhooks package signs is verified, and the event comes typed', async () => {
+  const event = await verifyWebhook(BODY, signedByThem(), SECRET);
+  expect(event).toEqual(JSON.parse(BODY));
+  if (event.type !== 'turn.completed') throw new Error('It is of another type.');
+  expect(event.data.turn.output_text).toBe('Grüße 😀');
+});
+
+test('what it signs itself is verified by the standardwebhooks package', async () => {
+  const headers = await signWebhook(BODY, { id: ID, secret: SECRET });
+  expect(new Webhook(SECRET).verify(BODY, headers)).toEqual(JSON.parse(BODY));
+});
+
+test('the body may come as text or bytes, and the headers as a Request or as Node has them', async () => {
+  const bytes = new TextEncoder().encode(BODY);
+  const headers = signedByThem();
+  const loud = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toUpperCase(), value]),
+  );
+  for (const body of [BODY, bytes, Buffer.from(BODY), bytes.buffer]) {
+    for (const each of [headers, loud, new Headers(headers)]) {
+      expect(await codeOf(verifyWebhook(body, each, SECRET))).toBe('verified');
+    }
+  }
+});
+
+test('while a secret is rotated, either of two is enough, on both sides', async () => {
+  const [older, newer] = [newSecret(), newSecret()];
+  for (const signing of [older, newer]) {
+    expect(await codeOf(verifyWebhook(BODY, signedByThem(signing), [newer, older]))).toBe('verified');
+  }
+  const both = signedByThem(newer);
+  both['webhook-signature'] += ` v2,unknown ${signedByThem(older)['webhook-signature']}`;
+  for (const known of [older, newer]) expect(await codeOf(verifyWebhook(BODY, both, known))).toBe('verified');
+  expect(await codeOf(verifyWebhook(BODY, both, newSecret()))).toBe('bad_signature');
+});
+
+test('with any bit of it altered, nothing is verified', async () => {
+  const headers = signedByThem();
+  const bytes = Buffer.from(BODY);
+  for (let place = 0; place < bytes.length * 8; place += 5) {
+    const altered = Buffer.from(bytes);
+    altered[place >> 3] = (altered[place >> 3] ?? 0) ^ (1 << (place & 7));
+    expect(await codeOf(verifyWebhook(altered, headers, SECRET))).toBe('bad_signature');
+  }
+  const later = String(Number(headers['webhook-timestamp']) + 1);
+  for (const change of [
+    { 'webhook-id': 'evt_2' },
+    { 'webhook-timestamp': later },
+    { 'webhook-signature': `v1,${btoa('x'.repeat(32))}` },
+    { 'webhook-signature': 'v1,' },
+    { 'webhook-signature': 'v1,****' },
+    { 'webhook-signature': String(headers['webhook-signature']).replace('v1,', 'v2,') },
+    { 'webhook-signature': String(headers['webhook-signature']).slice(3) },
+  ]) {
+    expect(await codeOf(verifyWebhook(BODY, { ...headers, ...change }, SECRET))).toBe('bad_signature');
+  }
+});
+
+test('one that was sent too long ago, or will be, is genuine and yet not taken', async () => {
+  const headers = signedByThem();
+  const sentMs = Number(headers['webhook-timestamp']) * 1000;
+  const at = (seconds: number, toleranceSeconds?: number): Promise<string> =>
+    codeOf(verifyWebhook(BODY, headers, SECRET, { nowMs: sentMs + seconds * 1000, toleranceSeconds }));
+  expect(await at(300)).toBe('verified');
+  expect(await at(301)).toBe('too_old');
+  expect(await at(-300)).toBe('verified');
+  expect(await at(-301)).toBe('too_new');
+  expect(await at(11, 10)).toBe('too_old');
+  expect(await at(-11, 10)).toBe('too_new');
+  expect(await at(86_400, Infinity)).toBe('verified');
+});
+
+describe('what is no webhook', () => {
+  test.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])(
+    'is malformed without %s',
+    async (name) => {
+      const headers = { ...signedByThem(), [name]: undefined };
+      expect(await codeOf(verifyWebhook(BODY, headers, SECRET))).toBe('malformed');
+      expect(await codeOf(verifyWebhook(BODY, { ...headers, [name]: '' }, SECRET))).toBe('malformed');
+      expect(await codeOf(verifyWebhook(BODY, { ...headers, [name]: ['a', 'b'] }, SECRET))).toBe('malformed');
+    },
+  );
+
+  test.each(['soon', '-1', '1e3', '1.5', ' 1', '9'.repeat(13)])(
+    'is malformed with the time "%s"',
+    async (time) => {
+      const headers = { ...signedByThem(), 'webhook-timestamp': time };
+      expect(await codeOf(verifyWebhook(BODY, headers, SECRET))).toBe('malformed');
+    },
+  );
+
+  test.each(['', 'null', '[]', '"text"', '{}', '{"id":"evt_1"}', '{"id":1,"type":"turn.completed"}', '{'])(
+    'is malformed with the signed body %s',
+    async (body) => {
+      expect(await codeOf(verifyWebhook(body, signedByThem(SECRET, body), SECRET))).toBe('malformed');
+    },
+  );
+});
+
+test('what is no secret is a mistake of the receiver, and is not said', async () => {
+  for (const secret of ['', 'whsec_', 'whsec_no*base64', []]) {
+    const failure = verifyWebhook(BODY, signedByThem(), secret);
+    await expect(failure).rejects.toThrow(TypeError);
+    await expect(failure).rejects.not.toThrow('no*base64');
+  }
+});

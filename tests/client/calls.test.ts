@@ -1,0 +1,210 @@
+import { afterEach, expect, test } from '@jest/globals';
+import {
+  Turnpike,
+  TurnpikeApiError,
+  TurnpikeConnectionError,
+  TurnpikeTimeoutError,
+  type TurnpikeOptions,
+} from '@turnpike/client';
+import {
+  answerJson,
+  answerProblem,
+  startAnsweringServer,
+  type Answering,
+  type AnsweringServer,
+} from './support/answering-server.ts';
+import { untilTrue } from '../support/until-true.ts';
+
+let server: AnsweringServer | undefined;
+afterEach(() => server?.stop());
+
+async function serve(answer: Answering, options: Partial<TurnpikeOptions> = {}): Promise<Turnpike> {
+  await server?.stop();
+  server = await startAnsweringServer(answer);
+  return new Turnpike({ baseUrl: server.url, apiKey: 'tp_live_test', ...options });
+}
+
+/** What a promise rejects with. */
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => {
+      throw new Error('It did not fail.');
+    },
+    (error: unknown) => error,
+  );
+}
+
+const SUBMISSION = { agent_id: 'agent_1', input: 'Hi' };
+
+test.each([
+  [408, 'unexpected_answer'],
+  [409, 'idempotency_key_in_use'],
+  [429, 'rate_limited'],
+  [429, 'queue_full'],
+  [500, 'internal_error'],
+  [502, 'unexpected_answer'],
+  [503, 'not_ready'],
+])('a submission that is answered %d %s is sent again with the same key and body', async (status, code) => {
+  const turnpike = await serve((response, number) => {
+    if (number < 2) answerProblem(response, status, code);
+    else answerJson(response, 202, { id: 'turn_1' });
+  });
+  expect(await turnpike.turns.submit(SUBMISSION)).toEqual({ id: 'turn_1' });
+  const asked = server?.asked ?? [];
+  expect(asked.map(({ method, path }) => `${method} ${path}`)).toEqual(Array(3).fill('POST /v1/turns'));
+  const [key] = asked.map(({ headers }) => headers['idempotency-key']);
+  expect(key).toMatch(/^[0-9a-f-]{36}$/);
+  for (const { headers, body } of asked) {
+    expect(headers['idempotency-key']).toBe(key);
+    expect(headers.authorization).toBe('Bearer tp_live_test');
+    expect(JSON.parse(body)).toEqual(SUBMISSION);
+  }
+});
+
+test.each([
+  [400, 'invalid_request'],
+  [401, 'unauthenticated'],
+  [402, 'budget_exceeded'],
+  [404, 'not_found'],
+  [409, 'session_busy'],
+  [422, 'idempotency_key_reused'],
+])('what is answered %d %s is not sent again', async (status, code) => {
+  const turnpike = await serve((response) => answerProblem(response, status, code));
+  const error = await failureOf(turnpike.turns.submit(SUBMISSION));
+  expect(error).toBeInstanceOf(TurnpikeApiError);
+  expect(error).toMatchObject({ status, code, requestId: 'req_1', retryAfterMs: null, errors: [] });
+  expect(server?.asked).toHaveLength(1);
+});
+
+test('two submissions have two keys, and one that is given is used', async () => {
+  const turnpike = await serve((response) => answerJson(response, 202, {}));
+  await turnpike.turns.submit(SUBMISSION);
+  await turnpike.turns.submit(SUBMISSION);
+  await turnpike.turns.submit(SUBMISSION, { idempotencyKey: 'order-17' });
+  const keys = server?.asked.map(({ headers }) => headers['idempotency-key']) ?? [];
+  expect(new Set(keys).size).toBe(3);
+  expect(keys[2]).toBe('order-17');
+});
+
+test('it never comes back before Retry-After says so, in seconds or as a date', async () => {
+  const turnpike = await serve((response, number) => {
+    const inTwoSeconds = new Date(Date.now() + 2_000).toUTCString();
+    const after = ['1', inTwoSeconds][number];
+    if (after === undefined) answerJson(response, 200, { id: 'turn_1' });
+    else answerProblem(response, 429, 'rate_limited', { 'retry-after': after });
+  });
+  await turnpike.turns.get('turn_1');
+  const [first = 0, second = 0, third = 0] = server?.asked.map(({ at }) => at) ?? [];
+  expect(second - first).toBeGreaterThanOrEqual(990);
+  // A date has whole seconds.
+  expect(third - second).toBeGreaterThanOrEqual(900);
+});
+
+test('who is asked to wait for minutes is told so at once', async () => {
+  const turnpike = await serve((response) =>
+    answerProblem(response, 429, 'rate_limited', { 'retry-after': '600' }),
+  );
+  const error = await failureOf(turnpike.turns.get('turn_1'));
+  expect(error).toMatchObject({ status: 429, retryAfterMs: 600_000 });
+  expect(server?.asked).toHaveLength(1);
+});
+
+test('it gives up after as many tries as it was told, with what the service said last', async () => {
+  const turnpike = await serve((response) => answerProblem(response, 503, 'not_ready'), { maxRetries: 2 });
+  expect(await failureOf(turnpike.turns.get('turn_1'))).toMatchObject({ status: 503, code: 'not_ready' });
+  expect(server?.asked).toHaveLength(3);
+});
+
+test('nobody listens: that is a connection error, and a page of a proxy is told from a problem', async () => {
+  const gone = await serve((response) => answerJson(response, 200, {}), { maxRetries: 1 });
+  await server?.stop();
+  server = undefined;
+  expect(await failureOf(gone.turns.get('turn_1'))).toBeInstanceOf(TurnpikeConnectionError);
+
+  const behind = await serve((response) => response.writeHead(200).end('<h1>Sign in</h1>'));
+  expect(await failureOf(behind.turns.get('turn_1'))).toMatchObject({
+    status: 200,
+    code: 'unexpected_answer',
+  });
+});
+
+test('a redirect is not followed: whoever it names is not told the key', async () => {
+  const turnpike = await serve((response) =>
+    response.writeHead(307, { location: 'http://127.0.0.1:1/elsewhere' }).end(),
+  );
+  expect(await failureOf(turnpike.turns.get('turn_1'))).toMatchObject({
+    status: 307,
+    code: 'unexpected_answer',
+  });
+  expect(server?.asked).toHaveLength(1);
+});
+
+test('a server that says nothing is waited for no longer than said, and asked again', async () => {
+  const turnpike = await serve(() => undefined, { timeoutMs: 100, maxRetries: 1 });
+  const error = await failureOf(turnpike.turns.get('turn_1'));
+  expect(error).toBeInstanceOf(TurnpikeTimeoutError);
+  expect(error).toMatchObject({ timeoutMs: 100 });
+  expect(server?.asked).toHaveLength(2);
+});
+
+test('an abort rejects with its reason: before the call, while it is under way, and between two tries', async () => {
+  const reason = new Error('The user left.');
+  const silent = await serve(() => undefined);
+  const signal = AbortSignal.abort(reason);
+  expect(await failureOf(silent.turns.get('turn_1', { signal }))).toBe(reason);
+  expect(server?.asked).toHaveLength(0);
+
+  for (const call of [
+    (each: AbortSignal) => silent.turns.submit(SUBMISSION, { signal: each }),
+    (each: AbortSignal) => silent.turns.wait('turn_1', { signal: each }),
+    (each: AbortSignal) => silent.turns.stream('turn_1', { signal: each }).next(),
+    (each: AbortSignal) => silent.turns.list({}, { signal: each }).page(),
+  ]) {
+    const before = server?.asked.length ?? 0;
+    const controller = new AbortController();
+    const failure = failureOf(call(controller.signal));
+    await untilTrue('it is asked', () => server?.asked.length === before + 1);
+    controller.abort(reason);
+    expect(await failure).toBe(reason);
+  }
+
+  const busy = await serve((response) =>
+    answerProblem(response, 429, 'rate_limited', { 'retry-after': '30' }),
+  );
+  const controller = new AbortController();
+  const failure = failureOf(busy.turns.get('turn_1', { signal: controller.signal }));
+  await untilTrue('it was answered', () => server?.asked.length === 1);
+  controller.abort(reason);
+  expect(await failure).toBe(reason);
+});
+
+test('an id cannot lead to another address', async () => {
+  const turnpike = await serve((response) => answerJson(response, 200, {}));
+  await turnpike.turns.get('../agents?x=1#');
+  expect(server?.asked[0]?.path).toBe('/v1/turns/..%2Fagents%3Fx%3D1%23');
+  for (const id of ['', '.', '..']) expect(() => turnpike.turns.get(id)).toThrow(TypeError);
+});
+
+test('what cannot be meant is refused when the client is made', () => {
+  const options = { baseUrl: 'https://turnpike.example.com', apiKey: 'tp_live_test' };
+  for (const wrong of [
+    { apiKey: '' },
+    { apiKey: 'two\nlines' },
+    { baseUrl: 'turnpike.example.com' },
+    { baseUrl: 'ftp://turnpike.example.com' },
+    { baseUrl: 'https://user@turnpike.example.com' },
+  ]) {
+    expect(() => new Turnpike({ ...options, ...wrong })).toThrow(TypeError);
+  }
+});
+
+test('the key is in no error and not in what the client prints', async () => {
+  const turnpike = await serve((response) => answerProblem(response, 401, 'unauthenticated'), {
+    apiKey: 'tp_live_canary',
+  });
+  const error = await failureOf(turnpike.turns.get('turn_1'));
+  const { inspect } = await import('node:util');
+  const printed = [error, turnpike].map((each) => inspect(each, { depth: 10, showHidden: true })).join('\n');
+  expect(printed).toContain('unauthenticated');
+  expect(printed).not.toContain('canary');
+});

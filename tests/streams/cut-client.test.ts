@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, expect, test } from '@jest/globals';
+import { TextSoFar, Turnpike, type TurnEvent } from '@turnpike/client';
+import { startTcpProxy, type TcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
+import { startChance } from '../chaos/support/seeded-random.ts';
+import { Cluster } from '../support/cluster.ts';
+import type { Program } from '../support/program.ts';
+import { untilTrue } from '../support/until-true.ts';
+import { FollowingClient } from './support/follow.ts';
+
+const FAST = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300', LEASE_MS: '3000', MAX_LOST_LEASES: '20' };
+const CUTS = 20;
+const WORDS = Array.from({ length: 400 }, (_, place) => `word${place} wört😀`).join(' ');
+
+let cluster: Cluster | undefined;
+let proxy: TcpProxy | undefined;
+let second: Program | undefined;
+let beside: FollowingClient | undefined;
+afterEach(async () => {
+  beside?.close();
+  await proxy?.stop();
+  await second?.end('SIGKILL');
+  await cluster?.stop();
+});
+
+const portOf = (program: Program | null | undefined): number => Number(program?.hello['port']);
+
+/** An API beside the first one, which stays the cluster's. */
+async function startSecondApi(running: Cluster): Promise<Program> {
+  const first = running.api;
+  const program = await running.startApi();
+  running.api = first;
+  return program;
+}
+
+/** Kills the worker that runs the turn, and starts another one. */
+async function killHolder(running: Cluster, turnId: string): Promise<void> {
+  let holder: Program | undefined;
+  await untilTrue('a worker runs the turn', async () => {
+    const held = `SELECT worker_id AS id FROM turns WHERE id = $1 AND leased_until > now()`;
+    const { rows } = await running.database.pool.query<{ id: string }>(held, [turnId]);
+    holder = running.workers.find(({ process: { pid } }) => rows[0]?.id.includes(`-${pid}-`));
+    return holder !== undefined;
+  });
+  await holder?.end('SIGKILL');
+  await running.startWorker();
+}
+
+test('a loop over a stream is cut twenty times, an API and workers are killed, and it notices nothing', async () => {
+  const chance = startChance();
+  cluster = await Cluster.start({ workers: 2, environment: FAST });
+  const running = cluster;
+  await running.control.setScript({
+    defaults: { tokens_per_second: 60, chunk: 3 },
+    rules: [
+      { match: { step: 0 }, reply: { text: 'I look at the clock.', tool_uses: [{ name: 'current_time' }] } },
+      // It does not end before it was cut often enough, however slow the machine is.
+      { match: { step: 1 }, reply: { text: WORDS }, fault: { type: 'hang', after_events: 200 } },
+    ],
+  });
+  second = await startSecondApi(running);
+  proxy = await startTcpProxy(portOf(second));
+  const link = proxy;
+  const turnpike = new Turnpike({ baseUrl: `http://127.0.0.1:${link.port}`, apiKey: running.apiKey });
+  const agent = await turnpike.agents.create({
+    name: 'a',
+    model: 'claude-sonnet-4-5',
+    tools: [{ type: 'builtin', name: 'current_time' }],
+  });
+  const { id } = await turnpike.turns.submit({ agent_id: agent.id, input: 'What time is it?' });
+  // A real EventSource, of the npm package, reads the same turn at the other API.
+  const address = `http://127.0.0.1:${portOf(running.api)}/v1/turns/${id}/events`;
+  beside = new FollowingClient(address, running.apiKey);
+
+  const events: TurnEvent[] = [];
+  // The texts of the steps as a client has them that joins the pieces, and no more.
+  const joined: string[] = [''];
+  const soFar = new TextSoFar();
+  const shown: string[] = [];
+  const reading = (async () => {
+    for await (const event of turnpike.turns.stream(id)) {
+      events.push(event);
+      shown.push(soFar.take(event));
+      if (event.type === 'step.started' || event.type === 'step.restarted') joined.push('');
+      if (event.type === 'message.delta') joined.push(String(joined.pop()) + event.text);
+    }
+  })();
+  const waiting = turnpike.turns.wait(id, { timeoutMs: 150_000 });
+
+  const isOver = (): boolean => events.at(-1)?.type === 'turn.completed';
+  for (let number = 0; number < CUTS; number++) {
+    await delay(chance.between(0, 400));
+    const { connections } = link;
+    if (number === 7) {
+      await second.end('SIGKILL');
+      second = await startSecondApi(running);
+      link.retarget(portOf(second));
+    } else link.drop();
+    if (number === 4 || number === 12) await killHolder(running, id);
+    expect(isOver()).toBe(false);
+    await untilTrue('it came back', () => link.connections > connections);
+  }
+  await untilTrue(
+    'the stream is over',
+    async () => {
+      await running.control.release();
+      return isOver();
+    },
+    120_000,
+  );
+  await reading;
+
+  const turn = await waiting;
+  expect(turn).toMatchObject({ status: 'completed', output_text: WORDS });
+  const facts = events.filter((event) => event.type !== 'message.delta');
+  const { rows } = await running.database.pool.query<{ number: number; type: string }>(
+    `SELECT sequence_number AS number, type FROM events WHERE turn_id = $1 ORDER BY 1`,
+    [id],
+  );
+  expect(facts.map((fact) => ({ number: fact.sequence_number, type: fact.type }))).toEqual(rows);
+  expect(facts.filter(({ type }) => type === 'step.restarted').length).toBeGreaterThan(0);
+  expect(shown.at(-1)).toBe(WORDS);
+  for (const text of joined)
+    expect([WORDS, 'I look at the clock.'].some((all) => all.startsWith(text))).toBe(true);
+  expect(joined.some((text) => text.length > 100)).toBe(true);
+  await beside.untilOver();
+  expect(beside.shown.types).toEqual(facts.map(({ type }) => type));
+  expect(beside.shown.text).toBe(shown.at(-1));
+}, 240_000);
