@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Backplane } from '@turnpike/backplane';
 import { Turnpike, TurnpikeTimeoutError, type StreamOptions, type TurnEvent } from '@turnpike/client';
+import { announceTurns } from '@turnpike/turns';
 import { startApiOnTrial, type ApiOnTrial } from '../../apps/api/src/testing/api-on-trial.ts';
 import { HeldTurn } from '../../apps/api/src/testing/held-turn.ts';
 import { startTcpProxy, type TcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
@@ -192,6 +193,7 @@ test('a wait ends with the turn, with its time, and with its signal', async () =
   const held = await HeldTurn.claim(api, elsewhere, id);
   expect(await started).toMatchObject({ status: 'in_progress' });
   await held.complete('Hello.');
+  await announceTurns(elsewhere, [{ turn_id: id, status: 'completed' }]);
   expect(await waited).toMatchObject({ status: 'completed', output_text: 'Hello.' });
   await expect(turnpike.turns.wait('turn_01kapjt9e8f7ga5vxq3c2m4n6r')).rejects.toMatchObject({ status: 404 });
 });

@@ -43,7 +43,8 @@ export async function* followEvents(
   let retryMs = RETRY_MS;
   for (;;) {
     signal?.throwIfAborted();
-    const limit = new Limit(signal, transport.timeoutMs);
+    // The head of a stream is sent at once.
+    const limit = new Limit(signal, Math.min(transport.timeoutMs, idleTimeoutMs));
     let failure: unknown = new TurnpikeConnectionError('The stream ends, again and again, with nothing new.');
     let openedAt = Infinity;
     let progress = false;
