@@ -166,6 +166,43 @@ test('each resource is made, read, listed, changed and deleted, and what was del
   expect((await turnpike.apiKeys.create({ name: 'lost', scopes: ['turns:read'] })).key).toBeUndefined();
 });
 
+test('webhooks, limits, money and model settings are read and changed', async () => {
+  const url = 'http://127.0.0.1:9/hook';
+  const endpoint = await turnpike.webhookEndpoints.create({ url });
+  expect(endpoint.signing_secret).toMatch(/^whsec_/);
+  const { id } = endpoint;
+  expect(await turnpike.webhookEndpoints.update(id, { description: 'Mine.' })).toMatchObject({ url });
+  expect(await turnpike.webhookEndpoints.get(id)).toMatchObject({ description: 'Mine.' });
+  expect((await turnpike.webhookEndpoints.rotate(id)).signing_secret).not.toBe(endpoint.signing_secret);
+  expect((await turnpike.webhookEndpoints.rotateSecretOfTurns()).signing_secret).toMatch(/^whsec_/);
+  const delivery = await turnpike.webhookEndpoints.ping(id);
+  expect((await turnpike.webhookEndpoints.deliveries(id, { type: 'ping' }).page()).items).toEqual([delivery]);
+  expect((await turnpike.deliveries.list({ limit: 1 }).page()).items).toEqual([delivery]);
+  expect(await turnpike.deliveries.get(delivery.id)).toMatchObject({ attempt_log: [] });
+  expect(await turnpike.deliveries.redeliver(delivery.id)).toMatchObject({ id: delivery.id });
+  const since = new Date(Date.now() - 1_000).toISOString();
+  expect(await turnpike.webhookEndpoints.redeliver(id, { since })).toMatchObject({ redelivered: 0 });
+  expect((await turnpike.webhookEndpoints.list().page()).items).toHaveLength(1);
+  await turnpike.webhookEndpoints.delete(id);
+
+  expect(await turnpike.limits.get()).toMatchObject({ object: 'limits', weight: 1 });
+  expect(await turnpike.budgets.set('day', 5_000_000)).toMatchObject({ limit_micros: 5_000_000 });
+  expect(await turnpike.budgets.list()).toMatchObject([{ period: 'day', set_by: 'tenant' }]);
+  await turnpike.budgets.delete('day');
+  expect(await turnpike.usage.get({ group_by: ['day', 'model'] })).toMatchObject({ object: 'usage_report' });
+  expect(await turnpike.usage.get({ group_by: [] })).toMatchObject({ object: 'usage_report' });
+  await turnpike.secrets.put('anthropic', 'sk-ant-test-0123456789');
+  expect(await turnpike.modelSettings.put({ keys: ['anthropic'] })).toMatchObject({ keys: ['anthropic'] });
+  expect(await turnpike.modelSettings.get()).toMatchObject({ keys: ['anthropic'] });
+
+  const session = await turnpike.sessions.create({ agent_id: agentId });
+  expect(await turnpike.sessions.update(session.id, { budget_micros: 1_000 })).toMatchObject({
+    budget_micros: 1_000,
+  });
+  const turn = await turnpike.turns.submit({ session_id: session.id, input: 'Hi', priority: 1 });
+  await expect(turnpike.turns.resume(turn.id)).rejects.toMatchObject({ code: 'not_resumable' });
+});
+
 test('a turn is cancelled, once, also where the answer is lost', async () => {
   const { id } = await turnpike.turns.submit({ agent_id: agentId, input: 'Hi' });
   proxy.loseAnswers(1);

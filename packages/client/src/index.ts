@@ -1,8 +1,13 @@
 export type {
   Agent,
   ApiKey,
+  Budget,
+  BudgetPeriod,
   ContentBlock,
+  Delivery,
+  DeliveryStatus,
   MessageDelta,
+  ModelSettings,
   RequiredAction,
   SecretEntry,
   Session,
@@ -13,16 +18,25 @@ export type {
   TurnFact,
   TurnStatus,
   Usage,
+  UsageReport,
+  WebhookEndpoint,
+  WebhookEventType,
 } from '@turnpike/contract';
 export * from './errors.ts';
 export type { FollowOptions } from './follow-events.ts';
 export type { Page, PageQuery, Pages } from './pages.ts';
 export type { CreatedApiKey } from './resources/api-keys.ts';
-export type { DeliveryQuery } from './resources/deliveries.ts';
+export type { Limits } from './resources/account.ts';
+export type { DeliveryQuery, DeliveryWithAttempts } from './resources/deliveries.ts';
 export type { Message } from './resources/sessions.ts';
 export type { CreatedTool } from './resources/tools.ts';
 export type { Step, StreamOptions, Submission, ToolOutputs, TurnQuery } from './resources/turns.ts';
-export type { Rotation } from './resources/webhook-endpoints.ts';
+export type {
+  CreatedWebhookEndpoint,
+  Redelivery,
+  Rotation,
+  WebhookSecret,
+} from './resources/webhook-endpoints.ts';
 export { TextSoFar } from './text-so-far.ts';
 export type { CallOptions, TurnpikeOptions, WriteOptions } from './transport.ts';
 export { isFinal, isSettled } from './turn-status.ts';
@@ -30,7 +44,5 @@ export * from './turnpike.ts';
 export { signWebhook, verifyWebhook } from './verify-webhook.ts';
 export type { VerifyOptions, WebhookHeaders } from './verify-webhook.ts';
 export type { WaitOptions } from './wait-for-turn.ts';
-export type * from './wire/limits.ts';
 export type * from './wire/money.ts';
 export type * from './wire/webhook-events.ts';
-export type * from './wire/webhooks.ts';

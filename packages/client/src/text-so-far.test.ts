@@ -35,10 +35,8 @@ test('the text is that of the step under way, whatever comes twice, is left out 
     fact('step.started', { step_index: 3 }),
     fact('turn.completed', { turn: { output_text: 'Noon, in Lisbon.' } }),
   ].map((event) => soFar.take(event));
-  expect(shown).toEqual([
-    ...['', '', 'It is ', 'It is ', 'It is no', 'It is no', '', 'Noon', 'Noon.', 'Noon.', 'Noon.'],
-    ...['', 'Noon, in Lisbon.'],
-  ]);
+  const first = ['', '', 'It is ', 'It is ', 'It is no', 'It is no', '', 'Noon', 'Noon.', 'Noon.', 'Noon.'];
+  expect(shown).toEqual(first.concat('', 'Noon, in Lisbon.'));
 });
 
 test('the sieve lets each fact and each piece of text through once, and refuses a hole', () => {

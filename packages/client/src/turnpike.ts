@@ -1,4 +1,4 @@
-import { TenantLimits, UsageReports } from './resources/account.ts';
+import { ModelSettingsOfTenant, TenantLimits, UsageReports } from './resources/account.ts';
 import { Agents } from './resources/agents.ts';
 import { ApiKeys } from './resources/api-keys.ts';
 import { Budgets } from './resources/budgets.ts';
@@ -30,6 +30,7 @@ export class Turnpike {
   readonly usage: UsageReports;
   readonly budgets: Budgets;
   readonly limits: TenantLimits;
+  readonly modelSettings: ModelSettingsOfTenant;
   readonly webhooks = webhooks;
 
   constructor(options: TurnpikeOptions) {
@@ -45,5 +46,6 @@ export class Turnpike {
     this.usage = new UsageReports(transport);
     this.budgets = new Budgets(transport);
     this.limits = new TenantLimits(transport);
+    this.modelSettings = new ModelSettingsOfTenant(transport);
   }
 }

@@ -1,6 +1,14 @@
+import type {
+  ModelSettings,
+  putModelSettingsSchema,
+  tenantLimitsSchema,
+  UsageReport,
+} from '@turnpike/contract';
 import type { CallOptions, Transport } from '../transport.ts';
-import type { Limits } from '../wire/limits.ts';
-import type { UsageQuery, UsageReport } from '../wire/money.ts';
+import type { UsageQuery } from '../wire/money.ts';
+import type { Input, Output } from '../wire/shapes.ts';
+
+export type Limits = Output<typeof tenantLimitsSchema>;
 
 /** What was used. */
 export class UsageReports {
@@ -26,5 +34,23 @@ export class TenantLimits {
 
   get(options?: CallOptions): Promise<Limits> {
     return this.#transport.call({ method: 'GET', path: '/v1/limits' }, options);
+  }
+}
+
+/** Whose keys the model is called with, and where. */
+export class ModelSettingsOfTenant {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  get(options?: CallOptions): Promise<ModelSettings> {
+    return this.#transport.call({ method: 'GET', path: '/v1/model_settings' }, options);
+  }
+
+  /** All of them: what is left out is as it was in the beginning. */
+  put(settings: Input<typeof putModelSettingsSchema>, options?: CallOptions): Promise<ModelSettings> {
+    return this.#transport.call({ method: 'PUT', path: '/v1/model_settings', body: settings }, options);
   }
 }

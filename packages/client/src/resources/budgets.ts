@@ -1,6 +1,6 @@
+import type { Budget, BudgetPeriod } from '@turnpike/contract';
 import { path } from '../address.ts';
 import type { CallOptions, Transport } from '../transport.ts';
-import type { Budget, BudgetPeriod } from '../wire/money.ts';
 
 /** What may be spent on model calls, in millionths of a US dollar. */
 export class Budgets {

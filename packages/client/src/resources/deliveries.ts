@@ -1,7 +1,10 @@
+import type { Delivery, deliveryWithAttemptsSchema, DeliveryStatus } from '@turnpike/contract';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
-import type { Delivery, DeliveryStatus, DeliveryWithAttempts } from '../wire/webhooks.ts';
+import type { Output } from '../wire/shapes.ts';
+
+export type DeliveryWithAttempts = Output<typeof deliveryWithAttemptsSchema>;
 
 export interface DeliveryQuery extends PageQuery {
   turn_id?: string | undefined;

@@ -1,4 +1,10 @@
-import type { createSessionSchema, messageSchema, Session, TurnEvent } from '@turnpike/contract';
+import type {
+  createSessionSchema,
+  messageSchema,
+  Session,
+  TurnEvent,
+  updateSessionSchema,
+} from '@turnpike/contract';
 import { path } from '../address.ts';
 import { EventSieve } from '../event-sieve.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';
@@ -22,6 +28,11 @@ export class Sessions {
 
   get(id: string, options?: CallOptions): Promise<Session> {
     return this.#transport.call({ method: 'GET', path: path`/v1/sessions/${id}` }, options);
+  }
+
+  /** What is left out stays as it is. */
+  update(id: string, change: Input<typeof updateSessionSchema>, options?: WriteOptions): Promise<Session> {
+    return this.#transport.call({ method: 'POST', path: path`/v1/sessions/${id}`, body: change }, options);
   }
 
   /** Newest first. */

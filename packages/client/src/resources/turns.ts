@@ -1,4 +1,5 @@
 import type {
+  resumeTurnSchema,
   startTurnSchema,
   stepSchema,
   submitToolOutputsSchema,
@@ -80,6 +81,12 @@ export class Turns {
   /** Resolves while the turn may still be `cancelling`; `wait` until it is not. A turn that ended stays as it is. */
   cancel(id: string, options?: WriteOptions): Promise<Turn> {
     return this.#transport.call({ method: 'POST', path: path`/v1/turns/${id}/cancel` }, options);
+  }
+
+  /** A new turn that goes on where one stopped at a limit, such as its budget. */
+  resume(id: string, resumption: Input<typeof resumeTurnSchema> = {}, options?: WriteOptions): Promise<Turn> {
+    const to = path`/v1/turns/${id}/resume`;
+    return this.#transport.call({ method: 'POST', path: to, body: resumption }, options);
   }
 
   /** Answers what a turn in `requires_action` waits for. */

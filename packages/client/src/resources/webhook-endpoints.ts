@@ -1,23 +1,26 @@
+import type {
+  createdWebhookEndpointSchema,
+  createWebhookEndpointSchema,
+  Delivery,
+  DeliveryStatus,
+  redeliverSchema,
+  redeliverySchema,
+  rotateWebhookSecretSchema,
+  updateWebhookEndpointSchema,
+  WebhookEndpoint,
+  webhookSecretSchema,
+} from '@turnpike/contract';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
-import type { ShownOnce } from '../wire/shapes.ts';
-import type {
-  CreatedWebhookEndpoint,
-  CreateWebhookEndpoint,
-  Delivery,
-  DeliveryStatus,
-  Redeliver,
-  Redelivery,
-  UpdateWebhookEndpoint,
-  WebhookEndpoint,
-  WebhookSecret,
-} from '../wire/webhooks.ts';
+import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
-export interface Rotation {
-  /** How long webhooks carry the signature of the old secret as well. Default: a day. */
-  overlap_seconds?: number;
-}
+export type CreatedWebhookEndpoint = ShownOnce<Output<typeof createdWebhookEndpointSchema>, 'signing_secret'>;
+/** What the webhooks to the `webhook_url` of turns are signed with. */
+export type WebhookSecret = ShownOnce<Output<typeof webhookSecretSchema>, 'signing_secret'>;
+/** How long webhooks carry the signature of the old secret as well: a day unless said otherwise. */
+export type Rotation = Input<typeof rotateWebhookSecretSchema>;
+export type Redelivery = Output<typeof redeliverySchema>;
 
 /** Where you are told of events. */
 export class WebhookEndpoints {
@@ -28,9 +31,9 @@ export class WebhookEndpoints {
   }
 
   create(
-    endpoint: CreateWebhookEndpoint,
+    endpoint: Input<typeof createWebhookEndpointSchema>,
     options?: WriteOptions,
-  ): Promise<ShownOnce<CreatedWebhookEndpoint, 'signing_secret'>> {
+  ): Promise<CreatedWebhookEndpoint> {
     return this.#transport.call({ method: 'POST', path: '/v1/webhook_endpoints', body: endpoint }, options);
   }
 
@@ -42,7 +45,11 @@ export class WebhookEndpoints {
     return new Pages(this.#transport, '/v1/webhook_endpoints', { ...query }, options);
   }
 
-  update(id: string, change: UpdateWebhookEndpoint, options?: WriteOptions): Promise<WebhookEndpoint> {
+  update(
+    id: string,
+    change: Input<typeof updateWebhookEndpointSchema>,
+    options?: WriteOptions,
+  ): Promise<WebhookEndpoint> {
     const to = path`/v1/webhook_endpoints/${id}`;
     return this.#transport.call({ method: 'POST', path: to, body: change }, options);
   }
@@ -51,20 +58,13 @@ export class WebhookEndpoints {
     return this.#transport.call({ method: 'DELETE', path: path`/v1/webhook_endpoints/${id}` }, options);
   }
 
-  rotate(
-    id: string,
-    rotation: Rotation = {},
-    options?: WriteOptions,
-  ): Promise<ShownOnce<CreatedWebhookEndpoint, 'signing_secret'>> {
+  rotate(id: string, rotation: Rotation = {}, options?: WriteOptions): Promise<CreatedWebhookEndpoint> {
     const to = path`/v1/webhook_endpoints/${id}/rotate`;
     return this.#transport.call({ method: 'POST', path: to, body: rotation }, options);
   }
 
   /** A new secret for the `webhook_url` of turns; this is how the first one is had, too. */
-  rotateSecretOfTurns(
-    rotation: Rotation = {},
-    options?: WriteOptions,
-  ): Promise<ShownOnce<WebhookSecret, 'signing_secret'>> {
+  rotateSecretOfTurns(rotation: Rotation = {}, options?: WriteOptions): Promise<WebhookSecret> {
     return this.#transport.call(
       { method: 'POST', path: '/v1/webhook_secret/rotate', body: rotation },
       options,
@@ -85,7 +85,7 @@ export class WebhookEndpoints {
   }
 
   /** Sends the events of a time again. */
-  redeliver(id: string, which: Redeliver, options?: WriteOptions): Promise<Redelivery> {
+  redeliver(id: string, which: Input<typeof redeliverSchema>, options?: WriteOptions): Promise<Redelivery> {
     const to = path`/v1/webhook_endpoints/${id}/redeliver`;
     return this.#transport.call({ method: 'POST', path: to, body: which }, options);
   }

@@ -1,4 +1,4 @@
-import type { Turn } from '@turnpike/contract';
+import type { Turn, WebhookEventType } from '@turnpike/contract';
 
 interface Head<Type extends string> {
   /** The `webhook-id`: the same at every attempt. */
@@ -8,15 +8,7 @@ interface Head<Type extends string> {
 }
 
 /** Something happened to a turn. */
-export interface TurnWebhookEvent extends Head<
-  | 'turn.queued'
-  | 'turn.started'
-  | 'turn.requires_action'
-  | 'turn.completed'
-  | 'turn.failed'
-  | 'turn.cancelled'
-  | 'turn.incomplete'
-> {
+export interface TurnWebhookEvent extends Head<Extract<WebhookEventType, `turn.${string}`>> {
   /** Its place among the events of the turn: webhooks may come in another order. */
   sequence_number: number;
   /** `truncated`: the turn was too large for a webhook: fetch it for what is missing. */
@@ -24,9 +16,7 @@ export interface TurnWebhookEvent extends Head<
 }
 
 /** What the service says of itself. */
-export interface ServiceWebhookEvent extends Head<
-  'ping' | 'webhook_endpoint.disabled' | 'budget.threshold_reached' | 'budget.exhausted'
-> {
+export interface ServiceWebhookEvent extends Head<'ping' | Exclude<WebhookEventType, `turn.${string}`>> {
   data: Record<string, unknown>;
 }
 
