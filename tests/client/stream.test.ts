@@ -51,6 +51,11 @@ test('pieces of text come once each, whatever is cut, so that joined they are th
   const held = await HeldTurn.claim(api, elsewhere, id);
   const words = ['It ', 'is ', 'noon ', 'in ', 'Lisbon.'];
   for (const [place, word] of words.entries()) {
+    // Said while nobody listens: whoever comes back is sent all of the text so far, in one piece.
+    if (place % 2 === 1) {
+      proxy.drop();
+      await untilTrue('it is away', () => api.streams.count === 0);
+    }
     held.say(word);
     const soFar = words.slice(0, place + 1).join('');
     await untilTrue(`it has "${soFar}"`, () => textOf(events) === soFar);
