@@ -133,9 +133,9 @@ export async function startApiOnTrial(
       const contents: Record<string, string[]> = {};
       for (const { name } of tables) {
         // When a key was last used is noted some time later, in the midst of whatever is compared then.
-        const row = name === 'api_keys' ? "(to_jsonb(t) - 'last_used_at')::text" : 't::text';
+        const shown = name === 'api_keys' ? "(to_jsonb(t) - 'last_used_at')::text" : 't::text';
         const { rows } = await database.pool.query<{ row: string }>(
-          `SELECT ${row} AS row FROM ${name} AS t ORDER BY 1`,
+          `SELECT ${shown} AS row FROM ${name} AS t ORDER BY 1`,
         );
         contents[name] = rows.map(({ row }) => row);
       }
