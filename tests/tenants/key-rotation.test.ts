@@ -126,6 +126,6 @@ test(
 );
 
 async function addTenant(): Promise<string> {
-  const tenantId = await createTenant(cluster.database, 'Umbrella');
+  const tenantId = await createTenant(cluster.database, 'Umbrella', { operatorKey: true });
   return (await createApiKey(cluster.database.pool, { tenantId, name: 'test', scopes: ['admin'] })).key;
 }
