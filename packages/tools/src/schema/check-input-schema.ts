@@ -1,5 +1,5 @@
 import type { InputSchema } from '@turnpike/contract';
-import { compileSchema, SchemaError } from './compile-schema.ts';
+import { compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
 import { TimeShares } from './time-shares.ts';
 
 /**
@@ -7,6 +7,7 @@ import { TimeShares } from './time-shares.ts';
  * A schema that refers to itself without end, or that takes too long to read, is one that cannot.
  */
 export function checkInputSchema(schema: InputSchema): string | null {
+  prepareDraft();
   try {
     const shares = new TimeShares();
     const validate = shares.run('compile', () => compileSchema(schema));

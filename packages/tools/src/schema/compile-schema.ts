@@ -44,16 +44,28 @@ const OPTIONS: Options = {
 
 let draft: Ajv2020 | undefined;
 
+/**
+ * Makes ready to compile schemas, which takes some time the first time. Ajv does not survive being stopped
+ * in the midst of it, so it is kept only when it is done: to be called before what is limited in time.
+ */
+export function prepareDraft(): Ajv2020 {
+  if (draft !== undefined) return draft;
+  const made = new Ajv2020({ ...OPTIONS, allErrors: false });
+  made.validateSchema({});
+  draft = made;
+  return made;
+}
+
 /** By the schema of schemas. Ajv writes code: what is no schema must not get that far. */
 function checkKeywords(schema: object): void {
-  draft ??= new Ajv2020({ ...OPTIONS, allErrors: false });
+  const ready = prepareDraft();
   let valid: unknown;
   try {
-    valid = draft.validateSchema(schema);
+    valid = ready.validateSchema(schema);
   } catch (error) {
     throw new SchemaError(reasonOf(error));
   }
-  if (valid !== true) throw new SchemaError(draft.errorsText(draft.errors, { dataVar: '' }).slice(0, 1_000));
+  if (valid !== true) throw new SchemaError(ready.errorsText(ready.errors, { dataVar: '' }).slice(0, 1_000));
 }
 
 /** Many patterns in use, such as `[\w-.]`, are fine without the flag `u` and no pattern with it. */

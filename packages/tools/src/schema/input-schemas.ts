@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { InputSchema } from '@turnpike/contract';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { LRUCache } from 'lru-cache';
-import { compileSchema, SchemaError } from './compile-schema.ts';
+import { compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
 import { TimeShareError } from './run-within.ts';
 import { TimeShares } from './time-shares.ts';
 
@@ -29,6 +29,7 @@ export class InputSchemas {
    * be used is told so: it is the tool's mistake, never the turn's end.
    */
   explain(tenantId: string, schema: InputSchema, input: unknown): string | null {
+    prepareDraft();
     try {
       return this.#shares.run(tenantId, () => {
         const validate = this.#validatorOf(schema);
