@@ -1,6 +1,6 @@
-import { NO_USAGE, newId, UNKNOWN_OUTCOME } from '@turnpike/contract';
+import { mayRepeat, NO_USAGE, newId, UNKNOWN_OUTCOME } from '@turnpike/contract';
 import type { CompletedStep, ContentBlock, Message, ToolReceipt } from '@turnpike/contract';
-import { isAnswered, mayRepeat, type OpenCall, type Progress } from './progress.ts';
+import { isAnswered, type OpenCall, type Progress } from './progress.ts';
 
 /**
  * The step that closes a round: every call has its answer in one user message. A call that has
@@ -45,7 +45,7 @@ export function unknownReceipt(call: OpenCall): ToolReceipt {
 }
 
 function stopped(call: OpenCall, otherwise: string): OpenCall {
-  const mayHaveLeft = call.status === 'started' && !mayRepeat(call) && (call.left || !call.ours);
+  const mayHaveLeft = call.status === 'started' && !mayRepeat(call.effect) && (call.left || !call.ours);
   if (mayHaveLeft || call.status === 'unknown') return { ...call, ...unknownReceipt(call) };
   return { ...call, status: 'completed', output: [{ type: 'text', text: otherwise }], isError: true };
 }

@@ -63,11 +63,6 @@ export function isAnswered(call: ToolCall): boolean {
   return call.output !== null;
 }
 
-/** Whether a call may be sent again when nobody knows how the first one ended. */
-export function mayRepeat(call: ToolCall): boolean {
-  return call.effect === 'read' || call.effect === 'idempotent';
-}
-
 /** Commits, and notes what joined the turn and what the write put into the conversation. */
 export async function commit(lease: TurnLease, progress: Progress, advance: Advance): Promise<Advanced> {
   const advanced = await lease.advance(advance);

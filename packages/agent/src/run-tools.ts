@@ -1,16 +1,8 @@
-import { OutcomeUnknownError, TerminalError } from '@turnpike/contract';
+import { mayRepeat, OutcomeUnknownError, TerminalError } from '@turnpike/contract';
 import type { ToolCallContext, ToolOutput, ToolReceipt } from '@turnpike/contract';
 import { closeRound, unknownReceipt, unrecordedReceipts } from './close-round.ts';
 import type { ToolRunner, TurnLease } from './ports.ts';
-import {
-  commit,
-  isAnswered,
-  mayRepeat,
-  noteCall,
-  noteReceipt,
-  type OpenCall,
-  type Progress,
-} from './progress.ts';
+import { commit, isAnswered, noteCall, noteReceipt, type OpenCall, type Progress } from './progress.ts';
 import { actionRequired, stepCompleted, stepStarted, toolCompleted, toolStarted } from './turn-events.ts';
 
 /**
@@ -46,7 +38,7 @@ export async function runTools(lease: TurnLease, progress: Progress, tools: Tool
  */
 async function settleLostCalls(lease: TurnLease, progress: Progress, tools: ToolRunner): Promise<void> {
   const lost = progress.openCalls.filter(
-    (call) => call.status === 'started' && !call.ours && !isAnswered(call) && !mayRepeat(call),
+    (call) => call.status === 'started' && !call.ours && !isAnswered(call) && !mayRepeat(call.effect),
   );
   await untilAllEnd(lost.map((call) => settleLostCall(lease, progress, tools, call)));
 }
@@ -142,7 +134,7 @@ async function runCall(
 ): Promise<ToolReceipt | null> {
   // A worker that stops cuts off what the next one can repeat. What may be sent only once is left to
   // finish, since to cut it off would make its outcome unknown for nothing.
-  const signal = mayRepeat(call) ? lease.signal : lease.endSignal;
+  const signal = mayRepeat(call.effect) ? lease.signal : lease.endSignal;
   try {
     lease.assertHeld();
     signal.throwIfAborted();

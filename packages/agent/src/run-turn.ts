@@ -4,6 +4,7 @@ import {
   DrainError,
   isFinal,
   LeaseLostError,
+  mayRepeat,
   ModelError,
   RetryableError,
   SpendingPausedError,
@@ -17,7 +18,7 @@ import { compactHistory } from './compact-history.ts';
 import { nextMove } from './next-move.ts';
 import { cancelled, failedWith, stoppedBy } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
-import { commit, isAnswered, mayRepeat, progressOf, type Progress } from './progress.ts';
+import { commit, isAnswered, progressOf, type Progress } from './progress.ts';
 import { runTools } from './run-tools.ts';
 import { inputAdded, stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
 
@@ -70,7 +71,7 @@ async function advanceOnce(
  * that may not be repeated: left here, nobody would ever know that they never left.
  */
 function stopHere(lease: TurnLease, progress: Progress): void {
-  const owes = progress.openCalls.some((call) => call.ours && !isAnswered(call) && !mayRepeat(call));
+  const owes = progress.openCalls.some((call) => call.ours && !isAnswered(call) && !mayRepeat(call.effect));
   if (lease.signal.aborted && !(owes && lease.signal.reason instanceof DrainError)) {
     throw lease.signal.reason;
   }

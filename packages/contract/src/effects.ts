@@ -10,6 +10,11 @@ import { z } from 'zod';
 export const effectSchema = z.enum(['read', 'idempotent', 'once', 'reconcile']);
 export type Effect = z.infer<typeof effectSchema>;
 
+/** Whether a call may be made again when nobody knows how the first one ended. */
+export function mayRepeat(effect: Effect): boolean {
+  return effect === 'read' || effect === 'idempotent';
+}
+
 /**
  * Where a tool call is: `pending` (asked for), `started` (it may have left), `completed`
  * (its output is known), `unknown` (it was started, and nobody can say how it ended).

@@ -1,10 +1,10 @@
-import { OutcomeUnknownError, type Effect, type ToolOutput } from '@turnpike/contract';
+import { mayRepeat, OutcomeUnknownError, type Effect, type ToolOutput } from '@turnpike/contract';
 import type { CallGuard } from '@turnpike/egress';
 import type { Logger, LogFields } from '@turnpike/telemetry';
 import { boundOutput, type OutputLimits } from './bound-output.ts';
 import { describeFailure } from './describe-failure.ts';
 import { limitCall, type CallLimit } from './limit-call.ts';
-import { mayRepeat, textOutput, type Tool, type ToolContext } from './tool.ts';
+import { textOutput, type Tool, type ToolContext } from './tool.ts';
 import { wasHeldBack } from './was-held-back.ts';
 
 export interface RunParts {

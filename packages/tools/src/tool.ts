@@ -36,8 +36,3 @@ export function defineTool<Input>(tool: Tool<Input>): Tool {
 export function textOutput(text: string, isError = false): ToolOutput {
   return { content: [{ type: 'text', text: storableText(text) }], isError };
 }
-
-/** Whether a call may be made again when nobody knows how the first one ended. */
-export function mayRepeat(effect: Effect): boolean {
-  return effect === 'read' || effect === 'idempotent';
-}

@@ -1,7 +1,8 @@
+import { mayRepeat } from '@turnpike/contract';
 import type { RegisteredTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
 import type { LogFields } from '@turnpike/telemetry';
 import { describeFailure } from '../describe-failure.ts';
-import { mayRepeat, textOutput } from '../tool.ts';
+import { textOutput } from '../tool.ts';
 import { composeRequest } from './compose-request.ts';
 import { describeAnswer } from './describe-answer.ts';
 import { describeNoAnswer } from './describe-no-answer.ts';

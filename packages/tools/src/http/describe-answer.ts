@@ -1,7 +1,7 @@
-import type { Effect, ToolOutput } from '@turnpike/contract';
+import { mayRepeat, type Effect, type ToolOutput } from '@turnpike/contract';
 import type { EgressResponse } from '@turnpike/egress';
 import { describeBody } from '../describe-body.ts';
-import { mayRepeat, textOutput } from '../tool.ts';
+import { textOutput } from '../tool.ts';
 import { hideSecrets } from './hide-secrets.ts';
 
 /** An answer as the model is told of it. What `hidden` holds is shown nowhere. */

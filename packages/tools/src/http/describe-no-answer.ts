@@ -1,6 +1,6 @@
-import { OutcomeUnknownError, type Effect, type ToolOutput } from '@turnpike/contract';
+import { mayRepeat, OutcomeUnknownError, type Effect, type ToolOutput } from '@turnpike/contract';
 import { EgressRefusedError, EgressUnreachableError } from '@turnpike/egress';
-import { mayRepeat, textOutput } from '../tool.ts';
+import { textOutput } from '../tool.ts';
 import { wasHeldBack } from '../was-held-back.ts';
 
 /**
