@@ -167,6 +167,13 @@ describe('a message that is not whole', () => {
     ['a delta after the end of its block', [...events.slice(0, 4), events[2]]],
     ['an event of the wrong shape', [{ type: 'message_start', message: {} }]],
     ['an event without a type', [{}]],
+    [
+      'more tokens than any model takes',
+      [
+        { type: 'message_start', message: { model: 'm', usage: { input_tokens: 2 ** 40 } } },
+        ...events.slice(1),
+      ],
+    ],
     ['no event at all', [null]],
     ['a delta without its value', [...events.slice(0, 2), { ...events[2], delta: { type: 'text_delta' } }]],
   ])('is none with %s', (_what, broken) => {

@@ -1,7 +1,9 @@
 import { contentBlockSchema } from '@turnpike/contract';
 import { z } from 'zod';
 
-const tokens = z.int().nonnegative().nullish();
+/** Far above what any model takes. A gateway that says more is wrong, and its number may fit into no column. */
+const MOST_TOKENS = 10_000_000;
+const tokens = z.int().nonnegative().max(MOST_TOKENS).nullish();
 
 /** Token counts of the Messages API: a count that does not apply is null or left out. */
 const usageSchema = z.looseObject({
