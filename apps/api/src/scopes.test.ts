@@ -93,7 +93,11 @@ test('a key is made, shown once, rotated with an overlap, and revoked', async ()
     (await supertest(api.url).get('/v1/turns').set('authorization', `Bearer ${key}`)).status === 200;
   expect(await works(made.body.key)).toBe(true);
   const rotated = await http.post(`/v1/api_keys/${made.body.id}/rotate`).send({ overlap_seconds: 3600 });
-  expect(rotated.body).toMatchObject({ name: 'ci', scopes: ['turns:read'], expires_at: null });
+  expect(rotated.body).toMatchObject({
+    name: 'ci',
+    scopes: ['turns:read'],
+    expires_at: made.body.expires_at,
+  });
   expect([await works(made.body.key), await works(rotated.body.key)]).toEqual([true, true]);
 
   await http.post(`/v1/api_keys/${rotated.body.id}/rotate`).send({ overlap_seconds: 0 }).expect(201);
@@ -110,6 +114,31 @@ test('a key is made, shown once, rotated with an overlap, and revoked', async ()
     cursor = page.body.next_cursor;
   }
   expect(keys.find(({ id }) => id === made.body.id)?.revoked_at).not.toBeNull();
+});
+
+test('a rotation does not make a key live longer, unless it is told to', async () => {
+  const { http } = api.client;
+  const make = async (more: object) =>
+    (
+      await http
+        .post('/v1/api_keys')
+        .send({ name: 'guest', scopes: ['turns:read'], ...more })
+        .expect(201)
+    ).body;
+  const rotate = async (id: string, rotation: object) =>
+    (await http.post(`/v1/api_keys/${id}/rotate`).send(rotation).expect(201)).body;
+
+  const guest = await make({ expires_in_seconds: 3600 });
+  const second = await rotate(guest.id, { overlap_seconds: 1800 });
+  expect(second.expires_at).toBe(guest.expires_at);
+  // Of the one that only lives on for the overlap, too: its own end holds.
+  const third = await rotate(guest.id, {});
+  expect(Date.parse(third.expires_at)).toBeLessThan(Date.parse(guest.expires_at));
+  const longer = await rotate(second.id, { expires_in_seconds: 7200 });
+  expect(Date.parse(longer.expires_at)).toBeGreaterThan(Date.parse(guest.expires_at));
+
+  const lasting = await make({});
+  expect((await rotate(lasting.id, {})).expires_at).toBeNull();
 });
 
 test("another tenant's key cannot be seen, rotated or revoked", async () => {

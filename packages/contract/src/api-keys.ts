@@ -32,16 +32,16 @@ const scopesSchema = z
   .min(1)
   .refine((scopes) => new Set(scopes).size === scopes.length, 'each scope once');
 
+const lifetimeSchema = z
+  .int()
+  .min(60)
+  .max(10 * YEAR_SECONDS);
+
 export const createApiKeySchema = z
   .strictObject({
     name: z.string().min(1).max(200),
     scopes: scopesSchema,
-    expires_in_seconds: z
-      .int()
-      .min(60)
-      .max(10 * YEAR_SECONDS)
-      .optional()
-      .meta({ description: 'Left out: it does not expire.' }),
+    expires_in_seconds: lifetimeSchema.optional().meta({ description: 'Left out: it does not expire.' }),
   })
   .meta({ id: 'CreateApiKey' });
 export type CreateApiKey = z.infer<typeof createApiKeySchema>;
@@ -54,6 +54,9 @@ export const rotateApiKeySchema = z
       .max(30 * 24 * 60 * 60)
       .default(24 * 60 * 60)
       .meta({ description: 'How long the old key works on beside the new one.' }),
+    expires_in_seconds: lifetimeSchema
+      .optional()
+      .meta({ description: 'Of the new key. Left out: it expires when the old one would have.' }),
   })
   .meta({ id: 'RotateApiKey' });
 

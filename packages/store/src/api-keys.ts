@@ -43,20 +43,27 @@ const INSERT = {
   name: 'insert-api-key',
   text: `
 INSERT INTO api_keys (id, tenant_id, name, hash, last_four, scopes, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, now() + $7::double precision * interval '1 second')
+VALUES ($1, $2, $3, $4, $5, $6,
+  coalesce(now() + $7::double precision * interval '1 second', $8::timestamptz))
 RETURNING ${COLUMNS}`,
   row: keyRow,
 };
 
+export interface NewApiKey {
+  tenantId: string;
+  name: string;
+  scopes: readonly Scope[];
+  expiresInSeconds?: number | undefined;
+  /** When it expires where `expiresInSeconds` is left out; neither: never. */
+  expiresAt?: Date | null;
+}
+
 /** Makes a key. `key` is the only time that it can be seen; only its hash is stored. */
-export async function createApiKey(
-  sql: Sql,
-  apiKey: { tenantId: string; name: string; scopes: readonly Scope[]; expiresInSeconds?: number | undefined },
-): Promise<{ apiKey: ApiKey; key: string }> {
+export async function createApiKey(sql: Sql, apiKey: NewApiKey): Promise<{ apiKey: ApiKey; key: string }> {
   const key = makeApiKey();
-  const { tenantId, name, scopes, expiresInSeconds } = apiKey;
+  const { tenantId, name, scopes, expiresInSeconds = null, expiresAt = null } = apiKey;
   const hash = hashApiKey(key);
-  const values = [newId('apiKey'), tenantId, name, hash, key.slice(-4), scopes, expiresInSeconds ?? null];
+  const values = [newId('apiKey'), tenantId, name, hash, key.slice(-4), scopes, expiresInSeconds, expiresAt];
   const [inserted] = await query(sql, INSERT, values);
   if (inserted === undefined) throw new Error('An insert returned no row.');
   return { apiKey: inserted, key };
@@ -134,20 +141,28 @@ export async function revokeApiKey(
 const RETIRE = {
   name: 'retire-api-key',
   text: `
+WITH working AS (
+  SELECT id, expires_at FROM api_keys
+  WHERE id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+  FOR UPDATE
+)
 UPDATE api_keys
-SET expires_at = least(coalesce(expires_at, 'infinity'), now() + $3::double precision * interval '1 second')
-WHERE id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-RETURNING ${COLUMNS}`,
-  row: keyRow,
+SET expires_at = least(coalesce(working.expires_at, 'infinity'), now() + $3::double precision * interval '1 second')
+FROM working WHERE api_keys.id = working.id
+RETURNING name, scopes, working.expires_at AS "expiredAt"`,
+  row: z.object({ name: z.string(), scopes: z.array(scopeSchema), expiredAt: z.date().nullable() }),
 };
 
-/** Lets a key that works go on for so long and no longer. Null where there is no such key. */
+/**
+ * Lets a key that works go on for so long and no longer. Null where there is no such key; else what it was,
+ * with the time at which it would have expired.
+ */
 export async function retireApiKey(
   sql: Sql,
   tenantId: string,
   keyId: string,
   overlapSeconds: number,
-): Promise<ApiKey | null> {
+): Promise<z.infer<typeof RETIRE.row> | null> {
   const [retired] = await query(sql, RETIRE, [keyId, tenantId, overlapSeconds]);
   return retired ?? null;
 }

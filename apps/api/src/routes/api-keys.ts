@@ -79,7 +79,9 @@ export const apiKeyRoutes: Route[] = [
       return inTransaction(sql, async (transaction) => {
         const old = await retireApiKey(transaction, tenantId, id, body.overlap_seconds);
         if (old === null) throw noKey(id);
-        const made = await createApiKey(transaction, { tenantId, name: old.name, scopes: old.scopes });
+        const { name, scopes, expiredAt: expiresAt } = old;
+        const expiresInSeconds = body.expires_in_seconds;
+        const made = await createApiKey(transaction, { tenantId, name, scopes, expiresInSeconds, expiresAt });
         return { ...answerCreated(made), audited: { details: { new_key_id: made.apiKey.id } } };
       });
     },
