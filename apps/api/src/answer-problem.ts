@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '@turnpike/store';
 import type { Logger } from '@turnpike/telemetry';
 import type { ErrorRequestHandler } from 'express';
 import { z } from 'zod';
+import { notedFor } from './log-requests.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** Answers every error as a problem (RFC 9457). What is not ours to tell is logged, not told. */
@@ -18,7 +19,7 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
     const problem = asProblem(error);
     const { status, title } = PROBLEMS[problem.code];
     if (status >= 500) {
-      const fields = { error, request_id: requestId, method: request.method };
+      const fields = { error, request_id: requestId, method: request.method, ...notedFor(response) };
       if (problem.code === 'internal_error') logger.error('A request failed.', fields);
       else logger.warn('A request could not be served now.', fields);
     }

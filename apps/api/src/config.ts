@@ -1,5 +1,5 @@
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
-import { hidePassword, hideValue } from '@turnpike/telemetry';
+import { hidePassword, hideValue, tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 
@@ -35,6 +35,7 @@ const environmentSchema = z
     SHUTDOWN_MS: milliseconds.default(10_000),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+    ...tracingVariables,
   })
   .transform((environment) => ({
     host: environment.HOST,
@@ -57,6 +58,7 @@ const environmentSchema = z
     shutdownMs: environment.SHUTDOWN_MS,
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,
+    tracing: tracingSettings(environment),
   }));
 
 /** The master keys have settings of their own, which all programs share. */

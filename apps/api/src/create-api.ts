@@ -1,5 +1,5 @@
 import { ProblemError } from '@turnpike/contract';
-import type { Logger, Metrics } from '@turnpike/telemetry';
+import { noTracing, type Logger, type Metrics, type Tracing } from '@turnpike/telemetry';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { answerProblem } from './answer-problem.ts';
@@ -29,6 +29,8 @@ import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
 export interface ApiSettings {
   logger: Logger;
   metrics: Metrics;
+  /** Default: nothing is traced. */
+  tracing?: Tracing;
   maxBodyBytes: number;
   /** True once the process is told to stop. */
   isStopping: () => boolean;
@@ -58,7 +60,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
-  app.use(giveRequestId, logRequests(settings.logger, settings.metrics), helmet());
+  app.use(giveRequestId, logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing), helmet());
   app.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();

@@ -1,42 +1,92 @@
-import type { Logger, Metrics } from '@turnpike/telemetry';
-import type { RequestHandler, Response } from 'express';
+import { traceIdOf, type Logger, type Metrics, type Span, type Tracing } from '@turnpike/telemetry';
+import type { Request, RequestHandler, Response } from 'express';
+import type { LogIds } from './log-ids.ts';
 import { requestIdOf } from './request-id.ts';
 
-interface Noted {
+interface Note {
   route?: string;
-  tenantId?: string;
+  operation?: string;
+  ids?: LogIds;
+}
+
+/** What is known of a request that is under way. */
+interface Noted extends Note {
+  ids: LogIds;
+  span: Span | null;
 }
 
 const noted = new WeakMap<Response, Noted>();
 
-/** Notes what the access log should say beside the status. */
-export function noteForLog(response: Response, note: Noted): void {
-  noted.set(response, { ...noted.get(response), ...note });
+/** Machines ask these every second, and nothing of it says anything. */
+const QUIET = new Set(['/livez', '/readyz', '/metrics']);
+
+const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
+
+/** Notes what lines of the log should say beside the status; ids come to those that are noted. */
+export function noteForLog(response: Response, note: Note): void {
+  const before = noted.get(response) ?? { ids: {}, span: null };
+  noted.set(response, { ...before, ...note, ids: { ...before.ids, ...note.ids } });
+}
+
+/** What is noted so far, as fields of a line. */
+export function notedFor(response: Response): Record<string, unknown> {
+  const { route, ids, span } = noted.get(response) ?? { ids: {}, span: null };
+  const trace = traceIdOf(span?.traceparent ?? null);
+  return { route: route ?? null, ...ids, ...(trace === undefined ? {} : { trace_id: trace }) };
+}
+
+export function spanOf(response: Response): Span | null {
+  return noted.get(response)?.span ?? null;
 }
 
 /** One line a request: which route, for whom, how it ended. No body, no query, no key. */
-export function logRequests(logger: Logger, metrics: Metrics): RequestHandler {
+export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing): RequestHandler {
   return (request, response, next) => {
     const began = performance.now();
+    const isQuiet = QUIET.has(request.path);
+    const span = isQuiet ? null : startSpan(tracing, request);
+    noted.set(response, { ids: {}, span });
     response.once('close', () => {
-      const { route, tenantId } = noted.get(response) ?? {};
+      const { route = 'none', operation, ids } = noted.get(response) ?? { ids: {} };
+      const { statusCode: status } = response;
+      const seconds = (performance.now() - began) / 1000;
       const fields = {
         method: request.method,
-        route: route ?? null,
-        status: response.statusCode,
+        status,
         finished: response.writableFinished,
-        duration_ms: Math.round(performance.now() - began),
+        duration_ms: Math.round(seconds * 1000),
         request_id: requestIdOf(response),
         client_request_id: request.get('x-request-id')?.slice(0, 128),
-        tenant_id: tenantId,
+        ...notedFor(response),
       };
-      const status = `${Math.floor(response.statusCode / 100)}xx`;
-      const seconds = (performance.now() - began) / 1000;
-      metrics.requests.observe({ route: route ?? 'none', method: request.method, status }, seconds);
-      // Probes come every second and say nothing.
-      if (request.path === '/livez' || request.path === '/readyz') logger.debug('Request.', fields);
+      const labels = { route, method: request.method, status: `${Math.floor(status / 100)}xx` };
+      metrics.requests.observe(labels, seconds);
+      if (status === 202 && ACCEPTING.has(operation ?? '')) metrics.accepts.observe(seconds);
+      span?.rename(`${request.method} ${route}`);
+      span?.set({
+        'http.route': route,
+        'http.response.status_code': status,
+        'turnpike.request.id': requestIdOf(response),
+        ...Object.fromEntries(
+          Object.entries(ids).map(([name, id]) => [`turnpike.${name.replace(/_id$/, '.id')}`, id]),
+        ),
+      });
+      span?.end(status >= 500 ? String(status) : undefined);
+      if (isQuiet) logger.debug('Request.', fields);
       else logger.info('Request.', fields);
     });
     next();
   };
+}
+
+/**
+ * Begins a trace of its own, linked to the client's: were a stranger's the parent, tenants could write into
+ * each other's traces, and decide what is sampled.
+ */
+function startSpan(tracing: Tracing, request: Request): Span {
+  return tracing.start(request.method, {
+    kind: 'server',
+    link: request.get('traceparent'),
+    attributes: { 'http.request.method': request.method, 'url.scheme': request.protocol },
+  });
 }

@@ -4,7 +4,7 @@ import { openBackplane } from '@turnpike/backplane';
 import { createSecureUrlCheck, createUpstreamFetch } from '@turnpike/egress';
 import { openKeyProvider } from '@turnpike/secrets';
 import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
-import { createLogger, createMetrics, exitOnCrash, scrub } from '@turnpike/telemetry';
+import { createLogger, createMetrics, exitOnCrash, openTracing, scrub } from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { BudgetGate } from './budget-gate.ts';
 import { readConfig, type Config } from './config.ts';
@@ -12,6 +12,7 @@ import { createApi } from './create-api.ts';
 import { KeyUses } from './key-uses.ts';
 import { EventStreams } from './streams/event-streams.ts';
 import { TurnWaiters } from './turn-waiters.ts';
+import { watchProcess } from './watch-process.ts';
 
 async function start(config: Config): Promise<void> {
   const logger = createLogger({ service: 'api', level: config.logLevel, format: config.logFormat });
@@ -22,6 +23,7 @@ async function start(config: Config): Promise<void> {
       logger.warn(message, { error });
 
   const metrics = createMetrics('api');
+  const tracing = await openTracing(config.tracing, 'api', warn('Traces could not be sent.'));
   const database = openDatabase({
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
@@ -74,8 +76,7 @@ async function start(config: Config): Promise<void> {
     streams.wakeAll();
   });
 
-  metrics.gauge('turnpike_long_polls', 'Clients that wait for a turn now.', () => waiters.count);
-  metrics.gauge('turnpike_event_streams', 'Clients that follow events now.', () => streams.count);
+  watchProcess({ metrics, database, backplane, waiters, streams });
   let stopping = false;
   const app = createApi(
     {
@@ -88,9 +89,9 @@ async function start(config: Config): Promise<void> {
       keyUses,
       budgetGate: new BudgetGate(),
       checkWebhookUrl: createSecureUrlCheck({ allow: config.egressAllow }),
-      reportError: warn('A change could not be announced.'),
+      reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
     },
-    { logger, metrics, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
+    { logger, metrics, tracing, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
   );
   // Longer than what a load balancer keeps, so that it is never the one to be surprised.
   const server = createServer(
@@ -117,6 +118,7 @@ async function start(config: Config): Promise<void> {
     masterKeys.close();
     await backplane.close();
     await database.close();
+    await tracing.close();
     logger.info('API stopped.');
   };
   const onSignal = (): void => {

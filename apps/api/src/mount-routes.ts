@@ -4,7 +4,8 @@ import express, { type Request, type RequestHandler, type Response, type Router 
 import { auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
-import { noteForLog } from './log-requests.ts';
+import { idsInAnswer, idsInPath } from './log-ids.ts';
+import { noteForLog, spanOf } from './log-requests.ts';
 import { parseBody, parseParams, parseQuery } from './parse-request.ts';
 import { readBody } from './read-body.ts';
 import type { RequestRates } from './request-rates.ts';
@@ -25,7 +26,7 @@ export function mountRoutes(
   for (const route of routes) {
     const identify: RequestHandler = async (request, response, next) => {
       const { tenantId, keyId, scopes, limits } = await settings.authenticate(request);
-      noteForLog(response, { route: route.path, tenantId });
+      noteForLog(response, { route: route.path, operation: route.operationId, ids: { tenant_id: tenantId } });
       limitRate(response, await settings.rates.admit(tenantId, limits.requests_per_second));
       if (!allows(scopes, route.scope)) {
         throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
@@ -65,8 +66,10 @@ async function serveRoute(
     body: parseBody(route, request.body),
     header: (name) => request.get(name),
     sql: services.database.pool,
+    traceparent: spanOf(response)?.traceparent ?? null,
     signal: gone.signal,
   };
+  noteForLog(response, { ids: idsInPath(call.params) });
   await route.prepare?.(call, services);
   const header = request.get('idempotency-key');
   if (route.method === 'post' && header !== undefined) {
@@ -77,6 +80,7 @@ async function serveRoute(
     auditedAs(route) === null
       ? await route.handle(call, services)
       : await transaction(services.database.pool, (sql) => act(route, services, response, call, sql));
+  noteForLog(response, { ids: idsInAnswer(answer.body) });
   answer.afterCommit?.();
   if (answer.stream !== undefined) answer.stream(response);
   else send(response, encode(withShownOnce(answer)));
@@ -121,6 +125,7 @@ async function serveOnce(
       return encode(made);
     },
   );
+  noteForLog(response, { ids: idsInAnswer(made?.body) });
   made?.afterCommit?.();
   if (replayed) response.set('Idempotent-Replayed', 'true');
   send(response, made?.shownOnce === undefined ? answer : encode(withShownOnce(made)));

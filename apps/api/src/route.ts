@@ -24,7 +24,7 @@ export interface Services {
   /** Throws `EgressRefusedError` for a URL that no webhook is sent to. */
   checkWebhookUrl: (url: string) => void;
   /** What goes wrong after an answer is given. */
-  reportError: (error: unknown) => void;
+  reportError: (error: unknown, about: Record<string, string>) => void;
 }
 
 /** A request that was found fit: who asks, and what for. */
@@ -39,6 +39,8 @@ export interface Call<Params, Query, Body> {
   header(name: string): string | undefined;
   /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */
   sql: Sql;
+  /** The span of the request, for whoever goes on with what it asks for; null where nothing is traced. */
+  traceparent: string | null;
   /** Aborts when the client has gone. */
   signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
-import { hidePassword, hideValue, Secret } from '@turnpike/telemetry';
+import { hidePassword, hideValue, Secret, tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
@@ -49,6 +49,7 @@ const environmentSchema = z
     METRICS_HOST: z.string().min(1).default('127.0.0.1'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+    ...tracingVariables,
   })
   .transform((environment) => ({
     databaseUrl: environment.DATABASE_URL,
@@ -79,6 +80,7 @@ const environmentSchema = z
     metricsHost: environment.METRICS_HOST,
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,
+    tracing: tracingSettings(environment),
   }));
 
 /** The master keys have settings of their own, which all programs share. */

@@ -5,21 +5,25 @@ import { isSettled } from '@turnpike/contract';
 import { createCallGuard, createEgress, createUpstreamFetch } from '@turnpike/egress';
 import { createModel, readPrices, sharedRetryBudget } from '@turnpike/model';
 import { openKeyProvider } from '@turnpike/secrets';
+import { createMemoryStore, listDebuggedTenants, openDatabase, openVault } from '@turnpike/store';
 import {
-  createMemoryStore,
-  listDebuggedTenants,
-  openDatabase,
-  openVault,
-  readDeliveryBacklog,
-} from '@turnpike/store';
-import { createLogger, createMetrics, exitOnCrash, scrub, serveMetrics } from '@turnpike/telemetry';
+  createLogger,
+  createMetrics,
+  exitOnCrash,
+  openTracing,
+  scrub,
+  serveMetrics,
+} from '@turnpike/telemetry';
 import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
 import { readConfig, type Config } from './config.ts';
+import { countRefusals } from './count-refusals.ts';
 import { DebuggedTenants } from './debugged-tenants.ts';
 import { logModelContents, logToolContents } from './log-contents.ts';
 import { TurnRunner } from './run-turns.ts';
+import { createTurnMetrics } from './turn-metrics.ts';
+import { watchProcess } from './watch-process.ts';
 
 /** `timeout_ms` of a tool is at most this. */
 const LONGEST_CALL_MS = 600_000;
@@ -38,6 +42,8 @@ async function start(config: Config): Promise<void> {
       logger.warn(message, { error });
 
   const metrics = createMetrics('worker');
+  const turnMetrics = createTurnMetrics(metrics);
+  const tracing = await openTracing(config.tracing, 'worker', warn('Traces could not be sent.'));
   const database = openDatabase({
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
@@ -68,9 +74,12 @@ async function start(config: Config): Promise<void> {
     limits: { keyTtlMs: config.modelKeyTtlMs },
     logger,
     prices: readPrices(config.pricesPath),
-    retryBudget: sharedRetryBudget(
-      backplane.retryBudget,
-      warn('The shared retry budget cannot be asked; the process has one of its own.'),
+    retryBudget: countRefusals(
+      sharedRetryBudget(
+        backplane.retryBudget,
+        warn('The shared retry budget cannot be asked; the process has one of its own.'),
+      ),
+      turnMetrics,
     ),
     ...(config.modelBaseUrl === undefined ? {} : { baseUrl: config.modelBaseUrl }),
   });
@@ -114,12 +123,14 @@ async function start(config: Config): Promise<void> {
     tools: logToolContents(tools, contents),
     logger,
     metrics,
+    turnMetrics,
+    tracing,
     workerId,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,
   });
   const deliverer = new Deliverer(
-    { database, backplane, vault, logger, metrics },
+    { database, backplane, vault, logger, metrics, tracing },
     {
       ...config.webhooks,
       everyMs: config.reconcileEveryMs,
@@ -131,33 +142,7 @@ async function start(config: Config): Promise<void> {
     if (status === 'cancelling') runner.cancel(turnId);
     if (isSettled(status)) deliverer.nudge();
   });
-  metrics.gauge('turnpike_tool_breakers_open', 'Origins of tools that are left alone now.', () => {
-    const { open, half_open: halfOpen } = guard.states();
-    return open + halfOpen;
-  });
-  metrics.gauge('turnpike_model_breakers_open', 'Models of tenants that are left alone now.', () => {
-    const { open, half_open: halfOpen } = model.breakers();
-    return open + halfOpen;
-  });
-  metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
-  const backlog = (): ReturnType<typeof readDeliveryBacklog> => readDeliveryBacklog(database.pool);
-  metrics.gauge('turnpike_webhook_breakers_open', 'Webhook receivers that are left alone now.', () => {
-    return deliverer.breakersOpen;
-  });
-  metrics.gauge(
-    'turnpike_webhook_deliveries_due',
-    'Webhook deliveries that are due, of all workers.',
-    async () => {
-      return (await backlog()).due;
-    },
-  );
-  metrics.gauge(
-    'turnpike_webhook_oldest_due_seconds',
-    'How long the oldest of them has been due.',
-    async () => {
-      return (await backlog()).oldestSeconds;
-    },
-  );
+  watchProcess({ metrics, database, guard, model, runner, deliverer });
   const metricsServer =
     config.metricsPort === undefined
       ? null
@@ -177,6 +162,7 @@ async function start(config: Config): Promise<void> {
     masterKeys.close();
     await backplane.close();
     await database.close();
+    await tracing.close();
     logger.info('Worker stopped.');
   };
   let stopping = false;

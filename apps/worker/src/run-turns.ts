@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, HintConsumer, TurnHint } from '@turnpike/backplane';
-import { DrainError, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
+import { DrainError, isFinal, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
 import type { Database } from '@turnpike/store';
-import type { Logger, Metrics } from '@turnpike/telemetry';
+import { traceIdOf, type Logger, type Metrics, type Span, type Tracing } from '@turnpike/telemetry';
 import { announceTurns, type Dispatcher, type Lease, LeaseKeeper } from '@turnpike/turns';
+import type { TurnMetrics } from './turn-metrics.ts';
+import { watchModel } from './watch-model.ts';
+import { watchTools } from './watch-tools.ts';
 
 export interface TurnRunnerParts {
   database: Database;
@@ -14,6 +17,8 @@ export interface TurnRunnerParts {
   tools: ToolRunner;
   logger: Logger;
   metrics: Metrics;
+  turnMetrics: TurnMetrics;
+  tracing: Tracing;
   workerId: string;
   concurrency: number;
   leaseMs: number;
@@ -30,6 +35,8 @@ export class TurnRunner {
   readonly #parts: TurnRunnerParts;
   readonly #keeper: LeaseKeeper;
   readonly #consumer: HintConsumer;
+  /** Of the leases that are held. */
+  readonly #spans = new WeakMap<Lease, Span>();
   #draining = false;
 
   constructor(parts: TurnRunnerParts) {
@@ -46,6 +53,7 @@ export class TurnRunner {
         if ('text' in news) parts.backplane.live.show({ ...about, ...news });
         else parts.backplane.live.changed({ ...about, ...news });
       },
+      onStep: (_lease, { type }) => parts.turnMetrics.steps.inc({ type }),
       onError: (error) => parts.logger.warn('A heartbeat failed.', { error }),
     });
     this.#consumer = parts.backplane.consume({
@@ -87,19 +95,17 @@ export class TurnRunner {
   async #run(hint: TurnHint): Promise<void> {
     // Its turn stays queued, and the reconciler hints it again for somebody who stays.
     if (this.#draining) return;
-    const lease = await this.#keeper.claim(hint);
+    const lease = await this.#claim(hint);
     if (lease === null) return;
-    const { id, tenantId, sessionId, epoch } = lease.turn;
-    const logger = this.#parts.logger.child({
-      turn_id: id,
-      tenant_id: tenantId,
-      session_id: sessionId,
-      epoch,
-    });
+    const span = this.#startSpan(lease);
+    this.#spans.set(lease, span);
+    const logger = this.#parts.logger.child(this.#fieldsOf(lease));
     logger.debug('Turn taken.');
     if (this.#draining) lease.drain();
     try {
-      await runTurn(lease, this.#parts);
+      const { model, tools, turnMetrics: metrics, tracing } = this.#parts;
+      const watched = { metrics, tracing, traceparent: span.traceparent };
+      await runTurn(lease, { model: watchModel(model, watched), tools: watchTools(tools, watched) });
     } catch (error) {
       if (error instanceof LeaseLostError)
         logger.warn('The lease was lost; nothing more is done for the turn.');
@@ -109,26 +115,74 @@ export class TurnRunner {
     }
   }
 
+  /** What goes wrong here is known by its hint alone. */
+  async #claim(hint: TurnHint): Promise<Lease | null> {
+    try {
+      return await this.#keeper.claim(hint);
+    } catch (error) {
+      const fields = { error, turn_id: hint.turnId, epoch: hint.epoch };
+      this.#parts.logger.error('A turn could not be claimed; it is hinted again.', fields);
+      return null;
+    }
+  }
+
+  /** One for each lease: a turn that another worker goes on with has more of them in its trace. */
+  #startSpan({ turn }: Lease): Span {
+    const waitedMs = turn.claimedAt - turn.acceptedAt;
+    if (turn.attempts === 1) this.#parts.turnMetrics.dispatches.observe(Math.max(0, waitedMs) / 1000);
+    return this.#parts.tracing.start('invoke_agent', {
+      kind: 'consumer',
+      parent: turn.traceparent,
+      attributes: {
+        'gen_ai.operation.name': 'invoke_agent',
+        'gen_ai.provider.name': 'anthropic',
+        'gen_ai.agent.id': turn.agentId,
+        'gen_ai.conversation.id': turn.sessionId,
+        'gen_ai.request.model': turn.agent.model,
+        'turnpike.turn.id': turn.id,
+        'turnpike.turn.epoch': turn.epoch,
+        'turnpike.turn.since_accepted_ms': Math.round(waitedMs),
+        'turnpike.tenant.id': turn.tenantId,
+        'turnpike.worker.id': this.#parts.workerId,
+      },
+    });
+  }
+
+  #fieldsOf(lease: Lease): Record<string, unknown> {
+    const { id, tenantId, sessionId, epoch } = lease.turn;
+    const trace = traceIdOf(this.#spans.get(lease)?.traceparent ?? null);
+    const ids = { turn_id: id, tenant_id: tenantId, session_id: sessionId, epoch };
+    return trace === undefined ? ids : { ...ids, trace_id: trace };
+  }
+
   #leaseEnded(lease: Lease, status: TurnStatus | null): void {
-    const { metrics } = this.#parts;
+    const { metrics, turnMetrics } = this.#parts;
+    const span = this.#spans.get(lease);
     this.#parts.backplane.live.forget(lease.turn.id);
     if (status === null) {
       metrics.leasesLost.inc();
+      span?.end('lease_lost');
       return;
     }
     metrics.turnsLeft.inc({ status });
-    const { id, sessionId, tenantId, epoch } = lease.turn;
+    if (isFinal(status)) {
+      const lastedMs = lease.now() - lease.turn.acceptedAt;
+      turnMetrics.turns.observe({ status }, Math.max(0, lastedMs) / 1000);
+    }
+    const { id, sessionId, tenantId } = lease.turn;
     const { backplane, dispatcher, logger } = this.#parts;
-    const fields = { turn_id: id, tenant_id: tenantId, session_id: sessionId, epoch, status };
+    const fields = { ...this.#fieldsOf(lease), status };
     const error = lease.outcome?.error ?? null;
+    span?.set({ 'turnpike.turn.status': status });
+    span?.end(error?.code);
     if (error === null) logger.info('Turn left.', fields);
     else logger.warn('Turn left.', { ...fields, error_code: error.code, retry_status: error.retry_status });
     dispatcher.changed({ sessionId, tenantId });
     if (!isSettled(status)) return;
     announceTurns(backplane, [{ turn_id: id, status }]).catch((reason: unknown) => {
       logger.warn('An end could not be announced; waiting clients learn of it later.', {
+        ...fields,
         error: reason,
-        turn_id: id,
       });
     });
   }

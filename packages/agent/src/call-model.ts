@@ -22,6 +22,8 @@ export async function callModel(
   const { answer, step } = await askModel(lease, progress, parts.model, 'model_call', {
     tenantId: turn.tenantId,
     turnId: turn.id,
+    sessionId: turn.sessionId,
+    epoch: turn.epoch,
     agent: turn.agent,
     access: turn.modelAccess,
     messages: validConversation([

@@ -28,6 +28,8 @@ export async function compactHistory(
   const { answer, step } = await askModel(lease, progress, model, 'compaction', {
     tenantId: lease.turn.tenantId,
     turnId: lease.turn.id,
+    sessionId: lease.turn.sessionId,
+    epoch: lease.turn.epoch,
     agent: scribe(agent),
     access: lease.turn.modelAccess,
     messages: [

@@ -16,6 +16,9 @@ export interface ToolDeclaration {
 export interface ModelRequest {
   tenantId: string;
   turnId: string;
+  sessionId: string;
+  /** The lease under which the call is made. */
+  epoch: number;
   agent: AgentConfig;
   /** Whose keys may be used, and where. */
   access: ModelAccess;

@@ -302,10 +302,11 @@ class Call {
   }
 
   #facts(): RequestFacts {
-    const { tenantId, turnId, agent } = this.#request;
+    const { tenantId, turnId, sessionId, epoch, agent } = this.#request;
     const { model } = agent;
     const attempt = this.#attempts;
-    return { tenant_id: tenantId, turn_id: turnId, model, model_key: this.#keyName, attempt };
+    const ids = { tenant_id: tenantId, turn_id: turnId, session_id: sessionId, epoch };
+    return { ...ids, model, model_key: this.#keyName, attempt };
   }
 }
 

@@ -151,8 +151,9 @@ export class KeyRing {
   #tell(name: string, why: 'missing' | 'unreadable', error?: unknown): void {
     if (this.#useless.has(name)) return;
     this.#useless.set(name, why);
-    const { tenantId, turnId } = this.#request;
-    const fields = { tenant_id: tenantId, turn_id: turnId, model_key: name, why };
+    const { tenantId, turnId, sessionId, epoch } = this.#request;
+    const ids = { tenant_id: tenantId, turn_id: turnId, session_id: sessionId, epoch };
+    const fields = { ...ids, model_key: name, why };
     this.#parts.logger.warn('model key left out', error === undefined ? fields : { ...fields, error });
   }
 

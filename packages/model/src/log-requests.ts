@@ -7,6 +7,8 @@ import type { RequestProgress } from './stream-message.ts';
 export interface RequestFacts {
   tenant_id: string;
   turn_id: string;
+  session_id: string;
+  epoch: number;
   model: string;
   /** The name of the tenant's secret; null for the operator's key. */
   model_key: string | null;

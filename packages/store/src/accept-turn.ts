@@ -22,6 +22,8 @@ export interface NewTurn {
   budgetMicros?: number | null;
   /** The turn that it goes on with. */
   resumes?: string | null;
+  /** The span of the request that brought it, as W3C trace context writes it. */
+  traceparent?: string | null;
 }
 
 /** What was counted before anything was added; null where it was not. */
@@ -78,7 +80,7 @@ WITH room AS MATERIALIZED (
   UPDATE sessions
   SET last_sequence = sessions.last_sequence + 1, open_turns = sessions.open_turns + 1
   FROM agents, room
-  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $14)
+  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $15)
     AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND room.full IS NULL
   RETURNING sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
     sessions.last_sequence AS sequence, sessions.open_turns
@@ -87,18 +89,18 @@ WITH room AS MATERIALIZED (
 const MAKE_SESSION = `
 WITH room AS MATERIALIZED (
   SELECT waiting, sessions,
-    CASE WHEN waiting >= $11::int THEN 'turns' WHEN sessions >= $16::int THEN 'sessions' END AS full
+    CASE WHEN waiting >= $11::int THEN 'turns' WHEN sessions >= $17::int THEN 'sessions' END AS full
   FROM (
-    SELECT waiting, CASE WHEN $16::int IS NOT NULL THEN turnpike_count_sessions($2, $16) END AS sessions
+    SELECT waiting, CASE WHEN $17::int IS NOT NULL THEN turnpike_count_sessions($2, $17) END AS sessions
     FROM (SELECT CASE WHEN $11::int IS NOT NULL THEN turnpike_count_waiting($2, $11) END AS waiting) AS first
   ) AS counted
 ), session AS (
   INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, open_turns)
-  SELECT $3, $2, agents.id, $15::jsonb, $17, 1, 1
+  SELECT $3, $2, agents.id, $16::jsonb, $18, 1, 1
   FROM agents, room
-  WHERE agents.id = $14 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND room.full IS NULL
+  WHERE agents.id = $15 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND room.full IS NULL
   RETURNING id, tenant_id, agent_id,
-    (SELECT agents.version FROM agents WHERE agents.id = $14) AS agent_version,
+    (SELECT agents.version FROM agents WHERE agents.id = $15) AS agent_version,
     last_sequence AS sequence, open_turns
 )`;
 
@@ -112,11 +114,11 @@ const INSERT_TURN = `,
 turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata,
                      message_count, event_count, ready_at, deadline_at, run_at, available_at, priority,
-                     budget_micros, resumes)
+                     budget_micros, resumes, traceparent)
   SELECT $1, session.tenant_id, session.id, session.sequence, session.agent_id, session.agent_version,
          $7::jsonb, ($6::jsonb IS NOT NULL)::int, 1, CASE WHEN session.open_turns = 1 THEN now() END,
          greatest(now(), $9::timestamptz) + $8::double precision * interval '1 millisecond',
-         $9::timestamptz, CASE WHEN $9::timestamptz > now() THEN $9::timestamptz END, $10, $12, $13
+         $9::timestamptz, CASE WHEN $9::timestamptz > now() THEN $9::timestamptz END, $10, $12, $13, $14
   FROM session
   RETURNING *
 ), message AS (
@@ -182,6 +184,7 @@ function valuesOf(turn: NewTurn): unknown[] {
     turn.mostWaiting ?? null,
     turn.budgetMicros ?? null,
     turn.resumes ?? null,
+    turn.traceparent ?? null,
   ];
 }
 

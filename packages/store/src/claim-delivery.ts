@@ -12,6 +12,8 @@ const claimedSchema = z.object({
   eventId: z.string(),
   type: z.string(),
   turnId: z.string().nullable(),
+  /** The span of the request that brought the turn, where requests are traced. */
+  traceparent: z.string().nullable(),
   createdAt: z.date(),
   /** The database's time at the moment of the claim, in milliseconds since 1970. */
   claimedAt: z.number(),
@@ -41,7 +43,8 @@ WITH held AS (
   RETURNING *
 )
 SELECT held.id, held.tenant_id AS "tenantId", held.endpoint_id AS "endpointId", coalesce(held.url, endpoint.url) AS url,
-  held.lane, held.event_id AS "eventId", held.type, held.turn_id AS "turnId", held.created_at AS "createdAt",
+  held.lane, held.event_id AS "eventId", held.type, held.turn_id AS "turnId",
+  (SELECT turns.traceparent FROM turns WHERE turns.id = held.turn_id) AS traceparent, held.created_at AS "createdAt",
   (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt", held.claim, held.tries, held.payload
 FROM held LEFT JOIN webhook_endpoints AS endpoint ON endpoint.id = held.endpoint_id`,
   row: claimedSchema,

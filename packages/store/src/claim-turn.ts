@@ -19,6 +19,10 @@ import { query, type Sql } from './sql.ts';
 export interface TakenTurn extends ClaimedTurn {
   /** Its tenant has turns that may run and are not dispatched: it has a place in the queue to give. */
   othersReady: boolean;
+  /** The database's time from which on it could have run, were there nothing else to do; as `claimedAt`. */
+  acceptedAt: number;
+  /** The span of the request that brought it, where requests are traced. */
+  traceparent: string | null;
 }
 
 const messageSchema = z.object({ role: z.enum(['user', 'assistant']), content: z.array(contentBlockSchema) });
@@ -77,6 +81,8 @@ const claimedSchema = z.object({
   ),
   pendingInputs: z.int(),
   othersReady: z.boolean(),
+  acceptedAt: z.number(),
+  traceparent: z.string().nullable(),
   isBudgeted: z.boolean(),
 }) satisfies z.ZodType<TakenTurn>;
 
@@ -127,6 +133,8 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
    FROM tenants LEFT JOIN model_settings ON model_settings.tenant_id = tenants.id
    WHERE tenants.id = turn.tenant_id) AS "modelAccess",
   (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt",
+  (extract(epoch FROM greatest(turn.created_at, turn.run_at)) * 1000)::double precision AS "acceptedAt",
+  turn.traceparent,
   (extract(epoch FROM turn.deadline_at - now()) * 1000)::double precision AS "remainingMs",
   turn.step_count AS "stepCount", turn.model_attempts AS "modelAttempts",
   turn.event_count AS "eventCount",

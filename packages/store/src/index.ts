@@ -59,6 +59,7 @@ export {
   takeUncheckedDeliveries,
   type PickedDelivery,
 } from './pick-deliveries.ts';
+export { readTurnBacklog, type TurnBacklog } from './read-turn-backlog.ts';
 export { readSessionFacts, readTurnFacts, type EventPlace, type PlacedFact } from './read-events.ts';
 export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
 export {

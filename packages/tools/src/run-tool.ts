@@ -2,6 +2,7 @@ import { mayRepeat, OutcomeUnknownError, type Effect, type ToolOutput } from '@t
 import type { CallGuard } from '@turnpike/egress';
 import type { Logger, LogFields } from '@turnpike/telemetry';
 import { boundOutput, type OutputLimits } from './bound-output.ts';
+import { callFields } from './call-fields.ts';
 import { describeFailure } from './describe-failure.ts';
 import { limitCall, type CallLimit } from './limit-call.ts';
 import { textOutput, type Tool, type ToolContext } from './tool.ts';
@@ -31,7 +32,7 @@ export async function runTool(
 ): Promise<ToolOutput> {
   context.signal.throwIfAborted();
   const { logger, deadlineMs } = parts;
-  const fields: LogFields = { tool: tool.name, tool_call_id: context.callId };
+  const fields = callFields(tool.name, context.callId, context);
   let limit: CallLimit | undefined;
   const answered = new Promise<unknown>((resolve, reject) => {
     const start = (): Promise<unknown> => {

@@ -46,6 +46,7 @@ export async function acceptTurn(
   sessionId: string,
   submission: SubmitTurn,
   caps: Caps = {},
+  traceparent: string | null = null,
 ): Promise<Acceptance> {
   const strategy = submission.multitask_strategy;
   if (strategy === 'steer') {
@@ -57,10 +58,11 @@ export async function acceptTurn(
       if (caps.waiting != null) await lockWaiting(transaction, tenantId);
       const session = { tenantId, sessionId, forget: strategy === 'rollback' };
       const cancelled = await cancelOpenTurns(transaction, session, TRANSITIONS.cancel.from);
-      return { ...(await enqueue(transaction, tenantId, sessionId, submission, caps)), cancelled };
+      const accepted = await enqueue(transaction, tenantId, sessionId, submission, caps, traceparent);
+      return { ...accepted, cancelled };
     });
   }
-  return enqueue(sql, tenantId, sessionId, submission, caps);
+  return enqueue(sql, tenantId, sessionId, submission, caps, traceparent);
 }
 
 async function steer(
@@ -85,10 +87,11 @@ async function enqueue(
   sessionId: string,
   submission: SubmitTurn,
   caps: Caps,
+  traceparent: string | null,
 ): Promise<Acceptance> {
   const onlyIfIdle = submission.multitask_strategy === 'reject';
   const turn = newTurn(tenantId, sessionId, inputBlocks(submission.input), submission, caps);
-  const accepted = await insertTurn(sql, { ...turn, onlyIfIdle });
+  const accepted = await insertTurn(sql, { ...turn, onlyIfIdle, traceparent });
   if (accepted.turn === null) throwWhereFull(accepted, caps);
   else return { ...accepted, cancelled: [] };
   if (!(await sessionExists(sql, tenantId, sessionId))) {
@@ -116,6 +119,7 @@ export async function acceptTurnWithSession(
   tenantId: string,
   submission: StartTurn,
   caps: Caps = {},
+  traceparent: string | null = null,
 ): Promise<AcceptedTurn> {
   const accepted = await insertTurnWithSession(sql, {
     ...newTurn(tenantId, newId('session'), inputBlocks(submission.input), submission, caps),
@@ -123,6 +127,7 @@ export async function acceptTurnWithSession(
     sessionMetadata: submission.session_metadata ?? {},
     sessionBudgetMicros: submission.session_budget_micros ?? null,
     mostSessions: caps.sessions ?? null,
+    traceparent,
   });
   if (accepted.turn !== null) return accepted;
   throwWhereFull(accepted, caps);

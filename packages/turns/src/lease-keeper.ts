@@ -1,4 +1,4 @@
-import { TurnCancelledError, type TurnStatus } from '@turnpike/contract';
+import { TurnCancelledError, type CompletedStep, type TurnStatus } from '@turnpike/contract';
 import type { TurnHint } from '@turnpike/backplane';
 import { claimTurn, removeWorker, renewLeases, type Database } from '@turnpike/store';
 import { Lease, type TurnNews } from './lease.ts';
@@ -26,6 +26,8 @@ export interface LeaseKeeperParts {
   onRoom: (tenantId: string) => void;
   /** A turn that is held has new events, or a preview to show. */
   onNews?: (lease: Lease, news: TurnNews) => void;
+  /** A step of a turn that is held was committed. */
+  onStep?: (lease: Lease, step: CompletedStep) => void;
   /** A heartbeat failed; the leases end by themselves unless one of the next succeeds. */
   onError: (error: unknown) => void;
 }
@@ -53,7 +55,7 @@ export class LeaseKeeper {
 
   /** Takes the turn of this hint. Null where the hint is stale, or another worker was first. */
   async claim(hint: TurnHint): Promise<Lease | null> {
-    const { database, workerId, leaseMs, onEnd, onRoom, onNews } = this.#parts;
+    const { database, workerId, leaseMs, onEnd, onRoom, onNews, onStep } = this.#parts;
     const asked = performance.now();
     const turn = await claimTurn(database.pool, {
       turnId: hint.turnId,
@@ -73,6 +75,7 @@ export class LeaseKeeper {
         onEnd(ended, status);
       },
       ...(onNews === undefined ? {} : { onNews }),
+      ...(onStep === undefined ? {} : { onStep }),
     });
     this.#leases.set(turn.id, lease);
     onNews?.(lease, { eventCount: turn.eventCount });

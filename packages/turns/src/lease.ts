@@ -10,7 +10,7 @@ import {
   type Advance,
   type Advanced,
   type CallCost,
-  type ClaimedTurn,
+  type CompletedStep,
   type Outcome,
   type Release,
   type TurnStatus,
@@ -22,6 +22,7 @@ import {
   reserveCost,
   StoreUnavailableError,
   type Database,
+  type TakenTurn,
 } from '@turnpike/store';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TRANSITIONS } from './transitions.ts';
@@ -41,10 +42,11 @@ export type TurnNews = { eventCount: number } | { stepIndex: number; attempt: nu
  * own, from which this process acts as if it did not.
  */
 export class Lease {
-  readonly turn: ClaimedTurn;
+  readonly turn: TakenTurn;
   readonly #database: Database;
   readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
   readonly #onNews: (lease: Lease, news: TurnNews) => void;
+  readonly #onStep: (lease: Lease, step: CompletedStep) => void;
   readonly #stop = new AbortController();
   readonly #stopForGood = new AbortController();
   readonly #claimed: number;
@@ -59,7 +61,7 @@ export class Lease {
   #ended = false;
 
   constructor(parts: {
-    turn: ClaimedTurn;
+    turn: TakenTurn;
     database: Database;
     /** On `performance.now()`. */
     until: number;
@@ -67,9 +69,12 @@ export class Lease {
     onEnd: (lease: Lease, status: TurnStatus | null) => void;
     /** Whoever watches the turn may want to know. */
     onNews?: (lease: Lease, news: TurnNews) => void;
+    /** A step was committed. */
+    onStep?: (lease: Lease, step: CompletedStep) => void;
   }) {
     this.turn = parts.turn;
     this.#onNews = parts.onNews ?? (() => undefined);
+    this.#onStep = parts.onStep ?? (() => undefined);
     this.#database = parts.database;
     this.#onEnd = parts.onEnd;
     this.#eventCount = parts.turn.eventCount;
@@ -177,6 +182,7 @@ export class Lease {
       const advanced = await this.#commit(advance);
       this.#eventCount += advance.events.length;
       this.#onNews(this, { eventCount: this.#eventCount });
+      if (advance.step !== undefined) this.#onStep(this, advance.step);
       const { status } = advanced;
       if (isFinal(status)) this.#outcome = advance.outcome ?? null;
       if (isSettled(status)) this.#end(status);

@@ -20,6 +20,7 @@ export function resumeTurn(
   turnId: string,
   resumption: ResumeTurn,
   caps: Caps,
+  traceparent: string | null = null,
 ): Promise<AcceptedTurn> {
   return inTransaction(sql, async (transaction) => {
     if (caps.waiting != null) await lockWaiting(transaction, tenantId);
@@ -31,7 +32,12 @@ export function resumeTurn(
     if (stopped.isForgotten) throw refuse('was rolled back');
     if (stopped.lastRole !== 'user') throw refuse('has its answer: submit a new turn instead');
     const turn = newTurn(tenantId, stopped.sessionId, null, resumption, caps);
-    const accepted = await insertTurn(transaction, { ...turn, resumes: turnId, onlyIfIdle: false });
+    const accepted = await insertTurn(transaction, {
+      ...turn,
+      resumes: turnId,
+      onlyIfIdle: false,
+      traceparent,
+    });
     if (accepted.turn === null) {
       throwWhereFull(accepted, caps);
       throw new ProblemError('agent_deleted', 'The agent was deleted, so its sessions take no more turns.');

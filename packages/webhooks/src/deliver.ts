@@ -1,4 +1,5 @@
 import type { Backplane, DeliveryHint, HintConsumer } from '@turnpike/backplane';
+import { TurnpikeError } from '@turnpike/contract';
 import {
   BulkheadFullError,
   CircuitOpenError,
@@ -20,7 +21,7 @@ import {
   type Database,
   type Vault,
 } from '@turnpike/store';
-import type { Logger, Metrics, Secret } from '@turnpike/telemetry';
+import { traceIdOf, type Logger, type Metrics, type Secret, type Span, type Tracing } from '@turnpike/telemetry';
 import { composeBody } from './compose-body.ts';
 import { DeliveryFeeder } from './feed-deliveries.ts';
 import { judgeAttempt, speaksAgainst, type Attempt } from './judge-attempt.ts';
@@ -32,6 +33,7 @@ export interface DelivererParts {
   vault: Vault;
   logger: Logger;
   metrics: Metrics;
+  tracing: Tracing;
 }
 
 export interface DelivererSettings {
@@ -138,18 +140,25 @@ export class Deliverer {
   async #run({ deliveryId, hint }: DeliveryHint): Promise<void> {
     const leaseMs = this.#settings.timeoutMs + LEASE_MARGIN_MS;
     const { pool } = this.#parts.database;
-    const delivery = await claimDelivery(pool, { deliveryId, hint, leaseMs });
+    const delivery = await claimDelivery(pool, { deliveryId, hint, leaseMs }).catch((error: unknown) => {
+      const fields = { error, delivery_id: deliveryId };
+      this.#parts.logger.error('A delivery could not be claimed; it is hinted again.', fields);
+      return null;
+    });
     if (delivery === null) return;
+    const span = startSpan(this.#parts.tracing, delivery);
     try {
-      await this.#deliver(delivery, performance.now());
+      await this.#deliver(delivery, performance.now(), span);
+      span.end();
     } catch (error) {
+      span.end(error instanceof TurnpikeError ? error.code : 'internal_error');
       this.#loggerOf(delivery).warn('A delivery could not be attempted; it is repeated.', { error });
       await this.#putBack(delivery, TROUBLE_WAIT_MS);
     }
     this.#feeder.nudge();
   }
 
-  async #deliver(delivery: ClaimedDelivery, claimedAt: number): Promise<void> {
+  async #deliver(delivery: ClaimedDelivery, claimedAt: number, span: Span): Promise<void> {
     const { database, metrics } = this.#parts;
     const body = await composeBody(database.pool, delivery);
     if (body === null) return;
@@ -167,6 +176,7 @@ export class Deliverer {
     );
     if (attempt === null) {
       metrics.deliveries.inc({ outcome: 'held_back' });
+      span.set({ 'turnpike.delivery.outcome': 'held_back' });
       return;
     }
     const { schedule, disableAfterMs } = this.#settings;
@@ -177,6 +187,11 @@ export class Deliverer {
     const logger = this.#loggerOf(delivery);
     const { responseStatus: status, errorCode, durationMs } = judged.report;
     const fields = { status, error_code: errorCode, duration_ms: Math.round(durationMs) };
+    span.set({
+      'turnpike.delivery.outcome': judged.outcome.result,
+      'http.response.status_code': status ?? undefined,
+    });
+    if (judged.outcome.result !== 'delivered') span.end(errorCode ?? String(status));
     logger.debug('A webhook was attempted.', { ...fields, outcome: judged.outcome.result });
     if (recorded === null) logger.warn('A delivery was another worker’s by the time it was made.', fields);
     else if (recorded.disabled !== null)
@@ -223,12 +238,32 @@ export class Deliverer {
     await putBackDelivery(this.#parts.database.pool, delivery, { delayMs, giveUpAfterMs });
   }
 
-  #loggerOf({ id, eventId, tenantId, endpointId }: ClaimedDelivery): Logger {
+  #loggerOf({ id, eventId, tenantId, endpointId, turnId, traceparent }: ClaimedDelivery): Logger {
     return this.#parts.logger.child({
       delivery_id: id,
       event_id: eventId,
       tenant_id: tenantId,
       ...(endpointId === null ? {} : { webhook_endpoint_id: endpointId }),
+      ...(turnId === null ? {} : { turn_id: turnId }),
+      ...(traceparent === null ? {} : { trace_id: traceIdOf(traceparent) }),
     });
   }
+}
+
+/** In the trace of the request that brought the turn. Its URL is not told: receivers put keys into them. */
+function startSpan(tracing: Tracing, delivery: ClaimedDelivery): Span {
+  return tracing.start('deliver webhook', {
+    kind: 'client',
+    parent: delivery.traceparent,
+    attributes: {
+      'http.request.method': 'POST',
+      'turnpike.delivery.id': delivery.id,
+      'turnpike.event.id': delivery.eventId,
+      'turnpike.event.type': delivery.type,
+      'turnpike.webhook_endpoint.id': delivery.endpointId ?? undefined,
+      'turnpike.turn.id': delivery.turnId ?? undefined,
+      'turnpike.tenant.id': delivery.tenantId,
+      'turnpike.delivery.tries': delivery.tries,
+    },
+  });
 }

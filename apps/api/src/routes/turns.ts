@@ -59,11 +59,12 @@ export const turnRoutes: Route[] = [
     async prepare({ body }, services) {
       checkWebhookUrl(body.webhook_url, 'webhook_url', services);
     },
-    async handle({ tenantId, limits, params: { session_id: sessionId }, body, sql }, services) {
+    async handle(call, services) {
+      const { tenantId, limits, params: path, body, sql, traceparent } = call;
       await services.budgetGate.pass(sql, tenantId);
       const waiting = services.room.capFor('waiting', tenantId, limits);
       const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
-        acceptTurn(transaction, tenantId, sessionId, body, { waiting }),
+        acceptTurn(transaction, tenantId, path.session_id, body, { waiting }, traceparent),
       );
       return answerAccepted(accepted, tenantId, services);
     },
@@ -84,7 +85,7 @@ export const turnRoutes: Route[] = [
     async prepare({ body }, services) {
       checkWebhookUrl(body.webhook_url, 'webhook_url', services);
     },
-    async handle({ tenantId, limits, body, sql }, services) {
+    async handle({ tenantId, limits, body, sql, traceparent }, services) {
       await services.budgetGate.pass(sql, tenantId);
       const { room } = services;
       const caps = {
@@ -92,7 +93,7 @@ export const turnRoutes: Route[] = [
         sessions: room.capFor('sessions', tenantId, limits),
       };
       const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
-        acceptTurnWithSession(transaction, tenantId, body, caps),
+        acceptTurnWithSession(transaction, tenantId, body, caps, traceparent),
       );
       const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
       const afterCommit = (): void => {
@@ -118,11 +119,12 @@ export const turnRoutes: Route[] = [
     async prepare({ body }, services) {
       checkWebhookUrl(body.webhook_url, 'webhook_url', services);
     },
-    async handle({ tenantId, limits, params: { turn_id: id }, body, sql }, services) {
+    async handle(call, services) {
+      const { tenantId, limits, params: path, body, sql, traceparent } = call;
       await services.budgetGate.pass(sql, tenantId);
       const waiting = services.room.capFor('waiting', tenantId, limits);
       const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
-        resumeTurn(transaction, tenantId, id, body, { waiting }),
+        resumeTurn(transaction, tenantId, path.turn_id, body, { waiting }, traceparent),
       );
       return answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
     },
@@ -298,7 +300,9 @@ function tellOfCancelled(
   if (cancelled.length === 0) return;
   dispatcher.changed({ sessionId: turn.session_id, tenantId });
   const signals = cancelled.map(({ turnId, status }) => ({ turn_id: turnId, status }));
-  announceTurns(backplane, signals).catch(reportError);
+  announceTurns(backplane, signals).catch((error: unknown) => {
+    reportError(error, { tenant_id: tenantId, session_id: turn.session_id, turn_id: turn.id });
+  });
 }
 
 async function readSettledTurn(

@@ -44,6 +44,8 @@ export function callOnTrial(
     {
       tenantId: 'ten_1',
       turnId: 'turn_1',
+      sessionId: 'sess_1',
+      epoch: 1,
       agent: agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 }),
       access: { keys: [], baseUrl: null, auth: 'x-api-key', operatorKey: true },
       messages: [{ role: 'user', content }],

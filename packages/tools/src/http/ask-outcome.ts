@@ -2,6 +2,7 @@ import { OutcomeUnknownError } from '@turnpike/contract';
 import type { RegisteredTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
 import type { EgressResponse } from '@turnpike/egress';
 import { z } from 'zod';
+import { callFields } from '../call-fields.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { textOutput } from '../tool.ts';
 import { addToQuery } from './compose-request.ts';
@@ -41,7 +42,7 @@ export async function askOutcome(
   parts: HttpParts,
 ): Promise<ToolOutput | null> {
   const { name, config } = tool;
-  const opened = await openTool(tool, context, false, parts);
+  const opened = await openTool(tool, call.id, context, false, parts);
   const time = startTime(config.timeout_ms);
   if ('refusal' in opened) throw unknown('secret_unavailable', `${name} was not asked. ${opened.refusal}`);
   const url = new URL(reconcileUrl);
@@ -56,7 +57,7 @@ export async function askOutcome(
   for (let asked = 1; ; asked += 1) {
     const sent = await sendCall(sending, context, parts);
     if (!('answer' in sent)) {
-      const fields = { tool: name, tool_call_id: call.id, ...describeFailure(sent.failure) };
+      const fields = { ...callFields(name, call.id, context), ...describeFailure(sent.failure) };
       parts.logger.warn('A tool could not be asked how a call ended.', fields);
       throw unknown('reconcile_failed', `${name} could not be asked how the call ended.`);
     }

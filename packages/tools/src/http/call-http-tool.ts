@@ -1,6 +1,6 @@
 import { mayRepeat } from '@turnpike/contract';
 import type { RegisteredTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
-import type { LogFields } from '@turnpike/telemetry';
+import { callFields } from '../call-fields.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { textOutput } from '../tool.ts';
 import { composeRequest } from './compose-request.ts';
@@ -31,7 +31,7 @@ export async function callHttpTool(
   }
   // The next worker could not tell that one did not leave: it is answered for here, and not given back.
   const mustEndHere = effect === 'once';
-  const opened = await openTool(tool, context, mustEndHere, parts);
+  const opened = await openTool(tool, call.id, context, mustEndHere, parts);
   if ('refusal' in opened) return textOutput(opened.refusal, true);
   const time = startTime(config.timeout_ms);
 
@@ -45,7 +45,7 @@ export async function callHttpTool(
   });
   const sending = { origin: new URL(url).origin, request, mayRepeat: mayRepeat(effect), time };
   const sent = await sendCall(sending, context, parts);
-  const fields: LogFields = { tool: name, tool_call_id: call.id, sends: sent.sends };
+  const fields = { ...callFields(name, call.id, context), sends: sent.sends };
   if ('answer' in sent) {
     parts.logger.debug('An HTTP tool answered.', { ...fields, status: sent.answer.status });
     const hidden = opened.secrets.map((secret) => secret.reveal());

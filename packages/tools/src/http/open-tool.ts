@@ -1,5 +1,6 @@
 import { RetryableError, type RegisteredTool, type ToolCallContext } from '@turnpike/contract';
 import type { Secret } from '@turnpike/telemetry';
+import { callFields } from '../call-fields.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { limitCall } from '../limit-call.ts';
 import type { HttpParts } from './http-parts.ts';
@@ -24,6 +25,7 @@ const MAX_WAIT_MS = 1_000;
  */
 export async function openTool(
   tool: RegisteredTool,
+  callId: string,
   context: ToolCallContext,
   mustEndHere: boolean,
   { secrets, logger, secretsWaitMs }: HttpParts,
@@ -33,7 +35,8 @@ export async function openTool(
     return await Promise.race([untilOpen(tool, context, secrets, limit.signal), limit.ended]);
   } catch (error) {
     context.signal.throwIfAborted();
-    logger.warn('The secrets of a tool could not be opened.', { tool: tool.name, ...describeFailure(error) });
+    const fields = { ...callFields(tool.name, callId, context), ...describeFailure(error) };
+    logger.warn('The secrets of a tool could not be opened.', fields);
     const mayPass = limit.expired() || error instanceof RetryableError;
     if (mayPass && !mustEndHere) {
       throw new RetryableError('secret_unavailable', `The secrets of ${tool.name} cannot be read now.`);

@@ -2,6 +2,7 @@ import { LeaseLostError, RetryableError } from '@turnpike/contract';
 import type { AgentTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
 import type { Logger } from '@turnpike/telemetry';
 import { boundOutput } from '../bound-output.ts';
+import { callFields } from '../call-fields.ts';
 import { cannotReconcile } from '../cannot-reconcile.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { explainIssues } from '../explain-issues.ts';
@@ -71,7 +72,8 @@ async function runCommand(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LeaseLostError) throw error;
-    logger.error('A memory call failed.', { tool: name, tool_call_id: call.id, ...describeFailure(error) });
+    const fields = { ...callFields(name, call.id, context), ...describeFailure(error) };
+    logger.error('A memory call failed.', fields);
     const why = error instanceof RetryableError ? 'cannot be reached now' : 'failed inside';
     return textOutput(`The memory ${why}. View it before you repeat the command.`, true);
   }

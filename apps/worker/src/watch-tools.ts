@@ -1,0 +1,55 @@
+import type { ToolRunner } from '@turnpike/agent';
+import { OutcomeUnknownError, TurnpikeError, type ToolCall, type ToolOutput, type ToolScope } from '@turnpike/contract';
+import type { Tracing } from '@turnpike/telemetry';
+import type { TurnMetrics } from './turn-metrics.ts';
+
+/** The tools of one turn, their calls counted and traced by the GenAI conventions of OpenTelemetry. */
+export function watchTools(
+  tools: ToolRunner,
+  { metrics, tracing, traceparent }: { metrics: TurnMetrics; tracing: Tracing; traceparent: string | null },
+): ToolRunner {
+  const watch = async <Output extends ToolOutput | null>(
+    operation: 'execute_tool' | 'reconcile_tool',
+    scope: ToolScope,
+    call: ToolCall,
+    work: () => Promise<Output>,
+  ): Promise<Output> => {
+    // A name that the agent was not given is something that the model made up.
+    const kind = scope.agent.tools.find((tool) => tool.name === call.name)?.type ?? 'none';
+    const name = kind === 'none' ? 'unknown' : call.name;
+    const span = tracing.start(`${operation} ${name}`, {
+      kind: 'internal',
+      parent: traceparent,
+      attributes: {
+        'gen_ai.operation.name': operation,
+        'gen_ai.tool.name': name,
+        'gen_ai.tool.type': 'function',
+        'gen_ai.tool.call.id': call.id,
+        'turnpike.tool.kind': kind,
+        'turnpike.tool.effect': call.effect,
+      },
+    });
+    const began = performance.now();
+    const count = (outcome: string): void => {
+      metrics.toolCalls.inc({ kind, outcome });
+      metrics.toolSeconds.observe({ kind }, (performance.now() - began) / 1000);
+    };
+    try {
+      const output = await work();
+      count(output?.isError ? 'error' : 'ok');
+      span.end(output?.isError ? 'tool_error' : undefined);
+      return output;
+    } catch (error) {
+      count(error instanceof OutcomeUnknownError ? 'unknown' : 'stopped');
+      span.end(error instanceof TurnpikeError ? error.code : 'internal_error');
+      throw error;
+    }
+  };
+  return {
+    declare: (scope) => tools.declare(scope),
+    planOf: (scope, name, input) => tools.planOf(scope, name, input),
+    run: (scope, call, context) => watch('execute_tool', scope, call, () => tools.run(scope, call, context)),
+    reconcile: (scope, call, context) =>
+      watch('reconcile_tool', scope, call, () => tools.reconcile(scope, call, context)),
+  };
+}

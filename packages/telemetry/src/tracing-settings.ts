@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { Secret } from './secret.ts';
+
+export interface TracingSettings {
+  /** Of a collector that takes OTLP over HTTP; `/v1/traces` comes behind it. */
+  endpoint: string;
+  /** Sent along with every batch: the key of whoever takes the traces. */
+  headers: Record<string, Secret>;
+}
+
+/** OpenTelemetry's own variables, for a program's schema of its environment. */
+export const tracingVariables = {
+  /** Where traces go; nothing is traced where it is left out. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** `name=value`, comma-separated, values URL-encoded. */
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .default('')
+    .transform((list, context) => {
+      const headers: Record<string, Secret> = {};
+      for (const entry of list.split(',').flatMap((part) => part.trim() || [])) {
+        const [, name, value] = /^([\w!#$%&'*+.^`|~-]+)\s*=\s*(.*)$/.exec(entry) ?? [];
+        const decoded = decode(value ?? '');
+        // The entry is not told: it holds a key.
+        if (name === undefined || decoded === null) context.addIssue('must be name=value, comma-separated');
+        else headers[name.toLowerCase()] = new Secret(decoded);
+      }
+      return headers;
+    }),
+  /** `true` traces nothing, whatever the endpoint says: for where that is set for a whole cluster. */
+  OTEL_SDK_DISABLED: z.string().optional(),
+};
+
+const environmentSchema = z.object(tracingVariables);
+
+/** Null where nothing is to be traced. */
+export function tracingSettings(environment: z.output<typeof environmentSchema>): TracingSettings | null {
+  const endpoint = environment.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined || environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true') return null;
+  return { endpoint, headers: environment.OTEL_EXPORTER_OTLP_HEADERS };
+}
+
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
