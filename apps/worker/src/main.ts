@@ -41,7 +41,7 @@ async function start(config: Config): Promise<void> {
     (error: unknown): void =>
       logger.warn(message, { error });
 
-  const metrics = createMetrics('worker');
+  const metrics = createMetrics('worker', warn('A number for /metrics could not be read.'));
   const turnMetrics = createTurnMetrics(metrics);
   const tracing = await openTracing(config.tracing, 'worker', warn('Traces could not be sent.'));
   const database = openDatabase({

@@ -1,10 +1,5 @@
 import type { Model } from '@turnpike/agent';
-import {
-  ModelError,
-  TurnpikeError,
-  type ModelAnswer,
-  type ModelCallOptions,
-} from '@turnpike/contract';
+import { ModelError, TurnpikeError, type ModelAnswer, type ModelCallOptions } from '@turnpike/contract';
 import type { Span, Tracing } from '@turnpike/telemetry';
 import type { TurnMetrics } from './turn-metrics.ts';
 

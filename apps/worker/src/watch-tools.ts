@@ -1,5 +1,11 @@
 import type { ToolRunner } from '@turnpike/agent';
-import { OutcomeUnknownError, TurnpikeError, type ToolCall, type ToolOutput, type ToolScope } from '@turnpike/contract';
+import {
+  OutcomeUnknownError,
+  TurnpikeError,
+  type ToolCall,
+  type ToolOutput,
+  type ToolScope,
+} from '@turnpike/contract';
 import type { Tracing } from '@turnpike/telemetry';
 import type { TurnMetrics } from './turn-metrics.ts';
 

@@ -23,13 +23,13 @@ FROM (
   SELECT count(*)::int AS count, min(ready_at) AS oldest
   FROM (SELECT ready_at FROM turns
         WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
-        LIMIT 100000) AS some
+        LIMIT 100000) AS turn
 ) AS ready, (
   SELECT count(*)::int AS count, min(dispatched_at) AS oldest
-  FROM (SELECT dispatched_at FROM turns WHERE status = 'queued' AND dispatched_at IS NOT NULL LIMIT 100000) AS some
+  FROM (SELECT dispatched_at FROM turns WHERE status = 'queued' AND dispatched_at IS NOT NULL LIMIT 100000) AS turn
 ) AS dispatched, (
   SELECT count(*)::int AS count
-  FROM (SELECT 1 FROM turns WHERE status = 'queued' AND available_at IS NOT NULL LIMIT 100000) AS some
+  FROM (SELECT 1 FROM turns WHERE status = 'queued' AND available_at IS NOT NULL LIMIT 100000) AS turn
 ) AS delayed`,
   row: backlogSchema,
 };

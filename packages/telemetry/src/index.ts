@@ -8,14 +8,7 @@ export { secretForms } from './secret-forms.ts';
 export { Secret } from './secret.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { serveMetrics } from './serve-metrics.ts';
-export {
-  noTracing,
-  openTracing,
-  traceIdOf,
-  type Span,
-  type SpanAttributes,
-  type SpanSettings,
-  type Tracing,
-} from './tracing.ts';
+export { noTracing, openTracing, traceIdOf } from './tracing.ts';
+export type { Span, SpanAttributes, SpanSettings, Tracing } from './span.ts';
 export { watchPool } from './watch-pool.ts';
 export { tracingSettings, tracingVariables, type TracingSettings } from './tracing-settings.ts';

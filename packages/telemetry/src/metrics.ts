@@ -37,8 +37,11 @@ export interface Metrics {
   render(): Promise<{ contentType: string; text: string }>;
 }
 
-/** Makes the metrics of a process: Node's own (event-loop lag, memory, CPU), and ours. */
-export function createMetrics(service: string): Metrics {
+/**
+ * Makes the metrics of a process: Node's own (event-loop lag, memory, CPU), and ours. `onError` is told of a
+ * gauge that could not be read.
+ */
+export function createMetrics(service: string, onError: (error: unknown) => void = () => undefined): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
@@ -89,7 +92,7 @@ export function createMetrics(service: string): Metrics {
         help,
         registers,
         async collect() {
-          gauge.set((await readInTime(read)) ?? NaN);
+          gauge.set((await readInTime(read, onError)) ?? NaN);
         },
       });
     },
@@ -100,7 +103,7 @@ export function createMetrics(service: string): Metrics {
         labelNames: [label],
         registers,
         async collect() {
-          const numbers = await readInTime(read);
+          const numbers = await readInTime(read, onError);
           gauge.reset();
           for (const [value, number] of Object.entries(numbers ?? {})) gauge.set({ [label]: value }, number);
         },
@@ -113,14 +116,18 @@ export function createMetrics(service: string): Metrics {
 }
 
 /** Null where it fails or takes too long: a database that is down must not take the other metrics with it. */
-async function readInTime<Value>(read: () => Value | Promise<Value>): Promise<Value | null> {
+async function readInTime<Value>(
+  read: () => Value | Promise<Value>,
+  onError: (error: unknown) => void,
+): Promise<Value | null> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), READ_LIMIT_MS);
   });
   try {
     return await Promise.race([read(), limit]);
-  } catch {
+  } catch (error) {
+    onError(error);
     return null;
   } finally {
     clearTimeout(timer);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   isSpanContextValid,
   ROOT_CONTEXT,
@@ -11,10 +12,12 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { scrub } from './hidden-values.ts';
-import type { SpanAttributes, SpanSettings, Tracing } from './tracing.ts';
+import type { SpanAttributes, SpanSettings, Tracing } from './span.ts';
 import type { TracingSettings } from './tracing-settings.ts';
 
 const EXPORT_TIMEOUT_MS = 5_000;
+/** A process that stops has little time, and better things to do with it. */
+const CLOSE_LIMIT_MS = 2_000;
 
 const KINDS: Record<SpanSettings['kind'], SpanKind> = {
   server: SpanKind.SERVER,
@@ -72,7 +75,9 @@ export function traceToCollector(
       };
     },
     async close() {
-      await provider.shutdown().catch(onError);
+      // What went wrong is told by then.
+      const sent = provider.shutdown().catch(() => undefined);
+      await Promise.race([sent, delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
     },
   };
 }
@@ -93,7 +98,7 @@ function reporting(exporter: SpanExporter, onError: (error: unknown) => void): S
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
-        const failed = result.code !== 0;
+        const failed = Number(result.code) !== 0;
         if (failed && !isAway) onError(result.error);
         isAway = failed;
         done(result);

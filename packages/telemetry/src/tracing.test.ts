@@ -1,0 +1,57 @@
+import { expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { openTracing } from './tracing.ts';
+import { tracingSettings, tracingVariables } from './tracing-settings.ts';
+
+const schema = z.object(tracingVariables);
+const settingsOf = (environment: Record<string, string>) => tracingSettings(schema.parse(environment));
+const ENDPOINT = 'http://127.0.0.1:9';
+
+test('nothing is traced unless a collector is named, nor where OpenTelemetry is told to keep quiet', async () => {
+  expect(settingsOf({})).toBeNull();
+  expect(settingsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT, OTEL_SDK_DISABLED: 'true' })).toBeNull();
+  const tracing = await openTracing(null, 'trial', () => undefined);
+  const span = tracing.start('work', { kind: 'internal' });
+  expect(span.traceparent).toBeNull();
+  span.end();
+  await tracing.close();
+});
+
+test('headers for the collector are secrets, and one that cannot be read is refused without being told', () => {
+  const settings = settingsOf({
+    OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT,
+    OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20abc, x-key=swordfish',
+  });
+  expect(settings?.headers['authorization']?.reveal()).toBe('Basic abc');
+  expect(JSON.stringify(settings)).not.toContain('swordfish');
+  const refused = schema.safeParse({ OTEL_EXPORTER_OTLP_HEADERS: 'swordfish' });
+  expect(refused.success).toBe(false);
+  expect(refused.error?.message).not.toContain('swordfish');
+});
+
+test('a span goes on with the trace of its parent, and with none that is not written as it should be', async () => {
+  const tracing = await openTracing(
+    settingsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT }),
+    'trial',
+    () => undefined,
+  );
+  const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const traceOf = (text: string): string | undefined =>
+    tracing.start('work', { kind: 'internal', parent: text }).traceparent?.split('-')[1];
+  expect(traceOf(parent)).toBe('0af7651916cd43dd8448eb211c80319c');
+  for (const bad of ['', 'x', `${parent}-more`, parent.replace(/[1-9a-f]/g, '0'), parent.toUpperCase()]) {
+    expect(traceOf(bad)).toMatch(/^[0-9a-f]{32}$/);
+    expect(traceOf(bad)).not.toBe('0af7651916cd43dd8448eb211c80319c');
+  }
+  await tracing.close();
+});
+
+test('a collector that is away is told of once, and nothing waits for it', async () => {
+  const errors: unknown[] = [];
+  const tracing = await openTracing(settingsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT }), 'trial', (error) =>
+    errors.push(error),
+  );
+  tracing.start('work', { kind: 'internal' }).end();
+  await tracing.close();
+  expect(errors).toHaveLength(1);
+});
