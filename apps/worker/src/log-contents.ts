@@ -13,8 +13,8 @@ export function logModelContents(model: Model, { isOn, logger }: ContentLog): Mo
   return {
     ...model,
     async call(request, options) {
-      const { tenantId, turnId, messages } = request;
-      const facts = { tenant_id: tenantId, turn_id: turnId };
+      const { tenantId, turnId, sessionId, epoch, messages } = request;
+      const facts = { tenant_id: tenantId, turn_id: turnId, session_id: sessionId, epoch };
       if (isOn(tenantId)) {
         logger.debug('The model is asked.', { ...facts, texts: textsIn(messages.at(-1)?.content ?? []) });
       }
@@ -32,7 +32,9 @@ export function logToolContents(tools: ToolRunner, { isOn, logger }: ContentLog)
     async run(scope, call, context) {
       const output = await tools.run(scope, call, context);
       if (isOn(scope.tenantId)) {
-        const facts = { tenant_id: scope.tenantId, turn_id: context.turnId, tool_call_id: call.id };
+        const { turnId, sessionId, epoch } = context;
+        const ids = { tenant_id: scope.tenantId, turn_id: turnId, session_id: sessionId, epoch };
+        const facts = { ...ids, tool_call_id: call.id };
         logger.debug('A tool said.', { ...facts, tool: call.name, texts: textsIn(output.content) });
       }
       return output;

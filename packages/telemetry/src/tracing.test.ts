@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
+import { untilTrue } from '../../../tests/support/until-true.ts';
 import { openTracing } from './tracing.ts';
 import { tracingSettings, tracingVariables } from './tracing-settings.ts';
 
@@ -53,5 +54,6 @@ test('a collector that is away is told of once, and nothing waits for it', async
   );
   tracing.start('work', { kind: 'internal' }).end();
   await tracing.close();
+  await untilTrue('it is told', () => errors.length > 0);
   expect(errors).toHaveLength(1);
 });
