@@ -98,7 +98,8 @@ function reporting(exporter: SpanExporter, onError: (error: unknown) => void): S
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
-        const failed = Number(result.code) !== 0;
+        const code: number = result.code;
+        const failed = code !== 0;
         if (failed && !isAway) onError(result.error);
         isAway = failed;
         done(result);

@@ -21,7 +21,14 @@ import {
   type Database,
   type Vault,
 } from '@turnpike/store';
-import { traceIdOf, type Logger, type Metrics, type Secret, type Span, type Tracing } from '@turnpike/telemetry';
+import {
+  traceIdOf,
+  type Logger,
+  type Metrics,
+  type Secret,
+  type Span,
+  type Tracing,
+} from '@turnpike/telemetry';
 import { composeBody } from './compose-body.ts';
 import { DeliveryFeeder } from './feed-deliveries.ts';
 import { judgeAttempt, speaksAgainst, type Attempt } from './judge-attempt.ts';
