@@ -11,12 +11,10 @@ export function costOf(usage: Usage, price: Price): number {
   return Math.ceil(round(cost));
 }
 
-/** A token is hardly ever shorter than this; English has four bytes in one. */
-const FEWEST_BYTES = 2;
 /** An image is scaled down to less than this, whatever its bytes. */
 const IMAGE_TOKENS = 5_000;
-/** A document that we only have the address of: a hundred dense pages. */
-const LINKED_DOCUMENT_TOKENS = 300_000;
+/** A document's pages count as text and as images: a hundred dense ones. */
+const DOCUMENT_TOKENS = 300_000;
 /** What the API adds of its own: the frame, and instructions for tools. */
 const FRAME_TOKENS = 1_000;
 
@@ -37,7 +35,7 @@ export function mostCostOf(request: ModelRequest, price: Price): CallCost {
 
 function mostTokens(block: ContentBlock): number {
   if (block.type === 'image') return IMAGE_TOKENS;
-  if (block.type === 'document' && isLinked(block)) return LINKED_DOCUMENT_TOKENS;
+  if (block.type === 'document' && !isPlain(block)) return DOCUMENT_TOKENS;
   const content = block['content'];
   if (!Array.isArray(content)) return tokensIn(block);
   // A tool's result holds blocks in its turn.
@@ -47,17 +45,17 @@ function mostTokens(block: ContentBlock): number {
   );
 }
 
-function isLinked({ source }: ContentBlock): boolean {
-  return typeof source === 'object' && source !== null && 'type' in source && source.type === 'url';
+function isPlain({ source }: ContentBlock): boolean {
+  return typeof source === 'object' && source !== null && 'type' in source && source.type === 'text';
 }
 
 function isBlock(part: unknown): part is ContentBlock {
   return typeof part === 'object' && part !== null && 'type' in part && typeof part.type === 'string';
 }
 
+/** No token is shorter than a byte; English has four in one. */
 function tokensIn(value: unknown): number {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return Math.ceil(Buffer.byteLength(text) / FEWEST_BYTES);
+  return Buffer.byteLength(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** Takes off what binary fractions add: 0.1 x 3 is 0.3 here. */

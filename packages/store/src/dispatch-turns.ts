@@ -20,5 +20,5 @@ export function dispatchTurns(
   sessionIds: readonly string[],
   tenantIds: readonly string[],
 ): Promise<DispatchedTurn[]> {
-  return query(sql, DISPATCH, [sessionIds, tenantIds]);
+  return query(sql, DISPATCH, [sessionIds.toSorted(), tenantIds]);
 }
