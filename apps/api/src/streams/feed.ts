@@ -180,8 +180,14 @@ export class Feed {
     try {
       do {
         this.#readAgain = false;
-        if (this.#place === null) break;
-        const facts = await this.source.read(this.#place, PAGE);
+        const from = this.#place;
+        if (from === null) break;
+        const facts = await this.source.read(from, PAGE);
+        // All may have left meanwhile, and somebody come who is not that far.
+        if (this.#place !== from) {
+          this.#readAgain = true;
+          continue;
+        }
         this.#handOn(facts);
         this.#readAgain ||= facts.length === PAGE;
         if (facts.length === 0 && !(await this.source.isThere())) this.#end();

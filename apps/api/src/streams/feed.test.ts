@@ -1,0 +1,86 @@
+import { expect, test } from '@jest/globals';
+import type { Live } from '@turnpike/backplane';
+import type { TurnFact } from '@turnpike/contract';
+import type { EventPlace, PlacedFact } from '@turnpike/store';
+import { untilTrue } from '../../../../tests/support/until-true.ts';
+import { Feed, type FeedReader } from './feed.ts';
+
+const TURN = 'turn_1';
+
+function factAt(number: number): PlacedFact {
+  const fact: TurnFact = {
+    id: `evt_${number}`,
+    type: 'turn.queued',
+    turn_id: TURN,
+    sequence_number: number,
+    created_at: '2026-11-25T00:00:00.000Z',
+  };
+  return { fact, place: { turnSequence: 1, sequenceNumber: number } };
+}
+
+const silent: Live = {
+  changed: () => undefined,
+  show: () => undefined,
+  forget: () => undefined,
+  watch: () => Promise.resolve(() => Promise.resolve()),
+  kept: () => Promise.resolve([]),
+};
+
+class Reader implements FeedReader {
+  readonly turnId = TURN;
+  readonly seen: number[] = [];
+  place: EventPlace;
+
+  constructor(sequenceNumber: number) {
+    this.place = { turnSequence: 1, sequenceNumber };
+  }
+  take(facts: readonly PlacedFact[]): void {
+    for (const { place } of facts) {
+      if (place.sequenceNumber <= this.place.sequenceNumber) continue;
+      this.seen.push(place.sequenceNumber);
+      this.place = place;
+    }
+  }
+  show(): void {}
+  end(): void {}
+}
+
+test('whoever comes while all others leave, in the middle of a read, misses nothing', async () => {
+  let newest = 5;
+  const answers: (() => void)[] = [];
+  const feed = new Feed({
+    live: silent,
+    lookEveryMs: 60_000,
+    onError: (error) => {
+      throw error;
+    },
+    onTurn: () => undefined,
+    source: {
+      key: TURN,
+      sessionId: 'sess_1',
+      cursorOf: (place) => String(place.sequenceNumber),
+      isThere: () => Promise.resolve(true),
+      read: ({ sequenceNumber: after }) => {
+        const facts = Array.from({ length: newest - after }, (_, index) => factAt(after + index + 1));
+        return new Promise((resolve) => answers.push(() => resolve(facts)));
+      },
+    },
+  });
+  await feed.ready();
+  await untilTrue('it is as it was begun', () => feed.wakes === 1);
+  const first = new Reader(5);
+  feed.join(first, feed.wakes);
+  newest = 6;
+  feed.wake(null);
+  // One that read up to 3 a while ago, and took its time to take that.
+  const wakes = 0;
+  feed.leave(first);
+  const slow = new Reader(3);
+  expect(feed.join(slow, wakes)).toBe(true);
+  answers.shift()?.();
+  await untilTrue('it is read again', () => answers.length === 1);
+  answers.shift()?.();
+  await untilTrue('it is there', () => slow.seen.includes(6));
+  expect(slow.seen).toEqual([4, 5, 6]);
+  feed.close();
+});
