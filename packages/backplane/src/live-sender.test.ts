@@ -112,3 +112,21 @@ test('text that nobody hears is sent seldom, facts at once', async () => {
   expect(server.texts()[2]).toEqual(['b']);
   sender.close();
 });
+
+test('no piece ends in the middle of a character', async () => {
+  const server = new ServerInMind();
+  const sender = new LiveSender(server.send, EAGER, () => undefined);
+  const whole = `x${'😀'.repeat(20_000)}`;
+  sender.show(piece(whole));
+  let shown = '';
+  for (let count = 1; shown.length < whole.length; count++) {
+    await untilTrue('the next left', () => server.batches.length === count);
+    const { offset, text } = server.batches.at(-1)?.[0]?.news.text ?? { offset: -1, text: '' };
+    expect(offset).toBe(shown.length);
+    expect(/[\uD800-\uDFFF]/u.test(text)).toBe(false);
+    shown += text;
+    server.answer();
+  }
+  expect(shown).toBe(whole);
+  sender.close();
+});

@@ -215,9 +215,16 @@ export class LiveSender {
 
 function takePiece(text: Text): NonNullable<LiveNews['text']> {
   const { stepIndex, attempt, sentLength: offset, pending } = text;
-  const piece = pending.length > LONGEST_PIECE ? pending.slice(0, LONGEST_PIECE) : pending;
+  const piece = pending.slice(0, endOfPiece(pending));
   text.pending = pending.slice(piece.length);
   text.sent.push(piece);
   text.sentLength += piece.length;
   return { stepIndex, attempt, offset, text: piece };
+}
+
+/** Not between the halves of a surrogate pair: not every language's JSON joins them again. */
+function endOfPiece(text: string): number {
+  if (text.length <= LONGEST_PIECE) return text.length;
+  const isHalf = (text.codePointAt(LONGEST_PIECE - 1) ?? 0) > 0xffff;
+  return isHalf ? LONGEST_PIECE - 1 : LONGEST_PIECE;
 }
