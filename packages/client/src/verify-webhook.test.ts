@@ -106,6 +106,13 @@ test('one that was sent too long ago, or will be, is genuine and yet not taken',
   expect(await at(86_400, Infinity)).toBe('verified');
 });
 
+test('a tolerance or a time that is no number is a mistake, and lets nothing through', async () => {
+  for (const options of [{ toleranceSeconds: Number.NaN }, { nowMs: Number.NaN }]) {
+    const verified = verifyWebhook(BODY, signedByThem(SECRET, BODY, new Date(0)), SECRET, options);
+    await expect(verified).rejects.toThrow(TypeError);
+  }
+});
+
 describe('what is no webhook', () => {
   test.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])(
     'is malformed without %s',

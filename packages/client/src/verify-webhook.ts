@@ -39,6 +39,10 @@ export async function verifyWebhook(
     throw new WebhookVerificationError('bad_signature', 'No signature of the webhook is right.');
   }
   const age = nowMs / 1000 - Number(timestamp);
+  // A tolerance that is no number, such as a setting that is missing, must not let everything through.
+  if (Number.isNaN(toleranceSeconds) || Number.isNaN(age)) {
+    throw new TypeError('toleranceSeconds and nowMs must be numbers.');
+  }
   if (age > toleranceSeconds) throw new WebhookVerificationError('too_old', 'The webhook is too old.');
   if (-age > toleranceSeconds) {
     throw new WebhookVerificationError('too_new', 'The webhook is from the future.');
