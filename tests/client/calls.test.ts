@@ -208,3 +208,16 @@ test('the key is in no error and not in what the client prints', async () => {
   expect(printed).toContain('unauthenticated');
   expect(printed).not.toContain('canary');
 });
+
+test('a service that has no room for one more who waits is not asked without a pause', async () => {
+  const turnpike = await serve((response, number) =>
+    answerJson(response, 200, { id: 'turn_1', status: number < 2 ? 'in_progress' : 'completed' }),
+  );
+  expect(await turnpike.turns.wait('turn_1')).toMatchObject({ status: 'completed' });
+  const times = (server?.asked ?? []).map(({ at }) => at);
+  expect(times).toHaveLength(3);
+  // Half of each pause, at the least.
+  const [first = 0, second = 0, third = 0] = times;
+  expect(second - first).toBeGreaterThanOrEqual(240);
+  expect(third - second).toBeGreaterThanOrEqual(490);
+});

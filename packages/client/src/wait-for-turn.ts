@@ -34,13 +34,15 @@ export async function waitForTurn(transport: Transport, id: string, options: Wai
     for (;;) {
       const left = Math.max(0, end - performance.now());
       const wait = Math.min(most, Math.ceil(left / 1000));
+      const askedAt = performance.now();
       const turn = await transport.call<Turn>(
         { method: 'GET', path: path`/v1/turns/${id}`, query: { wait } },
         { signal: limit.signal, timeoutMs: wait * 1000 + GRACE_MS, maxRetries: FAILURES_IN_A_ROW },
       );
       if (isFinal(turn.status) || isThere(turn)) return turn;
-      // It would be answered at once, again and again.
-      if (!isSettled(turn.status)) continue;
+      // It would be answered at once, again and again: it has settled, or nobody else can wait there now.
+      const wasHeld = performance.now() - askedAt >= PAUSE_MS.least;
+      if (!isSettled(turn.status) && wasHeld) continue;
       await pause(pauseMs * (0.5 + Math.random() / 2), limit.signal);
       pauseMs = Math.min(PAUSE_MS.most, pauseMs * 2);
     }
