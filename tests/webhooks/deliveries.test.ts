@@ -184,6 +184,22 @@ test('a delivery that fails is tried by the schedule, with the same id and a fre
   expect(receiver.at('/broken').at(-1)?.headers['webhook-id']).toBe(dead.event_id);
 });
 
+test('what was written before a new column was there is delivered after it', async () => {
+  await webhooks.endpoint(`${receiver.url}/older`, ['turn.completed']);
+  const { id } = await webhooks.cluster.submit({ agentId }, 'Hello');
+  const turn = await webhooks.cluster.untilEnded(id);
+  const [delivery] = await webhooks.deliveries(`&turn_id=${id}`);
+  await webhooks.until(delivery?.id ?? '', 'delivered');
+  // As a version wrote it that knew of no costs.
+  await webhooks.cluster.database.pool.query(
+    `UPDATE deliveries SET payload = payload #- '{turn,cost_micros}' WHERE id = $1`,
+    [delivery?.id],
+  );
+  await webhooks.ask('POST', `/v1/deliveries/${delivery?.id}/redeliver`);
+  await untilTrue('it comes again', () => receiver.at('/older').length === 2);
+  expect(receiver.at('/older').map(({ body }) => body.data['turn'])).toEqual([turn, turn]);
+});
+
 test('a receiver that asks for time gets it, and not more of it than is good', async () => {
   const endpoint = await webhooks.endpoint(`${receiver.url}/slow-down`);
   const answers = [answerWith(429, { 'retry-after': '2' }), answerWith(503, { 'retry-after': '999999' })];

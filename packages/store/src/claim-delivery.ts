@@ -65,12 +65,15 @@ const snapshotSchema = z.object({
   actions: storedTurnSchema.shape.actions,
 });
 
-/* What was kept is a row of `turns` as it was: read like any other, so that a new column is read by itself. */
+/*
+ * What was kept is a row of `turns` as it was: read like any other, so that a new column is read by itself.
+ * Of a column that came after the event it has nothing; that is read from the turn as it is now.
+ */
 const READ_TURN = {
   name: 'read-turn-of-delivery',
   text: `
-SELECT ${TURN_COLUMNS} FROM deliveries
-CROSS JOIN LATERAL jsonb_populate_record(NULL::turns, deliveries.payload -> 'turn') AS turns
+SELECT ${TURN_COLUMNS} FROM deliveries JOIN turns AS present ON present.id = deliveries.turn_id
+CROSS JOIN LATERAL jsonb_populate_record(present, deliveries.payload -> 'turn') AS turns
 WHERE deliveries.id = $1`,
   row: storedTurnSchema,
 };
