@@ -96,15 +96,18 @@ WHERE owner = $1 AND (expires_at IS NULL OR expires_at > now()) ORDER BY version
   row: z.object({ name: z.string(), field: z.string(), version: z.int(), envelope: z.string() }),
 };
 
-/** The keys to sign with now, the newest first. Where there is none yet, `make` makes the first one. */
+/**
+ * The keys to sign with now, the newest first. Where there is none yet, `make` makes the first one; null for an
+ * endpoint, which has one from its beginning: without, it was deleted.
+ */
 export async function readWebhookSecrets(
   sql: Sql,
   vault: Vault,
   { tenantId, owner }: SecretOwner,
-  make: () => Secret,
+  make: (() => Secret) | null,
 ): Promise<SealedSecret[]> {
   const known = await query(sql, READ, [owner]);
-  if (known.length > 0) return known;
+  if (known.length > 0 || make === null) return known;
   const { envelope } = await vault.seal(tenantId, owner, SIGNING_FIELD, 1, make());
   // Two that come at once: one of them is the first, and both read that one.
   await query(sql, INSERT_FIRST, [owner, tenantId, envelope]);

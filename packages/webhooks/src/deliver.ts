@@ -170,6 +170,8 @@ export class Deliverer {
     const body = await composeBody(database.pool, delivery);
     if (body === null) return;
     const secrets = await this.#openSecrets(delivery);
+    // Its endpoint was deleted meanwhile: nothing is sent there, and it is given up with what else waits.
+    if (secrets.length === 0) return;
     // By the database's clock: a receiver refuses what is minutes old, and a worker's clock may be wrong.
     const nowMs = (): number => delivery.claimedAt + performance.now() - claimedAt;
     const attempt = await this.#attempt(
@@ -236,7 +238,8 @@ export class Deliverer {
     const { database, vault } = this.#parts;
     const { tenantId, endpointId } = delivery;
     const owner = { tenantId, owner: endpointId ?? tenantId };
-    const sealed = await readWebhookSecrets(database.pool, vault, owner, makeSigningSecret);
+    const make = endpointId === null ? makeSigningSecret : null;
+    const sealed = await readWebhookSecrets(database.pool, vault, owner, make);
     return Promise.all(sealed.map((secret) => vault.open(tenantId, secret)));
   }
 
