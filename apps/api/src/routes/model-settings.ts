@@ -37,7 +37,11 @@ export const modelSettingsRoutes: Route[] = [
     problems: [],
     async handle({ tenantId, body, sql }) {
       await checkModelKeys(sql, tenantId, body.keys, 'keys');
-      return { status: 200, body: await putModelSettings(sql, tenantId, body) };
+      const settings = await putModelSettings(sql, tenantId, body);
+      const { keys, base_url: baseUrl, auth } = settings;
+      // Of the address only where it is: its path may hold a token.
+      const details = { keys, origin: baseUrl === null ? null : new URL(baseUrl).origin, auth };
+      return { status: 200, body: settings, audited: { details } };
     },
   }),
 ];

@@ -51,7 +51,7 @@ let draft: Ajv2020 | undefined;
 export function prepareDraft(): Ajv2020 {
   if (draft !== undefined) return draft;
   const made = new Ajv2020({ ...OPTIONS, allErrors: false });
-  made.validateSchema({});
+  void made.validateSchema({});
   draft = made;
   return made;
 }
