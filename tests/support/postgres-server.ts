@@ -16,9 +16,12 @@ export interface PostgresServer extends Service {
 
 /**
  * A Postgres of its own, empty. Only one that is `durable` may be crashed: the data of the others is
- * thrown away, so nothing is gained by waiting for the disk.
+ * thrown away, so nothing is gained by waiting for the disk. `settings` are more of the server's, `name=value`.
  */
-export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
+export async function startPostgres({
+  durable = false,
+  settings = [],
+}: { durable?: boolean; settings?: readonly string[] } = {}): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'turnpike-test-postgres-'));
   // Postgres refuses to run as root and runs as a user of its own, who must get to its folder.
   await chmod(folder, 0o755);
@@ -36,6 +39,7 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
       `fsync=${durable ? 'on' : 'off'}`,
       'max_connections=300',
       'listen_addresses=127.0.0.1',
+      ...settings,
     ].flatMap((setting) => ['-c', setting]),
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     onLog: () => undefined,

@@ -1,0 +1,22 @@
+// Makes the programs of the bench: each a file in bench/dist that node can run, with the libraries left outside.
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+await build({
+  entryPoints: {
+    main: at('src/main.ts'),
+    probe: at('src/probe.ts'),
+    'floor-api': at('floor/api.ts'),
+    'floor-worker': at('floor/worker.ts'),
+  },
+  // As deep as `tests/support`, whose files find the repository from where they are.
+  outdir: at('dist'),
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: 'inline',
+});

@@ -1,0 +1,50 @@
+import pg from 'pg';
+import { Redis } from 'ioredis';
+import type { Stage } from './stage.ts';
+
+/** How often each SQL statement and each Redis command was made. */
+export interface RoundTrips {
+  sql: Map<string, number>;
+  redis: Map<string, number>;
+}
+
+/** Counts what the servers did for this database while `work` ran, by their own books. */
+export async function countRoundTrips(
+  stage: Stage,
+  databaseUrl: string,
+  work: () => Promise<unknown>,
+): Promise<RoundTrips> {
+  const client = new pg.Client({ connectionString: stage.postgresUrl });
+  await client.connect();
+  const redis = new Redis(stage.redisUrl);
+  const commands = new Map<string, number>();
+  const monitor = await redis.monitor();
+  try {
+    await client.query('SELECT pg_stat_statements_reset()');
+    commands.clear();
+    // What a script does inside the server is no round trip.
+    monitor.on('monitor', (_time: string, args: string[], source: string) => {
+      if (source === 'lua') return;
+      const name = nameOf(args);
+      commands.set(name, (commands.get(name) ?? 0) + 1);
+    });
+    await work();
+    const { rows } = await client.query<{ query: string; calls: number }>(
+      `SELECT left(regexp_replace(query, '\\s+', ' ', 'g'), 60) AS query, sum(calls)::int AS calls
+       FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)
+       GROUP BY 1 ORDER BY 2 DESC`,
+      [new URL(databaseUrl).pathname.slice(1)],
+    );
+    return { sql: new Map(rows.map(({ query, calls }) => [query, calls])), redis: commands };
+  } finally {
+    await client.end();
+    monitor.disconnect();
+    redis.disconnect();
+  }
+}
+
+/** A script is told by how many keys it has and what it is about: `evalsha 8 ...:turns:wait`. */
+function nameOf([command = '', _script, keys = '', firstKey = '']: readonly string[]): string {
+  const name = command.toLowerCase();
+  return name === 'evalsha' ? `${name} ${keys} ${firstKey.split(':').slice(1, 3).join(':')}` : name;
+}

@@ -1,0 +1,79 @@
+import type { Subject } from './subject.ts';
+import { withWires, Wire } from './wire.ts';
+import { percentile } from './statistics.ts';
+
+/** What closed-loop clients saw: each sends its next request when it has the answer to the last. */
+export interface Load {
+  perSecond: number;
+  /** Milliseconds. */
+  p50: number;
+  p99: number;
+}
+
+/** Submits for so long, with so many clients. */
+export function loadSubmits(subject: Subject, clients: number, seconds: number): Promise<Load> {
+  return withWires(
+    clients,
+    () => new Wire(subject.url),
+    async (wires) => {
+      const times: number[] = [];
+      const began = performance.now();
+      const end = began + seconds * 1_000;
+      await Promise.all(
+        wires.map(async (wire) => {
+          while (performance.now() < end) {
+            const asked = performance.now();
+            await subject.submit(wire);
+            times.push(performance.now() - asked);
+          }
+        }),
+      );
+      const perSecond = (times.length / (performance.now() - began)) * 1_000;
+      return { perSecond, p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
+    },
+  );
+}
+
+/** Submits so many turns with 64 clients, and waits until all have ended. Turns a second. */
+export async function loadTurns(subject: Subject, turns: number): Promise<number> {
+  const began = performance.now();
+  let left = turns;
+  await withWires(
+    64,
+    () => new Wire(subject.url),
+    (wires) =>
+      Promise.all(
+        wires.map(async (wire) => {
+          while (left-- > 0) await subject.submit(wire);
+        }),
+      ),
+  );
+  await untilNoneOpen(subject);
+  return (turns / (performance.now() - began)) * 1_000;
+}
+
+const LOOK_EVERY_MS = 50;
+
+export async function untilNoneOpen(subject: Subject): Promise<void> {
+  while ((await subject.countOpen()) > 0) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/** One turn after another: milliseconds from the submit to its end, as the client sees it. */
+export function timeTurns(subject: Subject, turns: number): Promise<number[]> {
+  return withWires(
+    1,
+    () => new Wire(subject.url),
+    async ([wire]) => {
+      const times: number[] = [];
+      if (wire === undefined) return times;
+      for (let turn = 0; turn < turns; turn++) {
+        const asked = performance.now();
+        await subject.untilDone(wire, await subject.submit(wire));
+        times.push(performance.now() - asked);
+      }
+      return times;
+    },
+  );
+}

@@ -1,0 +1,52 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { Progress } from './progress.ts';
+import { isReached, tableOf, type Finding } from './report.ts';
+import type { Scenario } from './scenario.ts';
+import { accept } from './scenarios/accept.ts';
+import { turns } from './scenarios/turns.ts';
+import { startStage } from './stage.ts';
+
+const SCENARIOS: Scenario[] = [accept, turns];
+const RESULTS = new URL('../results/', import.meta.url);
+
+const words = process.argv.slice(2);
+const quick = words.includes('--quick');
+const names = words.filter((word) => !word.startsWith('--'));
+const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+if (unknown !== undefined) {
+  process.stderr.write(
+    `There is no scenario ${unknown}; there are: ${SCENARIOS.map(({ name }) => name).join(', ')}.\n`,
+  );
+  process.exit(1);
+}
+
+const progress = new Progress();
+const findings: Finding[] = [];
+let failed = false;
+const stage = await startStage();
+for (const scenario of SCENARIOS) {
+  if (names.length > 0 && !names.includes(scenario.name)) continue;
+  try {
+    const found = await scenario.run({ stage, progress, quick });
+    findings.push(...found.map((finding) => ({ scenario: scenario.name, ...finding })));
+  } catch (error) {
+    failed = true;
+    process.stderr.write(
+      `\n${scenario.name} failed: ${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+  }
+}
+progress.clear();
+await stage.stop();
+process.stdout.write(`${tableOf(findings)}\n`);
+await mkdir(RESULTS, { recursive: true });
+const report = {
+  at: new Date().toISOString(),
+  quick,
+  node: process.version,
+  processors: cpus().length,
+  findings: findings.map((finding) => ({ ...finding, reached: isReached(finding) })),
+};
+await writeFile(new URL('latest.json', RESULTS), `${JSON.stringify(report, null, 2)}\n`);
+process.exit(failed ? 1 : 0);
