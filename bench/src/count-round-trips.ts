@@ -46,5 +46,11 @@ export async function countRoundTrips(
 /** A script is told by how many keys it has and what it is about: `evalsha 8 ...:turns:wait`. */
 function nameOf([command = '', _script, keys = '', firstKey = '']: readonly string[]): string {
   const name = command.toLowerCase();
-  return name === 'evalsha' ? `${name} ${keys} ${firstKey.split(':').slice(1, 3).join(':')}` : name;
+  return name === 'evalsha'
+    ? `${name} ${keys} ${firstKey
+        .split(':')
+        .slice(1, 3)
+        .join(':')
+        .replace(/_[0-9a-z]{20,}$/, '')}`
+    : name;
 }

@@ -4,10 +4,16 @@ import { Progress } from './progress.ts';
 import { isReached, tableOf, type Finding } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { accept } from './scenarios/accept.ts';
+import { growth } from './scenarios/growth.ts';
+import { readers } from './scenarios/readers.ts';
+import { scale } from './scenarios/scale.ts';
+import { streaming } from './scenarios/streaming.ts';
 import { turns } from './scenarios/turns.ts';
+import { waiting } from './scenarios/waiting.ts';
+import { webhooks } from './scenarios/webhooks.ts';
 import { startStage } from './stage.ts';
 
-const SCENARIOS: Scenario[] = [accept, turns];
+const SCENARIOS: Scenario[] = [accept, turns, waiting, streaming, readers, scale, growth, webhooks];
 const RESULTS = new URL('../results/', import.meta.url);
 
 const words = process.argv.slice(2);

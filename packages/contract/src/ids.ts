@@ -1,4 +1,4 @@
-import { parse, v7 } from 'uuid';
+import { v7 } from 'uuid';
 import { z } from 'zod';
 
 /** What each prefix names. An id is `<prefix>_` and 26 characters: a UUIDv7 (RFC 9562) in Crockford base32. */
@@ -26,17 +26,26 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** A new id of this kind. Ids of one kind sort by the time they were made. */
 export function newId(kind: IdKind): string {
-  return `${ID_PREFIXES[kind]}_${encodeCrockford(parse(v7()))}`;
+  return `${ID_PREFIXES[kind]}_${encodeCrockford(v7(undefined, new Uint8Array(16)))}`;
 }
 
-/** The 128 bits as 26 base32 digits, most significant first, so that text order is time order. */
+/**
+ * The 128 bits as 26 base32 digits, most significant first, so that text order is time order. With plain
+ * numbers: a turn takes a dozen ids, and big ones took ten times as long.
+ */
 function encodeCrockford(bytes: Uint8Array): string {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   let text = '';
-  for (let digit = 0; digit < 26; digit++) {
-    text = ALPHABET.charAt(Number(value & 31n)) + text;
-    value >>= 5n;
+  let rest = 0;
+  // 26 digits have 130 bits: the first two are 0.
+  let bits = 2;
+  for (const byte of bytes) {
+    rest = (rest << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += ALPHABET.charAt((rest >> bits) & 31);
+    }
+    rest &= (1 << bits) - 1;
   }
   return text;
 }

@@ -1,6 +1,6 @@
 import { turnStatusSchema, type TurnStatus } from '@turnpike/contract';
 import { z } from 'zod';
-import { closingIds, closingTurn } from './close-turn.ts';
+import { closingTurn } from './close-turn.ts';
 import { query, type Sql } from './sql.ts';
 
 const cancelledSchema = z.object({ turnId: z.string(), status: turnStatusSchema });
@@ -18,7 +18,7 @@ const cancel = (name: string, which: string) => ({
   name,
   text: `
 WITH open AS (
-  SELECT id, sequence, row_number() OVER () AS place,
+  SELECT id, sequence,
     CASE WHEN status = ANY ($2) THEN 'cancelled' ELSE 'cancelling' END AS status
   FROM (
     SELECT id, sequence, status FROM turns
@@ -28,13 +28,13 @@ WITH open AS (
 ), asked AS (
   UPDATE turns SET status = 'cancelling' FROM open WHERE turns.id = open.id AND open.status = 'cancelling'
 )
-SELECT id AS "turnId", sequence, status, ${closingTurn({ when: "status = 'cancelled'", ids: '$3' })}
+SELECT id AS "turnId", sequence, status, ${closingTurn({ when: "status = 'cancelled'" })}
 FROM open`,
   row: cancelledSchema.extend({ sequence: z.int() }),
 });
 
-const CANCEL = cancel('cancel-turn', 'tenant_id = $1 AND id = $4');
-const CANCEL_OPEN = cancel('cancel-open-turns', 'tenant_id = $1 AND session_id = $4 AND sequence > $5');
+const CANCEL = cancel('cancel-turn', 'tenant_id = $1 AND id = $3');
+const CANCEL_OPEN = cancel('cancel-open-turns', 'tenant_id = $1 AND session_id = $3 AND sequence > $4');
 
 /**
  * Cancels a turn, in whatever state before its end. Null where it has ended, or is not there.
@@ -46,7 +46,7 @@ export async function cancelTurn(
   turnId: string,
   unheld: readonly TurnStatus[],
 ): Promise<CancelledTurn | null> {
-  const [turn] = await query(sql, CANCEL, [tenantId, unheld, closingIds(1), turnId]);
+  const [turn] = await query(sql, CANCEL, [tenantId, unheld, turnId]);
   return turn ?? null;
 }
 
@@ -68,7 +68,7 @@ export async function cancelOpenTurns(
   const { tenantId, sessionId, forget } = session;
   const cancelled: CancelledTurn[] = [];
   for (let after = 0; ;) {
-    const batch = await query(sql, CANCEL_OPEN, [tenantId, unheld, closingIds(BATCH), sessionId, after]);
+    const batch = await query(sql, CANCEL_OPEN, [tenantId, unheld, sessionId, after]);
     cancelled.push(...batch);
     if (forget) await query(sql, FORGET, [batch.map((turn) => turn.turnId)]);
     if (batch.length < BATCH) return cancelled;

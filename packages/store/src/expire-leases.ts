@@ -1,6 +1,6 @@
 import { turnStatusSchema } from '@turnpike/contract';
 import { z } from 'zod';
-import { closingIds, closingTurn } from './close-turn.ts';
+import { closingTurn } from './close-turn.ts';
 import { json, query, type Sql } from './sql.ts';
 
 const expiredSchema = z.object({
@@ -28,7 +28,7 @@ WITH locked AS MATERIALIZED (
   SELECT id, tenant_id, session_id, epoch, status, lost_leases FROM turns
   WHERE leased_until <= now() ORDER BY leased_until LIMIT $1 FOR UPDATE SKIP LOCKED
 ), expired AS MATERIALIZED (
-  SELECT id, tenant_id, session_id, epoch, row_number() OVER (ORDER BY session_id, id) AS place,
+  SELECT id, tenant_id, session_id, epoch,
     CASE WHEN status = 'cancelling' THEN 'cancelled' WHEN lost_leases + 1 >= $2 THEN 'failed' ELSE 'queued' END AS status
   FROM locked ORDER BY session_id, id
 ), requeued AS (
@@ -36,7 +36,7 @@ WITH locked AS MATERIALIZED (
   FROM expired WHERE turns.id = expired.id AND expired.status = 'queued'
 )
 SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId", epoch, status,
-  ${closingTurn({ when: "status <> 'queued'", error: "CASE WHEN status = 'failed' THEN $3::jsonb END", ids: '$4' })}
+  ${closingTurn({ when: "status <> 'queued'", error: "CASE WHEN status = 'failed' THEN $3::jsonb END" })}
 FROM expired`,
   row: expiredSchema,
 };
@@ -52,6 +52,6 @@ export function expireLeases(
     retry_status: 'exhausted',
     request_id: null,
   };
-  const values = [settings.limit, settings.maxLostLeases, json(error), closingIds(settings.limit)];
+  const values = [settings.limit, settings.maxLostLeases, json(error)];
   return query(sql, EXPIRE, values);
 }

@@ -1,6 +1,6 @@
-import { newId, UNKNOWN_OUTCOME, type TurnStatus } from '@turnpike/contract';
+import { ID_PREFIXES, UNKNOWN_OUTCOME, type TurnStatus } from '@turnpike/contract';
 import { z } from 'zod';
-import { closingIds, closingTurn } from './close-turn.ts';
+import { closingTurn } from './close-turn.ts';
 import { query, type Sql } from './sql.ts';
 
 const NOT_APPROVED = 'Nobody approved this call in time, so it was denied. Nothing was done.';
@@ -17,12 +17,8 @@ const EXPIRE_ACTIONS = {
   name: 'expire-actions',
   text: `
 WITH expired AS (
-  SELECT id, event_count, ids.value AS event_id FROM (
-    SELECT id, event_count, row_number() OVER () AS place FROM (
-      SELECT id, event_count FROM turns WHERE status = $2 AND action_expires_at <= now()
-      ORDER BY action_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
-    ) AS locked
-  ) AS numbered JOIN unnest($3::text[]) WITH ORDINALITY AS ids(value, place) USING (place)
+  SELECT id, event_count FROM turns WHERE status = $2 AND action_expires_at <= now()
+  ORDER BY action_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), denied AS (
   UPDATE tool_calls
   SET status = CASE awaiting WHEN 'outcome' THEN 'unknown' ELSE 'completed' END, awaiting = NULL, is_error = true,
@@ -37,7 +33,7 @@ WITH expired AS (
   RETURNING turns.id, turns.tenant_id, turns.session_id
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT queued.id, expired.event_count + 1, expired.event_id, queued.tenant_id, 'turn.queued',
+  SELECT queued.id, expired.event_count + 1, turnpike_new_id('${ID_PREFIXES.event}'), queued.tenant_id, 'turn.queued',
          '{"reason": "action_expired"}'
   FROM queued JOIN expired USING (id)
 )
@@ -47,8 +43,7 @@ SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId" FROM q
 
 /** Denies what up to `limit` turns waited for in vain, and queues them again. */
 export function expireActions(sql: Sql, limit: number, waiting: TurnStatus): Promise<WaitedTurn[]> {
-  const eventIds = Array.from({ length: limit }, () => newId('event'));
-  return query(sql, EXPIRE_ACTIONS, [limit, waiting, eventIds]);
+  return query(sql, EXPIRE_ACTIONS, [limit, waiting]);
 }
 
 /*
@@ -62,16 +57,16 @@ WITH locked AS MATERIALIZED (
   SELECT id, tenant_id, session_id FROM turns WHERE status IN ('queued', 'requires_action') AND deadline_at <= now()
   ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), late AS MATERIALIZED (
-  SELECT id, tenant_id, session_id, row_number() OVER (ORDER BY session_id, id) AS place, 'incomplete' AS status
+  SELECT id, tenant_id, session_id, 'incomplete' AS status
   FROM locked ORDER BY session_id, id
 )
 SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId",
-  ${closingTurn({ when: 'true', stopReason: "'deadline'", ids: '$2' })}
+  ${closingTurn({ when: 'true', stopReason: "'deadline'" })}
 FROM late`,
   row: waitedSchema,
 };
 
 /** Ends up to `limit` turns whose deadline passed while nobody held them. */
 export function expireDeadlines(sql: Sql, limit: number): Promise<WaitedTurn[]> {
-  return query(sql, EXPIRE_DEADLINES, [limit, closingIds(limit)]);
+  return query(sql, EXPIRE_DEADLINES, [limit]);
 }

@@ -64,43 +64,40 @@ export function answerOnce(
   request: IdempotentRequest,
   work: (sql: Sql) => Promise<StoredAnswer>,
 ): Promise<{ answer: StoredAnswer; replayed: boolean }> {
-  return transaction(database.pool, async (sql) => {
-    const { tenantId, route, key, fingerprint } = request;
-    const [lock] = await query(sql, LOCK, [`${tenantId} ${route} ${key}`]);
-    if (lock?.locked !== true) {
-      throw new ProblemError(
-        'idempotency_key_in_use',
-        'Another request with this Idempotency-Key is being worked on. Try again in a moment.',
-        { retryAfterSeconds: 1 },
-      );
-    }
-    const [record] = await query(sql, READ, [tenantId, route, key]);
-    if (record !== undefined) {
+  const { tenantId, route, key, fingerprint } = request;
+  return transaction(
+    database.pool,
+    async (sql) => {
+      // Two statements in one round trip: the second begins when the lock is held, so it sees what was
+      // committed by whoever held it before.
+      const [[lock], [record]] = await Promise.all([
+        query(sql, LOCK, [`${tenantId} ${route} ${key}`]),
+        query(sql, READ, [tenantId, route, key]),
+      ]);
+      if (lock?.locked !== true) {
+        throw new ProblemError(
+          'idempotency_key_in_use',
+          'Another request with this Idempotency-Key is being worked on. Try again in a moment.',
+          { retryAfterSeconds: 1 },
+        );
+      }
+      if (record === undefined) return { answer: await work(sql), replayed: false };
       if (!record.fingerprint.equals(fingerprint)) {
         throw new ProblemError(
           'idempotency_key_reused',
           'This Idempotency-Key was used with another body. Use a new key for a new request.',
         );
       }
-      return {
-        answer: { status: record.status, headers: record.headers, body: record.body },
-        replayed: true,
-      };
-    }
-    const answer = await work(sql);
-    const values = [
-      tenantId,
-      route,
-      key,
-      fingerprint,
-      answer.status,
-      json(answer.headers),
-      answer.body,
-      KEPT_HOURS,
-    ];
-    await query(sql, WRITE, values);
-    return { answer, replayed: false };
-  });
+      const { status, headers, body } = record;
+      return { answer: { status, headers, body }, replayed: true };
+    },
+    (sql, { answer, replayed }) => {
+      if (replayed) return undefined;
+      const { status, headers, body } = answer;
+      const values = [tenantId, route, key, fingerprint, status, json(headers), body, KEPT_HOURS];
+      return query(sql, WRITE, values);
+    },
+  );
 }
 
 const FORGET = {

@@ -1,0 +1,99 @@
+import type { Turnpike } from './turnpike.ts';
+
+/** Turns of one statement, so that none runs into the statement timeout. */
+const BATCH = 50_000;
+const TURNS_IN_SESSION = 10;
+
+/** Stores so many turns that are over, with their sessions, messages and events, as if they had been run. */
+export async function growTurns(
+  turnpike: Turnpike,
+  turns: number,
+  onBatch: (stored: number) => void,
+): Promise<void> {
+  const client = await turnpike.database.pool.connect();
+  try {
+    await client.query('SET statement_timeout = 0');
+    // As a replica: what triggers and foreign keys would look up is right by construction.
+    await client.query('SET session_replication_role = replica');
+    for (let stored = 0; stored < turns; stored += BATCH) {
+      const last = Math.min(turns, stored + BATCH) - 1;
+      const values = [turnpike.tenantId, turnpike.agentId, stored, last];
+      await client.query({ text: SESSIONS, values, ...NO_LIMIT });
+      await client.query({ text: TURNS, values, ...NO_LIMIT });
+      await client.query({ text: MESSAGES, values: [turnpike.tenantId, stored, last], ...NO_LIMIT });
+      await client.query({ text: EVENTS, values: [turnpike.tenantId, stored, last], ...NO_LIMIT });
+      onBatch(last + 1);
+    }
+    await client.query({ text: 'VACUUM ANALYZE', ...NO_LIMIT });
+    await client.query('CHECKPOINT');
+  } finally {
+    client.release(true);
+  }
+}
+
+const NO_LIMIT: object = { query_timeout: 0 };
+
+const SESSION = `'sess_g' || lpad((n / ${TURNS_IN_SESSION})::text, 25, '0')`;
+const TURN = `'turn_g' || lpad(n::text, 25, '0')`;
+
+const SESSIONS = `
+INSERT INTO sessions (id, tenant_id, agent_id, last_sequence, open_turns)
+SELECT ${SESSION}, $1, $2, ${TURNS_IN_SESSION}, 0 FROM generate_series($3::int, $4::int, ${TURNS_IN_SESSION}) AS n`;
+
+const TURNS = `
+INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, status, stop_reason, output,
+                   step_count, message_count, event_count, epoch, attempts, started_at, finished_at, deadline_at)
+SELECT ${TURN}, $1, ${SESSION}, n % ${TURNS_IN_SESSION} + 1, $2, 1, 'completed', 'end_turn',
+       '[{"type": "text", "text": "Hello to you."}]', 1, 2, 4, 1, 1, now(), now(), now() + interval '1 day'
+FROM generate_series($3::int, $4::int) AS n`;
+
+const MESSAGES = `
+INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content)
+SELECT ${TURN}, place, 'msg_' || n || '_' || place, $1, ${SESSION}, n % ${TURNS_IN_SESSION} + 1,
+       CASE WHEN place = 1 THEN 0 END, CASE WHEN place = 0 THEN 'user' ELSE 'assistant' END,
+       '[{"type": "text", "text": "Hello to you."}]'
+FROM generate_series($2::int, $3::int) AS n, generate_series(0, 1) AS place`;
+
+const EVENTS = `
+INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
+SELECT ${TURN}, place, 'evt_' || n || '_' || place, $1,
+       (ARRAY['turn.queued', 'turn.started', 'step.started', 'turn.completed'])[place], '{}'
+FROM generate_series($2::int, $3::int) AS n, generate_series(1, 4) AS place`;
+
+/** A session with so many messages in turns that are over; with a summary of all but the last ten where it is asked for. */
+export async function growSession(
+  turnpike: Turnpike,
+  messages: number,
+  summarized: boolean,
+): Promise<string> {
+  const { pool } = turnpike.database;
+  const sessionId = `sess_m${messages}${summarized ? 's' : 'p'}`;
+  const turns = messages / 2;
+  await pool.query(
+    `INSERT INTO sessions (id, tenant_id, agent_id, last_sequence, open_turns) VALUES ($1, $2, $3, $4, 0)`,
+    [sessionId, turnpike.tenantId, turnpike.agentId, turns],
+  );
+  await pool.query(
+    `INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, status, stop_reason,
+                        message_count, started_at, finished_at, deadline_at)
+     SELECT $1 || '_' || n, $2, $1, n, $3, 1, 'completed', 'end_turn', 2, now(), now(), now() + interval '1 day'
+     FROM generate_series(1, $4::int) AS n`,
+    [sessionId, turnpike.tenantId, turnpike.agentId, turns],
+  );
+  await pool.query(
+    `INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
+     SELECT $1 || '_' || n, place, $1 || '_' || n || '_' || place, $2, $1, n,
+            CASE WHEN place = 0 THEN 'user' ELSE 'assistant' END, '[{"type": "text", "text": "Hello to you."}]'
+     FROM generate_series(1, $3::int) AS n, generate_series(0, 1) AS place`,
+    [sessionId, turnpike.tenantId, turns],
+  );
+  if (summarized) {
+    await pool.query(
+      `INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
+       VALUES ($1, $2, $3, $1 || '_' || $2::int, 0, 'They said hello, many times.')`,
+      [sessionId, Math.max(1, turns - 5), turnpike.tenantId],
+    );
+  }
+  await pool.query('ANALYZE messages, turns, summaries');
+  return sessionId;
+}

@@ -1,0 +1,130 @@
+import { claimTurn, dispatchTurns } from '@turnpike/store';
+import { growSession, growTurns } from '../grow.ts';
+import type { Finding } from '../report.ts';
+import { alternate } from '../rounds.ts';
+import type { Scenario } from '../scenario.ts';
+import { median } from '../statistics.ts';
+import { Turnpike } from '../turnpike.ts';
+
+const SMALL = 1_000;
+
+/** What is stored already must cost nothing: submit and claim beside much and beside little. */
+export const growth: Scenario = {
+  name: 'growth',
+  async run({ stage, progress, quick }) {
+    const large = quick ? 100_000 : 1_000_000;
+    const rounds = quick ? 5 : 9;
+    const findings: Omit<Finding, 'scenario'>[] = [];
+    progress.begin('growth', 5);
+    // Nothing is to be repaired meanwhile, and nothing to be measured with it.
+    const environment = { RECONCILE_EVERY_MS: '600000' };
+    const few = await Turnpike.start(stage, { workers: 0, environment });
+    const many = await Turnpike.start(stage, { workers: 0, environment });
+    progress.step(`${SMALL} turns`);
+    await growTurns(few, SMALL, () => undefined);
+    progress.step(`${large} turns`);
+    await growTurns(many, large, () => undefined);
+    progress.step('warm-up');
+    for (const turnpike of [few, many]) await timeMoves(turnpike, newSession, 100);
+    progress.step('submit and claim');
+    const pairs = await alternate(
+      rounds,
+      () => timeMoves(few, newSession, 40),
+      () => timeMoves(many, newSession, 40),
+    );
+    for (const move of ['submit', 'dispatch', 'claim'] as const) {
+      findings.push(
+        {
+          what: `${move}, ${SMALL} turns stored: p50`,
+          value: median(pairs.map(([one]) => one[move])),
+          unit: 'ms',
+        },
+        {
+          what: `${move}, ${large} turns stored: p50`,
+          value: median(pairs.map(([, all]) => all[move])),
+          unit: 'ms',
+        },
+        {
+          what: `${move}: p50 beside ${large} turns, to ${SMALL}`,
+          value: median(pairs.map(([one, all]) => all[move] / one[move])),
+          unit: 'x',
+          ...(move === 'dispatch' ? {} : { target: { atMost: 1.3 } }),
+        },
+      );
+    }
+    progress.step('messages in a session');
+    const short = await growSession(few, 10, false);
+    for (const summarized of [true, false]) {
+      const long = await growSession(few, 10_000, summarized);
+      const both = await alternate(
+        rounds,
+        () => timeMoves(few, toSession(short), 15),
+        () => timeMoves(few, toSession(long), 15),
+      );
+      const what = summarized
+        ? '10,000 messages, most of them in a summary'
+        : '10,000 messages, all of them read';
+      for (const move of ['submit', 'claim'] as const) {
+        findings.push({
+          what: `${move}: p50 in a session of ${what}, to 10`,
+          value: median(both.map(([one, all]) => all[move] / one[move])),
+          unit: 'x',
+          ...(summarized || move === 'submit' ? { target: { atMost: 1.3 } } : {}),
+        });
+      }
+    }
+    await Promise.all([few.stop(), many.stop()]);
+    return findings;
+  },
+};
+
+type Moves = Record<'submit' | 'dispatch' | 'claim', number>;
+type Target = (agentId: string) => { path: string; body: object };
+
+const newSession: Target = (agentId) => ({ path: '/v1/turns', body: { agent_id: agentId } });
+const toSession =
+  (id: string): Target =>
+  () => ({ path: `/v1/sessions/${id}/turns`, body: {} });
+
+/** The p50 of each move of a turn that stands alone, in milliseconds: the submit by HTTP, the others at the database. */
+async function timeMoves(turnpike: Turnpike, target: Target, count: number): Promise<Moves> {
+  const wire = turnpike.wire();
+  const { pool } = turnpike.database;
+  const times: Record<keyof Moves, number[]> = { submit: [], dispatch: [], claim: [] };
+  const timed = async <Result>(move: keyof Moves, work: () => Promise<Result>): Promise<Result> => {
+    const began = performance.now();
+    const result = await work();
+    times[move].push(performance.now() - began);
+    return result;
+  };
+  for (let turn = 0; turn < count; turn++) {
+    const { path, body } = target(turnpike.agentId);
+    const stored = await timed('submit', () => wire.request('POST', path, { input: 'Hello.', ...body }));
+    const turnId = String(stored['id']);
+    // The API dispatches it as well; whoever is second has nothing to do.
+    await timed('dispatch', () => dispatchTurns(pool, [], [turnpike.tenantId]));
+    await untilDispatched(turnpike, turnId);
+    const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'bench', leaseMs: 60_000 };
+    const claimed = await timed('claim', () => claimTurn(pool, claim));
+    if (claimed === null) throw new Error(`${turnId} was not there to be claimed.`);
+    await pool.query(
+      `WITH ended AS (UPDATE turns SET status = 'cancelled', finished_at = now(), leased_until = NULL, dispatched_at = NULL
+                      WHERE id = $1 RETURNING session_id)
+       UPDATE sessions SET open_turns = 0 FROM ended WHERE sessions.id = ended.session_id`,
+      [turnId],
+    );
+  }
+  await wire.close();
+  return { submit: median(times.submit), dispatch: median(times.dispatch), claim: median(times.claim) };
+}
+
+async function untilDispatched(turnpike: Turnpike, turnId: string): Promise<void> {
+  for (;;) {
+    const { rows } = await turnpike.database.pool.query(
+      'SELECT 1 FROM turns WHERE id = $1 AND dispatched_at IS NOT NULL',
+      [turnId],
+    );
+    if (rows.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}

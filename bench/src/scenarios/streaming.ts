@@ -1,0 +1,96 @@
+import { followEvents, type Follower } from '../follow-events.ts';
+import { untilNoneOpen } from '../load.ts';
+import type { Finding } from '../report.ts';
+import type { Scenario } from '../scenario.ts';
+import { percentile } from '../statistics.ts';
+import { Turnpike } from '../turnpike.ts';
+import { cpuShare } from '../vitals.ts';
+import { withWires } from '../wire.ts';
+
+const TOKENS_PER_SECOND = 20;
+
+/** What lies between the model's word and the client: from the simulator's stamp to the client's read. */
+export const streaming: Scenario = {
+  name: 'streaming',
+  async run({ stage, progress, quick }) {
+    const crowds = quick ? [1, 100] : [1, 100, 1_000];
+    progress.begin('streaming', 1 + crowds.length);
+    progress.step('warm-up');
+    const seconds = quick ? 5 : 10;
+    const text = Array.from({ length: seconds * TOKENS_PER_SECOND }, () => 'word ').join('');
+    // Time to open the streams before the first word comes.
+    await stage.setModel({
+      defaults: { first_token_ms: 4_000, tokens_per_second: TOKENS_PER_SECOND, chunk: 1, stamp: true },
+      rules: [{ reply: { text } }],
+    });
+    const turnpike = await Turnpike.start(stage, {
+      workers: 1,
+      environment: { CONCURRENCY: '1200', MAX_STREAMS_PER_TENANT: '5000' },
+    });
+    const findings: Omit<Finding, 'scenario'>[] = [];
+    await delaysOf(turnpike, 20);
+    for (const streams of crowds) {
+      progress.step(`${streams} streams`);
+      const [worker] = turnpike.workers;
+      await Promise.all([turnpike.api.vitals(), worker?.vitals(), stage.model.vitals()]);
+      const delays = await delaysOf(turnpike, streams);
+      const [api, work, model] = await Promise.all([
+        turnpike.api.vitals(),
+        worker?.vitals(),
+        stage.model.vitals(),
+      ]);
+      const at = `${streams} ${streams === 1 ? 'stream' : 'streams'}`;
+      findings.push(
+        { what: `${at}: tokens read`, value: delays.length, unit: '' },
+        { what: `${at}: added delay, p50`, value: percentile(delays, 0.5), unit: 'ms' },
+        { what: `${at}: added delay, p99`, value: percentile(delays, 0.99), unit: 'ms' },
+        { what: `${at}: processor of the API`, value: cpuShare(api), unit: 'of one' },
+        ...(work === undefined
+          ? []
+          : [{ what: `${at}: processor of the worker`, value: cpuShare(work), unit: 'of one' }]),
+        { what: `${at}: processor of the simulator`, value: cpuShare(model), unit: 'of one' },
+      );
+    }
+    await turnpike.stop();
+    return findings;
+  },
+};
+
+/** Milliseconds for each token of so many turns that stream at once, each to a reader of its own. */
+async function delaysOf(turnpike: Turnpike, streams: number): Promise<number[]> {
+  const delays: number[] = [];
+  const followers: Follower[] = [];
+  await withWires(
+    Math.min(streams, 32),
+    () => turnpike.wire(),
+    async (wires) => {
+      let left = streams;
+      await Promise.all(
+        wires.map(async (wire) => {
+          while (left-- > 0) {
+            const id = await turnpike.submit(wire);
+            const url = `${turnpike.url}/v1/turns/${id}/events`;
+            followers.push(await followEvents(url, turnpike.headers, stampReader(delays)));
+          }
+        }),
+      );
+    },
+  );
+  await untilNoneOpen(turnpike);
+  await Promise.all(followers.map(({ ended }) => ended));
+  return delays;
+}
+
+/** Reads the stamps out of a stream; the whole step comes again at its end, and is passed over. */
+function stampReader(delays: number[]): (piece: string) => void {
+  let rest = '';
+  return (piece) => {
+    const now = Number(process.hrtime.bigint() / 1_000n) / 1_000;
+    const blocks = (rest + piece).split('\n\n');
+    rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      if (!block.includes('event: message.delta')) continue;
+      for (const [, stamp] of block.matchAll(/<t=([\d.]+)>/g)) delays.push(now - Number(stamp));
+    }
+  };
+}
