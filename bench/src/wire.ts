@@ -29,6 +29,8 @@ export class Wire {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.body.text();
+    // As every client does it; the time that it takes is in the figures.
+    if (answer.statusCode === 503) return this.request(method, path, body, headers);
     if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
     return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   }

@@ -11,7 +11,7 @@ export function parseParams(route: Route, given: unknown): Record<string, unknow
 
 /** Query parameters, strictly: `invalid_request`, or `invalid_cursor` where only the cursor is wrong. */
 export function parseQuery(route: Route, given: unknown): Record<string, unknown> {
-  const parsed = z.strictObject(route.query.shape).safeParse(given);
+  const parsed = strictQuery(route).safeParse(given);
   if (parsed.success) return parsed.data;
   const issues = issuesOf(parsed.error);
   if (issues.every((issue) => issue.path === 'cursor')) {
@@ -20,6 +20,17 @@ export function parseQuery(route: Route, given: unknown): Record<string, unknown
     });
   }
   throw new ProblemError('invalid_request', 'The query is not valid.', { issues });
+}
+
+/** Made once for each route: to make a schema costs more than to use it. */
+const strictQueries = new WeakMap<Route, z.ZodObject>();
+
+function strictQuery(route: Route): z.ZodObject {
+  const known = strictQueries.get(route);
+  if (known !== undefined) return known;
+  const made = z.strictObject(route.query.shape);
+  strictQueries.set(route, made);
+  return made;
 }
 
 /** The body: `invalid_request`, with every mistake and where it is. */

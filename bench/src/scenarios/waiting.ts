@@ -11,7 +11,7 @@ const KIB = 1024;
 export const waiting: Scenario = {
   name: 'waiting',
   async run({ stage, progress, quick }) {
-    const count = quick ? 500 : 2_000;
+    const count = quick ? 200 : 2_000;
     const modelMs = 10_000;
     progress.begin('waiting', 4);
     progress.step('warm-up');
@@ -39,7 +39,8 @@ export const waiting: Scenario = {
     await submitAll(200);
     await untilNoneOpen(turnpike);
     await stage.setModel({
-      defaults: { tokens_per_second: TOKENS_PER_SECOND, chunk: 1 },
+      // Five tokens in a delta, about what the real API sends.
+      defaults: { tokens_per_second: TOKENS_PER_SECOND },
       rules: [{ reply: { text: words } }],
     });
     const idle = await worker.vitals({ collect: true });

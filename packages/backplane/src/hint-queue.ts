@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { ConsumeOptions, HintConsumer, Hints } from './backplane.ts';
 import { QueueConsumer } from './consume-hints.ts';
 import type { HintKind } from './hint-kind.ts';
@@ -38,14 +37,11 @@ export class HintQueue<Hint> implements Hints<Hint> {
   async hint(hints: readonly Hint[]): Promise<void> {
     if (hints.length === 0) return;
     const { kind } = this.#parts;
-    const jobs = z
-      .array(kind.schema)
-      .parse(hints)
-      .map((hint) => ({
-        name: 'hint',
-        data: hint,
-        opts: { ...DISPOSABLE, jobId: kind.jobIdOf(hint) },
-      }));
+    const jobs = hints.map((hint) => ({
+      name: 'hint',
+      data: kind.schema.parse(hint),
+      opts: { ...DISPOSABLE, jobId: kind.jobIdOf(hint) },
+    }));
     await this.#ask('adding hints', () => this.#parts.queue.addBulk(jobs));
   }
 

@@ -42,11 +42,14 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set(
   knownEventSchema.options.map((option) => option.shape.type.value),
 );
 
+/** Made once: an answer has hundreds of events, and to make a schema costs more than to use it. */
+const eventSchema = z.looseObject({ type: z.string() });
+
 /**
  * The event, null for one of a type that we do not know: the API may add some at any time.
  * Throws a ZodError for an event that is not what its type says.
  */
 export function parseStreamEvent(event: unknown): StreamEvent | null {
-  const { type } = z.looseObject({ type: z.string() }).parse(event);
+  const { type } = eventSchema.parse(event);
   return KNOWN_TYPES.has(type) ? knownEventSchema.parse(event) : null;
 }

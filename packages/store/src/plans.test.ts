@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { agentConfigSchema, newId, NO_USAGE, type Advance } from '@turnpike/contract';
+import pg from 'pg';
+import { z } from 'zod';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { insertTurn, insertTurnWithSession, type NewTurn } from './accept-turn.ts';
+import { advanceTurn } from './advance-turn.ts';
+import { insertAgent } from './agents.ts';
+import { takeUncheckedHints } from './check-hints.ts';
+import { claimTurn } from './claim-turn.ts';
+import { openDatabase } from './database.ts';
+import { dispatchTurns } from './dispatch-turns.ts';
+import { expireLeases } from './expire-leases.ts';
+import { expireActions, expireDeadlines } from './expire-waits.ts';
+import { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
+import { pickDueDeliveries } from './pick-deliveries.ts';
+import { promoteDelayed } from './promote-delayed.ts';
+import { renewLeases } from './renew-leases.ts';
+import { createTenant } from './tenants.ts';
+
+/** Tables that grow with every turn. What is read of them must be found by an index. */
+const GROWING = [
+  'turns',
+  'sessions',
+  'messages',
+  'events',
+  'steps',
+  'tool_calls',
+  'ledger_entries',
+  'summaries',
+];
+const STORED = 5_000;
+
+/** A pool of one connection, whose every statement tells its plan, also those inside of functions. */
+let pool: pg.Pool;
+let drop: () => Promise<void>;
+let tenantId: string;
+let agentId: string;
+const plans: unknown[] = [];
+
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  const database = openDatabase({
+    url: made.url,
+    poolSize: 2,
+    applicationName: 'test',
+    onError: () => undefined,
+  });
+  tenantId = await createTenant(database, 'Acme');
+  agentId = newId('agent');
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  await grow(database.pool);
+  await database.close();
+  pool = new pg.Pool({ connectionString: made.url, max: 1 });
+  const client = await pool.connect();
+  client.on('notice', ({ message = '' }) => {
+    const start = message.indexOf('{');
+    if (message.includes('plan:') && start >= 0) plans.push(JSON.parse(message.slice(start)));
+  });
+  await client.query(`LOAD 'auto_explain'`);
+  await client.query(`
+    SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on;
+    SET auto_explain.log_format = json; SET client_min_messages = log`);
+  client.release();
+}, 120_000);
+afterAll(async () => {
+  await pool.end();
+  await drop();
+});
+
+/** Turns that are over, each with all that a turn leaves behind; one session of a hundred is our tenant's. */
+async function grow(sql: pg.Pool): Promise<void> {
+  await sql.query(
+    `INSERT INTO sessions (id, tenant_id, agent_id, last_sequence)
+     SELECT 's' || n, CASE WHEN n % 100 = 0 THEN $1 ELSE 'ten_other' END, $2, 10
+     FROM generate_series(0, $3::int * 4) AS n`,
+    [tenantId, agentId, STORED],
+  );
+  await sql.query(
+    `INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, status, stop_reason,
+                        message_count, event_count, step_count, started_at, finished_at, deadline_at)
+     SELECT 't' || n, tenant_id, sessions.id, n % 10 + 1, $1, 1, 'completed', 'end_turn', 2, 1, 1, now(), now(), now()
+     FROM generate_series(0, $2::int - 1) AS n JOIN sessions ON sessions.id = 's' || n / 10`,
+    [agentId, STORED],
+  );
+  await sql.query(
+    `INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
+     SELECT id, place, id || '_' || place, tenant_id, session_id, sequence, 'user', '[]'
+     FROM turns, generate_series(0, 1) AS place`,
+  );
+  await sql.query(
+    `INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
+     SELECT id, 1, id || '_e', tenant_id, 'step.completed', '{}' FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO steps (turn_id, index, id, tenant_id, type, input_tokens, output_tokens,
+                        cache_creation_input_tokens, cache_read_input_tokens, attempts, epoch, started_at)
+     SELECT id, 0, id || '_s', tenant_id, 'model_call', 1, 1, 0, 0, 1, 1, now() FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, status,
+                             output, completed_at, started_at)
+     SELECT id || '_c', tenant_id, id, 0, 0, 'toolu', 'tool', '{}', 'read', 'completed', '[]', now(), now() FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
+     SELECT session_id, sequence, tenant_id, id, 0, 'Short.' FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
+                                 cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
+     SELECT id || '_s', tenant_id, session_id, id, agent_id, 'm', 1, 1, 0, 0, 1, true FROM turns`,
+  );
+  await sql.query('VACUUM ANALYZE');
+}
+
+const planSchema = z.looseObject({
+  'Node Type': z.string(),
+  'Relation Name': z.string().optional(),
+  get Plans() {
+    return z.array(planSchema).optional();
+  },
+});
+const explainedSchema = z.looseObject({ 'Query Text': z.string(), Plan: planSchema });
+
+/** What read a whole table that grows, and in which statement. */
+function wholeReads(explained: unknown): string[] {
+  const { 'Query Text': text, Plan: root } = explainedSchema.parse(explained);
+  const walk = (plan: z.infer<typeof planSchema>): string[] => {
+    const table = plan['Relation Name'] ?? '';
+    const isWhole = plan['Node Type'] === 'Seq Scan' && GROWING.includes(table);
+    return [
+      ...(isWhole ? [`${table}: ${text.trim().slice(0, 200)}`] : []),
+      ...(plan.Plans ?? []).flatMap(walk),
+    ];
+  };
+  return walk(root);
+}
+
+const newTurn = (sessionId: string): NewTurn => ({
+  id: newId('turn'),
+  tenantId,
+  sessionId,
+  messageId: newId('message'),
+  eventId: newId('event'),
+  input: [{ type: 'text', text: 'Hello.' }],
+  metadata: {},
+  deadlineMs: 60_000,
+  mostWaiting: 10_000,
+});
+
+const answer = (): Advance => ({
+  step: {
+    id: newId('step'),
+    type: 'model_call',
+    model: 'm',
+    stopReason: 'end_turn',
+    costMicros: 0,
+    usage: NO_USAGE,
+    attempts: 1,
+    providerRequestId: null,
+    durationMs: 1,
+  },
+  messages: [{ role: 'assistant', content: [{ type: 'text', text: 'Done.' }] }],
+  events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
+  outcome: { status: 'completed', stopReason: 'end_turn', output: [], error: null },
+});
+
+test('no statement on the way of a turn reads the whole of a table that grows', async () => {
+  // As often as it takes for Postgres to keep one plan for all values of a prepared statement.
+  for (let round = 0; round < 8; round++) {
+    const started = await insertTurnWithSession(pool, {
+      ...newTurn(newId('session')),
+      agentId,
+      sessionMetadata: {},
+      mostSessions: 1_000_000,
+    });
+    const turns = [started, await insertTurn(pool, { ...newTurn(`s${round * 100}`), onlyIfIdle: false })];
+    const sessions = turns.flatMap(({ turn }) => turn?.session_id ?? []);
+    const hints = await dispatchTurns(pool, sessions, [tenantId]);
+    expect(hints).toHaveLength(2);
+    for (const { turnId, epoch } of hints) {
+      const claim = { turnId, epoch, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
+      const claimed = await claimTurn(pool, claim);
+      if (claimed === null) throw new Error('The turn was not claimed.');
+      const lease = { turnId, epoch: claimed.epoch };
+      const held = await renewLeases(pool, [lease], 60_000, { id: 'w', concurrency: 10 });
+      expect(held.size).toBe(1);
+      const fence = { ...lease, from: ['in_progress' as const], eventCount: claimed.eventCount };
+      expect(await advanceTurn(pool, fence, answer())).toMatchObject({ status: 'completed' });
+    }
+  }
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+  // The plans were told, those inside of functions too.
+  const texts = plans.map((plan) => explainedSchema.parse(plan)['Query Text']).join('\n');
+  expect(texts).toContain('SET dispatched_at = clock_timestamp()');
+});
+
+test('no pass that looks for what is to be repaired reads the whole of a table that grows', async () => {
+  plans.length = 0;
+  for (let round = 0; round < 8; round++) {
+    await expireLeases(pool, { limit: 50, maxLostLeases: 5 });
+    await expireActions(pool, 50, 'requires_action');
+    await expireDeadlines(pool, 50);
+    await promoteDelayed(pool, 1_000);
+    await findReadyTenants(pool, '', 200);
+    await findUnreadySessions(pool, '', 200);
+    await takeUncheckedHints(pool, { limit: 200, olderThanMs: 5_000 });
+    await pickDueDeliveries(pool, { after: '', lanes: 100, window: 10 });
+  }
+  expect(plans.length).toBeGreaterThan(50);
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+});
