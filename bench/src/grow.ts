@@ -1,3 +1,4 @@
+import { newId } from '@turnpike/contract';
 import type { Turnpike } from './turnpike.ts';
 
 /** Turns of one statement, so that none runs into the statement timeout. */
@@ -67,7 +68,7 @@ export async function growSession(
   summarized: boolean,
 ): Promise<string> {
   const { pool } = turnpike.database;
-  const sessionId = `sess_m${messages}${summarized ? 's' : 'p'}`;
+  const sessionId = newId('session');
   const turns = messages / 2;
   await pool.query(
     `INSERT INTO sessions (id, tenant_id, agent_id, last_sequence, open_turns) VALUES ($1, $2, $3, $4, 0)`,

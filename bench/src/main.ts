@@ -35,7 +35,11 @@ for (const scenario of SCENARIOS) {
   if (names.length > 0 && !names.includes(scenario.name)) continue;
   try {
     const found = await scenario.run({ stage, progress, quick });
-    findings.push(...found.map((finding) => ({ scenario: scenario.name, ...finding })));
+    const ofScenario = found.map((finding) => ({ scenario: scenario.name, ...finding }));
+    findings.push(...ofScenario);
+    progress.clear();
+    process.stdout.write(`${tableOf(ofScenario)}\n\n`);
+    await report();
   } catch (error) {
     failed = true;
     process.stderr.write(
@@ -45,14 +49,17 @@ for (const scenario of SCENARIOS) {
 }
 progress.clear();
 await stage.stop();
-process.stdout.write(`${tableOf(findings)}\n`);
-await mkdir(RESULTS, { recursive: true });
-const report = {
-  at: new Date().toISOString(),
-  quick,
-  node: process.version,
-  processors: cpus().length,
-  findings: findings.map((finding) => ({ ...finding, reached: isReached(finding) })),
-};
-await writeFile(new URL('latest.json', RESULTS), `${JSON.stringify(report, null, 2)}\n`);
 process.exit(failed ? 1 : 0);
+
+/** After each scenario, so that a run which is broken off keeps what it found. */
+async function report(): Promise<void> {
+  await mkdir(RESULTS, { recursive: true });
+  const results = {
+    at: new Date().toISOString(),
+    quick,
+    node: process.version,
+    processors: cpus().length,
+    findings: findings.map((finding) => ({ ...finding, reached: isReached(finding) })),
+  };
+  await writeFile(new URL('latest.json', RESULTS), `${JSON.stringify(results, null, 2)}\n`);
+}

@@ -24,7 +24,7 @@ const SCRIPT = {
 export const turns: Scenario = {
   name: 'turns',
   async run({ stage, progress, quick }) {
-    const size = quick ? 200 : 1_000;
+    const size = quick ? 100 : 1_000;
     const rounds = quick ? 3 : 5;
     progress.begin('turns', 7);
     progress.step('warm-up');
