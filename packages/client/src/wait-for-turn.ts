@@ -10,7 +10,8 @@ const POLL_SECONDS = 30;
 const SHORT_POLL_SECONDS = 1;
 /** Beyond the seconds of the poll, for the way there and back. */
 const GRACE_MS = 10_000;
-const FAILURES_IN_A_ROW = 12;
+/** It has a time of its own; and a poll that is cut off before it is answered tells nothing of progress. */
+const FAILURES_IN_A_ROW = 60;
 /** Between two looks at a turn that would be answered at once. */
 const PAUSE_MS = { least: 500, most: 5_000 };
 
