@@ -72,6 +72,8 @@ globalThis.turnpikeBoundaries = {
   },
 };
 
+const parts = '{ model: watchModel(model, watched), tools: watchTools(tools, watched) }';
+
 await rewriteFiles([
   {
     file: 'apps/worker/dist/run-turns.js',
@@ -80,7 +82,7 @@ await rewriteFiles([
   },
   {
     file: 'apps/worker/dist/run-turns.js',
-    text: 'await runTurn(lease, this.#parts)',
-    instead: 'await runTurn(...globalThis.turnpikeBoundaries.watch(lease, this.#parts))',
+    text: `await runTurn(lease, ${parts})`,
+    instead: `await runTurn(...globalThis.turnpikeBoundaries.watch(lease, ${parts}))`,
   },
 ]);
