@@ -14,7 +14,14 @@ import {
   turnStatusSchema,
   type Turn,
 } from '@turnpike/contract';
-import { listSteps, listTurns, readTurn, type CancelledTurn } from '@turnpike/store';
+import {
+  listSteps,
+  listTurns,
+  readTurn,
+  type AcceptedTurn,
+  type CancelledTurn,
+  type Sql,
+} from '@turnpike/store';
 import {
   acceptTurn,
   acceptTurnWithSession,
@@ -29,7 +36,7 @@ import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { checkWebhookUrl } from '../check-webhook-url.ts';
 import { preferredWait } from '../preferred-wait.ts';
-import { defineRoute, type Answer, type Route, type Services } from '../route.ts';
+import { defineRoute, type Answer, type Call, type Route, type Services } from '../route.ts';
 
 const MAX_WAIT_SECONDS = 60;
 
@@ -56,15 +63,11 @@ export const turnRoutes: Route[] = [
     body: submitTurnSchema,
     answer: acceptedAnswer,
     problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full', 'budget_exceeded'],
-    async prepare({ body }, services) {
-      checkWebhookUrl(body.webhook_url, 'webhook_url', services);
-    },
+    prepare: checkSubmission,
     async handle(call, services) {
-      const { tenantId, limits, params: path, body, sql, traceparent } = call;
-      await services.budgetGate.pass(sql, tenantId);
-      const waiting = services.room.capFor('waiting', tenantId, limits);
-      const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
-        acceptTurn(transaction, tenantId, path.session_id, body, { waiting }, traceparent),
+      const { tenantId, params: path, body, traceparent } = call;
+      const accepted = await submit(call, services, (sql, waiting) =>
+        acceptTurn(sql, tenantId, path.session_id, body, { waiting }, traceparent),
       );
       return answerAccepted(accepted, tenantId, services);
     },
@@ -82,18 +85,13 @@ export const turnRoutes: Route[] = [
     body: startTurnSchema,
     answer: acceptedAnswer,
     problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded'],
-    async prepare({ body }, services) {
-      checkWebhookUrl(body.webhook_url, 'webhook_url', services);
-    },
-    async handle({ tenantId, limits, body, sql, traceparent }, services) {
-      await services.budgetGate.pass(sql, tenantId);
+    prepare: checkSubmission,
+    async handle(call, services) {
+      const { tenantId, limits, body, traceparent } = call;
       const { room } = services;
-      const caps = {
-        waiting: room.capFor('waiting', tenantId, limits),
-        sessions: room.capFor('sessions', tenantId, limits),
-      };
-      const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
-        acceptTurnWithSession(transaction, tenantId, body, caps, traceparent),
+      const sessions = room.capFor('sessions', tenantId, limits);
+      const accepted = await submit(call, services, (sql, waiting) =>
+        acceptTurnWithSession(sql, tenantId, body, { waiting, sessions }, traceparent),
       );
       const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
       const afterCommit = (): void => {
@@ -116,15 +114,11 @@ export const turnRoutes: Route[] = [
     body: resumeTurnSchema,
     answer: acceptedAnswer,
     problems: ['not_found', 'not_resumable', 'agent_deleted', 'queue_full', 'budget_exceeded'],
-    async prepare({ body }, services) {
-      checkWebhookUrl(body.webhook_url, 'webhook_url', services);
-    },
+    prepare: checkSubmission,
     async handle(call, services) {
-      const { tenantId, limits, params: path, body, sql, traceparent } = call;
-      await services.budgetGate.pass(sql, tenantId);
-      const waiting = services.room.capFor('waiting', tenantId, limits);
-      const accepted = await withWebhookUrl(sql, body.webhook_url, (transaction) =>
-        resumeTurn(transaction, tenantId, path.turn_id, body, { waiting }, traceparent),
+      const { tenantId, params: path, body, traceparent } = call;
+      const accepted = await submit(call, services, (sql, waiting) =>
+        resumeTurn(sql, tenantId, path.turn_id, body, { waiting }, traceparent),
       );
       return answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
     },
@@ -270,6 +264,30 @@ export const turnRoutes: Route[] = [
     },
   }),
 ];
+
+/** A request that asks for a turn, whatever it makes the turn of. */
+type Submission = Pick<
+  Call<unknown, unknown, { webhook_url?: string | undefined }>,
+  'tenantId' | 'limits' | 'sql' | 'body'
+>;
+
+async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Services): Promise<void> {
+  checkWebhookUrl(body.webhook_url, 'webhook_url', services);
+}
+
+/**
+ * What every submission passes: the budget, and the room that its tenant has for turns that wait. The webhook's
+ * address is stored in the transaction that stores the turn.
+ */
+async function submit<Accepted extends AcceptedTurn>(
+  { tenantId, limits, sql, body }: Submission,
+  services: Services,
+  accept: (sql: Sql, waiting: number | null) => Promise<Accepted>,
+): Promise<Accepted> {
+  await services.budgetGate.pass(sql, tenantId);
+  const waiting = services.room.capFor('waiting', tenantId, limits);
+  return withWebhookUrl(sql, body.webhook_url, (transaction) => accept(transaction, waiting));
+}
 
 function answerAccepted(
   { turn, isHead, counted, cancelled }: Acceptance,
