@@ -2,6 +2,7 @@ import { awaitingSchema, contentBlockSchema, effectSchema, toolCallStatusSchema 
 import type { messageSchema, stepSchema } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
+import { usageOf } from './stored-usage.ts';
 
 const content = z.array(contentBlockSchema);
 const stepTypeSchema = z.enum(['model_call', 'tool_calls', 'compaction']);
@@ -34,12 +35,7 @@ export async function listSteps(
     content: messages
       .filter((message) => message.stepIndex === step.index)
       .flatMap((message) => content.parse(message.content)),
-    usage: {
-      input_tokens: step.inputTokens,
-      output_tokens: step.outputTokens,
-      cache_creation_input_tokens: step.cacheCreationInputTokens,
-      cache_read_input_tokens: step.cacheReadInputTokens,
-    },
+    usage: usageOf(step),
     cost_micros: Number(step.costMicros),
     attempts: step.attempts,
     provider_request_id: step.providerRequestId,

@@ -9,6 +9,7 @@ import {
   type Turn,
 } from '@turnpike/contract';
 import { z } from 'zod';
+import { usageOf } from './stored-usage.ts';
 
 /** A turn's row, as far as clients may see it. */
 export const storedTurnSchema = z.object({
@@ -82,12 +83,7 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
             expires_at: row.actionExpiresAt.toISOString(),
             tool_calls: row.actions,
           },
-    usage: {
-      input_tokens: row.inputTokens,
-      output_tokens: row.outputTokens,
-      cache_creation_input_tokens: row.cacheCreationInputTokens,
-      cache_read_input_tokens: row.cacheReadInputTokens,
-    },
+    usage: usageOf(row),
     cost_micros: row.costMicros,
     budget_micros: row.budgetMicros,
     resumes: row.resumes,

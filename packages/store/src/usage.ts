@@ -1,6 +1,7 @@
 import type { UsageGroup, UsageItem } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from './sql.ts';
+import { usageOf } from './stored-usage.ts';
 
 const count = z.coerce.number().int();
 
@@ -45,12 +46,7 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $7`,
       model: row.model,
       turns: row.turns,
       model_calls: row.modelCalls,
-      usage: {
-        input_tokens: row.inputTokens,
-        output_tokens: row.outputTokens,
-        cache_creation_input_tokens: row.cacheCreationInputTokens,
-        cache_read_input_tokens: row.cacheReadInputTokens,
-      },
+      usage: usageOf(row),
       cost_micros: row.costMicros,
     })),
 };

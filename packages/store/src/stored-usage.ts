@@ -1,0 +1,19 @@
+import type { Usage } from '@turnpike/contract';
+
+/** Tokens as rows have them. */
+interface StoredUsage {
+  inputTokens: number;
+  outputTokens: number;
+  cacheCreationInputTokens: number;
+  cacheReadInputTokens: number;
+}
+
+/** Tokens as clients see them. */
+export function usageOf(row: StoredUsage): Usage {
+  return {
+    input_tokens: row.inputTokens,
+    output_tokens: row.outputTokens,
+    cache_creation_input_tokens: row.cacheCreationInputTokens,
+    cache_read_input_tokens: row.cacheReadInputTokens,
+  };
+}
