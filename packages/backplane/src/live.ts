@@ -73,3 +73,23 @@ export function parseNews(value: unknown): LiveNews | null {
   const parsed = newsSchema.safeParse(value);
   return parsed.success ? parsed.data : null;
 }
+
+/** The signals of either driver. */
+interface Signals {
+  subscribe(
+    channel: string,
+    listener: (signal: Record<string, unknown>) => void,
+  ): Promise<() => Promise<void>>;
+}
+
+/** Hands the news of one session on, and nothing else that its channel carries. */
+export function watchNews(
+  signals: Signals,
+  sessionId: string,
+  listener: (news: LiveNews) => void,
+): Promise<() => Promise<void>> {
+  return signals.subscribe(channelOf(sessionId), (signal) => {
+    const news = parseNews(signal);
+    if (news !== null) listener(news);
+  });
+}

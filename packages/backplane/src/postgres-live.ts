@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { channelOf, KEPT_MS, parseNews, type Live, type LiveNews } from './live.ts';
+import { channelOf, KEPT_MS, parseNews, watchNews, type Live, type LiveNews } from './live.ts';
 import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
 import type { PostgresSignals } from './postgres-signals.ts';
 import { withinTime } from './within-time.ts';
@@ -55,10 +55,7 @@ export class PostgresLive implements Live {
   }
 
   watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>> {
-    return this.#signals.subscribe(channelOf(sessionId), (signal) => {
-      const news = parseNews(signal);
-      if (news !== null) listener(news);
-    });
+    return watchNews(this.#signals, sessionId, listener);
   }
 
   kept(sessionId: string): Promise<LiveNews[]> {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { channelOf, KEPT_MS, parseNews, type Live, type LiveNews } from './live.ts';
+import { channelOf, KEPT_MS, parseNews, watchNews, type Live, type LiveNews } from './live.ts';
 import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
 import { untilReady } from './redis-connection.ts';
 import { parseJson, type RedisSignals } from './redis-signals.ts';
@@ -53,10 +53,7 @@ export class RedisLive implements Live {
   }
 
   watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>> {
-    return this.#signals.subscribe(channelOf(sessionId), (signal) => {
-      const news = parseNews(signal);
-      if (news !== null) listener(news);
-    });
+    return watchNews(this.#signals, sessionId, listener);
   }
 
   kept(sessionId: string): Promise<LiveNews[]> {
