@@ -53,17 +53,19 @@ const SHAPES: [RegExp, string][] = [
 
 /** The text without any secret that is known by its value or by its shape. */
 export function scrub(text: string): string {
-  let clean = hide(text, [...hiddenForGood, ...hidden]);
+  let clean = hide(text, hiddenForGood, hidden);
   for (const [shape, replacement] of SHAPES) clean = clean.replace(shape, replacement);
   return clean;
 }
 
 /** Every place is found before one is replaced: a secret may begin with, end in or hold another. */
-function hide(text: string, forms: Iterable<string>): string {
+function hide(text: string, ...known: Iterable<string>[]): string {
   const places: [number, number][] = [];
-  for (const form of forms) {
-    for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
-      places.push([at, at + form.length]);
+  for (const forms of known) {
+    for (const form of forms) {
+      for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
+        places.push([at, at + form.length]);
+      }
     }
   }
   let clean = '';
