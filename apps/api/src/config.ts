@@ -1,5 +1,5 @@
-import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
-import { hidePassword, hideValue, tracingSettings, tracingVariables } from '@turnpike/telemetry';
+import { readEnvironment, type KeySettings } from '@turnpike/secrets';
+import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 
@@ -66,19 +66,5 @@ export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };
 
 /** Reads the environment. Throws one error that names every mistake in it. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  // A variable that is set to nothing is one that is not set: compose files and shells do that.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const parsed = environmentSchema.safeParse(given);
-  const keys = keySettingsSchema.safeParse(given);
-  if (parsed.success && keys.success) {
-    const { databaseUrl, backplaneUrl } = parsed.data;
-    // It needs none, and may have been given the same environment as the workers.
-    hideValue(given['ANTHROPIC_API_KEY'] ?? '', true);
-    hidePassword(databaseUrl);
-    hidePassword(backplaneUrl);
-    return { ...parsed.data, keys: keys.data };
-  }
-  const issues = [parsed, keys].flatMap(({ error }) => error?.issues ?? []);
-  const mistakes = issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new Error(`The environment is not complete:\n${mistakes.join('\n')}`);
+  return readEnvironment(environmentSchema, environment);
 }

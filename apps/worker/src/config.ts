@@ -1,5 +1,5 @@
-import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
-import { hidePassword, hideValue, Secret, tracingSettings, tracingVariables } from '@turnpike/telemetry';
+import { readEnvironment, type KeySettings } from '@turnpike/secrets';
+import { Secret, tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
@@ -88,18 +88,5 @@ export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };
 
 /** Reads the environment. Throws one error that names every mistake in it. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  // A variable that is set to nothing is one that is not set: compose files and shells do that.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const parsed = environmentSchema.safeParse(given);
-  const keys = keySettingsSchema.safeParse(given);
-  if (parsed.success && keys.success) {
-    const { databaseUrl, backplaneUrl } = parsed.data;
-    hideValue(parsed.data.modelApiKey?.reveal() ?? '', true);
-    hidePassword(databaseUrl);
-    hidePassword(backplaneUrl);
-    return { ...parsed.data, keys: keys.data };
-  }
-  const issues = [parsed, keys].flatMap(({ error }) => error?.issues ?? []);
-  const mistakes = issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new Error(`The environment is not complete:\n${mistakes.join('\n')}`);
+  return readEnvironment(environmentSchema, environment);
 }

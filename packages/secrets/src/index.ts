@@ -22,3 +22,4 @@ export { type KeyProviderParts, openKeyProvider } from './open-key-provider.ts';
 export { dataKeyIdOf, openSecret, sealSecret } from './seal-secret.ts';
 export { createVaultKeys } from './vault-keys.ts';
 export type { VaultFetch, VaultSettings } from './vault-settings.ts';
+export { readEnvironment } from './read-environment.ts';
