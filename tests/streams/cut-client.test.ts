@@ -7,8 +7,8 @@ import { Cluster } from '../support/cluster.ts';
 import type { Program } from '../support/program.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { FollowingClient } from './support/follow.ts';
+import { FAST, killHolder, portOf, startSecondApi } from './support/mishaps.ts';
 
-const FAST = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300', LEASE_MS: '3000', MAX_LOST_LEASES: '20' };
 const CUTS = 20;
 const WORDS = Array.from({ length: 400 }, (_, place) => `word${place} wört😀`).join(' ');
 
@@ -22,29 +22,6 @@ afterEach(async () => {
   await second?.end('SIGKILL');
   await cluster?.stop();
 });
-
-const portOf = (program: Program | null | undefined): number => Number(program?.hello['port']);
-
-/** An API beside the first one, which stays the cluster's. */
-async function startSecondApi(running: Cluster): Promise<Program> {
-  const first = running.api;
-  const program = await running.startApi();
-  running.api = first;
-  return program;
-}
-
-/** Kills the worker that runs the turn, and starts another one. */
-async function killHolder(running: Cluster, turnId: string): Promise<void> {
-  let holder: Program | undefined;
-  await untilTrue('a worker runs the turn', async () => {
-    const held = `SELECT worker_id AS id FROM turns WHERE id = $1 AND leased_until > now()`;
-    const { rows } = await running.database.pool.query<{ id: string }>(held, [turnId]);
-    holder = running.workers.find(({ process: { pid } }) => rows[0]?.id.includes(`-${pid}-`));
-    return holder !== undefined;
-  });
-  await holder?.end('SIGKILL');
-  await running.startWorker();
-}
 
 test('a loop over a stream is cut twenty times, an API and workers are killed, and it notices nothing', async () => {
   const chance = startChance();
@@ -96,7 +73,10 @@ test('a loop over a stream is cut twenty times, an API and workers are killed, a
       second = await startSecondApi(running);
       link.retarget(portOf(second));
     } else link.drop();
-    if (number === 4 || number === 12) await killHolder(running, id);
+    if (number === 4 || number === 12) {
+      await killHolder(running, id);
+      await running.startWorker();
+    }
     expect(isOver()).toBe(false);
     await untilTrue('it came back', () => link.connections > connections);
   }

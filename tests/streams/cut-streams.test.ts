@@ -7,8 +7,8 @@ import { Cluster } from '../support/cluster.ts';
 import type { Program } from '../support/program.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { FollowingClient } from './support/follow.ts';
+import { FAST, killHolder, portOf, startSecondApi } from './support/mishaps.ts';
 
-const FAST = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300', LEASE_MS: '3000', MAX_LOST_LEASES: '20' };
 const CUTS = 20;
 const WORDS = Array.from({ length: 700 }, (_, place) => `word${place} wört😀`).join(' ');
 
@@ -24,12 +24,8 @@ afterEach(async () => {
   cluster = undefined;
 });
 
-const portOf = (program: Program): number => Number(program.hello['port']);
-
-async function startSecondApi(running: Cluster): Promise<Program> {
-  const first = running.api;
-  const second = await running.startApi();
-  running.api = first;
+async function startApiBeside(running: Cluster): Promise<Program> {
+  const second = await startSecondApi(running);
   apis.push(second);
   return second;
 }
@@ -46,18 +42,6 @@ function follow(port: number, path: string, apiKey: string): FollowingClient {
   return client;
 }
 
-/** Kills the worker that runs the turn, as soon as one does. */
-async function killHolder({ database, workers }: Cluster, turnId: string): Promise<void> {
-  let holder: Program | undefined;
-  await untilTrue('a worker runs the turn', async () => {
-    const held = `SELECT worker_id AS id FROM turns WHERE id = $1 AND leased_until > now()`;
-    const { rows } = await database.pool.query<{ id: string }>(held, [turnId]);
-    holder = workers.find(({ process: { pid } }) => rows[0]?.id.includes(`-${pid}-`));
-    return holder !== undefined;
-  });
-  await holder?.end('SIGKILL');
-}
-
 test('a stream that is cut twenty times, while an API and workers are killed, misses nothing and shows nothing twice', async () => {
   const chance = startChance();
   cluster = await Cluster.start({ workers: 2, environment: FAST });
@@ -70,7 +54,7 @@ test('a stream that is cut twenty times, while an API and workers are killed, mi
       { match: { step: 1 }, reply: { text: WORDS }, fault: { type: 'hang', after_events: 300 } },
     ],
   });
-  const second = await startSecondApi(running);
+  const second = await startApiBeside(running);
   const agent = await running.createAgent({ tools: [{ type: 'builtin', name: 'current_time' }] });
   const submitted = await running.submit({ agentId: agent.id }, 'What time is it?');
   const path = `/v1/turns/${submitted.id}/events`;
@@ -88,7 +72,7 @@ test('a stream that is cut twenty times, while an API and workers are killed, mi
     await delay(chance.between(0, 400));
     if (number === 7) {
       await cutApi.end('SIGKILL');
-      const next = await startSecondApi(running);
+      const next = await startApiBeside(running);
       proxy.retarget(portOf(next));
     } else proxy.drop();
     if (kills.has(number)) {
@@ -187,7 +171,7 @@ test('two clients at two APIs are shown the same text while it comes, also with 
     const agent = await cluster.createAgent();
     const submitted = await cluster.submit({ agentId: agent.id }, 'Hello');
     const path = `/v1/turns/${submitted.id}/events`;
-    const second = await startSecondApi(cluster);
+    const second = await startApiBeside(cluster);
     const both = [Number(cluster.api?.hello['port']), portOf(second)].map((port) =>
       follow(port, path, String(cluster?.apiKey)),
     );
