@@ -146,6 +146,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     turn turns%ROWTYPE;
     tight text;
+    session_limit bigint;
     others bigint;
     others_tokens bigint;
     minute_tokens bigint;
@@ -156,8 +157,11 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('turnpike.budget ' || turn.tenant_id, 0));
 
     IF turn.cost_micros + amount > turn.budget_micros THEN RETURN 'turn'; END IF;
-    IF (SELECT sum(turns.cost_micros) FROM turns WHERE turns.session_id = turn.session_id) + amount
-       > (SELECT sessions.budget_micros FROM sessions WHERE sessions.id = turn.session_id) THEN
+    SELECT sessions.budget_micros INTO session_limit FROM sessions WHERE sessions.id = turn.session_id;
+    -- A long session is added up only where it has a budget.
+    IF session_limit IS NOT NULL
+       AND (SELECT sum(turns.cost_micros) FROM turns WHERE turns.session_id = turn.session_id) + amount > session_limit
+    THEN
         RETURN 'session';
     END IF;
 
