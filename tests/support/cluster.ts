@@ -166,12 +166,12 @@ export class Cluster {
   }
 
   /** Waits, by long polls, until the turn has ended. */
-  untilEnded(turnId: string, limitMs = 20_000): Promise<Turn> {
+  untilEnded(turnId: string, limitMs = 120_000): Promise<Turn> {
     return this.until(turnId, ['completed', 'failed', 'cancelled', 'incomplete'], limitMs);
   }
 
   /** Waits, by long polls, until the turn has one of these statuses. */
-  async until(turnId: string, statuses: readonly TurnStatus[], limitMs = 20_000): Promise<Turn> {
+  async until(turnId: string, statuses: readonly TurnStatus[], limitMs = 120_000): Promise<Turn> {
     const end = Date.now() + limitMs;
     for (;;) {
       const { body } = await this.request('GET', `/v1/turns/${turnId}?wait=2`);

@@ -60,7 +60,7 @@ test('two hundred turns at once against a budget for fifty calls spend no more t
       most = Math.max(most, ledger, ledger + reserved);
     }
   })();
-  const ended = await Promise.all(turns.map((turn) => cluster.untilEnded(turn.id, 60_000)));
+  const ended = await Promise.all(turns.map((turn) => cluster.untilEnded(turn.id)));
   watching.abort();
   await watch;
 
@@ -135,6 +135,6 @@ test('a worker that dies in a call leaves nothing put aside', async () => {
   expect((await sums()).reserved).toBeGreaterThan(0);
   await Promise.all(cluster.workers.map((worker) => worker.end('SIGKILL')));
   await cluster.startWorker();
-  expect(await cluster.untilEnded(turn.id, 90_000)).toMatchObject({ status: 'completed' });
+  expect(await cluster.untilEnded(turn.id)).toMatchObject({ status: 'completed' });
   expect((await sums()).reserved).toBe(0);
 }, 120_000);

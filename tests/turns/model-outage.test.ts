@@ -47,5 +47,5 @@ test('a turn outlives an API that is away longer than its first attempts, and sa
     return status === 'queued' && error?.retry_status === 'retrying' && (error.attempts ?? 0) >= 3;
   });
   isAway = false;
-  expect(await cluster.untilEnded(id, 60_000)).toMatchObject({ status: 'completed', error: null });
+  expect(await cluster.untilEnded(id)).toMatchObject({ status: 'completed', error: null });
 });

@@ -218,7 +218,7 @@ describe('a client that waits for a turn', () => {
     await blocker.query('ROLLBACK');
     blocker.release();
     expect((await other).status).toBe(404);
-    await untilTrue('nobody waits', () => api.waiters.count === 0, 10_000);
+    await untilTrue('nobody waits', () => api.waiters.count === 0);
   });
 
   test("is told at once that another tenant's turn is not there", async () => {
