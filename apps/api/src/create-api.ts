@@ -1,7 +1,6 @@
 import { ProblemError } from '@turnpike/contract';
 import { noTracing, type Logger, type Metrics, type Tracing } from '@turnpike/telemetry';
 import express, { type Express } from 'express';
-import helmet from 'helmet';
 import { answerProblem } from './answer-problem.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { logRequests } from './log-requests.ts';
@@ -11,6 +10,7 @@ import { operationRoutes } from './operations.ts';
 import { giveRequestId } from './request-id.ts';
 import { RequestRates } from './request-rates.ts';
 import type { Services } from './route.ts';
+import { secureAnswers } from './secure-answers.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { limitRoutes } from './routes/limits.ts';
@@ -36,12 +36,12 @@ export interface ApiSettings {
   isStopping: () => boolean;
 }
 
-/** Every operation there is. */
+/** Every operation there is, those first that are asked for most: a request is held against one after another. */
 export const routes = [
-  ...agentRoutes,
-  ...sessionRoutes,
   ...turnRoutes,
   ...eventRoutes,
+  ...sessionRoutes,
+  ...agentRoutes,
   ...secretRoutes,
   ...modelSettingsRoutes,
   ...toolRoutes,
@@ -63,22 +63,16 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   app.use(
     giveRequestId,
     logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),
-    helmet(),
+    secureAnswers,
   );
-  app.use((_request, response, next) => {
-    response.set('Cache-Control', 'no-store');
-    next();
-  });
   const document = describeRoutes(routes);
-  app.use(
-    operationRoutes(services, { document, metrics: settings.metrics, isStopping: settings.isStopping }),
-  );
   app.use(
     mountRoutes(routes, services, {
       authenticate: createAuthenticate(services.database, services.keyUses),
       rates: new RequestRates((...request) => services.backplane.spendRequests(...request)),
       maxBodyBytes: settings.maxBodyBytes,
     }),
+    operationRoutes(services, { document, metrics: settings.metrics, isStopping: settings.isStopping }),
   );
   app.use(() => {
     throw new ProblemError('not_found', 'There is nothing at this address.');

@@ -24,8 +24,11 @@ const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
 
 /** Notes what lines of the log should say beside the status; ids come to those that are noted. */
 export function noteForLog(response: Response, note: Note): void {
-  const before = noted.get(response) ?? { ids: {}, span: null };
-  noted.set(response, { ...before, ...note, ids: { ...before.ids, ...note.ids } });
+  const known = noted.get(response);
+  if (known === undefined) return;
+  const { ids, ...rest } = note;
+  Object.assign(known, rest);
+  Object.assign(known.ids, ids);
 }
 
 /** What is noted so far, as fields of a line. */

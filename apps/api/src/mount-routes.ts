@@ -54,10 +54,6 @@ async function serveRoute(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const gone = new AbortController();
-  // It may have gone while we asked who it is.
-  if (response.destroyed) gone.abort();
-  response.once('close', () => gone.abort());
   const call: AnyCall = {
     tenantId: String(response.locals['tenantId']),
     limits: limitsOf(response),
@@ -67,7 +63,7 @@ async function serveRoute(
     header: (name) => request.get(name),
     sql: services.database.pool,
     traceparent: spanOf(response)?.traceparent ?? null,
-    signal: gone.signal,
+    whenGone: () => whenGone(response),
   };
   noteForLog(response, { ids: idsInPath(call.params) });
   await route.prepare?.(call, services);
@@ -84,6 +80,15 @@ async function serveRoute(
   answer.afterCommit?.();
   if (answer.stream !== undefined) answer.stream(response);
   else send(response, encode(withShownOnce(answer)));
+}
+
+/** Aborts when the client has gone before its answer was complete. */
+function whenGone(response: Response): AbortSignal {
+  const gone = new AbortController();
+  // It may have gone while we asked who it is.
+  if (response.destroyed) gone.abort();
+  else response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** Handles it in a transaction, and writes it down there where it is an administrative act. */

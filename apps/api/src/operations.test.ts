@@ -42,7 +42,8 @@ describe('with everything up', () => {
       expect(headers).toMatchObject({
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
-        'x-frame-options': 'SAMEORIGIN',
+        'x-frame-options': 'DENY',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
       });
       expect(headers['x-request-id']).toMatch(/^req_/);
       expect(headers).not.toHaveProperty('x-powered-by');

@@ -41,8 +41,8 @@ export interface Call<Params, Query, Body> {
   sql: Sql;
   /** The span of the request, for whoever goes on with what it asks for; null where nothing is traced. */
   traceparent: string | null;
-  /** Aborts when the client has gone. */
-  signal: AbortSignal;
+  /** A signal that aborts when the client has gone, for who waits. */
+  whenGone(): AbortSignal;
 }
 
 export interface Answer {

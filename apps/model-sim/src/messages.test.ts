@@ -254,7 +254,7 @@ describe('an answer of the simulator, read by the real SDK', () => {
 
   it('puts the machine-wide monotonic clock into text deltas where the script wants stamps', async () => {
     await control.setScript({
-      rules: [{ pace: { stamp: true, chunk: 1 }, reply: { text: 'one two three' } }],
+      rules: [{ pace: { stamp: true, chunk: 1, tokens_per_second: 20 }, reply: { text: 'one two three' } }],
     });
     const before = Number(process.hrtime.bigint()) / 1e6;
     const message = await client.messages
@@ -268,6 +268,8 @@ describe('an answer of the simulator, read by the real SDK', () => {
       expect(stamp).toBeGreaterThanOrEqual(before - 1);
       expect(stamp).toBeLessThanOrEqual(after + 1);
     }
+    // It is the moment of sending: two tokens lie a pace of 50 ms or more after the first.
+    expect(Number(stamps[2])).toBeGreaterThanOrEqual(before + 99);
   });
 
   it('comes no faster than its pace', async () => {

@@ -55,8 +55,9 @@ function* deltas(block: PlannedBlock, index: number, stamp: boolean): Generator<
   const head = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"${type}","${field}":`;
   if (block.type === 'tool_use') yield { frame: `${head}""}}\n\n`, tokens: 0 };
   for (const piece of block.pieces) {
-    const text = stamp && block.type === 'text' ? `<t=${monotonicMs()}>${piece.text}` : piece.text;
-    yield { frame: `${head}${JSON.stringify(text)}}}\n\n`, tokens: piece.tokens };
+    const frameOf = (text: string): string => `${head}${JSON.stringify(text)}}}\n\n`;
+    if (!stamp || block.type !== 'text') yield { frame: frameOf(piece.text), tokens: piece.tokens };
+    else yield stamped((time) => frameOf(`<t=${time}>${piece.text}`), piece.tokens);
   }
   if (block.type === 'thinking') {
     yield event('content_block_delta', {
@@ -64,6 +65,16 @@ function* deltas(block: PlannedBlock, index: number, stamp: boolean): Generator<
       delta: { type: 'signature_delta', signature: block.signature },
     });
   }
+}
+
+/** The event is made before it is due: it is stamped when it is taken to be sent. */
+function stamped(frameAt: (time: string) => string, tokens: number): StreamEvent {
+  return {
+    get frame() {
+      return frameAt(monotonicMs());
+    },
+    tokens,
+  };
 }
 
 /** Milliseconds of the machine's monotonic clock, the same in every process. */

@@ -1,5 +1,7 @@
 import type { ContentBlock, Metadata, Turn } from '@turnpike/contract';
+import pg from 'pg';
 import { z } from 'zod';
+import { GroupCommit } from './group-commit.ts';
 import { json, query, type Sql } from './sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
 
@@ -22,6 +24,8 @@ export interface NewTurn {
   budgetMicros?: number | null;
   /** The turn that it goes on with. */
   resumes?: string | null;
+  /** Who is told of its end, beside the tenant's endpoints. */
+  webhookUrl?: string | null;
   /** The span of the request that brought it, as W3C trace context writes it. */
   traceparent?: string | null;
 }
@@ -66,126 +70,212 @@ const refusedSchema = z
 
 const answerSchema = z.discriminatedUnion('accepted', [acceptedSchema, refusedSchema]);
 
+/** What a statement stores at once: one turn, or a group of turns that need no counting. */
+type Given = NewTurn & { onlyIfIdle?: boolean } & Partial<Omit<NewSessionTurn, keyof NewTurn>>;
+
+/** A turn that makes its session. `mostSessions` as `mostWaiting`. */
+export interface NewSessionTurn extends NewTurn {
+  agentId: string;
+  sessionMetadata: Metadata;
+  sessionBudgetMicros?: number | null;
+  mostSessions?: number | null;
+}
+
 /*
- * Both heads begin with one row `room`: (waiting, sessions, full), what was counted under a lock, where the
- * caps are not null; the functions, with their invariant, are in the migration that made them. And both
- * give at most one row `session`: (id, tenant_id, agent_id, agent_version, sequence, open_turns).
+ * Each statement takes columns of values, one place a turn. `room` is one row: (waiting, sessions, full), what
+ * was counted under a lock, where the caps are not null: then one turn is given, and the functions, with their
+ * invariant, are in the migration that made them. Both heads give at most one row `session` for each turn:
+ * (turn_id, id, tenant_id, agent_id, agent_version, sequence, open_turns).
  */
 
-const TAKE_NEXT_SEQUENCE = `
-WITH room AS MATERIALIZED (
-  SELECT waiting, NULL::int AS sessions, CASE WHEN waiting >= $11::int THEN 'turns' END AS full
-  FROM (SELECT CASE WHEN $11::int IS NOT NULL THEN turnpike_count_waiting($2, $11) END AS waiting) AS counted
-), session AS (
+const GIVEN = `
+WITH given AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[],
+    $8::double precision[], $9::timestamptz[], $10::int[], $11::bigint[], $12::text[], $13::text[], $14::text[],
+    $15::boolean[], $16::text[], $17::jsonb[], $18::bigint[])
+  AS given(turn_id, tenant_id, session_id, message_id, event_id, input, metadata, deadline_ms, run_at, priority,
+    budget_micros, resumes, traceparent, webhook_url, only_if_idle, agent_id, session_metadata,
+    session_budget_micros)
+), room AS MATERIALIZED (
+  SELECT waiting, sessions,
+    CASE WHEN waiting >= $19::int THEN 'turns' WHEN sessions >= $20::int THEN 'sessions' END AS full
+  FROM (
+    SELECT waiting,
+      CASE WHEN $20::int IS NOT NULL THEN turnpike_count_sessions((SELECT tenant_id FROM given), $20) END AS sessions
+    FROM (
+      SELECT CASE WHEN $19::int IS NOT NULL
+        THEN turnpike_count_waiting((SELECT tenant_id FROM given), $19) END AS waiting
+    ) AS first
+  ) AS counted
+)`;
+
+const takeNextSequence = (of: 'all' | 'free'): string => `, session AS (
   UPDATE sessions
   SET last_sequence = sessions.last_sequence + 1, open_turns = sessions.open_turns + 1
-  FROM agents, room
-  WHERE sessions.id = $3 AND sessions.tenant_id = $2 AND (sessions.open_turns = 0 OR NOT $15)
+  FROM given, agents, room
+  WHERE sessions.id = given.session_id AND sessions.tenant_id = given.tenant_id
+    ${of === 'free' ? 'AND sessions.id IN (SELECT id FROM free)' : ''}
+    AND (sessions.open_turns = 0 OR NOT given.only_if_idle)
     AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND room.full IS NULL
-  RETURNING sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
+  RETURNING given.turn_id, sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
     sessions.last_sequence AS sequence, sessions.open_turns
 )`;
 
-const MAKE_SESSION = `
-WITH room AS MATERIALIZED (
-  SELECT waiting, sessions,
-    CASE WHEN waiting >= $11::int THEN 'turns' WHEN sessions >= $17::int THEN 'sessions' END AS full
-  FROM (
-    SELECT waiting, CASE WHEN $17::int IS NOT NULL THEN turnpike_count_sessions($2, $17) END AS sessions
-    FROM (SELECT CASE WHEN $11::int IS NOT NULL THEN turnpike_count_waiting($2, $11) END AS waiting) AS first
-  ) AS counted
-), session AS (
+/** A group waits for no lock: it would hold others meanwhile, and two groups could wait for each other. */
+const TAKE_FREE_SESSIONS = `, free AS MATERIALIZED (
+  SELECT sessions.id FROM sessions WHERE sessions.id IN (SELECT session_id FROM given)
+  FOR NO KEY UPDATE SKIP LOCKED
+)${takeNextSequence('free')}`;
+
+const MAKE_SESSION = `, session AS MATERIALIZED (
+  SELECT given.turn_id, given.session_id AS id, given.tenant_id, agents.id AS agent_id,
+    agents.version AS agent_version, 1 AS sequence, 1 AS open_turns
+  FROM room, given JOIN agents ON agents.id = given.agent_id AND agents.tenant_id = given.tenant_id
+  WHERE agents.deleted_at IS NULL AND room.full IS NULL
+), made AS (
   INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, open_turns)
-  SELECT $3, $2, agents.id, $16::jsonb, $18, 1, 1
-  FROM agents, room
-  WHERE agents.id = $15 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND room.full IS NULL
-  RETURNING id, tenant_id, agent_id,
-    (SELECT agents.version FROM agents WHERE agents.id = $15) AS agent_version,
-    last_sequence AS sequence, open_turns
+  SELECT session.id, session.tenant_id, session.agent_id, given.session_metadata, given.session_budget_micros,
+    session.sequence, session.open_turns
+  FROM session JOIN given USING (turn_id)
 )`;
 
 /*
  * Invariant: sequence numbers of a session have no gap and no double, and a turn is marked
  * ready exactly when no open turn stands before it. Both hold because the session's row is
  * locked from its update to the commit, and `open_turns` is read from the locked row, not
- * from the statement's snapshot.
+ * from the statement's snapshot. A statement takes one turn of a session at most.
  */
-const INSERT_TURN = `,
-turn AS (
+const INSERT_TURN = `, turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata,
                      message_count, event_count, ready_at, deadline_at, run_at, available_at, priority,
-                     budget_micros, resumes, traceparent)
-  SELECT $1, session.tenant_id, session.id, session.sequence, session.agent_id, session.agent_version,
-         $7::jsonb, ($6::jsonb IS NOT NULL)::int, 1, CASE WHEN session.open_turns = 1 THEN now() END,
-         greatest(now(), $9::timestamptz) + $8::double precision * interval '1 millisecond',
-         $9::timestamptz, CASE WHEN $9::timestamptz > now() THEN $9::timestamptz END, $10, $12, $13, $14
-  FROM session
+                     budget_micros, resumes, traceparent, webhook_url)
+  SELECT session.turn_id, session.tenant_id, session.id, session.sequence, session.agent_id,
+         session.agent_version, given.metadata, (given.input IS NOT NULL)::int, 1,
+         CASE WHEN session.open_turns = 1 THEN now() END,
+         greatest(now(), given.run_at) + given.deadline_ms * interval '1 millisecond',
+         given.run_at, CASE WHEN given.run_at > now() THEN given.run_at END, given.priority,
+         given.budget_micros, given.resumes, given.traceparent, given.webhook_url
+  FROM session JOIN given USING (turn_id)
   RETURNING *
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
-  SELECT turn.id, 0, $4, turn.tenant_id, turn.session_id, turn.sequence, 'user', $6::jsonb FROM turn
-  WHERE $6::jsonb IS NOT NULL
+  SELECT turn_id, 0, given.message_id, session.tenant_id, session.id, session.sequence, 'user', given.input
+  FROM session JOIN given USING (turn_id)
+  WHERE given.input IS NOT NULL
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT turn.id, 1, $5, turn.tenant_id, 'turn.queued', '{}' FROM turn
+  SELECT turn_id, 1, given.event_id, session.tenant_id, 'turn.queued', '{}'
+  FROM session JOIN given USING (turn_id)
 )
 SELECT ${TURN_COLUMNS}, turns.id IS NOT NULL AS accepted, room.waiting, room.sessions, room.full,
   turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead"
 FROM room LEFT JOIN turn AS turns ON true`;
 
-const ACCEPT = { name: 'accept-turn', text: TAKE_NEXT_SEQUENCE + INSERT_TURN, row: answerSchema };
-const START = { name: 'start-session-turn', text: MAKE_SESSION + INSERT_TURN, row: answerSchema };
+const ACCEPT = {
+  name: 'accept-turn',
+  text: GIVEN + takeNextSequence('all') + INSERT_TURN,
+  row: answerSchema,
+};
+const ACCEPT_FREE = {
+  name: 'accept-turns',
+  text: GIVEN + TAKE_FREE_SESSIONS + INSERT_TURN,
+  row: answerSchema,
+};
+const START = { name: 'start-session-turns', text: GIVEN + MAKE_SESSION + INSERT_TURN, row: answerSchema };
+
+const NOTHING: RefusedTurn = { turn: null, full: null, counted: { waiting: null, sessions: null } };
 
 /**
  * Stores a turn of a session that is there. Refused without `full` where the session or its agent is not
- * there any more, or where it must be idle and is not.
+ * there any more, or where it must be idle and is not. With the pool, and where nothing must be counted, it
+ * shares a statement with those that come meanwhile.
  */
 export async function insertTurn(
   sql: Sql,
   turn: NewTurn & { onlyIfIdle: boolean },
 ): Promise<AcceptedTurn | RefusedTurn> {
-  const [answer] = await query(sql, ACCEPT, [...valuesOf(turn), turn.onlyIfIdle]);
-  return answer ?? NOTHING;
+  if (sql instanceof pg.Pool && turn.mostWaiting == null) {
+    const accepted = await groupsOf(sql).accept.add(turn);
+    if (accepted.turn !== null) return accepted;
+  }
+  // Also for one that a group passed over: it waits for its session, or learns why it is refused.
+  return insertOne(sql, ACCEPT, turn);
 }
 
-/**
- * Stores a turn together with a new session for it. Refused without `full` where the agent is not there
- * any more. `mostSessions` as `mostWaiting`.
- */
+/** Stores a turn together with a new session for it, as `insertTurn`. Refused without `full` where the agent is not there any more. */
 export async function insertTurnWithSession(
   sql: Sql,
-  turn: NewTurn & {
-    agentId: string;
-    sessionMetadata: Metadata;
-    sessionBudgetMicros?: number | null;
-    mostSessions?: number | null;
-  },
+  turn: NewSessionTurn,
 ): Promise<AcceptedTurn | RefusedTurn> {
-  const { agentId, sessionMetadata, mostSessions = null, sessionBudgetMicros = null } = turn;
-  const values = [...valuesOf(turn), agentId, json(sessionMetadata), mostSessions, sessionBudgetMicros];
-  const [answer] = await query(sql, START, values);
+  const isCounted = turn.mostWaiting != null || turn.mostSessions != null;
+  return sql instanceof pg.Pool && !isCounted ? groupsOf(sql).start.add(turn) : insertOne(sql, START, turn);
+}
+
+interface Groups {
+  accept: GroupCommit<Given, AcceptedTurn | RefusedTurn>;
+  start: GroupCommit<Given, AcceptedTurn | RefusedTurn>;
+}
+
+const groups = new WeakMap<pg.Pool, Groups>();
+
+function groupsOf(pool: pg.Pool): Groups {
+  const known = groups.get(pool);
+  if (known !== undefined) return known;
+  const group = (statement: typeof START): Groups['start'] =>
+    new GroupCommit({
+      write: (turns) => insertGroup(pool, statement, turns),
+      sizeOf: ({ input, metadata }) => JSON.stringify([input, metadata]).length,
+      keyOf: ({ sessionId }) => sessionId,
+    });
+  const made = { accept: group(ACCEPT_FREE), start: group(START) };
+  groups.set(pool, made);
+  return made;
+}
+
+async function insertGroup(
+  pool: pg.Pool,
+  statement: typeof START,
+  turns: readonly Given[],
+): Promise<(AcceptedTurn | RefusedTurn)[]> {
+  const answers = await query(pool, statement, [...columnsOf(turns), null, null]);
+  const byTurn = new Map(answers.map((answer) => [answer.turn?.id, answer]));
+  return turns.map(({ id }) => byTurn.get(id) ?? NOTHING);
+}
+
+async function insertOne(
+  sql: Sql,
+  statement: typeof START,
+  turn: Given,
+): Promise<AcceptedTurn | RefusedTurn> {
+  const { mostWaiting = null, mostSessions = null } = turn;
+  const [answer] = await query(sql, statement, [...columnsOf([turn]), mostWaiting, mostSessions]);
   return answer ?? NOTHING;
 }
 
-const NOTHING: RefusedTurn = { turn: null, full: null, counted: { waiting: null, sessions: null } };
+/** In the order of the columns of `given`. */
+const COLUMNS: readonly ((turn: Given) => unknown)[] = [
+  (turn) => turn.id,
+  (turn) => turn.tenantId,
+  (turn) => turn.sessionId,
+  (turn) => turn.messageId,
+  (turn) => turn.eventId,
+  (turn) => (turn.input === null ? null : json(turn.input)),
+  (turn) => json(turn.metadata),
+  (turn) => turn.deadlineMs,
+  (turn) => turn.runAt ?? null,
+  (turn) => turn.priority ?? 0,
+  (turn) => turn.budgetMicros ?? null,
+  (turn) => turn.resumes ?? null,
+  (turn) => turn.traceparent ?? null,
+  (turn) => turn.webhookUrl ?? null,
+  (turn) => turn.onlyIfIdle ?? false,
+  (turn) => turn.agentId ?? null,
+  (turn) => json(turn.sessionMetadata ?? {}),
+  (turn) => turn.sessionBudgetMicros ?? null,
+];
 
-function valuesOf(turn: NewTurn): unknown[] {
-  return [
-    turn.id,
-    turn.tenantId,
-    turn.sessionId,
-    turn.messageId,
-    turn.eventId,
-    turn.input === null ? null : json(turn.input),
-    json(turn.metadata),
-    turn.deadlineMs,
-    turn.runAt ?? null,
-    turn.priority ?? 0,
-    turn.mostWaiting ?? null,
-    turn.budgetMicros ?? null,
-    turn.resumes ?? null,
-    turn.traceparent ?? null,
-  ];
+function columnsOf(turns: readonly Given[]): unknown[][] {
+  return COLUMNS.map((column) => turns.map(column));
 }
 
 const LOCK = {

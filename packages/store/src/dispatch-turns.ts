@@ -1,13 +1,20 @@
 import { z } from 'zod';
 import { query, type Sql } from './sql.ts';
 
-const dispatchedSchema = z.object({ turnId: z.string(), epoch: z.int(), hint: z.int() });
+const dispatchedSchema = z.object({
+  turnId: z.string(),
+  epoch: z.int(),
+  hint: z.int(),
+  tenantId: z.string(),
+});
 export type DispatchedTurn = z.infer<typeof dispatchedSchema>;
 
 /* The invariant stands with the function, in the migration that made it. */
 const DISPATCH = {
   name: 'dispatch-turns',
-  text: `SELECT turn_id AS "turnId", turn_epoch AS epoch, turn_hint AS hint FROM turnpike_dispatch($1, $2)`,
+  text: `
+SELECT turn_id AS "turnId", turn_epoch AS epoch, turn_hint AS hint, turn_tenant AS "tenantId"
+FROM turnpike_dispatch($1, $2)`,
   row: dispatchedSchema,
 };
 

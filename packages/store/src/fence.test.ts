@@ -151,7 +151,13 @@ test('a message joins a turn or it does not: of a hundred that race with its end
     const joining = Array.from({ length: 5 }, () =>
       steerTurn(
         database.pool,
-        { tenantId, sessionId: turn.sessionId, messageId: newId('message'), content: answer },
+        {
+          tenantId,
+          sessionId: turn.sessionId,
+          messageId: newId('message'),
+          content: answer,
+          webhookUrl: null,
+        },
         ['in_progress', 'requires_action'],
       ),
     );

@@ -85,7 +85,6 @@ export {
 } from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
-export { setWebhookUrl } from './set-webhook-url.ts';
 export { steerTurn } from './steer-turn.ts';
 export {
   createTenant,

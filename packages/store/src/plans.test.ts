@@ -177,10 +177,13 @@ test('no statement on the way of a turn reads the whole of a table that grows', 
       sessionMetadata: {},
       mostSessions: 1_000_000,
     });
-    const turns = [started, await insertTurn(pool, { ...newTurn(`s${round * 100}`), onlyIfIdle: false })];
+    // Counted and alone, and as one of a group.
+    const counted = { ...newTurn(`s${round * 100}`), onlyIfIdle: false };
+    const grouped = { ...newTurn(`s${(round + 10) * 100}`), mostWaiting: null, onlyIfIdle: false };
+    const turns = [started, await insertTurn(pool, counted), await insertTurn(pool, grouped)];
     const sessions = turns.flatMap(({ turn }) => turn?.session_id ?? []);
     const hints = await dispatchTurns(pool, sessions, [tenantId]);
-    expect(hints).toHaveLength(2);
+    expect(hints).toHaveLength(3);
     for (const { turnId, epoch } of hints) {
       const claim = { turnId, epoch, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
       const claimed = await claimTurn(pool, claim);

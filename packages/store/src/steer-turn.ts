@@ -14,20 +14,37 @@ const STEER = {
   name: 'steer-turn',
   text: `
 UPDATE turns SET pending_inputs = pending_inputs || jsonb_build_array(
-  jsonb_build_object('id', $4::text, 'role', 'user', 'content', $5::jsonb))
+  jsonb_build_object('id', $4::text, 'role', 'user', 'content', $5::jsonb)),
+  webhook_url = coalesce(webhook_url, $6)
 WHERE id = (SELECT id FROM turns WHERE tenant_id = $1 AND session_id = $2 AND status = ANY ($3) LIMIT 1)
   AND status = ANY ($3) AND jsonb_array_length(pending_inputs) < ${MOST_PENDING}
 RETURNING ${TURN_COLUMNS}`,
   row: storedTurnSchema.transform(asTurn),
 };
 
-/** Adds a message to the turn of a session that is in one of these statuses. Null where there is none. */
+/**
+ * Adds a message to the turn of a session that is in one of these statuses. Null where there is none. A turn
+ * that knows a webhook's URL already keeps that one.
+ */
 export async function steerTurn(
   sql: Sql,
-  message: { tenantId: string; sessionId: string; messageId: string; content: ContentBlock[] },
+  message: {
+    tenantId: string;
+    sessionId: string;
+    messageId: string;
+    content: ContentBlock[];
+    webhookUrl: string | null;
+  },
   joinable: readonly TurnStatus[],
 ): Promise<Turn | null> {
-  const { tenantId, sessionId, messageId, content } = message;
-  const [turn] = await query(sql, STEER, [tenantId, sessionId, joinable, messageId, json(content)]);
+  const { tenantId, sessionId, messageId, content, webhookUrl } = message;
+  const [turn] = await query(sql, STEER, [
+    tenantId,
+    sessionId,
+    joinable,
+    messageId,
+    json(content),
+    webhookUrl,
+  ]);
   return turn ?? null;
 }

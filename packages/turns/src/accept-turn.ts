@@ -76,6 +76,7 @@ async function steer(
     sessionId,
     messageId: newId('message'),
     content: inputBlocks(submission.input),
+    webhookUrl: webhookUrlOf(submission),
   };
   const turn = await steerTurn(sql, message, TRANSITIONS.steer.from);
   return turn === null ? null : { turn, isHead: false, counted: NOTHING_COUNTED, cancelled: [] };
@@ -170,5 +171,11 @@ export function newTurn(
     priority: submission.priority ?? 0,
     mostWaiting: caps.waiting ?? null,
     budgetMicros: submission.budget_micros ?? null,
+    webhookUrl: webhookUrlOf(submission),
   };
+}
+
+/** As the parser writes it: its beginning is what deliveries are grouped by. */
+function webhookUrlOf({ webhook_url: url }: ResumeTurn): string | null {
+  return url === undefined ? null : new URL(url).href;
 }

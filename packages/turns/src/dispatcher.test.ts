@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
-import { createTenant, openDatabase, type Database } from '@turnpike/store';
+import { agentConfigSchema, newId } from '@turnpike/contract';
+import {
+  createTenant,
+  insertAgent,
+  insertTurnWithSession,
+  openDatabase,
+  type Database,
+} from '@turnpike/store';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
 import { Dispatcher } from './dispatcher.ts';
 
 let database: Database;
@@ -53,4 +61,33 @@ test('a dispatch that fails is reported, and waiting for it ends all the same', 
   await dispatcher.settle();
   expect(errors).toHaveLength(1);
   await broken.close();
+});
+
+test('a turn that is added where there was no place a moment ago is dispatched all the same', async () => {
+  const dispatcher = new Dispatcher({ database, backplane, onError: () => undefined });
+  const agentId = newId('agent');
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  for (let round = 0; round < 3; round++) {
+    dispatcher.added(tenantId);
+    await dispatcher.settle();
+    const turnId = newId('turn');
+    await insertTurnWithSession(database.pool, {
+      id: turnId,
+      tenantId,
+      sessionId: newId('session'),
+      messageId: newId('message'),
+      eventId: newId('event'),
+      input: [{ type: 'text', text: 'Hi' }],
+      metadata: {},
+      deadlineMs: 60_000,
+      agentId,
+      sessionMetadata: {},
+    });
+    dispatcher.added(tenantId);
+    await untilTrue('it is dispatched', async () => {
+      const { rows } = await database.pool.query('SELECT dispatched_at FROM turns WHERE id = $1', [turnId]);
+      return rows[0].dispatched_at !== null;
+    });
+  }
 });

@@ -10,6 +10,9 @@ export interface Change {
 /** How many changes go into one statement. */
 const BATCH = 500;
 
+/** After a dispatch that had no place for a tenant's new turns, it is tried again for them at most so often. */
+const FULL_MS = 50;
+
 /**
  * Dispatches after changes, many at a time: while one statement is on its way, the changes that
  * come are gathered for the next. A dispatch that fails is reported and left to the reconciler:
@@ -19,7 +22,9 @@ export class Dispatcher {
   readonly #database: Database;
   readonly #backplane: Backplane;
   readonly #onError: (error: unknown) => void;
-  #changes: Change[] = [];
+  #changes: (Change & { isAddition?: boolean })[] = [];
+  /** Tenants that had no place a moment ago, and whether turns were added since. */
+  readonly #full = new Map<string, { wasAdded: boolean }>();
   #isRunning = false;
   /** The one that is dealt with now, or will be next. */
   #batch: Promise<void> = Promise.resolve();
@@ -32,8 +37,22 @@ export class Dispatcher {
     this.#onError = parts.onError;
   }
 
+  /**
+   * Takes note of a turn that was added and may run. Where its tenant has no place for it, nothing is lost by
+   * waiting: who makes room, dispatches. Never throws.
+   */
+  added(tenantId: string): void {
+    const full = this.#full.get(tenantId);
+    if (full === undefined) this.#note({ tenantId, isAddition: true });
+    else full.wasAdded = true;
+  }
+
   /** Takes note of a change; the dispatch happens soon. Never throws. */
   changed(change: Change): void {
+    this.#note(change);
+  }
+
+  #note(change: Change & { isAddition?: boolean }): void {
     this.#changes.push(change);
     this.#noted += 1;
     if (this.#isRunning) return;
@@ -68,10 +87,25 @@ export class Dispatcher {
     }
   }
 
-  async #dispatch(batch: readonly Change[]): Promise<void> {
+  async #dispatch(batch: readonly (Change & { isAddition?: boolean })[]): Promise<void> {
     const sessionIds = new Set(batch.flatMap((change) => change.sessionId ?? []));
     const tenantIds = new Set(batch.map((change) => change.tenantId));
     const hints = await dispatchTurns(this.#database.pool, [...sessionIds], [...tenantIds]);
-    if (hints.length > 0) await this.#backplane.hint(hints);
+    const served = new Set(hints.map((hint) => hint.tenantId));
+    for (const { tenantId, isAddition } of batch) {
+      if (isAddition === true && !served.has(tenantId)) this.#holdAdditions(tenantId);
+    }
+    if (hints.length > 0)
+      await this.#backplane.hint(hints.map(({ turnId, epoch, hint }) => ({ turnId, epoch, hint })));
+  }
+
+  #holdAdditions(tenantId: string): void {
+    if (this.#full.has(tenantId)) return;
+    const full = { wasAdded: false };
+    this.#full.set(tenantId, full);
+    setTimeout(() => {
+      this.#full.delete(tenantId);
+      if (full.wasAdded) this.added(tenantId);
+    }, FULL_MS).unref();
   }
 }

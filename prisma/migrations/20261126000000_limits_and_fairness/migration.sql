@@ -86,9 +86,10 @@ $$;
 --
 -- finished_sessions: sessions whose head may have changed.
 -- touched_tenants: tenants that may have a turn to run or a place to give.
--- Returns the turns to hint, with the epoch that their claim must find.
-CREATE OR REPLACE FUNCTION "turnpike_dispatch"(finished_sessions text[], touched_tenants text[])
-RETURNS TABLE (turn_id text, turn_epoch integer, turn_hint integer)
+-- Returns the turns to hint, with the epoch that their claim must find, and whose they are.
+DROP FUNCTION "turnpike_dispatch"(text[], text[]);
+CREATE FUNCTION "turnpike_dispatch"(finished_sessions text[], touched_tenants text[])
+RETURNS TABLE (turn_id text, turn_epoch integer, turn_hint integer, turn_tenant text)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     tenant record;
@@ -140,7 +141,7 @@ BEGIN
             UPDATE turns
             SET dispatched_at = clock_timestamp(), hinted_at = clock_timestamp(), hint = turns.hint + 1
             FROM picked WHERE turns.id = picked.id
-            RETURNING turns.id, turns.epoch, turns.hint;
+            RETURNING turns.id, turns.epoch, turns.hint, turns.tenant_id;
         END IF;
     END LOOP;
 END;

@@ -31,7 +31,6 @@ import {
   resumeTurn,
   type Acceptance,
 } from '@turnpike/turns';
-import { withWebhookUrl } from '@turnpike/webhooks';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { checkWebhookUrl } from '../check-webhook-url.ts';
@@ -146,10 +145,10 @@ export const turnRoutes: Route[] = [
     }),
     answer: { status: 200, description: 'The turn as it is now.', schema: turnSchema },
     problems: ['not_found'],
-    async handle({ tenantId, params: { turn_id: id }, query, header, signal }, services) {
+    async handle({ tenantId, params: { turn_id: id }, query, header, whenGone }, services) {
       const preferred = preferredWait(header('prefer'), MAX_WAIT_SECONDS);
       const seconds = query.wait ?? preferred ?? 0;
-      const turn = await readSettledTurn(services, tenantId, id, seconds * 1000, signal);
+      const turn = await readSettledTurn(services, tenantId, id, seconds * 1000, whenGone);
       const headers: Record<string, string> = {};
       if (query.wait === undefined && preferred !== undefined)
         headers['Preference-Applied'] = `wait=${preferred}`;
@@ -276,17 +275,16 @@ async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Ser
 }
 
 /**
- * What every submission passes: the budget, and the room that its tenant has for turns that wait. The webhook's
- * address is stored in the transaction that stores the turn.
+ * What every submission passes: the budget, and the room that its tenant has for turns that wait.
  */
 async function submit<Accepted extends AcceptedTurn>(
-  { tenantId, limits, sql, body }: Submission,
+  { tenantId, limits, sql }: Submission,
   services: Services,
   accept: (sql: Sql, waiting: number | null) => Promise<Accepted>,
 ): Promise<Accepted> {
   await services.budgetGate.pass(sql, tenantId);
   const waiting = services.room.capFor('waiting', tenantId, limits);
-  return withWebhookUrl(sql, body.webhook_url, (transaction) => accept(transaction, waiting));
+  return accept(sql, waiting);
 }
 
 function answerAccepted(
@@ -301,7 +299,7 @@ function answerAccepted(
     // Nobody waits for it: should it fail, the reconciler finds the turn.
     afterCommit() {
       services.room.added('waiting', tenantId, counted.waiting);
-      if (isHead) services.dispatcher.changed({ tenantId });
+      if (isHead) services.dispatcher.added(tenantId);
       services.backplane.live.changed({ sessionId: turn.session_id, turnId: turn.id, eventCount: null });
       tellOfCancelled(cancelled, turn, tenantId, services);
     },
@@ -328,7 +326,7 @@ async function readSettledTurn(
   tenantId: string,
   turnId: string,
   waitMs: number,
-  signal: AbortSignal,
+  whenGone: () => AbortSignal,
 ): Promise<Turn> {
   const read = async (): Promise<Turn> => {
     const turn = await waiters.reads.read(`${tenantId} ${turnId}`, () =>
@@ -339,7 +337,7 @@ async function readSettledTurn(
   };
   if (waitMs === 0) return read();
   // Entered before the first look, so that nothing happens unseen between the two.
-  const waiter = waiters.enter(turnId, waitMs, signal);
+  const waiter = waiters.enter(turnId, waitMs, whenGone());
   if (waiter === null) return read();
   try {
     for (;;) {

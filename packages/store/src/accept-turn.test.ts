@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { agentConfigSchema, newId } from '@turnpike/contract';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { insertTurn, insertTurnWithSession, type NewTurn } from './accept-turn.ts';
+import { insertAgent } from './agents.ts';
+import { openDatabase, type Database } from './database.ts';
+import { createTenant } from './tenants.ts';
+
+/** Two processes that accept: each has a pool of its own, and so its own groups. */
+let one: Database;
+let other: Database;
+let drop: () => Promise<void>;
+let tenantId: string;
+const agentId = newId('agent');
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  const open = (): Database =>
+    openDatabase({ url: made.url, poolSize: 6, applicationName: 'test', onError: () => undefined });
+  [one, other] = [open(), open()];
+  tenantId = await createTenant(one, 'Acme');
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(one.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+});
+afterAll(async () => {
+  await Promise.all([one.close(), other.close()]);
+  await drop();
+});
+
+const newTurn = (sessionId: string, text = 'Hello.'): NewTurn => ({
+  id: newId('turn'),
+  tenantId,
+  sessionId,
+  messageId: newId('message'),
+  eventId: newId('event'),
+  input: [{ type: 'text', text }],
+  metadata: { text },
+  deadlineMs: 60_000,
+});
+
+async function newSessions(count: number): Promise<string[]> {
+  const started = Array.from({ length: count }, () =>
+    insertTurnWithSession(one.pool, { ...newTurn(newId('session')), agentId, sessionMetadata: {} }),
+  );
+  return (await Promise.all(started)).flatMap(({ turn }) => turn?.session_id ?? []);
+}
+
+const add = (database: Database, sessionId: string, onlyIfIdle = false) =>
+  insertTurn(database.pool, { ...newTurn(sessionId, sessionId), onlyIfIdle });
+
+test('a crowd at two processes: each turn is stored once, and no session has a gap, a double or two heads', async () => {
+  const sessions = await newSessions(5);
+  expect(sessions).toHaveLength(5);
+  const submits = Array.from({ length: 200 }, (_, place) =>
+    add(place % 2 === 0 ? one : other, sessions[place % sessions.length] ?? ''),
+  );
+  const answers = await Promise.all(submits);
+  for (const [place, { turn }] of answers.entries()) {
+    // Each has the answer to its own submit.
+    expect(turn?.session_id).toBe(sessions[place % sessions.length]);
+    expect(turn?.metadata).toEqual({ text: turn?.session_id });
+  }
+  const { rows } = await one.pool.query<{ sequences: number[]; heads: number; open: number; texts: number }>(
+    `SELECT array_agg(turns.sequence ORDER BY turns.sequence) AS sequences,
+       count(*) FILTER (WHERE turns.ready_at IS NOT NULL)::int AS heads, max(sessions.open_turns) AS open,
+       (SELECT count(*)::int FROM messages WHERE messages.session_id = sessions.id) AS texts
+     FROM sessions JOIN turns ON turns.session_id = sessions.id WHERE sessions.id = ANY ($1) GROUP BY sessions.id`,
+    [sessions],
+  );
+  const sequences = Array.from({ length: 41 }, (_, place) => place + 1);
+  expect(rows).toEqual(sessions.map(() => ({ sequences, heads: 1, open: 41, texts: 41 })));
+});
+
+test('submits to sessions that did not exist before share transactions too', async () => {
+  const sessions = await newSessions(300);
+  expect(new Set(sessions).size).toBe(300);
+  const { rows } = await one.pool.query<{ transactions: number }>(
+    'SELECT count(DISTINCT xmin::text)::int AS transactions FROM turns WHERE session_id = ANY ($1)',
+    [sessions],
+  );
+  expect(rows[0]?.transactions).toBeLessThan(30);
+});
+
+test('a session that somebody holds keeps its own submit waiting, and no other', async () => {
+  const [held = '', free = ''] = await newSessions(2);
+  const holder = await other.pool.connect();
+  try {
+    await holder.query('BEGIN');
+    await holder.query('SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE', [held]);
+    let isStored = false;
+    const waiting = add(one, held).then((answer) => {
+      isStored = true;
+      return answer;
+    });
+    for (let round = 0; round < 5; round++) expect((await add(one, free)).turn).not.toBeNull();
+    expect(isStored).toBe(false);
+    await holder.query('COMMIT');
+    expect((await waiting).turn?.sequence).toBe(2);
+  } finally {
+    holder.release();
+  }
+});
+
+test('of those that need an idle session one is stored, and those to nothing are refused alone', async () => {
+  const [busy = ''] = await newSessions(1);
+  const unknown = newId('session');
+  const answers = await Promise.all([
+    add(one, busy, true),
+    add(one, unknown),
+    add(one, busy),
+    add(other, busy, true),
+  ]);
+  expect(answers.map(({ turn }) => turn?.sequence ?? null)).toEqual([null, null, 2, null]);
+});

@@ -1,0 +1,94 @@
+import { expect, test } from '@jest/globals';
+import { GroupCommit } from './group-commit.ts';
+import { StoreUnavailableError } from './sql.ts';
+
+/** Writes that end when the test says so. */
+function heldWrites() {
+  const groups: { items: readonly string[]; end: (failure?: Error) => void }[] = [];
+  const group = new GroupCommit<string, string>({
+    write: (items) =>
+      new Promise((resolve, reject) => {
+        groups.push({
+          items,
+          end: (failure) =>
+            failure === undefined ? resolve(items.map((item) => `${item}!`)) : reject(failure),
+        });
+      }),
+    sizeOf: (item) => (item.startsWith('big') ? 600_000 : 1),
+    keyOf: (item) => item.split(' ')[0] ?? '',
+  });
+  const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 5));
+  return { groups, group, settle };
+}
+
+test('what arrives together or meanwhile shares a statement, and each gets its own answer', async () => {
+  const { groups, group, settle } = heldWrites();
+  const first = [group.add('a'), group.add('b')];
+  await settle();
+  const second = [group.add('c')];
+  await settle();
+  const third = ['d', 'e', 'f'].map((item) => group.add(item));
+  await settle();
+  // Two are under way: the rest waits for one of them to end.
+  expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c']]);
+  groups[1]?.end();
+  expect(await Promise.all(second)).toEqual(['c!']);
+  await settle();
+  expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c'], ['d', 'e', 'f']]);
+  groups[0]?.end();
+  groups[2]?.end();
+  expect(await Promise.all([...first, ...third])).toEqual(['a!', 'b!', 'd!', 'e!', 'f!']);
+});
+
+test('items of one key never share a statement, nor do more bytes than a statement should have', async () => {
+  const { groups, group, settle } = heldWrites();
+  const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) => group.add(item));
+  for (const place of [0, 1, 2]) {
+    await settle();
+    groups[place]?.end();
+  }
+  expect(await Promise.all(all)).toEqual(['x 1!', 'x 2!', 'y 1!', 'big1 1!', 'big2 1!']);
+  expect(groups.map(({ items }) => items)).toEqual([
+    ['x 1', 'y 1', 'big1 1'],
+    ['x 2', 'big2 1'],
+  ]);
+});
+
+test('one that cannot be written fails alone', async () => {
+  const group = new GroupCommit<string, string>({
+    write: async (items) => {
+      if (items.includes('bad')) throw new TypeError('This one cannot be written.');
+      return [...items];
+    },
+    sizeOf: () => 1,
+    keyOf: (item) => item,
+  });
+  const ends = await Promise.allSettled(['a', 'bad', 'b'].map((item) => group.add(item)));
+  expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+});
+
+test('where the database is away, nobody writes one by one to find out', async () => {
+  const { groups, group, settle } = heldWrites();
+  const all = Promise.allSettled(['a', 'b', 'c'].map((item) => group.add(item)));
+  await settle();
+  groups[0]?.end(new StoreUnavailableError('store_unavailable', 'Away.'));
+  expect((await all).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  expect(groups).toHaveLength(1);
+});
+
+test('a crowd that nobody can serve is told so, and does not grow without end', async () => {
+  const { groups, group, settle } = heldWrites();
+  const held = [group.add('a')];
+  await settle();
+  held.push(group.add('b'));
+  await settle();
+  const waiting = Array.from({ length: 5_000 }, (_, place) => group.add(`w${place}`));
+  await expect(group.add('one too many')).rejects.toBeInstanceOf(StoreUnavailableError);
+  for (let place = 0; place < 100; place++) {
+    groups[place]?.end();
+    await settle();
+  }
+  expect(
+    (await Promise.allSettled([...held, ...waiting])).every(({ status }) => status === 'fulfilled'),
+  ).toBe(true);
+});

@@ -1,0 +1,122 @@
+import { StoreUnavailableError } from './sql.ts';
+
+export interface GroupCommitOptions<Item, Result> {
+  /** Writes these in one statement, and answers for each in its place. Fails for all or for none. */
+  write: (items: readonly Item[]) => Promise<Result[]>;
+  /** About how many bytes an item adds to the statement. */
+  sizeOf: (item: Item) => number;
+  /** Items with the same key never share a statement. */
+  keyOf: (item: Item) => string;
+}
+
+/** Statements under way at once: the next is made ready while the last waits for the disk. */
+const MOST_AT_ONCE = 2;
+const MOST_ITEMS = 64;
+const MOST_BYTES = 1_000_000;
+/** What waits beyond this is told to come back: to wait longer than a client does helps nobody. */
+const MOST_WAITING = 5_000;
+const LONGEST_WAIT_MS = 5_000;
+
+interface Waiting<Item, Result> {
+  item: Item;
+  since: number;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit (DeWitt et al., "Implementation techniques for main memory database systems", 1984): writes that
+ * arrive while others are under way share the next statement, and its one commit. Nobody waits for company: a
+ * write that is alone leaves at once. An answer is given after the commit that holds its write, as it would be
+ * without the group.
+ */
+export class GroupCommit<Item, Result> {
+  readonly #options: GroupCommitOptions<Item, Result>;
+  #waiting: Waiting<Item, Result>[] = [];
+  #underWay = 0;
+  #isStarting = false;
+
+  constructor(options: GroupCommitOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  /** Throws what writing the item throws, and `StoreUnavailableError` where too many wait already or too long. */
+  add(item: Item): Promise<Result> {
+    if (this.#waiting.length >= MOST_WAITING) return Promise.reject(tooBusy());
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, since: performance.now(), resolve, reject });
+      this.#start();
+    });
+  }
+
+  #start(): void {
+    if (this.#isStarting || this.#underWay >= MOST_AT_ONCE || this.#waiting.length === 0) return;
+    this.#isStarting = true;
+    // One turn of the event loop, so that requests which arrived together leave together.
+    setImmediate(() => {
+      this.#isStarting = false;
+      void this.#writeGroup(this.#take());
+    });
+  }
+
+  async #writeGroup(group: readonly Waiting<Item, Result>[]): Promise<void> {
+    if (group.length === 0) return;
+    this.#underWay += 1;
+    this.#start();
+    try {
+      await this.#write(group);
+    } finally {
+      this.#underWay -= 1;
+      this.#start();
+    }
+  }
+
+  async #write(group: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.#options.write(group.map(({ item }) => item));
+      for (const [place, { resolve, reject }] of group.entries()) {
+        const result = results[place];
+        if (result === undefined) reject(new Error('A write of a group has no answer.'));
+        else resolve(result);
+      }
+    } catch (error) {
+      if (group.length === 1 || error instanceof StoreUnavailableError) {
+        for (const { reject } of group) reject(error);
+        return;
+      }
+      // One of them cannot be written: the others are not to pay for it.
+      await Promise.all(group.map((one) => this.#write([one])));
+    }
+  }
+
+  /** The oldest that fit together. */
+  #take(): Waiting<Item, Result>[] {
+    const { sizeOf, keyOf } = this.#options;
+    const group: Waiting<Item, Result>[] = [];
+    const left: Waiting<Item, Result>[] = [];
+    const keys = new Set<string>();
+    const tooOld = performance.now() - LONGEST_WAIT_MS;
+    let bytes = 0;
+    for (const one of this.#waiting) {
+      if (one.since < tooOld) {
+        one.reject(tooBusy());
+        continue;
+      }
+      const size = sizeOf(one.item);
+      const fits = group.length === 0 || (group.length < MOST_ITEMS && bytes + size <= MOST_BYTES);
+      if (!fits || keys.has(keyOf(one.item))) {
+        left.push(one);
+        continue;
+      }
+      keys.add(keyOf(one.item));
+      bytes += size;
+      group.push(one);
+    }
+    this.#waiting = left;
+    return group;
+  }
+}
+
+function tooBusy(): StoreUnavailableError {
+  return new StoreUnavailableError('store_unavailable', 'The database is too slow for what is asked of it.');
+}
