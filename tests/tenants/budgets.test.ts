@@ -96,6 +96,74 @@ test('two hundred turns at once against a budget for fifty calls spend no more t
   await cluster.request('DELETE', '/v1/budgets/day');
 }, 120_000);
 
+/** Waits until a client has seen a part of the answer. */
+async function untilShown(turnId: string): Promise<void> {
+  const url = `http://127.0.0.1:${String(cluster.api?.hello['port'])}/v1/turns/${turnId}/events`;
+  const gone = new AbortController();
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${cluster.apiKey}` },
+    signal: gone.signal,
+  });
+  let seen = '';
+  for await (const piece of response.body ?? []) {
+    seen += Buffer.from(piece).toString();
+    if (seen.includes('event: message.delta')) break;
+  }
+  gone.abort();
+}
+
+test('a call that is cut off is paid for: cancelled, tried again, or left by a session that was erased', async () => {
+  await cluster.control.setScript({
+    rules: [
+      {
+        match: { text: 'cancel' },
+        times: 1,
+        fault: { type: 'hang', after_events: 20 },
+        reply: { text: REPLY },
+      },
+      {
+        match: { text: 'erase' },
+        times: 1,
+        fault: { type: 'hang', after_events: 20 },
+        reply: { text: REPLY },
+      },
+      {
+        match: { text: 'retry' },
+        times: 1,
+        fault: { type: 'cut', after_events: 20 },
+        reply: { text: REPLY },
+      },
+      { reply: { text: 'Hello.' } },
+    ],
+  });
+  const before = await sums();
+  const cancelled = await cluster.submit({ agentId }, 'cancel me');
+  await untilShown(cancelled.id);
+  await cluster.cancel(cancelled.id);
+  const ended = await cluster.untilEnded(cancelled.id);
+  expect(ended).toMatchObject({ status: 'cancelled', step_count: 0 });
+  // What was asked, and about what was streamed: less than the whole answer.
+  expect(ended.usage.input_tokens).toBeGreaterThan(0);
+  expect(ended.usage.output_tokens).toBeGreaterThan(0);
+  expect(ended.usage.output_tokens).toBeLessThan(200);
+  expect(ended.cost_micros).toBeGreaterThan(0);
+
+  const retried = await cluster.untilEnded((await cluster.submit({ agentId }, 'retry this')).id);
+  expect(retried).toMatchObject({ status: 'completed', step_count: 1 });
+  const { body } = await cluster.request('GET', `/v1/turns/${retried.id}/steps`);
+  const [step] = (body as { items: { cost_micros: number }[] }).items;
+  expect(retried.cost_micros).toBeGreaterThan(step?.cost_micros ?? Infinity);
+
+  const after = await sums();
+  expect(after.ledger - before.ledger).toBe(ended.cost_micros + retried.cost_micros);
+  expect(after.entries - before.entries).toBe(3);
+
+  const erased = await cluster.submit({ agentId }, 'erase me');
+  await untilShown(erased.id);
+  await cluster.request('DELETE', `/v1/sessions/${erased.session_id}`);
+  await untilTrue('what it cost is in the ledger', async () => (await sums()).ledger > after.ledger);
+});
+
 test('a turn stops at its own budget with what it did, and is gone on with after it', async () => {
   await cluster.control.setScript({
     rules: [

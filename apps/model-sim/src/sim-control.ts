@@ -34,12 +34,12 @@ export class SimControl {
   /**
    * The calls so far, those `after` a number only. With `waitFor`, once that many have come
    * (or, with `outcome`, are in that state); throws `TurnpikeError` `sim_wait_timeout` when
-   * they have not within `timeoutMs` (default 30 s, at most 120 s).
+   * they have not within `timeoutMs` (default and most: 120 s).
    */
   async calls(
     wish: { waitFor?: number; outcome?: Outcome; timeoutMs?: number; after?: number } = {},
   ): Promise<Call[]> {
-    const timeoutMs = wish.timeoutMs ?? 30_000;
+    const timeoutMs = wish.timeoutMs ?? 120_000;
     const query = new URLSearchParams({
       wait_for: String(wish.waitFor ?? 0),
       timeout_ms: String(timeoutMs),

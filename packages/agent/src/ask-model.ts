@@ -1,5 +1,5 @@
 import { newId } from '@turnpike/contract';
-import type { CompletedStep, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
+import type { CompletedStep, CutCall, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
 import type { Model, TurnLease } from './ports.ts';
 import { commit, type Progress } from './progress.ts';
 import { TextPreview } from './text-preview.ts';
@@ -23,7 +23,8 @@ export async function askModel(
   let restarted: Promise<unknown> = Promise.resolve();
   // What the model notes down for itself is no part of the answer.
   const preview = type === 'model_call' ? new TextPreview(lease, progress.stepCount) : null;
-  const answer = await model.call(request, {
+  const cuts: CutCall[] = [];
+  const called = model.call(request, {
     signal: lease.signal,
     assertHeld: () => lease.assertHeld(),
     remainingMs: lease.remainingMs(),
@@ -38,7 +39,14 @@ export async function askModel(
       restarted.catch(() => undefined);
       preview?.restart(restarted).catch(() => undefined);
     },
+    onCut: (cut) => cuts.push(cut),
   });
+  let answer: ModelAnswer;
+  try {
+    answer = await called;
+  } finally {
+    await Promise.all(cuts.map((cut) => lease.book(cut)));
+  }
   await restarted;
   const step: CompletedStep = {
     id: newId('step'),

@@ -3,6 +3,7 @@ import type {
   Advanced,
   CallCost,
   ClaimedTurn,
+  CutCall,
   ModelAnswer,
   ModelCallOptions,
   ModelRequest,
@@ -59,6 +60,8 @@ export interface TurnLease {
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
   reserve(most: CallCost): Promise<void>;
+  /** Enters what a call cost that brought no answer. It needs no lease: it was spent. */
+  book(cut: CutCall): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }

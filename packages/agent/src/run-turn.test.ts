@@ -8,6 +8,7 @@ import {
   type Advance,
   type Advanced,
   type ClaimedTurn,
+  type CutCall,
   type Effect,
   type ModelAnswer,
   type Release,
@@ -20,6 +21,7 @@ import { runTurn } from './run-turn.ts';
 class LeaseOnTrial implements TurnLease {
   readonly advances: Advance[] = [];
   readonly releases: Release[] = [];
+  readonly booked: CutCall[] = [];
   readonly #stop = new AbortController();
   readonly #end = new AbortController();
   draining = false;
@@ -78,6 +80,9 @@ class LeaseOnTrial implements TurnLease {
     return { status, pendingInputs: 0, taken: [], isBudgeted: false };
   }
   async reserve(): Promise<void> {}
+  async book(cut: CutCall): Promise<void> {
+    this.booked.push(cut);
+  }
   async release(release: Release): Promise<void> {
     this.releases.push(release);
   }

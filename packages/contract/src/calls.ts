@@ -48,6 +48,16 @@ export interface ModelCallOptions {
   onText(text: string): void;
   /** The stream broke and is tried again: what `onText` gave for this call is void. */
   onRestart(): void;
+  /** A request ended after its message had begun, and brought no answer: it is billed all the same. */
+  onCut(cut: CutCall): void;
+}
+
+/** What a request cost that brought no answer. Its output is counted where the stream came to that, else estimated. */
+export interface CutCall {
+  model: string;
+  usage: Usage;
+  /** Millionths of a US dollar. */
+  costMicros: number;
 }
 
 /** A whole answer: only ever made from a message that reached its end. */

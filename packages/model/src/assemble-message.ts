@@ -43,6 +43,22 @@ export class MessageAssembly {
     return undefined;
   }
 
+  /**
+   * What was spent on a message that has begun; null before that. The API counts the output at its end: until
+   * then it is estimated by its length.
+   */
+  spent(): Pick<WholeMessage, 'model' | 'usage'> | null {
+    if (this.#model === undefined) return null;
+    const usage = countTokens(this.#usage);
+    if (this.#complete) return { model: this.#model, usage };
+    const characters = this.#blocks.reduce((sum, open) => sum + lengthOf(open), 0);
+    const estimated = Math.ceil(characters / CHARACTERS_OF_TOKEN);
+    return {
+      model: this.#model,
+      usage: { ...usage, output_tokens: Math.max(usage.output_tokens, estimated) },
+    };
+  }
+
   /** The message. Throws RetryableError `model_stream_cut` where `message_stop` never came. */
   finish(): WholeMessage {
     if (!this.#complete || this.#model === undefined || this.#stopReason === undefined) throw streamCut();
@@ -106,6 +122,14 @@ export class MessageAssembly {
     const cut = !DELIBERATE_STOPS.has(stopReason) && last !== undefined && isCut(last, this.#unfinished);
     return cut ? content.slice(0, -1) : content;
   }
+}
+
+/** English has about four in a token: what is estimated is rather too dear than too cheap. */
+const CHARACTERS_OF_TOKEN = 3;
+
+function lengthOf({ block, inputText }: OpenBlock): number {
+  const texts = [block['text'], block['thinking'], inputText];
+  return texts.reduce<number>((sum, text) => sum + (typeof text === 'string' ? text.length : 0), 0);
 }
 
 /** A call without a whole input would be run as another one; thinking without its signature is refused later. */

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ModelError, type ModelAnswer, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import {
+  ModelError,
+  type ModelAnswer,
+  type ModelCallOptions,
+  type ModelRequest,
+  type Usage,
+} from '@turnpike/contract';
 import { BulkheadFullError, CircuitOpenError, type GuardedCall } from '@turnpike/egress';
 import { withoutValue } from '@turnpike/telemetry';
 import type { WholeMessage } from './assemble-message.ts';
@@ -111,8 +117,7 @@ class Call {
     this.#keys.clear(key);
     return {
       ...end,
-      // By the name that was asked for: a gateway may call itself anything.
-      costMicros: costOf(end.usage, this.#tools.prices.priceOf(this.#request.agent.model, Date.now())),
+      costMicros: this.#costOf(end.usage),
       attempts: this.#attempts,
       providerRequestId: progress.providerRequestId,
     };
@@ -163,6 +168,7 @@ class Call {
       logAnswer(logger, this.#facts(), progress, message);
       return { ...message, model: hide(message.model) };
     } catch (error) {
+      this.#tellOfCut(progress, hide);
       signal.throwIfAborted();
       const classified = classifyError(error, { hide });
       if (classified === undefined) throw error;
@@ -171,6 +177,18 @@ class Call {
       logFailure(logger, this.#facts(), progress, failure);
       return failure;
     }
+  }
+
+  #tellOfCut(progress: RequestProgress, hide: (text: string) => string): void {
+    const spent = progress.spent();
+    if (spent === null) return;
+    const { model, usage } = spent;
+    this.#options.onCut({ model: hide(model), usage, costMicros: this.#costOf(usage) });
+  }
+
+  /** By the name that was asked for: a gateway may call itself anything. */
+  #costOf(usage: Usage): number {
+    return costOf(usage, this.#tools.prices.priceOf(this.#request.agent.model, Date.now()));
   }
 
   /**
@@ -312,7 +330,14 @@ class Call {
 
 function newProgress(): RequestProgress {
   const startedAt = performance.now();
-  return { startedAt, providerRequestId: null, headMs: null, begun: false, textGiven: false };
+  return {
+    startedAt,
+    providerRequestId: null,
+    headMs: null,
+    begun: false,
+    textGiven: false,
+    spent: () => null,
+  };
 }
 
 function speaksAgainst(end: WholeMessage | Failure, progress: RequestProgress): boolean {

@@ -17,6 +17,8 @@ export interface RequestProgress {
   begun: boolean;
   /** True once `onText` was called. */
   textGiven: boolean;
+  /** What it has cost by now. */
+  spent: MessageAssembly['spent'];
 }
 
 export interface StreamOptions {
@@ -51,6 +53,7 @@ export async function streamMessage(
   signal.addEventListener('abort', endWithSignal);
   const total = setTimeout(() => ending.abort(tookTooLong(options.limitCode)), options.limitMs);
   const assembly = new MessageAssembly();
+  progress.spent = () => assembly.spent();
   try {
     await readEvents(key, request, ending, assembly, options, progress);
   } catch (error) {

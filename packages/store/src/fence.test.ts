@@ -4,6 +4,7 @@ import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { insertTurnWithSession } from './accept-turn.ts';
 import { advanceTurn } from './advance-turn.ts';
 import { insertAgent } from './agents.ts';
+import { bookCut } from './book-cut.ts';
 import { cancelTurn } from './cancel-turns.ts';
 import { claimTurn } from './claim-turn.ts';
 import { openDatabase, type Database } from './database.ts';
@@ -130,6 +131,22 @@ test('a lease whose row somebody has locked is told apart from one that is lost,
       [one.turn.id, { status: 'in_progress', renewed: false }],
     ]),
   );
+});
+
+test('what a cut call cost is in the ledger once, and on the turn of who holds it only', async () => {
+  const { turn } = await claimedTurn();
+  const cut = { model: 'm\0', usage: { ...NO_USAGE, input_tokens: 10, output_tokens: 3 }, costMicros: 75 };
+  const id = newId('step');
+  await bookCut(database.pool, turn, id, cut);
+  await bookCut(database.pool, turn, id, cut);
+  await bookCut(database.pool, { ...turn, epoch: turn.epoch - 1 }, newId('step'), cut);
+  const { rows } = await database.pool.query(
+    `SELECT turns.cost_micros::int AS cost, turns.input_tokens AS input, turns.output_tokens AS output,
+       (SELECT sum(cost_micros)::int FROM ledger_entries WHERE turn_id = turns.id) AS ledger
+     FROM turns WHERE id = $1`,
+    [turn.id],
+  );
+  expect(rows).toEqual([{ cost: 75, input: 10, output: 3, ledger: 150 }]);
 });
 
 test('a turn is claimed once for an epoch, and the same write arrives once', async () => {

@@ -29,6 +29,7 @@ export {
   type BudgetSetter,
 } from './budgets.ts';
 export { insertAuditEntry, listAuditEntries, type AuditFilter } from './audit.ts';
+export { bookCut } from './book-cut.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
 export { findSchemaDrift } from './check-schema.ts';

@@ -135,6 +135,7 @@ function toJson(value: unknown): string {
   });
 }
 
-function storable(text: string): string {
+/** The text without what Postgres refuses. */
+export function storable(text: string): string {
   return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }

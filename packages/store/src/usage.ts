@@ -7,7 +7,7 @@ const count = z.coerce.number().int();
 
 /*
  * From the ledger, which is written in the commit of each step and outlives its session: it is the sum of the
- * steps, whatever was erased since.
+ * steps and of the calls that were cut off, whatever was erased since.
  */
 const USAGE = {
   name: 'read-usage',

@@ -7,16 +7,19 @@ import {
   TurnCancelledError,
   isFinal,
   isSettled,
+  newId,
   type Advance,
   type Advanced,
   type CallCost,
   type CompletedStep,
+  type CutCall,
   type Outcome,
   type Release,
   type TurnStatus,
 } from '@turnpike/contract';
 import {
   advanceTurn,
+  bookCut,
   readProgress,
   releaseTurn,
   reserveCost,
@@ -28,6 +31,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TRANSITIONS } from './transitions.ts';
 
 const RETRY_MS = 200;
+const BOOK_MS = 10_000;
 /** Other calls take seconds: after about this time one of them may be done. */
 const BUDGET_BUSY_MS = 1_500;
 /** The oldest calls of the minute leave it one after another. */
@@ -205,6 +209,24 @@ export class Lease {
       if (verdict === 'tokens') throw new SpendingPausedError('tokens_per_minute', MINUTE_BUSY_MS * spread);
       throw new BudgetExceededError(verdict);
     });
+  }
+
+  /**
+   * Enters what a call cost that brought no answer, also where the lease is lost: it was spent.
+   * Throws `StoreUnavailableError` where the database stays away.
+   */
+  async book(cut: CutCall): Promise<void> {
+    const id = newId('step');
+    const end = performance.now() + BOOK_MS;
+    for (;;) {
+      try {
+        await bookCut(this.#database.pool, this.turn, id, cut);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError) || performance.now() > end) throw error;
+        await delay(RETRY_MS * (0.5 + Math.random()));
+      }
+    }
   }
 
   /**

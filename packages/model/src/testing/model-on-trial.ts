@@ -60,6 +60,7 @@ export function callOnTrial(
       previousAttempts: 0,
       onText: (text) => told.push(text),
       onRestart: () => told.push('<restart>'),
+      onCut: () => undefined,
       ...asked.options,
     },
   );

@@ -1,0 +1,52 @@
+import type { ClaimedTurn, CutCall } from '@turnpike/contract';
+import { z } from 'zod';
+import { query, storable, type Sql } from './sql.ts';
+
+/*
+ * Invariant: what was spent is in the ledger once, whoever spent it: a worker that lost its lease has no step
+ * to show for it, and the bill comes all the same. The turn's own sums are of those that hold it: they are
+ * left alone where another has claimed it since. An id is booked once, so that it can be sent again.
+ */
+const BOOK = {
+  name: 'book-cut',
+  text: `
+WITH entry AS (
+  INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
+                              cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
+  SELECT $1, $2, $3, $4, $5, $7, $8::int, $9::int, $10::int, $11::int, $12::bigint,
+         NOT EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = $2)
+  ON CONFLICT (step_id) DO NOTHING
+  RETURNING turn_id
+), turn AS (
+  UPDATE turns
+  SET input_tokens = input_tokens + $8, output_tokens = output_tokens + $9,
+      cache_creation_input_tokens = cache_creation_input_tokens + $10,
+      cache_read_input_tokens = cache_read_input_tokens + $11, cost_micros = cost_micros + $12
+  FROM entry WHERE turns.id = entry.turn_id AND turns.epoch = $6
+)
+SELECT turn_id AS "turnId" FROM entry`,
+  row: z.object({ turnId: z.string() }),
+};
+
+/** Enters what a model call of this turn cost that brought no answer. `id` is that of the step that it did not become. */
+export async function bookCut(
+  sql: Sql,
+  turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId' | 'epoch'>,
+  id: string,
+  { model, usage, costMicros }: CutCall,
+): Promise<void> {
+  await query(sql, BOOK, [
+    id,
+    turn.tenantId,
+    turn.sessionId,
+    turn.id,
+    turn.agentId,
+    turn.epoch,
+    storable(model),
+    usage.input_tokens,
+    usage.output_tokens,
+    usage.cache_creation_input_tokens,
+    usage.cache_read_input_tokens,
+    costMicros,
+  ]);
+}
