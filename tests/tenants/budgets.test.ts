@@ -164,6 +164,38 @@ test('a call that is cut off is paid for: cancelled, tried again, or left by a s
   await untilTrue('what it cost is in the ledger', async () => (await sums()).ledger > after.ledger);
 });
 
+test('an answer whose session was erased before its end is paid for, though there is nothing to commit it to', async () => {
+  await cluster.control.setScript({ rules: [{ pace: { first_token_ms: 700 }, reply: { text: 'Hello.' } }] });
+  const before = await sums();
+  const turn = await cluster.submit({ agentId }, 'Hello');
+  await cluster.control.calls({ waitFor: 1, outcome: 'in_flight' });
+  await cluster.request('DELETE', `/v1/sessions/${turn.session_id}`);
+  await untilTrue('what it cost is in the ledger', async () => (await sums()).entries === before.entries + 1);
+  expect((await sums()).ledger).toBeGreaterThan(before.ledger);
+});
+
+test('a call that is tried again must fit into the budget beside what was cut off', async () => {
+  const rule = { reply: { text: REPLY } };
+  await cluster.control.setScript({ rules: [{ ...rule, fault: { type: 'hang', after_events: 20 } }] });
+  const held = await cluster.submit({ agentId }, 'Hello', { budget_micros: 1_000_000 });
+  await untilShown(held.id);
+  const { rows } = await cluster.database.pool.query<{ reserved: number }>(
+    'SELECT reserved_micros::int AS reserved FROM turns WHERE id = $1',
+    [held.id],
+  );
+  const reserved = rows[0]?.reserved ?? 0;
+  expect(reserved).toBeGreaterThan(0);
+  await cluster.cancel(held.id);
+
+  await cluster.control.setScript({ rules: [{ ...rule, fault: { type: 'cut', after_events: 20 } }] });
+  const turn = await cluster.submit({ agentId }, 'Hello', { budget_micros: reserved });
+  const ended = await cluster.untilEnded(turn.id);
+  expect(ended).toMatchObject({ status: 'incomplete', stop_reason: 'budget' });
+  expect(ended.cost_micros).toBeGreaterThan(0);
+  expect(ended.cost_micros).toBeLessThanOrEqual(reserved);
+  expect((await cluster.control.stats()).cut).toBe(1);
+});
+
 test('a turn stops at its own budget with what it did, and is gone on with after it', async () => {
   await cluster.control.setScript({
     rules: [

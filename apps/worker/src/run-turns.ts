@@ -54,6 +54,15 @@ export class TurnRunner {
         else parts.backplane.live.changed({ ...about, ...news });
       },
       onStep: (_lease, { type }) => parts.turnMetrics.steps.inc({ type }),
+      onUnbooked: (lease, { id, model, usage, costMicros }, error) =>
+        parts.logger.error('What a model call cost is not in the ledger.', {
+          ...this.#fieldsOf(lease),
+          ...usage,
+          step_id: id,
+          model,
+          cost_micros: costMicros,
+          error,
+        }),
       onError: (error) => parts.logger.warn('A heartbeat failed.', { error }),
     });
     this.#consumer = parts.backplane.consume({

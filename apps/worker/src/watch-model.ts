@@ -1,5 +1,11 @@
 import type { Model } from '@turnpike/agent';
-import { ModelError, TurnpikeError, type ModelAnswer, type ModelCallOptions } from '@turnpike/contract';
+import {
+  ModelError,
+  TurnpikeError,
+  type CutCall,
+  type ModelAnswer,
+  type ModelCallOptions,
+} from '@turnpike/contract';
 import type { Span, Tracing } from '@turnpike/telemetry';
 import type { TurnMetrics } from './turn-metrics.ts';
 
@@ -33,9 +39,13 @@ export function watchModel(
         hasText = true;
         options.onText(text);
       };
+      const onCut = (cut: CutCall): Promise<void> => {
+        countSpent(metrics, label, cut);
+        return options.onCut(cut);
+      };
       try {
-        const answer = await model.call(request, { ...options, onText });
-        countAnswer(metrics, label, answer);
+        const answer = await model.call(request, { ...options, onText, onCut });
+        countSpent(metrics, label, answer);
         countCall(metrics, label, 'ok', answer.attempts - options.previousAttempts, options);
         describeAnswer(span, answer);
         span.end();
@@ -67,7 +77,11 @@ function countCall(
   if (retries > 0) metrics.modelRetries.inc({ model }, retries);
 }
 
-function countAnswer(metrics: TurnMetrics, model: string, { usage, costMicros }: ModelAnswer): void {
+function countSpent(
+  metrics: TurnMetrics,
+  model: string,
+  { usage, costMicros }: Pick<ModelAnswer, 'usage' | 'costMicros'>,
+): void {
   metrics.tokens.inc({ model, direction: 'input' }, usage.input_tokens);
   metrics.tokens.inc({ model, direction: 'output' }, usage.output_tokens);
   metrics.tokens.inc({ model, direction: 'cache_creation' }, usage.cache_creation_input_tokens);

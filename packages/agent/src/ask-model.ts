@@ -1,5 +1,5 @@
 import { newId } from '@turnpike/contract';
-import type { CompletedStep, CutCall, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
+import type { CompletedStep, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
 import type { Model, TurnLease } from './ports.ts';
 import { commit, type Progress } from './progress.ts';
 import { TextPreview } from './text-preview.ts';
@@ -23,8 +23,7 @@ export async function askModel(
   let restarted: Promise<unknown> = Promise.resolve();
   // What the model notes down for itself is no part of the answer.
   const preview = type === 'model_call' ? new TextPreview(lease, progress.stepCount) : null;
-  const cuts: CutCall[] = [];
-  const called = model.call(request, {
+  const answer = await model.call(request, {
     signal: lease.signal,
     assertHeld: () => lease.assertHeld(),
     remainingMs: lease.remainingMs(),
@@ -39,15 +38,11 @@ export async function askModel(
       restarted.catch(() => undefined);
       preview?.restart(restarted).catch(() => undefined);
     },
-    onCut: (cut) => cuts.push(cut),
+    onCut: (cut) => lease.book(cut),
+    async reserveAgain() {
+      if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
+    },
   });
-  let answer: ModelAnswer;
-  try {
-    answer = await called;
-  } finally {
-    await Promise.all(cuts.map((cut) => lease.book(cut)));
-  }
-  await restarted;
   const step: CompletedStep = {
     id: newId('step'),
     type,
@@ -59,5 +54,11 @@ export async function askModel(
     providerRequestId: answer.providerRequestId,
     durationMs: performance.now() - began,
   };
+  try {
+    await restarted;
+  } catch (error) {
+    await lease.book({ ...step, model: answer.model });
+    throw error;
+  }
   return { answer, step };
 }

@@ -39,8 +39,10 @@ export async function compactHistory(
   });
   const content = textOf(answer.content).trim();
   // Notes that say nothing would take the place of what was said.
-  if (content === '')
+  if (content === '') {
+    await lease.book({ ...step, model: answer.model });
     throw new TerminalError('compaction_failed', 'The model wrote no notes of the session.');
+  }
   const { throughSequence } = overflow;
   await commit(lease, progress, {
     step,

@@ -60,7 +60,10 @@ export interface TurnLease {
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
   reserve(most: CallCost): Promise<void>;
-  /** Enters what a call cost that brought no answer. It needs no lease: it was spent. */
+  /**
+   * Enters what a call cost that brought no answer, or one that nothing came of. It needs no lease: it was spent.
+   * Never rejects.
+   */
   book(cut: CutCall): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;

@@ -48,12 +48,19 @@ export interface ModelCallOptions {
   onText(text: string): void;
   /** The stream broke and is tried again: what `onText` gave for this call is void. */
   onRestart(): void;
-  /** A request ended after its message had begun, and brought no answer: it is billed all the same. */
-  onCut(cut: CutCall): void;
+  /** A request ended after its message had begun, and brought no answer: it is billed all the same. Never rejects. */
+  onCut(cut: CutCall): Promise<void>;
+  /**
+   * To be called before a request that follows on one that was cut: what was put aside for the call is spent.
+   * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
+   */
+  reserveAgain(): Promise<void>;
 }
 
 /** What a request cost that brought no answer. Its output is counted where the stream came to that, else estimated. */
 export interface CutCall {
+  /** The id of the step that it did not become. */
+  id: string;
   model: string;
   usage: Usage;
   /** Millionths of a US dollar. */

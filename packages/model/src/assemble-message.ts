@@ -51,8 +51,10 @@ export class MessageAssembly {
     if (this.#model === undefined) return null;
     const usage = countTokens(this.#usage);
     if (this.#complete) return { model: this.#model, usage };
-    const characters = this.#blocks.reduce((sum, open) => sum + lengthOf(open), 0);
-    const estimated = Math.ceil(characters / CHARACTERS_OF_TOKEN);
+    // Its end is near: the output was counted.
+    if (this.#stopReason !== undefined) return { model: this.#model, usage };
+    const bytes = this.#blocks.reduce((sum, open) => sum + bytesIn(open), 0);
+    const estimated = Math.ceil(bytes / BYTES_OF_TOKEN);
     return {
       model: this.#model,
       usage: { ...usage, output_tokens: Math.max(usage.output_tokens, estimated) },
@@ -124,12 +126,15 @@ export class MessageAssembly {
   }
 }
 
-/** English has about four in a token: what is estimated is rather too dear than too cheap. */
-const CHARACTERS_OF_TOKEN = 3;
+/** English has about four in a token, Chinese three: what is estimated is rather too dear than too cheap. */
+const BYTES_OF_TOKEN = 3;
 
-function lengthOf({ block, inputText }: OpenBlock): number {
+function bytesIn({ block, inputText }: OpenBlock): number {
   const texts = [block['text'], block['thinking'], inputText];
-  return texts.reduce<number>((sum, text) => sum + (typeof text === 'string' ? text.length : 0), 0);
+  return texts.reduce<number>(
+    (sum, text) => sum + (typeof text === 'string' ? Buffer.byteLength(text) : 0),
+    0,
+  );
 }
 
 /** A call without a whole input would be run as another one; thinking without its signature is refused later. */

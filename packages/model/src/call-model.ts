@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ModelError,
+  newId,
   type ModelAnswer,
   type ModelCallOptions,
   type ModelRequest,
@@ -69,6 +70,8 @@ class Call {
   /** Requests of this lease that followed at once on one whose key was at fault. */
   #failovers = 0;
   #isFailover = false;
+  /** The last request was, and is paid for. */
+  #wasCut = false;
   #keyName: string | null = null;
   #lastRequestId: string | null = null;
 
@@ -144,6 +147,8 @@ class Call {
     // failed is left alone from then on, so there are as many of these as there are keys, and no storm.
     const isRetry = this.#attempts > 0 && !this.#isFailover;
     if (isRetry) await this.#takeFromBudget();
+    if (this.#wasCut) await this.#options.reserveAgain();
+    this.#wasCut = false;
     const leftMs = this.#stepEnd - performance.now();
     if (leftMs <= 0) throw this.#error('model_step_timeout', STEP_TIMEOUT);
     this.#options.assertHeld();
@@ -168,7 +173,7 @@ class Call {
       logAnswer(logger, this.#facts(), progress, message);
       return { ...message, model: hide(message.model) };
     } catch (error) {
-      this.#tellOfCut(progress, hide);
+      await this.#tellOfCut(progress, hide);
       signal.throwIfAborted();
       const classified = classifyError(error, { hide });
       if (classified === undefined) throw error;
@@ -179,11 +184,18 @@ class Call {
     }
   }
 
-  #tellOfCut(progress: RequestProgress, hide: (text: string) => string): void {
+  async #tellOfCut(progress: RequestProgress, hide: (text: string) => string): Promise<void> {
     const spent = progress.spent();
     if (spent === null) return;
-    const { model, usage } = spent;
-    this.#options.onCut({ model: hide(model), usage, costMicros: this.#costOf(usage) });
+    const { max_tokens: most } = this.#request.agent;
+    const usage = { ...spent.usage, output_tokens: Math.min(spent.usage.output_tokens, most) };
+    this.#wasCut = true;
+    await this.#options.onCut({
+      id: newId('step'),
+      model: hide(spent.model),
+      usage,
+      costMicros: this.#costOf(usage),
+    });
   }
 
   /** By the name that was asked for: a gateway may call itself anything. */

@@ -194,8 +194,9 @@ export async function insertTurn(
   sql: Sql,
   turn: NewTurn & { onlyIfIdle: boolean },
 ): Promise<AcceptedTurn | RefusedTurn> {
-  if (sql instanceof pg.Pool && turn.mostWaiting == null) {
-    const accepted = await groupsOf(sql).accept.add(turn);
+  const bytes = bytesOf(turn);
+  if (sql instanceof pg.Pool && turn.mostWaiting == null && bytes <= MOST_SHARED_BYTES) {
+    const accepted = await groupsOf(sql).accept.add(turn, bytes);
     if (accepted.turn !== null) return accepted;
   }
   // Also for one that a group passed over: it waits for its session, or learns why it is refused.
@@ -208,7 +209,16 @@ export async function insertTurnWithSession(
   turn: NewSessionTurn,
 ): Promise<AcceptedTurn | RefusedTurn> {
   const isCounted = turn.mostWaiting != null || turn.mostSessions != null;
-  return sql instanceof pg.Pool && !isCounted ? groupsOf(sql).start.add(turn) : insertOne(sql, START, turn);
+  const bytes = bytesOf(turn);
+  if (!(sql instanceof pg.Pool) || isCounted || bytes > MOST_SHARED_BYTES) return insertOne(sql, START, turn);
+  return groupsOf(sql).start.add(turn, bytes);
+}
+
+/** A larger turn goes by itself: those that came with it would wait for it to be sent and parsed. */
+const MOST_SHARED_BYTES = 65_536;
+
+function bytesOf({ input, metadata }: NewTurn): number {
+  return JSON.stringify([input, metadata]).length;
 }
 
 interface Groups {
@@ -224,7 +234,6 @@ function groupsOf(pool: pg.Pool): Groups {
   const group = (statement: typeof START): Groups['start'] =>
     new GroupCommit({
       write: (turns) => insertGroup(pool, statement, turns),
-      sizeOf: ({ input, metadata }) => JSON.stringify([input, metadata]).length,
       keyOf: ({ sessionId }) => sessionId,
     });
   const made = { accept: group(ACCEPT_FREE), start: group(START) };

@@ -28,14 +28,14 @@ SELECT turn_id AS "turnId" FROM entry`,
   row: z.object({ turnId: z.string() }),
 };
 
-/** Enters what a model call of this turn cost that brought no answer. `id` is that of the step that it did not become. */
+/** Enters what a model call of this turn cost that brought no answer; waits no longer than `limitMs`. */
 export async function bookCut(
   sql: Sql,
   turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId' | 'epoch'>,
-  id: string,
-  { model, usage, costMicros }: CutCall,
+  { id, model, usage, costMicros }: CutCall,
+  limitMs?: number,
 ): Promise<void> {
-  await query(sql, BOOK, [
+  const values = [
     id,
     turn.tenantId,
     turn.sessionId,
@@ -48,5 +48,6 @@ export async function bookCut(
     usage.cache_creation_input_tokens,
     usage.cache_read_input_tokens,
     costMicros,
-  ]);
+  ];
+  await query(sql, BOOK, values, limitMs);
 }

@@ -52,7 +52,7 @@ const tenantWith = async (weight: number, turns: number): Promise<string> => {
   return tenantId;
 };
 const dispatch = async (tenantId: string): Promise<number> =>
-  (await dispatchTurns(database.pool, [], [tenantId])).length;
+  (await dispatchTurns(database.pool, [], [tenantId])).turns.length;
 const seen = (id: string, concurrency: number) => renewLeases(database.pool, [], 1_000, { id, concurrency });
 
 test.each([

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { query, type Sql } from './sql.ts';
 
-const dispatchedSchema = z.object({
-  turnId: z.string(),
-  epoch: z.int(),
-  hint: z.int(),
-  tenantId: z.string(),
-});
-export type DispatchedTurn = z.infer<typeof dispatchedSchema>;
+const turnSchema = z.object({ turnId: z.string(), epoch: z.int(), hint: z.int() });
+export type DispatchedTurn = z.infer<typeof turnSchema>;
+
+export interface Dispatched {
+  /** To be hinted. */
+  turns: DispatchedTurn[];
+  /** Tenants whose turns wait, and that have no place for them. */
+  full: string[];
+}
 
 /* The invariant stands with the function, in the migration that made it. */
 const DISPATCH = {
@@ -15,17 +17,22 @@ const DISPATCH = {
   text: `
 SELECT turn_id AS "turnId", turn_epoch AS epoch, turn_hint AS hint, turn_tenant AS "tenantId"
 FROM turnpike_dispatch($1, $2)`,
-  row: dispatchedSchema,
+  row: z.union([turnSchema, z.object({ turnId: z.null(), tenantId: z.string() })]),
 };
 
 /**
  * Picks the turns that may run and marks them as dispatched, in one statement.
  * `sessionIds`: whose head may have changed. `tenantIds`: who may have a turn or a place to give.
  */
-export function dispatchTurns(
+export async function dispatchTurns(
   sql: Sql,
   sessionIds: readonly string[],
   tenantIds: readonly string[],
-): Promise<DispatchedTurn[]> {
-  return query(sql, DISPATCH, [sessionIds.toSorted(), tenantIds]);
+): Promise<Dispatched> {
+  const dispatched: Dispatched = { turns: [], full: [] };
+  for (const row of await query(sql, DISPATCH, [sessionIds.toSorted(), tenantIds])) {
+    if (row.turnId === null) dispatched.full.push(row.tenantId);
+    else dispatched.turns.push(row);
+  }
+  return dispatched;
 }

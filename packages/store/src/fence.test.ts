@@ -135,11 +135,11 @@ test('a lease whose row somebody has locked is told apart from one that is lost,
 
 test('what a cut call cost is in the ledger once, and on the turn of who holds it only', async () => {
   const { turn } = await claimedTurn();
-  const cut = { model: 'm\0', usage: { ...NO_USAGE, input_tokens: 10, output_tokens: 3 }, costMicros: 75 };
-  const id = newId('step');
-  await bookCut(database.pool, turn, id, cut);
-  await bookCut(database.pool, turn, id, cut);
-  await bookCut(database.pool, { ...turn, epoch: turn.epoch - 1 }, newId('step'), cut);
+  const usage = { ...NO_USAGE, input_tokens: 10, output_tokens: 3 };
+  const cut = { id: newId('step'), model: 'm\0', usage, costMicros: 75 };
+  await bookCut(database.pool, turn, cut);
+  await bookCut(database.pool, turn, cut);
+  await bookCut(database.pool, { ...turn, epoch: turn.epoch - 1 }, { ...cut, id: newId('step') });
   const { rows } = await database.pool.query(
     `SELECT turns.cost_micros::int AS cost, turns.input_tokens AS input, turns.output_tokens AS output,
        (SELECT sum(cost_micros)::int FROM ledger_entries WHERE turn_id = turns.id) AS ledger

@@ -14,7 +14,6 @@ function heldWrites() {
             failure === undefined ? resolve(items.map((item) => `${item}!`)) : reject(failure),
         });
       }),
-    sizeOf: (item) => (item.startsWith('big') ? 600_000 : 1),
     keyOf: (item) => item.split(' ')[0] ?? '',
   });
   const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 5));
@@ -23,11 +22,11 @@ function heldWrites() {
 
 test('what arrives together or meanwhile shares a statement, and each gets its own answer', async () => {
   const { groups, group, settle } = heldWrites();
-  const first = [group.add('a'), group.add('b')];
+  const first = [group.add('a', 1), group.add('b', 1)];
   await settle();
-  const second = [group.add('c')];
+  const second = [group.add('c', 1)];
   await settle();
-  const third = ['d', 'e', 'f'].map((item) => group.add(item));
+  const third = ['d', 'e', 'f'].map((item) => group.add(item, item.startsWith('big') ? 600_000 : 1));
   await settle();
   // Two are under way: the rest waits for one of them to end.
   expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c']]);
@@ -42,7 +41,9 @@ test('what arrives together or meanwhile shares a statement, and each gets its o
 
 test('items of one key never share a statement, nor do more bytes than a statement should have', async () => {
   const { groups, group, settle } = heldWrites();
-  const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) => group.add(item));
+  const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) =>
+    group.add(item, item.startsWith('big') ? 600_000 : 1),
+  );
   for (const place of [0, 1, 2]) {
     await settle();
     groups[place]?.end();
@@ -60,16 +61,19 @@ test('one that cannot be written fails alone', async () => {
       if (items.includes('bad')) throw new TypeError('This one cannot be written.');
       return [...items];
     },
-    sizeOf: () => 1,
     keyOf: (item) => item,
   });
-  const ends = await Promise.allSettled(['a', 'bad', 'b'].map((item) => group.add(item)));
+  const ends = await Promise.allSettled(
+    ['a', 'bad', 'b'].map((item) => group.add(item, item.startsWith('big') ? 600_000 : 1)),
+  );
   expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 });
 
 test('where the database is away, nobody writes one by one to find out', async () => {
   const { groups, group, settle } = heldWrites();
-  const all = Promise.allSettled(['a', 'b', 'c'].map((item) => group.add(item)));
+  const all = Promise.allSettled(
+    ['a', 'b', 'c'].map((item) => group.add(item, item.startsWith('big') ? 600_000 : 1)),
+  );
   await settle();
   groups[0]?.end(new StoreUnavailableError('store_unavailable', 'Away.'));
   expect((await all).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
@@ -78,12 +82,12 @@ test('where the database is away, nobody writes one by one to find out', async (
 
 test('a crowd that nobody can serve is told so, and does not grow without end', async () => {
   const { groups, group, settle } = heldWrites();
-  const held = [group.add('a')];
+  const held = [group.add('a', 1)];
   await settle();
-  held.push(group.add('b'));
+  held.push(group.add('b', 1));
   await settle();
-  const waiting = Array.from({ length: 5_000 }, (_, place) => group.add(`w${place}`));
-  await expect(group.add('one too many')).rejects.toBeInstanceOf(StoreUnavailableError);
+  const waiting = Array.from({ length: 5_000 }, (_, place) => group.add(`w${place}`, 1));
+  await expect(group.add('one too many', 1)).rejects.toBeInstanceOf(StoreUnavailableError);
   for (let place = 0; place < 100; place++) {
     groups[place]?.end();
     await settle();

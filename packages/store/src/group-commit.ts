@@ -3,8 +3,6 @@ import { StoreUnavailableError } from './sql.ts';
 export interface GroupCommitOptions<Item, Result> {
   /** Writes these in one statement, and answers for each in its place. Fails for all or for none. */
   write: (items: readonly Item[]) => Promise<Result[]>;
-  /** About how many bytes an item adds to the statement. */
-  sizeOf: (item: Item) => number;
   /** Items with the same key never share a statement. */
   keyOf: (item: Item) => string;
 }
@@ -15,10 +13,12 @@ const MOST_ITEMS = 64;
 const MOST_BYTES = 1_000_000;
 /** What waits beyond this is told to come back: to wait longer than a client does helps nobody. */
 const MOST_WAITING = 5_000;
+/** Looked at when the next statement may leave. */
 const LONGEST_WAIT_MS = 5_000;
 
 interface Waiting<Item, Result> {
   item: Item;
+  bytes: number;
   since: number;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
@@ -40,11 +40,14 @@ export class GroupCommit<Item, Result> {
     this.#options = options;
   }
 
-  /** Throws what writing the item throws, and `StoreUnavailableError` where too many wait already or too long. */
-  add(item: Item): Promise<Result> {
+  /**
+   * `bytes`: about how much the item adds to the statement.
+   * Throws what writing the item throws, and `StoreUnavailableError` where too many wait already or too long.
+   */
+  add(item: Item, bytes: number): Promise<Result> {
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(tooBusy());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, since: performance.now(), resolve, reject });
+      this.#waiting.push({ item, bytes, since: performance.now(), resolve, reject });
       this.#start();
     });
   }
@@ -91,25 +94,24 @@ export class GroupCommit<Item, Result> {
 
   /** The oldest that fit together. */
   #take(): Waiting<Item, Result>[] {
-    const { sizeOf, keyOf } = this.#options;
+    const { keyOf } = this.#options;
     const group: Waiting<Item, Result>[] = [];
     const left: Waiting<Item, Result>[] = [];
     const keys = new Set<string>();
     const tooOld = performance.now() - LONGEST_WAIT_MS;
-    let bytes = 0;
+    let total = 0;
     for (const one of this.#waiting) {
       if (one.since < tooOld) {
         one.reject(tooBusy());
         continue;
       }
-      const size = sizeOf(one.item);
-      const fits = group.length === 0 || (group.length < MOST_ITEMS && bytes + size <= MOST_BYTES);
+      const fits = group.length === 0 || (group.length < MOST_ITEMS && total + one.bytes <= MOST_BYTES);
       if (!fits || keys.has(keyOf(one.item))) {
         left.push(one);
         continue;
       }
       keys.add(keyOf(one.item));
-      bytes += size;
+      total += one.bytes;
       group.push(one);
     }
     this.#waiting = left;

@@ -182,7 +182,7 @@ test('no statement on the way of a turn reads the whole of a table that grows', 
     const grouped = { ...newTurn(`s${(round + 10) * 100}`), mostWaiting: null, onlyIfIdle: false };
     const turns = [started, await insertTurn(pool, counted), await insertTurn(pool, grouped)];
     const sessions = turns.flatMap(({ turn }) => turn?.session_id ?? []);
-    const hints = await dispatchTurns(pool, sessions, [tenantId]);
+    const { turns: hints } = await dispatchTurns(pool, sessions, [tenantId]);
     expect(hints).toHaveLength(3);
     for (const { turnId, epoch } of hints) {
       const claim = { turnId, epoch, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };

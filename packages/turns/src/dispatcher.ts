@@ -22,7 +22,7 @@ export class Dispatcher {
   readonly #database: Database;
   readonly #backplane: Backplane;
   readonly #onError: (error: unknown) => void;
-  #changes: (Change & { isAddition?: boolean })[] = [];
+  #changes: Change[] = [];
   /** Tenants that had no place a moment ago, and whether turns were added since. */
   readonly #full = new Map<string, { wasAdded: boolean }>();
   #isRunning = false;
@@ -43,16 +43,12 @@ export class Dispatcher {
    */
   added(tenantId: string): void {
     const full = this.#full.get(tenantId);
-    if (full === undefined) this.#note({ tenantId, isAddition: true });
+    if (full === undefined) this.changed({ tenantId });
     else full.wasAdded = true;
   }
 
   /** Takes note of a change; the dispatch happens soon. Never throws. */
   changed(change: Change): void {
-    this.#note(change);
-  }
-
-  #note(change: Change & { isAddition?: boolean }): void {
     this.#changes.push(change);
     this.#noted += 1;
     if (this.#isRunning) return;
@@ -62,6 +58,7 @@ export class Dispatcher {
 
   /** Resolves once every change that was noted so far is dealt with, whatever comes meanwhile. */
   async settle(): Promise<void> {
+    for (const [tenantId, full] of this.#full) if (full.wasAdded) this.changed({ tenantId });
     const noted = this.#noted;
     while (this.#dealt < noted) await this.#batch;
   }
@@ -87,16 +84,12 @@ export class Dispatcher {
     }
   }
 
-  async #dispatch(batch: readonly (Change & { isAddition?: boolean })[]): Promise<void> {
+  async #dispatch(batch: readonly Change[]): Promise<void> {
     const sessionIds = new Set(batch.flatMap((change) => change.sessionId ?? []));
     const tenantIds = new Set(batch.map((change) => change.tenantId));
-    const hints = await dispatchTurns(this.#database.pool, [...sessionIds], [...tenantIds]);
-    const served = new Set(hints.map((hint) => hint.tenantId));
-    for (const { tenantId, isAddition } of batch) {
-      if (isAddition === true && !served.has(tenantId)) this.#holdAdditions(tenantId);
-    }
-    if (hints.length > 0)
-      await this.#backplane.hint(hints.map(({ turnId, epoch, hint }) => ({ turnId, epoch, hint })));
+    const { turns, full } = await dispatchTurns(this.#database.pool, [...sessionIds], [...tenantIds]);
+    for (const tenantId of full) this.#holdAdditions(tenantId);
+    if (turns.length > 0) await this.#backplane.hint(turns);
   }
 
   #holdAdditions(tenantId: string): void {

@@ -1,4 +1,4 @@
-import { TurnCancelledError, type CompletedStep, type TurnStatus } from '@turnpike/contract';
+import { TurnCancelledError, type CompletedStep, type CutCall, type TurnStatus } from '@turnpike/contract';
 import type { TurnHint } from '@turnpike/backplane';
 import { claimTurn, removeWorker, renewLeases, type Database } from '@turnpike/store';
 import { Lease, type TurnNews } from './lease.ts';
@@ -28,6 +28,8 @@ export interface LeaseKeeperParts {
   onNews?: (lease: Lease, news: TurnNews) => void;
   /** A step of a turn that is held was committed. */
   onStep?: (lease: Lease, step: CompletedStep) => void;
+  /** What a call of a turn cost could not be entered in the ledger. */
+  onUnbooked?: (lease: Lease, cut: CutCall, error: unknown) => void;
   /** A heartbeat failed; the leases end by themselves unless one of the next succeeds. */
   onError: (error: unknown) => void;
 }
@@ -55,7 +57,7 @@ export class LeaseKeeper {
 
   /** Takes the turn of this hint. Null where the hint is stale, or another worker was first. */
   async claim(hint: TurnHint): Promise<Lease | null> {
-    const { database, workerId, leaseMs, onEnd, onRoom, onNews, onStep } = this.#parts;
+    const { database, workerId, leaseMs, onEnd, onRoom, onNews, onStep, onUnbooked } = this.#parts;
     const asked = performance.now();
     const turn = await claimTurn(database.pool, {
       turnId: hint.turnId,
@@ -76,6 +78,7 @@ export class LeaseKeeper {
       },
       ...(onNews === undefined ? {} : { onNews }),
       ...(onStep === undefined ? {} : { onStep }),
+      ...(onUnbooked === undefined ? {} : { onUnbooked }),
     });
     this.#leases.set(turn.id, lease);
     onNews?.(lease, { eventCount: turn.eventCount });

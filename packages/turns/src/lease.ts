@@ -7,7 +7,6 @@ import {
   TurnCancelledError,
   isFinal,
   isSettled,
-  newId,
   type Advance,
   type Advanced,
   type CallCost,
@@ -31,7 +30,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TRANSITIONS } from './transitions.ts';
 
 const RETRY_MS = 200;
-const BOOK_MS = 10_000;
+/** So long does a turn wait for what it spent to be entered, where the database is away. */
+const BOOK_MS = 3_000;
 /** Other calls take seconds: after about this time one of them may be done. */
 const BUDGET_BUSY_MS = 1_500;
 /** The oldest calls of the minute leave it one after another. */
@@ -51,6 +51,7 @@ export class Lease {
   readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
   readonly #onNews: (lease: Lease, news: TurnNews) => void;
   readonly #onStep: (lease: Lease, step: CompletedStep) => void;
+  readonly #onUnbooked: (lease: Lease, cut: CutCall, error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #stopForGood = new AbortController();
   readonly #claimed: number;
@@ -75,10 +76,13 @@ export class Lease {
     onNews?: (lease: Lease, news: TurnNews) => void;
     /** A step was committed. */
     onStep?: (lease: Lease, step: CompletedStep) => void;
+    /** What a call cost could not be entered in the ledger. */
+    onUnbooked?: (lease: Lease, cut: CutCall, error: unknown) => void;
   }) {
     this.turn = parts.turn;
     this.#onNews = parts.onNews ?? (() => undefined);
     this.#onStep = parts.onStep ?? (() => undefined);
+    this.#onUnbooked = parts.onUnbooked ?? (() => undefined);
     this.#database = parts.database;
     this.#onEnd = parts.onEnd;
     this.#eventCount = parts.turn.eventCount;
@@ -183,7 +187,12 @@ export class Lease {
    */
   advance(advance: Advance): Promise<Advanced> {
     return this.#inOrder(async () => {
-      const advanced = await this.#commit(advance);
+      const advanced = await this.#commit(advance).catch(async (error: unknown) => {
+        // Another's, or erased: the call was made all the same. If it arrived after all, it is there already.
+        const { step } = advance;
+        if (step?.model != null) await this.book({ ...step, model: step.model });
+        throw error;
+      });
       this.#eventCount += advance.events.length;
       this.#onNews(this, { eventCount: this.#eventCount });
       if (advance.step !== undefined) this.#onStep(this, advance.step);
@@ -212,18 +221,21 @@ export class Lease {
   }
 
   /**
-   * Enters what a call cost that brought no answer, also where the lease is lost: it was spent.
-   * Throws `StoreUnavailableError` where the database stays away.
+   * Enters what a call cost that brought no answer, also where the lease is lost: it was spent. Where it
+   * cannot be entered, that is reported, and the turn goes on: nothing is gained by losing it too.
    */
   async book(cut: CutCall): Promise<void> {
-    const id = newId('step');
     const end = performance.now() + BOOK_MS;
     for (;;) {
       try {
-        await bookCut(this.#database.pool, this.turn, id, cut);
+        await bookCut(this.#database.pool, this.turn, cut, BOOK_MS);
         return;
       } catch (error) {
-        if (!(error instanceof StoreUnavailableError) || performance.now() > end) throw error;
+        const isOver = performance.now() > end;
+        if (!(error instanceof StoreUnavailableError) || isOver) {
+          this.#onUnbooked(this, cut, error);
+          return;
+        }
         await delay(RETRY_MS * (0.5 + Math.random()));
       }
     }

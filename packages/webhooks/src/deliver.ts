@@ -2,6 +2,7 @@ import type { Backplane, DeliveryHint, HintConsumer } from '@turnpike/backplane'
 import { TurnpikeError } from '@turnpike/contract';
 import {
   BulkheadFullError,
+  CallRoom,
   CircuitOpenError,
   createCallGuard,
   createSecureUrlCheck,
@@ -75,6 +76,8 @@ export class Deliverer {
   readonly #egress: Egress;
   readonly #checkUrl: (url: string) => void;
   readonly #guard: CallGuard;
+  /** Of tenants with deliveries on their way: all receivers of one together may hold half of the places. */
+  readonly #rooms = new Map<string, CallRoom>();
   readonly #feeder: DeliveryFeeder;
   readonly #consumer: HintConsumer;
   readonly #ended = new AbortController();
@@ -222,7 +225,9 @@ export class Deliverer {
     };
     const options = { isFailure: speaksAgainst };
     try {
-      const result = await this.#guard.run(delivery.lane, this.#ended.signal, send, options);
+      const result = await this.#inRoomOf(delivery.tenantId, () =>
+        this.#guard.run(delivery.lane, this.#ended.signal, send, options),
+      );
       return { outcome: { result }, durationMs: performance.now() - startedAt };
     } catch (error) {
       if (error instanceof CircuitOpenError || error instanceof BulkheadFullError) {
@@ -231,6 +236,17 @@ export class Deliverer {
         return null;
       }
       return { outcome: { error }, durationMs: performance.now() - startedAt };
+    }
+  }
+
+  async #inRoomOf<Result>(tenantId: string, work: () => Promise<Result>): Promise<Result> {
+    const places = Math.max(1, Math.floor(this.#settings.concurrency / 2));
+    const room = this.#rooms.get(tenantId) ?? new CallRoom({ places, maxWaiting: 0, maxWaitMs: 0 });
+    this.#rooms.set(tenantId, room);
+    try {
+      return await room.run(this.#ended.signal, work);
+    } finally {
+      if (room.empty) this.#rooms.delete(tenantId);
     }
   }
 

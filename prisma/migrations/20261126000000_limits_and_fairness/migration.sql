@@ -86,7 +86,8 @@ $$;
 --
 -- finished_sessions: sessions whose head may have changed.
 -- touched_tenants: tenants that may have a turn to run or a place to give.
--- Returns the turns to hint, with the epoch that their claim must find, and whose they are.
+-- Returns the turns to hint, with the epoch that their claim must find, and whose they are; and a row without
+-- a turn for each tenant whose turns wait, and which has no place for them.
 DROP FUNCTION "turnpike_dispatch"(text[], text[]);
 CREATE FUNCTION "turnpike_dispatch"(finished_sessions text[], touched_tenants text[])
 RETURNS TABLE (turn_id text, turn_epoch integer, turn_hint integer, turn_tenant text)
@@ -142,6 +143,8 @@ BEGIN
             SET dispatched_at = clock_timestamp(), hinted_at = clock_timestamp(), hint = turns.hint + 1
             FROM picked WHERE turns.id = picked.id
             RETURNING turns.id, turns.epoch, turns.hint, turns.tenant_id;
+        ELSE
+            RETURN QUERY SELECT NULL::text, NULL::integer, NULL::integer, tenant.id;
         END IF;
     END LOOP;
 END;

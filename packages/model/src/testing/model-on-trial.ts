@@ -60,7 +60,8 @@ export function callOnTrial(
       previousAttempts: 0,
       onText: (text) => told.push(text),
       onRestart: () => told.push('<restart>'),
-      onCut: () => undefined,
+      onCut: async () => undefined,
+      reserveAgain: async () => undefined,
       ...asked.options,
     },
   );
