@@ -55,7 +55,7 @@ export class TurnRunner {
       },
       onStep: (_lease, { type }) => parts.turnMetrics.steps.inc({ type }),
       onUnbooked: (lease, { id, model, usage, costMicros }, error) =>
-        parts.logger.error('What a model call cost is not in the ledger.', {
+        parts.logger.error('What a model call cost may not be in the ledger.', {
           ...this.#fieldsOf(lease),
           ...usage,
           step_id: id,

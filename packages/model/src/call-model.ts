@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ModelError,
   newId,
+  SpendingPausedError,
   type ModelAnswer,
   type ModelCallOptions,
   type ModelRequest,
@@ -146,9 +147,8 @@ class Call {
     // now, so that what the breaker holds back costs nothing of it. Another key is no retry: the one that
     // failed is left alone from then on, so there are as many of these as there are keys, and no storm.
     const isRetry = this.#attempts > 0 && !this.#isFailover;
+    if (this.#wasCut) await this.#reserveAgain();
     if (isRetry) await this.#takeFromBudget();
-    if (this.#wasCut) await this.#options.reserveAgain();
-    this.#wasCut = false;
     const leftMs = this.#stepEnd - performance.now();
     if (leftMs <= 0) throw this.#error('model_step_timeout', STEP_TIMEOUT);
     this.#options.assertHeld();
@@ -181,6 +181,17 @@ class Call {
       const failure = { ...classified, providerRequestId: safeRequestId(requestId, hide) };
       logFailure(logger, this.#facts(), progress, failure);
       return failure;
+    }
+  }
+
+  /** Throws a ModelError that parks the turn, its attempts kept, where the next request is to wait for others. */
+  async #reserveAgain(): Promise<void> {
+    try {
+      await this.#options.reserveAgain();
+      this.#wasCut = false;
+    } catch (error) {
+      if (!(error instanceof SpendingPausedError)) throw error;
+      throw this.#error(error.code, error.message, { retryAfterMs: error.retryAfterMs ?? 0 });
     }
   }
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SpendingPausedError, type CutCall } from '@turnpike/contract';
 import type { GuardedModel } from './create-model.ts';
 import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
+import { failureOf } from './testing/turns-on-trial.ts';
 import { asEventStream, messageEvents, startScriptedApi, type ScriptedApi } from './testing/scripted-api.ts';
 
 const call = (id: string, ...pieces: string[]) => ({
@@ -68,5 +70,34 @@ describe('a stream that is cut at any byte', () => {
   it('gives the whole answer at once when only what follows the message is cut', async () => {
     const { answer } = callOnTrial(model, { text: `cut ${WHOLE.length} break` });
     expect(await answer).toMatchObject({ attempts: 1, content: CONTENT });
+  });
+
+  it('is told of with what it cost, and the next attempt leaves only once that may be spent too', async () => {
+    const cuts: CutCall[] = [];
+    const reserved = Promise.reject(new SpendingPausedError('budget_busy', 1_234));
+    reserved.catch(() => undefined);
+    const options = {
+      async onCut(cut: CutCall) {
+        cuts.push(cut);
+      },
+      reserveAgain: () => reserved,
+    };
+    const end = WHOLE.indexOf('toolu_2');
+    const failure = await failureOf(callOnTrial(model, { text: `cut ${end} end`, options }).answer);
+    // Parked, with its attempt: a stream that is cut again and again is not tried for ever.
+    expect(failure).toMatchObject({ code: 'budget_busy', terminal: false, retryAfterMs: 1_234, attempts: 1 });
+    const [cut] = cuts;
+    expect(cuts).toHaveLength(1);
+    expect(cut?.usage).toMatchObject({ input_tokens: 12 });
+    // Of 'Zwölf 💶.' and the input of the first call, a token for three bytes.
+    expect(cut?.usage.output_tokens).toBe(Math.ceil((12 + 24) / 3));
+  });
+
+  it('costs what the API counted, where only its end is missing', async () => {
+    const cuts: CutCall[] = [];
+    const options = { onCut: async (cut: CutCall) => void cuts.push(cut) };
+    const end = WHOLE.indexOf('event: message_stop');
+    await callOnTrial(model, { text: `cut ${end} end`, options }).answer;
+    expect(cuts.map(({ usage }) => usage.output_tokens)).toEqual([7]);
   });
 });

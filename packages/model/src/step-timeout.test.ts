@@ -48,6 +48,7 @@ describe('a step that takes longer than the agent lets it', () => {
     await control.setScript({ rules: [{ fault: { type: 'status', status: 429, headers } }] });
     const error = await failureOf(callOnTrial(model, { options: { stepTimeoutMs: 10_000 } }).answer);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 1 });
-    expect(error.retryAfterMs).toBeGreaterThanOrEqual(30_000);
+    // What is left of them: longer than the step may take, and than we would wait by ourselves.
+    expect(error.retryAfterMs).toBeGreaterThan(10_000);
   });
 });

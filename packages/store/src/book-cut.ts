@@ -4,8 +4,8 @@ import { query, storable, type Sql } from './sql.ts';
 
 /*
  * Invariant: what was spent is in the ledger once, whoever spent it: a worker that lost its lease has no step
- * to show for it, and the bill comes all the same. The turn's own sums are of those that hold it: they are
- * left alone where another has claimed it since. An id is booked once, so that it can be sent again.
+ * to show for it, and the bill comes all the same. With it grow the sums of the turn, which its budget and its
+ * session's look at. An id is booked once, so that it can be sent again.
  */
 const BOOK = {
   name: 'book-cut',
@@ -13,16 +13,16 @@ const BOOK = {
 WITH entry AS (
   INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
                               cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
-  SELECT $1, $2, $3, $4, $5, $7, $8::int, $9::int, $10::int, $11::int, $12::bigint,
+  SELECT $1, $2, $3, $4, $5, $6, $7::int, $8::int, $9::int, $10::int, $11::bigint,
          NOT EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = $2)
   ON CONFLICT (step_id) DO NOTHING
   RETURNING turn_id
 ), turn AS (
   UPDATE turns
-  SET input_tokens = input_tokens + $8, output_tokens = output_tokens + $9,
-      cache_creation_input_tokens = cache_creation_input_tokens + $10,
-      cache_read_input_tokens = cache_read_input_tokens + $11, cost_micros = cost_micros + $12
-  FROM entry WHERE turns.id = entry.turn_id AND turns.epoch = $6
+  SET input_tokens = input_tokens + $7, output_tokens = output_tokens + $8,
+      cache_creation_input_tokens = cache_creation_input_tokens + $9,
+      cache_read_input_tokens = cache_read_input_tokens + $10, cost_micros = cost_micros + $11
+  FROM entry WHERE turns.id = entry.turn_id
 )
 SELECT turn_id AS "turnId" FROM entry`,
   row: z.object({ turnId: z.string() }),
@@ -31,7 +31,7 @@ SELECT turn_id AS "turnId" FROM entry`,
 /** Enters what a model call of this turn cost that brought no answer; waits no longer than `limitMs`. */
 export async function bookCut(
   sql: Sql,
-  turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId' | 'epoch'>,
+  turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId'>,
   { id, model, usage, costMicros }: CutCall,
   limitMs?: number,
 ): Promise<void> {
@@ -41,7 +41,6 @@ export async function bookCut(
     turn.sessionId,
     turn.id,
     turn.agentId,
-    turn.epoch,
     storable(model),
     usage.input_tokens,
     usage.output_tokens,

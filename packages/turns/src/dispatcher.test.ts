@@ -63,17 +63,14 @@ test('a dispatch that fails is reported, and waiting for it ends all the same', 
   await broken.close();
 });
 
-test('a turn that is added where there was no place a moment ago is dispatched all the same', async () => {
+test('turns that are added where there is no place wait for it, and get it', async () => {
   const dispatcher = new Dispatcher({ database, backplane, onError: () => undefined });
   const agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
-  for (let round = 0; round < 3; round++) {
-    dispatcher.added(tenantId);
-    await dispatcher.settle();
-    const turnId = newId('turn');
-    await insertTurnWithSession(database.pool, {
-      id: turnId,
+  const add = () =>
+    insertTurnWithSession(database.pool, {
+      id: newId('turn'),
       tenantId,
       sessionId: newId('session'),
       messageId: newId('message'),
@@ -84,10 +81,23 @@ test('a turn that is added where there was no place a moment ago is dispatched a
       agentId,
       sessionMetadata: {},
     });
+  const undispatched = async (): Promise<number> => {
+    const { rows } = await database.pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM turns WHERE status = 'queued' AND dispatched_at IS NULL`,
+    );
+    return rows[0]?.count ?? 0;
+  };
+  // More than its window where no worker is known; then it is found full.
+  await Promise.all(Array.from({ length: 20 }, add));
+  for (let look = 0; look < 2; look++) {
     dispatcher.added(tenantId);
-    await untilTrue('it is dispatched', async () => {
-      const { rows } = await database.pool.query('SELECT dispatched_at FROM turns WHERE id = $1', [turnId]);
-      return rows[0].dispatched_at !== null;
-    });
+    await dispatcher.settle();
   }
+  expect(await undispatched()).toBeGreaterThan(0);
+  await database.pool.query(
+    `UPDATE turns SET status = 'cancelled', finished_at = now(), dispatched_at = NULL WHERE dispatched_at IS NOT NULL`,
+  );
+  await add();
+  dispatcher.added(tenantId);
+  await untilTrue('all that waited are dispatched', async () => (await undispatched()) === 0);
 });

@@ -25,6 +25,8 @@ export class Dispatcher {
   #changes: Change[] = [];
   /** Tenants that had no place a moment ago, and whether turns were added since. */
   readonly #full = new Map<string, { wasAdded: boolean }>();
+  /** Tenants whose turns were added since the last batch. */
+  #added = new Set<string>();
   #isRunning = false;
   /** The one that is dealt with now, or will be next. */
   #batch: Promise<void> = Promise.resolve();
@@ -43,8 +45,12 @@ export class Dispatcher {
    */
   added(tenantId: string): void {
     const full = this.#full.get(tenantId);
-    if (full === undefined) this.changed({ tenantId });
-    else full.wasAdded = true;
+    if (full !== undefined) {
+      full.wasAdded = true;
+      return;
+    }
+    this.#added.add(tenantId);
+    this.changed({ tenantId });
   }
 
   /** Takes note of a change; the dispatch happens soon. Never throws. */
@@ -75,8 +81,10 @@ export class Dispatcher {
     // One turn of the event loop, so that requests which arrived together are dispatched together.
     await new Promise(setImmediate);
     const batch = this.#changes.splice(0, BATCH);
+    const added = this.#added;
+    this.#added = new Set();
     try {
-      await this.#dispatch(batch);
+      await this.#dispatch(batch, added);
     } catch (error) {
       this.#onError(error);
     } finally {
@@ -84,14 +92,15 @@ export class Dispatcher {
     }
   }
 
-  async #dispatch(batch: readonly Change[]): Promise<void> {
+  async #dispatch(batch: readonly Change[], added: ReadonlySet<string>): Promise<void> {
     const sessionIds = new Set(batch.flatMap((change) => change.sessionId ?? []));
     const tenantIds = new Set(batch.map((change) => change.tenantId));
     const { turns, full } = await dispatchTurns(this.#database.pool, [...sessionIds], [...tenantIds]);
-    for (const tenantId of full) this.#holdAdditions(tenantId);
+    for (const tenantId of full) if (added.has(tenantId)) this.#holdAdditions(tenantId);
     if (turns.length > 0) await this.#backplane.hint(turns);
   }
 
+  /** Looks once more at the end: who made room in the meantime may not have seen the turn yet. */
   #holdAdditions(tenantId: string): void {
     if (this.#full.has(tenantId)) return;
     const full = { wasAdded: false };
@@ -99,6 +108,7 @@ export class Dispatcher {
     setTimeout(() => {
       this.#full.delete(tenantId);
       if (full.wasAdded) this.added(tenantId);
+      else this.changed({ tenantId });
     }, FULL_MS).unref();
   }
 }

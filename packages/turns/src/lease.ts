@@ -30,7 +30,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TRANSITIONS } from './transitions.ts';
 
 const RETRY_MS = 200;
-/** So long does a turn wait for what it spent to be entered, where the database is away. */
+/** For so long is it tried to enter what a turn spent, each try taking as long at most. */
 const BOOK_MS = 3_000;
 /** Other calls take seconds: after about this time one of them may be done. */
 const BUDGET_BUSY_MS = 1_500;

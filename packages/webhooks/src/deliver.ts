@@ -68,6 +68,12 @@ const LEAST_FAILURES = 5;
 /** While secrets cannot be opened, or the like: nothing that speaks against the receiver. */
 const TROUBLE_WAIT_MS = 15_000;
 const FULL_WAIT_MS = 500;
+/** Longer: to claim what may not leave costs the database something, and a tenant may have much of it. */
+const TENANT_FULL_WAIT_MS = 3_000;
+/** A burst to receivers that answer at once passes in this time. */
+const TENANT_LINE_MS = 250;
+
+class TenantFullError extends BulkheadFullError {}
 
 /** Takes deliveries off the queue and makes them, and feeds the queue. */
 export class Deliverer {
@@ -223,15 +229,18 @@ export class Deliverer {
       this.#checkUrl(url);
       return this.#egress.send({ method: 'POST', url, headers: headers(), body });
     };
-    const options = { isFailure: speaksAgainst };
+    const { lane, tenantId } = delivery;
     try {
-      const result = await this.#inRoomOf(delivery.tenantId, () =>
-        this.#guard.run(delivery.lane, this.#ended.signal, send, options),
-      );
+      const result = await this.#guard.run(lane, this.#ended.signal, () => this.#inRoomOf(tenantId, send), {
+        // What its tenant had no room for says nothing of the receiver.
+        isFailure: (outcome) =>
+          'error' in outcome && outcome.error instanceof TenantFullError ? null : speaksAgainst(outcome),
+      });
       return { outcome: { result }, durationMs: performance.now() - startedAt };
     } catch (error) {
       if (error instanceof CircuitOpenError || error instanceof BulkheadFullError) {
-        const waitMs = error instanceof CircuitOpenError ? error.retryAfterMs : FULL_WAIT_MS;
+        const fullMs = error instanceof TenantFullError ? TENANT_FULL_WAIT_MS : FULL_WAIT_MS;
+        const waitMs = error instanceof CircuitOpenError ? error.retryAfterMs : fullMs;
         await this.#putBack(delivery, waitMs * (1 + Math.random()));
         return null;
       }
@@ -241,10 +250,13 @@ export class Deliverer {
 
   async #inRoomOf<Result>(tenantId: string, work: () => Promise<Result>): Promise<Result> {
     const places = Math.max(1, Math.floor(this.#settings.concurrency / 2));
-    const room = this.#rooms.get(tenantId) ?? new CallRoom({ places, maxWaiting: 0, maxWaitMs: 0 });
+    const settings = { places, maxWaiting: Math.floor(places / 2), maxWaitMs: TENANT_LINE_MS };
+    const room = this.#rooms.get(tenantId) ?? new CallRoom(settings);
     this.#rooms.set(tenantId, room);
     try {
       return await room.run(this.#ended.signal, work);
+    } catch (error) {
+      throw error instanceof BulkheadFullError ? new TenantFullError() : error;
     } finally {
       if (room.empty) this.#rooms.delete(tenantId);
     }
