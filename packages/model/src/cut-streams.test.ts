@@ -39,9 +39,10 @@ describe('a stream that is cut at any byte', () => {
   beforeAll(async () => {
     const seen = new Set<string>();
     api = await startScriptedApi(({ body }) => {
-      const name = /cut (\d+) (break|end)/.exec(JSON.stringify(body['messages']));
-      if (name === null || seen.has(name[0])) return { body: WHOLE };
-      seen.add(name[0]);
+      const said = JSON.stringify(body['messages']);
+      const name = /cut (\d+) (break|end)/.exec(said);
+      if (name === null || seen.has(said)) return { body: WHOLE };
+      seen.add(said);
       return { body: WHOLE.subarray(0, Number(name[1])), after: name[2] === 'break' ? 'break' : 'end' };
     });
     const retryBudget = { take: () => true, deposit() {} };
@@ -83,7 +84,7 @@ describe('a stream that is cut at any byte', () => {
       reserveAgain: () => reserved,
     };
     const end = WHOLE.indexOf('toolu_2');
-    const failure = await failureOf(callOnTrial(model, { text: `cut ${end} end`, options }).answer);
+    const failure = await failureOf(callOnTrial(model, { text: `Dear: cut ${end} end`, options }).answer);
     // Parked, with its attempt: a stream that is cut again and again is not tried for ever.
     expect(failure).toMatchObject({ code: 'budget_busy', terminal: false, retryAfterMs: 1_234, attempts: 1 });
     const [cut] = cuts;
@@ -97,7 +98,7 @@ describe('a stream that is cut at any byte', () => {
     const cuts: CutCall[] = [];
     const options = { onCut: async (cut: CutCall) => void cuts.push(cut) };
     const end = WHOLE.indexOf('event: message_stop');
-    await callOnTrial(model, { text: `cut ${end} end`, options }).answer;
+    await callOnTrial(model, { text: `Counted: cut ${end} end`, options }).answer;
     expect(cuts.map(({ usage }) => usage.output_tokens)).toEqual([7]);
   });
 });

@@ -4,8 +4,8 @@ import { query, storable, type Sql } from './sql.ts';
 
 /*
  * Invariant: what was spent is in the ledger once, whoever spent it: a worker that lost its lease has no step
- * to show for it, and the bill comes all the same. With it grow the sums of the turn, which its budget and its
- * session's look at. An id is booked once, so that it can be sent again.
+ * to show for it, and the bill comes all the same. The turn is of those that hold it: where another has claimed
+ * it since, it stays as it is. An id is booked once, so that it can be sent again.
  */
 const BOOK = {
   name: 'book-cut',
@@ -22,7 +22,7 @@ WITH entry AS (
   SET input_tokens = input_tokens + $7, output_tokens = output_tokens + $8,
       cache_creation_input_tokens = cache_creation_input_tokens + $9,
       cache_read_input_tokens = cache_read_input_tokens + $10, cost_micros = cost_micros + $11
-  FROM entry WHERE turns.id = entry.turn_id
+  FROM entry WHERE turns.id = entry.turn_id AND turns.epoch = $12
 )
 SELECT turn_id AS "turnId" FROM entry`,
   row: z.object({ turnId: z.string() }),
@@ -31,7 +31,7 @@ SELECT turn_id AS "turnId" FROM entry`,
 /** Enters what a model call of this turn cost that brought no answer; waits no longer than `limitMs`. */
 export async function bookCut(
   sql: Sql,
-  turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId'>,
+  turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId' | 'epoch'>,
   { id, model, usage, costMicros }: CutCall,
   limitMs?: number,
 ): Promise<void> {
@@ -47,6 +47,7 @@ export async function bookCut(
     usage.cache_creation_input_tokens,
     usage.cache_read_input_tokens,
     costMicros,
+    turn.epoch,
   ];
   await query(sql, BOOK, values, limitMs);
 }

@@ -133,20 +133,20 @@ test('a lease whose row somebody has locked is told apart from one that is lost,
   );
 });
 
-test('what a cut call cost is in the ledger and on its turn, once', async () => {
+test('what a cut call cost is in the ledger once, and on the turn of who holds it only', async () => {
   const { turn } = await claimedTurn();
   const usage = { ...NO_USAGE, input_tokens: 10, output_tokens: 3 };
   const cut = { id: newId('step'), model: 'm\0', usage, costMicros: 75 };
   await bookCut(database.pool, turn, cut);
   await bookCut(database.pool, turn, cut);
-  await bookCut(database.pool, turn, { ...cut, id: newId('step') });
+  await bookCut(database.pool, { ...turn, epoch: turn.epoch - 1 }, { ...cut, id: newId('step') });
   const { rows } = await database.pool.query(
     `SELECT turns.cost_micros::int AS cost, turns.input_tokens AS input, turns.output_tokens AS output,
        (SELECT sum(cost_micros)::int FROM ledger_entries WHERE turn_id = turns.id) AS ledger
      FROM turns WHERE id = $1`,
     [turn.id],
   );
-  expect(rows).toEqual([{ cost: 150, input: 20, output: 6, ledger: 150 }]);
+  expect(rows).toEqual([{ cost: 75, input: 10, output: 3, ledger: 150 }]);
 });
 
 test('a turn is claimed once for an epoch, and the same write arrives once', async () => {
