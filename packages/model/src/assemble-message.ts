@@ -50,8 +50,7 @@ export class MessageAssembly {
   spent(): Pick<WholeMessage, 'model' | 'usage'> | null {
     if (this.#model === undefined) return null;
     const usage = countTokens(this.#usage);
-    if (this.#complete) return { model: this.#model, usage };
-    // Its end is near: the output was counted.
+    // It came to `message_delta`: the output was counted.
     if (this.#stopReason !== undefined) return { model: this.#model, usage };
     const bytes = this.#blocks.reduce((sum, open) => sum + bytesIn(open), 0);
     const estimated = Math.ceil(bytes / BYTES_OF_TOKEN);

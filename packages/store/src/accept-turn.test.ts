@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
+import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { insertTurn, insertTurnWithSession, type NewTurn } from './accept-turn.ts';
+import { insertTurn, insertTurnWithSession } from './accept-turn.ts';
 import { insertAgent } from './agents.ts';
 import { openDatabase, type Database } from './database.ts';
 import { createTenant } from './tenants.ts';
@@ -27,26 +28,15 @@ afterAll(async () => {
   await drop();
 });
 
-const newTurn = (sessionId: string, text = 'Hello.'): NewTurn => ({
-  id: newId('turn'),
-  tenantId,
-  sessionId,
-  messageId: newId('message'),
-  eventId: newId('event'),
-  input: [{ type: 'text', text }],
-  metadata: { text },
-  deadlineMs: 60_000,
-});
-
 async function newSessions(count: number): Promise<string[]> {
   const started = Array.from({ length: count }, () =>
-    insertTurnWithSession(one.pool, { ...newTurn(newId('session')), agentId, sessionMetadata: {} }),
+    insertTurnWithSession(one.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
   );
   return (await Promise.all(started)).flatMap(({ turn }) => turn?.session_id ?? []);
 }
 
 const add = (database: Database, sessionId: string, onlyIfIdle = false) =>
-  insertTurn(database.pool, { ...newTurn(sessionId, sessionId), onlyIfIdle });
+  insertTurn(database.pool, { ...newTurn(tenantId, sessionId, sessionId), onlyIfIdle });
 
 test('a crowd at two processes: each turn is stored once, and no session has a gap, a double or two heads', async () => {
   const sessions = await newSessions(5);

@@ -194,11 +194,8 @@ export async function insertTurn(
   sql: Sql,
   turn: NewTurn & { onlyIfIdle: boolean },
 ): Promise<AcceptedTurn | RefusedTurn> {
-  const bytes = bytesOf(turn);
-  if (sql instanceof pg.Pool && turn.mostWaiting == null && bytes <= MOST_SHARED_BYTES) {
-    const accepted = await groupsOf(sql).accept.add(turn, bytes);
-    if (accepted.turn !== null) return accepted;
-  }
+  const shared = await insertInGroup(sql, 'accept', turn);
+  if (shared !== null && shared.turn !== null) return shared;
   // Also for one that a group passed over: it waits for its session, or learns why it is refused.
   return insertOne(sql, ACCEPT, turn);
 }
@@ -208,10 +205,19 @@ export async function insertTurnWithSession(
   sql: Sql,
   turn: NewSessionTurn,
 ): Promise<AcceptedTurn | RefusedTurn> {
+  return (await insertInGroup(sql, 'start', turn)) ?? insertOne(sql, START, turn);
+}
+
+/** Null where it goes by itself: in a transaction, where something must be counted, or where it is large. */
+async function insertInGroup(
+  sql: Sql,
+  group: keyof Groups,
+  turn: Given,
+): Promise<AcceptedTurn | RefusedTurn | null> {
   const isCounted = turn.mostWaiting != null || turn.mostSessions != null;
+  if (!(sql instanceof pg.Pool) || isCounted) return null;
   const bytes = bytesOf(turn);
-  if (!(sql instanceof pg.Pool) || isCounted || bytes > MOST_SHARED_BYTES) return insertOne(sql, START, turn);
-  return groupsOf(sql).start.add(turn, bytes);
+  return bytes > MOST_SHARED_BYTES ? null : groupsOf(sql)[group].add(turn, bytes);
 }
 
 /** A larger turn goes by itself: those that came with it would wait for it to be sent and parsed. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId, NO_USAGE, type Advance, type TurnStatus } from '@turnpike/contract';
+import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { insertTurnWithSession } from './accept-turn.ts';
 import { advanceTurn } from './advance-turn.ts';
@@ -53,21 +54,8 @@ const end = (): Advance => ({
 });
 
 async function claimedTurn(leaseMs = 60_000) {
-  const accepted = await insertTurnWithSession(database.pool, {
-    id: newId('turn'),
-    tenantId,
-    sessionId: newId('session'),
-    messageId: newId('message'),
-    eventId: newId('event'),
-    input: [{ type: 'text', text: 'Hi' }],
-    metadata: {},
-    deadlineMs: 60_000,
-    budgetMicros: null,
-    resumes: null,
-    agentId,
-    sessionMetadata: {},
-    sessionBudgetMicros: null,
-  });
+  const started = { ...newTurn(tenantId), agentId, sessionMetadata: {} };
+  const accepted = await insertTurnWithSession(database.pool, started);
   const turnId = accepted.turn?.id ?? '';
   await dispatchTurns(database.pool, [], [tenantId]);
   const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'w', leaseMs };

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId, NO_USAGE, type Advance } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
+import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { insertTurn, insertTurnWithSession, type NewTurn } from './accept-turn.ts';
 import { advanceTurn } from './advance-turn.ts';
@@ -139,15 +140,8 @@ function wholeReads(explained: unknown): string[] {
   return walk(root);
 }
 
-const newTurn = (sessionId: string): NewTurn => ({
-  id: newId('turn'),
-  tenantId,
-  sessionId,
-  messageId: newId('message'),
-  eventId: newId('event'),
-  input: [{ type: 'text', text: 'Hello.' }],
-  metadata: {},
-  deadlineMs: 60_000,
+const countedTurn = (sessionId: string): NewTurn => ({
+  ...newTurn(tenantId, sessionId),
   mostWaiting: 10_000,
 });
 
@@ -172,14 +166,14 @@ test('no statement on the way of a turn reads the whole of a table that grows', 
   // As often as it takes for Postgres to keep one plan for all values of a prepared statement.
   for (let round = 0; round < 8; round++) {
     const started = await insertTurnWithSession(pool, {
-      ...newTurn(newId('session')),
+      ...countedTurn(newId('session')),
       agentId,
       sessionMetadata: {},
       mostSessions: 1_000_000,
     });
     // Counted and alone, and as one of a group.
-    const counted = { ...newTurn(`s${round * 100}`), onlyIfIdle: false };
-    const grouped = { ...newTurn(`s${(round + 10) * 100}`), mostWaiting: null, onlyIfIdle: false };
+    const counted = { ...countedTurn(`s${round * 100}`), onlyIfIdle: false };
+    const grouped = { ...newTurn(tenantId, `s${(round + 10) * 100}`), onlyIfIdle: false };
     const turns = [started, await insertTurn(pool, counted), await insertTurn(pool, grouped)];
     const sessions = turns.flatMap(({ turn }) => turn?.session_id ?? []);
     const { turns: hints } = await dispatchTurns(pool, sessions, [tenantId]);

@@ -8,6 +8,7 @@ import {
   openDatabase,
   type Database,
 } from '@turnpike/store';
+import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -69,18 +70,7 @@ test('turns that are added where there is no place wait for it, and get it', asy
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
   const add = () =>
-    insertTurnWithSession(database.pool, {
-      id: newId('turn'),
-      tenantId,
-      sessionId: newId('session'),
-      messageId: newId('message'),
-      eventId: newId('event'),
-      input: [{ type: 'text', text: 'Hi' }],
-      metadata: {},
-      deadlineMs: 60_000,
-      agentId,
-      sessionMetadata: {},
-    });
+    insertTurnWithSession(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} });
   const undispatched = async (): Promise<number> => {
     const { rows } = await database.pool.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM turns WHERE status = 'queued' AND dispatched_at IS NULL`,

@@ -274,9 +274,7 @@ async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Ser
   checkWebhookUrl(body.webhook_url, 'webhook_url', services);
 }
 
-/**
- * What every submission passes: the budget, and the room that its tenant has for turns that wait.
- */
+/** What every submission passes: the budget, and the room that its tenant has for turns that wait. */
 async function submit<Accepted extends AcceptedTurn>(
   { tenantId, limits, sql }: Submission,
   services: Services,
