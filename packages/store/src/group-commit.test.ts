@@ -2,6 +2,8 @@ import { expect, test } from '@jest/globals';
 import { GroupCommit } from './group-commit.ts';
 import { StoreUnavailableError } from './sql.ts';
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /** Writes that end when the test says so. */
 function heldWrites() {
   const groups: { items: readonly string[]; end: (failure?: Error) => void }[] = [];
@@ -16,23 +18,27 @@ function heldWrites() {
       }),
     keyOf: (item) => item.split(' ')[0] ?? '',
   });
-  const settle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 5));
-  return { groups, group, settle };
+  /** Waits until so many statements have left, and until another that could leave would have. */
+  const left = async (count: number): Promise<void> => {
+    while (groups.length < count) await nextTurn();
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+  };
+  return { groups, group, left };
 }
 
 test('what arrives together or meanwhile shares a statement, and each gets its own answer', async () => {
-  const { groups, group, settle } = heldWrites();
+  const { groups, group, left } = heldWrites();
   const first = [group.add('a', 1), group.add('b', 1)];
-  await settle();
+  await left(1);
   const second = [group.add('c', 1)];
-  await settle();
-  const third = ['d', 'e', 'f'].map((item) => group.add(item, item.startsWith('big') ? 600_000 : 1));
-  await settle();
+  await left(2);
+  const third = ['d', 'e', 'f'].map((item) => group.add(item, 1));
+  await left(2);
   // Two are under way: the rest waits for one of them to end.
   expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c']]);
   groups[1]?.end();
   expect(await Promise.all(second)).toEqual(['c!']);
-  await settle();
+  await left(3);
   expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c'], ['d', 'e', 'f']]);
   groups[0]?.end();
   groups[2]?.end();
@@ -40,12 +46,12 @@ test('what arrives together or meanwhile shares a statement, and each gets its o
 });
 
 test('items of one key never share a statement, nor do more bytes than a statement should have', async () => {
-  const { groups, group, settle } = heldWrites();
+  const { groups, group, left } = heldWrites();
   const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) =>
     group.add(item, item.startsWith('big') ? 600_000 : 1),
   );
-  for (const place of [0, 1, 2]) {
-    await settle();
+  for (const place of [0, 1]) {
+    await left(place + 1);
     groups[place]?.end();
   }
   expect(await Promise.all(all)).toEqual(['x 1!', 'x 2!', 'y 1!', 'big1 1!', 'big2 1!']);
@@ -63,34 +69,31 @@ test('one that cannot be written fails alone', async () => {
     },
     keyOf: (item) => item,
   });
-  const ends = await Promise.allSettled(
-    ['a', 'bad', 'b'].map((item) => group.add(item, item.startsWith('big') ? 600_000 : 1)),
-  );
+  const ends = await Promise.allSettled(['a', 'bad', 'b'].map((item) => group.add(item, 1)));
   expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 });
 
 test('where the database is away, nobody writes one by one to find out', async () => {
-  const { groups, group, settle } = heldWrites();
-  const all = Promise.allSettled(
-    ['a', 'b', 'c'].map((item) => group.add(item, item.startsWith('big') ? 600_000 : 1)),
-  );
-  await settle();
+  const { groups, group, left } = heldWrites();
+  const all = Promise.allSettled(['a', 'b', 'c'].map((item) => group.add(item, 1)));
+  await left(1);
   groups[0]?.end(new StoreUnavailableError('store_unavailable', 'Away.'));
   expect((await all).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   expect(groups).toHaveLength(1);
 });
 
 test('a crowd that nobody can serve is told so, and does not grow without end', async () => {
-  const { groups, group, settle } = heldWrites();
+  const { groups, group, left } = heldWrites();
   const held = [group.add('a', 1)];
-  await settle();
+  await left(1);
   held.push(group.add('b', 1));
-  await settle();
+  await left(2);
   const waiting = Array.from({ length: 5_000 }, (_, place) => group.add(`w${place}`, 1));
   await expect(group.add('one too many', 1)).rejects.toBeInstanceOf(StoreUnavailableError);
-  for (let place = 0; place < 100; place++) {
+  const statements = 2 + Math.ceil(waiting.length / 64);
+  for (let place = 0; place < statements; place++) {
+    await left(place + 1);
     groups[place]?.end();
-    await settle();
   }
   expect(
     (await Promise.allSettled([...held, ...waiting])).every(({ status }) => status === 'fulfilled'),
