@@ -34,6 +34,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
   #active = 0;
   #taken = 0;
   #paused = false;
+  #isLeaving = false;
   #closed: Promise<void> | null = null;
 
   constructor(parts: QueueConsumerParts<Hint>) {
@@ -68,6 +69,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
     const { unrecorded } = this.#taker;
     await untilNone(() => this.#active, graceMs);
     if (this.#active === 0) await untilNone(() => unrecorded.size, RECORD_LIMIT_MS);
+    this.#isLeaving = true;
     await closeByForce(this.#taker);
     this.#parts.onClose();
   }
@@ -76,7 +78,10 @@ export class QueueConsumer<Hint> implements HintConsumer {
     const { makeWorker, onError } = this.#parts;
     const worker = makeWorker((job, token) => this.#runJob(taker, job, token), concurrency);
     const taker: Taker = { worker, active: 0, unrecorded: new Set() };
-    worker.on('error', onError);
+    worker.on('error', (error) => {
+      // What was under way when we closed its connection is no news.
+      if (!this.#isLeaving) onError(error);
+    });
     worker.on('completed', (job) => taker.unrecorded.delete(job?.id ?? ''));
     worker.on('failed', (job) => taker.unrecorded.delete(job?.id ?? ''));
     return taker;
