@@ -1,7 +1,7 @@
 import type { ContentBlock, Metadata, Turn } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, perPool } from './group-commit.ts';
 import { json, query, type Sql } from './sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
 
@@ -232,20 +232,14 @@ interface Groups {
   start: GroupCommit<Given, AcceptedTurn | RefusedTurn>;
 }
 
-const groups = new WeakMap<pg.Pool, Groups>();
-
-function groupsOf(pool: pg.Pool): Groups {
-  const known = groups.get(pool);
-  if (known !== undefined) return known;
+const groupsOf = perPool((pool): Groups => {
   const group = (statement: typeof START): Groups['start'] =>
     new GroupCommit({
       write: (turns) => insertGroup(pool, statement, turns),
       keyOf: ({ sessionId }) => sessionId,
     });
-  const made = { accept: group(ACCEPT_FREE), start: group(START) };
-  groups.set(pool, made);
-  return made;
-}
+  return { accept: group(ACCEPT_FREE), start: group(START) };
+});
 
 async function insertGroup(
   pool: pg.Pool,

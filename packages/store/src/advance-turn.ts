@@ -6,7 +6,9 @@ import {
   type Advanced,
   type TurnStatus,
 } from '@turnpike/contract';
+import pg from 'pg';
 import { z } from 'zod';
+import { GroupCommit, perPool } from './group-commit.ts';
 import { isBudgeted } from './reserve-cost.ts';
 import { json, query, type Sql } from './sql.ts';
 
@@ -26,40 +28,43 @@ import { json, query, type Sql } from './sql.ts';
  * - a turn that somebody joined is not `completed` yet: its step is kept, its end is not;
  * - what joined it goes into the conversation when the worker takes it, and with any other end.
  */
-const ADVANCE = {
-  name: 'advance-turn',
-  text: `
-WITH fenced AS (
-  SELECT id, coalesce(outcome.value, 'null') <> 'null' AS ends,
+const advanceAs = (locked: '' | 'SKIP LOCKED'): string => `
+WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
+    asked jsonb, started text[], received jsonb, told jsonb, outcome jsonb, take_inputs boolean,
+    action_ms double precision, asked_about text[], summary jsonb)
+), fenced AS (
+  SELECT turns.id, given.step, given.said, given.asked, given.started, given.received,
+    given.told, given.action_ms, given.asked_about, given.summary, outcome.value IS NOT NULL AS ends,
     CASE WHEN status = 'cancelling' THEN '{"status": "cancelled", "stopReason": null, "error": null}'::jsonb
            || jsonb_build_object('output', outcome.value -> 'output')
          ELSE outcome.value END AS outcome,
-    $13::double precision IS NOT NULL AND status <> 'cancelling' AS parks,
-    CASE WHEN $12::boolean OR outcome.value IS NOT NULL THEN pending_inputs ELSE '[]' END AS taken
-  FROM turns CROSS JOIN LATERAL (
-    SELECT CASE WHEN $10::jsonb ->> 'status' = 'completed' AND status <> 'cancelling' AND pending_inputs <> '[]'
-                THEN NULL ELSE $10::jsonb END AS value
+    given.action_ms IS NOT NULL AND status <> 'cancelling' AS parks,
+    CASE WHEN given.take_inputs OR outcome.value IS NOT NULL THEN pending_inputs ELSE '[]' END AS taken
+  FROM given JOIN turns ON turns.id = given.turn_id AND turns.epoch = given.epoch CROSS JOIN LATERAL (
+    SELECT CASE WHEN given.outcome ->> 'status' = 'completed' AND status <> 'cancelling' AND pending_inputs <> '[]'
+                THEN NULL ELSE given.outcome END AS value
   ) AS outcome
-  WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND leased_until > now() AND event_count = $11
-  FOR UPDATE OF turns
+  WHERE status = ANY ($2) AND leased_until > now() AND event_count = given.built_on
+  FOR UPDATE OF turns ${locked}
 ), written AS (
-  SELECT fenced.*, $5::jsonb || fenced.taken AS messages FROM fenced
+  SELECT fenced.*, fenced.said || fenced.taken AS messages FROM fenced
 ), held AS (
   UPDATE turns
-  SET step_count = step_count + ($4::jsonb IS NOT NULL)::int,
-      model_attempts = CASE WHEN $4::jsonb IS NULL THEN model_attempts ELSE 0 END,
-      lost_leases = CASE WHEN $4::jsonb IS NULL THEN lost_leases ELSE 0 END,
-      input_tokens = input_tokens + coalesce(($4::jsonb #>> '{usage,input_tokens}')::int, 0),
-      output_tokens = output_tokens + coalesce(($4::jsonb #>> '{usage,output_tokens}')::int, 0),
+  SET step_count = step_count + (written.step IS NOT NULL)::int,
+      model_attempts = CASE WHEN written.step IS NULL THEN model_attempts ELSE 0 END,
+      lost_leases = CASE WHEN written.step IS NULL THEN lost_leases ELSE 0 END,
+      input_tokens = input_tokens + coalesce((written.step #>> '{usage,input_tokens}')::int, 0),
+      output_tokens = output_tokens + coalesce((written.step #>> '{usage,output_tokens}')::int, 0),
       cache_creation_input_tokens = cache_creation_input_tokens
-        + coalesce(($4::jsonb #>> '{usage,cache_creation_input_tokens}')::int, 0),
+        + coalesce((written.step #>> '{usage,cache_creation_input_tokens}')::int, 0),
       cache_read_input_tokens = cache_read_input_tokens
-        + coalesce(($4::jsonb #>> '{usage,cache_read_input_tokens}')::int, 0),
-      cost_micros = cost_micros + coalesce(($4::jsonb ->> 'costMicros')::bigint, 0),
-      reserved_micros = CASE WHEN $4::jsonb IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_micros END,
-      reserved_tokens = CASE WHEN $4::jsonb IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_tokens END,
+        + coalesce((written.step #>> '{usage,cache_read_input_tokens}')::int, 0),
+      cost_micros = cost_micros + coalesce((written.step ->> 'costMicros')::bigint, 0),
+      reserved_micros = CASE WHEN written.step IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_micros END,
+      reserved_tokens = CASE WHEN written.step IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_tokens END,
       message_count = message_count + jsonb_array_length(written.messages),
-      event_count = event_count + jsonb_array_length($9::jsonb),
+      event_count = event_count + jsonb_array_length(written.told),
       pending_inputs = CASE WHEN written.taken = '[]' THEN pending_inputs ELSE '[]' END,
       status = CASE WHEN written.ends THEN written.outcome ->> 'status'
                     WHEN written.parks THEN 'requires_action' ELSE status END,
@@ -70,9 +75,10 @@ WITH fenced AS (
       leased_until = CASE WHEN written.ends OR written.parks THEN NULL ELSE leased_until END,
       dispatched_at = CASE WHEN written.ends OR written.parks THEN NULL ELSE dispatched_at END,
       action_expires_at = CASE WHEN written.parks AND NOT written.ends
-                               THEN now() + $13::double precision * interval '1 millisecond' END
+                               THEN now() + written.action_ms * interval '1 millisecond' END
   FROM written WHERE turns.id = written.id
-  RETURNING turns.*, written.ends, written.parks, written.messages, written.taken
+  RETURNING turns.*, written.ends, written.parks, written.messages, written.taken, written.step, written.said,
+    written.asked, written.started, written.received, written.told, written.asked_about, written.summary
 ), session AS (
   UPDATE sessions SET open_turns = open_turns - 1
   FROM held WHERE sessions.id = held.session_id AND held.ends
@@ -85,9 +91,9 @@ WITH fenced AS (
          (step.usage ->> 'cache_creation_input_tokens')::int, (step.usage ->> 'cache_read_input_tokens')::int,
          step."costMicros", step.attempts, step."providerRequestId", held.epoch,
          now() - step."durationMs" * interval '1 millisecond'
-  FROM held, jsonb_to_record($4::jsonb) AS step(id text, type text, model text, "stopReason" text, usage jsonb,
+  FROM held, jsonb_to_record(held.step) AS step(id text, type text, model text, "stopReason" text, usage jsonb,
                                                 "costMicros" bigint, attempts int, "providerRequestId" text, "durationMs" double precision)
-  WHERE $4::jsonb IS NOT NULL
+  WHERE held.step IS NOT NULL
 ), ledger AS (
   INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
                               cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
@@ -95,13 +101,13 @@ WITH fenced AS (
          (step.usage ->> 'input_tokens')::int, (step.usage ->> 'output_tokens')::int,
          (step.usage ->> 'cache_creation_input_tokens')::int, (step.usage ->> 'cache_read_input_tokens')::int,
          step."costMicros", NOT EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = held.tenant_id)
-  FROM held, jsonb_to_record($4::jsonb) AS step(id text, model text, usage jsonb, "costMicros" bigint)
+  FROM held, jsonb_to_record(held.step) AS step(id text, model text, usage jsonb, "costMicros" bigint)
   WHERE step.model IS NOT NULL
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content)
   SELECT held.id, held.message_count - jsonb_array_length(held.messages) + entry.place - 1, entry.value ->> 'id',
          held.tenant_id, held.session_id, held.sequence,
-         CASE WHEN $4::jsonb IS NOT NULL AND entry.place <= jsonb_array_length($5::jsonb) THEN held.step_count - 1 END,
+         CASE WHEN held.step IS NOT NULL AND entry.place <= jsonb_array_length(held.said) THEN held.step_count - 1 END,
          entry.value ->> 'role', entry.value -> 'content'
   FROM held, jsonb_array_elements(held.messages) WITH ORDINALITY AS entry(value, place)
 ), asked AS (
@@ -112,72 +118,120 @@ WITH fenced AS (
          entry.value ->> 'onUnknown', entry.value ->> 'status', entry.value ->> 'awaiting',
          (entry.value ->> 'status' = 'started')::int,
          CASE WHEN entry.value ->> 'status' = 'started' THEN now() END
-  FROM held, jsonb_array_elements($6::jsonb) WITH ORDINALITY AS entry(value, place)
+  FROM held, jsonb_array_elements(held.asked) WITH ORDINALITY AS entry(value, place)
 ), started AS (
   UPDATE tool_calls SET status = 'started', attempts = tool_calls.attempts + 1, started_at = now()
-  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY ($7)
+  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.started)
 ), received AS (
   UPDATE tool_calls SET status = entry.value ->> 'status', output = entry.value -> 'output', awaiting = NULL,
          is_error = (entry.value ->> 'isError')::boolean, completed_at = now()
-  FROM held, jsonb_array_elements($8::jsonb) AS entry(value)
+  FROM held, jsonb_array_elements(held.received) AS entry(value)
   WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
 ), asked_about AS (
   UPDATE tool_calls SET status = 'unknown', awaiting = 'outcome'
-  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY ($14)
+  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.asked_about)
 ), summary AS (
   INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
-  SELECT held.session_id, ($15::jsonb ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,
-         $15::jsonb ->> 'content'
-  FROM held WHERE $15::jsonb IS NOT NULL
+  SELECT held.session_id, (held.summary ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,
+         held.summary ->> 'content'
+  FROM held WHERE held.summary IS NOT NULL
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT held.id, held.event_count - jsonb_array_length($9::jsonb) + entry.place, entry.value ->> 'id',
+  SELECT held.id, held.event_count - jsonb_array_length(held.told) + entry.place, entry.value ->> 'id',
          held.tenant_id,
          CASE WHEN entry.value ->> 'type' NOT LIKE 'turn.%' THEN entry.value ->> 'type'
               WHEN held.ends OR held.parks THEN 'turn.' || held.status ELSE 'step.started' END,
          CASE WHEN entry.value ->> 'type' LIKE 'turn.%' AND NOT held.ends AND NOT held.parks
               THEN jsonb_build_object('index', held.step_count) ELSE entry.value -> 'payload' END
-  FROM held, jsonb_array_elements($9::jsonb) WITH ORDINALITY AS entry(value, place)
+  FROM held, jsonb_array_elements(held.told) WITH ORDINALITY AS entry(value, place)
 )
-SELECT held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken,
+SELECT held.id, held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken,
   ${isBudgeted('held')} AS "isBudgeted"
-FROM held`,
-  row: z.object({
-    status: turnStatusSchema,
-    pendingInputs: z.int(),
-    isBudgeted: z.boolean(),
-    taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
-  }) satisfies z.ZodType<Advanced>,
-};
+FROM held`;
+
+const rowSchema = z.object({
+  id: z.string(),
+  status: turnStatusSchema,
+  pendingInputs: z.int(),
+  isBudgeted: z.boolean(),
+  taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
+}) satisfies z.ZodType<Advanced>;
+
+const ADVANCE = { name: 'advance-turn', text: advanceAs(''), row: rowSchema };
+/** A group waits for no turn: it would hold others meanwhile, and two groups could wait for each other. */
+const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('SKIP LOCKED'), row: rowSchema };
+
+export interface WriteFence {
+  turnId: string;
+  epoch: number;
+  /** The statuses in which a lease is held. */
+  from: readonly TurnStatus[];
+  /** The number of the turn's newest event before this write; every write brings at least one. */
+  eventCount: number;
+}
 
 /**
- * One fenced write. Returns where the turn is now, or null where the lease is lost.
- * `from` are the statuses in which a lease is held, `eventCount` the number of the turn's newest
- * event before this write; every write brings at least one.
+ * One fenced write. Returns where the turn is now, or null where the lease is lost. With the pool it shares a
+ * statement with the writes that come meanwhile.
  */
-export async function advanceTurn(
+export async function advanceTurn(sql: Sql, fence: WriteFence, advance: Advance): Promise<Advanced | null> {
+  const write: Write = { fence, given: givenOf(fence, advance) };
+  const shared =
+    sql instanceof pg.Pool && write.given.length <= MOST_SHARED_LENGTH
+      ? await groupOf(sql).add(write, write.given.length)
+      : null;
+  // Also what a group passed over: it waits for who holds the turn, or learns that the lease is lost.
+  return shared ?? (await advanceAll(sql, ADVANCE, [write]))[0] ?? null;
+}
+
+/** A longer write goes by itself: those that came with it would wait for it to be sent and parsed. */
+const MOST_SHARED_LENGTH = 65_536;
+
+/** `given` is the JSON of one entry of `given`. */
+interface Write {
+  fence: WriteFence;
+  given: string;
+}
+
+const groupOf = perPool(
+  (pool) =>
+    new GroupCommit({
+      write: (writes: readonly Write[]) => advanceAll(pool, ADVANCE_FREE, writes),
+      keyOf: ({ fence }) => fence.turnId,
+    }),
+);
+
+/** The answers to those that were written, each in its place. All of them hold in the same statuses. */
+async function advanceAll(
   sql: Sql,
-  lease: { turnId: string; epoch: number; from: readonly TurnStatus[]; eventCount: number },
-  advance: Advance,
-): Promise<Advanced | null> {
-  const [advanced] = await query(sql, ADVANCE, [
-    lease.turnId,
-    lease.epoch,
-    lease.from,
-    advance.step === undefined ? null : json(advance.step),
-    json((advance.messages ?? []).map((message) => ({ ...message, id: newId('message') }))),
-    json(advance.askedCalls ?? []),
-    advance.startedCalls ?? [],
-    json(advance.receipts ?? []),
-    json(advance.events),
-    advance.outcome === undefined ? null : json(advance.outcome),
-    lease.eventCount,
-    advance.takeInputs ?? false,
-    advance.action?.timeoutMs ?? null,
-    advance.askedAbout ?? [],
-    advance.summary === undefined ? null : json(advance.summary),
+  statement: typeof ADVANCE,
+  writes: readonly Write[],
+): Promise<(Advanced | null)[]> {
+  const rows = await query(sql, statement, [
+    `[${writes.map(({ given }) => given).join()}]`,
+    writes[0]?.fence.from ?? [],
   ]);
-  return advanced ?? null;
+  const byTurn = new Map(rows.map(({ id, ...advanced }) => [id, advanced]));
+  return writes.map(({ fence }) => byTurn.get(fence.turnId) ?? null);
+}
+
+function givenOf({ turnId, epoch, eventCount }: WriteFence, advance: Advance): string {
+  return json({
+    turn_id: turnId,
+    epoch,
+    built_on: eventCount,
+    step: advance.step,
+    said: (advance.messages ?? []).map((message) => ({ ...message, id: newId('message') })),
+    asked: advance.askedCalls ?? [],
+    started: advance.startedCalls ?? [],
+    received: advance.receipts ?? [],
+    told: advance.events,
+    outcome: advance.outcome,
+    take_inputs: advance.takeInputs ?? false,
+    action_ms: advance.action?.timeoutMs,
+    asked_about: advance.askedAbout ?? [],
+    summary: advance.summary,
+  });
 }
 
 const PROGRESS = {

@@ -11,7 +11,9 @@ import {
   turnStatusSchema,
 } from '@turnpike/contract';
 import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
+import pg from 'pg';
 import { z } from 'zod';
+import { GroupCommit, perPool } from './group-commit.ts';
 import { isBudgeted } from './reserve-cost.ts';
 import { query, type Sql } from './sql.ts';
 
@@ -86,6 +88,29 @@ const claimedSchema = z.object({
   isBudgeted: z.boolean(),
 }) satisfies z.ZodType<TakenTurn>;
 
+export interface Claim {
+  turnId: string;
+  epoch: number;
+  /** The statuses that may be claimed. */
+  from: readonly TurnStatus[];
+  workerId: string;
+  leaseMs: number;
+}
+
+const GIVEN = `
+WITH given AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::double precision[], $5::text[], $6::text[])
+  AS given(turn_id, epoch, worker_id, lease_ms, started_id, step_started_id)
+)`;
+
+const CLAIMABLE = `turns.id = given.turn_id AND turns.epoch = given.epoch AND turns.status = ANY ($7)
+    AND turns.dispatched_at IS NOT NULL`;
+
+/** A group waits for no lock: it would hold others meanwhile, and two groups could wait for each other. */
+const LOCK_FREE = `, free AS MATERIALIZED (
+  SELECT turns.id FROM given JOIN turns ON ${CLAIMABLE} FOR NO KEY UPDATE OF turns SKIP LOCKED
+)`;
+
 /*
  * Invariant: a claim succeeds at most once for an epoch. The epoch rises with it, so whoever
  * held the turn before can write nothing more. Time is the database's.
@@ -94,31 +119,28 @@ const claimedSchema = z.object({
  * `queued` at this epoch in that snapshot, and nobody writes to the journal of a queued turn. What
  * joins a turn is in its row, which is the locked one.
  */
-const CLAIM = {
-  name: 'claim-turn',
-  text: `
-WITH turn AS (
+const take = (of: 'all' | 'free'): string => `, turn AS (
   UPDATE turns
-  SET status = 'in_progress', epoch = epoch + 1, attempts = attempts + 1, worker_id = $4,
-      leased_until = now() + $5::double precision * interval '1 millisecond',
+  SET status = 'in_progress', epoch = turns.epoch + 1, attempts = attempts + 1, worker_id = given.worker_id,
+      leased_until = now() + given.lease_ms * interval '1 millisecond',
       started_at = coalesce(started_at, now()), event_count = event_count + 2,
       reserved_micros = 0, reserved_tokens = 0
-  WHERE id = $1 AND epoch = $2 AND status = ANY ($3) AND dispatched_at IS NOT NULL
-  RETURNING *
-), summary AS (
-  SELECT summaries.through_sequence, summaries.content
-  FROM turn JOIN summaries ON summaries.session_id = turn.session_id AND summaries.through_sequence < turn.sequence
-  ORDER BY summaries.through_sequence DESC LIMIT 1
+  FROM given
+  WHERE ${CLAIMABLE}${of === 'free' ? ' AND turns.id IN (SELECT id FROM free)' : ''}
+  RETURNING turns.*, given.started_id, given.step_started_id
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT turn.id, turn.event_count - 1, $6, turn.tenant_id, 'turn.started', jsonb_build_object('attempt', turn.attempts)
+  SELECT turn.id, turn.event_count - 1, turn.started_id, turn.tenant_id, 'turn.started',
+         jsonb_build_object('attempt', turn.attempts)
   FROM turn
   UNION ALL
-  SELECT turn.id, turn.event_count, $7, turn.tenant_id,
+  SELECT turn.id, turn.event_count, turn.step_started_id, turn.tenant_id,
          CASE WHEN turn.attempts = 1 THEN 'step.started' ELSE 'step.restarted' END,
          jsonb_build_object('index', turn.step_count)
   FROM turn
-)
+)`;
+
+const READ = `
 SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.agent_id AS "agentId",
   turn.agent_version AS "agentVersion", turn.epoch, turn.attempts, turn.status,
   agent_versions.config AS agent,
@@ -141,13 +163,13 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
   (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call') AS "modelCallCount",
   (SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
    ORDER BY steps.index DESC LIMIT 1) AS "lastStopReason",
-  (SELECT summary.content FROM summary) AS summary,
+  summary.content AS summary,
   (SELECT coalesce(json_agg(json_build_object('turnSequence', messages.turn_sequence, 'role', messages.role,
                                               'content', messages.content)
                    ORDER BY messages.turn_sequence, messages.index), '[]')
    FROM messages
    WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
-     AND messages.turn_sequence > coalesce((SELECT summary.through_sequence FROM summary), 0)
+     AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
      AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
                      WHERE forgotten.session_id = turn.session_id AND forgotten.rolled_back
                        AND forgotten.sequence = messages.turn_sequence)) AS history,
@@ -165,32 +187,59 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
           WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
             AND others.dispatched_at IS NULL AND others.available_at IS NULL) AS "othersReady",
   ${isBudgeted('turn')} AS "isBudgeted"
-FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version`,
-  row: claimedSchema,
-};
+FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version
+LEFT JOIN LATERAL (
+  SELECT summaries.through_sequence, summaries.content FROM summaries
+  WHERE summaries.session_id = turn.session_id AND summaries.through_sequence < turn.sequence
+  ORDER BY summaries.through_sequence DESC LIMIT 1
+) AS summary ON true`;
+
+/** Read later, each by itself: a turn that cannot be read is not to cost the others of its group their leases. */
+const rowSchema = z.looseObject({ id: z.string() });
+
+const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ, row: rowSchema };
+const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ, row: rowSchema };
 
 /**
- * Takes a turn for `leaseMs`. `from` are the statuses that may be claimed. Null where the hint is
- * stale: the turn has moved on, or another worker was first.
+ * Takes a turn for `leaseMs`. Null where the hint is stale: the turn has moved on, or another worker was
+ * first. With the pool it shares a statement with the claims that come meanwhile.
  */
-export async function claimTurn(
+export async function claimTurn(sql: Sql, claim: Claim): Promise<TakenTurn | null> {
+  const shared = sql instanceof pg.Pool ? await groupOf(sql).add(claim, BYTES) : null;
+  // Also what a group passed over: it waits for who holds the row, or learns that the hint is stale.
+  const row = shared ?? (await claimAll(sql, CLAIM, [claim]))[0];
+  return row == null ? null : claimedSchema.parse(row);
+}
+
+/** Each may bring the whole history of its session. */
+const MOST_TOGETHER = 32;
+/** A claim is small, however large its answer. */
+const BYTES = 200;
+
+const groupOf = perPool(
+  (pool) =>
+    new GroupCommit({
+      write: (claims: readonly Claim[]) => claimAll(pool, CLAIM_FREE, claims),
+      keyOf: ({ turnId }) => turnId,
+      mostItems: MOST_TOGETHER,
+    }),
+);
+
+/** The rows of those that were taken, each in its place. All of them may be claimed from the same statuses. */
+async function claimAll(
   sql: Sql,
-  claim: {
-    turnId: string;
-    epoch: number;
-    from: readonly TurnStatus[];
-    workerId: string;
-    leaseMs: number;
-  },
-): Promise<TakenTurn | null> {
-  const [turn] = await query(sql, CLAIM, [
-    claim.turnId,
-    claim.epoch,
-    claim.from,
-    claim.workerId,
-    claim.leaseMs,
-    newId('event'),
-    newId('event'),
+  statement: typeof CLAIM,
+  claims: readonly Claim[],
+): Promise<(z.infer<typeof rowSchema> | null)[]> {
+  const rows = await query(sql, statement, [
+    claims.map(({ turnId }) => turnId),
+    claims.map(({ epoch }) => epoch),
+    claims.map(({ workerId }) => workerId),
+    claims.map(({ leaseMs }) => leaseMs),
+    claims.map(() => newId('event')),
+    claims.map(() => newId('event')),
+    claims[0]?.from ?? [],
   ]);
-  return turn ?? null;
+  const byTurn = new Map(rows.map((row) => [row.id, row]));
+  return claims.map(({ turnId }) => byTurn.get(turnId) ?? null);
 }

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { StoreUnavailableError } from './sql.ts';
 
 export interface GroupCommitOptions<Item, Result> {
@@ -5,6 +6,8 @@ export interface GroupCommitOptions<Item, Result> {
   write: (items: readonly Item[]) => Promise<Result[]>;
   /** Items with the same key never share a statement. */
   keyOf: (item: Item) => string;
+  /** Default: 64. */
+  mostItems?: number;
 }
 
 /** Statements under way at once: the next is made ready while the last waits for the disk. */
@@ -94,7 +97,7 @@ export class GroupCommit<Item, Result> {
 
   /** The oldest that fit together. */
   #take(): Waiting<Item, Result>[] {
-    const { keyOf } = this.#options;
+    const { keyOf, mostItems = MOST_ITEMS } = this.#options;
     const group: Waiting<Item, Result>[] = [];
     const left: Waiting<Item, Result>[] = [];
     const keys = new Set<string>();
@@ -105,7 +108,7 @@ export class GroupCommit<Item, Result> {
         one.reject(tooBusy());
         continue;
       }
-      const fits = group.length === 0 || (group.length < MOST_ITEMS && total + one.bytes <= MOST_BYTES);
+      const fits = group.length === 0 || (group.length < mostItems && total + one.bytes <= MOST_BYTES);
       if (!fits || keys.has(keyOf(one.item))) {
         left.push(one);
         continue;
@@ -117,6 +120,16 @@ export class GroupCommit<Item, Result> {
     this.#waiting = left;
     return group;
   }
+}
+
+/** One for each pool: what goes to the same database by the same connections may go together. */
+export function perPool<Made>(make: (pool: pg.Pool) => Made): (pool: pg.Pool) => Made {
+  const known = new WeakMap<pg.Pool, Made>();
+  return (pool) => {
+    let made = known.get(pool);
+    if (made === undefined) known.set(pool, (made = make(pool)));
+    return made;
+  };
 }
 
 function tooBusy(): StoreUnavailableError {
