@@ -29,6 +29,8 @@ const GRACE_SHARE = 0.5;
 /** Left at the end for what was told to stop to say so in the database. */
 const GOODBYE_MS = 1_000;
 const LOOK_EVERY_MS = 20;
+/** They share statements. A worker that takes many more before it claims the first lets that one wait. */
+const CLAIMS_AT_ONCE = 64;
 
 /** Takes turns off the queue and runs them, each under a lease of its own. */
 export class TurnRunner {
@@ -67,7 +69,8 @@ export class TurnRunner {
     });
     this.#consumer = parts.backplane.consume({
       concurrency: parts.concurrency,
-      run: (hint) => this.#run(hint),
+      takenAtOnce: CLAIMS_AT_ONCE,
+      run: (hint, taken) => this.#run(hint, taken),
       onError: (error) => parts.logger.error('A hint could not be worked on.', { error }),
     });
   }
@@ -101,11 +104,13 @@ export class TurnRunner {
     await this.#consumer.close(GOODBYE_MS);
   }
 
-  async #run(hint: TurnHint): Promise<void> {
+  async #run(hint: TurnHint, taken: () => void): Promise<void> {
     // Its turn stays queued, and the reconciler hints it again for somebody who stays.
     if (this.#draining) return;
     const lease = await this.#claim(hint);
     if (lease === null) return;
+    // From here on the lease stands for the turn.
+    taken();
     const span = this.#startSpan(lease);
     this.#spans.set(lease, span);
     const logger = this.#parts.logger.child(this.#fieldsOf(lease));

@@ -19,7 +19,13 @@ export interface HintConsumer {
 export interface ConsumeOptions<Hint> {
   /** Hints run at once. */
   concurrency: number;
-  run(hint: Hint): Promise<void>;
+  /** Of those, so many at most whose `run` has not called `taken`. Default: all of them. */
+  takenAtOnce?: number;
+  /**
+   * `taken`, where it is called, says that the hint has done its work: its job is over, while `run` goes on.
+   * Until then a hint whose taker dies is run by another.
+   */
+  run(hint: Hint, taken: () => void): Promise<void>;
   /** What `run` threw, jobs that are none of ours, and what BullMQ's worker complains of. */
   onError(error: Error): void;
 }

@@ -69,6 +69,45 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(runs.most).toBe(3);
   });
 
+  it('ends the job of a hint that was taken while its run goes on, all but one, so as to take no more than it may', async () => {
+    const runs = new HeldRuns();
+    const run = (hint: TurnHint, taken: () => void): Promise<void> => {
+      taken();
+      return runs.run(hint);
+    };
+    const consumer = backplane.consume({ concurrency: 3, takenAtOnce: 2, run, onError: note });
+    await backplane.hint(someHints(10));
+    await untilTrue('three run', () => runs.now === 3);
+    await untilTrue('two jobs are over', async () => (await backplane.depth()).active === 1);
+    expect(consumer.active).toBe(3);
+    expect(await backplane.depth()).toEqual({ waiting: 7, active: 1 });
+    expect(await backplane.missing(someHints(10))).toHaveLength(2);
+    runs.letGo();
+    await untilTrue('all ran', () => runs.started.length === 10);
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    expect(runs.most).toBe(3);
+  });
+
+  it('runs no more than it may at once, whenever hints are taken and runs end', async () => {
+    const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * 8));
+    let now = 0;
+    let most = 0;
+    let ended = 0;
+    const run = async (_hint: TurnHint, taken: () => void): Promise<void> => {
+      most = Math.max(most, ++now);
+      await moment();
+      if (Math.random() < 0.8) taken();
+      await moment();
+      now -= 1;
+      ended += 1;
+    };
+    backplane.consume({ concurrency: 7, takenAtOnce: 4, run, onError: note });
+    for (let start = 0; start < 400; start += 50) await backplane.hint(someHints(50, start));
+    await untilTrue('all ran', () => ended === 400);
+    await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
+    expect(most).toBeLessThanOrEqual(7);
+  });
+
   it('keeps the queue of deliveries beside that of turns: neither takes what is the other’s', async () => {
     const ran: unknown[] = [];
     const given = [1, 2, 3].map((number) => ({ deliveryId: `dlv_${number}`, hint: number }));

@@ -14,11 +14,17 @@ export interface QueueConsumerParts<Hint> extends ConsumeOptions<Hint> {
   onClose(): void;
 }
 
-/** A worker, how many hints are being run that it took, and the jobs whose end it has not recorded. */
+/** A worker, how many jobs it has in hand, and those whose end it has not recorded. */
 interface Taker {
   worker: BullWorker;
   active: number;
   unrecorded: Set<string>;
+}
+
+/** A job whose hint was taken: it ends as soon as its taker may take another instead. */
+interface TakenJob {
+  taker: Taker;
+  end(): void;
 }
 
 const PAUSE_LIMIT_MS = 1_000;
@@ -30,6 +36,7 @@ const LOOK_EVERY_MS = 20;
 export class QueueConsumer<Hint> implements HintConsumer {
   readonly #parts: QueueConsumerParts<Hint>;
   readonly #stopWatching: () => void;
+  readonly #takenJobs = new Set<TakenJob>();
   #taker: Taker;
   #active = 0;
   #taken = 0;
@@ -39,7 +46,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
 
   constructor(parts: QueueConsumerParts<Hint>) {
     this.#parts = parts;
-    this.#taker = this.#startTaker(parts.concurrency);
+    this.#taker = this.#startTaker(this.#room(0));
     this.#stopWatching = watchConsumer({
       deafAfterMs: parts.deafAfterMs,
       hasRoom: () => !this.#paused && this.#active < parts.concurrency,
@@ -87,24 +94,55 @@ export class QueueConsumer<Hint> implements HintConsumer {
     return taker;
   }
 
-  /** A job that failed would be of no use to anybody, the reconciler looks after the turn. */
-  async #runJob(taker: Taker, job: BullJob, token: string | undefined): Promise<void> {
+  /** Lasts as long as the job does: until its hint was taken, and a place is left to take another by. */
+  #runJob(taker: Taker, job: BullJob, token: string | undefined): Promise<void> {
     if (this.#paused) return this.#giveBack(job, token);
     this.#taken += 1;
     this.#active += 1;
     taker.active += 1;
     taker.unrecorded.add(job.id ?? '');
+    return new Promise((resolve) => {
+      let isOver = false;
+      const taken: TakenJob = {
+        taker,
+        end: () => {
+          this.#takenJobs.delete(taken);
+          if (isOver) return;
+          isOver = true;
+          taker.active -= 1;
+          this.#fitConcurrency();
+          resolve();
+        },
+      };
+      const onTaken = (): void => {
+        if (!isOver) this.#takenJobs.add(taken);
+        this.#endTakenJobs();
+      };
+      void this.#run(job, onTaken).finally(() => {
+        this.#active -= 1;
+        taken.end();
+        this.#fitConcurrency();
+        this.#endTakenJobs();
+      });
+    });
+  }
+
+  /** What runs without its job takes a place from those that are run with theirs, and one place is always theirs. */
+  #endTakenJobs(): void {
+    for (const job of this.#takenJobs) {
+      if (this.#active - job.taker.active + 1 < this.#parts.concurrency) job.end();
+    }
+  }
+
+  /** A job that failed would be of no use to anybody, the reconciler looks after the turn. */
+  async #run(job: BullJob, taken: () => void): Promise<void> {
     try {
       const { kind } = this.#parts;
       const hint = kind.schema.safeParse(job.data);
-      if (hint.success) await this.#parts.run(hint.data);
+      if (hint.success) await this.#parts.run(hint.data, taken);
       else this.#report(new Error(`Job ${job.id ?? ''} is no hint of ${kind.what}; it is removed.`));
     } catch (error) {
       this.#report(error);
-    } finally {
-      this.#active -= 1;
-      taker.active -= 1;
-      this.#fitConcurrency();
     }
   }
 
@@ -126,7 +164,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
     void closeByForce(old);
   }
 
-  /** What workers that were replaced still run takes places from the one of now. */
+  /** What runs already, and is not in the hands of the worker of now, takes places from it. */
   #fitConcurrency(): void {
     const { worker, active } = this.#taker;
     const concurrency = this.#room(active);
@@ -134,7 +172,8 @@ export class QueueConsumer<Hint> implements HintConsumer {
   }
 
   #room(activeOfTaker: number): number {
-    return Math.max(1, this.#parts.concurrency - (this.#active - activeOfTaker));
+    const { concurrency, takenAtOnce = concurrency } = this.#parts;
+    return Math.max(1, Math.min(takenAtOnce, concurrency - (this.#active - activeOfTaker)));
   }
 
   #report(error: unknown): void {
