@@ -1,4 +1,4 @@
-import { Agent, fetch as undiciFetch } from 'undici';
+import { Agent, request, type Dispatcher } from 'undici';
 
 export interface UpstreamFetchSettings {
   /** Milliseconds without a byte, before the head and between any two pieces of the body. */
@@ -33,8 +33,46 @@ export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFe
     bodyTimeout: settings.idleTimeoutMs,
     maxResponseSize: settings.maxResponseBytes ?? 64 * 1024 * 1024,
   });
-  const send = (input: unknown, init?: object): unknown =>
-    undiciFetch(input as string, { ...init, redirect: 'manual', dispatcher: agent });
-  // Two copies of the same standard: the platform's types and those of the undici package.
-  return { fetch: send as typeof globalThis.fetch, close: () => agent.destroy() };
+  return {
+    fetch: async (input, init) => asResponse(await send(agent, input, init)),
+    close: () => agent.destroy(),
+  };
+}
+
+/** Undici's `request`, since its `fetch` brings each piece of a stream through queues of its own: a third of the cost. */
+async function send(
+  agent: Agent,
+  input: string | URL | Request,
+  { method = 'GET', headers, body, signal }: RequestInit = {},
+): Promise<Dispatcher.ResponseData> {
+  if (input instanceof Request || (body !== undefined && body !== null && typeof body !== 'string')) {
+    throw new TypeError('Only a URL can be asked, and only a text can be sent.');
+  }
+  const answer = await request(input, {
+    dispatcher: agent,
+    method: method as Dispatcher.HttpMethod,
+    headers: { ...Object.fromEntries(new Headers(headers)), 'accept-encoding': 'identity' },
+    body: body ?? null,
+    signal: signal ?? undefined,
+  }).catch((cause: unknown) => {
+    throw signal?.aborted === true ? signal.reason : new TypeError('The request failed.', { cause });
+  });
+  const encoding = answer.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    answer.body.destroy();
+    throw new TypeError('The answer is encoded in a way that was not asked for.');
+  }
+  return answer;
+}
+
+/** The answer as `fetch` gives it; only that its `body` is one of Node's streams, whose pieces can be iterated too. */
+function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
+  const pairs = Object.entries(headers).flatMap(([name, values]) =>
+    [values ?? []].flat().map((value): [string, string] => [name, value]),
+  );
+  return Object.defineProperties(new Response(null, { status: statusCode, headers: pairs }), {
+    body: { value: body },
+    text: { value: () => body.text() },
+    json: { value: () => body.json() },
+  });
 }
