@@ -5,6 +5,13 @@ import { LRUCache } from 'lru-cache';
 const CAPS = { waiting: 'max_queued_turns', sessions: 'max_sessions' } as const;
 export type Counted = keyof typeof CAPS;
 
+interface Known {
+  count: number;
+  at: number;
+  /** Somebody was told to count again. */
+  isAsked: boolean;
+}
+
 /** Other processes add too, and a rate is kept to some tolerance only. */
 const SAFETY = 2;
 
@@ -14,7 +21,7 @@ const SAFETY = 2;
  * the cap; then the next that is added is counted again, in the statement that adds it, and exactly.
  */
 export class TenantRoom {
-  readonly #counts = new LRUCache<string, { count: number; at: number }>({ max: 20_000 });
+  readonly #counts = new LRUCache<string, Known>({ max: 20_000 });
 
   /** The cap that is to be counted under; null where there is room for certain. */
   capFor(counted: Counted, tenantId: string, limits: Limits): number | null {
@@ -23,14 +30,18 @@ export class TenantRoom {
     if (known === undefined) return cap;
     const seconds = Math.max(1, (performance.now() - known.at) / 1_000);
     const perhapsAdded = SAFETY * limits.requests_per_second * seconds;
-    return known.count + perhapsAdded < cap ? null : cap;
+    if (known.count + perhapsAdded >= cap) return cap;
+    // One counts well before all would have to, who would wait for each other.
+    const isDue = !known.isAsked && known.count + 2 * perhapsAdded >= cap;
+    known.isAsked ||= isDue;
+    return isDue ? cap : null;
   }
 
   /** One was added; `before` is what was counted right before it, null where nothing was. */
   added(counted: Counted, tenantId: string, before: number | null): void {
     const key = `${counted} ${tenantId}`;
     const known = this.#counts.get(key);
-    if (before !== null) this.#counts.set(key, { count: before + 1, at: performance.now() });
+    if (before !== null) this.#counts.set(key, { count: before + 1, at: performance.now(), isAsked: false });
     else if (known !== undefined) known.count += 1;
   }
 }
