@@ -21,7 +21,7 @@ interface Taker {
   unrecorded: Set<string>;
 }
 
-/** A job whose hint was taken: it ends as soon as its taker may take another instead. */
+/** A job whose hint was taken: it may end while what it began goes on. */
 interface TakenJob {
   taker: Taker;
   end(): void;
@@ -60,6 +60,11 @@ export class QueueConsumer<Hint> implements HintConsumer {
     return this.#active;
   }
 
+  get #takenAtOnce(): number {
+    const { concurrency, takenAtOnce = concurrency } = this.#parts;
+    return Math.min(takenAtOnce, concurrency);
+  }
+
   async pause(): Promise<void> {
     this.#paused = true;
     await settledWithin(this.#taker.worker.pause(true), PAUSE_LIMIT_MS);
@@ -94,7 +99,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
     return taker;
   }
 
-  /** Lasts as long as the job does: until its hint was taken, and a place is left to take another by. */
+  /** Lasts as long as the job does: until its hint was taken and its place is wanted, or its run has ended. */
   #runJob(taker: Taker, job: BullJob, token: string | undefined): Promise<void> {
     if (this.#paused) return this.#giveBack(job, token);
     this.#taken += 1;
@@ -127,10 +132,15 @@ export class QueueConsumer<Hint> implements HintConsumer {
     });
   }
 
-  /** What runs without its job takes a place from those that are run with theirs, and one place is always theirs. */
+  /**
+   * Only where another can be taken instead: the end of a run brings the next job for nothing. Half of the places
+   * stay with hints that are not taken yet, so that those are worked on side by side.
+   */
   #endTakenJobs(): void {
+    const { concurrency } = this.#parts;
+    const mostKept = concurrency > this.#takenAtOnce ? this.#takenAtOnce / 2 : concurrency;
     for (const job of this.#takenJobs) {
-      if (this.#active - job.taker.active + 1 < this.#parts.concurrency) job.end();
+      if (this.#active < concurrency && this.#takenJobs.size > mostKept) job.end();
     }
   }
 
@@ -172,8 +182,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
   }
 
   #room(activeOfTaker: number): number {
-    const { concurrency, takenAtOnce = concurrency } = this.#parts;
-    return Math.max(1, Math.min(takenAtOnce, concurrency - (this.#active - activeOfTaker)));
+    return Math.max(1, Math.min(this.#takenAtOnce, this.#parts.concurrency - (this.#active - activeOfTaker)));
   }
 
   #report(error: unknown): void {

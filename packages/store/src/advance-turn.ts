@@ -41,11 +41,11 @@ WITH given AS MATERIALIZED (
          ELSE outcome.value END AS outcome,
     given.action_ms IS NOT NULL AND status <> 'cancelling' AS parks,
     CASE WHEN given.take_inputs OR outcome.value IS NOT NULL THEN pending_inputs ELSE '[]' END AS taken
-  FROM given JOIN turns ON turns.id = given.turn_id AND turns.epoch = given.epoch CROSS JOIN LATERAL (
+  FROM given JOIN turns ON turns.id = given.turn_id CROSS JOIN LATERAL (
     SELECT CASE WHEN given.outcome ->> 'status' = 'completed' AND status <> 'cancelling' AND pending_inputs <> '[]'
                 THEN NULL ELSE given.outcome END AS value
   ) AS outcome
-  WHERE status = ANY ($2) AND leased_until > now() AND event_count = given.built_on
+  WHERE turns.epoch = given.epoch AND status = ANY ($2) AND leased_until > now() AND event_count = given.built_on
   FOR UPDATE OF turns ${locked}
 ), written AS (
   SELECT fenced.*, fenced.said || fenced.taken AS messages FROM fenced

@@ -7,8 +7,8 @@ export const BREAKS = {
   'fence-off': [
     {
       file: 'packages/store/dist/advance-turn.js',
-      text: 'AND epoch = $2 AND status = ANY ($3) AND leased_until > now() AND event_count = $11',
-      instead: 'AND $2::int IS NOT NULL AND status = ANY ($3) AND $11::int IS NOT NULL',
+      text: 'turns.epoch = given.epoch AND status = ANY ($2) AND leased_until > now() AND event_count = given.built_on',
+      instead: 'status = ANY ($2)',
     },
     {
       file: 'packages/turns/dist/lease.js',
