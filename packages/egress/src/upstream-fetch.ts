@@ -50,7 +50,7 @@ async function send(
   }
   const answer = await request(input, {
     dispatcher: agent,
-    method: method as Dispatcher.HttpMethod,
+    method,
     headers: { ...Object.fromEntries(new Headers(headers)), 'accept-encoding': 'identity' },
     body: body ?? null,
     signal: signal ?? undefined,
