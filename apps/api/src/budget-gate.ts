@@ -14,15 +14,25 @@ export class BudgetGate {
 
   /** Throws `ProblemError`: `budget_exceeded`. `sql` is the request's own, which may be in a transaction. */
   async pass(sql: Sql, tenantId: string): Promise<void> {
+    const period = await this.#exhaustedOf(sql, tenantId);
+    if (period === null) return;
+    throw new ProblemError(
+      'budget_exceeded',
+      `The budget of the ${period} is spent. It begins anew with the next ${period} of UTC, or is raised.`,
+    );
+  }
+
+  /** True where `pass` would throw. */
+  async isClosed(sql: Sql, tenantId: string): Promise<boolean> {
+    return (await this.#exhaustedOf(sql, tenantId)) !== null;
+  }
+
+  async #exhaustedOf(sql: Sql, tenantId: string): Promise<BudgetPeriod | null> {
     let known = this.#exhausted.get(tenantId);
     if (known === undefined) {
       known = { period: await findExhaustedBudget(sql, tenantId) };
       this.#exhausted.set(tenantId, known);
     }
-    if (known.period === null) return;
-    throw new ProblemError(
-      'budget_exceeded',
-      `The budget of the ${known.period} is spent. It begins anew with the next ${known.period} of UTC, or is raised.`,
-    );
+    return known.period;
   }
 }

@@ -1,8 +1,15 @@
 import { allows, ProblemError, type Limits } from '@turnpike/contract';
-import { answerOnce, transaction, type Sql, type StoredAnswer } from '@turnpike/store';
+import {
+  answerOnce,
+  transaction,
+  type IdempotentRequest,
+  type Sql,
+  type StoredAnswer,
+} from '@turnpike/store';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
+import { encodeAnswer } from './encode-answer.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { idsInAnswer, idsInPath } from './log-ids.ts';
 import { noteForLog, spanOf } from './log-requests.ts';
@@ -54,13 +61,16 @@ async function serveRoute(
   request: Request,
   response: Response,
 ): Promise<void> {
+  const tenantId = String(response.locals['tenantId']);
+  const limits = limitsOf(response);
   const call: AnyCall = {
-    tenantId: String(response.locals['tenantId']),
-    limits: limitsOf(response),
+    tenantId,
+    limits,
     params: parseParams(route, request.params),
     query: parseQuery(route, request.query),
     body: parseBody(route, request.body),
     header: (name) => request.get(name),
+    capFor: onceFor((counted) => services.room.capFor(counted, tenantId, limits)),
     sql: services.database.pool,
     traceparent: spanOf(response)?.traceparent ?? null,
     whenGone: () => whenGone(response),
@@ -69,7 +79,13 @@ async function serveRoute(
   await route.prepare?.(call, services);
   const header = request.get('idempotency-key');
   if (route.method === 'post' && header !== undefined) {
-    await serveOnce(route, services, request, response, call, parseIdempotencyKey(header));
+    const once = {
+      tenantId,
+      route: `${request.method} ${request.baseUrl}${request.path}`,
+      key: parseIdempotencyKey(header),
+      fingerprint: fingerprintOf(call.body),
+    };
+    await serveOnce(route, services, response, call, once);
     return;
   }
   const answer =
@@ -79,7 +95,7 @@ async function serveRoute(
   noteForLog(response, { ids: idsInAnswer(answer.body) });
   answer.afterCommit?.();
   if (answer.stream !== undefined) answer.stream(response);
-  else send(response, encode(withShownOnce(answer)));
+  else send(response, encodeAnswer(withShownOnce(answer)));
 }
 
 /** Aborts when the client has gone before its answer was complete. */
@@ -111,29 +127,34 @@ async function act(
 async function serveOnce(
   route: Route,
   services: Services,
-  request: Request,
   response: Response,
   call: AnyCall,
-  key: string,
+  once: IdempotentRequest,
 ): Promise<void> {
+  const shared = await route.share?.(call, services, once);
+  if (shared != null) {
+    noteForLog(response, { ids: idsInAnswer(shared.body) });
+    shared.afterCommit?.();
+    send(response, encodeAnswer(shared));
+    return;
+  }
   let made: Answer | undefined;
-  const { answer, replayed } = await answerOnce(
-    services.database,
-    {
-      tenantId: call.tenantId,
-      route: `${request.method} ${request.baseUrl}${request.path}`,
-      key,
-      fingerprint: fingerprintOf(call.body),
-    },
-    async (sql) => {
-      made = await act(route, services, response, call, sql);
-      return encode(made);
-    },
-  );
+  const { answer, replayed } = await answerOnce(services.database, once, async (sql) => {
+    made = await act(route, services, response, call, sql);
+    return encodeAnswer(made);
+  });
   noteForLog(response, { ids: idsInAnswer(made?.body) });
   made?.afterCommit?.();
   if (replayed) response.set('Idempotent-Replayed', 'true');
-  send(response, made?.shownOnce === undefined ? answer : encode(withShownOnce(made)));
+  send(response, made?.shownOnce === undefined ? answer : encodeAnswer(withShownOnce(made)));
+}
+
+function onceFor<Given, Found>(find: (given: Given) => Found): (given: Given) => Found {
+  const found = new Map<Given, Found>();
+  return (given) => {
+    if (!found.has(given)) found.set(given, find(given));
+    return found.get(given) as Found;
+  };
 }
 
 /** As they were found when the request was identified. */
@@ -144,11 +165,6 @@ function limitsOf(response: Response): Limits {
 function withShownOnce(answer: Answer): Answer {
   if (answer.shownOnce === undefined) return answer;
   return { ...answer, body: Object.assign({}, answer.body, answer.shownOnce) };
-}
-
-function encode(answer: Answer): StoredAnswer {
-  const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
-  return { status: answer.status, headers: answer.headers ?? {}, body };
 }
 
 function send(response: Response, answer: StoredAnswer): void {

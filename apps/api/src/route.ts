@@ -1,12 +1,12 @@
 import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
-import type { Database, Sql, Vault } from '@turnpike/store';
+import type { Database, IdempotentRequest, Sql, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { Response } from 'express';
 import type { z } from 'zod';
 import type { BudgetGate } from './budget-gate.ts';
 import type { KeyUses } from './key-uses.ts';
-import type { TenantRoom } from './tenant-room.ts';
+import type { Counted, TenantRoom } from './tenant-room.ts';
 import type { EventStreams } from './streams/event-streams.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
 
@@ -37,6 +37,8 @@ export interface Call<Params, Query, Body> {
   body: Body;
   /** A header's value, by its name in lower case. */
   header(name: string): string | undefined;
+  /** The cap that is to be counted under, if any, as `TenantRoom` knows it; the same throughout the request. */
+  capFor(counted: Counted): number | null;
   /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */
   sql: Sql;
   /** The span of the request, for whoever goes on with what it asks for; null where nothing is traced. */
@@ -105,6 +107,15 @@ export interface Route<
     call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
     services: Services,
   ): Promise<void>;
+  /**
+   * As `handle`, for a request with an `Idempotency-Key`, in a transaction that others share and that keeps the
+   * answer. Null where nothing was done, whatever the reason: then `handle` is called in one of its own.
+   */
+  share?(
+    call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
+    services: Services,
+    request: IdempotentRequest,
+  ): Promise<Answer | null>;
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
 }
 

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { agentConfigSchema, newId } from '@turnpike/contract';
+import { agentConfigSchema, newId, ProblemError } from '@turnpike/contract';
 import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { insertTurn, insertTurnWithSession } from './accept-turn.ts';
+import { insertTurnOnce, type Once } from './accept-turn-once.ts';
 import { insertAgent } from './agents.ts';
 import { openDatabase, type Database } from './database.ts';
+import { answerOnce } from './idempotency.ts';
 import { createTenant } from './tenants.ts';
 
 /** Two processes that accept: each has a pool of its own, and so its own groups. */
@@ -101,4 +103,92 @@ test('of those that need an idle session one is stored, and those to nothing are
     add(other, busy, true),
   ]);
   expect(answers.map(({ turn }) => turn?.sequence ?? null)).toEqual([null, null, 2, null]);
+});
+
+const once = (key: string): Once => ({
+  request: { tenantId, route: 'POST /v1/turns', key, fingerprint: Buffer.alloc(32, 1) },
+  answer: ({ turn }) => ({ status: 202, headers: { Location: turn.id }, body: turn.id }),
+});
+/** A turn that knows its key. */
+const keyedTurn = (key: string) => ({
+  ...newTurn(tenantId, newId('session'), key),
+  agentId,
+  sessionMetadata: {},
+});
+const startOnce = (database: Database, key: string) =>
+  insertTurnOnce(database.pool, 'start', keyedTurn(key), once(key));
+
+/** As the API does what may not share: null where somebody else was first. */
+async function startAlone(database: Database, key: string): Promise<string | null> {
+  try {
+    const { answer, replayed } = await answerOnce(database, once(key).request, async (sql) => {
+      const { turn } = await insertTurnWithSession(sql, keyedTurn(key));
+      return { status: 202, headers: {}, body: turn?.id ?? '' };
+    });
+    return replayed ? null : answer.body;
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === 'idempotency_key_in_use') return null;
+    throw error;
+  }
+}
+
+/** The turns of each key, and the answer that is kept for it. */
+async function storedFor(keys: readonly string[]) {
+  const { rows } = await one.pool.query<{ key: string; turns: string[]; body: string; xmin: string }>(
+    `SELECT records.key, records.body, records.xmin::text,
+       (SELECT array_agg(turns.id) FROM turns WHERE turns.metadata ->> 'text' = records.key) AS turns
+     FROM idempotency_records AS records WHERE records.key = ANY ($1) ORDER BY records.key`,
+    [keys],
+  );
+  return rows;
+}
+
+const someKeys = (count: number): string[] => {
+  const name = newId('event');
+  return Array.from({ length: count }, (_, place) => `${name}-${String(place).padStart(3, '0')}`);
+};
+
+test('requests with keys share transactions too, each with the answer that is kept for it', async () => {
+  const keys = someKeys(200);
+  const accepted = await Promise.all(keys.map((key) => startOnce(one, key)));
+  const stored = await storedFor(keys);
+  const expected = keys.map((key, place) => ({
+    key,
+    turns: [accepted[place]?.turn.id],
+    body: accepted[place]?.turn.id,
+  }));
+  expect(stored.map(({ key, turns, body }) => ({ key, turns, body }))).toEqual(expected);
+  expect(new Set(stored.map(({ xmin }) => xmin)).size).toBeLessThan(30);
+  expect(await Promise.all(keys.map((key) => startOnce(other, key)))).toEqual(keys.map(() => null));
+});
+
+test('of those with one key one is stored, at whatever process and in whatever way', async () => {
+  for (let round = 0; round < 10; round++) {
+    const keys = someKeys(12);
+    const answers = await Promise.all([
+      ...keys.map((key) => startOnce(one, key)),
+      ...keys.toReversed().map((key) => startOnce(other, key)),
+      ...keys.flatMap((key) => [startAlone(one, key), startAlone(other, key), startOnce(one, key)]),
+    ]);
+    expect(answers.filter((answer) => answer !== null)).toHaveLength(keys.length);
+    for (const { turns, body } of await storedFor(keys)) expect(turns).toEqual([body]);
+  }
+});
+
+test('a request whose answer cannot be kept stores nothing, and hurts none of those that came with it', async () => {
+  const keys = someKeys(20);
+  const broken = keys[7] ?? '';
+  await one.pool.query(
+    `ALTER TABLE idempotency_records ADD CONSTRAINT not_this CHECK (key <> '${broken}') NOT VALID`,
+  );
+  try {
+    const ends = await Promise.allSettled(keys.map((key) => startOnce(one, key)));
+    expect(ends.map(({ status }) => status === 'fulfilled')).toEqual(keys.map((key) => key !== broken));
+    const left = keys.filter((key) => key !== broken);
+    expect((await storedFor(keys)).map(({ key }) => key)).toEqual(left);
+    const { rows } = await one.pool.query(`SELECT 1 FROM turns WHERE metadata ->> 'text' = $1`, [broken]);
+    expect(rows).toHaveLength(0);
+  } finally {
+    await one.pool.query('ALTER TABLE idempotency_records DROP CONSTRAINT not_this');
+  }
 });

@@ -71,7 +71,7 @@ const refusedSchema = z
 const answerSchema = z.discriminatedUnion('accepted', [acceptedSchema, refusedSchema]);
 
 /** What a statement stores at once: one turn, or a group of turns that need no counting. */
-type Given = NewTurn & { onlyIfIdle?: boolean } & Partial<Omit<NewSessionTurn, keyof NewTurn>>;
+export type Given = NewTurn & { onlyIfIdle?: boolean } & Partial<Omit<NewSessionTurn, keyof NewTurn>>;
 
 /** A turn that makes its session. `mostSessions` as `mostWaiting`. */
 export interface NewSessionTurn extends NewTurn {
@@ -88,14 +88,16 @@ export interface NewSessionTurn extends NewTurn {
  * (turn_id, id, tenant_id, agent_id, agent_version, sequence, open_turns).
  */
 
-const GIVEN = `
+/** `more`: the types and names of columns beside those of `COLUMNS`, and which of the turns are taken. */
+const givenWith = (more: { types: string; names: string; where: string }): string => `
 WITH given AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[],
     $8::double precision[], $9::timestamptz[], $10::int[], $11::bigint[], $12::text[], $13::text[], $14::text[],
-    $15::boolean[], $16::text[], $17::jsonb[], $18::bigint[])
+    $15::boolean[], $16::text[], $17::jsonb[], $18::bigint[]${more.types})
   AS given(turn_id, tenant_id, session_id, message_id, event_id, input, metadata, deadline_ms, run_at, priority,
     budget_micros, resumes, traceparent, webhook_url, only_if_idle, agent_id, session_metadata,
-    session_budget_micros)
+    session_budget_micros${more.names})
+  ${more.where}
 ), room AS MATERIALIZED (
   SELECT waiting, sessions,
     CASE WHEN waiting >= $19::int THEN 'turns' WHEN sessions >= $20::int THEN 'sessions' END AS full
@@ -108,6 +110,8 @@ WITH given AS MATERIALIZED (
     ) AS first
   ) AS counted
 )`;
+
+const GIVEN = givenWith({ types: '', names: '', where: '' });
 
 const takeNextSequence = (of: 'all' | 'free'): string => `, session AS (
   UPDATE sessions
@@ -171,17 +175,24 @@ SELECT ${TURN_COLUMNS}, turns.id IS NOT NULL AS accepted, room.waiting, room.ses
   turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead"
 FROM room LEFT JOIN turn AS turns ON true`;
 
+const HEADS = { accept: TAKE_FREE_SESSIONS, start: MAKE_SESSION };
+/** Turns for sessions that are there, or that make theirs. */
+export type GroupKind = keyof typeof HEADS;
+
 const ACCEPT = {
   name: 'accept-turn',
   text: GIVEN + takeNextSequence('all') + INSERT_TURN,
   row: answerSchema,
 };
-const ACCEPT_FREE = {
-  name: 'accept-turns',
-  text: GIVEN + TAKE_FREE_SESSIONS + INSERT_TURN,
-  row: answerSchema,
-};
-const START = { name: 'start-session-turns', text: GIVEN + MAKE_SESSION + INSERT_TURN, row: answerSchema };
+const ACCEPT_FREE = { name: 'accept-turns', text: GIVEN + HEADS.accept + INSERT_TURN, row: answerSchema };
+const START = { name: 'start-session-turns', text: GIVEN + HEADS.start + INSERT_TURN, row: answerSchema };
+
+/** Stores a group of those turns for which `where` holds; their columns from $21 on are `types` and `names`. */
+export const groupStatement = (
+  name: string,
+  kind: GroupKind,
+  more: { types: string; names: string; where: string },
+): typeof START => ({ name, text: givenWith(more) + HEADS[kind] + INSERT_TURN, row: answerSchema });
 
 const NOTHING: RefusedTurn = { turn: null, full: null, counted: { waiting: null, sessions: null } };
 
@@ -211,42 +222,40 @@ export async function insertTurnWithSession(
 /** Null where it goes by itself: in a transaction, where something must be counted, or where it is large. */
 async function insertInGroup(
   sql: Sql,
-  group: keyof Groups,
+  group: GroupKind,
   turn: Given,
 ): Promise<AcceptedTurn | RefusedTurn | null> {
-  const isCounted = turn.mostWaiting != null || turn.mostSessions != null;
-  if (!(sql instanceof pg.Pool) || isCounted) return null;
-  const bytes = bytesOf(turn);
-  return bytes > MOST_SHARED_BYTES ? null : groupsOf(sql)[group].add(turn, bytes);
+  const bytes = sharedBytes(turn);
+  return !(sql instanceof pg.Pool) || bytes === null ? null : groupsOf(sql)[group].add(turn, bytes);
 }
 
 /** A larger turn goes by itself: those that came with it would wait for it to be sent and parsed. */
 const MOST_SHARED_BYTES = 65_536;
 
-function bytesOf({ input, metadata }: NewTurn): number {
-  return JSON.stringify([input, metadata]).length;
+/** About how much the turn adds to a statement; null where it may not share one. */
+export function sharedBytes({ input, metadata, mostWaiting, mostSessions }: Given): number | null {
+  if (mostWaiting != null || mostSessions != null) return null;
+  const bytes = JSON.stringify([input, metadata]).length;
+  return bytes > MOST_SHARED_BYTES ? null : bytes;
 }
 
-interface Groups {
-  accept: GroupCommit<Given, AcceptedTurn | RefusedTurn>;
-  start: GroupCommit<Given, AcceptedTurn | RefusedTurn>;
-}
-
-const groupsOf = perPool((pool): Groups => {
-  const group = (statement: typeof START): Groups['start'] =>
+const groupsOf = perPool((pool) => {
+  const group = (statement: typeof START): GroupCommit<Given, AcceptedTurn | RefusedTurn> =>
     new GroupCommit({
-      write: (turns) => insertGroup(pool, statement, turns),
+      write: (turns) => insertGroup(pool, statement, turns, []),
       keyOf: ({ sessionId }) => sessionId,
     });
   return { accept: group(ACCEPT_FREE), start: group(START) };
 });
 
-async function insertGroup(
-  pool: pg.Pool,
+/** What became of each, in its place. `more` are the columns from $21 on. */
+export async function insertGroup(
+  sql: Sql,
   statement: typeof START,
   turns: readonly Given[],
+  more: readonly unknown[],
 ): Promise<(AcceptedTurn | RefusedTurn)[]> {
-  const answers = await query(pool, statement, [...columnsOf(turns), null, null]);
+  const answers = await query(sql, statement, [...columnsOf(turns), null, null, ...more]);
   const byTurn = new Map(answers.map((answer) => [answer.turn?.id, answer]));
   return turns.map(({ id }) => byTurn.get(id) ?? NOTHING);
 }

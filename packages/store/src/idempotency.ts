@@ -21,9 +21,12 @@ export interface IdempotentRequest {
 
 const KEPT_HOURS = 24;
 
+/** A boolean SQL expression, true where nobody else works on the key until the transaction ends. */
+export const lockedKey = (key: string): string => `pg_try_advisory_xact_lock(hashtextextended(${key}, 1))`;
+
 const LOCK = {
   name: 'lock-idempotency-key',
-  text: `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked`,
+  text: `SELECT ${lockedKey('$1')} AS locked`,
   row: z.object({ locked: z.boolean() }),
 };
 
@@ -98,6 +101,34 @@ export function answerOnce(
       return query(sql, WRITE, values);
     },
   );
+}
+
+const WRITE_NEW = {
+  name: 'write-idempotency-records',
+  text: `
+INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
+SELECT tenant_id, route, key, decode(fingerprint, 'hex'), status, headers, body, now() + $8::int * interval '1 hour'
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::jsonb[], $7::text[])
+  AS given(tenant_id, route, key, fingerprint, status, headers, body)
+RETURNING key`,
+  row: z.object({ key: z.string() }),
+};
+
+/** Fails where there is a record of one of these keys, also one whose time has passed. */
+export async function writeAnswers(
+  sql: Sql,
+  records: readonly { request: IdempotentRequest; answer: StoredAnswer }[],
+): Promise<void> {
+  await query(sql, WRITE_NEW, [
+    records.map(({ request }) => request.tenantId),
+    records.map(({ request }) => request.route),
+    records.map(({ request }) => request.key),
+    records.map(({ request }) => request.fingerprint.toString('hex')),
+    records.map(({ answer }) => answer.status),
+    records.map(({ answer }) => json(answer.headers)),
+    records.map(({ answer }) => answer.body),
+    KEPT_HOURS,
+  ]);
 }
 
 const FORGET = {

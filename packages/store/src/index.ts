@@ -4,6 +4,7 @@ export {
   lockWaiting,
   type AcceptedTurn,
   type Counted,
+  type NewSessionTurn,
   type NewTurn,
   type RefusedTurn,
 } from './accept-turn.ts';
@@ -47,6 +48,7 @@ export { findOpenTurn } from './find-open-turn.ts';
 export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 export { buryDeliveries, forgetDeliveries } from './forget-deliveries.ts';
+export { insertTurnOnce, type Once } from './accept-turn-once.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
 export { createMemoryStore } from './memory.ts';

@@ -4,6 +4,7 @@ import {
   cancelOpenTurns,
   findOpenTurn,
   insertTurn,
+  insertTurnOnce,
   insertTurnWithSession,
   inTransaction,
   lockWaiting,
@@ -11,7 +12,10 @@ import {
   steerTurn,
   type AcceptedTurn,
   type CancelledTurn,
+  type Database,
+  type NewSessionTurn,
   type NewTurn,
+  type Once,
   type RefusedTurn,
   type Sql,
 } from '@turnpike/store';
@@ -123,16 +127,42 @@ export async function acceptTurnWithSession(
   traceparent: string | null = null,
 ): Promise<AcceptedTurn> {
   const accepted = await insertTurnWithSession(sql, {
-    ...newTurn(tenantId, newId('session'), inputBlocks(submission.input), submission, caps),
-    agentId: submission.agent_id,
-    sessionMetadata: submission.session_metadata ?? {},
-    sessionBudgetMicros: submission.session_budget_micros ?? null,
-    mostSessions: caps.sessions ?? null,
+    ...newSessionTurn(tenantId, submission, caps),
     traceparent,
   });
   if (accepted.turn !== null) return accepted;
   throwWhereFull(accepted, caps);
   throw new ProblemError('not_found', `There is no agent ${submission.agent_id}.`);
+}
+
+/**
+ * As `acceptTurn`, in a transaction that keeps the answer and that others share. Null where nothing was stored,
+ * for whatever reason: what it is, `acceptTurn` tells in a transaction of `answerOnce`.
+ */
+export async function acceptTurnOnce(
+  { pool }: Database,
+  tenantId: string,
+  sessionId: string,
+  submission: SubmitTurn,
+  traceparent: string | null,
+  once: Once,
+): Promise<AcceptedTurn | null> {
+  const strategy = submission.multitask_strategy;
+  // The others do more than to store a turn.
+  if (strategy !== 'enqueue' && strategy !== 'reject') return null;
+  const turn = newTurn(tenantId, sessionId, inputBlocks(submission.input), submission, {});
+  return insertTurnOnce(pool, 'accept', { ...turn, onlyIfIdle: strategy === 'reject', traceparent }, once);
+}
+
+/** As `acceptTurnOnce`, of `acceptTurnWithSession`. */
+export async function acceptTurnWithSessionOnce(
+  { pool }: Database,
+  tenantId: string,
+  submission: StartTurn,
+  traceparent: string | null,
+  once: Once,
+): Promise<AcceptedTurn | null> {
+  return insertTurnOnce(pool, 'start', { ...newSessionTurn(tenantId, submission, {}), traceparent }, once);
 }
 
 /** Throws `ProblemError`, `queue_full` or `session_limit`, where that is why nothing was stored. */
@@ -172,6 +202,16 @@ export function newTurn(
     mostWaiting: caps.waiting ?? null,
     budgetMicros: submission.budget_micros ?? null,
     webhookUrl: webhookUrlOf(submission),
+  };
+}
+
+function newSessionTurn(tenantId: string, submission: StartTurn, caps: Caps): NewSessionTurn {
+  return {
+    ...newTurn(tenantId, newId('session'), inputBlocks(submission.input), submission, caps),
+    agentId: submission.agent_id,
+    sessionMetadata: submission.session_metadata ?? {},
+    sessionBudgetMicros: submission.session_budget_micros ?? null,
+    mostSessions: caps.sessions ?? null,
   };
 }
 

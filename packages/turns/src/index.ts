@@ -1,6 +1,8 @@
 export {
   acceptTurn,
+  acceptTurnOnce,
   acceptTurnWithSession,
+  acceptTurnWithSessionOnce,
   tooManySessions,
   type Acceptance,
   type Caps,

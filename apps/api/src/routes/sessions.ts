@@ -40,8 +40,8 @@ export const sessionRoutes: Route[] = [
     body: createSessionSchema,
     answer: { status: 201, description: 'The session.', schema: sessionSchema },
     problems: ['not_found', 'session_limit'],
-    async handle({ tenantId, limits, body, sql }, { room }) {
-      const mostSessions = room.capFor('sessions', tenantId, limits);
+    async handle({ tenantId, capFor, body, sql }, { room }) {
+      const mostSessions = capFor('sessions');
       const { session, full, sessions } = await insertSession(sql, {
         id: newId('session'),
         tenantId,

@@ -20,11 +20,15 @@ import {
   readTurn,
   type AcceptedTurn,
   type CancelledTurn,
+  type IdempotentRequest,
+  type Once,
   type Sql,
 } from '@turnpike/store';
 import {
   acceptTurn,
+  acceptTurnOnce,
   acceptTurnWithSession,
+  acceptTurnWithSessionOnce,
   answerAction,
   announceTurns,
   cancelTurn,
@@ -34,6 +38,7 @@ import {
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { checkWebhookUrl } from '../check-webhook-url.ts';
+import { encodeAnswer } from '../encode-answer.ts';
 import { preferredWait } from '../preferred-wait.ts';
 import { defineRoute, type Answer, type Call, type Route, type Services } from '../route.ts';
 
@@ -63,6 +68,13 @@ export const turnRoutes: Route[] = [
     answer: acceptedAnswer,
     problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full', 'budget_exceeded'],
     prepare: checkSubmission,
+    share(call, services, request) {
+      const { tenantId, params: path, body, traceparent } = call;
+      if (call.capFor('waiting') !== null) return Promise.resolve(null);
+      return submitOnce(call, services, request, (once) =>
+        acceptTurnOnce(services.database, tenantId, path.session_id, body, traceparent, once),
+      );
+    },
     async handle(call, services) {
       const { tenantId, params: path, body, traceparent } = call;
       const accepted = await submit(call, services, (sql, waiting) =>
@@ -85,19 +97,22 @@ export const turnRoutes: Route[] = [
     answer: acceptedAnswer,
     problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded'],
     prepare: checkSubmission,
+    async share(call, services, request) {
+      const { tenantId, body, traceparent } = call;
+      if (call.capFor('waiting') !== null || call.capFor('sessions') !== null) return null;
+      const answer = await submitOnce(call, services, request, (once) =>
+        acceptTurnWithSessionOnce(services.database, tenantId, body, traceparent, once),
+      );
+      return answer && withSessionAdded(answer, tenantId, null, services);
+    },
     async handle(call, services) {
-      const { tenantId, limits, body, traceparent } = call;
-      const { room } = services;
-      const sessions = room.capFor('sessions', tenantId, limits);
+      const { tenantId, body, traceparent } = call;
+      const sessions = call.capFor('sessions');
       const accepted = await submit(call, services, (sql, waiting) =>
         acceptTurnWithSession(sql, tenantId, body, { waiting, sessions }, traceparent),
       );
       const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
-      const afterCommit = (): void => {
-        room.added('sessions', tenantId, accepted.counted.sessions);
-        answer.afterCommit?.();
-      };
-      return { ...answer, afterCommit };
+      return withSessionAdded(answer, tenantId, accepted.counted.sessions, services);
     },
   }),
 
@@ -267,7 +282,7 @@ export const turnRoutes: Route[] = [
 /** A request that asks for a turn, whatever it makes the turn of. */
 type Submission = Pick<
   Call<unknown, unknown, { webhook_url?: string | undefined }>,
-  'tenantId' | 'limits' | 'sql' | 'body'
+  'tenantId' | 'capFor' | 'sql' | 'body'
 >;
 
 async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Services): Promise<void> {
@@ -276,13 +291,40 @@ async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Ser
 
 /** What every submission passes: the budget, and the room that its tenant has for turns that wait. */
 async function submit<Accepted extends AcceptedTurn>(
-  { tenantId, limits, sql }: Submission,
+  { tenantId, capFor, sql }: Submission,
   services: Services,
   accept: (sql: Sql, waiting: number | null) => Promise<Accepted>,
 ): Promise<Accepted> {
   await services.budgetGate.pass(sql, tenantId);
-  const waiting = services.room.capFor('waiting', tenantId, limits);
-  return accept(sql, waiting);
+  return accept(sql, capFor('waiting'));
+}
+
+/** As `submit`, where nothing must be counted, with the answer that is kept; null where nothing was stored. */
+async function submitOnce(
+  { tenantId }: Pick<Submission, 'tenantId'>,
+  services: Services,
+  request: IdempotentRequest,
+  accept: (once: Once) => Promise<AcceptedTurn | null>,
+): Promise<Answer | null> {
+  // Whoever was accepted before the budget was spent has that answer still: `handle` finds out.
+  if (await services.budgetGate.isClosed(services.database.pool, tenantId)) return null;
+  const answerTo = (accepted: AcceptedTurn): Answer =>
+    answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
+  const accepted = await accept({ request, answer: (stored) => encodeAnswer(answerTo(stored)) });
+  return accepted && answerTo(accepted);
+}
+
+function withSessionAdded(
+  answer: Answer,
+  tenantId: string,
+  counted: number | null,
+  { room }: Services,
+): Answer {
+  const afterCommit = (): void => {
+    room.added('sessions', tenantId, counted);
+    answer.afterCommit?.();
+  };
+  return { ...answer, afterCommit };
 }
 
 function answerAccepted(
