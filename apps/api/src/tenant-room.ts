@@ -8,8 +8,8 @@ export type Counted = keyof typeof CAPS;
 interface Known {
   count: number;
   at: number;
-  /** Somebody was told to count again. */
-  isAsked: boolean;
+  /** Somebody was told then to count again. */
+  askedAt: number | null;
 }
 
 /** Other processes add too, and a rate is kept to some tolerance only. */
@@ -32,16 +32,18 @@ export class TenantRoom {
     const perhapsAdded = SAFETY * limits.requests_per_second * seconds;
     if (known.count + perhapsAdded >= cap) return cap;
     // One counts well before all would have to, who would wait for each other.
-    const isDue = !known.isAsked && known.count + 2 * perhapsAdded >= cap;
-    known.isAsked ||= isDue;
-    return isDue ? cap : null;
+    if (known.askedAt !== null || known.count + 2 * perhapsAdded < cap) return null;
+    known.askedAt = performance.now();
+    return cap;
   }
 
   /** One was added; `before` is what was counted right before it, null where nothing was. */
   added(counted: Counted, tenantId: string, before: number | null): void {
     const key = `${counted} ${tenantId}`;
     const known = this.#counts.get(key);
-    if (before !== null) this.#counts.set(key, { count: before + 1, at: performance.now(), isAsked: false });
+    // What others added while it was counted is not in the count.
+    const at = known?.askedAt ?? performance.now();
+    if (before !== null) this.#counts.set(key, { count: before + 1, at, askedAt: null });
     else if (known !== undefined) known.count += 1;
   }
 }

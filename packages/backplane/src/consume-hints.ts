@@ -14,17 +14,14 @@ export interface QueueConsumerParts<Hint> extends ConsumeOptions<Hint> {
   onClose(): void;
 }
 
-/** A worker, how many jobs it has in hand, and those whose end it has not recorded. */
+/** A worker, and the jobs that it has in hand. */
 interface Taker {
   worker: BullWorker;
   active: number;
+  /** The ends of those whose hint was taken: they may end while what they began goes on. */
+  taken: Set<() => void>;
+  /** Those whose end is not recorded. */
   unrecorded: Set<string>;
-}
-
-/** A job whose hint was taken: it may end while what it began goes on. */
-interface TakenJob {
-  taker: Taker;
-  end(): void;
 }
 
 const PAUSE_LIMIT_MS = 1_000;
@@ -36,7 +33,6 @@ const LOOK_EVERY_MS = 20;
 export class QueueConsumer<Hint> implements HintConsumer {
   readonly #parts: QueueConsumerParts<Hint>;
   readonly #stopWatching: () => void;
-  readonly #takenJobs = new Set<TakenJob>();
   #taker: Taker;
   #active = 0;
   #taken = 0;
@@ -49,7 +45,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
     this.#taker = this.#startTaker(this.#room(0));
     this.#stopWatching = watchConsumer({
       deafAfterMs: parts.deafAfterMs,
-      hasRoom: () => !this.#paused && this.#active < parts.concurrency,
+      hasRoom: () => !this.#paused && this.#active < parts.concurrency && this.#hasFreeHands,
       taken: () => this.#taken,
       waiting: () => parts.waiting(),
       onDeaf: (waiting) => this.#replaceTaker(waiting),
@@ -58,6 +54,10 @@ export class QueueConsumer<Hint> implements HintConsumer {
 
   get active(): number {
     return this.#active;
+  }
+
+  get #hasFreeHands(): boolean {
+    return this.#taker.active < this.#taker.worker.concurrency;
   }
 
   get #takenAtOnce(): number {
@@ -89,7 +89,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
   #startTaker(concurrency: number): Taker {
     const { makeWorker, onError } = this.#parts;
     const worker = makeWorker((job, token) => this.#runJob(taker, job, token), concurrency);
-    const taker: Taker = { worker, active: 0, unrecorded: new Set() };
+    const taker: Taker = { worker, active: 0, taken: new Set(), unrecorded: new Set() };
     worker.on('error', (error) => {
       // What was under way when we closed its connection is no news.
       if (!this.#isLeaving) onError(error);
@@ -108,24 +108,21 @@ export class QueueConsumer<Hint> implements HintConsumer {
     taker.unrecorded.add(job.id ?? '');
     return new Promise((resolve) => {
       let isOver = false;
-      const taken: TakenJob = {
-        taker,
-        end: () => {
-          this.#takenJobs.delete(taken);
-          if (isOver) return;
-          isOver = true;
-          taker.active -= 1;
-          this.#fitConcurrency();
-          resolve();
-        },
+      const end = (): void => {
+        taker.taken.delete(end);
+        if (isOver) return;
+        isOver = true;
+        taker.active -= 1;
+        this.#fitConcurrency();
+        resolve();
       };
       const onTaken = (): void => {
-        if (!isOver) this.#takenJobs.add(taken);
+        if (!isOver) taker.taken.add(end);
         this.#endTakenJobs();
       };
       void this.#run(job, onTaken).finally(() => {
         this.#active -= 1;
-        taken.end();
+        end();
         this.#fitConcurrency();
         this.#endTakenJobs();
       });
@@ -139,8 +136,9 @@ export class QueueConsumer<Hint> implements HintConsumer {
   #endTakenJobs(): void {
     const { concurrency } = this.#parts;
     const mostKept = concurrency > this.#takenAtOnce ? this.#takenAtOnce / 2 : concurrency;
-    for (const job of this.#takenJobs) {
-      if (this.#active < concurrency && this.#takenJobs.size > mostKept) job.end();
+    const { taken } = this.#taker;
+    for (const end of taken) {
+      if (this.#active < concurrency && taken.size > mostKept) end();
     }
   }
 
@@ -176,9 +174,12 @@ export class QueueConsumer<Hint> implements HintConsumer {
 
   /** What runs already, and is not in the hands of the worker of now, takes places from it. */
   #fitConcurrency(): void {
-    const { worker, active } = this.#taker;
+    const { worker, active, taken } = this.#taker;
     const concurrency = this.#room(active);
+    const isParked = !this.#hasFreeHands && concurrency > worker.concurrency;
     if (worker.concurrency !== concurrency) worker.concurrency = concurrency;
+    // One that has its hands full looks again only when a job ends.
+    if (isParked) taken.values().next().value?.();
   }
 
   #room(activeOfTaker: number): number {

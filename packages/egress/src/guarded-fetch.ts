@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net';
-import { Readable } from 'node:stream';
-import { Agent, type buildConnector, type Dispatcher } from 'undici';
+import { Agent, type buildConnector } from 'undici';
 import { checkDestination } from './check-destination.ts';
 import { guardedConnector } from './connect-guarded.ts';
 import { type EgressPolicy, type EgressRules, parsePolicy } from './policy.ts';
+import { sendRequest } from './send-request.ts';
 import type { UpstreamFetch } from './upstream-fetch.ts';
 
 /** Idle connections are kept so long, and no longer, whatever the other side promises. */
@@ -41,7 +41,10 @@ export function createGuardedFetch(policy: EgressPolicy = {}): UpstreamFetch {
     maxResponseSize: rules.maxResponseBytes,
   });
   return {
-    fetch: (input, init) => send(agent, rules, input, init),
+    async fetch(input, init) {
+      if (typeof input !== 'string') throw new TypeError('The URL must be a text.');
+      return sendRequest(agent, checkDestination(input, rules).url, init);
+    },
     async close() {
       closing.abort();
       await agent.destroy();
@@ -65,54 +68,4 @@ function connectGuarded(
   } catch (error) {
     callback(error instanceof Error ? error : new Error('The connection failed.'), null);
   }
-}
-
-async function send(
-  agent: Agent,
-  rules: EgressRules,
-  input: Parameters<typeof globalThis.fetch>[0],
-  init: RequestInit = {},
-): Promise<Response> {
-  const { body, signal } = init;
-  if (typeof input !== 'string') throw new TypeError('The URL must be a text.');
-  if (body !== undefined && body !== null && typeof body !== 'string') {
-    throw new TypeError('The body must be a text.');
-  }
-  signal?.throwIfAborted();
-  const { url } = checkDestination(input, rules);
-  const answer = await agent.request({
-    origin: url.origin,
-    path: url.pathname + url.search,
-    method: (init.method ?? 'GET').toUpperCase(),
-    headers: { ...Object.fromEntries(new Headers(init.headers)), 'accept-encoding': 'identity' },
-    ...(typeof body === 'string' ? { body } : {}),
-    ...(signal ? { signal } : {}),
-  });
-  return asResponse(answer);
-}
-
-/** Statuses whose answer has no body: a `Response` with one cannot be made. */
-const BODILESS = new Set([204, 205, 304]);
-
-function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
-  try {
-    const known = new Headers();
-    for (const [name, value] of Object.entries(headers)) {
-      for (const each of [value ?? []].flat()) known.append(name, each);
-    }
-    if (!BODILESS.has(statusCode)) {
-      const stream = Readable.toWeb(body) as ReadableStream<Uint8Array>;
-      return new Response(stream, { status: statusCode, headers: known });
-    }
-    discard(body);
-    return new Response(null, { status: statusCode, headers: known });
-  } catch (error) {
-    // A status that no answer has, say.
-    discard(body);
-    throw error;
-  }
-}
-
-function discard(body: Readable): void {
-  body.on('error', () => undefined).destroy();
 }

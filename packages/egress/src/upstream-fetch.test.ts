@@ -35,6 +35,18 @@ test('a redirect is not followed, so that a key does not travel', async () => {
 });
 
 test.each([
+  'HTTP/1.1 999 What\r\ncontent-length: 4\r\n\r\nwhat',
+  'HTTP/1.1 204 No\r\n\r\n',
+  'HTTP/1.1 502 Bad\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nwhat',
+])('an answer that was not to be expected ends nothing but itself: %j', async (said) => {
+  const { upstream, url, server } = await open({ onRequest: (socket) => socket.end(said) });
+  const ends = await Promise.allSettled([upstream.fetch(url)]);
+  for (const end of ends) if (end.status === 'fulfilled') await end.value.text();
+  // What nobody reads is let go.
+  await server.firstClosed;
+});
+
+test.each([
   ['before the head', ''],
   ['inside the body', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'],
 ])('silence %s ends it', async (_where, said) => {

@@ -1,4 +1,5 @@
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
+import { sendRequest } from './send-request.ts';
 
 export interface UpstreamFetchSettings {
   /** Milliseconds without a byte, before the head and between any two pieces of the body. */
@@ -20,7 +21,8 @@ export interface UpstreamFetch {
 /**
  * A `fetch` for URLs that the *operator* chose, such as the model API: no address guard, connections
  * kept alive, as many at once as there are requests (a worker's concurrency is the bound).
- * A redirect is an answer, not followed: headers with keys must not travel to another origin.
+ * A redirect is an answer, not followed: headers with keys must not travel to another origin. Rejects as `fetch`
+ * does: with the signal's reason, and a `TypeError` whose cause is what went wrong.
  */
 export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFetch {
   const agent = new Agent({
@@ -34,45 +36,15 @@ export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFe
     maxResponseSize: settings.maxResponseBytes ?? 64 * 1024 * 1024,
   });
   return {
-    fetch: async (input, init) => asResponse(await send(agent, input, init)),
+    async fetch(input, init) {
+      if (input instanceof Request) throw new TypeError('The URL must be a text.');
+      try {
+        return await sendRequest(agent, new URL(input), init);
+      } catch (cause) {
+        if (init?.signal?.aborted === true) throw init.signal.reason;
+        throw new TypeError('The request failed.', { cause });
+      }
+    },
     close: () => agent.destroy(),
   };
-}
-
-/** Undici's `request`, since its `fetch` brings each piece of a stream through queues of its own: a third of the cost. */
-async function send(
-  agent: Agent,
-  input: string | URL | Request,
-  { method = 'GET', headers, body, signal }: RequestInit = {},
-): Promise<Dispatcher.ResponseData> {
-  if (input instanceof Request || (body !== undefined && body !== null && typeof body !== 'string')) {
-    throw new TypeError('Only a URL can be asked, and only a text can be sent.');
-  }
-  const answer = await request(input, {
-    dispatcher: agent,
-    method,
-    headers: { ...Object.fromEntries(new Headers(headers)), 'accept-encoding': 'identity' },
-    body: body ?? null,
-    signal: signal ?? undefined,
-  }).catch((cause: unknown) => {
-    throw signal?.aborted === true ? signal.reason : new TypeError('The request failed.', { cause });
-  });
-  const encoding = answer.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    answer.body.destroy();
-    throw new TypeError('The answer is encoded in a way that was not asked for.');
-  }
-  return answer;
-}
-
-/** The answer as `fetch` gives it; only that its `body` is one of Node's streams, whose pieces can be iterated too. */
-function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
-  const pairs = Object.entries(headers).flatMap(([name, values]) =>
-    [values ?? []].flat().map((value): [string, string] => [name, value]),
-  );
-  return Object.defineProperties(new Response(null, { status: statusCode, headers: pairs }), {
-    body: { value: body },
-    text: { value: () => body.text() },
-    json: { value: () => body.json() },
-  });
 }

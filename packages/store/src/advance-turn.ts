@@ -12,6 +12,16 @@ import { GroupCommit, perPool } from './group-commit.ts';
 import { isBudgeted } from './reserve-cost.ts';
 import { json, query, type Sql } from './sql.ts';
 
+/**
+ * A group waits for nobody, neither for a turn nor for the session that an end changes: it would hold others
+ * meanwhile, whose leases end, and two groups could wait for each other.
+ */
+const FREE_SESSIONS = `, free AS MATERIALIZED (
+  SELECT sessions.id FROM given JOIN turns ON turns.id = given.turn_id JOIN sessions ON sessions.id = turns.session_id
+  WHERE given.outcome IS NOT NULL
+  FOR NO KEY UPDATE OF sessions SKIP LOCKED
+)`;
+
 /*
  * Invariant (the fence): nothing is written unless this very lease still holds the turn, by
  * the database's clock. Every other part selects from `held`, so where the fence finds no
@@ -28,12 +38,12 @@ import { json, query, type Sql } from './sql.ts';
  * - a turn that somebody joined is not `completed` yet: its step is kept, its end is not;
  * - what joined it goes into the conversation when the worker takes it, and with any other end.
  */
-const advanceAs = (locked: '' | 'SKIP LOCKED'): string => `
+const advanceAs = (of: 'all' | 'free'): string => `
 WITH given AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
     asked jsonb, started text[], received jsonb, told jsonb, outcome jsonb, take_inputs boolean,
     action_ms double precision, asked_about text[], summary jsonb)
-), fenced AS (
+)${of === 'free' ? FREE_SESSIONS : ''}, fenced AS (
   SELECT turns.id, given.step, given.said, given.asked, given.started, given.received,
     given.told, given.action_ms, given.asked_about, given.summary, outcome.value IS NOT NULL AS ends,
     CASE WHEN status = 'cancelling' THEN '{"status": "cancelled", "stopReason": null, "error": null}'::jsonb
@@ -46,7 +56,8 @@ WITH given AS MATERIALIZED (
                 THEN NULL ELSE given.outcome END AS value
   ) AS outcome
   WHERE turns.epoch = given.epoch AND status = ANY ($2) AND leased_until > now() AND event_count = given.built_on
-  FOR UPDATE OF turns ${locked}
+    ${of === 'free' ? 'AND (given.outcome IS NULL OR turns.session_id IN (SELECT id FROM free))' : ''}
+  FOR UPDATE OF turns ${of === 'free' ? 'SKIP LOCKED' : ''}
 ), written AS (
   SELECT fenced.*, fenced.said || fenced.taken AS messages FROM fenced
 ), held AS (
@@ -149,17 +160,18 @@ SELECT held.id, held.status, jsonb_array_length(held.pending_inputs) AS "pending
   ${isBudgeted('held')} AS "isBudgeted"
 FROM held`;
 
-const rowSchema = z.object({
-  id: z.string(),
+const advancedSchema = z.object({
   status: turnStatusSchema,
   pendingInputs: z.int(),
   isBudgeted: z.boolean(),
   taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
 }) satisfies z.ZodType<Advanced>;
 
-const ADVANCE = { name: 'advance-turn', text: advanceAs(''), row: rowSchema };
-/** A group waits for no turn: it would hold others meanwhile, and two groups could wait for each other. */
-const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('SKIP LOCKED'), row: rowSchema };
+/** Read later, each by itself: one that cannot be read is not to cost the others of its group their answers. */
+const rowSchema = z.looseObject({ id: z.string() });
+
+const ADVANCE = { name: 'advance-turn', text: advanceAs('all'), row: rowSchema };
+const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('free'), row: rowSchema };
 
 export interface WriteFence {
   turnId: string;
@@ -181,7 +193,8 @@ export async function advanceTurn(sql: Sql, fence: WriteFence, advance: Advance)
       ? await groupOf(sql).add(write, write.given.length)
       : null;
   // Also what a group passed over: it waits for who holds the turn, or learns that the lease is lost.
-  return shared ?? (await advanceAll(sql, ADVANCE, [write]))[0] ?? null;
+  const row = shared ?? (await advanceAll(sql, ADVANCE, [write]))[0];
+  return row == null ? null : advancedSchema.parse(row);
 }
 
 /** A longer write goes by itself: those that came with it would wait for it to be sent and parsed. */
@@ -206,12 +219,12 @@ async function advanceAll(
   sql: Sql,
   statement: typeof ADVANCE,
   writes: readonly Write[],
-): Promise<(Advanced | null)[]> {
+): Promise<(z.infer<typeof rowSchema> | null)[]> {
   const rows = await query(sql, statement, [
     `[${writes.map(({ given }) => given).join()}]`,
     writes[0]?.fence.from ?? [],
   ]);
-  const byTurn = new Map(rows.map(({ id, ...advanced }) => [id, advanced]));
+  const byTurn = new Map(rows.map((row) => [row.id, row]));
   return writes.map(({ fence }) => byTurn.get(fence.turnId) ?? null);
 }
 

@@ -15,7 +15,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { GroupCommit, perPool } from './group-commit.ts';
 import { isBudgeted } from './reserve-cost.ts';
-import { query, type Sql } from './sql.ts';
+import { isTimeout, query, StoreUnavailableError, type Sql } from './sql.ts';
 
 /** A turn that was claimed just now. */
 export interface TakenTurn extends ClaimedTurn {
@@ -205,14 +205,24 @@ const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free')
  * first. With the pool it shares a statement with the claims that come meanwhile.
  */
 export async function claimTurn(sql: Sql, claim: Claim): Promise<TakenTurn | null> {
-  const shared = sql instanceof pg.Pool ? await groupOf(sql).add(claim, BYTES) : null;
+  const shared = sql instanceof pg.Pool ? await claimInGroup(sql, claim) : null;
   // Also what a group passed over: it waits for who holds the row, or learns that the hint is stale.
   const row = shared ?? (await claimAll(sql, CLAIM, [claim]))[0];
   return row == null ? null : claimedSchema.parse(row);
 }
 
+/** Null also where its group took too long: one of them may be what takes so long, and each goes alone then. */
+async function claimInGroup(pool: pg.Pool, claim: Claim): Promise<z.infer<typeof rowSchema> | null> {
+  try {
+    return await groupOf(pool).add(claim, BYTES);
+  } catch (error) {
+    if (error instanceof StoreUnavailableError && isTimeout(error.cause)) return null;
+    throw error;
+  }
+}
+
 /** Each may bring the whole history of its session. */
-const MOST_TOGETHER = 32;
+const MOST_TOGETHER = 16;
 /** A claim is small, however large its answer. */
 const BYTES = 200;
 

@@ -190,3 +190,84 @@ test('a turn that was asked to cancel ends cancelled whatever its worker brings,
     { status: 'cancelled', stop_reason: null, open_turns: 0, steps: '1', messages: '2' },
   ]);
 });
+
+const claimedTurns = (count: number) =>
+  Promise.all(
+    Array.from({ length: count }, () => claimedTurn().then(({ turn, fence }) => ({ turn, fence }))),
+  );
+
+const transactionsOf = async (table: 'steps' | 'turns', turnIds: readonly string[]): Promise<number> => {
+  const { rows } = await database.pool.query<{ transactions: number }>(
+    `SELECT count(DISTINCT xmin::text)::int AS transactions FROM ${table}
+     WHERE ${table === 'turns' ? 'id' : 'turn_id'} = ANY ($1)`,
+    [turnIds],
+  );
+  return rows[0]?.transactions ?? 0;
+};
+
+test('claims and writes of many turns share statements, and each has its own answer', async () => {
+  const started = Array.from({ length: 100 }, () =>
+    insertTurnWithSession(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
+  );
+  const ids = (await Promise.all(started)).flatMap(({ turn }) => turn?.id ?? []);
+  await database.pool.query(`UPDATE turns SET dispatched_at = now() WHERE id = ANY ($1)`, [ids]);
+  const claims = ids.map((turnId) => {
+    const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
+    return [claimTurn(database.pool, claim), claimTurn(database.pool, claim)];
+  });
+  // Each was asked for twice, and is claimed once.
+  const turns = (await Promise.all(claims.flat())).filter((turn) => turn !== null);
+  expect(turns.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+  expect(await transactionsOf('turns', ids)).toBeLessThan(50);
+
+  const written = await Promise.all(
+    turns.map(({ id, epoch, eventCount }, place) => {
+      const fence = { turnId: id, epoch, from: FROM, eventCount: place % 10 === 0 ? 1 : eventCount };
+      return advanceTurn(database.pool, fence, end());
+    }),
+  );
+  expect(written.map((advanced) => advanced?.status ?? null)).toEqual(
+    turns.map((_, place) => (place % 10 === 0 ? null : 'completed')),
+  );
+  expect(await transactionsOf('steps', ids)).toBeLessThan(50);
+});
+
+test.each([
+  ['turn', 'SELECT 1 FROM turns WHERE id = $1 FOR UPDATE'],
+  ['session', 'SELECT 1 FROM sessions WHERE id = (SELECT session_id FROM turns WHERE id = $1) FOR UPDATE'],
+])('a %s that somebody holds keeps its own write waiting, and no other', async (_what, lock) => {
+  const [held, ...free] = await claimedTurns(4);
+  if (held === undefined) throw new Error('No turn.');
+  const blocker = await database.pool.connect();
+  try {
+    await blocker.query('BEGIN');
+    await blocker.query(lock, [held.turn.id]);
+    let isWritten = false;
+    const waiting = advanceTurn(database.pool, held.fence, end()).then((advanced) => {
+      isWritten = true;
+      return advanced;
+    });
+    const others = await Promise.all(free.map(({ fence }) => advanceTurn(database.pool, fence, end())));
+    expect(others.map((advanced) => advanced?.status)).toEqual(free.map(() => 'completed'));
+    expect(isWritten).toBe(false);
+    await blocker.query('COMMIT');
+    expect((await waiting)?.status).toBe('completed');
+  } finally {
+    blocker.release();
+  }
+});
+
+test('a write that cannot be stored fails alone', async () => {
+  const turns = await claimedTurns(5);
+  const write = end();
+  const tooMuch: Advance = {
+    ...write,
+    ...(write.step && { step: { ...write.step, attempts: 3_000_000_000 } }),
+  };
+  const ends = await Promise.allSettled(
+    turns.map(({ fence }, place) => advanceTurn(database.pool, fence, place === 2 ? tooMuch : end())),
+  );
+  expect(ends.map(({ status }) => status)).toEqual(
+    turns.map((_, place) => (place === 2 ? 'rejected' : 'fulfilled')),
+  );
+});

@@ -91,6 +91,11 @@ export function violates(error: unknown, constraint: string): boolean {
   return parsed.success && parsed.data.constraint === constraint;
 }
 
+/** True where the database ended a statement for the time that it took. */
+export function isTimeout(error: unknown): boolean {
+  return databaseErrorSchema.safeParse(error).data?.code === '57014';
+}
+
 /** SQLSTATE classes that say "not now": connection, resources, shutdown, and lost races between locks. */
 const UNAVAILABLE = /^(08|53|57P|57014|55P03|25P03|25006|40|E[A-Z_]+$)/;
 
