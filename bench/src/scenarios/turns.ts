@@ -47,7 +47,8 @@ export const turns: Scenario = {
       stop: () => stepping.stop(),
     };
     const subjects = [floor, calling, plain, keyed, threeSteps];
-    for (const subject of subjects) await loadTurns(subject, size / 2);
+    // A program runs its first thousands of turns at half of its speed.
+    for (const subject of subjects) await loadTurns(subject, size * 2);
 
     const findings: Findings = [];
     for (const [subject, base, target] of [

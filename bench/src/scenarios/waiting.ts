@@ -36,7 +36,7 @@ export const waiting: Scenario = {
           );
         },
       );
-    await submitAll(200);
+    await submitAll(quick ? 200 : 1_000);
     await untilNoneOpen(turnpike);
     await stage.setModel({
       // Five tokens in a delta, about what the real API sends.
