@@ -33,8 +33,11 @@ const IDLE_IN_TRANSACTION_MS = 10_000;
 const SESSION = [
   // Prisma's adapter reads every timestamptz as UTC, whatever the server's zone is.
   'timezone=UTC',
-  // A prepared statement keeps the plan that it got while its tables were small. All that is asked has an index.
+  // A prepared statement keeps the plan that it got while its tables were small: it is to look up by an index what
+  // it needs, row by row, however little there is as yet.
   'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
   // Rows that wait leave dead entries behind in their indexes, which only an index scan marks, to pass over them.
   'enable_bitmapscan=off',
   // For long reports: it takes longer to compile a short statement than to run it.
