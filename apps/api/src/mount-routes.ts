@@ -70,7 +70,7 @@ async function serveRoute(
     query: parseQuery(route, request.query),
     body: parseBody(route, request.body),
     header: (name) => request.get(name),
-    capFor: onceFor((counted) => services.room.capFor(counted, tenantId, limits)),
+    capFor: keepFound((counted) => services.room.capFor(counted, tenantId, limits)),
     sql: services.database.pool,
     traceparent: spanOf(response)?.traceparent ?? null,
     whenGone: () => whenGone(response),
@@ -149,11 +149,13 @@ async function serveOnce(
   send(response, made?.shownOnce === undefined ? answer : encodeAnswer(withShownOnce(made)));
 }
 
-function onceFor<Given, Found>(find: (given: Given) => Found): (given: Given) => Found {
+/** What was found is kept; where nothing was, it is looked for anew. */
+function keepFound<Given, Found>(find: (given: Given) => Found | null): (given: Given) => Found | null {
   const found = new Map<Given, Found>();
   return (given) => {
-    if (!found.has(given)) found.set(given, find(given));
-    return found.get(given) as Found;
+    const kept = found.get(given) ?? find(given);
+    if (kept !== null) found.set(given, kept);
+    return kept;
   };
 }
 

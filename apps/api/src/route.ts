@@ -37,7 +37,7 @@ export interface Call<Params, Query, Body> {
   body: Body;
   /** A header's value, by its name in lower case. */
   header(name: string): string | undefined;
-  /** The cap that is to be counted under, if any, as `TenantRoom` knows it; the same throughout the request. */
+  /** The cap that is to be counted under, if any, as `TenantRoom` knows it; one that was named stays so throughout the request. */
   capFor(counted: Counted): number | null;
   /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */
   sql: Sql;

@@ -38,6 +38,8 @@ export class QueueConsumer<Hint> implements HintConsumer {
   #taken = 0;
   #paused = false;
   #isLeaving = false;
+  /** The worker has room that it does not know of, and had no taken job whose end would have told it. */
+  #isUntold = false;
   #closed: Promise<void> | null = null;
 
   constructor(parts: QueueConsumerParts<Hint>) {
@@ -113,6 +115,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
         if (isOver) return;
         isOver = true;
         taker.active -= 1;
+        if (taker === this.#taker) this.#isUntold = false;
         this.#fitConcurrency();
         resolve();
       };
@@ -138,7 +141,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
     const mostKept = concurrency > this.#takenAtOnce ? this.#takenAtOnce / 2 : concurrency;
     const { taken } = this.#taker;
     for (const end of taken) {
-      if (this.#active < concurrency && taken.size > mostKept) end();
+      if (this.#active < concurrency && (taken.size > mostKept || this.#isUntold)) end();
     }
   }
 
@@ -169,6 +172,7 @@ export class QueueConsumer<Hint> implements HintConsumer {
     this.#report(new Error(`The queue's worker took nothing while ${waiting} hints waited; it is replaced.`));
     const old = this.#taker;
     this.#taker = this.#startTaker(this.#room(0));
+    this.#isUntold = false;
     void closeByForce(old);
   }
 
@@ -179,7 +183,10 @@ export class QueueConsumer<Hint> implements HintConsumer {
     const isParked = !this.#hasFreeHands && concurrency > worker.concurrency;
     if (worker.concurrency !== concurrency) worker.concurrency = concurrency;
     // One that has its hands full looks again only when a job ends.
-    if (isParked) taken.values().next().value?.();
+    if (!isParked) return;
+    const [end] = taken;
+    if (end === undefined) this.#isUntold = true;
+    else end();
   }
 
   #room(activeOfTaker: number): number {

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 const HOUR_MS = 3_600_000;
 const FOR_GOOD: CallGuardSettings = { openMs: HOUR_MS, maxOpenMs: HOUR_MS };
-const FOR_A_MOMENT: CallGuardSettings = { openMs: 20, maxOpenMs: 60, probeMs: HOUR_MS };
+const FOR_A_MOMENT: CallGuardSettings = { openMs: 150, maxOpenMs: 250, probeMs: HOUR_MS };
 
 /** A model whose parked calls come back soon, and a budget to which time adds nothing unless told so. */
 function openModel(guard: CallGuardSettings, budget: RetryBudgetSettings = {}): void {

@@ -13,12 +13,12 @@ import { isBudgeted } from './reserve-cost.ts';
 import { json, query, type Sql } from './sql.ts';
 
 /**
- * A group waits for nobody, neither for a turn nor for the session that an end changes: it would hold others
+ * A group waits for nobody, neither for a turn nor for the session that an end or a summary needs: it would hold others
  * meanwhile, whose leases end, and two groups could wait for each other.
  */
 const FREE_SESSIONS = `, free AS MATERIALIZED (
   SELECT sessions.id FROM given JOIN turns ON turns.id = given.turn_id JOIN sessions ON sessions.id = turns.session_id
-  WHERE given.outcome IS NOT NULL
+  WHERE given.outcome IS NOT NULL OR given.summary IS NOT NULL
   FOR NO KEY UPDATE OF sessions SKIP LOCKED
 )`;
 
@@ -56,7 +56,7 @@ WITH given AS MATERIALIZED (
                 THEN NULL ELSE given.outcome END AS value
   ) AS outcome
   WHERE turns.epoch = given.epoch AND status = ANY ($2) AND leased_until > now() AND event_count = given.built_on
-    ${of === 'free' ? 'AND (given.outcome IS NULL OR turns.session_id IN (SELECT id FROM free))' : ''}
+    ${of === 'free' ? 'AND (given.outcome IS NULL AND given.summary IS NULL OR turns.session_id IN (SELECT id FROM free))' : ''}
   FOR UPDATE OF turns ${of === 'free' ? 'SKIP LOCKED' : ''}
 ), written AS (
   SELECT fenced.*, fenced.said || fenced.taken AS messages FROM fenced

@@ -8,12 +8,12 @@ const TAKE_UNCHECKED = {
   name: 'take-unchecked-hints',
   text: `
 UPDATE turns SET hinted_at = now()
-WHERE id IN (
+WHERE id = ANY (ARRAY(
   SELECT id FROM turns
   WHERE status = 'queued' AND dispatched_at IS NOT NULL
     AND hinted_at < now() - $2::double precision * interval '1 millisecond'
   ORDER BY hinted_at LIMIT $1 FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING id AS "turnId", epoch, hint`,
   row: hintSchema,
 };

@@ -134,10 +134,13 @@ export async function writeAnswers(
 const FORGET = {
   name: 'forget-idempotency-records',
   text: `
-DELETE FROM idempotency_records WHERE (tenant_id, route, key) IN (
+WITH over AS MATERIALIZED (
   SELECT tenant_id, route, key FROM idempotency_records
   WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
-) RETURNING key`,
+)
+DELETE FROM idempotency_records AS records USING over
+WHERE records.tenant_id = over.tenant_id AND records.route = over.route AND records.key = over.key
+RETURNING records.key`,
   row: z.object({ key: z.string() }),
 };
 

@@ -67,12 +67,12 @@ const TAKE_UNCHECKED = {
   name: 'take-unchecked-deliveries',
   text: `
 UPDATE deliveries SET hinted_at = now()
-WHERE id IN (
+WHERE id = ANY (ARRAY(
   SELECT id FROM deliveries
   WHERE status IN ('pending', 'failed') AND hinted_at < now() - $2::double precision * interval '1 millisecond'
     AND (claimed_until IS NULL OR claimed_until <= now())
   ORDER BY hinted_at LIMIT $1 FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING id AS "deliveryId", hint`,
   row: hintSchema,
 };

@@ -14,7 +14,8 @@ import { dispatchTurns } from './dispatch-turns.ts';
 import { expireLeases } from './expire-leases.ts';
 import { expireActions, expireDeadlines } from './expire-waits.ts';
 import { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
-import { pickDueDeliveries } from './pick-deliveries.ts';
+import { forgetAnswers } from './idempotency.ts';
+import { pickDueDeliveries, takeUncheckedDeliveries } from './pick-deliveries.ts';
 import { promoteDelayed } from './promote-delayed.ts';
 import { renewLeases } from './renew-leases.ts';
 import { createTenant } from './tenants.ts';
@@ -219,4 +220,24 @@ test('no pass that looks for what is to be repaired reads the whole of a table t
   }
   expect(plans.length).toBeGreaterThan(50);
   expect(plans.flatMap(wholeReads)).toEqual([]);
+});
+
+test('a limit holds, however small the table was when its plan was made', async () => {
+  // `pool` is one connection, so what is prepared here is what is used below.
+  const take = () =>
+    Promise.all([forgetAnswers(pool, 10), takeUncheckedDeliveries(pool, { limit: 10, olderThanMs: 5_000 })]);
+  for (let round = 0; round < 8; round++) await take();
+  await pool.query(
+    `INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
+     SELECT $1, 'POST /', 'k' || n, '', 202, '{}', '', now() - interval '1 hour' FROM generate_series(1, 2000) AS n`,
+    [tenantId],
+  );
+  await pool.query(
+    `INSERT INTO deliveries (id, tenant_id, url, lane, event_id, type, payload, hinted_at)
+     SELECT 'd' || n, $1, 'https://example.com', 'lane', 'e' || n, 'turn.completed', '{}', now() - interval '1 hour'
+     FROM generate_series(1, 2000) AS n`,
+    [tenantId],
+  );
+  const [forgotten, taken] = await take();
+  expect([forgotten, taken.length]).toEqual([10, 10]);
 });

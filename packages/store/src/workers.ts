@@ -25,9 +25,9 @@ export async function removeWorker(sql: Sql, workerId: string): Promise<void> {
 const FORGET = {
   name: 'forget-workers',
   text: `
-DELETE FROM workers WHERE id IN (
+DELETE FROM workers WHERE id = ANY (ARRAY(
   SELECT id FROM workers WHERE seen_at <= now() - interval '30 seconds' LIMIT $1 FOR UPDATE SKIP LOCKED
-) RETURNING id`,
+)) RETURNING id`,
   row: idSchema,
 };
 
