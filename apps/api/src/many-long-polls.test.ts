@@ -65,6 +65,7 @@ test('two thousand clients wait at once in little memory, and an end is read onc
   const { pool } = api.database;
   const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
   let reads = 0;
+  const askedAgain = again;
   Object.assign(pool, {
     query(...given: unknown[]) {
       if ((given[0] as { name?: string }).name === 'read-turn') reads += 1;
@@ -82,7 +83,7 @@ test('two thousand clients wait at once in little memory, and an end is read onc
     Reflect.deleteProperty(pool, 'query');
   }
   expect(reads).toBeGreaterThanOrEqual(TURNS);
-  expect(reads).toBeLessThanOrEqual(TURNS + again);
+  expect(reads).toBeLessThanOrEqual(TURNS + again - askedAgain);
   expect(api.waiters.count).toBe(0);
 });
 

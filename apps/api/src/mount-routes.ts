@@ -9,7 +9,6 @@ import {
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
-import { encodeAnswer } from './encode-answer.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { idsInAnswer, idsInPath } from './log-ids.ts';
 import { noteForLog, spanOf } from './log-requests.ts';
@@ -95,7 +94,7 @@ async function serveRoute(
   noteForLog(response, { ids: idsInAnswer(answer.body) });
   answer.afterCommit?.();
   if (answer.stream !== undefined) answer.stream(response);
-  else send(response, encodeAnswer(withShownOnce(answer)));
+  else send(response, encode(withShownOnce(answer)));
 }
 
 /** Aborts when the client has gone before its answer was complete. */
@@ -129,24 +128,33 @@ async function serveOnce(
   services: Services,
   response: Response,
   call: AnyCall,
-  once: IdempotentRequest,
+  request: IdempotentRequest,
 ): Promise<void> {
-  const shared = await route.share?.(call, services, once);
-  if (shared != null) {
-    noteForLog(response, { ids: idsInAnswer(shared.body) });
-    shared.afterCommit?.();
-    send(response, encodeAnswer(shared));
-    return;
-  }
-  let made: Answer | undefined;
-  const { answer, replayed } = await answerOnce(services.database, once, async (sql) => {
-    made = await act(route, services, response, call, sql);
-    return encodeAnswer(made);
-  });
+  const { answer, made, replayed } = await answerKeyed(route, services, response, call, request);
   noteForLog(response, { ids: idsInAnswer(made?.body) });
   made?.afterCommit?.();
   if (replayed) response.set('Idempotent-Replayed', 'true');
-  send(response, made?.shownOnce === undefined ? answer : encodeAnswer(withShownOnce(made)));
+  send(response, made?.shownOnce === undefined ? answer : encode(withShownOnce(made)));
+}
+
+/** The answer that is kept, and what it was made of where it was made now. */
+async function answerKeyed(
+  route: Route,
+  services: Services,
+  response: Response,
+  call: AnyCall,
+  request: IdempotentRequest,
+): Promise<{ answer: StoredAnswer; made: Answer | undefined; replayed: boolean }> {
+  let shared: Answer | undefined;
+  const keep = (answer: Answer): StoredAnswer => encode((shared = answer));
+  const kept = await route.share?.(call, services, { request, keep });
+  if (kept != null) return { answer: kept, made: shared, replayed: false };
+  let made: Answer | undefined;
+  const { answer, replayed } = await answerOnce(services.database, request, async (sql) => {
+    made = await act(route, services, response, call, sql);
+    return encode(made);
+  });
+  return { answer, made, replayed };
 }
 
 /** What was found is kept; where nothing was, it is looked for anew. */
@@ -167,6 +175,11 @@ function limitsOf(response: Response): Limits {
 function withShownOnce(answer: Answer): Answer {
   if (answer.shownOnce === undefined) return answer;
   return { ...answer, body: Object.assign({}, answer.body, answer.shownOnce) };
+}
+
+function encode(answer: Answer): StoredAnswer {
+  const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
+  return { status: answer.status, headers: answer.headers ?? {}, body };
 }
 
 function send(response: Response, answer: StoredAnswer): void {

@@ -1,5 +1,5 @@
 import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
-import type { Database, IdempotentRequest, Sql, Vault } from '@turnpike/store';
+import type { Database, IdempotentRequest, Sql, StoredAnswer, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { Response } from 'express';
@@ -64,6 +64,13 @@ export interface Answer {
   afterCommit?: () => void;
 }
 
+/** A request with an `Idempotency-Key`. */
+export interface KeyedRequest {
+  request: IdempotentRequest;
+  /** What is kept of an answer for whoever sends the request again; the answer is given once that is committed. */
+  keep(answer: Answer): StoredAnswer;
+}
+
 /** One operation, declared once: mounted from here, checked from here, documented from here. */
 export interface Route<
   Params extends z.ZodObject = z.ZodObject,
@@ -109,13 +116,14 @@ export interface Route<
   ): Promise<void>;
   /**
    * As `handle`, for a request with an `Idempotency-Key`, in a transaction that others share and that keeps the
-   * answer. Null where nothing was done, whatever the reason: then `handle` is called in one of its own.
+   * answer, which is returned. Null where nothing was done, whatever the reason: then `handle` is called in one of
+   * its own.
    */
   share?(
     call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
     services: Services,
-    request: IdempotentRequest,
-  ): Promise<Answer | null>;
+    keyed: KeyedRequest,
+  ): Promise<StoredAnswer | null>;
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
 }
 

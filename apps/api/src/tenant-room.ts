@@ -18,7 +18,7 @@ const SAFETY = 2;
 /**
  * Knows which tenants are far from a cap, so that nothing is counted for them. A count is believed for as
  * long as all that the tenant could have added since, at the rate of requests it is allowed, stays below
- * the cap; then the next that is added is counted again, in the statement that adds it, and exactly.
+ * the cap; then what is added is counted again, in the statement that adds it, and exactly. Halfway there one is.
  */
 export class TenantRoom {
   readonly #counts = new LRUCache<string, Known>({ max: 20_000 });

@@ -34,6 +34,15 @@ test('a redirect is not followed, so that a key does not travel', async () => {
   expect(other.server.connections).toBe(0);
 });
 
+test('an answer with a status that no answer has is let go, with all that it still has to say', async () => {
+  const { upstream, url, server } = await open({
+    onRequest: (socket) =>
+      socket.write(`HTTP/1.1 999 What\r\ncontent-length: 9000000\r\n\r\n${'x'.repeat(200_000)}`),
+  });
+  await expect(upstream.fetch(url)).rejects.toThrow('The request failed.');
+  await server.firstClosed;
+});
+
 test.each([
   'HTTP/1.1 999 What\r\ncontent-length: 4\r\n\r\nwhat',
   'HTTP/1.1 204 No\r\n\r\n',

@@ -6,7 +6,6 @@ import {
   type AcceptedTurn,
   type Given,
   type GroupKind,
-  type RefusedTurn,
 } from './accept-turn.ts';
 import { GroupCommit, perPool } from './group-commit.ts';
 import { lockedKey, writeAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
@@ -43,8 +42,8 @@ const STATEMENTS = {
 };
 
 /**
- * Stores a turn together with the answer to its request, and with those that come meanwhile. Null where nothing
- * was stored: it may not share a statement, the key was seen or is in use, or the turn is refused. Which of these
+ * Stores a turn together with the answer to its request, and with those that come meanwhile. Returns that answer,
+ * null where nothing was stored: it may not share a statement, the key was seen or is in use, or the turn is refused. Which of these
  * it is, `answerOnce` finds out.
  */
 export async function insertTurnOnce(
@@ -52,15 +51,13 @@ export async function insertTurnOnce(
   kind: GroupKind,
   turn: Given,
   once: Once,
-): Promise<AcceptedTurn | null> {
+): Promise<StoredAnswer | null> {
   const bytes = sharedBytes(turn);
-  if (bytes === null) return null;
-  const accepted = await groupsOf(pool)[kind].add({ turn, once }, bytes);
-  return accepted.turn === null ? null : accepted;
+  return bytes === null ? null : groupsOf(pool)[kind].add({ turn, once }, bytes);
 }
 
 const groupsOf = perPool((pool) => {
-  const group = (kind: GroupKind): GroupCommit<Item, AcceptedTurn | RefusedTurn> =>
+  const group = (kind: GroupKind): GroupCommit<Item, StoredAnswer | null> =>
     new GroupCommit({
       write: (items) => insertOnce(pool, kind, items),
       // A session's turns have a route of their own, so no two requests of a group have the same key there.
@@ -74,18 +71,23 @@ function insertOnce(
   pool: pg.Pool,
   kind: GroupKind,
   items: readonly Item[],
-): Promise<(AcceptedTurn | RefusedTurn)[]> {
+): Promise<(StoredAnswer | null)[]> {
   const turns = items.map(({ turn }) => turn);
-  const routes = items.map(({ once }) => once.request.route);
-  const keys = items.map(({ once }) => once.request.key);
+  const requests = items.map(({ once }) => once.request);
+  const columns = [requests.map(({ route }) => route), requests.map(({ key }) => key)];
   return transaction(
     pool,
-    (sql) => insertGroup(sql, STATEMENTS[kind], turns, [routes, keys]),
-    (sql, results) => {
-      const records = results.flatMap((result, place) => {
-        const once = items[place]?.once;
-        if (result.turn === null || once === undefined) return [];
-        return [{ request: once.request, answer: once.answer(result) }];
+    async (sql) => {
+      const results = await insertGroup(sql, STATEMENTS[kind], turns, columns);
+      return items.map(({ once }, place) => {
+        const result = results[place];
+        return result === undefined || result.turn === null ? null : once.answer(result);
+      });
+    },
+    (sql, answers) => {
+      const records = requests.flatMap((request, place) => {
+        const answer = answers[place] ?? null;
+        return answer === null ? [] : [{ request, answer }];
       });
       return records.length === 0 ? undefined : writeAnswers(sql, records);
     },

@@ -154,8 +154,8 @@ test('requests with keys share transactions too, each with the answer that is ke
   const stored = await storedFor(keys);
   const expected = keys.map((key, place) => ({
     key,
-    turns: [accepted[place]?.turn.id],
-    body: accepted[place]?.turn.id,
+    turns: [accepted[place]?.body],
+    body: accepted[place]?.body,
   }));
   expect(stored.map(({ key, turns, body }) => ({ key, turns, body }))).toEqual(expected);
   expect(new Set(stored.map(({ xmin }) => xmin)).size).toBeLessThan(30);

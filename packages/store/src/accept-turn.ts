@@ -1,7 +1,7 @@
 import type { ContentBlock, Metadata, Turn } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
-import { GroupCommit, perPool } from './group-commit.ts';
+import { GroupCommit, MOST_SHARED_BYTES, perPool } from './group-commit.ts';
 import { json, query, type Sql } from './sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
 
@@ -228,9 +228,6 @@ async function insertInGroup(
   const bytes = sharedBytes(turn);
   return !(sql instanceof pg.Pool) || bytes === null ? null : groupsOf(sql)[group].add(turn, bytes);
 }
-
-/** A larger turn goes by itself: those that came with it would wait for it to be sent and parsed. */
-const MOST_SHARED_BYTES = 65_536;
 
 /** About how much the turn adds to a statement; null where it may not share one. */
 export function sharedBytes({ input, metadata, mostWaiting, mostSessions }: Given): number | null {

@@ -8,9 +8,9 @@ import {
 } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
-import { GroupCommit, perPool } from './group-commit.ts';
+import { GroupCommit, MOST_SHARED_BYTES, perPool } from './group-commit.ts';
 import { isBudgeted } from './reserve-cost.ts';
-import { json, query, type Sql } from './sql.ts';
+import { json, query, queryInPlaces, type Sql, type UnreadRow } from './sql.ts';
 
 /**
  * A group waits for nobody, neither for a turn nor for the session that an end or a summary needs: it would hold others
@@ -167,11 +167,8 @@ const advancedSchema = z.object({
   taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
 }) satisfies z.ZodType<Advanced>;
 
-/** Read later, each by itself: one that cannot be read is not to cost the others of its group their answers. */
-const rowSchema = z.looseObject({ id: z.string() });
-
-const ADVANCE = { name: 'advance-turn', text: advanceAs('all'), row: rowSchema };
-const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('free'), row: rowSchema };
+const ADVANCE = { name: 'advance-turn', text: advanceAs('all') };
+const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('free') };
 
 export interface WriteFence {
   turnId: string;
@@ -189,16 +186,13 @@ export interface WriteFence {
 export async function advanceTurn(sql: Sql, fence: WriteFence, advance: Advance): Promise<Advanced | null> {
   const write: Write = { fence, given: givenOf(fence, advance) };
   const shared =
-    sql instanceof pg.Pool && write.given.length <= MOST_SHARED_LENGTH
+    sql instanceof pg.Pool && write.given.length <= MOST_SHARED_BYTES
       ? await groupOf(sql).add(write, write.given.length)
       : null;
   // Also what a group passed over: it waits for who holds the turn, or learns that the lease is lost.
   const row = shared ?? (await advanceAll(sql, ADVANCE, [write]))[0];
   return row == null ? null : advancedSchema.parse(row);
 }
-
-/** A longer write goes by itself: those that came with it would wait for it to be sent and parsed. */
-const MOST_SHARED_LENGTH = 65_536;
 
 /** `given` is the JSON of one entry of `given`. */
 interface Write {
@@ -215,17 +209,17 @@ const groupOf = perPool(
 );
 
 /** The answers to those that were written, each in its place. All of them hold in the same statuses. */
-async function advanceAll(
+function advanceAll(
   sql: Sql,
   statement: typeof ADVANCE,
   writes: readonly Write[],
-): Promise<(z.infer<typeof rowSchema> | null)[]> {
-  const rows = await query(sql, statement, [
-    `[${writes.map(({ given }) => given).join()}]`,
-    writes[0]?.fence.from ?? [],
-  ]);
-  const byTurn = new Map(rows.map((row) => [row.id, row]));
-  return writes.map(({ fence }) => byTurn.get(fence.turnId) ?? null);
+): Promise<(UnreadRow | null)[]> {
+  return queryInPlaces(
+    sql,
+    statement,
+    [`[${writes.map(({ given }) => given).join()}]`, writes[0]?.fence.from ?? []],
+    writes.map(({ fence }) => fence.turnId),
+  );
 }
 
 function givenOf({ turnId, epoch, eventCount }: WriteFence, advance: Advance): string {

@@ -15,7 +15,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { GroupCommit, perPool } from './group-commit.ts';
 import { isBudgeted } from './reserve-cost.ts';
-import { isTimeout, query, StoreUnavailableError, type Sql } from './sql.ts';
+import { isTimeout, queryInPlaces, StoreUnavailableError, type Sql, type UnreadRow } from './sql.ts';
 
 /** A turn that was claimed just now. */
 export interface TakenTurn extends ClaimedTurn {
@@ -194,11 +194,8 @@ LEFT JOIN LATERAL (
   ORDER BY summaries.through_sequence DESC LIMIT 1
 ) AS summary ON true`;
 
-/** Read later, each by itself: a turn that cannot be read is not to cost the others of its group their leases. */
-const rowSchema = z.looseObject({ id: z.string() });
-
-const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ, row: rowSchema };
-const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ, row: rowSchema };
+const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ };
+const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ };
 
 /**
  * Takes a turn for `leaseMs`. Null where the hint is stale: the turn has moved on, or another worker was
@@ -212,7 +209,7 @@ export async function claimTurn(sql: Sql, claim: Claim): Promise<TakenTurn | nul
 }
 
 /** Null also where its group took too long: one of them may be what takes so long, and each goes alone then. */
-async function claimInGroup(pool: pg.Pool, claim: Claim): Promise<z.infer<typeof rowSchema> | null> {
+async function claimInGroup(pool: pg.Pool, claim: Claim): Promise<UnreadRow | null> {
   try {
     return await groupOf(pool).add(claim, BYTES);
   } catch (error) {
@@ -236,20 +233,20 @@ const groupOf = perPool(
 );
 
 /** The rows of those that were taken, each in its place. All of them may be claimed from the same statuses. */
-async function claimAll(
+function claimAll(
   sql: Sql,
   statement: typeof CLAIM,
   claims: readonly Claim[],
-): Promise<(z.infer<typeof rowSchema> | null)[]> {
-  const rows = await query(sql, statement, [
-    claims.map(({ turnId }) => turnId),
+): Promise<(UnreadRow | null)[]> {
+  const turnIds = claims.map(({ turnId }) => turnId);
+  const values = [
+    turnIds,
     claims.map(({ epoch }) => epoch),
     claims.map(({ workerId }) => workerId),
     claims.map(({ leaseMs }) => leaseMs),
     claims.map(() => newId('event')),
     claims.map(() => newId('event')),
     claims[0]?.from ?? [],
-  ]);
-  const byTurn = new Map(rows.map((row) => [row.id, row]));
-  return claims.map(({ turnId }) => byTurn.get(turnId) ?? null);
+  ];
+  return queryInPlaces(sql, statement, values, turnIds);
 }

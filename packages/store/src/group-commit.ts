@@ -10,6 +10,9 @@ export interface GroupCommitOptions<Item, Result> {
   mostItems?: number;
 }
 
+/** For who asks: a larger item goes by itself, since those that came with it would wait for it to be sent and parsed. */
+export const MOST_SHARED_BYTES = 65_536;
+
 /** Statements under way at once: the next is made ready while the last waits for the disk. */
 const MOST_AT_ONCE = 2;
 const MOST_ITEMS = 64;

@@ -37,6 +37,25 @@ export async function query<Row extends z.ZodType>(
   }
 }
 
+/** A row that is still to be read. */
+export type UnreadRow = z.infer<typeof unreadSchema>;
+const unreadSchema = z.looseObject({ id: z.string() });
+
+/**
+ * As `query`, for a group: the row of each of these ids in its place, null where there is none. Each is to be read
+ * by itself, so that one that cannot be read does not cost the others of the group what was committed for them.
+ */
+export async function queryInPlaces(
+  sql: Sql,
+  statement: Pick<Statement<z.ZodType>, 'name' | 'text'>,
+  values: readonly unknown[],
+  ids: readonly string[],
+): Promise<(UnreadRow | null)[]> {
+  const rows = await query(sql, { ...statement, row: unreadSchema }, values);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
 /**
  * All statements of `work` are committed, or none. Throws what `work` throws. The beginning leaves with the
  * first statement of `work`, and `last`, which may write what depends on the result, with the commit: two round

@@ -18,6 +18,7 @@ import {
   type Once,
   type RefusedTurn,
   type Sql,
+  type StoredAnswer,
 } from '@turnpike/store';
 import { TRANSITIONS } from './transitions.ts';
 
@@ -136,8 +137,8 @@ export async function acceptTurnWithSession(
 }
 
 /**
- * As `acceptTurn`, in a transaction that keeps the answer and that others share. Null where nothing was stored,
- * for whatever reason: what it is, `acceptTurn` tells in a transaction of `answerOnce`.
+ * As `acceptTurn`, in a transaction that keeps the answer and that others share. Returns that answer, null where
+ * nothing was stored, for whatever reason: what it is, `acceptTurn` tells in a transaction of `answerOnce`.
  */
 export async function acceptTurnOnce(
   { pool }: Database,
@@ -146,7 +147,7 @@ export async function acceptTurnOnce(
   submission: SubmitTurn,
   traceparent: string | null,
   once: Once,
-): Promise<AcceptedTurn | null> {
+): Promise<StoredAnswer | null> {
   const strategy = submission.multitask_strategy;
   // The others do more than to store a turn.
   if (strategy !== 'enqueue' && strategy !== 'reject') return null;
@@ -161,7 +162,7 @@ export async function acceptTurnWithSessionOnce(
   submission: StartTurn,
   traceparent: string | null,
   once: Once,
-): Promise<AcceptedTurn | null> {
+): Promise<StoredAnswer | null> {
   return insertTurnOnce(pool, 'start', { ...newSessionTurn(tenantId, submission, {}), traceparent }, once);
 }
 

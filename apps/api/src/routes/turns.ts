@@ -20,9 +20,8 @@ import {
   readTurn,
   type AcceptedTurn,
   type CancelledTurn,
-  type IdempotentRequest,
-  type Once,
   type Sql,
+  type StoredAnswer,
 } from '@turnpike/store';
 import {
   acceptTurn,
@@ -38,7 +37,6 @@ import {
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { checkWebhookUrl } from '../check-webhook-url.ts';
-import { encodeAnswer } from '../encode-answer.ts';
 import { preferredWait } from '../preferred-wait.ts';
 import { defineRoute, type Answer, type Call, type Route, type Services } from '../route.ts';
 
@@ -68,11 +66,12 @@ export const turnRoutes: Route[] = [
     answer: acceptedAnswer,
     problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full', 'budget_exceeded'],
     prepare: checkSubmission,
-    share(call, services, request) {
+    share(call, services, { request, keep }) {
       const { tenantId, params: path, body, traceparent } = call;
-      if (call.capFor('waiting') !== null) return Promise.resolve(null);
-      return submitOnce(call, services, request, (once) =>
-        acceptTurnOnce(services.database, tenantId, path.session_id, body, traceparent, once),
+      const answer = (accepted: AcceptedTurn): StoredAnswer =>
+        keep(answerAccepted({ ...accepted, cancelled: [] }, tenantId, services));
+      return submitOnce(call, services, () =>
+        acceptTurnOnce(services.database, tenantId, path.session_id, body, traceparent, { request, answer }),
       );
     },
     async handle(call, services) {
@@ -97,13 +96,14 @@ export const turnRoutes: Route[] = [
     answer: acceptedAnswer,
     problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded'],
     prepare: checkSubmission,
-    async share(call, services, request) {
+    async share(call, services, { request, keep }) {
       const { tenantId, body, traceparent } = call;
-      if (call.capFor('waiting') !== null || call.capFor('sessions') !== null) return null;
-      const answer = await submitOnce(call, services, request, (once) =>
-        acceptTurnWithSessionOnce(services.database, tenantId, body, traceparent, once),
+      if (call.capFor('sessions') !== null) return null;
+      const answer = (accepted: AcceptedTurn): StoredAnswer =>
+        keep(answerStarted(accepted, tenantId, services));
+      return submitOnce(call, services, () =>
+        acceptTurnWithSessionOnce(services.database, tenantId, body, traceparent, { request, answer }),
       );
-      return answer && withSessionAdded(answer, tenantId, null, services);
     },
     async handle(call, services) {
       const { tenantId, body, traceparent } = call;
@@ -111,8 +111,7 @@ export const turnRoutes: Route[] = [
       const accepted = await submit(call, services, (sql, waiting) =>
         acceptTurnWithSession(sql, tenantId, body, { waiting, sessions }, traceparent),
       );
-      const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
-      return withSessionAdded(answer, tenantId, accepted.counted.sessions, services);
+      return answerStarted(accepted, tenantId, services);
     },
   }),
 
@@ -299,32 +298,27 @@ async function submit<Accepted extends AcceptedTurn>(
   return accept(sql, capFor('waiting'));
 }
 
-/** As `submit`, where nothing must be counted, with the answer that is kept; null where nothing was stored. */
+/** As `submit`, in a transaction that others share: null where nothing was stored, or where something must be counted. */
 async function submitOnce(
-  { tenantId }: Pick<Submission, 'tenantId'>,
+  { tenantId, capFor }: Pick<Submission, 'tenantId' | 'capFor'>,
   services: Services,
-  request: IdempotentRequest,
-  accept: (once: Once) => Promise<AcceptedTurn | null>,
-): Promise<Answer | null> {
+  accept: () => Promise<StoredAnswer | null>,
+): Promise<StoredAnswer | null> {
+  if (capFor('waiting') !== null) return null;
   // Whoever was accepted before the budget was spent has that answer still: `handle` finds out.
-  if (await services.budgetGate.isClosed(services.database.pool, tenantId)) return null;
-  const answerTo = (accepted: AcceptedTurn): Answer =>
-    answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
-  const accepted = await accept({ request, answer: (stored) => encodeAnswer(answerTo(stored)) });
-  return accepted && answerTo(accepted);
+  return (await services.budgetGate.isClosed(services.database.pool, tenantId)) ? null : accept();
 }
 
-function withSessionAdded(
-  answer: Answer,
-  tenantId: string,
-  counted: number | null,
-  { room }: Services,
-): Answer {
-  const afterCommit = (): void => {
-    room.added('sessions', tenantId, counted);
-    answer.afterCommit?.();
+/** To a submission that made its session. */
+function answerStarted(accepted: AcceptedTurn, tenantId: string, services: Services): Answer {
+  const answer = answerAccepted({ ...accepted, cancelled: [] }, tenantId, services);
+  return {
+    ...answer,
+    afterCommit() {
+      services.room.added('sessions', tenantId, accepted.counted.sessions);
+      answer.afterCommit?.();
+    },
   };
-  return { ...answer, afterCommit };
 }
 
 function answerAccepted(
