@@ -195,6 +195,29 @@ test('a person is asked how a call ended, and what its sibling said is kept', as
   expect(hits('/hold')).toHaveLength(2);
 });
 
+test('a call whose outcome is asked for is not sent again by an approval, and is by the word for it, as the same call', async () => {
+  const turn = await startTurn({
+    paid: { url: `${url}/hold/paid`, effect: 'once', on_unknown: 'ask', timeout_ms: 500 },
+  });
+  const waiting = await cluster.until(turn.id, ['requires_action']);
+  const answer = (given: object) =>
+    cluster.request('POST', `/v1/turns/${turn.id}/tool_outputs`, {
+      tool_outputs: [{ tool_call_id: waiting.required_action?.tool_calls[0]?.id, ...given }],
+    });
+  expect((await answer({ approved: true })).body).toMatchObject({ status: 400, code: 'invalid_request' });
+  expect((await answer({ approved: false })).status).toBe(400);
+  expect((await cluster.read(turn.id)).status).toBe('requires_action');
+  expect(hits('/hold/paid')).toHaveLength(1);
+
+  expect((await answer({ send_again: true })).status).toBe(202);
+  await untilTrue('it is sent again', () => hits('/hold/paid').length === 2);
+  hits('/hold/paid')[1]?.answer(200, 'paid');
+  expect((await cluster.untilEnded(turn.id)).status).toBe('completed');
+  const keys = hits('/hold/paid').map(({ headers }) => headers['idempotency-key']);
+  expect(keys).toEqual([waiting.required_action?.tool_calls[0]?.id, keys[0]]);
+  expect(hits('/hold/paid')[1]?.body).toBe(hits('/hold/paid')[0]?.body);
+});
+
 test('a turn fails where its tool must not be left unknown', async () => {
   const turn = await startTurn({
     strict: { url: `${url}/hold/strict`, effect: 'once', on_unknown: 'fail', timeout_ms: 300 },

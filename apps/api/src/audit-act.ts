@@ -33,6 +33,12 @@ export function auditedAs(
   return `${words.join('_').toLowerCase()}.${VERBS[verb] ?? verb}`;
 }
 
+/** As `auditedAs`, of a request that was answered so: one operation may be an act in some of its requests only. */
+export function actOf(route: Route, answer: Answer): string | null {
+  if (route.auditSome === undefined) return auditedAs(route);
+  return answer.audited === undefined ? null : route.auditSome;
+}
+
 const namedSchema = z.object({ id: z.string() });
 
 /** Writes an act that was done down, in its own transaction. */

@@ -19,7 +19,8 @@ const NO_ACTS: Record<string, string> = {
   cancelTurn: 'the work itself: the turn and its events say so',
   resumeTurn: 'the work itself: the turn and its events say so',
   updateSession: 'the work itself: what a client notes of a conversation',
-  submitToolOutputs: 'the work itself: the journal says what was answered',
+  submitToolOutputs:
+    'the work itself: the journal says what was answered; a call that is sent again is an act',
 };
 
 const entries = async (query = ''): Promise<AuditEntry[]> =>

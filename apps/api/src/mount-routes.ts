@@ -7,7 +7,7 @@ import {
   type StoredAnswer,
 } from '@turnpike/store';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
-import { auditAct, auditedAs } from './audit-act.ts';
+import { actOf, auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { idsInAnswer, idsInPath } from './log-ids.ts';
@@ -88,7 +88,7 @@ async function serveRoute(
     return;
   }
   const answer =
-    auditedAs(route) === null
+    auditedAs(route) === null && route.auditSome === undefined
       ? await route.handle(call, services)
       : await transaction(services.database.pool, (sql) => act(route, services, response, call, sql));
   noteForLog(response, { ids: idsInAnswer(answer.body) });
@@ -115,7 +115,7 @@ async function act(
   sql: Sql,
 ): Promise<Answer> {
   const answer = await route.handle({ ...call, sql }, services);
-  const action = auditedAs(route);
+  const action = actOf(route, answer);
   if (action === null) return answer;
   const keyId = String(response.locals['keyId']);
   const requester = { tenantId: call.tenantId, keyId, requestId: requestIdOf(response) };

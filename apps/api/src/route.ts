@@ -88,6 +88,8 @@ export interface Route<
    * write with `sql` alone. Left out: see `audit-act.ts`, which names it by its operation.
    */
   audit?: string;
+  /** As `audit`, where only some requests are such an act: those whose answer has `audited`. */
+  auditSome?: string;
   /** What the key must be allowed to do. */
   scope: Scope;
   params: Params;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { contentBlockSchema, inputBlockSchema } from './content.ts';
+import type { ToolOutput } from './calls.ts';
+import { inputBlockSchema } from './content.ts';
 import { idSchema } from './ids.ts';
 
 /**
@@ -31,21 +32,42 @@ const outputSchema = z
   .union([z.string().max(1_000_000), z.array(inputBlockSchema).max(100)])
   .meta({ description: 'Plain text, or content blocks.' });
 
-const outputOfCallSchema = z.strictObject({
-  tool_call_id: idSchema('toolCall'),
-  output: outputSchema,
-  is_error: z.boolean().default(false),
-});
-const approvalOfCallSchema = z.strictObject({
-  tool_call_id: idSchema('toolCall'),
-  approved: z.boolean(),
-  reason: z.string().max(10_000).optional().meta({ description: 'Told to the model where it was denied.' }),
+const ofCall = { tool_call_id: idSchema('toolCall') };
+
+const outputOfCallSchema = z
+  .strictObject({ ...ofCall, output: outputSchema, is_error: z.boolean().default(false) })
+  .meta({ description: 'For `awaiting: "output"`, and for `"outcome"`: what came of the call.' });
+const approvalOfCallSchema = z
+  .strictObject({ ...ofCall, approved: z.literal(true) })
+  .meta({ description: 'For `awaiting: "approval"`: the call may be made.' });
+const denialOfCallSchema = z
+  .strictObject({
+    ...ofCall,
+    approved: z.literal(false),
+    reason: z.string().max(10_000).optional().meta({ description: 'Told to the model.' }),
+  })
+  .meta({ description: 'For `awaiting: "approval"`: the call is not made.' });
+const unknownOutcomeSchema = z
+  .strictObject({ ...ofCall, outcome: z.literal('unknown') })
+  .meta({ description: 'For `awaiting: "outcome"`: nobody can tell, and the model is told so.' });
+const repeatedCallSchema = z.strictObject({ ...ofCall, send_again: z.literal(true) }).meta({
+  description:
+    'For `awaiting: "outcome"`: make the call a second time, with the same Idempotency-Key, although the first may ' +
+    'have taken effect. Written to the audit log.',
 });
 
 export const submitToolOutputsSchema = z
   .strictObject({
     tool_outputs: z
-      .array(z.union([outputOfCallSchema, approvalOfCallSchema]))
+      .array(
+        z.union([
+          outputOfCallSchema,
+          approvalOfCallSchema,
+          denialOfCallSchema,
+          unknownOutcomeSchema,
+          repeatedCallSchema,
+        ]),
+      )
       .min(1)
       .max(128)
       .refine(
@@ -56,8 +78,7 @@ export const submitToolOutputsSchema = z
   .meta({ id: 'SubmitToolOutputs' });
 export type SubmitToolOutputs = z.infer<typeof submitToolOutputsSchema>;
 
-/** One answer as it is stored: what the model will be told, or the leave to run. */
+/** One answer as it is stored: the worker is to make the call (again), or what the model will be told of it. */
 export type ToolAnswer =
-  | { toolCallId: string; approved: true }
-  | { toolCallId: string; approved: false; text: string }
-  | { toolCallId: string; output: z.infer<typeof contentBlockSchema>[]; isError: boolean };
+  | { toolCallId: string; status: 'pending' }
+  | ({ toolCallId: string; status: 'completed' | 'unknown' } & ToolOutput);

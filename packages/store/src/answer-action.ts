@@ -2,7 +2,7 @@ import { awaitingSchema, newId, type ToolAnswer, type TurnStatus } from '@turnpi
 import { z } from 'zod';
 import { json, query, type Sql } from './sql.ts';
 
-const waitingCallSchema = z.object({ id: z.string(), awaiting: awaitingSchema.nullable() });
+const waitingCallSchema = z.object({ id: z.string(), name: z.string(), awaiting: awaitingSchema.nullable() });
 export type WaitingCall = z.infer<typeof waitingCallSchema>;
 
 const LOCK = {
@@ -27,7 +27,7 @@ export async function lockWaitingTurn(
 const CALLS = {
   name: 'read-calls-of-round',
   text: `
-SELECT tool_calls.id, tool_calls.awaiting FROM turns
+SELECT tool_calls.id, tool_calls.name, tool_calls.awaiting FROM turns
 JOIN tool_calls ON tool_calls.turn_id = turns.id AND tool_calls.step_index = turns.step_count - 1
 WHERE turns.id = $1 ORDER BY tool_calls.position`,
   row: waitingCallSchema,
@@ -46,17 +46,17 @@ const ANSWER = {
   name: 'answer-action',
   text: `
 WITH answer AS (
-  SELECT place, value ->> 'id' AS id, value -> 'output' AS output, (value ->> 'isError')::boolean AS is_error
+  SELECT place, value ->> 'toolCallId' AS id, value ->> 'status' AS status, value -> 'content' AS output,
+    coalesce((value ->> 'isError')::boolean, false) AS is_error
   FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS entry(value, place)
 ), answered AS (
   UPDATE tool_calls
-  SET awaiting = NULL, status = CASE WHEN answer.output = 'null' THEN 'pending' ELSE 'completed' END,
-      output = nullif(answer.output, 'null'), is_error = answer.is_error,
-      completed_at = CASE WHEN answer.output <> 'null' THEN now() END
+  SET awaiting = NULL, status = answer.status, output = answer.output, is_error = answer.is_error,
+      completed_at = CASE WHEN answer.status <> 'pending' THEN now() END
   FROM answer WHERE tool_calls.turn_id = $1 AND tool_calls.id = answer.id AND tool_calls.awaiting IS NOT NULL
   RETURNING tool_calls.id, tool_calls.status, tool_calls.is_error, answer.place
 ), told AS (
-  SELECT id, is_error, row_number() OVER (ORDER BY place) AS number FROM answered WHERE status = 'completed'
+  SELECT id, status, is_error, row_number() OVER (ORDER BY place) AS number FROM answered WHERE status <> 'pending'
 ), turn AS (
   UPDATE turns
   SET event_count = event_count + (SELECT count(*)::int FROM told),
@@ -75,7 +75,7 @@ WITH answer AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
   SELECT turn.id, turn.event_count - (SELECT count(*) FROM told) + told.number, ($3::text[])[told.number::int],
          turn.tenant_id, 'tool.completed',
-         jsonb_build_object('tool_call_id', told.id, 'status', 'completed', 'is_error', told.is_error)
+         jsonb_build_object('tool_call_id', told.id, 'status', told.status, 'is_error', told.is_error)
   FROM turn, told
 )
 SELECT id, session_id AS "sessionId", status = 'queued' AS resumes FROM turn`,
@@ -91,12 +91,7 @@ export async function answerAction(
   turnId: string,
   answers: readonly ToolAnswer[],
 ): Promise<boolean> {
-  const rows = answers.map((answer) => {
-    if ('output' in answer) return { id: answer.toolCallId, output: answer.output, isError: answer.isError };
-    const denial = answer.approved ? null : [{ type: 'text', text: answer.text }];
-    return { id: answer.toolCallId, output: denial, isError: denial !== null };
-  });
-  const values = [turnId, json(rows), answers.map(() => newId('event'))];
+  const values = [turnId, json(answers), answers.map(() => newId('event'))];
   const [turn] = await query(sql, ANSWER, values);
   return turn?.resumes ?? false;
 }

@@ -14,16 +14,19 @@ import {
   readTurn,
   readWaitingCalls,
   type Sql,
+  type WaitingCall,
 } from '@turnpike/store';
 import { TRANSITIONS } from './transitions.ts';
 
 const DENIED = 'The call was denied. Nothing was done.';
 
 type Submitted = SubmitToolOutputs['tool_outputs'][number];
+type RepeatedCall = Pick<WaitingCall, 'id' | 'name'>;
 
 /**
  * Takes answers for a turn that waits for somebody outside; some of them now and others later is
- * fine. `resumes` is true where they were the last ones, and the turn may be dispatched.
+ * fine. `resumes` is true where they were the last ones, and the turn may be dispatched; `sentAgain` are the
+ * calls that somebody wants made a second time although the first may have taken effect.
  * Throws `ProblemError`: `not_found`, `no_action_required`, `tool_call_settled`, `invalid_request`.
  */
 export function answerAction(
@@ -31,16 +34,17 @@ export function answerAction(
   tenantId: string,
   turnId: string,
   submitted: SubmitToolOutputs,
-): Promise<{ turn: Turn; resumes: boolean }> {
+): Promise<{ turn: Turn; resumes: boolean; sentAgain: RepeatedCall[] }> {
   return inTransaction(sql, async (transaction) => {
     const [waiting] = TRANSITIONS.answer.from;
     const isWaiting = await lockWaitingTurn(transaction, { tenantId, turnId }, waiting);
     if (!isWaiting) throw await whyNot(transaction, tenantId, turnId);
-    const answers = await matchAnswers(transaction, turnId, submitted.tool_outputs);
+    const calls = await readWaitingCalls(transaction, turnId);
+    const answers = matchAnswers(calls, submitted.tool_outputs);
     const resumes = await storeAnswers(transaction, turnId, answers);
     const turn = await readTurn(transaction, tenantId, turnId);
     if (turn === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
-    return { turn, resumes };
+    return { turn, resumes, sentAgain: repeatsOf(calls, submitted.tool_outputs) };
   });
 }
 
@@ -50,50 +54,71 @@ async function whyNot(sql: Sql, tenantId: string, turnId: string): Promise<Probl
   return new ProblemError('no_action_required', `${turnId} is ${turn.status}: it waits for no tool output.`);
 }
 
-async function matchAnswers(
-  sql: Sql,
-  turnId: string,
-  submitted: readonly Submitted[],
-): Promise<ToolAnswer[]> {
-  const calls = new Map((await readWaitingCalls(sql, turnId)).map((call) => [call.id, call.awaiting]));
+/** Every answer is one that its call waits for, or none of them is taken. */
+function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitted[]): ToolAnswer[] {
+  const byId = new Map(calls.map((call) => [call.id, call]));
   const issues: ValidationIssue[] = [];
+  const settled: string[] = [];
   const answers = submitted.flatMap((answer, place): ToolAnswer[] => {
-    const awaiting = calls.get(answer.tool_call_id);
-    if (awaiting === undefined) {
-      const path = `tool_outputs.${place}.tool_call_id`;
-      issues.push({ path, message: 'is not a tool call of this turn that can be answered' });
-      return [];
+    const path = `tool_outputs.${place}`;
+    const call = byId.get(answer.tool_call_id);
+    if (call === undefined) {
+      const message = 'is not a tool call of this turn that can be answered';
+      issues.push({ path: `${path}.tool_call_id`, message });
+    } else if (call.awaiting === null) {
+      settled.push(call.id);
+    } else if (EXPECTED[call.awaiting].kinds.includes(kindOf(answer))) {
+      return [toolAnswer(answer)];
+    } else {
+      issues.push({ path: `${path}.${kindOf(answer)}`, message: EXPECTED[call.awaiting].message });
     }
-    if (awaiting === null) {
-      throw new ProblemError(
-        'tool_call_settled',
-        `${answer.tool_call_id} waits for nothing: it was answered before.`,
-      );
-    }
-    const mistake = mistakeOf(answer, awaiting);
-    if (mistake === null) return [toolAnswer(answer, awaiting)];
-    issues.push({ path: `tool_outputs.${place}`, message: mistake });
     return [];
   });
   if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
+  const [answered] = settled;
+  if (answered !== undefined) {
+    throw new ProblemError('tool_call_settled', `${answered} waits for nothing: it was answered before.`);
+  }
   return answers;
 }
 
-function mistakeOf(answer: Submitted, awaiting: Awaiting): string | null {
-  if (awaiting === 'approval' && !('approved' in answer)) return 'waits for an approval: send `approved`';
-  if (awaiting === 'output' && !('output' in answer)) return 'waits for an output: send `output`';
-  return null;
+const KINDS = ['output', 'approved', 'outcome', 'send_again'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What an answer says, by the one field that only answers of its kind have. */
+function kindOf(answer: Submitted): Kind {
+  const kind = KINDS.find((each) => each in answer);
+  if (kind === undefined) throw new Error('An answer says nothing that is known.');
+  return kind;
 }
 
-/** A person who is asked how a call ended may also say: it did not, so send it. That is an approval. */
-function toolAnswer(answer: Submitted, awaiting: Awaiting): ToolAnswer {
+const EXPECTED: Record<Awaiting, { kinds: readonly Kind[]; message: string }> = {
+  approval: { kinds: ['approved'], message: 'the call waits for an approval: send `approved`' },
+  output: { kinds: ['output'], message: 'the call waits for its output: send `output`' },
+  outcome: {
+    kinds: ['output', 'outcome', 'send_again'],
+    message:
+      'the call was sent already and waits for its outcome: send `output` (what came of it), `outcome: "unknown"`, ' +
+      'or `send_again: true` to make it a second time',
+  },
+};
+
+function toolAnswer(answer: Submitted): ToolAnswer {
   const toolCallId = answer.tool_call_id;
   if ('output' in answer) {
     const { output, is_error: isError } = answer;
     const content = typeof output === 'string' ? [{ type: 'text', text: output }] : output;
-    return { toolCallId, output: content, isError };
+    return { toolCallId, status: 'completed', content, isError };
   }
-  if (answer.approved) return { toolCallId, approved: true };
-  const silence = awaiting === 'outcome' ? UNKNOWN_OUTCOME : DENIED;
-  return { toolCallId, approved: false, text: answer.reason ?? silence };
+  const told = (text: string) => ({ content: [{ type: 'text', text }], isError: true });
+  if ('outcome' in answer) return { toolCallId, status: 'unknown', ...told(UNKNOWN_OUTCOME) };
+  if ('send_again' in answer || answer.approved) return { toolCallId, status: 'pending' };
+  const { reason = '' } = answer;
+  return { toolCallId, status: 'completed', ...told(reason.trim() === '' ? DENIED : reason) };
+}
+
+/** The calls that are made a second time although the first may have taken effect, and their tools. */
+function repeatsOf(calls: readonly WaitingCall[], submitted: readonly Submitted[]): RepeatedCall[] {
+  const ids = new Set(submitted.flatMap((answer) => ('send_again' in answer ? [answer.tool_call_id] : [])));
+  return calls.flatMap(({ id, name }) => (ids.has(id) ? [{ id, name }] : []));
 }

@@ -12,6 +12,7 @@ import {
   submitTurnSchema,
   turnSchema,
   turnStatusSchema,
+  type AuditDetails,
   type Turn,
 } from '@turnpike/contract';
 import {
@@ -210,13 +211,16 @@ export const turnRoutes: Route[] = [
     body: submitToolOutputsSchema,
     answer: { status: 202, description: 'The turn; it goes on once all is answered.', schema: turnSchema },
     problems: ['not_found', 'no_action_required', 'tool_call_settled'],
+    // To act a second time for certain is a decision that somebody must answer for.
+    auditSome: 'tool_call.sent_again',
     async handle({ tenantId, params: { turn_id: id }, body, sql }, { backplane, dispatcher }) {
-      const { turn, resumes } = await answerAction(sql, tenantId, id, body);
+      const { turn, resumes, sentAgain } = await answerAction(sql, tenantId, id, body);
       const { session_id: sessionId } = turn;
       return {
         status: 202,
         headers: { 'Retry-After': '1' },
         body: turn,
+        ...(sentAgain.length === 0 ? {} : { audited: { details: detailsOf(sentAgain) } }),
         afterCommit() {
           if (resumes) dispatcher.changed({ sessionId, tenantId });
           backplane.live.changed({ sessionId, turnId: id, eventCount: null });
@@ -283,6 +287,10 @@ type Submission = Pick<
   Call<unknown, unknown, { webhook_url?: string | undefined }>,
   'tenantId' | 'capFor' | 'sql' | 'body'
 >;
+
+function detailsOf(sentAgain: readonly { id: string; name: string }[]): AuditDetails {
+  return { tool_calls: sentAgain.map(({ id }) => id), tools: sentAgain.map(({ name }) => name) };
+}
 
 async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Services): Promise<void> {
   checkWebhookUrl(body.webhook_url, 'webhook_url', services);

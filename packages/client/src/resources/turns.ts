@@ -89,7 +89,11 @@ export class Turns {
     return this.#transport.call({ method: 'POST', path: to, body: resumption }, options);
   }
 
-  /** Answers what a turn in `requires_action` waits for. */
+  /**
+   * Answers what a turn in `requires_action` waits for, by what each call's `awaiting` says: `output`; `approved`
+   * for an approval; for an outcome `output`, `outcome: 'unknown'`, or `send_again: true`, which makes the call a
+   * second time.
+   */
   submitToolOutputs(id: string, toolOutputs: ToolOutputs, options?: WriteOptions): Promise<Turn> {
     const body = { tool_outputs: toolOutputs };
     return this.#transport.call({ method: 'POST', path: path`/v1/turns/${id}/tool_outputs`, body }, options);

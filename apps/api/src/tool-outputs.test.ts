@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { newId, NO_USAGE, UNKNOWN_OUTCOME, type Awaiting } from '@turnpike/contract';
+import { advanceTurn, claimTurn } from '@turnpike/store';
+import { TRANSITIONS } from '@turnpike/turns';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+
+let api: ApiOnTrial;
+let agentId: string;
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  agentId = (await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201)).body.id;
+});
+afterAll(() => api.stop());
+
+/** A turn whose worker asked about calls that wait for these, in this order. */
+async function turnThatWaitsFor(waits: readonly Awaiting[]): Promise<{ id: string; calls: string[] }> {
+  const submission = { agent_id: agentId, input: 'Pay.' };
+  const { id } = (await api.client.http.post('/v1/turns').send(submission).expect(202)).body;
+  await api.dispatcher.settle();
+  const claim = { turnId: id, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
+  const turn = await claimTurn(api.database.pool, claim);
+  if (turn === null) throw new Error(`${id} cannot be claimed.`);
+  const askedCalls = waits.map((awaiting, place) => ({
+    id: newId('toolCall'),
+    toolUseId: `toolu_${place}`,
+    name: `pay_${awaiting}`,
+    input: {},
+    effect: 'once' as const,
+    onUnknown: 'ask' as const,
+    status: awaiting === 'outcome' ? ('unknown' as const) : ('pending' as const),
+    awaiting,
+    output: null,
+    isError: false,
+  }));
+  const content = askedCalls.map(({ toolUseId, name }) => ({
+    type: 'tool_use',
+    id: toolUseId,
+    name,
+    input: {},
+  }));
+  const step = {
+    id: newId('step'),
+    type: 'model_call' as const,
+    model: 'm',
+    stopReason: 'tool_use',
+    usage: NO_USAGE,
+    costMicros: 0,
+    attempts: 1,
+    providerRequestId: null,
+    durationMs: 1,
+  };
+  const { epoch, eventCount } = turn;
+  const advanced = await advanceTurn(
+    api.database.pool,
+    { turnId: id, epoch, from: TRANSITIONS.advance.from, eventCount },
+    {
+      step,
+      messages: [{ role: 'assistant', content }],
+      askedCalls,
+      action: { timeoutMs: 60_000 },
+      events: [{ id: newId('event'), type: 'turn.requires_action', payload: {} }],
+    },
+  );
+  if (advanced?.status !== 'requires_action') throw new Error(`${id} does not wait.`);
+  return { id, calls: askedCalls.map((call) => call.id) };
+}
+
+const answer = (turn: { id: string }, tool_outputs: object[]) =>
+  api.client.http.post(`/v1/turns/${turn.id}/tool_outputs`).send({ tool_outputs });
+
+const rowsOf = async (turn: { id: string }) =>
+  (
+    await api.database.pool.query(
+      'SELECT id, status, awaiting, output, is_error FROM tool_calls WHERE turn_id = $1 ORDER BY position',
+      [turn.id],
+    )
+  ).rows;
+
+const repeats = async (turn: { id: string }) =>
+  (await api.client.http.get('/v1/audit_entries?action=tool_call.sent_again').expect(200)).body.items.filter(
+    (entry: { subject: string }) => entry.subject === turn.id,
+  );
+
+/** Each kind of answer, the field that tells it from the others, and what takes it. */
+const ANSWERS: [object, string, Awaiting[]][] = [
+  [{ output: 'Paid.' }, 'output', ['output', 'outcome']],
+  [{ output: [{ type: 'text', text: 'Paid.' }], is_error: true }, 'output', ['output', 'outcome']],
+  [{ approved: true }, 'approved', ['approval']],
+  [{ approved: false }, 'approved', ['approval']],
+  [{ approved: false, reason: 'Too dear.' }, 'approved', ['approval']],
+  [{ outcome: 'unknown' }, 'outcome', ['outcome']],
+  [{ send_again: true }, 'send_again', ['outcome']],
+];
+
+test.each(['approval', 'output', 'outcome'] as const)(
+  'a call that waits for an %s takes the answers that are one, and refuses all others with the place of the mistake',
+  async (awaiting) => {
+    for (const [given, field, takers] of ANSWERS) {
+      const turn = await turnThatWaitsFor([awaiting, awaiting]);
+      const [first, second] = turn.calls;
+      const before = await rowsOf(turn);
+      const { status, body } = await answer(turn, [{ tool_call_id: first, ...given }]);
+      if (takers.includes(awaiting)) {
+        expect([given, status]).toEqual([given, 202]);
+        expect(body.required_action.tool_calls).toMatchObject([{ id: second, awaiting }]);
+        continue;
+      }
+      expect([given, status, body.code, body.errors]).toEqual([
+        given,
+        400,
+        'invalid_request',
+        [{ path: `tool_outputs.0.${field}`, message: expect.stringContaining('the call w') }],
+      ]);
+      expect(await rowsOf(turn)).toEqual(before);
+      expect(await repeats(turn)).toEqual([]);
+    }
+  },
+);
+
+test.each([
+  ['an approval with a reason', { approved: true, reason: 'Because.' }],
+  ['an approval and an output', { approved: true, output: 'x' }],
+  ['a second call and an output', { send_again: true, output: 'x' }],
+  ['a second call that is not wanted', { send_again: false }],
+  ['an outcome that is no word for one', { outcome: 'failed' }],
+  ['an error that is no output', { outcome: 'unknown', is_error: true }],
+  ['nothing', {}],
+])('%s is no answer', async (_, given) => {
+  const turn = await turnThatWaitsFor(['outcome']);
+  const { status, body } = await answer(turn, [{ tool_call_id: turn.calls[0], ...given }]);
+  expect([status, body.code]).toEqual([400, 'invalid_request']);
+  expect(body.errors[0].path).toMatch(/^tool_outputs\.0/);
+});
+
+test('of several answers none is taken where one does not fit, whatever its place', async () => {
+  const turn = await turnThatWaitsFor(['approval', 'output', 'outcome']);
+  const [approval, output, outcome] = turn.calls;
+  const before = await rowsOf(turn);
+  const fit = [
+    { tool_call_id: approval, approved: true },
+    { tool_call_id: output, output: 'Here.' },
+    { tool_call_id: outcome, send_again: true },
+  ];
+  const misfits = [
+    { tool_call_id: approval, output: 'Yes.' },
+    { tool_call_id: output, approved: true },
+    { tool_call_id: outcome, approved: true },
+  ];
+  for (const [place, misfit] of misfits.entries()) {
+    const { body } = await answer(turn, fit.with(place, misfit as never)).expect(400);
+    expect(body.errors).toMatchObject([{ path: expect.stringMatching(`^tool_outputs.${place}.`) }]);
+    expect(await rowsOf(turn)).toEqual(before);
+  }
+  const all = await answer(turn, misfits).expect(400);
+  expect(all.body.errors).toHaveLength(3);
+  expect(await repeats(turn)).toEqual([]);
+  await answer(turn, fit).expect(202);
+});
+
+test('a call is made a second time only where somebody says so, who is in the audit log, once', async () => {
+  const turn = await turnThatWaitsFor(['outcome', 'outcome', 'outcome']);
+  const [first, second, third] = turn.calls;
+  const outputs = [
+    { tool_call_id: first, send_again: true },
+    { tool_call_id: second, outcome: 'unknown' },
+    { tool_call_id: third, output: 'Paid, says Ada.' },
+  ];
+  const send = () => answer(turn, outputs).set('Idempotency-Key', 'again').expect(202);
+  expect((await send()).body.status).toBe('queued');
+  expect((await send()).headers['idempotent-replayed']).toBe('true');
+  expect(await rowsOf(turn)).toMatchObject([
+    { id: first, status: 'pending', awaiting: null, output: null },
+    {
+      id: second,
+      status: 'unknown',
+      awaiting: null,
+      output: [{ type: 'text', text: UNKNOWN_OUTCOME }],
+      is_error: true,
+    },
+    { id: third, status: 'completed', output: [{ type: 'text', text: 'Paid, says Ada.' }], is_error: false },
+  ]);
+  expect(await repeats(turn)).toMatchObject([
+    {
+      actor: { type: 'api_key', id: api.client.keyId },
+      subject: turn.id,
+      details: { tool_calls: [first], tools: ['pay_outcome'] },
+    },
+  ]);
+});
+
+test('a denial without a word of why is told as one', async () => {
+  const turn = await turnThatWaitsFor(['approval', 'approval']);
+  const [first, second] = turn.calls;
+  await answer(turn, [
+    { tool_call_id: first, approved: false, reason: ' ' },
+    { tool_call_id: second, approved: false, reason: 'Too dear.' },
+  ]).expect(202);
+  expect((await rowsOf(turn)).map(({ output }) => output[0].text)).toEqual([
+    'The call was denied. Nothing was done.',
+    'Too dear.',
+  ]);
+});
