@@ -1,5 +1,5 @@
 import { BackplaneUnavailableError } from '@turnpike/backplane';
-import { ProblemError, PROBLEMS, type Problem, type ProblemCode } from '@turnpike/contract';
+import { ProblemError, PROBLEMS, type Problem } from '@turnpike/contract';
 import { KeyProviderError } from '@turnpike/secrets';
 import { StoreUnavailableError } from '@turnpike/store';
 import type { Logger } from '@turnpike/telemetry';
@@ -41,15 +41,8 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** What Express's own parts throw: `type` is body-parser's, `status` everybody's. */
-const httpErrorSchema = z.object({ status: z.int().min(400).max(499), type: z.string().optional() });
-
-const BODY_PROBLEMS: Record<string, [ProblemCode, string]> = {
-  'entity.too.large': ['body_too_large', 'The body is larger than this service takes.'],
-  'entity.parse.failed': ['invalid_json', 'The body cannot be read as JSON.'],
-  'charset.unsupported': ['unsupported_media_type', 'The body must be JSON in UTF-8.'],
-  'encoding.unsupported': ['unsupported_media_type', 'The body is compressed in a way that is not known.'],
-};
+/** What Express itself throws, such as for a path that cannot be decoded. */
+const httpErrorSchema = z.object({ status: z.int().min(400).max(499) });
 
 function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
@@ -64,7 +57,5 @@ function asProblem(error: unknown): ProblemError {
   const http = httpErrorSchema.safeParse(error);
   if (!http.success)
     return new ProblemError('internal_error', 'The request was not served. We have a log of it.');
-  const known = BODY_PROBLEMS[http.data.type ?? ''];
-  if (known !== undefined) return new ProblemError(...known);
   return new ProblemError('invalid_request', 'The request cannot be read.');
 }

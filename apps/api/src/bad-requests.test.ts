@@ -258,6 +258,8 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   tool_call_settled: {},
   budget_exceeded: {},
   tool_name_taken: {},
+  // Needs bodies that are on their way: read-body.test.ts.
+  too_many_bodies: {},
   // These need a tenant of their own: limits.test.ts.
   rate_limited: {},
   queue_full: {},

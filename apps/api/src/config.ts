@@ -3,6 +3,7 @@ import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 
+const MIB = 1024 * 1024;
 const milliseconds = z.coerce.number().int().min(1);
 
 const environmentSchema = z
@@ -18,7 +19,13 @@ const environmentSchema = z
       .number()
       .int()
       .min(1024)
-      .default(1024 * 1024),
+      .default(32 * MIB),
+    /** Of all request bodies that this process holds at once, half of it of one tenant. */
+    MAX_BODY_BYTES_IN_FLIGHT: z.coerce
+      .number()
+      .int()
+      .min(1024)
+      .default(128 * MIB),
     /** Private addresses, ranges or names that webhooks may reach, comma-separated: as the workers have it. */
     EGRESS_ALLOW: z
       .string()
@@ -37,6 +44,10 @@ const environmentSchema = z
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
     ...tracingVariables,
   })
+  .refine((given) => given.MAX_BODY_BYTES_IN_FLIGHT >= given.MAX_BODY_BYTES, {
+    path: ['MAX_BODY_BYTES_IN_FLIGHT'],
+    message: 'must be MAX_BODY_BYTES at least',
+  })
   .transform((environment) => ({
     host: environment.HOST,
     port: environment.PORT,
@@ -45,6 +56,7 @@ const environmentSchema = z
     backplanePrefix: environment.BACKPLANE_PREFIX,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     maxBodyBytes: environment.MAX_BODY_BYTES,
+    maxBodyBytesInFlight: environment.MAX_BODY_BYTES_IN_FLIGHT,
     egressAllow: environment.EGRESS_ALLOW,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     hintAgeMs: environment.HINT_AGE_MS,

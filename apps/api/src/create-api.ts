@@ -3,6 +3,7 @@ import { noTracing, type Logger, type Metrics, type Tracing } from '@turnpike/te
 import express, { type Express } from 'express';
 import { answerProblem } from './answer-problem.ts';
 import { createAuthenticate } from './authenticate.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { logRequests } from './log-requests.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { describeRoutes } from './openapi.ts';
@@ -32,6 +33,8 @@ export interface ApiSettings {
   /** Default: nothing is traced. */
   tracing?: Tracing;
   maxBodyBytes: number;
+  /** What bounds the bodies that are held at once: made of `maxBodyBytes` and of the bound of them all. */
+  bodies: BodyMemory;
   /** True once the process is told to stop. */
   isStopping: () => boolean;
 }
@@ -70,6 +73,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
     mountRoutes(routes, services, {
       authenticate: createAuthenticate(services.database, services.keyUses),
       rates: new RequestRates((...request) => services.backplane.spendRequests(...request)),
+      bodies: settings.bodies,
       maxBodyBytes: settings.maxBodyBytes,
     }),
     operationRoutes(services, { document, metrics: settings.metrics, isStopping: settings.isStopping }),

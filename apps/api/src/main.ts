@@ -7,6 +7,7 @@ import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
 import { createLogger, createMetrics, exitOnCrash, openTracing, scrub } from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { BudgetGate } from './budget-gate.ts';
+import { BodyMemory } from './body-memory.ts';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
 import { KeyUses } from './key-uses.ts';
@@ -76,7 +77,11 @@ async function start(config: Config): Promise<void> {
     streams.wakeAll();
   });
 
-  watchProcess({ metrics, database, backplane, waiters, streams });
+  const bodies = new BodyMemory({
+    maxBytes: config.maxBodyBytes,
+    maxBytesInFlight: config.maxBodyBytesInFlight,
+  });
+  watchProcess({ metrics, database, backplane, waiters, streams, bodies });
   let stopping = false;
   const app = createApi(
     {
@@ -91,11 +96,12 @@ async function start(config: Config): Promise<void> {
       checkWebhookUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
     },
-    { logger, metrics, tracing, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
+    { logger, metrics, tracing, bodies, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
   );
-  // Longer than what a load balancer keeps, so that it is never the one to be surprised.
+  // Kept alive longer than by a load balancer, so that it is never the one to be surprised. A large body may come
+  // over a slow line.
   const server = createServer(
-    { keepAliveTimeout: 75_000, requestTimeout: 60_000, headersTimeout: 20_000 },
+    { keepAliveTimeout: 75_000, requestTimeout: 300_000, headersTimeout: 20_000 },
     app,
   );
   server.listen(config.port, config.host);

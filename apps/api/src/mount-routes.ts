@@ -9,6 +9,7 @@ import {
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { actOf, auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { idsInAnswer, idsInPath } from './log-ids.ts';
 import { noteForLog, spanOf } from './log-requests.ts';
@@ -25,10 +26,13 @@ type AnyCall = Call<Record<string, unknown>, Record<string, unknown>, unknown>;
 export function mountRoutes(
   routes: readonly Route[],
   services: Services,
-  settings: { authenticate: Authenticate; rates: RequestRates; maxBodyBytes: number },
+  settings: { authenticate: Authenticate; rates: RequestRates; bodies: BodyMemory; maxBodyBytes: number },
 ): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
-  const bodyReaders = readBody((response) => limitsOf(response).max_body_bytes);
+  const readBodies = readBody(settings.bodies, (response) => ({
+    tenantId: String(response.locals['tenantId']),
+    maxBytes: limitsOf(response).max_body_bytes,
+  }));
   for (const route of routes) {
     const identify: RequestHandler = async (request, response, next) => {
       const { tenantId, keyId, scopes, limits } = await settings.authenticate(request);
@@ -43,7 +47,7 @@ export function mountRoutes(
       next();
     };
     const serve: RequestHandler = (request, response) => serveRoute(route, services, request, response);
-    router[route.method](route.path, identify, ...bodyReaders, serve);
+    router[route.method](route.path, identify, readBodies, serve);
   }
   for (const [path, methods] of methodsByPath(routes)) {
     router.all(path, (_request, response) => {

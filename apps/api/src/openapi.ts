@@ -15,6 +15,7 @@ const COMMON: readonly ProblemCode[] = [
 const OF_BODIES: readonly ProblemCode[] = [
   'invalid_json',
   'body_too_large',
+  'too_many_bodies',
   'unsupported_media_type',
   'invalid_idempotency_key',
   'idempotency_key_in_use',

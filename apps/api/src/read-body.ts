@@ -1,27 +1,131 @@
+import { finished, PassThrough, pipeline, Transform, type Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { ProblemError } from '@turnpike/contract';
-import express, { type RequestHandler, type Response } from 'express';
-import { LRUCache } from 'lru-cache';
+import type { Request, RequestHandler, Response } from 'express';
+import getRawBody from 'raw-body';
+import type { BodyMemory, HeldBytes } from './body-memory.ts';
 
-const refuseOtherTypes: RequestHandler = (request, _response, next) => {
-  const hasBody = request.get('transfer-encoding') !== undefined || Number(request.get('content-length')) > 0;
-  if (hasBody && request.is('application/json') === false) {
-    throw new ProblemError('unsupported_media_type', 'The body must be application/json.');
-  }
-  next();
-};
+/** Which of a request's limits count, once it is known who sends it. */
+export interface BodyLimits {
+  tenantId: string;
+  maxBytes: number;
+}
 
 /**
- * Reads a JSON body of at most as many bytes as `maxBytes` says for its request, also counted after
- * decompression. Any other media type is refused.
+ * Reads a JSON body of at most `maxBytes`, also counted after decompression, and only while `memory` has room for
+ * it. Throws `body_too_large`, `too_many_bodies`, `unsupported_media_type` and `invalid_json`.
  */
-export function readBody(maxBytes: (response: Response) => number): RequestHandler[] {
-  // A reader's limit is fixed, and few limits are in use.
-  const readers = new LRUCache<number, RequestHandler>({
-    max: 100,
-    memoMethod: (limit) => express.json({ limit, type: 'application/json' }),
+export function readBody(memory: BodyMemory, limitsOf: (response: Response) => BodyLimits): RequestHandler {
+  return async (request, response, next) => {
+    if (!hasBody(request)) return next();
+    checkMediaType(request);
+    const { tenantId, maxBytes } = limitsOf(response);
+    const held = memory.hold(tenantId);
+    response.once('close', () => held.release());
+    try {
+      request.body = parseJson(await readBytes(request, maxBytes, held));
+    } catch (error) {
+      // The rest is thrown away as it comes: a client that still sends does not look for an answer.
+      request.unpipe();
+      request.resume();
+      throw error;
+    }
+    next();
+  };
+}
+
+function hasBody(request: Request): boolean {
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
+}
+
+function checkMediaType(request: Request): void {
+  if (request.is('application/json') === false)
+    throw new ProblemError('unsupported_media_type', 'The body must be application/json.');
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(request.headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && charset.toLowerCase() !== 'utf-8')
+    throw new ProblemError('unsupported_media_type', 'The body must be JSON in UTF-8.');
+}
+
+async function readBytes(request: Request, maxBytes: number, held: HeldBytes): Promise<Buffer> {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
+  const length = Number(request.headers['content-length'] ?? NaN);
+  const isPlain = encoding === 'identity';
+  if (isPlain && length > maxBytes) throw tooLarge(maxBytes);
+  try {
+    if (isPlain && !Number.isNaN(length)) {
+      if (!held.grow(length)) throw tooManyBodies();
+      return await getRawBody(request, { length, limit: maxBytes });
+    }
+    // How much will come is not known: it is held as it comes.
+    return await getRawBody(countInto(held, request, encoding), { limit: maxBytes });
+  } catch (error) {
+    throw asProblem(error, maxBytes);
+  }
+}
+
+const DECOMPRESSORS: Record<string, () => Transform> = {
+  gzip: createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+/** The decompressed body, each piece held before it is passed on. */
+function countInto(held: HeldBytes, request: Request, encoding: string): Readable {
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (held.grow(chunk.length)) done(null, chunk);
+      else done(tooManyBodies());
+    },
   });
-  return [
-    refuseOtherTypes,
-    (request, response, next) => readers.memo(maxBytes(response))(request, response, next),
-  ];
+  const decompress = encoding === 'identity' ? new PassThrough() : DECOMPRESSORS[encoding]?.();
+  if (decompress === undefined) {
+    const known = Object.keys(DECOMPRESSORS).join(', ');
+    throw new ProblemError('unsupported_media_type', `The body may be compressed with ${known}.`);
+  }
+  // The request is no part of the pipeline, which would break off the connection where it fails.
+  request.pipe(decompress);
+  finished(request, (error) => error && decompress.destroy(error));
+  pipeline(decompress, count, () => undefined);
+  return count;
+}
+
+function parseJson(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  const parsed: unknown = tryParse(bytes.toString());
+  if (typeof parsed !== 'object' || parsed === null)
+    throw new ProblemError('invalid_json', 'The body cannot be read as a JSON object.');
+  return parsed;
+}
+
+function tryParse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ProblemError('invalid_json', 'The body cannot be read as JSON.', { cause: error });
+  }
+}
+
+/** Whatever goes wrong while a body is read is the client's: it was cut off, or is not what its headers say. */
+function asProblem(error: unknown, maxBytes: number): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof Error && 'type' in error && error.type === 'entity.too.large')
+    return tooLarge(maxBytes);
+  return new ProblemError('invalid_request', 'The body is cut off, or is not compressed as it says.', {
+    cause: error,
+  });
+}
+
+function tooLarge(maxBytes: number): ProblemError {
+  return new ProblemError(
+    'body_too_large',
+    `The body is larger than ${maxBytes} bytes, the limit (\`max_body_bytes\` of GET /v1/limits).`,
+  );
+}
+
+function tooManyBodies(): ProblemError {
+  return new ProblemError(
+    'too_many_bodies',
+    'Too many bytes of bodies are on their way to this service. Send this one again soon.',
+    { retryAfterSeconds: 1 },
+  );
 }

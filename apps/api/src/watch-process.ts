@@ -1,6 +1,7 @@
 import type { Backplane } from '@turnpike/backplane';
 import { readTurnBacklog, type Database } from '@turnpike/store';
 import { rememberRead, watchPool, type Metrics } from '@turnpike/telemetry';
+import type { BodyMemory } from './body-memory.ts';
 import type { EventStreams } from './streams/event-streams.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
 
@@ -13,15 +14,17 @@ export interface ApiParts {
   backplane: Backplane;
   waiters: TurnWaiters;
   streams: EventStreams;
+  bodies: BodyMemory;
 }
 
 /**
  * The numbers of an API process that are read when they are asked for. What waits for workers is told here:
  * it matters most when there are none.
  */
-export function watchProcess({ metrics, database, backplane, waiters, streams }: ApiParts): void {
+export function watchProcess({ metrics, database, backplane, waiters, streams, bodies }: ApiParts): void {
   metrics.gauge('turnpike_long_polls', 'Clients that wait for a turn now.', () => waiters.count);
   metrics.gauge('turnpike_event_streams', 'Clients that follow events now.', () => streams.count);
+  metrics.gauge('turnpike_body_bytes', 'Bytes of request bodies that are held now.', () => bodies.bytes);
   const turns = rememberRead(() => readTurnBacklog(database.pool), KEEP_MS);
   metrics.gauges(
     'turnpike_turns_waiting',

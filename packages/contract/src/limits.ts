@@ -36,7 +36,7 @@ export const DEFAULT_LIMITS: Limits = {
   max_queued_turns: 10_000,
   max_running_turns: 1_000,
   max_sessions: 1_000_000,
-  // As much as the Messages API takes; MAX_BODY_BYTES of the API is usually below it.
+  // As much as the Messages API takes.
   max_body_bytes: 32 * 1024 * 1024,
   tokens_per_minute: null,
   weight: 1,

@@ -30,6 +30,7 @@ export const PROBLEMS = {
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
   queue_full: { status: 429, title: 'Too many turns wait' },
+  too_many_bodies: { status: 429, title: 'Too many bytes of bodies are on their way' },
   too_many_streams: { status: 429, title: 'Too many streams are open' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   not_ready: { status: 503, title: 'The service is not ready' },

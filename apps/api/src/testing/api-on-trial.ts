@@ -10,6 +10,7 @@ import { createLogger, createMetrics } from '@turnpike/telemetry';
 import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
+import { BodyMemory } from '../body-memory.ts';
 import { BudgetGate } from '../budget-gate.ts';
 import { createApi } from '../create-api.ts';
 import { KeyUses } from '../key-uses.ts';
@@ -29,6 +30,7 @@ export interface Client {
 export interface ApiOnTrial extends Omit<Services, 'room'> {
   url: string;
   client: Client;
+  bodies: BodyMemory;
   logLines: string[];
   /** What the background complained of. */
   errors: unknown[];
@@ -41,6 +43,7 @@ export interface ApiOnTrial extends Omit<Services, 'room'> {
 }
 
 export const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES_IN_FLIGHT = 4 * MAX_BODY_BYTES;
 
 /** The backplane is the database where no other is given. */
 export async function startApiOnTrial(
@@ -94,12 +97,14 @@ export async function startApiOnTrial(
     streams,
     reportError: onError,
   };
+  const bodies = new BodyMemory({ maxBytes: MAX_BODY_BYTES, maxBytesInFlight: MAX_BODY_BYTES_IN_FLIGHT });
   const isStopping = options.isStopping ?? (() => false);
   const server = createServer(
     createApi(services, {
       logger,
       metrics: createMetrics('api'),
       maxBodyBytes: MAX_BODY_BYTES,
+      bodies,
       isStopping,
     }),
   );
@@ -119,6 +124,7 @@ export async function startApiOnTrial(
   return {
     ...services,
     url,
+    bodies,
     client: await addTenant(),
     logLines,
     errors,
