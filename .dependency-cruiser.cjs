@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   tools: ['contract', 'egress', 'telemetry'],
   webhooks: ['contract', 'egress', 'telemetry', 'store', 'backplane'],
   agent: ['contract'],
-  client: ['contract'],
+  client: [],
 };
 
 /** The only places that may import these: `pg` serves the truth, and the backplane that runs on Postgres. */

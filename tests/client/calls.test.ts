@@ -193,9 +193,67 @@ test('what cannot be meant is refused when the client is made', () => {
     { baseUrl: 'turnpike.example.com' },
     { baseUrl: 'ftp://turnpike.example.com' },
     { baseUrl: 'https://user@turnpike.example.com' },
+    { baseUrl: '' },
+    { baseUrl: 'api' },
   ]) {
     expect(() => new Turnpike({ ...options, ...wrong })).toThrow(TypeError);
   }
+});
+
+/** Where a client with this `baseUrl` asks, by its own `fetch`; in a page of this origin where one is given. */
+async function placeAskedAt(baseUrl: string, origin?: string): Promise<{ at: string; headers: Headers }> {
+  const asked: { at: string; headers: Headers }[] = [];
+  if (origin !== undefined) Object.assign(globalThis, { location: { origin } });
+  try {
+    const turnpike = new Turnpike({
+      baseUrl,
+      apiKey: null,
+      async fetch(input, init) {
+        asked.push({ at: input as string, headers: new Headers(init?.headers) });
+        return Response.json({ id: 'turn_1' });
+      },
+    });
+    await turnpike.turns.get('turn_1');
+  } finally {
+    Reflect.deleteProperty(globalThis, 'location');
+  }
+  const [first] = asked;
+  if (first === undefined) throw new Error('Nothing was asked.');
+  return first;
+}
+
+test('a baseUrl that is a path leads to the origin of the page, and to no other', async () => {
+  const page = 'https://page.invalid:8443';
+  const places = {
+    '/api': '/api',
+    '/api/': '/api',
+    '/': '',
+    '/a/../b': '/b',
+    '/..//elsewhere.invalid': '//elsewhere.invalid',
+  };
+  for (const [baseUrl, path] of Object.entries(places)) {
+    expect((await placeAskedAt(baseUrl, page)).at).toBe(`${page}${path}/v1/turns/turn_1`);
+  }
+  for (const elsewhere of [
+    '//elsewhere.invalid',
+    '/\\elsewhere.invalid',
+    '/\t/elsewhere.invalid',
+    '/api?x=1',
+    '/api#x',
+  ]) {
+    await expect(placeAskedAt(elsewhere, page)).rejects.toThrow(TypeError);
+    await expect(placeAskedAt(elsewhere)).rejects.toThrow(TypeError);
+  }
+});
+
+test('outside of a page, a path is for a fetch of your own; without one it is refused with the reason', async () => {
+  expect((await placeAskedAt('/api/')).at).toBe('/api/v1/turns/turn_1');
+  expect((await placeAskedAt('/..//elsewhere.invalid')).at).toBe('/elsewhere.invalid/v1/turns/turn_1');
+  expect(() => new Turnpike({ baseUrl: '/api', apiKey: null })).toThrow(/needs a page/);
+});
+
+test('without a key of its own, a client sends none', async () => {
+  expect((await placeAskedAt('https://turnpike.invalid')).headers.has('authorization')).toBe(false);
 });
 
 test('the key is in no error and not in what the client prints', async () => {

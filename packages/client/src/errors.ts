@@ -1,16 +1,18 @@
-import type { ProblemCode } from '@turnpike/contract';
+import type { Problem } from './wire/contract.ts';
 
 /** The root of every error that the client throws on purpose. An aborted call rejects with its signal's reason. */
 export class TurnpikeError extends Error {
+  // Written out in each class: the name of a class is a letter in code that was minified.
+  override readonly name: string = 'TurnpikeError';
+
   constructor(message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
-    this.name = new.target.name;
   }
 }
 
 /** A code of the service, or `unexpected_answer` where something between answered in its stead. */
 // `string & {}` keeps the known codes in an editor's suggestions: a newer service may say one more.
-export type ApiErrorCode = ProblemCode | 'unexpected_answer' | (string & {});
+export type ApiErrorCode = Problem['code'] | 'unexpected_answer' | (string & {});
 
 export interface ApiErrorParts {
   status: number;
@@ -25,6 +27,7 @@ export interface ApiErrorParts {
 
 /** The service answered, and said no. */
 export class TurnpikeApiError extends TurnpikeError {
+  override readonly name = 'TurnpikeApiError';
   /** The HTTP status. */
   readonly status: number;
   /** What happened: stable, so that it can be compared with. */
@@ -54,10 +57,13 @@ export class TurnpikeApiError extends TurnpikeError {
 }
 
 /** No answer came, or not all of it: what was asked for may or may not have happened. */
-export class TurnpikeConnectionError extends TurnpikeError {}
+export class TurnpikeConnectionError extends TurnpikeError {
+  override readonly name = 'TurnpikeConnectionError';
+}
 
 /** The time that the caller gave was not enough. Of a turn it says nothing: that goes on. */
 export class TurnpikeTimeoutError extends TurnpikeError {
+  override readonly name = 'TurnpikeTimeoutError';
   /** Milliseconds. */
   readonly timeoutMs: number;
 
@@ -75,6 +81,7 @@ export type WebhookErrorCode = 'malformed' | 'bad_signature' | 'too_old' | 'too_
 
 /** Not to be trusted: answer 400, and do nothing with it. */
 export class WebhookVerificationError extends TurnpikeError {
+  override readonly name = 'WebhookVerificationError';
   readonly code: WebhookErrorCode;
 
   constructor(code: WebhookErrorCode, message: string) {

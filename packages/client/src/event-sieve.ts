@@ -1,4 +1,4 @@
-import type { MessageDelta, TurnEvent, TurnFact } from '@turnpike/contract';
+import type { MessageDelta, TurnEvent, TurnFact } from './wire/contract.ts';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { TurnpikeConnectionError } from './errors.ts';
 import { isFields } from './read-problem.ts';

@@ -1,4 +1,4 @@
-import type { TurnEvent } from '@turnpike/contract';
+import type { TurnEvent } from './wire/contract.ts';
 import { TurnpikeConnectionError } from './errors.ts';
 import type { EventSieve } from './event-sieve.ts';
 import { Limit, pause } from './limit.ts';

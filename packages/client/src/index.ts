@@ -21,7 +21,7 @@ export type {
   UsageReport,
   WebhookEndpoint,
   WebhookEventType,
-} from '@turnpike/contract';
+} from './wire/contract.ts';
 export * from './errors.ts';
 export type { FollowOptions } from './follow-events.ts';
 export type { Page, PageQuery, Pages } from './pages.ts';

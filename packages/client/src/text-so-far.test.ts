@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { TurnEvent } from '@turnpike/contract';
+import type { TurnEvent } from './wire/contract.ts';
 import { EventSieve } from './event-sieve.ts';
 import { TextSoFar } from './text-so-far.ts';
 

@@ -1,4 +1,4 @@
-import type { ContentBlock, MessageDelta, TurnEvent } from '@turnpike/contract';
+import type { ContentBlock, MessageDelta, TurnEvent } from './wire/contract.ts';
 
 /** Turns the events of a turn into the text to show: that of the step under way, in the end the answer. */
 export class TextSoFar {

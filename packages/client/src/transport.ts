@@ -7,9 +7,10 @@ import { canSucceedLater, retryDelayMs } from './retry-delay.ts';
 const VISIBLE = /^[\x21-\x7e]+$/;
 
 export interface TurnpikeOptions {
-  /** Where the API is, such as `https://turnpike.example.com`. */
+  /** Where the API is, such as `https://turnpike.example.com`; in a page also a path of its origin, such as `/api`. */
   baseUrl: string;
-  apiKey: string;
+  /** `null` where somebody between adds it: a server of yours that a page reaches the API through. */
+  apiKey: string | null;
   /** Default: the global one. */
   fetch?: typeof fetch | undefined;
   /** Of one try, not of all together. Default: 30 seconds. */
@@ -42,14 +43,16 @@ export interface ApiRequest {
 /** Sends requests, and sends again what may succeed then. */
 export class Transport {
   readonly #baseUrl: string;
-  readonly #apiKey: string;
+  readonly #apiKey: string | null;
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
   readonly maxRetries: number;
 
   constructor(options: TurnpikeOptions) {
-    if (!VISIBLE.test(options.apiKey)) throw new TypeError('apiKey must be visible ASCII characters.');
-    this.#baseUrl = parseBaseUrl(options.baseUrl);
+    if (options.apiKey !== null && !VISIBLE.test(options.apiKey)) {
+      throw new TypeError('apiKey must be visible ASCII characters.');
+    }
+    this.#baseUrl = parseBaseUrl(options.baseUrl, options.fetch !== undefined);
     this.#apiKey = options.apiKey;
     // Called as a method of something else, a browser's own would refuse.
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
@@ -83,7 +86,7 @@ export class Transport {
       method: request.method,
       headers: {
         accept: 'application/json',
-        authorization: `Bearer ${this.#apiKey}`,
+        ...(this.#apiKey === null ? {} : { authorization: `Bearer ${this.#apiKey}` }),
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },

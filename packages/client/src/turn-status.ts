@@ -1,4 +1,4 @@
-import type { TurnStatus } from '@turnpike/contract';
+import type { TurnStatus } from './wire/contract.ts';
 
 const FINAL: readonly string[] = ['completed', 'failed', 'cancelled', 'incomplete'] satisfies TurnStatus[];
 

@@ -1,4 +1,4 @@
-import type { Turn } from '@turnpike/contract';
+import type { Turn } from './wire/contract.ts';
 import { path } from './address.ts';
 import { TurnpikeTimeoutError } from './errors.ts';
 import { Limit, pause } from './limit.ts';

@@ -3,7 +3,7 @@ import type {
   putModelSettingsSchema,
   tenantLimitsSchema,
   UsageReport,
-} from '@turnpike/contract';
+} from '../wire/contract.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 import type { UsageQuery } from '../wire/money.ts';
 import type { Input, Output } from '../wire/shapes.ts';

@@ -1,4 +1,4 @@
-import type { Agent, createAgentSchema, updateAgentSchema } from '@turnpike/contract';
+import type { Agent, createAgentSchema, updateAgentSchema } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';

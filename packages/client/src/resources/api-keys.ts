@@ -1,4 +1,9 @@
-import type { ApiKey, createApiKeySchema, createdApiKeySchema, rotateApiKeySchema } from '@turnpike/contract';
+import type {
+  ApiKey,
+  createApiKeySchema,
+  createdApiKeySchema,
+  rotateApiKeySchema,
+} from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';

@@ -1,4 +1,4 @@
-import type { Budget, BudgetPeriod } from '@turnpike/contract';
+import type { Budget, BudgetPeriod } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 

@@ -1,4 +1,4 @@
-import type { Delivery, deliveryWithAttemptsSchema, DeliveryStatus } from '@turnpike/contract';
+import type { Delivery, deliveryWithAttemptsSchema, DeliveryStatus } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';

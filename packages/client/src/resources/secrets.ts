@@ -1,4 +1,4 @@
-import type { SecretEntry } from '@turnpike/contract';
+import type { SecretEntry } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport } from '../transport.ts';

@@ -4,7 +4,7 @@ import type {
   Session,
   TurnEvent,
   updateSessionSchema,
-} from '@turnpike/contract';
+} from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { EventSieve } from '../event-sieve.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';

@@ -1,4 +1,4 @@
-import type { createdToolSchema, createToolSchema, Tool, updateToolSchema } from '@turnpike/contract';
+import type { createdToolSchema, createToolSchema, Tool, updateToolSchema } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';

@@ -7,7 +7,7 @@ import type {
   Turn,
   TurnEvent,
   TurnStatus,
-} from '@turnpike/contract';
+} from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { EventSieve } from '../event-sieve.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';

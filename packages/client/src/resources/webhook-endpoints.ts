@@ -9,7 +9,7 @@ import type {
   updateWebhookEndpointSchema,
   WebhookEndpoint,
   webhookSecretSchema,
-} from '@turnpike/contract';
+} from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';

@@ -1,4 +1,4 @@
-import type { UsageGroup } from '@turnpike/contract';
+import type { UsageGroup } from './contract.ts';
 
 export interface UsageQuery {
   /** Days of UTC, such as `2026-11-25`. Default: the last 30. */

@@ -1,4 +1,4 @@
-import type { Turn, WebhookEventType } from '@turnpike/contract';
+import type { Turn, WebhookEventType } from './contract.ts';
 
 interface Head<Type extends string> {
   /** The `webhook-id`: the same at every attempt. */

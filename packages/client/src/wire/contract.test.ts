@@ -1,0 +1,47 @@
+import { expect, test } from '@jest/globals';
+import type * as Contract from '@turnpike/contract';
+import type * as Written from './contract.ts';
+
+/** True where each type can stand for the other. */
+type Same<One, Other> = [One] extends [Other] ? ([Other] extends [One] ? true : false) : false;
+
+/** `never` is written for what no source asks for. */
+type SameSide<One, Other> = [One] extends [never] ? true : Same<One, Other>;
+
+type Schemas = typeof Written;
+type SchemasThatDiffer = {
+  [Name in keyof Schemas & keyof typeof Contract]: (typeof Contract)[Name] extends {
+    _zod: { input: infer Input; output: infer Output };
+  }
+    ? [
+        SameSide<Schemas[Name]['_zod']['input'], Input>,
+        SameSide<Schemas[Name]['_zod']['output'], Output>,
+      ] extends [true, true]
+      ? never
+      : Name
+    : Name;
+}[keyof Schemas & keyof typeof Contract];
+
+/** The compiler is the judge: of a name that is not `never`, this could not be written. */
+const schemasThatDiffer: [SchemasThatDiffer] extends [never] ? 'none' : SchemasThatDiffer = 'none';
+const typesAreTheSame: [
+  Same<Written.Agent, Contract.Agent>,
+  Same<Written.ApiKey, Contract.ApiKey>,
+  Same<Written.Budget, Contract.Budget>,
+  Same<Written.Delivery, Contract.Delivery>,
+  Same<Written.ModelSettings, Contract.ModelSettings>,
+  Same<Written.Problem, Contract.Problem>,
+  Same<Written.SecretEntry, Contract.SecretEntry>,
+  Same<Written.Session, Contract.Session>,
+  Same<Written.Tool, Contract.Tool>,
+  Same<Written.Turn, Contract.Turn>,
+  Same<Written.TurnEvent, Contract.TurnEvent>,
+  Same<Written.UsageReport, Contract.UsageReport>,
+  Same<Written.WebhookEndpoint, Contract.WebhookEndpoint>,
+  Same<Written.WebhookEventType, Contract.WebhookEventType>,
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+
+test('the types that the client brings along say what the contract says', () => {
+  expect(schemasThatDiffer).toBe('none');
+  expect(typesAreTheSame).not.toContain(false);
+});
