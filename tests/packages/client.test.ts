@@ -1,9 +1,8 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
-import { publint } from 'publint';
 import { Cluster } from '../support/cluster.ts';
 import { installClient, mustRun, olderCompiler, REPOSITORY, run, type Installed } from './installed.ts';
 import { startSameOrigin } from './same-origin.ts';
@@ -55,12 +54,15 @@ test('the packed client brings its parser along, a licence and a read me, and no
 });
 
 test('publint and attw find nothing to say against it', async () => {
-  const bytes = readFileSync(installed.tarball);
-  const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const { messages } = await publint({ pack: { tarball }, strict: true });
-  expect(messages.filter(({ type }) => type !== 'suggestion')).toEqual([]);
-  const attw = join(REPOSITORY, 'node_modules/@arethetypeswrong/cli/dist/index.js');
-  expect(await run(process.execPath, [attw, installed.tarball], installed.folder)).toMatchObject({ code: 0 });
+  const { folder, tarball } = installed;
+  for (const words of [
+    ['publint/src/cli.js', 'run', tarball, '--strict'],
+    ['@arethetypeswrong/cli/dist/index.js', tarball],
+  ]) {
+    const [program = '', ...rest] = words;
+    const ran = await run(process.execPath, [join(REPOSITORY, 'node_modules', program), ...rest], folder);
+    expect(ran).toMatchObject({ code: 0 });
+  }
 });
 
 test('an ESM project imports it, a CommonJS project requires it, and both reach the API', async () => {
