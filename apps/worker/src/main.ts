@@ -142,7 +142,7 @@ async function start(config: Config): Promise<void> {
     if (status === 'cancelling') runner.cancel(turnId);
     if (isSettled(status)) deliverer.nudge();
   });
-  watchProcess({ metrics, database, guard, model, runner, deliverer });
+  watchProcess({ metrics, database, guard, model, runner });
   const metricsServer =
     config.metricsPort === undefined
       ? null

@@ -1,8 +1,7 @@
 import type { CallGuard } from '@turnpike/egress';
 import type { GuardedModel } from '@turnpike/model';
-import { readDeliveryBacklog, type Database } from '@turnpike/store';
+import { countOpenReceivers, readDeliveryBacklog, type Database } from '@turnpike/store';
 import { rememberRead, watchPool, type Metrics } from '@turnpike/telemetry';
-import type { Deliverer } from '@turnpike/webhooks';
 import type { TurnRunner } from './run-turns.ts';
 
 /** One scrape asks several gauges. */
@@ -14,11 +13,10 @@ export interface WorkerParts {
   guard: CallGuard;
   model: GuardedModel;
   runner: TurnRunner;
-  deliverer: Deliverer;
 }
 
 /** The numbers of a worker that are read when they are asked for. */
-export function watchProcess({ metrics, database, guard, model, runner, deliverer }: WorkerParts): void {
+export function watchProcess({ metrics, database, guard, model, runner }: WorkerParts): void {
   metrics.gauge('turnpike_tool_breakers_open', 'Origins of tools that are left alone now.', () => {
     const { open, half_open: halfOpen } = guard.states();
     return open + halfOpen;
@@ -28,9 +26,11 @@ export function watchProcess({ metrics, database, guard, model, runner, delivere
     return open + halfOpen;
   });
   metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
-  metrics.gauge('turnpike_webhook_breakers_open', 'Webhook receivers that are left alone now.', () => {
-    return deliverer.breakersOpen;
-  });
+  metrics.gauge(
+    'turnpike_webhook_breakers_open',
+    'Webhook receivers that are left alone or probed now, of all workers.',
+    () => countOpenReceivers(database.pool),
+  );
   const backlog = rememberRead(() => readDeliveryBacklog(database.pool), KEEP_MS);
   metrics.gauge(
     'turnpike_webhook_deliveries_due',

@@ -1,15 +1,17 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { untilTrue } from '../../../tests/support/until-true.ts';
+import { ask } from '../stage.ts';
 import type { Scenario } from '../scenario.ts';
 import { Turnpike } from '../turnpike.ts';
+import { cpuShare } from '../vitals.ts';
 
 /** Deliveries that are due already, to a receiver on this machine that takes all of them. */
 export const webhooks: Scenario = {
   name: 'webhooks',
   async run({ stage, progress, quick }) {
     const count = quick ? 300 : 2_000;
-    progress.begin('webhooks', 3);
+    progress.begin('webhooks', 5);
     progress.step('warm-up');
     let arrived = 0;
     const receiver = createServer((call, answer) => {
@@ -43,9 +45,63 @@ export const webhooks: Scenario = {
     await deliver(100);
     progress.step(`${count} deliveries`);
     const perSecond = await deliver(count);
-    await turnpike.stop();
+    const idleMs = quick ? 5_000 : 20_000;
+    /** What the worker uses of a processor, and how many statements and rows Postgres writes a second. */
+    const rest = async (): Promise<{ worker: number; statements: number; rows: number }> => {
+      const [worker] = turnpike.workers;
+      if (worker === undefined) throw new Error('There is no worker.');
+      const written = async (): Promise<number> => {
+        const [row] = await ask(
+          turnpike.databaseUrl,
+          `SELECT n_tup_upd::int AS rows FROM pg_stat_user_tables WHERE relname = 'deliveries'`,
+        );
+        return Number(row?.['rows']);
+      };
+      await ask(stage.postgresUrl, 'SELECT pg_stat_statements_reset()');
+      const rowsBefore = await written();
+      await worker.vitals();
+      await new Promise((resolve) => setTimeout(resolve, idleMs));
+      const vitals = await worker.vitals();
+      const rows = (await written()) - rowsBefore;
+      const [calls] = await ask(stage.postgresUrl, 'SELECT sum(calls)::int AS calls FROM pg_stat_statements');
+      const seconds = idleMs / 1_000;
+      return {
+        worker: cpuShare(vitals),
+        statements: Number(calls?.['calls']) / seconds,
+        rows: rows / seconds,
+      };
+    };
+    progress.step('at rest, nothing waits');
+    const idle = await rest();
+    progress.step('10,000 wait for 100 receivers that are down');
     receiver.closeAllConnections();
     receiver.close();
-    return [{ what: 'deliveries to one endpoint, one worker', value: perSecond, unit: '/s' }];
+    await turnpike.database.pool.query(
+      `INSERT INTO deliveries (id, tenant_id, url, lane, event_id, type, payload)
+       SELECT turnpike_new_id('dlv'), $1, $2, $1 || ' ' || receiver, turnpike_new_id('evt'), 'ping', '{}'
+       FROM generate_series(1, 100) AS receiver, generate_series(1, 100)`,
+      [turnpike.tenantId, `http://127.0.0.1:${String(port)}/hook`],
+    );
+    // Their breakers have been open for long enough to be open for a minute.
+    await untilTrue(
+      'all are left alone',
+      async () => {
+        const { rows } = await turnpike.database.pool.query<{ open: number }>(
+          `SELECT count(*)::int AS open FROM webhook_receivers WHERE openings >= ${quick ? 1 : 4}`,
+        );
+        return rows[0]?.open === 100;
+      },
+      300_000,
+    );
+    const dead = await rest();
+    await turnpike.stop();
+    return [
+      { what: 'deliveries to one endpoint, one worker', value: perSecond, unit: '/s' },
+      { what: 'processor of the worker at rest', value: idle.worker, unit: 'of one' },
+      { what: 'the same, 10,000 waiting for 100 dead receivers', value: dead.worker, unit: 'of one' },
+      { what: 'statements of all processes at rest', value: idle.statements, unit: '/s' },
+      { what: 'the same, 10,000 waiting for 100 dead receivers', value: dead.statements, unit: '/s' },
+      { what: 'rows of deliveries written meanwhile', value: dead.rows, unit: '/s' },
+    ];
   },
 };

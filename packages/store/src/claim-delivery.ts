@@ -36,7 +36,7 @@ const CLAIM = {
 WITH held AS (
   UPDATE deliveries
   SET claim = claim + 1, claimed_until = now() + $3::double precision * interval '1 millisecond', hinted_at = now()
-  WHERE id = $1 AND hint = $2 AND status IN ('pending', 'failed') AND next_attempt_at <= now()
+  WHERE id = $1 AND hint = $2 AND hinted_at IS NOT NULL AND status IN ('pending', 'failed') AND next_attempt_at <= now()
     AND (claimed_until IS NULL OR claimed_until <= now())
     AND (endpoint_id IS NULL OR EXISTS (
       SELECT 1 FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id AND enabled))

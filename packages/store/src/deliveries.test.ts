@@ -1,12 +1,15 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { idSchema, newId } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
 import { claimDelivery } from './claim-delivery.ts';
 import { openDatabase, type Database } from './database.ts';
-import { buryDeliveries, forgetDeliveries } from './forget-deliveries.ts';
+import { buryDeliveries, expireDeliveries, forgetDeliveries } from './forget-deliveries.ts';
 import {
-  pickDueDeliveries,
+  countOpenReceivers,
+  pickWaitingDeliveries,
   raiseDeliveryHints,
+  takeFreshDeliveries,
   takeUncheckedDeliveries,
   type PickedDelivery,
 } from './pick-deliveries.ts';
@@ -25,7 +28,9 @@ beforeAll(async () => {
   tenantId = await createTenant(database, 'Acme');
 });
 afterEach(async () => {
-  await database.pool.query('TRUNCATE deliveries, webhook_endpoints, tenant_events CASCADE');
+  await database.pool.query(
+    'TRUNCATE deliveries, webhook_endpoints, webhook_receivers, tenant_events CASCADE',
+  );
 });
 afterAll(async () => {
   await database.close();
@@ -53,8 +58,11 @@ async function read(columns: string): Promise<Record<string, unknown>[]> {
     .rows;
 }
 
-async function pick(window = 100): Promise<PickedDelivery[]> {
-  return (await pickDueDeliveries(database.pool, { after: '', lanes: 100, window })).picked;
+/** One pass, as a worker makes it. */
+async function pick(window = 100, limit = 100): Promise<PickedDelivery[]> {
+  const waiting = await pickWaitingDeliveries(database.pool, { limit, window, probeMs: 60_000 });
+  const fresh = await takeFreshDeliveries(database.pool, { limit: 10_000, window });
+  return [...waiting.picked, ...fresh.picked];
 }
 
 async function pickOne(): Promise<PickedDelivery> {
@@ -65,13 +73,50 @@ async function pickOne(): Promise<PickedDelivery> {
 
 const claim = (picked: PickedDelivery, leaseMs = 60_000) =>
   claimDelivery(database.pool, { ...picked, leaseMs });
-const record = (held: { id: string; claim: number }, outcome: AttemptOutcome) =>
+const record = (
+  held: { id: string; claim: number },
+  outcome: AttemptOutcome,
+  breaker = { failuresToOpen: 1_000, openMs: 1_000, mostOpenMs: 10_000 },
+) =>
   recordDelivery(
     database.pool,
     held,
     outcome,
     { durationMs: 5, responseStatus: 500, responseBody: '', errorCode: 'status_refused' },
-    { afterMs: 1_000_000, leastFailures: 5 },
+    {
+      disabling: { afterMs: 1_000_000, leastFailures: 5 },
+      breaker,
+      receiverWell: outcome.result === 'delivered',
+    },
+  );
+
+/** Opens after three failures in a row, for longer than a test takes. */
+const BREAKER = { failuresToOpen: 3, openMs: 1_000_000, mostOpenMs: 4_000_000 };
+
+/** Deliveries that wait for each of these receivers. */
+async function insertWaiting(receivers: readonly string[], each: number): Promise<void> {
+  await database.pool.query(
+    `INSERT INTO deliveries (id, tenant_id, url, lane, event_id, type, payload)
+     SELECT turnpike_new_id('dlv'), $1, 'https://hooks.invalid/', receiver, 'evt', 'ping', '{}'
+     FROM unnest($2::text[]) AS receiver, generate_series(1, $3)`,
+    [tenantId, receivers, each],
+  );
+}
+
+async function makeAttempt(picked: PickedDelivery, outcome: AttemptOutcome): Promise<boolean> {
+  const held = await claim(picked);
+  if (held === null) return false;
+  const recorded = await record(held, outcome, BREAKER);
+  return recorded?.breakerOpened ?? false;
+}
+
+const FAILED = { result: 'failed', retryInMs: 60_000_000 } as const;
+const countQueued = async (): Promise<number> =>
+  (await read('hinted_at')).filter((row) => row['hinted_at'] !== null).length;
+/** As if the time of the open breakers were over. */
+const halfOpen = () =>
+  database.pool.query(
+    'UPDATE webhook_receivers SET open_until = now(), try_at = now() WHERE open_until > now()',
   );
 
 test('an event and its deliveries are committed together, or neither is', async () => {
@@ -112,7 +157,7 @@ test('an event that is meant for one endpoint goes to no other', async () => {
   expect(await read('endpoint_id')).toEqual([{ endpoint_id: one }]);
 });
 
-test('a lane has no more picked than its window, and every lane has its share in one look', async () => {
+test('a receiver has no more picked than its window, and every receiver has its share in one pass', async () => {
   const lanes = [await endpoint(), await endpoint(), await endpoint()];
   for (const lane of lanes.slice(1)) await announce(database.pool, lane);
   await database.pool.query(
@@ -136,16 +181,166 @@ test('many that pick at once pick each delivery once', async () => {
   expect(new Set(picked.map(({ deliveryId }) => deliveryId)).size).toBe(100);
 });
 
-test('a walk that stops at so many lanes goes on after the last of them', async () => {
-  for (let lane = 0; lane < 5; lane++) await endpoint();
-  await announce();
+test('a pass that looks at so many receivers leaves the others to the next one', async () => {
+  await insertWaiting(['a', 'b', 'c', 'd', 'e'], 3);
+  expect(await pick(1)).toHaveLength(5);
+  await database.pool.query('UPDATE deliveries SET hinted_at = NULL WHERE hinted_at IS NOT NULL');
+  await database.pool.query('UPDATE webhook_receivers SET try_at = now()');
   const seen: number[] = [];
-  for (let after: string | null = ''; after !== null;) {
-    const { picked, next } = await pickDueDeliveries(database.pool, { after, lanes: 2, window: 1 });
-    seen.push(picked.length);
-    after = next;
-  }
+  for (let pass = 0; pass < 3; pass++) seen.push((await pick(1, 2)).length);
   expect(seen).toEqual([2, 2, 1]);
+});
+
+test('what the window has no slot for waits, and comes as soon as there is one', async () => {
+  await insertWaiting(['a'], 5);
+  const [first, ...others] = await pick(2);
+  expect(others).toHaveLength(1);
+  expect(await pick(2)).toEqual([]);
+  if (first === undefined) throw new Error('Nothing was picked.');
+  await makeAttempt(first, { result: 'delivered' });
+  await untilTrue('the next one is picked', async () => (await pick(2)).length === 1);
+});
+
+test('a breaker opens after failures in a row, takes what is queued back, and lets one probe through at a time', async () => {
+  await insertWaiting(['down'], 20);
+  const queued = await pick(10);
+  const opened: boolean[] = [];
+  for (const picked of queued.slice(0, 3)) opened.push(await makeAttempt(picked, FAILED));
+  expect(opened).toEqual([false, false, true]);
+  expect(await countQueued()).toBe(0);
+  expect(await countOpenReceivers(database.pool)).toBe(1);
+  // What was in the queue when it opened is good for nothing now.
+  expect(await claim(queued[5] ?? { deliveryId: '', hint: 0 })).toBeNull();
+  await insertWaiting(['down'], 3);
+  expect(await pick(10)).toEqual([]);
+
+  const length = async (): Promise<number> => {
+    const { rows } = await database.pool.query<{ seconds: number }>(
+      'SELECT extract(epoch FROM open_until - now())::float AS seconds FROM webhook_receivers',
+    );
+    return rows[0]?.seconds ?? 0;
+  };
+  const before = await length();
+  await halfOpen();
+  const probes = await pick(10);
+  expect(probes).toHaveLength(1);
+  expect(await pick(10)).toEqual([]);
+  for (const probe of probes) expect(await makeAttempt(probe, FAILED)).toBe(true);
+  expect(await length()).toBeGreaterThan(before * 1.2);
+  expect(await pick(10)).toEqual([]);
+
+  await halfOpen();
+  for (const probe of await pick(10)) await makeAttempt(probe, { result: 'delivered' });
+  expect(await countOpenReceivers(database.pool)).toBe(0);
+  expect(await pick(10)).toHaveLength(10);
+});
+
+test('a failure that was under way when the breaker opened does not keep it open for longer', async () => {
+  await insertWaiting(['down'], 5);
+  const held = await Promise.all((await pick(5)).map((picked) => claim(picked)));
+  const opened: (boolean | undefined)[] = [];
+  for (const delivery of held) {
+    if (delivery !== null) opened.push((await record(delivery, FAILED, BREAKER))?.breakerOpened);
+  }
+  expect(opened).toEqual([false, false, true, false, false]);
+});
+
+test('a pass costs as much as there is to try now: ten thousand deliveries behind a hundred dead receivers cost nothing', async () => {
+  /** Pages that a pass reads which finds nothing to do. */
+  const idlePass = async (): Promise<number> => {
+    let pages = 0;
+    for (const statement of [
+      'SELECT picked, receivers FROM turnpike_pick_waiting_deliveries(500, 10, 1000)',
+      `SELECT id FROM deliveries WHERE fresh AND status IN ('pending', 'failed') AND hinted_at IS NULL ORDER BY id LIMIT 500`,
+    ]) {
+      const { rows } = await database.pool.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statement}`,
+      );
+      const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+      pages += (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0);
+    }
+    return pages;
+  };
+  const receivers = Array.from({ length: 100 }, (_, n) => `dead-${n}`);
+  await insertWaiting(receivers, 100);
+  const opened = await Promise.all((await pick(3)).map((picked) => makeAttempt(picked, FAILED)));
+  expect(opened.filter(Boolean)).toHaveLength(100);
+  // What was tried and failed comes back to its receiver once.
+  await pick();
+  await database.pool.query('VACUUM ANALYZE deliveries, webhook_receivers');
+  const versions = () => read('ctid, xmin');
+  const before = await versions();
+  await idlePass();
+  const pages = await idlePass();
+  for (let pass = 0; pass < 5; pass++) expect(await pick()).toEqual([]);
+  expect(await versions()).toEqual(before);
+  await database.pool.query('TRUNCATE deliveries, webhook_receivers CASCADE');
+  await idlePass();
+  expect(pages).toBeLessThanOrEqual((await idlePass()) + 20);
+});
+
+test('however passes, attempts and new deliveries meet, none is left behind', async () => {
+  const receivers = ['a', 'b', 'c'];
+  await insertWaiting(receivers, 40);
+  const over = new AbortController();
+  const work = async (): Promise<void> => {
+    for (let turn = 0; !over.signal.aborted; turn++) {
+      for (const picked of await pick(4)) {
+        const held = await claim(picked);
+        if (held === null) continue;
+        if (turn % 3 === 0)
+          await putBackDelivery(database.pool, held, { delayMs: 1, giveUpAfterMs: 1_000_000 });
+        else if (turn % 3 === 1) await record(held, { result: 'failed', retryInMs: 1 });
+        else await record(held, { result: 'delivered' });
+      }
+      if (turn < 5) await insertWaiting(receivers, 1);
+    }
+  };
+  const workers = Array.from({ length: 6 }, work);
+  await untilTrue('all have arrived', async () => {
+    const rows = await read('status');
+    return rows.every(({ status }) => status === 'delivered');
+  }).finally(() => over.abort());
+  await Promise.all(workers);
+});
+
+test('a pass that is held up loses no delivery that is put behind its receiver meanwhile', async () => {
+  await insertWaiting(['b'], 1);
+  const held = await claim(await pickOne());
+  if (held === null) throw new Error('It was not claimed.');
+  await database.pool.query(
+    `INSERT INTO webhook_receivers (id, tenant_id, try_at)
+     SELECT id, $1, now() - interval '1 second' FROM unnest('{a,b}'::text[]) AS id`,
+    [tenantId],
+  );
+  let pass: Promise<unknown> = Promise.resolve();
+  await transaction(database.pool, async (sql) => {
+    await sql.query(`SELECT FROM webhook_receivers WHERE id = 'a' FOR UPDATE`);
+    let isOver = false;
+    pass = pickWaitingDeliveries(database.pool, { limit: 10, window: 1, probeMs: 1_000 }).finally(
+      () => (isOver = true),
+    );
+    await untilTrue('the pass is over, or waits for the lock', async () => {
+      const { rows } = await database.pool.query(
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return isOver || rows.length > 0;
+    });
+    await putBackDelivery(database.pool, held, { delayMs: 0, giveUpAfterMs: 1_000_000 });
+    await takeFreshDeliveries(database.pool, { limit: 10, window: 0 });
+  });
+  await pass;
+  await untilTrue('it is picked', async () => (await pick(1)).length === 1);
+});
+
+test('what could not be tried for too long is dead', async () => {
+  await insertWaiting(['down'], 4);
+  await database.pool.query(
+    `UPDATE deliveries SET next_attempt_at = now() - interval '1 hour' WHERE id IN (SELECT id FROM deliveries ORDER BY id LIMIT 3)`,
+  );
+  const expire = () => expireDeliveries(database.pool, { afterMs: 60_000, limit: 2 });
+  expect([await expire(), await expire(), await expire()]).toEqual([2, 1, 0]);
+  expect(await read('status')).toEqual(['dead', 'dead', 'dead', 'pending'].map((status) => ({ status })));
 });
 
 test('a delivery is in the hands of one worker at a time, and who lost it records nothing', async () => {
@@ -162,7 +357,10 @@ test('a delivery is in the hands of one worker at a time, and who lost it record
   expect(await record(first, { result: 'delivered' })).toBeNull();
   await putBackDelivery(database.pool, first, { delayMs: 0, giveUpAfterMs: 1_000_000 });
   expect(await claim(hint)).toBeNull();
-  expect(await record(second, { result: 'failed', retryInMs: 60_000 })).toEqual({ disabled: null });
+  expect(await record(second, { result: 'failed', retryInMs: 60_000 })).toEqual({
+    disabled: null,
+    breakerOpened: false,
+  });
   expect(await read('status, attempts')).toEqual([{ status: 'failed', attempts: 1 }]);
   expect(await pick()).toEqual([]);
 });

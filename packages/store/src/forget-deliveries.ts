@@ -29,6 +29,32 @@ export async function buryDeliveries(sql: Sql, limit: number): Promise<number> {
   return buried?.count ?? 0;
 }
 
+/* Such as waits behind a receiver that has not answered for days, and so was never tried. */
+const EXPIRE = {
+  name: 'expire-deliveries',
+  text: `
+WITH expired AS MATERIALIZED (
+  SELECT id FROM deliveries
+  WHERE status IN ('pending', 'failed') AND next_attempt_at < now() - $1::double precision * interval '1 millisecond'
+    AND (claimed_until IS NULL OR claimed_until <= now())
+  ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), dead AS (
+  UPDATE deliveries SET status = 'dead', hinted_at = NULL, claimed_until = NULL
+  WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id
+)
+SELECT count(*)::int AS count FROM dead`,
+  row: countSchema,
+};
+
+/** Gives up to `limit` deliveries up that have been due for `afterMs`; returns how many there were. */
+export async function expireDeliveries(
+  sql: Sql,
+  settings: { afterMs: number; limit: number },
+): Promise<number> {
+  const [expired] = await query(sql, EXPIRE, [settings.afterMs, settings.limit]);
+  return expired?.count ?? 0;
+}
+
 const FORGET = {
   name: 'forget-deliveries',
   text: `
@@ -70,6 +96,17 @@ SELECT count(*)::int AS count FROM gone`,
   row: countSchema,
 };
 
+/* Nothing waits for them, and nobody has written to them for long. */
+const FORGET_RECEIVERS = {
+  name: 'forget-webhook-receivers',
+  text: `
+DELETE FROM webhook_receivers WHERE id = ANY (ARRAY(
+  SELECT id FROM webhook_receivers WHERE try_at = 'infinity' AND open_until < now() - interval '1 day'
+  LIMIT $1 FOR UPDATE SKIP LOCKED))
+RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
 /**
  * Deletes up to `limit` each of what is past its time: deliveries that arrived after `keepMs`, dead ones and
  * events that are no turn's after twice that, and endpoints that were deleted and have none left. Returns how
@@ -84,5 +121,6 @@ export async function forgetDeliveries(
   const [dead] = await query(sql, FORGET, ['dead', 2 * keepMs, limit]);
   const [events] = await query(sql, FORGET_EVENTS, [2 * keepMs, limit]);
   await query(sql, FORGET_ENDPOINTS, []);
+  await query(sql, FORGET_RECEIVERS, [limit]);
   return Math.max(delivered?.count ?? 0, dead?.count ?? 0, events?.count ?? 0);
 }

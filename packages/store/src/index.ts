@@ -47,7 +47,7 @@ export { findSessionLog, findTurnLog, type SessionLog, type TurnLog } from './fi
 export { findOpenTurn } from './find-open-turn.ts';
 export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
-export { buryDeliveries, forgetDeliveries } from './forget-deliveries.ts';
+export { buryDeliveries, expireDeliveries, forgetDeliveries } from './forget-deliveries.ts';
 export { insertTurnOnce, type Once } from './accept-turn-once.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
@@ -56,9 +56,11 @@ export { migrate } from './migrate.ts';
 export { promoteDelayed } from './promote-delayed.ts';
 export { findMissingSecrets, putModelSettings, readModelSettings } from './model-settings.ts';
 export {
-  pickDueDeliveries,
+  countOpenReceivers,
+  pickWaitingDeliveries,
   raiseDeliveryHints,
   readDeliveryBacklog,
+  takeFreshDeliveries,
   takeUncheckedDeliveries,
   type PickedDelivery,
 } from './pick-deliveries.ts';
@@ -70,6 +72,7 @@ export {
   recordDelivery,
   type AttemptOutcome,
   type AttemptReport,
+  type ReceiverBreaker,
   type DisablingRule,
 } from './record-delivery.ts';
 export { redeliver, redeliverAll } from './redeliver.ts';

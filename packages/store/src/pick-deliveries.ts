@@ -4,62 +4,81 @@ import { query, type Sql } from './sql.ts';
 const hintSchema = z.object({ deliveryId: z.string(), hint: z.int() });
 export type PickedDelivery = z.infer<typeof hintSchema>;
 
-const pickedSchema = z.object({
-  picked: z.array(hintSchema),
-  lanes: z.int(),
-  lastLane: z.string().nullable(),
-});
-
 /*
- * Invariant: a lane has no more in the queue and on its way than its window (two that pick at the very same
- * moment may each fill it), however much of it is due: ten thousand deliveries to an endpoint that is dead
- * keep nobody else's waiting. So lanes are walked by the index, one look-up each, and not deliveries.
+ * Invariant: a receiver has no more in the queue and on its way than its window (two that pick at the very same
+ * moment may each fill it), however much of it is due: ten thousand deliveries to an endpoint that is dead keep
+ * nobody else's waiting. And what waits is not looked at again and again: a delivery that cannot be hinted when
+ * it comes is put behind its receiver's row (`turnpike_pick_waiting_deliveries`), in the same commit.
  */
-const PICK = {
-  name: 'pick-deliveries',
+const TAKE_FRESH = {
+  name: 'take-fresh-deliveries',
   text: `
-WITH RECURSIVE walk AS (
-  (SELECT lane FROM deliveries
-   WHERE status IN ('pending', 'failed') AND hinted_at IS NULL AND lane > $1 ORDER BY lane LIMIT 1)
-  UNION ALL
-  SELECT (SELECT deliveries.lane FROM deliveries
-          WHERE status IN ('pending', 'failed') AND hinted_at IS NULL AND deliveries.lane > walk.lane
-          ORDER BY deliveries.lane LIMIT 1)
-  FROM walk WHERE walk.lane IS NOT NULL
-), lanes AS MATERIALIZED (
-  SELECT lane FROM walk WHERE lane IS NOT NULL LIMIT $2
-), picked AS MATERIALIZED (
-  SELECT due.id FROM lanes CROSS JOIN LATERAL (
-    SELECT id FROM deliveries
-    WHERE lane = lanes.lane AND status IN ('pending', 'failed') AND hinted_at IS NULL AND next_attempt_at <= now()
-    ORDER BY next_attempt_at
-    LIMIT greatest(0, $3::int - (SELECT count(*) FROM deliveries AS window_of
-                                 WHERE window_of.lane = lanes.lane AND window_of.status IN ('pending', 'failed')
-                                   AND window_of.hinted_at IS NOT NULL))
-    FOR UPDATE SKIP LOCKED
-  ) AS due
+WITH fresh AS MATERIALIZED (
+  SELECT id, lane, tenant_id, next_attempt_at FROM deliveries
+  WHERE fresh AND status IN ('pending', 'failed') AND hinted_at IS NULL
+  ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+), slots AS MATERIALIZED (
+  SELECT lane, $2::int - (SELECT count(*) FROM deliveries AS in_window
+                          WHERE in_window.lane = receiver.lane AND in_window.status IN ('pending', 'failed')
+                            AND in_window.hinted_at IS NOT NULL) AS free
+  FROM (SELECT DISTINCT lane FROM fresh) AS receiver
+  WHERE NOT EXISTS (SELECT 1 FROM webhook_receivers
+                    WHERE webhook_receivers.id = receiver.lane AND open_until IS NOT NULL)
+), sorted AS MATERIALIZED (
+  SELECT fresh.*, fresh.next_attempt_at <= now() AND row_number() OVER (
+      PARTITION BY fresh.lane ORDER BY fresh.next_attempt_at > now(), fresh.id) <= coalesce(slots.free, 0) AS may_leave
+  FROM fresh LEFT JOIN slots ON slots.lane = fresh.lane
 ), hinted AS (
-  UPDATE deliveries SET hinted_at = now(), hint = deliveries.hint + 1
+  UPDATE deliveries SET fresh = false, hinted_at = now(), hint = deliveries.hint + 1
   -- As a list: joined, a planner that expects more of them would read the whole table.
-  WHERE deliveries.id = ANY (ARRAY(SELECT id FROM picked))
+  WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE may_leave))
   RETURNING deliveries.id AS "deliveryId", deliveries.hint
+), waiting AS (
+  UPDATE deliveries SET fresh = false WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE NOT may_leave))
+), receivers AS (
+  -- In order: two passes never wait for each other in a circle.
+  INSERT INTO webhook_receivers AS known (id, tenant_id, try_at)
+  SELECT lane, min(tenant_id), min(next_attempt_at) FROM sorted WHERE NOT may_leave GROUP BY lane ORDER BY lane
+  ON CONFLICT (id) DO UPDATE SET try_at = least(known.try_at, greatest(excluded.try_at, known.open_until))
 )
 SELECT (SELECT coalesce(json_agg(json_build_object('deliveryId', "deliveryId", 'hint', hint)), '[]') FROM hinted) AS picked,
-  (SELECT count(*)::int FROM lanes) AS lanes, (SELECT max(lane) FROM lanes) AS "lastLane"`,
-  row: pickedSchema,
+  (SELECT count(*)::int FROM fresh) AS seen`,
+  row: z.object({ picked: z.array(hintSchema), seen: z.int() }),
 };
 
 /**
- * Marks what is due in up to `lanes` lanes after the lane `after`, at most `window` of each lane, as hinted.
- * `next` is the lane to go on after; null where there are no more.
+ * Marks fresh deliveries as hinted as far as their receivers have slots in their windows, and puts the others
+ * behind their receivers. `seen` are those of both kinds: as many as `limit` means that there may be more.
  */
-export async function pickDueDeliveries(
+export async function takeFreshDeliveries(
   sql: Sql,
-  settings: { after: string; lanes: number; window: number },
-): Promise<{ picked: PickedDelivery[]; next: string | null }> {
-  const [answer] = await query(sql, PICK, [settings.after, settings.lanes, settings.window]);
-  if (answer === undefined) throw new Error('A select without a table returned no row.');
-  return { picked: answer.picked, next: answer.lanes < settings.lanes ? null : answer.lastLane };
+  settings: { limit: number; window: number },
+): Promise<{ picked: PickedDelivery[]; seen: number }> {
+  return theOne(await query(sql, TAKE_FRESH, [settings.limit, settings.window]));
+}
+
+/* The function, with its invariant, is in the migration that made it. */
+const PICK_WAITING = {
+  name: 'pick-waiting-deliveries',
+  text: `SELECT picked, receivers FROM turnpike_pick_waiting_deliveries($1, $2, $3)`,
+  row: z.object({ picked: z.array(hintSchema), receivers: z.int() }),
+};
+
+/**
+ * Marks what waits for up to `limit` receivers that may be tried now as hinted, at most `window` of each, and one of
+ * each whose circuit breaker is not closed: the next one after `probeMs` at the latest. `receivers` is how many
+ * were looked at.
+ */
+export async function pickWaitingDeliveries(
+  sql: Sql,
+  settings: { limit: number; window: number; probeMs: number },
+): Promise<{ picked: PickedDelivery[]; receivers: number }> {
+  return theOne(await query(sql, PICK_WAITING, [settings.limit, settings.window, settings.probeMs]));
+}
+
+function theOne<Row>([row]: readonly Row[]): Row {
+  if (row === undefined) throw new Error('A select without a table returned no row.');
+  return row;
 }
 
 /* Longest unchecked first, and checked ones go to the end of the line: no delivery is passed over for ever. */
@@ -114,4 +133,15 @@ FROM (SELECT next_attempt_at FROM deliveries
 export async function readDeliveryBacklog(sql: Sql): Promise<{ due: number; oldestSeconds: number }> {
   const [backlog] = await query(sql, BACKLOG, []);
   return backlog ?? { due: 0, oldestSeconds: 0 };
+}
+
+const OPEN_RECEIVERS = {
+  name: 'count-open-receivers',
+  text: `SELECT count(*)::int AS count FROM webhook_receivers WHERE open_until IS NOT NULL`,
+  row: z.object({ count: z.int() }),
+};
+
+/** Receivers that are left alone now, or tried with one delivery at a time. */
+export async function countOpenReceivers(sql: Sql): Promise<number> {
+  return theOne(await query(sql, OPEN_RECEIVERS, [])).count;
 }

@@ -15,7 +15,7 @@ import { expireLeases } from './expire-leases.ts';
 import { expireActions, expireDeadlines } from './expire-waits.ts';
 import { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 import { forgetAnswers } from './idempotency.ts';
-import { pickDueDeliveries, takeUncheckedDeliveries } from './pick-deliveries.ts';
+import { pickWaitingDeliveries, takeFreshDeliveries, takeUncheckedDeliveries } from './pick-deliveries.ts';
 import { promoteDelayed } from './promote-delayed.ts';
 import { renewLeases } from './renew-leases.ts';
 import { createTenant } from './tenants.ts';
@@ -216,7 +216,8 @@ test('no pass that looks for what is to be repaired reads the whole of a table t
     await findReadyTenants(pool, '', 200);
     await findUnreadySessions(pool, '', 200);
     await takeUncheckedHints(pool, { limit: 200, olderThanMs: 5_000 });
-    await pickDueDeliveries(pool, { after: '', lanes: 100, window: 10 });
+    await pickWaitingDeliveries(pool, { limit: 100, window: 10, probeMs: 1_000 });
+    await takeFreshDeliveries(pool, { limit: 100, window: 10 });
   }
   expect(plans.length).toBeGreaterThan(50);
   expect(plans.flatMap(wholeReads)).toEqual([]);

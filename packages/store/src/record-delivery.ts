@@ -23,6 +23,15 @@ export interface DisablingRule {
   leastFailures: number;
 }
 
+/** When the circuit breaker of a receiver opens, and for how long. */
+export interface ReceiverBreaker {
+  /** Attempts in a row that speak against it. */
+  failuresToOpen: number;
+  /** Milliseconds at first; twice as long each time the probe after it fails, up to `mostOpenMs`. */
+  openMs: number;
+  mostOpenMs: number;
+}
+
 /** Entries of the log that are kept for one delivery. */
 const LOG_LENGTH = 20;
 
@@ -35,7 +44,7 @@ const RECORD = {
   text: `
 WITH held AS (
   UPDATE deliveries
-  SET status = $3, attempts = attempts + 1, tries = tries + 1, claimed_until = NULL, hinted_at = NULL,
+  SET status = $3, attempts = attempts + 1, tries = tries + 1, claimed_until = NULL, hinted_at = NULL, fresh = true,
       delivered_at = CASE WHEN $3 = 'delivered' THEN now() END,
       next_attempt_at = CASE WHEN $3 = 'failed' THEN now() + $4::double precision * interval '1 millisecond'
                              ELSE next_attempt_at END
@@ -49,22 +58,25 @@ WITH held AS (
   WHERE delivery_attempts.delivery_id = held.id AND delivery_attempts.number <= held.attempts - ${LOG_LENGTH}
 )
 SELECT CASE WHEN endpoint_id IS NOT NULL
-            THEN turnpike_note_outcome(endpoint_id, status = 'delivered', $9, $10, $11, $12) END AS disabled
+            THEN turnpike_note_outcome(endpoint_id, status = 'delivered', $9, $10, $11, $12) END AS disabled,
+  turnpike_note_receiver(lane, tenant_id, $13, $14, $15, $16) AS "breakerOpened"
 FROM held`,
-  row: z.object({ disabled: z.enum(['gone', 'failing']).nullable() }),
+  row: z.object({ disabled: z.enum(['gone', 'failing']).nullable(), breakerOpened: z.boolean() }),
 };
 
 /**
- * Records an attempt; says whether it was the last one that its endpoint had. Null where the delivery is
- * not held any more: another worker has it, or it is over.
+ * Records an attempt; says whether it was the last one that its endpoint had, and whether its receiver is left
+ * alone from now on. `receiverWell` is null where the attempt says nothing of the receiver. Null where the delivery
+ * is not held any more: another worker has it, or it is over.
  */
 export async function recordDelivery(
   sql: Sql,
   held: { id: string; claim: number },
   outcome: AttemptOutcome,
   report: AttemptReport,
-  rule: DisablingRule,
-): Promise<{ disabled: 'gone' | 'failing' | null } | null> {
+  rules: { disabling: DisablingRule; breaker: ReceiverBreaker; receiverWell: boolean | null },
+): Promise<{ disabled: 'gone' | 'failing' | null; breakerOpened: boolean } | null> {
+  const { disabling, breaker, receiverWell } = rules;
   const [recorded] = await query(sql, RECORD, [
     held.id,
     held.claim,
@@ -75,9 +87,13 @@ export async function recordDelivery(
     report.responseBody,
     report.errorCode,
     outcome.result === 'dead' && outcome.gone,
-    rule.afterMs,
-    rule.leastFailures,
+    disabling.afterMs,
+    disabling.leastFailures,
     newId('event'),
+    receiverWell,
+    breaker.failuresToOpen,
+    breaker.openMs,
+    breaker.mostOpenMs,
   ]);
   return recorded ?? null;
 }
@@ -87,7 +103,7 @@ const PUT_BACK = {
   name: 'put-back-delivery',
   text: `
 UPDATE deliveries
-SET claimed_until = NULL, hinted_at = NULL, next_attempt_at = now() + $3::double precision * interval '1 millisecond',
+SET claimed_until = NULL, hinted_at = NULL, fresh = true, next_attempt_at = now() + $3::double precision * interval '1 millisecond',
     status = CASE WHEN begun_at < now() - $4::double precision * interval '1 millisecond' THEN 'dead' ELSE status END
 WHERE id = $1 AND claim = $2 AND status IN ('pending', 'failed')
 RETURNING status`,

@@ -8,7 +8,7 @@ const MOST_AT_ONCE = 1_000;
 
 /* A worker that has it just now may still record how its attempt ended: the event has arrived then. */
 const BEGIN_AGAIN = `
-status = 'pending', tries = 0, begun_at = now(), next_attempt_at = now(), delivered_at = NULL,
+status = 'pending', fresh = true, tries = 0, begun_at = now(), next_attempt_at = now(), delivered_at = NULL,
 hinted_at = CASE WHEN deliveries.claimed_until > now() THEN deliveries.hinted_at END`;
 
 const REDELIVER = {

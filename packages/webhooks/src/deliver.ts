@@ -2,13 +2,9 @@ import type { Backplane, DeliveryHint, HintConsumer } from '@turnpike/backplane'
 import { TurnpikeError } from '@turnpike/contract';
 import {
   BulkheadFullError,
-  CallRoom,
-  CircuitOpenError,
-  createCallGuard,
   createSecureUrlCheck,
   createEgress,
   signWebhook,
-  type CallGuard,
   type Egress,
   type EgressPolicy,
   type EgressResponse,
@@ -20,6 +16,7 @@ import {
   recordDelivery,
   type ClaimedDelivery,
   type Database,
+  type ReceiverBreaker,
   type Vault,
 } from '@turnpike/store';
 import {
@@ -32,8 +29,9 @@ import {
 } from '@turnpike/telemetry';
 import { composeBody } from './compose-body.ts';
 import { DeliveryFeeder } from './feed-deliveries.ts';
-import { judgeAttempt, speaksAgainst, type Attempt } from './judge-attempt.ts';
+import { judgeAttempt, type Attempt } from './judge-attempt.ts';
 import { makeSigningSecret } from './signing-secret.ts';
+import { SlotsByKey } from './slots-by-key.ts';
 
 export interface DelivererParts {
   database: Database;
@@ -65,6 +63,8 @@ export interface DelivererSettings {
 const LEASE_MARGIN_MS = 5_000;
 const ANSWER_BYTES = 1_024;
 const LEAST_FAILURES = 5;
+const FAILURES_TO_OPEN = 3;
+const LONGEST_OPEN_MS = 600_000;
 /** While secrets cannot be opened, or the like: nothing that speaks against the receiver. */
 const TROUBLE_WAIT_MS = 15_000;
 const FULL_WAIT_MS = 500;
@@ -81,9 +81,11 @@ export class Deliverer {
   readonly #settings: DelivererSettings;
   readonly #egress: Egress;
   readonly #checkUrl: (url: string) => void;
-  readonly #guard: CallGuard;
-  /** Of tenants with deliveries on their way: all receivers of one together may hold half of the places. */
-  readonly #rooms = new Map<string, CallRoom>();
+  readonly #breaker: ReceiverBreaker;
+  /** One receiver may hold a quarter of the slots until it is known to be down, and then one at a time. */
+  readonly #receiverSlots: SlotsByKey;
+  /** All receivers of one tenant together may hold half of them. */
+  readonly #tenantSlots: SlotsByKey;
   readonly #feeder: DeliveryFeeder;
   readonly #consumer: HintConsumer;
   readonly #ended = new AbortController();
@@ -102,27 +104,29 @@ export class Deliverer {
     };
     this.#egress = createEgress(policy);
     this.#checkUrl = createSecureUrlCheck(policy);
-    // One lane may hold a quarter of the places until it is known to be down, and then one at a time.
-    const places = Math.max(2, Math.floor(settings.concurrency / 4));
+    const slots = Math.max(2, Math.floor(settings.concurrency / 4));
+    this.#receiverSlots = new SlotsByKey({ places: slots, maxWaiting: slots, maxWaitMs: 1_000 });
+    const tenantSlots = Math.max(1, Math.floor(settings.concurrency / 2));
+    const maxWaiting = Math.floor(tenantSlots / 2);
+    this.#tenantSlots = new SlotsByKey({ places: tenantSlots, maxWaiting, maxWaitMs: TENANT_LINE_MS });
     const [firstWaitMs = 5_000] = settings.schedule;
     const openMs = Math.min(Math.max(firstWaitMs, 1), 60_000);
-    this.#guard = createCallGuard({
-      places,
-      maxWaiting: places,
-      maxWaitMs: 1_000,
-      minCalls: 3,
-      windowMs: 60_000,
-      openMs,
-      maxOpenMs: Math.min(12 * openMs, 600_000),
-      probeMs: timeoutMs + LEASE_MARGIN_MS,
-    });
+    const mostOpenMs = Math.min(12 * openMs, LONGEST_OPEN_MS);
+    this.#breaker = { failuresToOpen: FAILURES_TO_OPEN, openMs, mostOpenMs };
     const { everyMs, hintAgeMs, keepMs } = settings;
     this.#feeder = new DeliveryFeeder(
       {
         ...parts,
         onError: (error) => parts.logger.warn('Deliveries could not be hinted; it is repeated.', { error }),
       },
-      { everyMs, hintAgeMs, keepMs, window: 2 * places },
+      {
+        everyMs,
+        hintAgeMs,
+        keepMs,
+        window: 2 * slots,
+        probeMs: timeoutMs + LEASE_MARGIN_MS,
+        giveUpAfterMs: settings.disableAfterMs,
+      },
     );
     this.#consumer = parts.backplane.deliveries.consume({
       concurrency: settings.concurrency,
@@ -134,12 +138,6 @@ export class Deliverer {
   /** Deliveries that are made here now. */
   get active(): number {
     return this.#consumer.active;
-  }
-
-  /** Receivers that are left alone now. */
-  get breakersOpen(): number {
-    const { open, half_open: halfOpen } = this.#guard.states();
-    return open + halfOpen;
   }
 
   /** Something may be due now. */
@@ -199,8 +197,11 @@ export class Deliverer {
     }
     const { schedule, disableAfterMs } = this.#settings;
     const judged = judgeAttempt(attempt, { schedule, tries: delivery.tries, nowMs: nowMs() });
-    const rule = { afterMs: disableAfterMs, leastFailures: LEAST_FAILURES };
-    const recorded = await recordDelivery(database.pool, delivery, judged.outcome, judged.report, rule);
+    const recorded = await recordDelivery(database.pool, delivery, judged.outcome, judged.report, {
+      disabling: { afterMs: disableAfterMs, leastFailures: LEAST_FAILURES },
+      breaker: this.#breaker,
+      receiverWell: judged.receiverWell,
+    });
     metrics.deliveries.inc({ outcome: judged.outcome.result });
     const logger = this.#loggerOf(delivery);
     const { responseStatus: status, errorCode, durationMs } = judged.report;
@@ -214,6 +215,7 @@ export class Deliverer {
     if (recorded === null) logger.warn('A delivery was another worker’s by the time it was made.', fields);
     else if (recorded.disabled !== null)
       logger.warn('A webhook endpoint is disabled.', { ...fields, reason: recorded.disabled });
+    else if (recorded.breakerOpened) logger.info('A webhook receiver is left alone for a while.', fields);
   }
 
   /** Null where it was held back: nothing was sent, and nothing of it counts. */
@@ -230,35 +232,29 @@ export class Deliverer {
       return this.#egress.send({ method: 'POST', url, headers: headers(), body });
     };
     const { lane, tenantId } = delivery;
+    const signal = this.#ended.signal;
     try {
-      const result = await this.#guard.run(lane, this.#ended.signal, () => this.#inRoomOf(tenantId, send), {
-        // What its tenant had no room for says nothing of the receiver.
-        isFailure: (outcome) =>
-          'error' in outcome && outcome.error instanceof TenantFullError ? null : speaksAgainst(outcome),
-      });
+      const result = await this.#receiverSlots.run(lane, signal, () =>
+        this.#sendAmongTenants(tenantId, send),
+      );
       return { outcome: { result }, durationMs: performance.now() - startedAt };
     } catch (error) {
-      if (error instanceof CircuitOpenError || error instanceof BulkheadFullError) {
-        const fullMs = error instanceof TenantFullError ? TENANT_FULL_WAIT_MS : FULL_WAIT_MS;
-        const waitMs = error instanceof CircuitOpenError ? error.retryAfterMs : fullMs;
+      if (error instanceof BulkheadFullError) {
+        const waitMs = error instanceof TenantFullError ? TENANT_FULL_WAIT_MS : FULL_WAIT_MS;
         await this.#putBack(delivery, waitMs * (1 + Math.random()));
         return null;
       }
+      // We stop, and it was still waiting for a slot: that says nothing of anybody.
+      if (signal.aborted && error === signal.reason) throw error;
       return { outcome: { error }, durationMs: performance.now() - startedAt };
     }
   }
 
-  async #inRoomOf<Result>(tenantId: string, work: () => Promise<Result>): Promise<Result> {
-    const places = Math.max(1, Math.floor(this.#settings.concurrency / 2));
-    const settings = { places, maxWaiting: Math.floor(places / 2), maxWaitMs: TENANT_LINE_MS };
-    const room = this.#rooms.get(tenantId) ?? new CallRoom(settings);
-    this.#rooms.set(tenantId, room);
+  async #sendAmongTenants(tenantId: string, send: () => Promise<EgressResponse>): Promise<EgressResponse> {
     try {
-      return await room.run(this.#ended.signal, work);
+      return await this.#tenantSlots.run(tenantId, this.#ended.signal, send);
     } catch (error) {
       throw error instanceof BulkheadFullError ? new TenantFullError() : error;
-    } finally {
-      if (room.empty) this.#rooms.delete(tenantId);
     }
   }
 

@@ -1,9 +1,11 @@
 import type { Backplane } from '@turnpike/backplane';
 import {
   buryDeliveries,
+  expireDeliveries,
   forgetDeliveries,
-  pickDueDeliveries,
+  pickWaitingDeliveries,
   raiseDeliveryHints,
+  takeFreshDeliveries,
   takeUncheckedDeliveries,
   type Database,
 } from '@turnpike/store';
@@ -13,8 +15,12 @@ export interface FeederSettings {
   everyMs: number;
   /** A hint that nobody took up for this long is looked after. Milliseconds. */
   hintAgeMs: number;
-  /** Deliveries of one lane in the queue and on their way. */
+  /** Deliveries to one receiver in the queue and on their way. */
   window: number;
+  /** How long a single delivery to a receiver that may be down takes at most. Milliseconds. */
+  probeMs: number;
+  /** What was due for so long and could not be tried is dead. Milliseconds. */
+  giveUpAfterMs: number;
   /** How long deliveries that arrived are kept; dead ones twice as long. Milliseconds. */
   keepMs: number;
 }
@@ -25,7 +31,7 @@ interface FeederParts {
   onError: (error: unknown) => void;
 }
 
-const LANES = 500;
+const RECEIVERS = 500;
 const BATCH = 500;
 /** Passes that somebody asked for lie this far apart at least, so that many ends are one question. */
 const SPACING_MS = 100;
@@ -79,7 +85,7 @@ export class DeliveryFeeder {
     if (performance.now() - this.#lastLookAround >= this.#settings.everyMs / 2) {
       this.#lastLookAround = performance.now();
       await this.#attempt(() => this.#repeatHints());
-      await this.#attempt(async () => void (await buryDeliveries(this.#parts.database.pool, BATCH)));
+      await this.#attempt(() => this.#giveUp());
       await this.#attempt(() => this.#forget());
     }
     this.#running = null;
@@ -95,13 +101,20 @@ export class DeliveryFeeder {
     }
   }
 
+  /** What waits first, so that what is fresh does not keep it waiting. */
   async #hintDue(): Promise<void> {
     const { database, backplane } = this.#parts;
-    for (let after: string | null = ''; after !== null && !this.#isStopped;) {
-      const settings = { after, lanes: LANES, window: this.#settings.window };
-      const { picked, next } = await pickDueDeliveries(database.pool, settings);
+    const { window, probeMs } = this.#settings;
+    for (let seen = RECEIVERS; seen === RECEIVERS && !this.#isStopped;) {
+      const settings = { limit: RECEIVERS, window, probeMs };
+      const { picked, receivers } = await pickWaitingDeliveries(database.pool, settings);
       if (picked.length > 0) await backplane.deliveries.hint(picked);
-      after = next;
+      seen = receivers;
+    }
+    for (let seen = BATCH; seen === BATCH && !this.#isStopped;) {
+      const fresh = await takeFreshDeliveries(database.pool, { limit: BATCH, window });
+      if (fresh.picked.length > 0) await backplane.deliveries.hint(fresh.picked);
+      seen = fresh.seen;
     }
   }
 
@@ -114,6 +127,12 @@ export class DeliveryFeeder {
     const lost = await backplane.deliveries.missing(unchecked);
     if (lost.length === 0) return;
     await backplane.deliveries.hint(await raiseDeliveryHints(database.pool, lost));
+  }
+
+  async #giveUp(): Promise<void> {
+    const { pool } = this.#parts.database;
+    await buryDeliveries(pool, BATCH);
+    await expireDeliveries(pool, { afterMs: this.#settings.giveUpAfterMs, limit: BATCH });
   }
 
   async #forget(): Promise<void> {

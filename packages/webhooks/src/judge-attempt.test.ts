@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { OutcomeUnknownError } from '@turnpike/contract';
 import { EgressRefusedError, EgressUnreachableError, type EgressResponse } from '@turnpike/egress';
-import { judgeAttempt, speaksAgainst } from './judge-attempt.ts';
+import { judgeAttempt } from './judge-attempt.ts';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from './retry-schedule.ts';
 
 const NOW = Date.parse('2026-11-25T12:00:00Z');
@@ -81,11 +81,12 @@ test('what is kept of an answer can be stored: no NUL, no half a letter', () => 
 });
 
 test('a receiver is left alone for what it does, not for what our guard refuses', () => {
-  expect(speaksAgainst({ result: answer(500) })).toBe(true);
-  expect(speaksAgainst({ result: answer(429) })).toBe(true);
-  expect(speaksAgainst({ error: new OutcomeUnknownError('connection_lost', 'x') })).toBe(true);
-  expect(speaksAgainst({ result: answer(404) })).toBe(false);
-  expect(speaksAgainst({ error: new EgressRefusedError('address_refused', 'x') })).toBeNull();
+  expect(judge({ result: answer(204) }).receiverWell).toBe(true);
+  expect(judge({ result: answer(500) }).receiverWell).toBe(false);
+  expect(judge({ result: answer(429) }).receiverWell).toBe(false);
+  expect(judge({ error: new OutcomeUnknownError('connection_lost', 'x') }).receiverWell).toBe(false);
+  expect(judge({ result: answer(404) }).receiverWell).toBe(true);
+  expect(judge({ error: new EgressRefusedError('address_refused', 'x') }).receiverWell).toBeNull();
 });
 
 test('the usual schedule takes about a day', () => {

@@ -19,7 +19,8 @@ const SLOW_DOWN = new Set([429, 503]);
 export function judgeAttempt(
   { outcome, durationMs }: Attempt,
   { schedule, tries, nowMs }: { schedule: readonly number[]; tries: number; nowMs: number },
-): { outcome: AttemptOutcome; report: AttemptReport } {
+): { outcome: AttemptOutcome; report: AttemptReport; receiverWell: boolean | null } {
+  const receiverWell = isReceiverWell(outcome);
   const answer = 'result' in outcome ? outcome.result : null;
   const report = {
     durationMs,
@@ -27,21 +28,22 @@ export function judgeAttempt(
     responseBody: answer && readable(answer.body),
     errorCode: 'error' in outcome ? codeOf(outcome.error) : codeOfStatus(outcome.result.status),
   };
-  if (report.errorCode === null) return { outcome: { result: 'delivered' }, report };
-  if (answer?.status === GONE) return { outcome: { result: 'dead', gone: true }, report };
+  if (report.errorCode === null) return { outcome: { result: 'delivered' }, report, receiverWell };
+  if (answer?.status === GONE) return { outcome: { result: 'dead', gone: true }, report, receiverWell };
   const asked =
     answer !== null && SLOW_DOWN.has(answer.status) ? retryAfterMs(answer.headers['retry-after'], nowMs) : 0;
   const wait = retryWait(schedule, tries, asked);
   return {
     outcome: wait === null ? { result: 'dead', gone: false } : { result: 'failed', retryInMs: wait },
     report,
+    receiverWell,
   };
 }
 
-/** Does an attempt speak against the receiver? Null: it never left, by our own guard. */
-export function speaksAgainst(outcome: CallOutcome<EgressResponse>): boolean | null {
-  if ('result' in outcome) return outcome.result.status >= 500 || outcome.result.status === 429;
-  return outcome.error instanceof EgressRefusedError ? null : true;
+/** Whether the receiver can take webhooks, as far as this attempt says. Null: it never left, by our own guard. */
+function isReceiverWell(outcome: CallOutcome<EgressResponse>): boolean | null {
+  if ('result' in outcome) return outcome.result.status < 500 && outcome.result.status !== 429;
+  return outcome.error instanceof EgressRefusedError ? null : false;
 }
 
 function codeOfStatus(status: number): string | null {

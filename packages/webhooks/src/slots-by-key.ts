@@ -1,0 +1,22 @@
+import { CallRoom, type RoomSettings } from '@turnpike/egress';
+
+/** Slots for each key; of keys that nobody uses nothing is kept. */
+export class SlotsByKey {
+  readonly #settings: RoomSettings;
+  readonly #rooms = new Map<string, CallRoom>();
+
+  constructor(settings: RoomSettings) {
+    this.#settings = settings;
+  }
+
+  /** Throws `BulkheadFullError`, the signal's reason, and what `work` throws. */
+  async run<Result>(key: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    const room = this.#rooms.get(key) ?? new CallRoom(this.#settings);
+    this.#rooms.set(key, room);
+    try {
+      return await room.run(signal, work);
+    } finally {
+      if (room.empty) this.#rooms.delete(key);
+    }
+  }
+}
