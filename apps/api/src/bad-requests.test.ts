@@ -54,6 +54,21 @@ const zipped = (body: Buffer): Test =>
 const asItIs = ((body: Buffer) => body) as unknown as (body: unknown) => string;
 const agent = (more: object): Test => post('/v1/agents', { name: 'a', model: 'm', ...more });
 
+const sendBytes = (body: Buffer): Test => post('/v1/agents').serialize(asItIs).send(body);
+const agentNamed = (bytes: number[]): Buffer =>
+  Buffer.concat([Buffer.from('{"model":"m","name":"a'), Buffer.from(bytes), Buffer.from('"}')]);
+const nested = (levels: number): string => '{"not":'.repeat(levels) + '{}' + '}'.repeat(levels);
+const tool = (schema: string, more = ''): Test =>
+  post(
+    '/v1/tools',
+    `{"name":"t","description":"d","url":"https://a.invalid/","input_schema":${schema}${more}}`,
+  );
+const toolWith = (property: string): Test =>
+  tool(JSON.stringify({ type: 'object', properties: { [property]: { type: 'string' } } }));
+const thinking = { thinking: { type: 'enabled', budget_tokens: 2_048 }, max_tokens: 8_000 };
+const inTwoDays = (offset: string): string =>
+  new Date(Date.now() + 2 * 86_400_000).toISOString().replace('Z', offset);
+
 /** What is sent, and how it is refused. */
 const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   unauthenticated: {
@@ -73,6 +88,11 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     null: () => post('/v1/agents', 'null'),
     'a NUL byte within a string': () => post('/v1/agents', '{"name":"a\0","model":"m"}'),
     'two objects': () => post('/v1/agents', '{}{}'),
+    'a byte that is no UTF-8': () => sendBytes(agentNamed([0xff])),
+    'a character that is cut off': () => sendBytes(agentNamed([0xe2, 0x82])),
+    'half a surrogate pair in bytes': () => sendBytes(agentNamed([0xed, 0xa0, 0x80])),
+    'a NUL written with two bytes': () => sendBytes(agentNamed([0xc0, 0x80])),
+    'Latin 1 that does not say so': () => sendBytes(Buffer.from('{"name":"ü","model":"m"}', 'latin1')),
   },
   invalid_request: {
     'no body': () => post('/v1/agents'),
@@ -80,6 +100,57 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'nothing that is needed': () => post('/v1/agents', {}),
     'an array that nests two hundred thousand times': () =>
       post('/v1/agents', '['.repeat(2e5) + ']'.repeat(2e5)),
+    'a schema of a tool that nests a hundred thousand times': () =>
+      tool(`{"type":"object","not":${nested(1e5)}}`),
+    'a schema of a tool that nests a little too deeply': () => tool(`{"type":"object","not":${nested(99)}}`),
+    'a schema of a tool in an update that nests deeply': () =>
+      post(`/v1/tools/${newId('tool')}`, `{"input_schema":${nested(1e5)}}`),
+    'more values than a body may hold': () => startTurn(Array.from({ length: 250_000 }, () => 1)),
+    'a label named __proto__': () => startTurnWith('"metadata":{"__proto__":"x"}'),
+    'a label named __proto__, written with an escape': () =>
+      startTurnWith(String.raw`"metadata":{"__pr\u006fto__":"x"}`),
+    'a label named __proto__ of a session': () =>
+      post(`/v1/sessions/${ours.sessionId}`, '{"metadata":{"__proto__":"x"}}'),
+    'a header of a tool named __proto__': () => tool('{"type":"object"}', ',"headers":{"__proto__":"x"}'),
+    'a field named __proto__ deep in a schema': () =>
+      tool('{"type":"object","properties":{"a":{"default":{"__proto__":{"x":1}}}}}'),
+    'a number beyond all numbers deep in a schema': () =>
+      tool('{"type":"object","properties":{"a":{"maximum":1e400}}}'),
+    'a NUL character in a query': () => get('/v1/deliveries?type=%00'),
+    'a NUL character in the query of a list of an endpoint': () =>
+      get(`/v1/webhook_endpoints/${newId('webhookEndpoint')}/deliveries?type=a%00`),
+    'a NUL character in the model of a report': () => get('/v1/usage?model=%00'),
+    'a query of bytes that are no UTF-8': () => get('/v1/usage?model=%ff'),
+    'a query with half a surrogate pair': () => get('/v1/usage?model=%ed%a0%80'),
+    'a query with a percent sign that encodes nothing': () => get('/v1/usage?model=50%'),
+    'acts since the year 0': () => get('/v1/audit_entries?from=0000-01-01T00:00:00Z'),
+    'acts until the year 0': () => get('/v1/audit_entries?to=0000-01-01T00:00:00Z'),
+    'acts until a time that is past the year 9999 in UTC': () =>
+      get(`/v1/audit_entries?to=${encodeURIComponent('9999-12-31T23:59:59-23:59')}`),
+    'a report up to the first day of all': () => get('/v1/usage?to=0001-01-01'),
+    'a report from the year 0': () => get('/v1/usage?from=0000-01-01&to=0000-01-02'),
+    'a time with a leap second': () => startTurn('Hi', { run_at: '2026-12-31T23:59:60Z' }),
+    'a time with an offset of a day': () => startTurn('Hi', { run_at: inTwoDays('+24:00') }),
+    'deliveries since the year 0': () =>
+      post(`/v1/webhook_endpoints/${newId('webhookEndpoint')}/redeliver`, { since: '0000-01-01T00:00:00Z' }),
+    'a stop sequence of white space': () => agent({ stop_sequences: ['\n\n'] }),
+    'a temperature beside thinking': () => agent({ temperature: 0.2, ...thinking }),
+    'thinking of less than 1,024 tokens': () =>
+      agent({ thinking: { type: 'enabled', budget_tokens: 1_023 } }),
+    'thinking of as much as an answer may have': () => agent({ ...thinking, max_tokens: 2_048 }),
+    'a tool of the client that the model does not take': () =>
+      agent({
+        tools: [
+          { type: 'client', name: 'a', description: 'b', input_schema: { type: 'object', oneOf: [{}] } },
+        ],
+      }),
+    'a tool with a union at the top': () => tool('{"type":"object","anyOf":[{"required":["a"]}]}'),
+    'a tool with allOf at the top': () => tool('{"type":"object","allOf":[]}'),
+    'a tool with a property that begins with a dollar sign': () => toolWith('$filter'),
+    'a tool with a property with a space': () => toolWith('customer id'),
+    'a tool with a property with brackets': () => toolWith('filter[name]'),
+    'a tool with a property without a name': () => toolWith(''),
+    'a tool with a property of 65 characters': () => toolWith('x'.repeat(65)),
     'an unknown field': () => startTurn('Hi', { colour: 'red' }),
     'a priority beyond all others': () => startTurn('Hi', { priority: 101 }),
     'a priority between two': () => startTurn('Hi', { priority: 0.5 }),
@@ -328,4 +399,36 @@ test('text that only looks like an escaped NUL or surrogate is taken, and given 
   const name = String.raw`\u0000 \\ud800 😀`;
   const made = await agent({ name, metadata: { '\\u0000': '\\\\udfff' } }).expect(201);
   expect(made.body).toMatchObject({ name, metadata: { '\\u0000': '\\\\udfff' } });
+});
+
+test.each(['+14:00', '+15:59', '+16:00', '+23:59', '-16:00', '-23:59', '-00:00'])(
+  'a turn can be scheduled at a time with the offset %s, and the time is the one that was meant',
+  async (offset) => {
+    const runAt = inTwoDays(offset);
+    const turn = await startTurn('Later', { run_at: runAt }).expect(202);
+    expect(turn.body.run_at).toBe(new Date(runAt).toISOString());
+  },
+);
+
+test('times from 1970 to 9999 can be asked for', async () => {
+  await get('/v1/audit_entries?from=1970-01-01T00:00:00Z&to=9999-12-31T23:59:59Z').expect(200);
+  await get('/v1/usage?to=1970-01-01').expect(200);
+  await get('/v1/usage?from=9999-12-31&to=9999-12-31').expect(200);
+});
+
+test('a schema of a tool may nest as deeply as any is written, and name its properties as the model takes them', async () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      'a.b-c_D9': { type: 'object', properties: { $filter: {} }, oneOf: [{ required: ['$filter'] }, {}] },
+      deep: JSON.parse(nested(90)),
+    },
+  };
+  const made = await tool(JSON.stringify(schema)).expect(201);
+  expect(made.body.input_schema).toEqual(schema);
+});
+
+test('a label may be called as what every object inherits', async () => {
+  const metadata = { constructor: 'a', toString: 'b', hasOwnProperty: 'c', prototype: 'd' };
+  expect((await agent({ metadata }).expect(201)).body.metadata).toEqual(metadata);
 });

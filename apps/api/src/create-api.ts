@@ -8,6 +8,7 @@ import { logRequests } from './log-requests.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
+import { readQuery } from './parse-request.ts';
 import { giveRequestId } from './request-id.ts';
 import { RequestRates } from './request-rates.ts';
 import type { Services } from './route.ts';
@@ -62,7 +63,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
-  app.set('query parser', 'simple');
+  app.set('query parser', readQuery);
   app.use(
     giveRequestId,
     logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),

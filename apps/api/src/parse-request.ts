@@ -1,5 +1,7 @@
+import { parse, type ParsedUrlQuery } from 'node:querystring';
 import { ProblemError, type ValidationIssue } from '@turnpike/contract';
 import { z } from 'zod';
+import { findUnstorable } from './check-json.ts';
 import type { Route } from './route.ts';
 
 /** Path parameters. An id that cannot be one names nothing that is there: `not_found`. */
@@ -12,7 +14,12 @@ export function parseParams(route: Route, given: unknown): Record<string, unknow
 /** Query parameters, strictly: `invalid_request`, or `invalid_cursor` where only the cursor is wrong. */
 export function parseQuery(route: Route, given: unknown): Record<string, unknown> {
   const parsed = strictQuery(route).safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const unstorable = findUnstorable(given);
+    if (unstorable !== null)
+      throw new ProblemError('invalid_request', 'The query is not valid.', { issues: [unstorable] });
+    return parsed.data;
+  }
   const issues = issuesOf(parsed.error);
   if (issues.every((issue) => issue.path === 'cursor')) {
     throw new ProblemError('invalid_cursor', 'The cursor is not one that a list of this kind gave.', {
@@ -20,6 +27,20 @@ export function parseQuery(route: Route, given: unknown): Record<string, unknown
     });
   }
   throw new ProblemError('invalid_request', 'The query is not valid.', { issues });
+}
+
+/**
+ * The parameters of a query as text gives them, each of them once or as a list. Throws `invalid_request` for what
+ * is no UTF-8, percent-encoded.
+ */
+export function readQuery(text: string): ParsedUrlQuery {
+  try {
+    // The parser puts U+FFFD in the place of what it cannot read.
+    decodeURIComponent(text);
+  } catch {
+    throw new ProblemError('invalid_request', 'The query is not UTF-8 that is percent-encoded.');
+  }
+  return parse(text);
 }
 
 /** Made once for each route: to make a schema costs more than to use it. */
@@ -42,18 +63,15 @@ export function parseBody(route: Route, given: unknown): unknown {
     return undefined;
   }
   if (given === undefined) throw new ProblemError('invalid_request', 'A JSON body is needed.');
+  const unstorable = findUnstorable(given);
+  if (unstorable !== null)
+    throw new ProblemError('invalid_request', 'The body is not valid.', { issues: [unstorable] });
   const parsed = route.body.safeParse(given);
   if (!parsed.success) {
     throw new ProblemError('invalid_request', 'The body is not valid.', { issues: issuesOf(parsed.error) });
   }
-  if (UNSTORABLE.test(JSON.stringify(parsed.data))) {
-    throw new ProblemError('invalid_request', 'The body holds a NUL character or half a surrogate pair.');
-  }
   return parsed.data;
 }
-
-/** An escaped NUL or lone surrogate in JSON text: Postgres stores neither. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
 
 const MAX_ISSUES = 50;
 

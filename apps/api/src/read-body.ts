@@ -4,6 +4,7 @@ import { ProblemError } from '@turnpike/contract';
 import type { Request, RequestHandler, Response } from 'express';
 import getRawBody from 'raw-body';
 import type { BodyMemory, HeldBytes } from './body-memory.ts';
+import { checkJsonText } from './check-json.ts';
 
 /** Which of a request's limits count, once it is known who sends it. */
 export interface BodyLimits {
@@ -13,7 +14,7 @@ export interface BodyLimits {
 
 /**
  * Reads a JSON body of at most `maxBytes`, also counted after decompression, and only while `memory` has room for
- * it. Throws `body_too_large`, `too_many_bodies`, `unsupported_media_type` and `invalid_json`.
+ * it. Throws `body_too_large`, `too_many_bodies`, `unsupported_media_type`, `invalid_json` and `invalid_request`.
  */
 export function readBody(memory: BodyMemory, limitsOf: (response: Response) => BodyLimits): RequestHandler {
   return async (request, response, next) => {
@@ -91,6 +92,7 @@ function countInto(held: HeldBytes, request: Request, encoding: string): Readabl
 
 function parseJson(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
+  checkJsonText(bytes);
   const parsed: unknown = tryParse(bytes.toString());
   if (typeof parsed !== 'object' || parsed === null)
     throw new ProblemError('invalid_json', 'The body cannot be read as a JSON object.');

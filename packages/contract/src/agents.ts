@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import type { ValidationIssue } from './errors.ts';
 import { idSchema } from './ids.ts';
+import { addIssues } from './issues.ts';
+import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 import { metadataSchema } from './metadata.ts';
 import { modelKeysSchema } from './model-settings.ts';
 import { inputSchemaSchema, toolNameSchema } from './tools.ts';
@@ -99,25 +102,44 @@ const agentName = z.string().min(1).max(200);
 
 export const createAgentSchema = agentConfigSchema
   .extend({ name: agentName, metadata: metadataSchema.optional() })
-  .superRefine(checkThinking)
+  .superRefine(checkConfig)
   .meta({ id: 'CreateAgent' });
 export type CreateAgent = z.infer<typeof createAgentSchema>;
 
 /** A new version: the whole configuration again; `name` and `metadata` stay where left out. */
 export const updateAgentSchema = agentConfigSchema
   .extend({ name: agentName.optional(), metadata: metadataSchema.optional() })
-  .superRefine(checkThinking)
+  .superRefine(checkConfig)
   .meta({ id: 'UpdateAgent' });
 export type UpdateAgent = z.infer<typeof updateAgentSchema>;
 
-function checkThinking(config: AgentConfig, context: z.RefinementCtx): void {
-  if (config.thinking !== undefined && config.thinking.budget_tokens >= config.max_tokens) {
-    context.addIssue({
-      code: 'custom',
-      path: ['thinking', 'budget_tokens'],
-      message: 'must be less than max_tokens',
-    });
+/**
+ * What the Messages API would refuse of a configuration that is given; what is stored may be older than a rule, and
+ * is not held against it.
+ */
+export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
+  const { thinking, temperature, max_tokens: maxTokens, stop_sequences: stops = [] } = config;
+  const issues: ValidationIssue[] = [];
+  const add = (path: string, message: string): void => void issues.push({ path, message });
+  if (thinking !== undefined && thinking.budget_tokens >= maxTokens) {
+    add('thinking.budget_tokens', 'must be less than max_tokens');
   }
+  if (thinking !== undefined && temperature !== undefined && temperature !== 1) {
+    add('temperature', 'must be 1 or left out where thinking is enabled');
+  }
+  for (const [place, stop] of stops.entries()) {
+    if (stop.trim() === '') add(`stop_sequences.${place}`, 'must hold more than white space');
+  }
+  for (const [place, tool] of config.tools.entries()) {
+    if (tool.type !== 'client') continue;
+    const schemaIssues = toolSchemaIssues(tool.input_schema);
+    for (const { path, message } of schemaIssues) add(`tools.${place}.input_schema.${path}`, message);
+  }
+  return issues;
+}
+
+function checkConfig(config: AgentConfig, context: z.RefinementCtx): void {
+  addIssues(agentConfigIssues(config), context);
 }
 
 export const agentSchema = agentConfigSchema

@@ -1,4 +1,14 @@
 import { z } from 'zod';
+import {
+  IMAGE_MEDIA_TYPES,
+  MANY_IMAGES,
+  MAX_IMAGE_CHARACTERS,
+  MAX_IMAGE_SIDE,
+  MAX_IMAGES,
+  MAX_SIDE_OF_MANY,
+  readFileHeader,
+  type FileHeader,
+} from './messages-api/media.ts';
 
 /**
  * A content block of the Messages API, kept as it came: a block type that we do not know
@@ -42,12 +52,48 @@ export interface Message {
   content: ContentBlock[];
 }
 
-const base64Source = z.strictObject({
-  type: z.literal('base64'),
-  media_type: z.string().min(1).max(127),
-  data: z.base64(),
-});
+const base64Data = z.base64().min(1, 'must not be empty');
 const urlSource = z.strictObject({ type: z.literal('url'), url: z.url({ protocol: /^https?$/ }) });
+
+const imageSource = z
+  .strictObject({
+    type: z.literal('base64'),
+    media_type: z.enum(IMAGE_MEDIA_TYPES),
+    data: base64Data.max(
+      MAX_IMAGE_CHARACTERS,
+      `must have at most ${MAX_IMAGE_CHARACTERS} characters, which is what the model takes of one image`,
+    ),
+  })
+  .superRefine(({ media_type: declared, data }, context) => {
+    const header = readFileHeader(data);
+    checkMediaType(declared, header, context);
+    if (header?.size != null) checkSide(header.size, MAX_IMAGE_SIDE, '', ['data'], context);
+  });
+
+const pdfSource = z
+  .strictObject({ type: z.literal('base64'), media_type: z.literal('application/pdf'), data: base64Data })
+  .superRefine(({ media_type: declared, data }, context) => {
+    checkMediaType(declared, readFileHeader(data), context);
+  });
+
+/** A file that is not recognised passes: whether it is whole, the model finds out. */
+function checkMediaType(declared: string, header: FileHeader | null, context: z.RefinementCtx): void {
+  if (header === null || header.mediaType === declared) return;
+  const message = `is ${declared}, but the data is ${header.mediaType}`;
+  context.addIssue({ code: 'custom', path: ['media_type'], message });
+}
+
+function checkSide(
+  { width, height }: { width: number; height: number },
+  most: number,
+  where: string,
+  path: PropertyKey[],
+  context: z.RefinementCtx,
+): void {
+  if (width <= most && height <= most) return;
+  const message = `is an image of ${width} x ${height} pixels: the model takes ${most} x ${most} at most${where}`;
+  context.addIssue({ code: 'custom', path, message });
+}
 
 /** The model must be told something: white space alone is refused by the Messages API. */
 const spokenText = z.string().regex(/\S/, 'must hold more than white space');
@@ -57,12 +103,12 @@ export const inputBlockSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: spokenText }),
   z.strictObject({
     type: z.literal('image'),
-    source: z.discriminatedUnion('type', [base64Source, urlSource]),
+    source: z.discriminatedUnion('type', [imageSource, urlSource]),
   }),
   z.strictObject({
     type: z.literal('document'),
     source: z.discriminatedUnion('type', [
-      base64Source,
+      pdfSource,
       urlSource,
       z.strictObject({
         type: z.literal('text'),
@@ -70,13 +116,27 @@ export const inputBlockSchema = z.discriminatedUnion('type', [
         data: z.string().min(1),
       }),
     ]),
-    title: z.string().max(500).optional(),
+    title: z.string().min(1).max(500).optional(),
   }),
 ]);
 
+/** Blocks that reach the model in one message. */
+export const inputBlocksSchema = z
+  .array(inputBlockSchema)
+  .max(MAX_IMAGES)
+  .superRefine((blocks, context) => {
+    const images = blocks.map((block) => (block.type === 'image' ? block.source : null));
+    if (images.filter((source) => source !== null).length <= MANY_IMAGES) return;
+    for (const [place, source] of images.entries()) {
+      const size = source?.type === 'base64' ? readFileHeader(source.data)?.size : null;
+      const where = ` where there are more than ${MANY_IMAGES} images`;
+      if (size != null) checkSide(size, MAX_SIDE_OF_MANY, where, [place, 'source', 'data'], context);
+    }
+  });
+
 /** A turn's input: plain text, or content blocks. */
 export const turnInputSchema = z
-  .union([spokenText, z.array(inputBlockSchema).min(1).max(100)])
+  .union([spokenText, inputBlocksSchema.min(1)])
   .meta({ description: 'Plain text, or content blocks.', example: 'What time is it in Lisbon?' });
 export type TurnInput = z.infer<typeof turnInputSchema>;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ToolOutput } from './calls.ts';
-import { inputBlockSchema } from './content.ts';
+import { inputBlocksSchema } from './content.ts';
 import { idSchema } from './ids.ts';
 
 /**
@@ -29,7 +29,7 @@ export const requiredActionSchema = z
 export type RequiredAction = z.infer<typeof requiredActionSchema>;
 
 const outputSchema = z
-  .union([z.string().max(1_000_000), z.array(inputBlockSchema).max(100)])
+  .union([z.string().max(1_000_000), inputBlocksSchema])
   .meta({ description: 'Plain text, or content blocks.' });
 
 const ofCall = { tool_call_id: idSchema('toolCall') };

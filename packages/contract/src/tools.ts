@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { effectSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
+import { addIssues } from './issues.ts';
+import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 
 /** What the Messages API takes for a tool's name. */
 export const toolNameSchema = z
@@ -57,23 +59,24 @@ export const toolConfigSchema = z.strictObject({
 });
 export type ToolConfig = z.infer<typeof toolConfigSchema>;
 
-function checkReconcile(tool: ToolConfig, context: z.RefinementCtx): void {
+/** What cannot be used of a configuration that is given; one that is stored may be older than a rule. */
+function checkTool(tool: ToolConfig, context: z.RefinementCtx): void {
+  const issues = toolSchemaIssues(tool.input_schema);
+  const inSchema = issues.map(({ path, message }) => ({ path: `input_schema.${path}`, message }));
+  addIssues(inSchema, context);
   if ((tool.effect === 'reconcile') === (tool.reconcile_url !== undefined)) return;
-  context.addIssue({
-    code: 'custom',
-    path: ['reconcile_url'],
-    message: 'is needed for the effect `reconcile`, and has no meaning for any other',
-  });
+  const message = 'is needed for the effect `reconcile`, and has no meaning for any other';
+  addIssues([{ path: 'reconcile_url', message }], context);
 }
 
 export const createToolSchema = toolConfigSchema
   .extend({ name: toolNameSchema })
-  .superRefine(checkReconcile)
+  .superRefine(checkTool)
   .meta({ id: 'CreateTool' });
 export type CreateTool = z.infer<typeof createToolSchema>;
 
 /** The whole configuration again; the name stays. */
-export const updateToolSchema = toolConfigSchema.superRefine(checkReconcile).meta({ id: 'UpdateTool' });
+export const updateToolSchema = toolConfigSchema.superRefine(checkTool).meta({ id: 'UpdateTool' });
 
 export const toolSchema = toolConfigSchema
   .extend({

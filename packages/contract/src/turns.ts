@@ -5,6 +5,7 @@ import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
 import { microsSchema } from './money.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
+import { momentSchema } from './times.ts';
 import { awaitingSchema, requiredActionSchema } from './tool-outputs.ts';
 import { usageSchema } from './usage.ts';
 import { webhookUrlSchema } from './webhooks.ts';
@@ -44,8 +45,7 @@ const submission = {
     .max(100)
     .optional()
     .meta({ description: 'Of the turns that may run, higher ones go first. Default: 0.' }),
-  run_at: z.iso
-    .datetime({ offset: true })
+  run_at: momentSchema
     .refine(isSchedulable, 'must be a time of this century, at most 30 days ahead')
     .optional()
     .meta({ description: 'The turn waits until then, and later turns of its session wait behind it.' }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
+import { momentSchema } from './times.ts';
 
 /**
  * What a webhook endpoint can be told of. Not steps and tool calls: there are many of them in a turn, they
@@ -147,8 +148,8 @@ export const deliveryWithAttemptsSchema = deliverySchema
 
 export const redeliverSchema = z
   .strictObject({
-    since: z.iso.datetime({ offset: true }),
-    until: z.iso.datetime({ offset: true }).optional(),
+    since: momentSchema,
+    until: momentSchema.optional(),
     statuses: z
       .array(z.enum(['failed', 'delivered', 'dead']))
       .min(1)

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { boundOutput } from './bound-output.ts';
 
 const limits = { maxTextCharacters: 10, maxMediaCharacters: 200 };
-const text = (words: string) => ({ type: 'text', text: words });
+const text = (words: unknown) => ({ type: 'text', text: words });
 const image = (length: number) => ({
   type: 'image',
   source: { type: 'base64', media_type: 'image/png', data: 'A'.repeat(length) },
@@ -90,4 +90,19 @@ test.each([
   ['more than 100 blocks', { content: Array.from({ length: 101 }, () => text('x')), isError: false }],
 ])('%s is no output', (_, output) => {
   expect(boundOutput(output, limits)).toBeNull();
+});
+
+test('an image or a document that the model does not take is left out, and why is said', () => {
+  const bmp = { type: 'image', source: { type: 'base64', media_type: 'image/bmp', data: 'Qk0=' } };
+  const named = {
+    type: 'image',
+    source: { type: 'base64', media_type: 'image/png', data: Buffer.from('%PDF-1.7').toString('base64') },
+  };
+  const output = { content: [text('ok'), bmp, named, image(8)], isError: false };
+  expect(boundOutput(output, limits)?.content).toEqual([
+    text('ok'),
+    text(expect.stringMatching(/^\[left out: image, since source.media_type: .*image\/jpeg/)),
+    text('[left out: image, since source.media_type: is image/png, but the data is application/pdf]'),
+    image(8),
+  ]);
 });

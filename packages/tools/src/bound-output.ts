@@ -9,20 +9,21 @@ export interface OutputLimits {
   maxMediaCharacters: number;
 }
 
-const [, imageBlockSchema, documentBlockSchema] = inputBlockSchema.options;
+const mediaBlockSchema = z.looseObject({
+  type: z.enum(['image', 'document']),
+  source: z.looseObject({ type: z.string() }),
+});
 const textBlockSchema = z.object({ type: z.literal('text'), text: z.string() });
 
 const outputSchema = z.object({
-  content: z
-    .array(z.discriminatedUnion('type', [textBlockSchema, imageBlockSchema, documentBlockSchema]))
-    .max(100),
+  content: z.array(z.discriminatedUnion('type', [textBlockSchema, mediaBlockSchema])).max(100),
   isError: z.boolean(),
 });
 
 /**
  * A tool's output as the model may see it, or null where it is none. Text and media are bounded in
  * total, and a visible note says what was cut. The result is one that the Messages API accepts: no
- * blank text block, and in an error nothing but text, and some.
+ * blank text block, no image or document that it refuses, and in an error nothing but text, and some.
  */
 export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput | null {
   const parsed = outputSchema.safeParse(output);
@@ -39,9 +40,12 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
       continue;
     }
     const json = JSON.stringify(block);
+    const mistake = mediaMistake(block);
     const fits = total.keptMedia + json.length <= limits.maxMediaCharacters;
     if (isError) {
       content.push(textBlock(`[left out: ${block.type}, since an error can hold only text]`));
+    } else if (mistake !== null) {
+      content.push(textBlock(`[left out: ${block.type}, since ${mistake}]`));
     } else if (fits) {
       total.keptMedia += json.length;
       content.push(storableBlock(json));
@@ -64,6 +68,12 @@ function takeText(text: string, limit: number): string {
 
 function textBlock(text: string): ContentBlock {
   return { type: 'text', text: storableText(text) };
+}
+
+/** Why the model would not take an image or a document; null where it would. */
+function mediaMistake(block: z.infer<typeof mediaBlockSchema>): string | null {
+  const issue = inputBlockSchema.safeParse(block).error?.issues[0];
+  return issue === undefined ? null : `${issue.path.join('.')}: ${issue.message}`.slice(0, 300);
 }
 
 function storableBlock(json: string): ContentBlock {

@@ -1,4 +1,4 @@
-import { toolNameSchema, type ToolDeclaration } from '@turnpike/contract';
+import { toolNameSchema, toolSchemaIssues, type ToolDeclaration } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Tool } from './tool.ts';
 
@@ -19,5 +19,7 @@ export function declareTool(tool: Tool): ToolDeclaration {
   const { $schema: _, ...schema } = z.toJSONSchema(tool.input, { io: 'input' });
   const input = objectSchema.safeParse(schema);
   if (!input.success) throw new TypeError(`The input of ${tool.name} is not an object.`);
+  const [issue] = toolSchemaIssues(input.data);
+  if (issue !== undefined) throw new TypeError(`The input of ${tool.name}: ${issue.path}: ${issue.message}.`);
   return { name: tool.name, description: tool.description, input_schema: input.data };
 }

@@ -2,6 +2,7 @@ import {
   auditActionSchema,
   auditEntrySchema,
   idSchema,
+  momentSchema,
   pageLimitSchema,
   pageSchema,
 } from '@turnpike/contract';
@@ -10,7 +11,7 @@ import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
 
-const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+const time = momentSchema.transform((text) => new Date(text));
 
 export const auditRoutes: Route[] = [
   defineRoute({

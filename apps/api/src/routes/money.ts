@@ -1,6 +1,7 @@
 import {
   budgetPeriodSchema,
   budgetSchema,
+  daySchema,
   idSchema,
   ProblemError,
   setBudgetSchema,
@@ -22,8 +23,8 @@ const MOST_DAYS = 366;
 const MOST_ITEMS = 10_000;
 
 const usageQuery = z.object({
-  from: z.iso.date().optional().meta({ description: 'The first day, in UTC. Default: 29 days before `to`.' }),
-  to: z.iso.date().optional().meta({ description: 'The last day, in UTC. Default: today.' }),
+  from: daySchema.optional().meta({ description: 'The first day, in UTC. Default: 29 days before `to`.' }),
+  to: daySchema.optional().meta({ description: 'The last day, in UTC. Default: today.' }),
   group_by: z
     .string()
     .default('day')
