@@ -187,7 +187,7 @@ test('webhooks, limits, money and model settings are read and changed', async ()
 
   expect(await turnpike.limits.get()).toMatchObject({ object: 'limits', weight: 1 });
   expect(await turnpike.budgets.set('day', 5_000_000)).toMatchObject({ limit_micros: 5_000_000 });
-  expect(await turnpike.budgets.list()).toMatchObject([{ period: 'day', set_by: 'tenant' }]);
+  expect((await turnpike.budgets.list().page()).items).toMatchObject([{ period: 'day', set_by: 'tenant' }]);
   await turnpike.budgets.delete('day');
   expect(await turnpike.usage.get({ group_by: ['day', 'model'] })).toMatchObject({ object: 'usage_report' });
   expect(await turnpike.usage.get({ group_by: [] })).toMatchObject({ object: 'usage_report' });

@@ -257,7 +257,6 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'an unknown path': () => get('/v1/nothing'),
     'a path with a slash too many': () => get('/v1/agents/'),
     'a path in capitals': () => get('/V1/agents'),
-    'the root': () => get('/'),
     'an agent that is not there': () => post('/v1/turns', { agent_id: newId('agent'), input: 'Hi' }),
     "another tenant's agent": () => post('/v1/turns', { agent_id: theirs.agentId, input: 'Hi' }),
     "a session of another tenant's agent": () => post('/v1/sessions', { agent_id: theirs.agentId }),

@@ -6,6 +6,20 @@ import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 const MIB = 1024 * 1024;
 const milliseconds = z.coerce.number().int().min(1);
 
+/** Comma-separated; empty: none. */
+const listed = (entry: z.ZodType<string, string>) =>
+  z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((text) => text.trim() || []))
+    .pipe(z.array(entry));
+
+/** As a browser writes it: no path, no slash at its end, and never a wildcard. */
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes('*');
+}
+
 const environmentSchema = z
   .object({
     HOST: z.string().min(1).default('0.0.0.0'),
@@ -26,11 +40,10 @@ const environmentSchema = z
       .int()
       .min(1024)
       .default(128 * MIB),
+    /** Origins whose pages may call the API from a browser, comma-separated; empty: none. */
+    CORS_ORIGINS: listed(z.string().refine(isOrigin, 'must be origins such as https://app.example.com')),
     /** Private addresses, ranges or names that webhooks may reach, comma-separated: as the workers have it. */
-    EGRESS_ALLOW: z
-      .string()
-      .default('')
-      .transform((list) => list.split(',').flatMap((entry) => entry.trim() || [])),
+    EGRESS_ALLOW: listed(z.string()),
     RECONCILE_EVERY_MS: milliseconds.default(1_000),
     HINT_AGE_MS: milliseconds.default(5_000),
     MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
@@ -57,6 +70,7 @@ const environmentSchema = z
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     maxBodyBytes: environment.MAX_BODY_BYTES,
     maxBodyBytesInFlight: environment.MAX_BODY_BYTES_IN_FLIGHT,
+    corsOrigins: environment.CORS_ORIGINS,
     egressAllow: environment.EGRESS_ALLOW,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     hintAgeMs: environment.HINT_AGE_MS,

@@ -2,6 +2,7 @@ import { ProblemError } from '@turnpike/contract';
 import { noTracing, type Logger, type Metrics, type Tracing } from '@turnpike/telemetry';
 import express, { type Express } from 'express';
 import { answerProblem } from './answer-problem.ts';
+import { allowOrigins } from './allow-origins.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { logRequests } from './log-requests.ts';
@@ -13,6 +14,7 @@ import { giveRequestId } from './request-id.ts';
 import { RequestRates } from './request-rates.ts';
 import type { Services } from './route.ts';
 import { secureAnswers } from './secure-answers.ts';
+import { welcome } from './welcome.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { limitRoutes } from './routes/limits.ts';
@@ -36,6 +38,8 @@ export interface ApiSettings {
   maxBodyBytes: number;
   /** What bounds the bodies that are held at once: made of `maxBodyBytes` and of the bound of them all. */
   bodies: BodyMemory;
+  /** Origins whose pages may call it from a browser; none where left out. */
+  corsOrigins?: readonly string[];
   /** True once the process is told to stop. */
   isStopping: () => boolean;
 }
@@ -69,6 +73,8 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
     logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),
     secureAnswers,
   );
+  const { corsOrigins = [] } = settings;
+  if (corsOrigins.length > 0) app.use('/v1', allowOrigins(corsOrigins));
   const document = describeRoutes(routes);
   app.use(
     mountRoutes(routes, services, {
@@ -77,6 +83,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
       bodies: settings.bodies,
       maxBodyBytes: settings.maxBodyBytes,
     }),
+    welcome(),
     operationRoutes(services, { document, metrics: settings.metrics, isStopping: settings.isStopping }),
   );
   app.use(() => {

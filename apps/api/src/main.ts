@@ -96,7 +96,15 @@ async function start(config: Config): Promise<void> {
       checkWebhookUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
     },
-    { logger, metrics, tracing, bodies, maxBodyBytes: config.maxBodyBytes, isStopping: () => stopping },
+    {
+      logger,
+      metrics,
+      tracing,
+      bodies,
+      maxBodyBytes: config.maxBodyBytes,
+      corsOrigins: config.corsOrigins,
+      isStopping: () => stopping,
+    },
   );
   // Kept alive longer than by a load balancer, so that it is never the one to be surprised. A large body may come
   // over a slow line.

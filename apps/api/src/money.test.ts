@@ -97,6 +97,18 @@ const eventsOf = async (tenant: Client): Promise<string[]> => {
   return rows.map(({ line }) => line);
 };
 
+test('budgets are a list as all lists are, page by page', async () => {
+  const tenant = await tenantWithAgent();
+  for (const period of ['day', 'month'])
+    await tenant.http.put(`/v1/budgets/${period}`).send({ limit_micros: 5 }).expect(200);
+  const { body: all } = await tenant.http.get('/v1/budgets').expect(200);
+  expect(all).toEqual({ object: 'list', items: [expect.anything(), expect.anything()], next_cursor: null });
+  const { body: first } = await tenant.http.get('/v1/budgets?limit=1').expect(200);
+  expect(first).toEqual({ object: 'list', items: [all.items[0]], next_cursor: expect.any(String) });
+  const { body: last } = await tenant.http.get(`/v1/budgets?limit=1&cursor=${first.next_cursor}`).expect(200);
+  expect(last).toEqual({ object: 'list', items: [all.items[1]], next_cursor: null });
+});
+
 describe('usage', () => {
   test('is the sum of the steps, by day, agent and model, and outlives the session', async () => {
     const tenant = await tenantWithAgent();

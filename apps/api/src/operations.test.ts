@@ -25,6 +25,17 @@ describe('with everything up', () => {
     expect(ready.headers['cache-control']).toBe('no-store');
   });
 
+  test('the root says what this is and where it is described: to programs as JSON, to a browser as a page', async () => {
+    const asked = await supertest(api.url).get('/').expect(200);
+    expect(asked.body).toMatchObject({ name: 'Turnpike', docs: '/docs', openapi: '/openapi.json' });
+    const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+    const page = await supertest(api.url).get('/').set('Accept', browser).expect(200);
+    expect(page.headers['content-type']).toMatch(/^text\/html/);
+    expect(page.text).toContain('<a href="docs">');
+    await supertest(api.url).get(asked.body.openapi).expect(200);
+    await supertest(api.url).get('/docs/').expect(200);
+  });
+
   test('a process that stops is alive, and not ready', async () => {
     stopping = true;
     try {

@@ -1,7 +1,8 @@
 import { parse, type ParsedUrlQuery } from 'node:querystring';
-import { ProblemError, type ValidationIssue } from '@turnpike/contract';
+import { ProblemError } from '@turnpike/contract';
 import { z } from 'zod';
 import { findUnstorable } from './check-json.ts';
+import { describeIssues } from './describe-issues.ts';
 import type { Route } from './route.ts';
 
 /** Path parameters. An id that cannot be one names nothing that is there: `not_found`. */
@@ -20,7 +21,7 @@ export function parseQuery(route: Route, given: unknown): Record<string, unknown
       throw new ProblemError('invalid_request', 'The query is not valid.', { issues: [unstorable] });
     return parsed.data;
   }
-  const issues = issuesOf(parsed.error);
+  const issues = describeIssues(parsed.error, given);
   if (issues.every((issue) => issue.path === 'cursor')) {
     throw new ProblemError('invalid_cursor', 'The cursor is not one that a list of this kind gave.', {
       issues,
@@ -68,21 +69,9 @@ export function parseBody(route: Route, given: unknown): unknown {
     throw new ProblemError('invalid_request', 'The body is not valid.', { issues: [unstorable] });
   const parsed = route.body.safeParse(given);
   if (!parsed.success) {
-    throw new ProblemError('invalid_request', 'The body is not valid.', { issues: issuesOf(parsed.error) });
+    throw new ProblemError('invalid_request', 'The body is not valid.', {
+      issues: describeIssues(parsed.error, given),
+    });
   }
   return parsed.data;
-}
-
-const MAX_ISSUES = 50;
-
-function issuesOf(error: z.ZodError): ValidationIssue[] {
-  const issues = error.issues.flatMap((issue): ValidationIssue[] => {
-    const path = issue.path.join('.');
-    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
-    return issue.keys.map((key) => ({
-      path: path === '' ? key : `${path}.${key}`,
-      message: 'is not a known field',
-    }));
-  });
-  return issues.slice(0, MAX_ISSUES);
 }

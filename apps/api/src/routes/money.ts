@@ -3,6 +3,8 @@ import {
   budgetSchema,
   daySchema,
   idSchema,
+  pageLimitSchema,
+  pageSchema,
   ProblemError,
   setBudgetSchema,
   usageGroupSchema,
@@ -14,6 +16,7 @@ import {
 } from '@turnpike/contract';
 import { deleteBudget, listBudgets, readUsage, setBudget, type Sql } from '@turnpike/store';
 import { z } from 'zod';
+import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const none = z.object({});
@@ -67,15 +70,18 @@ export const moneyRoutes: Route[] = [
     tag: 'Money',
     scope: 'usage:read',
     params: none,
-    query: none,
+    query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
     answer: {
       status: 200,
-      description: 'All of them.',
-      schema: z.object({ items: z.array(budgetSchema) }).meta({ id: 'BudgetList' }),
+      description: 'One page.',
+      schema: pageSchema(budgetSchema).meta({ id: 'BudgetList' }),
     },
-    problems: [],
-    async handle({ tenantId, sql }) {
-      return { status: 200, body: { items: await listBudgets(sql, tenantId) } };
+    problems: ['invalid_cursor'],
+    async handle({ tenantId, query, sql }) {
+      const [after = -1] = query.cursor === undefined ? [] : decodePlace(query.cursor, 1);
+      const budgets = await listBudgets(sql, tenantId);
+      const placeOf = (budget: Budget): string => encodePlace([budgets.indexOf(budget)]);
+      return { status: 200, body: pageOf(budgets.slice(after + 1), query.limit, placeOf) };
     },
   }),
 

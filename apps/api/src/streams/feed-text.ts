@@ -1,10 +1,14 @@
 import type { LiveText } from '@turnpike/backplane';
 import type { MessageDelta } from '@turnpike/contract';
 
-/** A frame of a stream, as it is sent. */
+/** These end a line for many who read lines, and JSON leaves them as they are. */
+const LINE_ENDS = /[\u0085\u2028\u2029]/g;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** A frame of a stream, as it is sent: its data is one line, whatever counts as the end of one. */
 export function encodeFrame(type: string, data: object, id?: string): string {
   const head = id === undefined ? '' : `id: ${id}\n`;
-  return `${head}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `${head}event: ${type}\ndata: ${JSON.stringify(data).replaceAll(LINE_ENDS, escaped)}\n\n`;
 }
 
 /**

@@ -53,6 +53,7 @@ export async function startApiOnTrial(
     poolSize?: number;
     isStopping?: () => boolean;
     streams?: Partial<StreamSettings>;
+    corsOrigins?: readonly string[];
   } = {},
 ): Promise<ApiOnTrial> {
   const logLines: string[] = [];
@@ -105,6 +106,7 @@ export async function startApiOnTrial(
       metrics: createMetrics('api'),
       maxBodyBytes: MAX_BODY_BYTES,
       bodies,
+      ...(options.corsOrigins === undefined ? {} : { corsOrigins: options.corsOrigins }),
       isStopping,
     }),
   );

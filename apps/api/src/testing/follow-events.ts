@@ -17,7 +17,8 @@ export class Follower {
   /** True once the server has ended the stream, and not merely lost it. */
   ended = false;
   closed = false;
-  bytes = 0;
+  /** As it came. */
+  raw = '';
   #rest = '';
 
   private constructor(response: IncomingMessage) {
@@ -86,7 +87,7 @@ export class Follower {
   }
 
   #take(text: string): void {
-    this.bytes += text.length;
+    this.raw += text;
     const frames = (this.#rest + text).split('\n\n');
     this.#rest = frames.pop() ?? '';
     for (const frame of frames) this.#takeFrame(frame);

@@ -1,5 +1,6 @@
 import type { Budget, BudgetPeriod } from '../wire/contract.ts';
 import { path } from '../address.ts';
+import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 
 /** What may be spent on model calls, in millionths of a US dollar. */
@@ -11,12 +12,8 @@ export class Budgets {
   }
 
   /** Your own, and those that the operator set. */
-  async list(options?: CallOptions): Promise<Budget[]> {
-    const { items } = await this.#transport.call<{ items: Budget[] }>(
-      { method: 'GET', path: '/v1/budgets' },
-      options,
-    );
-    return items;
+  list(query: PageQuery = {}, options: CallOptions = {}): Pages<Budget> {
+    return new Pages(this.#transport, '/v1/budgets', { ...query }, options);
   }
 
   set(period: BudgetPeriod, limitMicros: number, options?: CallOptions): Promise<Budget> {

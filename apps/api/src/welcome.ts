@@ -1,0 +1,28 @@
+import { Router } from 'express';
+
+const ABOUT = {
+  name: 'Turnpike',
+  description: 'Durable turns for LLM agents: submit, then poll, stream or be told.',
+  docs: '/docs',
+  openapi: '/openapi.json',
+};
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>${ABOUT.name}</title>
+<h1>${ABOUT.name}</h1>
+<p>${ABOUT.description}</p>
+<p><a href="docs">The API, to read and to try</a> (<a href="openapi.json">OpenAPI</a>)</p>
+</html>
+`;
+
+/** What is at the root: who opens it learns what this is, and where it is described. */
+export function welcome(): Router {
+  const router = Router();
+  router.get('/', (request, response) => {
+    if (request.accepts(['json', 'html']) === 'html') response.type('html').send(PAGE);
+    else response.json(ABOUT);
+  });
+  return router;
+}
