@@ -325,6 +325,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   // Not a matter of what is sent: each has its own test.
   insufficient_scope: {},
   idempotency_key_in_use: {},
+  result_deleted: {},
   tool_call_settled: {},
   budget_exceeded: {},
   tool_name_taken: {},

@@ -202,3 +202,49 @@ test('without a key, the same body twice is two turns', async () => {
   const [one, two] = [await send(), await send()];
   expect(one.body.id).not.toBe(two.body.id);
 });
+
+test('what a request made and was deleted since is neither shown again nor made again', async () => {
+  const { http } = api.client;
+  const turn = await startTurn().expect(202);
+  const session = turn.body.session_id;
+  const inside = await post(`/v1/sessions/${session}/turns`, { input: 'Next' }).expect(202);
+  const made: Record<string, { path: string; body: object }> = {
+    agents: { path: '/v1/agents', body: { name: 'b', model: 'm' } },
+    tools: {
+      path: '/v1/tools',
+      body: { name: 'gone', description: 'd', url: 'https://a.invalid/', input_schema: { type: 'object' } },
+    },
+    webhook_endpoints: { path: '/v1/webhook_endpoints', body: { url: 'https://a.invalid/' } },
+    sessions: { path: '/v1/sessions', body: { agent_id: agentId } },
+  };
+  for (const [kind, { path, body }] of Object.entries(made)) {
+    const { id } = (await post(path, body).expect(201)).body;
+    await post(path, body).expect(201);
+    await http.delete(`/v1/${kind}/${id}`).expect(204);
+  }
+  const cancel = `/v1/turns/${inside.body.id}/cancel`;
+  await post(cancel, {}).expect(202);
+  await http.delete(`/v1/sessions/${session}`).expect(204);
+  const before = await api.readAllRows();
+
+  const again = [
+    await startTurn(),
+    await post(`/v1/sessions/${session}/turns`, { input: 'Next' }),
+    await post(cancel, {}),
+    ...(await Promise.all(Object.values(made).map(({ path, body }) => post(path, body)))),
+  ];
+  for (const { status, body, text } of again) {
+    expect([status, body.code]).toEqual([410, 'result_deleted']);
+    expect(text).not.toContain('session_id');
+  }
+  expect(await api.readAllRows()).toEqual(before);
+});
+
+test('what a request was about may be revoked or deactivated: its answer is the same', async () => {
+  const { http } = api.client;
+  const body = { name: 'k', scopes: ['turns:read'] };
+  const made = await post('/v1/api_keys', body).expect(201);
+  await http.delete(`/v1/api_keys/${made.body.id}`).expect(204);
+  const again = await post('/v1/api_keys', body).expect(201);
+  expect(again.body.id).toBe(made.body.id);
+});

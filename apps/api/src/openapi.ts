@@ -20,6 +20,7 @@ const OF_BODIES: readonly ProblemCode[] = [
   'invalid_idempotency_key',
   'idempotency_key_in_use',
   'idempotency_key_reused',
+  'result_deleted',
 ];
 
 const idempotencyHeader = z.object({

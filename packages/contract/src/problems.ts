@@ -24,6 +24,7 @@ export const PROBLEMS = {
   not_resumable: { status: 409, title: 'The turn cannot be resumed' },
   webhook_endpoint_limit: { status: 409, title: 'The tenant has as many webhook endpoints as it may have' },
   webhook_endpoint_disabled: { status: 409, title: 'The webhook endpoint is disabled' },
+  result_deleted: { status: 410, title: 'What the request made is deleted' },
   cursor_expired: { status: 410, title: 'The cursor is no longer kept' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },

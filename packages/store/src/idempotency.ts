@@ -1,6 +1,7 @@
 import { ProblemError } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
+import { findDeleted } from './find-deleted.ts';
 import { json, query, transaction, type Sql } from './sql.ts';
 
 /** An answer as it goes out: what is stored is sent again byte for byte. */
@@ -60,7 +61,8 @@ RETURNING key`,
  * committed with what `work` wrote, so there is never one without the other; where `work`
  * throws, nothing is kept, and the key may be used again.
  * Throws `ProblemError`: `idempotency_key_in_use` while another request with the key runs,
- * `idempotency_key_reused` where the key was used for something else.
+ * `idempotency_key_reused` where the key was used for something else, `result_deleted` where what the first
+ * request was about, or made, is no longer there.
  */
 export function answerOnce(
   database: Database,
@@ -92,6 +94,13 @@ export function answerOnce(
         );
       }
       const { status, headers, body } = record;
+      const [deleted] = await findDeleted(sql, tenantId, idsNamedBy(route, body));
+      if (deleted !== undefined) {
+        throw new ProblemError(
+          'result_deleted',
+          `This request was done before, and ${deleted} was deleted since. Nothing was done again.`,
+        );
+      }
       return { answer: { status, headers, body }, replayed: true };
     },
     (sql, { answer, replayed }) => {
@@ -101,6 +110,16 @@ export function answerOnce(
       return query(sql, WRITE, values);
     },
   );
+}
+
+const ID = /^[a-z]+_[0-9a-z]{26}$/;
+const answerSchema = z.object({ id: z.string() });
+
+/** What a request was about, by its address, and what its answer shows. */
+function idsNamedBy(route: string, body: string): string[] {
+  const inAddress = route.split('/').filter((part) => ID.test(part));
+  const shown = answerSchema.safeParse(body === '' ? null : JSON.parse(body));
+  return shown.success ? [...inAddress, shown.data.id] : inAddress;
 }
 
 const WRITE_NEW = {
