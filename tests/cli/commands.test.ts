@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { DEFAULT_LIMITS } from '@turnpike/contract';
+import { DEFAULT_LIMITS, SCOPES } from '@turnpike/contract';
 import { findKeyHolder, hashApiKey, openDatabase, type Database } from '@turnpike/store';
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase } from '../support/test-database.ts';
@@ -172,6 +175,56 @@ test("what an operator does to a tenant is in the tenant's audit log, by operato
     { actor_type: 'operator', action: 'tenant.debug_on', subject: tenantId },
     { actor_type: 'operator', action: 'tenant.debug_off', subject: tenantId },
   ]);
+});
+
+test('it says its version, and the help of keys create lists every scope', async () => {
+  expect(await turnpike(['--version'], {})).toEqual({ code: 0, output: '0.1.0\n', complaints: '' });
+  const { code, output } = await turnpike(['keys', 'create', '--help'], {});
+  expect(code).toBe(0);
+  for (const scope of SCOPES) expect(output).toContain(`\n  ${scope}\n`);
+  expect(await turnpike(['keys', 'create', 'Acme', '--scope', 'all'])).toMatchObject({
+    code: 1,
+    complaints: expect.stringContaining('turns:write'),
+  });
+});
+
+test('what start wrote names the database, unless the environment does; once it is gone, that is said', async () => {
+  const place = join(folder, '.turnpike');
+  mkdirSync(place);
+  writeFileSync(join(place, 'env'), `DATABASE_URL='${url}'\n`);
+  const beside = await turnpike(['tenants', 'list'], {});
+  expect(beside).toMatchObject({ code: 0, complaints: '' });
+  const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
+  writeFileSync(join(place, 'env'), `DATABASE_URL='${nobody}'\n`);
+  expect(await turnpike(['tenants', 'list'])).toEqual(beside);
+  const { code, complaints } = await turnpike(['tenants', 'list'], {});
+  rmSync(place, { recursive: true });
+  expect(code).toBe(1);
+  expect(complaints).toMatch(
+    /^turnpike: The database at \S+\/app, which \.turnpike\/env names, does not answer: .+\n$/,
+  );
+  expect(complaints).not.toContain('hidden');
+});
+
+test('the command that npm links is there before anything is built, and builds a checkout once', async () => {
+  const checkout = projectFolder();
+  const bin = join(checkout, 'apps/cli/bin/turnpike.mjs');
+  const built = join(checkout, 'apps/cli/dist/main.js');
+  cpSync(fileURLToPath(new URL('../../apps/cli/bin/', import.meta.url)), dirname(bin), { recursive: true });
+  mkdirSync(dirname(built));
+  const program = JSON.stringify('process.stdout.write(`it has ${process.argv[2]}`)');
+  const build = `require('fs').writeFileSync(${JSON.stringify(built)}, ${program}); console.log('building')`;
+  writeFileSync(join(checkout, 'build.cjs'), build);
+  writeFileSync(join(checkout, 'package.json'), '{ "scripts": { "build": "node build.cjs" } }');
+  const first = spawnSync(process.execPath, [bin, 'words'], { encoding: 'utf8' });
+  const second = spawnSync(process.execPath, [bin, 'words'], { encoding: 'utf8' });
+  rmSync(checkout, { recursive: true, force: true });
+  expect(first).toMatchObject({
+    status: 0,
+    stdout: 'it has words',
+    stderr: expect.stringContaining('building'),
+  });
+  expect(second).toMatchObject({ status: 0, stdout: 'it has words', stderr: '' });
 });
 
 test('a tenant that is not there, a database that is not there, and no database at all: one line each', async () => {

@@ -30,10 +30,15 @@ test(
     const port = typeof address === 'object' ? String(address?.port) : '';
     const refused = project.start({ PORT: port });
     const ended = await refused.untilEnded();
-    holder.close();
     expect(ended.code).toBe(1);
-    expect(ended.complaints).toContain(`PORT ${port} is taken`);
+    expect(ended.complaints).toContain(
+      `turnpike: Port ${port} is taken by another program: free it, or give another one`,
+    );
     expect(refused.left()).toEqual([]);
+    const byOption = await project.turnpike('start', '--port', port);
+    expect(byOption).toMatchObject({ code: 1, complaints: ended.complaints });
+
+    holder.close();
 
     // Somebody else may hold it already, which is as good.
     const usual = createServer().on('error', () => undefined);

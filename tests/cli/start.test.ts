@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Turn } from '@turnpike/contract';
 import { createTestDatabase } from '../support/test-database.ts';
-import { placeOf, projectFolder } from './command-line.ts';
-import { idOfAgent, idOfTurn, LIMIT_MS, readFrom, useProject, withRedis } from './use-project.ts';
+import { CommandLine, placeOf, projectFolder } from './command-line.ts';
+import { askFrom, idOfAgent, idOfTurn, LIMIT_MS, readFrom, useProject, withRedis } from './use-project.ts';
 
 const withCurl = placeOf('curl') === undefined ? test.skip : test;
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
@@ -36,9 +36,41 @@ test(
     ]);
     expect(await readFrom(line, `/v1/turns/${idOfTurn(line)}`)).toMatchObject({ status: 'completed' });
 
+    // A command beside it works on the same database, with nothing in its environment.
+    const environmentFile = join(project.folder, '.turnpike/env');
+    expect(statSync(environmentFile).mode & 0o777).toBe(0o600);
+    expect(await project.turnpike('tenants', 'list')).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^ten_\w+ .* development\n$/),
+      complaints: '',
+    });
+    expect(await project.turnpike('keys', 'create', 'development', '--scope', 'turns:read')).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/^tp_live_\w+\n$/),
+    });
+    expect(await project.turnpike('secrets', 'rewrap', '--check')).toMatchObject({ code: 0, complaints: '' });
+
+    // Webhooks to this machine are allowed, as it says, and `receive` shows them.
+    expect(line.output).toMatch(/Allowed +tools and webhooks at 127\.0\.0\.0\/8,::1,localhost/);
+    const receiver = new CommandLine(['receive', '--port', '0'], {
+      folder: project.folder,
+      environment: { PATH: project.path },
+    });
+    await receiver.untilSaid('Listening at');
+    const url = `${receiver.found(/Listening at (http:\/\/127\.0\.0\.1:\d+)/)}/hooks`;
+    const endpoint = await askFrom(line, 'POST', '/v1/webhook_endpoints', { url });
+    expect(endpoint).toMatchObject({ object: 'webhook_endpoint', url });
+    await askFrom(line, 'POST', `/v1/webhook_endpoints/${(endpoint as { id: string }).id}/ping`);
+    await receiver.untilSaid('"type":"ping"');
+    expect(receiver.output).toMatch(
+      /\nPOST \/hooks\nwebhook-id: evt_\w+\nwebhook-timestamp: \d+\nwebhook-signature: v1,/,
+    );
+    await receiver.stop();
+
     const ended = await line.stop();
     expect(ended).toMatchObject({ code: 0, complaints: '' });
     expect(line.left()).toEqual([]);
+    expect(existsSync(environmentFile)).toBe(false);
   },
   LIMIT_MS,
 );

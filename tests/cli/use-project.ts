@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from '@jest/globals';
-import { barePath, CommandLine, placeOf, projectFolder } from './command-line.ts';
+import { barePath, CommandLine, placeOf, projectFolder, type Ended } from './command-line.ts';
 
 /** Only ends a test that would never end. */
 export const LIMIT_MS = 600_000;
@@ -16,6 +16,8 @@ export interface Project {
   readonly path: string;
   /** `turnpike start` on such a machine; stopped after the test where it still runs. */
   start(environment?: Record<string, string>, where?: string): CommandLine;
+  /** Another command in that directory, with nothing in its environment. */
+  turnpike(...words: string[]): Promise<Ended>;
   /** A folder that goes after the test. */
   alsoRemove(...folders: string[]): void;
 }
@@ -34,6 +36,10 @@ export function useProject(): Project {
       });
       started.push(line);
       return line;
+    },
+    turnpike(...words) {
+      const environment = { PATH: project.path };
+      return new CommandLine(words, { folder: project.folder, environment }).untilEnded();
     },
     alsoRemove(...more) {
       folders.push(...more);
@@ -57,9 +63,21 @@ export function useProject(): Project {
 }
 
 /** Reads something from the API that was started, with the key that was made. */
-export async function readFrom(line: CommandLine, place: string): Promise<unknown> {
+export function readFrom(line: CommandLine, place: string): Promise<unknown> {
+  return askFrom(line, 'GET', place);
+}
+
+/** Asks that API for something else. */
+export async function askFrom(
+  line: CommandLine,
+  method: 'GET' | 'POST',
+  place: string,
+  body?: unknown,
+): Promise<unknown> {
   const response = await fetch(`${line.found(/API +(http:\S+)/)}${place}`, {
-    headers: { authorization: `Bearer ${await line.key()}` },
+    method,
+    headers: { authorization: `Bearer ${await line.key()}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return response.json();
 }

@@ -1,9 +1,13 @@
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
 import { z } from 'zod';
+import { readCommandEnvironment } from './development/command-environment.ts';
 import { Failure } from './failure.ts';
 
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' });
 const milliseconds = z.coerce.number().int().min(1);
+
+/** Tools and webhooks on this very machine, which is where a developer has them. */
+const THIS_MACHINE = '127.0.0.0/8,::1,localhost';
 
 const environmentSchema = z.object({
   DATABASE_URL: postgresUrl.optional(),
@@ -15,6 +19,7 @@ const environmentSchema = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   PATH: z.string().default(''),
   LOG_FORMAT: z.string().default('pretty'),
+  EGRESS_ALLOW: z.string().default(THIS_MACHINE),
   DRAIN_MS: milliseconds.default(20_000),
   SHUTDOWN_MS: milliseconds.default(10_000),
 });
@@ -29,6 +34,8 @@ export interface StartConfig {
   /** Undefined: whichever is free, the usual one first. */
   port: number | undefined;
   searchPath: string;
+  /** Private addresses that tools and webhooks may be at. */
+  egressAllow: string;
   drainMs: number;
   shutdownMs: number;
   /** What the API and the workers are given, besides what `start` decides for them. */
@@ -51,18 +58,31 @@ export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): S
     searchPath: parsed.PATH,
     drainMs: parsed.DRAIN_MS,
     shutdownMs: parsed.SHUTDOWN_MS,
-    environment: { ...given, LOG_FORMAT: parsed.LOG_FORMAT },
+    egressAllow: parsed.EGRESS_ALLOW,
+    environment: { ...given, LOG_FORMAT: parsed.LOG_FORMAT, EGRESS_ALLOW: parsed.EGRESS_ALLOW },
   };
 }
 
-/** The database that a command works on; undefined where none is named. */
+/** The database that the environment names; undefined where it names none. */
 export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return parse(environmentSchema.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;
 }
 
-/** Who holds the master keys. Throws a `Failure` that names every mistake. */
+/** The database that a command works on: the environment's, else that of what `start` runs in this directory. */
+export function findDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return readDatabaseUrl(ofCommand(environment));
+}
+
+/** Who holds the master keys of that database. Throws a `Failure` that names every mistake. */
 export function readKeySettings(environment: NodeJS.ProcessEnv = process.env): KeySettings {
-  return parse(keySettingsSchema, withoutEmpty(environment));
+  return parse(keySettingsSchema, withoutEmpty(ofCommand(environment)));
+}
+
+/** The keys of one database are not to meet another: what `start` wrote is taken for its own alone. */
+function ofCommand(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const given = withoutEmpty(environment);
+  if (given['DATABASE_URL'] !== undefined) return given;
+  return { ...readCommandEnvironment(process.cwd()), ...given };
 }
 
 /** The little that a database server needs of the environment; none of it changes how it works. */

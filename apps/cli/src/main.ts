@@ -1,24 +1,35 @@
 #!/usr/bin/env node
+import { SCOPES } from '@turnpike/contract';
 import { Command, InvalidArgumentError } from 'commander';
 import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
 import { checkSchema } from './commands/check-schema.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
+import { receive } from './commands/receive.ts';
 import { rewrapSecrets } from './commands/secrets.ts';
 import { start } from './commands/start.ts';
 import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
 import { addTenant, debugTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
+import { VERSION } from './version.ts';
 import { complain } from './say.ts';
 
 const program = new Command('turnpike')
   .description('A durable backend for LLM agents.')
+  .version(VERSION)
   .showHelpAfterError('(turnpike --help tells more)');
 
 program
   .command('start')
   .description('start everything on this machine, and show that it works')
-  .action(async () => process.exit(await start()));
+  .option('-p, --port <port>', "the API's port (3000 where it is free)", parsePort)
+  .action(async (options: { port?: number }) => process.exit(await start(options)));
+
+program
+  .command('receive')
+  .description('print what webhooks and tools send to this machine, and answer 200')
+  .option('-p, --port <port>', 'where to listen', parsePort, 4001)
+  .action(receive);
 
 program
   .command('migrate')
@@ -34,7 +45,9 @@ program
     process.exitCode = await checkSchema();
   });
 
-const tenants = program.command('tenants').description('the customers of the service, in DATABASE_URL');
+const tenants = program
+  .command('tenants')
+  .description('the customers of the service, in DATABASE_URL or of the `start` that runs here');
 tenants
   .command('create')
   .argument('<name>')
@@ -72,7 +85,7 @@ tenants
 
 program
   .command('secrets')
-  .description('the secrets of all tenants, in DATABASE_URL')
+  .description('the secrets of all tenants, in the same place')
   .command('rewrap')
   .option('--check', 'only say how many data keys are under older master keys; exit code 1 where any is')
   .description('put every data key under the current master key, while turns run')
@@ -80,14 +93,15 @@ program
     process.exitCode = await rewrapSecrets(options);
   });
 
-const keys = program.command('keys').description('the API keys of a tenant, in DATABASE_URL');
+const keys = program.command('keys').description('the API keys of a tenant, in the same place');
 keys
   .command('create')
   .argument('<tenant>', 'its id or its name')
   .option('-n, --name <name>', 'what the key is for', 'default')
-  .option('-s, --scope <scope>', 'what it may do; can be given several times (admin)', addTo)
+  .option('-s, --scope <scope>', 'what it may do; may be given several times (admin)', addTo)
   .option('--expires-in-days <days>', 'how long it works (for ever)')
   .description('make a key and print it, this once')
+  .addHelpText('after', `\nScopes:\n${SCOPES.map((scope) => `  ${scope}`).join('\n')}`)
   .action((tenant: string, options: Omit<NewKeyOptions, 'scope'> & { scope?: string[] }) =>
     addKey(tenant, { scope: ['admin'], ...options }),
   );
@@ -97,6 +111,12 @@ keys
   .description('list the keys of a tenant')
   .action(printKeys);
 keys.command('revoke').argument('<key_id>').description('make a key worthless').action(endKey);
+
+function parsePort(value: string): number {
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return port;
+}
 
 function onOrOff(value: string): boolean {
   if (value !== 'on' && value !== 'off') throw new InvalidArgumentError('on or off.');

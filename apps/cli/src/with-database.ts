@@ -1,11 +1,15 @@
 import { openDatabase, type Database } from '@turnpike/store';
-import { readDatabaseUrl } from './config.ts';
+import { findDatabaseUrl, readDatabaseUrl } from './config.ts';
 import { describeError, Failure } from './failure.ts';
 
-/** The database of a command that makes no sense without one. */
+/** The database of a command that makes no sense without one. Throws a `Failure` where none is named. */
 export function requireDatabaseUrl(): string {
-  const url = readDatabaseUrl();
-  if (url === undefined) throw new Failure('DATABASE_URL is not set; it names the database to work on.');
+  const url = findDatabaseUrl();
+  if (url === undefined) {
+    throw new Failure(
+      'DATABASE_URL is not set, and no `npm start` runs in this directory: which database is meant?',
+    );
+  }
   return url;
 }
 
@@ -22,7 +26,8 @@ export async function withDatabase<Result>(
   });
   try {
     await database.ping().catch((error: unknown) => {
-      throw new Failure(`The database at ${placeOf(url)} does not answer: ${describeError(error)}.`);
+      const where = url === readDatabaseUrl() ? placeOf(url) : `${placeOf(url)}, which .turnpike/env names,`;
+      throw new Failure(`The database at ${where} does not answer: ${describeError(error)}.`);
     });
     return await work(database);
   } finally {

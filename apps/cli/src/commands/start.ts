@@ -2,14 +2,19 @@ import { Children } from '../children/children.ts';
 import { Ending, listenForSignals } from '../children/ending.ts';
 import { readStartConfig } from '../config.ts';
 import { bringUp } from '../development/bring-up.ts';
+import { removeCommandEnvironment } from '../development/command-environment.ts';
 import { openStateFolder } from '../development/state-folder.ts';
 import { complain, say } from '../say.ts';
 
 const KILLED_EXIT_CODE = 130;
 
-/** Starts everything and stays until it is stopped. Returns the exit code; nothing is left running. */
-export async function start(): Promise<number> {
-  const config = readStartConfig();
+/**
+ * Starts everything and stays until it is stopped. `port`: the API's, before `PORT`. Returns the exit code;
+ * nothing is left running.
+ */
+export async function start({ port }: { port?: number } = {}): Promise<number> {
+  const given = readStartConfig();
+  const config = port === undefined ? given : { ...given, port };
   const folder = await openStateFolder(process.cwd());
   const children = await Children.open(folder.runFile);
   // A terminal that was closed takes no more lines, and that is no reason to stop badly.
@@ -18,6 +23,7 @@ export async function start(): Promise<number> {
   const ending = new Ending();
   listenForSignals(ending, () => {
     say('Killing all of it.');
+    removeCommandEnvironment(folder.environmentFile);
     void children.kill().finally(() => process.exit(KILLED_EXIT_CODE));
   });
 
@@ -31,6 +37,7 @@ export async function start(): Promise<number> {
     say('Stopping what was started.');
   }
   await children.stop();
+  removeCommandEnvironment(folder.environmentFile);
   if (reason === null) say('Stopped.');
   return reason === null ? 0 : 1;
 }

@@ -4,6 +4,7 @@ import { PRISMA_FOLDER, shown } from '../places.ts';
 import { say, sayFact } from '../say.ts';
 import { placeOf, withDatabase } from '../with-database.ts';
 import { Api } from './api.ts';
+import { writeCommandEnvironment } from './command-environment.ts';
 import { developmentAgent } from './development-agent.ts';
 import { developmentKey } from './development-key.ts';
 import { showFirstTurn } from './first-turn.ts';
@@ -23,21 +24,22 @@ export async function bringUp(site: Site): Promise<void> {
   const backplane = await startBackplane(site);
   const model = await startModel(site);
   const areKeysElsewhere = config.environment['TURNPIKE_KEY_PROVIDER'] === 'vault';
-  const environment = {
-    ...config.environment,
+  const ownEnvironment = {
     DATABASE_URL: databaseUrl,
     ...(areKeysElsewhere
       ? {}
       : { TURNPIKE_MASTER_KEYS: config.masterKeys ?? (await developmentMasterKeys(folder.masterKeysFile)) }),
     ...backplane,
-    ...model,
   };
-  const apiUrl = await startPrograms(site, environment);
+  sayFact('Allowed', `tools and webhooks at ${config.egressAllow} (EGRESS_ALLOW)`);
+  const apiUrl = await startPrograms(site, { ...config.environment, ...ownEnvironment, ...model });
+  writeCommandEnvironment(folder.environmentFile, ownEnvironment);
   const key = await withDatabase(databaseUrl, (database) => developmentKey(database, folder.keyFile));
   sayFact('API key', shown(folder.keyFile));
   if (config.masterKeys === undefined && !areKeysElsewhere)
     sayFact('Secrets', `sealed with ${shown(folder.masterKeysFile)}`);
   sayFact('Logs', shown(folder.logFile('*')));
+  sayFact('Commands', `npx turnpike … in this directory reads ${shown(folder.environmentFile)}`);
   say();
   const api = new Api(apiUrl, key, ending.signal);
   const agent = await developmentAgent(api);

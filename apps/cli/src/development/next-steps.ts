@@ -21,6 +21,10 @@ export function sayNextSteps(places: {
   say('  # read what it did, step by step');
   say(`  curl -s ${apiUrl}/v1/turns/${turnId}/steps ${authorization}`);
   say();
+  say('  # what only an operator may do, such as another key');
+  say('  npx turnpike tenants list');
+  say('  npx turnpike keys create development --scope turns:read');
+  say();
   say(`All that the API can do: ${apiUrl}/docs`);
   say('Ctrl-C stops all of it; the data stays.');
 }

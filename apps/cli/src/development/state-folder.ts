@@ -1,5 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { environmentFile } from './command-environment.ts';
 import { describeError, Failure } from '../failure.ts';
 
 /** What `start` keeps below the working directory. */
@@ -11,6 +12,8 @@ export interface StateFolder {
   keyFile: string;
   /** What secrets are sealed with: the database has nothing of it. */
   masterKeysFile: string;
+  /** What commands in this directory work on. */
+  environmentFile: string;
   /** The log of one program. */
   logFile(name: string): string;
 }
@@ -30,6 +33,7 @@ export async function openStateFolder(directory: string): Promise<StateFolder> {
     runFile: join(path, 'running.json'),
     keyFile: join(path, 'development-key'),
     masterKeysFile: join(path, 'development-master-keys'),
+    environmentFile: environmentFile(directory),
     logFile: (name) => join(path, 'logs', `${name}.log`),
   };
 }

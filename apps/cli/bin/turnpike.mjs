@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// npm links this file when it installs, which is before anything is built: so it is no built file, and
+// a checkout builds itself when it is first used.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const program = new URL('../dist/main.js', import.meta.url);
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+
+if (!existsSync(program)) {
+  process.stderr.write('turnpike: building it, this once.\n');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  // What the build says is no output of the command.
+  const { status } = spawnSync(npm, ['run', '--silent', 'build'], {
+    cwd: repository,
+    stdio: ['ignore', 2, 2],
+  });
+  if (status !== 0) {
+    process.stderr.write(
+      `turnpike: it could not be built; run "npm install && npm run build" in ${repository}.\n`,
+    );
+    process.exit(1);
+  }
+}
+await import(program.href);
