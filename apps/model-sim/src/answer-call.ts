@@ -4,6 +4,7 @@ import { simulatedReply } from './assistant/simulated-reply.ts';
 import type { CallContext } from './call-context.ts';
 import { planMessage } from './plan-message.ts';
 import { readFacts } from './read-facts.ts';
+import { refuseRequest } from './refuse-request.ts';
 import type { MessagesRequest } from './request-schema.ts';
 import type { Decision } from './rulebook.ts';
 import { sendMessage } from './send-message.ts';
@@ -19,6 +20,7 @@ export function answerCall(context: CallContext, request: MessagesRequest, apiKe
   const { simulation, ledger, call, response } = context;
   const facts = readFacts(request, apiKey);
   const prompt = walkPrompt(request);
+  refuseRequest(simulation.script, request, prompt.tokens);
   const decision = simulation.rulebook.decide(facts);
   call.fingerprint = prompt.fingerprint;
   call.rule = decision.rule;

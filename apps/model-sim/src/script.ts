@@ -144,6 +144,22 @@ export const scriptSchema = z
       .min(0)
       .default(1024)
       .meta({ description: 'A shorter prefix is not cached, as at the real API.' }),
+    refused_blocks: z
+      .array(
+        z.strictObject({
+          contains: z.string().min(1).max(1000).meta({ description: 'Part of the JSON of the block.' }),
+          types: z.array(z.string().max(100)).max(20).optional(),
+          message: z.string().min(1).max(1000).default('Could not process image'),
+          named: z.boolean().default(true).meta({ description: 'The error names the block.' }),
+        }),
+      )
+      .max(100)
+      .default([])
+      .meta({
+        description: 'Blocks, also in results of tools, that are refused with 400 wherever they stand.',
+      }),
+    most_tokens: z.int().min(1).optional().meta({ description: 'A longer prompt is refused with 400.' }),
+    most_bytes: z.int().min(1).optional().meta({ description: 'Larger messages are refused with 413.' }),
   })
   .meta({
     description: 'What the simulation does. Rules are tried in order; what none answers, the assistant does.',

@@ -1,5 +1,5 @@
-import { newId } from '@turnpike/contract';
-import type { CompletedStep, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
+import { ModelError, newId } from '@turnpike/contract';
+import type { CompletedStep, CutCall, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
 import type { Model, TurnLease } from './ports.ts';
 import { commit, type Progress } from './progress.ts';
 import { TextPreview } from './text-preview.ts';
@@ -7,7 +7,8 @@ import { stepRestarted } from './turn-events.ts';
 
 /**
  * One call of the model, and the step that it makes; nothing of it is committed yet. A stream that is
- * tried again is told to the clients, since they may have been shown a part of it.
+ * tried again is told to the clients, since they may have been shown a part of it; what they were shown of an
+ * answer that does not come to its end is noted in `progress.cut`.
  * Throws what the model, the lease and the signal throw.
  */
 export async function askModel(
@@ -23,14 +24,27 @@ export async function askModel(
   let restarted: Promise<unknown> = Promise.resolve();
   // What the model notes down for itself is no part of the answer.
   const preview = type === 'model_call' ? new TextPreview(lease, progress.stepCount) : null;
-  const answer = await model.call(request, {
+  let text = '';
+  let cost: CutCall | null = null;
+  progress.cut = null;
+  const noteCut = (error: unknown): void => {
+    if (preview === null || text.trim() === '') return;
+    const attempts = error instanceof ModelError ? error.attempts : progress.modelAttempts + 1;
+    progress.cut = { text, cost, attempts: Math.max(1, attempts), durationMs: performance.now() - began };
+  };
+  const call = model.call(request, {
     signal: lease.signal,
     assertHeld: () => lease.assertHeld(),
     remainingMs: lease.remainingMs(),
     stepTimeoutMs: lease.turn.agent.step_timeout_ms,
     previousAttempts: progress.modelAttempts,
-    onText: (text) => preview?.add(text),
+    onText(piece) {
+      preview?.add(piece);
+      text += piece;
+    },
     onRestart() {
+      text = '';
+      cost = null;
       restarted = restarted.then(() =>
         commit(lease, progress, { events: [stepRestarted(progress.stepCount)] }),
       );
@@ -38,10 +52,17 @@ export async function askModel(
       restarted.catch(() => undefined);
       preview?.restart(restarted).catch(() => undefined);
     },
-    onCut: (cut) => lease.book(cut),
+    onCut(cut) {
+      cost = cut;
+      return lease.book(cut);
+    },
     async reserveAgain() {
       if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
     },
+  });
+  const answer = await call.catch((error: unknown) => {
+    noteCut(error);
+    throw error;
   });
   const step: CompletedStep = {
     id: newId('step'),

@@ -1,11 +1,12 @@
 import { isFinal, isToolUse, newId } from '@turnpike/contract';
-import type { ContentBlock, Message, ModelAnswer } from '@turnpike/contract';
+import type { ContentBlock, Message, ModelAnswer, NewMessage } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import { summaryMessages } from './compact-history.ts';
 import { validConversation } from './conversation.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
 import { commit, type OpenCall, type Progress } from './progress.ts';
+import { shownMessages } from './shown-messages.ts';
 import { stepCompleted, stepStarted, toolStarted, turnEnded } from './turn-events.ts';
 
 /**
@@ -28,13 +29,14 @@ export async function callModel(
     access: turn.modelAccess,
     messages: validConversation([
       ...summaryMessages(progress.summary),
-      ...progress.history,
-      ...progress.messages,
+      ...shownMessages(progress.history),
+      ...shownMessages(progress.messages),
+      ...goOn(progress),
     ]),
     tools: parts.tools.declare(turn),
   });
   const content = usableContent(answer);
-  const messages: Message[] = content.length === 0 ? [] : [{ role: 'assistant', content }];
+  const messages: NewMessage[] = content.length === 0 ? [] : [{ role: 'assistant', content }];
   const openCalls = callsIn(content, answer.stopReason, lease, parts.tools);
   const ends = openCalls.length === 0 && answer.stopReason !== 'pause_turn';
   const outcome = ends ? outcomeOf(answer.stopReason, [...progress.messages, ...messages]) : null;
@@ -52,6 +54,14 @@ export async function callModel(
   progress.openCalls = openCalls;
   return isFinal(status);
 }
+
+/** A turn that goes on where another was stopped in its answer: a conversation may not end with an answer. */
+function goOn({ history, messages }: Progress): Message[] {
+  const isCut = messages.length === 0 && history.at(-1)?.partial === true;
+  return isCut ? [{ role: 'user', content: [{ type: 'text', text: GO_ON }] }] : [];
+}
+
+const GO_ON = 'Your answer was cut off there. Go on from where it ends, without repeating what you said.';
 
 /** Reasons that cut a message where it stood: its last block may lack its end. */
 const CUTS = new Set(['max_tokens', 'model_context_window_exceeded', 'refusal']);

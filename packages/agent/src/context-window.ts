@@ -1,5 +1,6 @@
-import type { AgentConfig, ContentBlock, HistoryMessage, Message } from '@turnpike/contract';
+import type { AgentConfig, ContentBlock, StoredMessage } from '@turnpike/contract';
 import type { Progress } from './progress.ts';
+import { shownMessages } from './shown-messages.ts';
 
 /** A token is about four letters of English and one character of Chinese: three bytes of either. */
 const BYTES_A_TOKEN = 3;
@@ -12,13 +13,13 @@ const KEPT_SHARE = 0.5;
 
 /** The oldest turns of a session, which the model is no longer shown as they were. */
 export interface Overflow {
-  messages: HistoryMessage[];
+  messages: StoredMessage[];
   throughSequence: number;
 }
 
 /** A guess, in tokens, good to a third or so: what matters is that it grows with what is said. */
-export function guessTokens(messages: readonly Message[]): number {
-  return messages.reduce((sum, { content }) => sum + guessBlocks(content), 0);
+export function guessTokens(messages: readonly StoredMessage[]): number {
+  return shownMessages(messages).reduce((sum, { content }) => sum + guessBlocks(content), 0);
 }
 
 function guessBlocks(content: readonly ContentBlock[]): number {
@@ -30,7 +31,7 @@ function guessText(value: unknown): number {
 }
 
 /**
- * What must be written down before the session fits the agent's window again; null where it fits,
+ * What must be written down before the session fits its window again; null where it fits,
  * or where there is nothing older than this turn. Whole turns, oldest first, no more than the model
  * can read at once: where that is not enough, the next look finds the rest.
  */
@@ -38,10 +39,11 @@ export function findOverflow(progress: Progress, agent: AgentConfig): Overflow |
   const { history, messages } = progress;
   const [oldest] = history;
   if (oldest === undefined) return null;
+  const window = Math.min(progress.windowTokens ?? Infinity, agent.context_tokens);
   const size = guessTokens(history) + guessTokens(messages);
-  if (size <= agent.context_tokens) return null;
-  const room = Math.max(0, agent.context_tokens * KEPT_SHARE - guessTokens(messages));
-  const covered: HistoryMessage[] = [];
+  if (size <= window) return null;
+  const room = Math.max(0, window * KEPT_SHARE - guessTokens(messages));
+  const covered: StoredMessage[] = [];
   let throughSequence = oldest.turnSequence;
   let left = guessTokens(history);
   const readable = agent.context_tokens - guessText(progress.summary ?? '');
@@ -55,8 +57,8 @@ export function findOverflow(progress: Progress, agent: AgentConfig): Overflow |
   return { messages: covered, throughSequence };
 }
 
-function turnsOf(history: readonly HistoryMessage[]): { sequence: number; messages: HistoryMessage[] }[] {
-  const turns: { sequence: number; messages: HistoryMessage[] }[] = [];
+function turnsOf(history: readonly StoredMessage[]): { sequence: number; messages: StoredMessage[] }[] {
+  const turns: { sequence: number; messages: StoredMessage[] }[] = [];
   for (const message of history) {
     const last = turns.at(-1);
     if (last?.sequence === message.turnSequence) last.messages.push(message);

@@ -1,10 +1,12 @@
+import { newId } from '@turnpike/contract';
 import type {
   Advance,
   Advanced,
   ClaimedTurn,
   CompletedStep,
-  HistoryMessage,
+  CutCall,
   Message,
+  StoredMessage,
   ToolCall,
   ToolReceipt,
 } from '@turnpike/contract';
@@ -14,8 +16,10 @@ import type { TurnLease } from './ports.ts';
 export interface Progress {
   /** What the session said before `history`, as the model wrote it down. */
   summary: string | null;
-  history: HistoryMessage[];
-  messages: Message[];
+  history: StoredMessage[];
+  messages: StoredMessage[];
+  /** The place of the turn in its session. */
+  sequence: number;
   stepCount: number;
   modelCallCount: number;
   lastStopReason: string | null;
@@ -27,6 +31,22 @@ export interface Progress {
   pendingInputs: number;
   /** Something limits what the turn may cost. */
   isBudgeted: boolean;
+  /** What was said of the answer that the model was stopped in; null where there is none. */
+  cut: CutAnswer | null;
+  /** Tokens, as they are guessed here, that a conversation may have: the API refused more. Null: as the agent says. */
+  windowTokens: number | null;
+  /** Model calls under this lease that were refused for a block, which was then left out. */
+  refusalCount: number;
+}
+
+/** Text that was shown to clients, of a model call that did not come to its end. */
+export interface CutAnswer {
+  text: string;
+  /** What it cost, which is booked already; null where nothing was counted. */
+  cost: CutCall | null;
+  /** Requests made for the step, at least one. */
+  attempts: number;
+  durationMs: number;
 }
 
 export interface OpenCall extends ToolCall {
@@ -43,6 +63,7 @@ export function progressOf(turn: ClaimedTurn): Progress {
     summary: turn.summary,
     history: turn.history,
     messages: [...turn.messages],
+    sequence: turn.sequence,
     stepCount: turn.stepCount,
     modelCallCount: turn.modelCallCount,
     lastStopReason: turn.lastStopReason,
@@ -55,6 +76,9 @@ export function progressOf(turn: ClaimedTurn): Progress {
     })),
     pendingInputs: turn.pendingInputs,
     isBudgeted: turn.isBudgeted,
+    cut: null,
+    windowTokens: null,
+    refusalCount: 0,
   };
 }
 
@@ -65,17 +89,34 @@ export function isAnswered(call: ToolCall): boolean {
 
 /** Commits, and notes what joined the turn and what the write put into the conversation. */
 export async function commit(lease: TurnLease, progress: Progress, advance: Advance): Promise<Advanced> {
-  const advanced = await lease.advance(advance);
-  if (advance.step !== undefined) noteStep(progress, advance.step, advance.messages ?? []);
-  progress.messages.push(...advanced.taken);
+  const messages = (advance.messages ?? []).map((message) => ({ id: newId('message'), ...message }));
+  const advanced = await lease.advance({ ...advance, messages });
+  if (advance.step !== undefined) noteStep(progress, advance.step);
+  noteMessages(progress, [...messages, ...advanced.taken]);
   progress.pendingInputs = advanced.pendingInputs;
   progress.isBudgeted = advanced.isBudgeted;
   return advanced;
 }
 
-/** Notes a step that is committed, and the messages that it added. */
-function noteStep(progress: Progress, step: CompletedStep, messages: readonly Message[]): void {
-  progress.messages.push(...messages);
+function noteMessages(
+  progress: Progress,
+  added: readonly (Message & { id: string; partial?: boolean })[],
+): void {
+  for (const { id, role, content, partial = false } of added) {
+    const index = progress.messages.length;
+    progress.messages.push({
+      id,
+      role,
+      content,
+      partial,
+      turnSequence: progress.sequence,
+      index,
+      refused: [],
+    });
+  }
+}
+
+function noteStep(progress: Progress, step: CompletedStep): void {
   progress.stepCount += 1;
   progress.modelAttempts = 0;
   progress.openCalls = [];

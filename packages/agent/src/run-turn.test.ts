@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import {
   agentConfigSchema,
   DrainError,
+  ModelError,
   NO_USAGE,
+  placeOf,
   RetryableError,
   TurnCancelledError,
   type Advance,
@@ -30,6 +32,7 @@ class LeaseOnTrial implements TurnLease {
     id: 'turn_1',
     tenantId: 'ten_1',
     sessionId: 'sess_1',
+    sequence: 1,
     agentId: 'agent_1',
     agentVersion: 1,
     epoch: 1,
@@ -42,7 +45,17 @@ class LeaseOnTrial implements TurnLease {
     remainingMs: 60_000,
     summary: null,
     history: [],
-    messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],
+    messages: [
+      {
+        id: 'msg_1',
+        turnSequence: 1,
+        index: 0,
+        role: 'user',
+        content: [{ type: 'text', text: 'Hi' }],
+        partial: false,
+        refused: [],
+      },
+    ],
     modelAttempts: 0,
     eventCount: 3,
     stepCount: 0,
@@ -169,7 +182,7 @@ test('a call that never left is not called unknown when its turn is cancelled', 
 
 test('a turn that was joined while it ended goes on with what joined it', async () => {
   const lease = new LeaseOnTrial();
-  const joined = { role: 'user' as const, content: [{ type: 'text', text: 'And this?' }] };
+  const joined = { id: 'msg_2', role: 'user' as const, content: [{ type: 'text', text: 'And this?' }] };
   const asked: number[] = [];
   let pending = 1;
   lease.advance = async (advance) => {
@@ -206,4 +219,53 @@ test('a turn whose tool waits for something of ours is given back, to come again
   expect(lease.releases).toMatchObject([{ error: { code: 'secret_unavailable', retry_status: 'retrying' } }]);
   expect(lease.releases[0]?.delayMs).toBeGreaterThanOrEqual(15_000);
   expect(lease.releases[0]?.delayMs).toBeLessThanOrEqual(30_000);
+});
+
+const image = { type: 'image', source: { type: 'url', url: 'https://pictures.invalid/1.png' } };
+
+/** A model that refuses every picture that it is sent, one after another. */
+const refusing: Model = {
+  mostCost: () => ({ micros: 0, tokens: 0 }),
+  async call(request) {
+    const blocks = request.messages.flatMap(({ content }) => content);
+    const picture = blocks.find(({ type }) => type === 'image');
+    if (picture === undefined) {
+      return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
+    }
+    const place = placeOf(picture);
+    const refused = { places: place === undefined ? [] : [place], likely: 'none' as const };
+    const facts = { terminal: true, attempts: 1, providerRequestId: null, refused };
+    throw new ModelError('model_rejected_request', 'Could not process image', facts);
+  },
+};
+
+/** A turn in a session with so many pictures. */
+function withPictures(count: number): LeaseOnTrial {
+  const lease = new LeaseOnTrial();
+  const [input] = lease.turn.messages;
+  if (input === undefined) throw new Error('The turn has no input.');
+  const content = Array.from({ length: count }, () => image);
+  lease.turn.history = [{ ...input, id: 'msg_0', turnSequence: 1, content }];
+  lease.turn.sequence = 2;
+  lease.turn.messages = [{ ...input, turnSequence: 2 }];
+  return lease;
+}
+
+test('a turn does without the pictures of older turns that the model refuses, each marked once', async () => {
+  const lease = withPictures(5);
+  await runTurn(lease, { ...parts('read').parts, model: refusing });
+  const refusals = lease.advances.flatMap((advance) => advance.refusals ?? []);
+  expect(refusals.map(({ blockIndex }) => blockIndex)).toEqual([0, 1, 2, 3, 4]);
+  expect(lease.advances.at(-1)?.outcome).toMatchObject({ status: 'completed' });
+});
+
+test('a turn whose model refuses one block after another fails in the end, and what was refused stays marked', async () => {
+  const lease = withPictures(50);
+  await runTurn(lease, { ...parts('read').parts, model: refusing });
+  const refusals = lease.advances.flatMap((advance) => advance.refusals ?? []);
+  expect(refusals).toHaveLength(21);
+  expect(lease.advances.at(-1)?.outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'input_refused' },
+  });
 });

@@ -11,16 +11,17 @@ import {
   TerminalError,
   TurnCancelledError,
 } from '@turnpike/contract';
-import type { Outcome, Release, TurnError } from '@turnpike/contract';
+import type { Message, Outcome, Release, TurnError } from '@turnpike/contract';
 import { callModel } from './call-model.ts';
-import { closeRound } from './close-round.ts';
 import { compactHistory } from './compact-history.ts';
+import { endTurn } from './end-turn.ts';
 import { nextMove } from './next-move.ts';
 import { cancelled, failedWith, stoppedBy } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
 import { commit, isAnswered, progressOf, type Progress } from './progress.ts';
+import { recoverCall } from './recover-call.ts';
 import { runTools } from './run-tools.ts';
-import { inputAdded, stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
+import { inputAdded, turnEnded } from './turn-events.ts';
 
 /**
  * Runs a turn from where its journal ends until it ends, or until it must be given back.
@@ -55,7 +56,7 @@ async function advanceOnce(
       await compactHistory(lease, progress, parts.model, move.overflow);
       return false;
     case 'call_model':
-      return callModel(lease, progress, parts);
+      return callModel(lease, progress, parts).catch((error: unknown) => recoverCall(lease, progress, error));
     case 'finish': {
       const { outcome } = move;
       const { status } = await commit(lease, progress, { outcome, events: [turnEnded(outcome)] });
@@ -80,14 +81,14 @@ function stopHere(lease: TurnLease, progress: Progress): void {
 
 async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): Promise<void> {
   if (error instanceof LeaseLostError) throw error;
-  const { modelAttempts, messages } = progress;
+  const { modelAttempts } = progress;
   if (error instanceof DrainError) {
     await giveBack(lease, progress, { delayMs: 0, modelAttempts, error: null });
   } else if (error instanceof TurnCancelledError) {
     await confirmCancel(lease, progress);
   } else if (error instanceof DeadlineError) {
-    const outcome = stoppedBy('deadline', messages);
-    await endTurn(lease, progress, outcome, "The turn's time was over before an answer came.");
+    const unanswered = "The turn's time was over before an answer came.";
+    await endTurn(lease, progress, { outcomeOf: (messages) => stoppedBy('deadline', messages), unanswered });
   } else if (error instanceof SpendingPausedError) {
     const { code, message, retryAfterMs: delayMs } = error;
     const wait: TurnError = { code, message, retry_status: 'retrying', request_id: null };
@@ -95,13 +96,14 @@ async function stopTurn(lease: TurnLease, progress: Progress, error: unknown): P
   } else if (error instanceof BudgetExceededError) {
     const { code, message } = error;
     const limit: TurnError = { code, message, retry_status: 'terminal', request_id: null };
-    await endTurn(lease, progress, stoppedBy('budget', messages, limit), 'The budget was spent.');
+    const outcomeOf = (messages: readonly Message[]): Outcome => stoppedBy('budget', messages, limit);
+    await endTurn(lease, progress, { outcomeOf, unanswered: 'The budget was spent.' });
   } else if (error instanceof ModelError) {
     await stopForModel(lease, progress, error);
   } else if (error instanceof TerminalError) {
     const { code, message } = error;
     const failure: TurnError = { code, message, retry_status: 'terminal', request_id: null };
-    await endTurn(lease, progress, failedWith(failure, messages), 'The turn failed before an answer came.');
+    await failTurn(lease, progress, failure);
   } else if (error instanceof RetryableError) {
     await waitElsewhere(lease, progress, error);
   } else {
@@ -135,8 +137,14 @@ async function stopForModel(lease: TurnLease, progress: Progress, error: ModelEr
     return;
   }
   const retryStatus = error.terminal ? 'terminal' : 'exhausted';
-  const outcome = failedWith({ ...failure, retry_status: retryStatus }, progress.messages);
-  await endTurn(lease, progress, outcome, 'The turn failed before an answer came.');
+  await failTurn(lease, progress, { ...failure, retry_status: retryStatus });
+}
+
+async function failTurn(lease: TurnLease, progress: Progress, failure: TurnError): Promise<void> {
+  await endTurn(lease, progress, {
+    outcomeOf: (messages) => failedWith(failure, messages),
+    unanswered: 'The turn failed before an answer came.',
+  });
 }
 
 /** A turn that was asked to cancel just then has nothing to come back for. */
@@ -151,26 +159,5 @@ async function giveBack(lease: TurnLease, progress: Progress, release: Release):
 
 async function confirmCancel(lease: TurnLease, progress: Progress): Promise<void> {
   const unanswered = 'The turn was cancelled before an answer came.';
-  await endTurn(lease, progress, cancelled(progress.messages), unanswered);
-}
-
-/** Ends the turn; a round of calls that was under way is closed with it, so the conversation stays valid. */
-async function endTurn(
-  lease: TurnLease,
-  progress: Progress,
-  outcome: Outcome,
-  unanswered: string,
-): Promise<void> {
-  if (progress.openCalls.length === 0) {
-    await commit(lease, progress, { outcome, events: [turnEnded(outcome)] });
-    return;
-  }
-  const { step, messages, receipts } = closeRound(progress, 0, unanswered);
-  await commit(lease, progress, {
-    step,
-    messages,
-    receipts,
-    outcome,
-    events: [...receipts.map(toolCompleted), stepCompleted(progress.stepCount, step), turnEnded(outcome)],
-  });
+  await endTurn(lease, progress, { outcomeOf: cancelled, unanswered });
 }

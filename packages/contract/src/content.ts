@@ -46,7 +46,7 @@ export function textOf(content: readonly ContentBlock[]): string {
     .join('');
 }
 
-/** One message of a conversation, as stored. */
+/** One message of a conversation. */
 export interface Message {
   role: 'user' | 'assistant';
   content: ContentBlock[];

@@ -1,4 +1,5 @@
 import type { ProblemCode } from './problems.ts';
+import type { RefusedParts } from './refusals.ts';
 
 /**
  * The root of every error that Turnpike throws on purpose. The class says what to do,
@@ -124,6 +125,8 @@ export class ModelError extends TurnpikeError {
   /** Wait this long before the next try; undefined when terminal. */
   readonly retryAfterMs: number | undefined;
   readonly providerRequestId: string | null;
+  /** What of the conversation was refused; undefined where that was not the reason. */
+  readonly refused: RefusedParts | undefined;
 
   constructor(
     code: string,
@@ -133,6 +136,7 @@ export class ModelError extends TurnpikeError {
       attempts: number;
       retryAfterMs?: number;
       providerRequestId: string | null;
+      refused?: RefusedParts | undefined;
       cause?: unknown;
     },
   ) {
@@ -141,5 +145,6 @@ export class ModelError extends TurnpikeError {
     this.attempts = facts.attempts;
     this.retryAfterMs = facts.retryAfterMs;
     this.providerRequestId = facts.providerRequestId;
+    this.refused = facts.refused;
   }
 }

@@ -17,6 +17,7 @@ export * from './money.ts';
 export * from './model-settings.ts';
 export * from './pages.ts';
 export * from './problems.ts';
+export * from './refusals.ts';
 export * from './secrets.ts';
 export * from './sessions.ts';
 export * from './statuses.ts';

@@ -2,6 +2,7 @@ import type { AgentConfig } from './agents.ts';
 import type { ContentBlock, Message } from './content.ts';
 import type { Effect, ToolCallStatus } from './effects.ts';
 import type { NewEvent } from './events.ts';
+import type { Refusal, RefusedBlock } from './refusals.ts';
 import type { ModelAccess } from './model-settings.ts';
 import type { Awaiting } from './tool-outputs.ts';
 import type { OnUnknown, RegisteredTool } from './tools.ts';
@@ -14,6 +15,8 @@ export interface ClaimedTurn {
   id: string;
   tenantId: string;
   sessionId: string;
+  /** Its place in the session. */
+  sequence: number;
   agentId: string;
   agentVersion: number;
   epoch: number;
@@ -31,9 +34,9 @@ export interface ClaimedTurn {
   /** What the model wrote down of the turns before `history`; null where nothing was left out. */
   summary: string | null;
   /** Messages of the session's earlier turns, oldest first, without those that the summary covers. */
-  history: HistoryMessage[];
+  history: StoredMessage[];
   /** Messages of this turn: its input, then what its steps added. */
-  messages: Message[];
+  messages: StoredMessage[];
   /** Requests that earlier leases made for the step under way. */
   modelAttempts: number;
   /** The number of its newest event. */
@@ -52,9 +55,22 @@ export interface ClaimedTurn {
   isBudgeted: boolean;
 }
 
-/** A message of an earlier turn, with the place of that turn in the session. */
-export interface HistoryMessage extends Message {
+/** A message of the session, with the place of its turn in the session and its own in the turn. */
+export interface StoredMessage extends Message {
+  id: string;
   turnSequence: number;
+  index: number;
+  /** An answer that was stopped while the model wrote it. */
+  partial: boolean;
+  /** Blocks that the model is not shown any more. */
+  refused: RefusedBlock[];
+}
+
+/** A message on its way into the conversation; without an id it is given one. */
+export interface NewMessage extends Message {
+  id?: string;
+  /** An answer that was stopped while the model wrote it. */
+  partial?: boolean;
 }
 
 /** A tool call as the journal has it. `id` is its idempotency key, however often it is tried. */
@@ -87,6 +103,8 @@ export interface CompletedStep {
   /** How many requests it took. */
   attempts: number;
   providerRequestId: string | null;
+  /** What it cost is in the ledger already: a call that was stopped is booked by itself. */
+  isBooked?: boolean;
   /** How long it took. Not when it began: a worker's clock may be wrong, the database's is the one. */
   durationMs: number;
 }
@@ -104,6 +122,8 @@ export interface Outcome {
   status: FinalStatus;
   stopReason: StopReason | null;
   output: ContentBlock[] | null;
+  /** The output ends where the model was stopped. */
+  partial?: boolean;
   error: TurnError | null;
 }
 
@@ -114,7 +134,9 @@ export interface Outcome {
 export interface Advance {
   step?: CompletedStep;
   /** Appended to the conversation, in order. */
-  messages?: Message[];
+  messages?: NewMessage[];
+  /** Blocks of the session's messages that the model is not shown any more. */
+  refusals?: Refusal[];
   /** Calls that the message of this step asks for. */
   askedCalls?: ToolCall[];
   /** Ids of calls that are about to leave: the intent. */
@@ -140,7 +162,7 @@ export interface Advanced {
   /** Messages that joined the turn and are not in the conversation yet. */
   pendingInputs: number;
   /** Those that this very write put there. */
-  taken: Message[];
+  taken: (Message & { id: string })[];
   /** As in `ClaimedTurn`: a budget may come while the turn runs. */
   isBudgeted: boolean;
 }

@@ -3,6 +3,7 @@ import { contentBlockSchema } from './content.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
 import { microsSchema } from './money.ts';
+import { refusedBlockSchema } from './refusals.ts';
 
 export const createSessionSchema = z
   .strictObject({
@@ -42,6 +43,23 @@ export const messageSchema = z
     turn_id: idSchema('turn'),
     role: z.enum(['user', 'assistant']),
     content: z.array(contentBlockSchema),
+    partial: z.boolean().meta({
+      description: 'An answer that was stopped while the model wrote it: this is what it had said by then.',
+    }),
+    visible_to_model: z.boolean().meta({
+      description: 'Whether the next model call of the session is shown it, apart from its `refused_blocks`.',
+    }),
+    hidden_reason: z
+      .enum(['rolled_back', 'compacted', 'refused'])
+      .nullable()
+      .meta({
+        description:
+          'Why it is not: its turn was rolled back; the model is shown notes of it instead; or the model API ' +
+          'refused all of its blocks.',
+      }),
+    refused_blocks: z.array(refusedBlockSchema).meta({
+      description: 'Blocks that the model API refused. The model is shown a short text in place of each.',
+    }),
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'Message', description: 'One message of a session, as the model sees it.' });
+  .meta({ id: 'Message', description: 'One message of a session, and whether the model sees it.' });

@@ -4,6 +4,7 @@ import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
 import { microsSchema } from './money.ts';
+import { refusedInputSchema } from './refusals.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
 import { momentSchema } from './times.ts';
 import { awaitingSchema, requiredActionSchema } from './tool-outputs.ts';
@@ -98,6 +99,10 @@ export const turnErrorSchema = z
       .nonnegative()
       .optional()
       .meta({ description: 'Requests made to the model for the step that failed.' }),
+    refused: z
+      .array(refusedInputSchema)
+      .optional()
+      .meta({ description: 'With `input_refused`: the blocks that the model API refused.' }),
   })
   .meta({ id: 'TurnError' });
 export type TurnError = z.infer<typeof turnErrorSchema>;
@@ -114,6 +119,9 @@ export const turnSchema = z
     stop_reason: stopReasonSchema.nullable(),
     output: z.array(contentBlockSchema).nullable().meta({ description: "The answer's content blocks." }),
     output_text: z.string().nullable().meta({ description: "The answer's text." }),
+    partial: z.boolean().meta({
+      description: 'The turn was stopped while the model wrote: `output` is what it had said by then.',
+    }),
     error: turnErrorSchema.nullable(),
     required_action: requiredActionSchema.nullable(),
     usage: usageSchema,

@@ -6,6 +6,7 @@ import {
   type ModelAnswer,
   type ModelCallOptions,
   type ModelRequest,
+  type RefusedParts,
   type Usage,
 } from '@turnpike/contract';
 import { BulkheadFullError, CircuitOpenError, type GuardedCall } from '@turnpike/egress';
@@ -21,6 +22,7 @@ import type { ModelLimits } from './limits.ts';
 import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
 import { isOutage } from './outage.ts';
 import type { PriceTable } from './prices.ts';
+import { locateRefusal } from './read-refusal.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { safeRequestId } from './safe-message.ts';
 import { streamMessage, type RequestProgress } from './stream-message.ts';
@@ -244,7 +246,11 @@ class Call {
       hasOther = (await this.#chooseKey()).waitMs === 0;
     }
     const { code, message, terminal } = failure;
-    if (terminal && !hasOther) throw this.#error(code, message, { terminal });
+    if (terminal && !hasOther) {
+      const { refusal } = failure;
+      const refused = refusal && locateRefusal(refusal, this.#built.body.messages);
+      throw this.#error(code, message, { terminal, refused });
+    }
     const isKnownOutage = isBreaker && !hasOther;
     // It says something about the API and nothing about this step, whose last attempt is spared. What
     // is spared so is a retry all the same, and each of them is taken from the budget.
@@ -331,7 +337,7 @@ class Call {
   #error(
     code: string,
     message: string,
-    facts: { terminal?: boolean; retryAfterMs?: number } = {},
+    facts: { terminal?: boolean; retryAfterMs?: number; refused?: RefusedParts | undefined } = {},
   ): ModelError {
     // The cause stays here: the SDK's errors carry headers and bodies.
     return new ModelError(code, message, {

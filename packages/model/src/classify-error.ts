@@ -2,6 +2,7 @@ import { AnthropicError, APIConnectionError, APIConnectionTimeoutError, APIError
 import { RetryableError } from '@turnpike/contract';
 import { EgressRefusedError } from '@turnpike/egress';
 import { z } from 'zod';
+import { readRefusal, type RefusalWords } from './read-refusal.ts';
 import { readRetryAfter } from './retry-after.ts';
 import { safeMessage } from './safe-message.ts';
 
@@ -18,6 +19,8 @@ export interface Failure {
   providerRequestId: string | null;
   /** The HTTP status; undefined where no answer came, and for an `error` event inside a stream. */
   status: number | undefined;
+  /** What it says of the conversation; undefined where that is not what was refused. */
+  refusal?: RefusalWords;
 }
 
 export interface ClassifySettings {
@@ -55,9 +58,10 @@ function fromAnswer(error: APIError, { now = Date.now(), hide }: ClassifySetting
   const said = errorBodySchema.safeParse(error.error).data ?? {};
   const retryAfterMs = readRetryAfter(headers, now);
   const text = said.error?.message ?? '';
+  const type = error.type ?? said.error?.type ?? undefined;
   const verdict = judge({
     status,
-    type: error.type ?? said.error?.type ?? undefined,
+    type,
     errorCode: error.errorCode ?? undefined,
     text,
     retryAfterMs,
@@ -69,6 +73,9 @@ function fromAnswer(error: APIError, { now = Date.now(), hide }: ClassifySetting
     message: safeMessage(hide?.(text) ?? text) || `The model API answered ${status ?? 'with an error'}.`,
     providerRequestId: error.requestID ?? said.request_id ?? null,
     status,
+    ...(verdict.code === 'model_rejected_request' && isRefused({ status, type })
+      ? { refusal: readRefusal(text) }
+      : {}),
   };
 }
 
@@ -95,13 +102,14 @@ const SPEND_LIMIT_CODES = new Set([
   'linked_organization_spend_limit_reached',
 ]);
 const SPEND_LIMIT_WORDS = /spend(ing)? (limit|cap)|credit balance|specified (workspace )?api usage limits/i;
-const PROMPT_TOO_LONG_WORDS = /prompt is too long|context (window|limit)/i;
+/** Anthropic's words first, then those of gateways. */
+const PROMPT_TOO_LONG_WORDS =
+  /(prompt|input|request) is too long|context[ _]?(window|limit|length)|too many (input |total )?tokens|maximum (number of )?tokens/i;
 
 function judge(answer: Answer): Verdict {
   const { status, type, text } = answer;
   if (isSpendLimit(answer)) return { code: 'model_spend_limit', terminal: true };
-  const isInvalid = type === 'invalid_request_error' && (status === undefined || status === 400);
-  if (isInvalid && PROMPT_TOO_LONG_WORDS.test(text)) {
+  if (isRefused({ status, type }) && PROMPT_TOO_LONG_WORDS.test(text)) {
     return { code: 'model_context_window_exceeded', terminal: true };
   }
   const verdict = byType(type, status) ?? byStatus(status);
@@ -110,6 +118,13 @@ function judge(answer: Answer): Verdict {
   if (status !== undefined && answer.shouldRetry === 'true') return { ...verdict, terminal: false };
   return verdict;
 }
+
+/** The request was refused for what is in it. An `error` event has no status; gateways have types of their own. */
+function isRefused({ status, type }: Pick<Answer, 'status' | 'type'>): boolean {
+  return status === undefined ? type === 'invalid_request_error' : REFUSED.has(status);
+}
+
+const REFUSED = new Set([400, 415, 422]);
 
 /**
  * A limit in money ends with the month or when somebody pays, not with a pause. The API names it by

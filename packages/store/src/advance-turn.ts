@@ -42,12 +42,12 @@ const advanceAs = (of: 'all' | 'free'): string => `
 WITH given AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
     asked jsonb, started text[], received jsonb, told jsonb, outcome jsonb, take_inputs boolean,
-    action_ms double precision, asked_about text[], summary jsonb)
+    action_ms double precision, asked_about text[], summary jsonb, refused jsonb)
 )${of === 'free' ? FREE_SESSIONS : ''}, fenced AS (
   SELECT turns.id, given.step, given.said, given.asked, given.started, given.received,
-    given.told, given.action_ms, given.asked_about, given.summary, outcome.value IS NOT NULL AS ends,
+    given.told, given.action_ms, given.asked_about, given.summary, given.refused, outcome.value IS NOT NULL AS ends,
     CASE WHEN status = 'cancelling' THEN '{"status": "cancelled", "stopReason": null, "error": null}'::jsonb
-           || jsonb_build_object('output', outcome.value -> 'output')
+           || jsonb_build_object('output', outcome.value -> 'output', 'partial', outcome.value -> 'partial')
          ELSE outcome.value END AS outcome,
     given.action_ms IS NOT NULL AND status <> 'cancelling' AS parks,
     CASE WHEN given.take_inputs OR outcome.value IS NOT NULL THEN pending_inputs ELSE '[]' END AS taken
@@ -59,19 +59,21 @@ WITH given AS MATERIALIZED (
     ${of === 'free' ? 'AND (given.outcome IS NULL AND given.summary IS NULL OR turns.session_id IN (SELECT id FROM free))' : ''}
   FOR UPDATE OF turns ${of === 'free' ? 'SKIP LOCKED' : ''}
 ), written AS (
-  SELECT fenced.*, fenced.said || fenced.taken AS messages FROM fenced
+  SELECT fenced.*, fenced.said || fenced.taken AS messages,
+    CASE WHEN fenced.step -> 'isBooked' = 'true' THEN NULL ELSE fenced.step END AS spent
+  FROM fenced
 ), held AS (
   UPDATE turns
   SET step_count = step_count + (written.step IS NOT NULL)::int,
       model_attempts = CASE WHEN written.step IS NULL THEN model_attempts ELSE 0 END,
       lost_leases = CASE WHEN written.step IS NULL THEN lost_leases ELSE 0 END,
-      input_tokens = input_tokens + coalesce((written.step #>> '{usage,input_tokens}')::int, 0),
-      output_tokens = output_tokens + coalesce((written.step #>> '{usage,output_tokens}')::int, 0),
+      input_tokens = input_tokens + coalesce((written.spent #>> '{usage,input_tokens}')::int, 0),
+      output_tokens = output_tokens + coalesce((written.spent #>> '{usage,output_tokens}')::int, 0),
       cache_creation_input_tokens = cache_creation_input_tokens
-        + coalesce((written.step #>> '{usage,cache_creation_input_tokens}')::int, 0),
+        + coalesce((written.spent #>> '{usage,cache_creation_input_tokens}')::int, 0),
       cache_read_input_tokens = cache_read_input_tokens
-        + coalesce((written.step #>> '{usage,cache_read_input_tokens}')::int, 0),
-      cost_micros = cost_micros + coalesce((written.step ->> 'costMicros')::bigint, 0),
+        + coalesce((written.spent #>> '{usage,cache_read_input_tokens}')::int, 0),
+      cost_micros = cost_micros + coalesce((written.spent ->> 'costMicros')::bigint, 0),
       reserved_micros = CASE WHEN written.step IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_micros END,
       reserved_tokens = CASE WHEN written.step IS NOT NULL OR written.ends OR written.parks THEN 0 ELSE reserved_tokens END,
       message_count = message_count + jsonb_array_length(written.messages),
@@ -81,6 +83,7 @@ WITH given AS MATERIALIZED (
                     WHEN written.parks THEN 'requires_action' ELSE status END,
       stop_reason = written.outcome ->> 'stopReason',
       output = nullif(written.outcome -> 'output', 'null'),
+      partial = coalesce((written.outcome ->> 'partial')::boolean, false),
       error = nullif(written.outcome -> 'error', 'null'),
       finished_at = CASE WHEN written.ends THEN now() END,
       leased_until = CASE WHEN written.ends OR written.parks THEN NULL ELSE leased_until END,
@@ -88,8 +91,8 @@ WITH given AS MATERIALIZED (
       action_expires_at = CASE WHEN written.parks AND NOT written.ends
                                THEN now() + written.action_ms * interval '1 millisecond' END
   FROM written WHERE turns.id = written.id
-  RETURNING turns.*, written.ends, written.parks, written.messages, written.taken, written.step, written.said,
-    written.asked, written.started, written.received, written.told, written.asked_about, written.summary
+  RETURNING turns.*, written.ends, written.parks, written.messages, written.taken, written.step, written.spent, written.said,
+    written.asked, written.started, written.received, written.told, written.asked_about, written.summary, written.refused
 ), session AS (
   UPDATE sessions SET open_turns = open_turns - 1
   FROM held WHERE sessions.id = held.session_id AND held.ends
@@ -112,15 +115,25 @@ WITH given AS MATERIALIZED (
          (step.usage ->> 'input_tokens')::int, (step.usage ->> 'output_tokens')::int,
          (step.usage ->> 'cache_creation_input_tokens')::int, (step.usage ->> 'cache_read_input_tokens')::int,
          step."costMicros", NOT EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = held.tenant_id)
-  FROM held, jsonb_to_record(held.step) AS step(id text, model text, usage jsonb, "costMicros" bigint)
+  FROM held, jsonb_to_record(held.spent) AS step(id text, model text, usage jsonb, "costMicros" bigint)
   WHERE step.model IS NOT NULL
 ), message AS (
-  INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content)
+  INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content, partial)
   SELECT held.id, held.message_count - jsonb_array_length(held.messages) + entry.place - 1, entry.value ->> 'id',
          held.tenant_id, held.session_id, held.sequence,
          CASE WHEN held.step IS NOT NULL AND entry.place <= jsonb_array_length(held.said) THEN held.step_count - 1 END,
-         entry.value ->> 'role', entry.value -> 'content'
+         entry.value ->> 'role', entry.value -> 'content', coalesce((entry.value ->> 'partial')::boolean, false)
   FROM held, jsonb_array_elements(held.messages) WITH ORDINALITY AS entry(value, place)
+), refused AS (
+  UPDATE messages SET refused = messages.refused || entry.blocks
+  FROM held CROSS JOIN LATERAL (
+    SELECT (refusal.value ->> 'turnSequence')::int AS turn_sequence, (refusal.value ->> 'messageIndex')::int AS index,
+           jsonb_agg(refusal.value -> 'block' ORDER BY refusal.place) AS blocks
+    FROM jsonb_array_elements(held.refused) WITH ORDINALITY AS refusal(value, place)
+    GROUP BY 1, 2
+  ) AS entry
+  WHERE messages.session_id = held.session_id AND messages.turn_sequence = entry.turn_sequence
+    AND messages.index = entry.index
 ), asked AS (
   INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, on_unknown,
                           status, awaiting, attempts, started_at)
@@ -164,7 +177,7 @@ const advancedSchema = z.object({
   status: turnStatusSchema,
   pendingInputs: z.int(),
   isBudgeted: z.boolean(),
-  taken: z.array(z.object({ role: z.literal('user'), content: z.array(contentBlockSchema) })),
+  taken: z.array(z.object({ id: z.string(), role: z.literal('user'), content: z.array(contentBlockSchema) })),
 }) satisfies z.ZodType<Advanced>;
 
 const ADVANCE = { name: 'advance-turn', text: advanceAs('all') };
@@ -228,7 +241,7 @@ function givenOf({ turnId, epoch, eventCount }: WriteFence, advance: Advance): s
     epoch,
     built_on: eventCount,
     step: advance.step,
-    said: (advance.messages ?? []).map((message) => ({ ...message, id: newId('message') })),
+    said: (advance.messages ?? []).map((message) => ({ id: newId('message'), ...message })),
     asked: advance.askedCalls ?? [],
     started: advance.startedCalls ?? [],
     received: advance.receipts ?? [],
@@ -238,6 +251,13 @@ function givenOf({ turnId, epoch, eventCount }: WriteFence, advance: Advance): s
     action_ms: advance.action?.timeoutMs,
     asked_about: advance.askedAbout ?? [],
     summary: advance.summary,
+    refused: (advance.refusals ?? []).map(
+      ({ turnSequence, messageIndex, blockIndex, itemIndex, certain, reason }) => ({
+        turnSequence,
+        messageIndex,
+        block: { block_index: blockIndex, item_index: itemIndex, certain, reason },
+      }),
+    ),
   });
 }
 

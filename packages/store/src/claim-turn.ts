@@ -6,6 +6,7 @@ import {
   modelAuthSchema,
   newId,
   onUnknownSchema,
+  refusedBlockSchema,
   toolCallStatusSchema,
   toolConfigSchema,
   turnStatusSchema,
@@ -27,12 +28,21 @@ export interface TakenTurn extends ClaimedTurn {
   traceparent: string | null;
 }
 
-const messageSchema = z.object({ role: z.enum(['user', 'assistant']), content: z.array(contentBlockSchema) });
+const messageSchema = z.object({
+  id: z.string(),
+  turnSequence: z.int(),
+  index: z.int(),
+  role: z.enum(['user', 'assistant']),
+  content: z.array(contentBlockSchema),
+  partial: z.boolean(),
+  refused: z.array(refusedBlockSchema),
+});
 
 const claimedSchema = z.object({
   id: z.string(),
   tenantId: z.string(),
   sessionId: z.string(),
+  sequence: z.int(),
   agentId: z.string(),
   agentVersion: z.int(),
   epoch: z.int(),
@@ -65,7 +75,7 @@ const claimedSchema = z.object({
   modelCallCount: z.int(),
   lastStopReason: z.string().nullable(),
   summary: z.string().nullable(),
-  history: z.array(messageSchema.extend({ turnSequence: z.int() })),
+  history: z.array(messageSchema),
   messages: z.array(messageSchema),
   openToolCalls: z.array(
     z.object({
@@ -140,8 +150,12 @@ const take = (of: 'all' | 'free'): string => `, turn AS (
   FROM turn
 )`;
 
+const MESSAGE = `json_build_object('id', messages.id, 'turnSequence', messages.turn_sequence, 'index', messages.index,
+                'role', messages.role, 'content', messages.content, 'partial', messages.partial,
+                'refused', messages.refused)`;
+
 const READ = `
-SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.agent_id AS "agentId",
+SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.sequence, turn.agent_id AS "agentId",
   turn.agent_version AS "agentVersion", turn.epoch, turn.attempts, turn.status,
   agent_versions.config AS agent,
   (SELECT coalesce(json_agg(json_build_object('name', tools.name, 'config', tools.config, 'signingSecret',
@@ -164,17 +178,14 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
   (SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
    ORDER BY steps.index DESC LIMIT 1) AS "lastStopReason",
   summary.content AS summary,
-  (SELECT coalesce(json_agg(json_build_object('turnSequence', messages.turn_sequence, 'role', messages.role,
-                                              'content', messages.content)
-                   ORDER BY messages.turn_sequence, messages.index), '[]')
+  (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
    FROM messages
    WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
      AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
      AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
                      WHERE forgotten.session_id = turn.session_id AND forgotten.rolled_back
                        AND forgotten.sequence = messages.turn_sequence)) AS history,
-  (SELECT coalesce(json_agg(json_build_object('role', messages.role, 'content', messages.content)
-                   ORDER BY messages.index), '[]')
+  (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
    FROM messages WHERE messages.turn_id = turn.id) AS messages,
   (SELECT coalesce(json_agg(json_build_object('id', tool_calls.id, 'toolUseId', tool_calls.tool_use_id,
                      'name', tool_calls.name, 'input', tool_calls.input, 'effect', tool_calls.effect,

@@ -9,6 +9,8 @@ const stoppedSchema = z.object({
   isForgotten: z.boolean(),
   /** Who spoke last in the session; null where nobody did. */
   lastRole: z.enum(['user', 'assistant']).nullable(),
+  /** That last message is an answer that was stopped while the model wrote it. */
+  isPartial: z.boolean(),
 });
 export type StoppedTurn = z.infer<typeof stoppedSchema>;
 
@@ -26,12 +28,15 @@ const READ = {
   text: `
 SELECT turns.session_id AS "sessionId", turns.status, turns.rolled_back AS "isForgotten",
   turns.sequence = sessions.last_sequence AS "isNewest",
-  (SELECT messages.role FROM messages WHERE messages.session_id = turns.session_id
-     AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
-                     WHERE forgotten.session_id = turns.session_id AND forgotten.rolled_back
-                       AND forgotten.sequence = messages.turn_sequence)
-   ORDER BY messages.turn_sequence DESC, messages.index DESC LIMIT 1) AS "lastRole"
-FROM turns JOIN sessions ON sessions.id = turns.session_id WHERE turns.id = $1`,
+  last.role AS "lastRole", coalesce(last.partial, false) AS "isPartial"
+FROM turns JOIN sessions ON sessions.id = turns.session_id LEFT JOIN LATERAL (
+  SELECT messages.role, messages.partial FROM messages WHERE messages.session_id = turns.session_id
+    AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
+                    WHERE forgotten.session_id = turns.session_id AND forgotten.rolled_back
+                      AND forgotten.sequence = messages.turn_sequence)
+  ORDER BY messages.turn_sequence DESC, messages.index DESC LIMIT 1
+) AS last ON true
+WHERE turns.id = $1`,
   row: stoppedSchema,
 };
 

@@ -1,5 +1,11 @@
-import { awaitingSchema, contentBlockSchema, effectSchema, toolCallStatusSchema } from '@turnpike/contract';
-import type { messageSchema, stepSchema } from '@turnpike/contract';
+import {
+  awaitingSchema,
+  contentBlockSchema,
+  effectSchema,
+  refusedBlockSchema,
+  toolCallStatusSchema,
+} from '@turnpike/contract';
+import type { ContentBlock, messageSchema, RefusedBlock, stepSchema } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 import { usageOf } from './stored-usage.ts';
@@ -67,27 +73,67 @@ export async function listMessages(
   page: { after: MessagePlace; limit: number },
 ): Promise<{ message: z.infer<typeof messageSchema>; place: MessagePlace }[]> {
   const { turnSequence, index } = page.after;
-  const rows = await database.prisma.message.findMany({
-    where: {
-      sessionId,
-      turnSequence: { gte: turnSequence },
-      OR: [{ turnSequence: { gt: turnSequence } }, { index: { gt: index } }],
-    },
-    orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],
-    take: page.limit,
+  const [rows, notes] = await Promise.all([
+    database.prisma.message.findMany({
+      where: {
+        sessionId,
+        turnSequence: { gte: turnSequence },
+        OR: [{ turnSequence: { gt: turnSequence } }, { index: { gt: index } }],
+      },
+      orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],
+      take: page.limit,
+      include: { turn: { select: { rolledBack: true } } },
+    }),
+    database.prisma.summary.findFirst({
+      where: { sessionId },
+      orderBy: { throughSequence: 'desc' },
+      select: { throughSequence: true },
+    }),
+  ]);
+  return rows.map((row) => {
+    const blocks = content.parse(row.content);
+    const refused = refusedBlocks.parse(row.refused);
+    const hidden = hiddenReason({
+      isForgotten: row.turn.rolledBack,
+      isCompacted: row.turnSequence <= (notes?.throughSequence ?? 0),
+      blocks,
+      refused,
+    });
+    return {
+      message: {
+        id: row.id,
+        object: 'message',
+        session_id: row.sessionId,
+        turn_id: row.turnId,
+        role: roleSchema.parse(row.role),
+        content: blocks,
+        partial: row.partial,
+        visible_to_model: hidden === null,
+        hidden_reason: hidden,
+        refused_blocks: refused,
+        created_at: row.createdAt.toISOString(),
+      },
+      place: { turnSequence: row.turnSequence, index: row.index },
+    };
   });
-  return rows.map((row) => ({
-    message: {
-      id: row.id,
-      object: 'message',
-      session_id: row.sessionId,
-      turn_id: row.turnId,
-      role: roleSchema.parse(row.role),
-      content: content.parse(row.content),
-      created_at: row.createdAt.toISOString(),
-    },
-    place: { turnSequence: row.turnSequence, index: row.index },
-  }));
+}
+
+const refusedBlocks = z.array(refusedBlockSchema);
+
+/** Why the next model call of the session is not shown a message; null where it is. */
+function hiddenReason(message: {
+  isForgotten: boolean;
+  isCompacted: boolean;
+  blocks: readonly ContentBlock[];
+  refused: readonly RefusedBlock[];
+}): z.infer<typeof messageSchema>['hidden_reason'] {
+  const { isForgotten, isCompacted, blocks, refused } = message;
+  if (isForgotten) return 'rolled_back';
+  if (isCompacted) return 'compacted';
+  const whole = new Set(
+    refused.filter((block) => block.item_index === null).map((block) => block.block_index),
+  );
+  return blocks.length > 0 && whole.size === blocks.length ? 'refused' : null;
 }
 
 export interface MessagePlace {

@@ -21,6 +21,7 @@ export const storedTurnSchema = z.object({
   status: turnStatusSchema,
   stopReason: stopReasonSchema.nullable(),
   output: z.array(contentBlockSchema).nullable(),
+  partial: z.boolean(),
   error: turnErrorSchema.nullable(),
   metadata: metadataSchema,
   priority: z.int(),
@@ -46,7 +47,7 @@ export const storedTurnSchema = z.object({
 export const TURN_COLUMNS = `
   turns.id, turns.session_id AS "sessionId", turns.sequence,
   turns.agent_id AS "agentId", turns.agent_version AS "agentVersion", turns.status,
-  turns.stop_reason AS "stopReason", turns.output, turns.error, turns.metadata,
+  turns.stop_reason AS "stopReason", turns.output, turns.partial, turns.error, turns.metadata,
   turns.priority, turns.run_at AS "runAt",
   turns.input_tokens AS "inputTokens", turns.output_tokens AS "outputTokens",
   turns.cache_creation_input_tokens AS "cacheCreationInputTokens",
@@ -74,6 +75,7 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     stop_reason: row.stopReason,
     output: row.output,
     output_text: row.output === null ? null : textOf(row.output),
+    partial: row.partial,
     error: row.error,
     required_action:
       row.actionExpiresAt === null || row.actions === null

@@ -30,7 +30,8 @@ export function resumeTurn(
     if (!isFinal(stopped.status)) throw refuse('has not ended');
     if (!stopped.isNewest) throw refuse('is not the newest turn of its session');
     if (stopped.isForgotten) throw refuse('was rolled back');
-    if (stopped.lastRole !== 'user') throw refuse('has its answer: submit a new turn instead');
+    if (stopped.lastRole !== 'user' && !stopped.isPartial)
+      throw refuse('has its answer: submit a new turn instead');
     const turn = newTurn(tenantId, stopped.sessionId, null, resumption, caps);
     const accepted = await insertTurn(transaction, {
       ...turn,

@@ -13,6 +13,7 @@ const TURN: Turn = {
   stop_reason: 'end_turn',
   output: [{ type: 'text', text: 'Hello.' }],
   output_text: 'Hello.',
+  partial: false,
   error: null,
   required_action: null,
   usage: NO_USAGE,

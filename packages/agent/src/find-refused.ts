@@ -1,0 +1,68 @@
+import {
+  placeOf,
+  type BlockPlace,
+  type ContentBlock,
+  type Message,
+  type RefusedParts,
+} from '@turnpike/contract';
+import type { Progress } from './progress.ts';
+import { shownMessages } from './shown-messages.ts';
+
+const MEDIA = new Set(['image', 'document']);
+
+/** A block that the model was shown, with where it is stored. */
+interface Shown {
+  block: ContentBlock;
+  place: BlockPlace;
+}
+
+/**
+ * The blocks that the model API refused: those that it named, else those that it most likely meant. What it read
+ * before it can read again, but for what it fetches anew from a URL each time. None where nothing fits.
+ */
+export function findRefused(
+  progress: Pick<Progress, 'history' | 'messages'>,
+  { places, likely }: RefusedParts,
+): { places: BlockPlace[]; certain: boolean } {
+  if (places.length > 0) return { places, certain: true };
+  const own = shownMessages(progress.messages);
+  const unread = own.slice(own.findLastIndex(({ role }) => role === 'assistant') + 1);
+  const suspects = suspectsIn(likely, unread, [...shownMessages(progress.history), ...own]);
+  return { places: suspects.map(({ place }) => place), certain: false };
+}
+
+function suspectsIn(
+  likely: RefusedParts['likely'],
+  unread: readonly Message[],
+  all: readonly Message[],
+): Shown[] {
+  if (likely === 'none') return [];
+  if (likely === 'any') return unread.flatMap(({ content }) => content.flatMap(shown));
+  const fresh = mediaIn(unread);
+  if (fresh.length > 0 || likely === 'new_media') return fresh;
+  const media = mediaIn(all);
+  const fetched = media.filter(({ block }) => isFetched(block));
+  return fetched.length > 0 ? fetched : media;
+}
+
+/** Images and documents, also in the results of tools. */
+function mediaIn(messages: readonly Message[]): Shown[] {
+  return messages
+    .flatMap(({ content }) => content)
+    .flatMap((block) => (block.type === 'tool_result' ? itemsOf(block) : [block]))
+    .filter(({ type }) => MEDIA.has(type))
+    .flatMap(shown);
+}
+
+function itemsOf({ content }: ContentBlock): ContentBlock[] {
+  return Array.isArray(content) ? (content as ContentBlock[]) : [];
+}
+
+function shown(block: ContentBlock): Shown[] {
+  const place = placeOf(block);
+  return place === undefined ? [] : [{ block, place }];
+}
+
+function isFetched({ source }: ContentBlock): boolean {
+  return typeof source === 'object' && source !== null && 'type' in source && source.type === 'url';
+}
