@@ -58,7 +58,7 @@ function partialAnswer({ text, cost, attempts, durationMs }: CutAnswer): {
       usage: cost?.usage ?? NO_USAGE,
       costMicros: cost?.costMicros ?? 0,
       attempts,
-      providerRequestId: null,
+      providerRequestId: cost?.providerRequestId ?? null,
       isBooked: true,
       durationMs,
     },

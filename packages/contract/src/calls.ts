@@ -65,6 +65,7 @@ export interface CutCall {
   usage: Usage;
   /** Millionths of a US dollar. */
   costMicros: number;
+  providerRequestId: string | null;
 }
 
 /** A whole answer: only ever made from a message that reached its end. */

@@ -208,6 +208,7 @@ class Call {
       model: hide(spent.model),
       usage,
       costMicros: this.#costOf(usage),
+      providerRequestId: safeRequestId(progress.providerRequestId, hide),
     });
   }
 

@@ -32,7 +32,7 @@ SELECT turn_id AS "turnId" FROM entry`,
 export async function bookCut(
   sql: Sql,
   turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId' | 'epoch'>,
-  { id, model, usage, costMicros }: CutCall,
+  { id, model, usage, costMicros }: Omit<CutCall, 'providerRequestId'>,
   limitMs?: number,
 ): Promise<void> {
   const values = [
