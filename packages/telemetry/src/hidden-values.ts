@@ -1,31 +1,33 @@
-import { secretForms } from './secret-forms.ts';
+import {
+  findSecrets,
+  hideRanges,
+  secretPatterns,
+  SHORTEST_ENCODED,
+  type SecretPatterns,
+} from './find-secrets.ts';
 
-/** Shorter ones would hide parts of ordinary words. */
-const SHORTEST = 6;
-const MOST_VALUES = 10_000;
+const MOST_VALUES = 1_000;
 
-/** Every form of every known secret, newest last. */
-const hidden = new Set<string>();
-/** Forms of what the process itself works with, which no number of tenants' secrets may push out. */
-const hiddenForGood = new Set<string>();
+/** Every known secret, the one used last at the end. */
+const hidden = new Map<string, SecretPatterns>();
+/** What the process itself works with, which no number of tenants' secrets may push out. */
+const hiddenForGood = new Map<string, SecretPatterns>();
 
 /**
- * From now on this value is scrubbed from every log line of the process, raw and in the forms in
- * which it travels. The newest ten thousand forms are known, and all of what
- * is hidden `forGood`: for the few secrets of the process itself.
+ * From now on this value is scrubbed from every log line of the process, in each form that `findSecrets` knows.
+ * The newest thousand are known, and all of what is hidden `forGood`: for the few secrets of the process itself.
+ * Shorter ones than six characters are not: they would hide parts of ordinary words.
  */
 export function hideValue(value: string, forGood = false): void {
-  if (value.length < SHORTEST) return;
-  const forms = secretForms(value);
+  if (value.length < SHORTEST_ENCODED) return;
   if (forGood) {
-    for (const form of forms) hiddenForGood.add(form);
+    hiddenForGood.set(value, secretPatterns(value));
     return;
   }
-  for (const form of forms) {
-    hidden.delete(form);
-    hidden.add(form);
-  }
-  for (const oldest of hidden) {
+  const patterns = hidden.get(value) ?? secretPatterns(value);
+  hidden.delete(value);
+  hidden.set(value, patterns);
+  for (const oldest of hidden.keys()) {
     if (hidden.size <= MOST_VALUES) break;
     hidden.delete(oldest);
   }
@@ -33,7 +35,7 @@ export function hideValue(value: string, forGood = false): void {
 
 /** The text without this value in any of those forms, also where it is too short to be hidden everywhere. */
 export function withoutValue(text: string, value: string): string {
-  return hide(text, value.length < SHORTEST ? [value] : secretForms(value));
+  return hideRanges(text, findSecrets(text, [secretPatterns(value)]));
 }
 
 /** Hides the password in a URL, where there is one, in whatever a client of that server says of it. */
@@ -56,29 +58,10 @@ const HINT_OF_SHAPE = /sk-ant|tp_live|tp_dev|whsec|bearer|basic|:\/\//i;
 
 /** The text without any secret that is known by its value or by its shape. */
 export function scrub(text: string): string {
-  if (text.length < SHORTEST) return text;
-  let clean = hide(text, hiddenForGood, hidden);
+  if (text.length < SHORTEST_ENCODED) return text;
+  const known = [...hiddenForGood.values(), ...hidden.values()];
+  let clean = hideRanges(text, findSecrets(text, known));
   if (!HINT_OF_SHAPE.test(clean)) return clean;
   for (const [shape, replacement] of SHAPES) clean = clean.replace(shape, replacement);
   return clean;
-}
-
-/** Every place is found before one is replaced: a secret may begin with, end in or hold another. */
-function hide(text: string, ...known: Iterable<string>[]): string {
-  const places: [number, number][] = [];
-  for (const forms of known) {
-    for (const form of forms) {
-      for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
-        places.push([at, at + form.length]);
-      }
-    }
-  }
-  if (places.length === 0) return text;
-  let clean = '';
-  let done = 0;
-  for (const [from, to] of places.toSorted(([one], [other]) => one - other)) {
-    if (from >= done) clean += `${text.slice(done, from)}[secret]`;
-    done = Math.max(done, to);
-  }
-  return clean + text.slice(done);
 }

@@ -49,10 +49,24 @@ function formsOf(bytes: Buffer): Map<string, string> {
   // A key is bytes, and no text.
   if (!Buffer.from(text).equals(bytes)) return forms;
   const inJson = JSON.stringify(text).slice(1, -1);
+  const inUrl = encodeURIComponent(text);
   return forms
     .set('raw', text)
-    .set('URL-encoded', encodeURIComponent(text))
+    .set('most of it', text.slice(0, -4))
+    .set('URL-encoded', inUrl)
+    .set(
+      'URL-encoded in lower case',
+      inUrl.replaceAll(/%../g, (escape) => escape.toLowerCase()),
+    )
+    .set('URL-encoded twice', encodeURIComponent(inUrl))
+    .set('Unicode escapes', text.replaceAll(/[^]/g, unicodeEscape))
+    .set('JSON with escaped slashes', inJson.replaceAll('/', '\\/'))
+    .set('base64 in lines', bytes.toString('base64').replaceAll(/.{20}(?=.)/g, '$&\n'))
     .set('form-encoded', new URLSearchParams([['', text]]).toString().slice(1))
     .set('JSON-escaped', inJson)
     .set('JSON in JSON', JSON.stringify(inJson).slice(1, -1));
+}
+
+function unicodeEscape(letter: string): string {
+  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

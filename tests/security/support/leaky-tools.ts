@@ -9,7 +9,13 @@ const WAYS: Record<string, (sent: string, response: ServerResponse) => void> = {
       [
         Buffer.from(sent).toString('base64'),
         Buffer.from(sent).toString('hex'),
+        Buffer.from(sent).toString('base64').replaceAll(/.{20}/g, '$&\n'),
         encodeURIComponent(sent),
+        encodeURIComponent(encodeURIComponent(sent)),
+        encodeURIComponent(sent).replaceAll(/%../g, (escape) => escape.toLowerCase()),
+        JSON.stringify(sent).replaceAll('/', '\\/'),
+        sent.replaceAll(/[^]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`),
+        headersWithoutTheirEnds(sent),
       ].join('\n'),
     ),
   '/fails': (sent, response) => response.writeHead(500).end(`This went wrong: ${sent}`),
@@ -64,4 +70,11 @@ export class LeakyTools {
     this.received.push(`${request.url}\n${headers.join('\n')}\n${body}`);
     response.end();
   }
+}
+
+function headersWithoutTheirEnds(sent: string): string {
+  return sent
+    .split('\n')
+    .map((header) => header.slice(0, -4))
+    .join('\n');
 }
