@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -204,6 +204,15 @@ test('what start wrote names the database, unless the environment does; once it 
     /^turnpike: The database at \S+\/app, which \.turnpike\/env names, does not answer: .+\n$/,
   );
   expect(complaints).not.toContain('hidden');
+});
+
+test('npm links the command of a checkout: the lock file, which it goes by, names the file that is there', () => {
+  const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { bin?: unknown }>;
+  };
+  expect(packages['apps/cli']?.bin).toEqual({ turnpike: 'bin/turnpike.mjs' });
+  expect(read('apps/cli/bin/turnpike.mjs')).toMatch(/^#!\/usr\/bin\/env node\n/);
 });
 
 test('the command that npm links is there before anything is built, and builds a checkout once', async () => {
