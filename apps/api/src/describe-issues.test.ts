@@ -117,6 +117,12 @@ test.each<[string, () => ValidationIssue[], string, string]>([
     'must be "builtin", "http", "client" or "memory"',
   ],
   [
+    'a word of a text that is taken apart',
+    () => issuesOf(z.object({ status: LIST_OF_STATUSES }), { status: 'queued,done' }),
+    'status.1',
+    'must be "queued" or "failed"',
+  ],
+  [
     'a word of a list that it is not in',
     () => issuesOf(z.object({ status: z.enum(['queued', 'failed']) }), { status: 'done' }),
     'status',
@@ -138,6 +144,11 @@ test('mistakes beside a union are told as well', () => {
   const paths = issuesOf(startTurnSchema, given).map(({ path }) => path);
   expect(paths.toSorted()).toEqual(['agent_id', 'colour', 'input.0.text']);
 });
+
+const LIST_OF_STATUSES = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(['queued', 'failed'])));
 
 const TOOL = {
   name: 't',

@@ -25,7 +25,9 @@ interface Mistake {
 /** `given` is what the issue's path begins at. */
 function explain(issue: Issue, given: unknown): Mistake[] {
   const { path } = issue;
-  const isMissing = valueAt(given, path) === undefined;
+  const parent = valueAt(given, path.slice(0, -1));
+  // Text that was taken apart has no place for a part.
+  const isMissing = valueAt(given, path) === undefined && typeof parent !== 'string';
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: [...path, key],

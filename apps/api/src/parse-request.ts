@@ -13,7 +13,8 @@ export function parseParams(route: Route, given: unknown): Record<string, unknow
 }
 
 /** Query parameters, strictly: `invalid_request`, or `invalid_cursor` where only the cursor is wrong. */
-export function parseQuery(route: Route, given: unknown): Record<string, unknown> {
+export function parseQuery(route: Route, sent: Record<string, unknown>): Record<string, unknown> {
+  const given = 'metadata' in route.query.shape ? gatherMetadata(sent) : sent;
   const parsed = strictQuery(route).safeParse(given);
   if (parsed.success) {
     const unstorable = findUnstorable(given);
@@ -42,6 +43,18 @@ export function readQuery(text: string): ParsedUrlQuery {
     throw new ProblemError('invalid_request', 'The query is not UTF-8 that is percent-encoded.');
   }
   return parse(text);
+}
+
+/** With `metadata[key]=value` as the entries of one object. */
+function gatherMetadata(sent: Record<string, unknown>): Record<string, unknown> {
+  const keyOf = (name: string): string | undefined => /^metadata\[(.*)\]$/s.exec(name)?.[1];
+  const others = Object.entries(sent).filter(([name]) => keyOf(name) === undefined);
+  const entries = Object.entries(sent).flatMap(([name, value]) => {
+    const key = keyOf(name);
+    return key === undefined ? [] : [[key, value] as const];
+  });
+  if (entries.length === 0) return sent;
+  return Object.fromEntries([['metadata', Object.fromEntries(entries)], ...others]);
 }
 
 /** Made once for each route: to make a schema costs more than to use it. */

@@ -10,16 +10,24 @@ export function path(parts: TemplateStringsArray, ...parameters: readonly string
   });
 }
 
-export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+export type Query = Readonly<
+  Record<string, string | number | readonly string[] | Readonly<Record<string, string>> | undefined>
+>;
 
-/** What is undefined is left out. */
+/** What is undefined is left out; a list is one parameter with commas, and an object one for each of its entries. */
 export function encodeQuery(query: Query): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) search.set(name, String(value));
+    if (value === undefined) continue;
+    if (typeof value !== 'object' || isList(value)) search.set(name, String(value));
+    else for (const [key, inner] of Object.entries(value)) search.set(`${name}[${key}]`, inner);
   }
   const text = search.toString();
   return text === '' ? '' : `?${text}`;
+}
+
+function isList(value: object): value is readonly string[] {
+  return Array.isArray(value);
 }
 
 const WRONG =

@@ -24,11 +24,11 @@ export type {
 } from './wire/contract.ts';
 export * from './errors.ts';
 export type { FollowOptions } from './follow-events.ts';
-export type { Page, PageQuery, Pages } from './pages.ts';
+export type { MetadataQuery, Page, PageQuery, Pages, TimeQuery } from './pages.ts';
 export type { CreatedApiKey } from './resources/api-keys.ts';
 export type { Limits } from './resources/account.ts';
 export type { DeliveryQuery, DeliveryWithAttempts } from './resources/deliveries.ts';
-export type { Message } from './resources/sessions.ts';
+export type { Message, SessionQuery } from './resources/sessions.ts';
 export type { CreatedTool } from './resources/tools.ts';
 export type { Step, StreamOptions, Submission, ToolOutputs, TurnQuery } from './resources/turns.ts';
 export type {

@@ -15,6 +15,19 @@ export interface PageQuery {
   limit?: number | undefined;
 }
 
+/** What narrows a list by when things were made. */
+export interface TimeQuery {
+  /** At this time or later, such as `2026-11-30T12:00:00Z`. */
+  created_after?: string | undefined;
+  /** Before this time. */
+  created_before?: string | undefined;
+}
+
+/** What narrows a list by labels: all of these entries. */
+export interface MetadataQuery {
+  metadata?: Readonly<Record<string, string>> | undefined;
+}
+
 /** A list: `for await` gives all that is in it, page after page as they are needed. */
 export class Pages<Item> implements AsyncIterable<Item> {
   readonly #transport: Transport;

@@ -36,6 +36,13 @@ export function newId(kind: IdKind): string {
   return `${ID_PREFIXES[kind]}_${encodeCrockford(v7({ random, ...last }, new Uint8Array(16)))}`;
 }
 
+/** Before every id of this kind that was made at this time or later, in the order of ids. */
+export function idBoundary(kind: IdKind, ms: number): string {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(ms) << 16n);
+  return `${ID_PREFIXES[kind]}_${encodeCrockford(bytes)}`;
+}
+
 const MOST_SEQ = 0xffffffff;
 let last = { msecs: 0, seq: 0 };
 

@@ -5,6 +5,7 @@ import {
   type DeliveryStatus,
 } from '@turnpike/contract';
 import { z } from 'zod';
+import { inRange, rangeValues, type ListPage, type TimeRange } from './list-range.ts';
 import { query, type Sql } from './sql.ts';
 
 const COLUMNS = `deliveries.id, deliveries.event_id AS "eventId", deliveries.type, deliveries.endpoint_id AS "endpointId",
@@ -42,10 +43,11 @@ const deliveryRow = z
     delivered_at: row.deliveredAt?.toISOString() ?? null,
   }));
 
-export interface DeliveryFilter {
+export interface DeliveryFilter extends TimeRange {
   endpointId?: string | undefined;
   turnId?: string | undefined;
-  status?: DeliveryStatus | undefined;
+  /** Any of these. */
+  statuses?: readonly DeliveryStatus[] | undefined;
   type?: string | undefined;
 }
 
@@ -54,25 +56,26 @@ const list = (name: string, which: string) => ({
   name,
   text: `
 SELECT ${COLUMNS} FROM deliveries
-WHERE tenant_id = $1 AND ($2::text IS NULL OR deliveries.id < $2)
-  AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR type = $5) AND ${which}
-ORDER BY deliveries.id DESC LIMIT $3`,
+WHERE deliveries.tenant_id = $1 AND ${inRange('deliveries')}
+  AND ($7::text[] IS NULL OR deliveries.status = ANY ($7)) AND ($8::text IS NULL OR deliveries.type = $8) AND ${which}
+ORDER BY deliveries.id DESC LIMIT $6`,
   row: deliveryRow,
 });
 
-const LIST = list('list-deliveries', '$6::text IS NULL');
-const LIST_OF_ENDPOINT = list('list-deliveries-of-endpoint', 'deliveries.endpoint_id = $6');
-const LIST_OF_TURN = list('list-deliveries-of-turn', 'deliveries.turn_id = $6');
+const LIST = list('list-deliveries', '$9::text IS NULL');
+const LIST_OF_ENDPOINT = list('list-deliveries-of-endpoint', 'deliveries.endpoint_id = $9');
+const LIST_OF_TURN = list('list-deliveries-of-turn', 'deliveries.turn_id = $9');
 
-/** A tenant's deliveries, newest first, those after `cursor` (the id of the last one seen). */
+/** A tenant's deliveries, newest first, those after the cursor. */
 export function listDeliveries(
   sql: Sql,
   tenantId: string,
-  page: { cursor: string | null; limit: number },
+  page: ListPage,
   filter: DeliveryFilter,
 ): Promise<Delivery[]> {
-  const { endpointId, turnId, status, type } = filter;
-  const values = [tenantId, page.cursor, page.limit, status ?? null, type ?? null];
+  const { endpointId, turnId, statuses, type } = filter;
+  const range = rangeValues('delivery', page, filter);
+  const values = [tenantId, ...range, statuses ?? null, type ?? null];
   if (turnId !== undefined) return query(sql, LIST_OF_TURN, [...values, turnId]);
   if (endpointId !== undefined) return query(sql, LIST_OF_ENDPOINT, [...values, endpointId]);
   return query(sql, LIST, [...values, null]);

@@ -16,6 +16,8 @@ import { expireActions, expireDeadlines } from './expire-waits.ts';
 import { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 import { forgetAnswers } from './idempotency.ts';
 import { pickWaitingDeliveries, takeFreshDeliveries, takeUncheckedDeliveries } from './pick-deliveries.ts';
+import { listTurns } from './read-turns.ts';
+import { listSessions } from './sessions.ts';
 import { promoteDelayed } from './promote-delayed.ts';
 import { renewLeases } from './renew-leases.ts';
 import { createTenant } from './tenants.ts';
@@ -30,6 +32,8 @@ const GROWING = [
   'tool_calls',
   'ledger_entries',
   'summaries',
+  'turn_labels',
+  'session_labels',
 ];
 const STORED = 5_000;
 
@@ -117,6 +121,14 @@ async function grow(sql: pg.Pool): Promise<void> {
     `INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
                                  cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
      SELECT id || '_s', tenant_id, session_id, id, agent_id, 'm', 1, 1, 0, 0, 1, true FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO turn_labels (turn_id, key, tenant_id, value)
+     SELECT id, 'customer', tenant_id, 'c' || sequence FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO session_labels (session_id, key, tenant_id, value)
+     SELECT id, 'customer', tenant_id, 'c' || length(id) FROM sessions`,
   );
   await sql.query('VACUUM ANALYZE');
 }
@@ -221,6 +233,29 @@ test('no pass that looks for what is to be repaired reads the whole of a table t
   }
   expect(plans.length).toBeGreaterThan(50);
   expect(plans.flatMap(wholeReads)).toEqual([]);
+});
+
+test('no list of turns or sessions reads the whole of a table that grows, whatever it is narrowed by', async () => {
+  plans.length = 0;
+  const metadata = { customer: 'c1' };
+  const range = { createdAfter: new Date(0), createdBefore: new Date() };
+  const statuses = ['queued', 'failed'] as const;
+  for (let round = 0; round < 8; round++) {
+    const page = { cursor: newId('turn'), limit: 21 };
+    for (const filter of [
+      {},
+      { statuses, ...range },
+      { metadata, statuses, ...range },
+      { metadata, sessionId: 's100' },
+    ])
+      await listTurns(pool, tenantId, page, filter);
+    for (const filter of [{}, range, { metadata, ...range }])
+      await listSessions(pool, tenantId, { cursor: newId('session'), limit: 21 }, filter);
+  }
+  expect(plans).toHaveLength(8 * 7);
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+  expect(JSON.stringify(plans)).toContain('turn_labels_tenant_id_key_value_turn_id_idx');
+  expect(JSON.stringify(plans)).toContain('session_labels_tenant_id_key_value_session_id_idx');
 });
 
 test('a limit holds, however small the table was when its plan was made', async () => {

@@ -1,6 +1,7 @@
 import { metadataSchema, type Metadata, type Session, type UpdateSession } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
+import { inRange, labelValues, rangeValues, type ListPage, type TimeRange } from './list-range.ts';
 import { json, query, type Sql } from './sql.ts';
 
 const sessionRow = z
@@ -126,21 +127,40 @@ export async function readSession(
   return row === null ? null : sessionRow.parse(row);
 }
 
-/** A tenant's sessions, newest first, those after `cursor` (the id of the last one seen). */
-export async function listSessions(
-  database: Database,
+export interface SessionFilter extends TimeRange {
+  agentId?: string | undefined;
+  /** All of these entries. */
+  metadata?: Metadata | undefined;
+}
+
+const LIST = {
+  name: 'list-sessions',
+  text: `
+SELECT ${COLUMNS} FROM sessions
+WHERE sessions.tenant_id = $1 AND ${inRange('sessions')} AND ($7::text IS NULL OR sessions.agent_id = $7)
+ORDER BY sessions.id DESC LIMIT $6`,
+  row: sessionRow,
+};
+
+const LIST_LABELLED = {
+  name: 'list-sessions-labelled',
+  text: `
+SELECT ${COLUMNS} FROM session_labels JOIN sessions ON sessions.id = session_labels.session_id
+WHERE session_labels.tenant_id = $1 AND session_labels.key = $8 AND session_labels.value = $9
+  AND ${inRange('sessions', 'session_labels.session_id')} AND ($7::text IS NULL OR sessions.agent_id = $7)
+  AND sessions.metadata @> $10::jsonb
+ORDER BY session_labels.session_id DESC LIMIT $6`,
+  row: sessionRow,
+};
+
+/** A tenant's sessions, newest first, those after the cursor. */
+export function listSessions(
+  sql: Sql,
   tenantId: string,
-  page: { cursor: string | null; limit: number },
-  filter: { agentId?: string | undefined },
+  page: ListPage,
+  filter: SessionFilter,
 ): Promise<Session[]> {
-  const rows = await database.prisma.session.findMany({
-    where: {
-      tenantId,
-      ...(filter.agentId === undefined ? {} : { agentId: filter.agentId }),
-      ...(page.cursor === null ? {} : { id: { lt: page.cursor } }),
-    },
-    orderBy: { id: 'desc' },
-    take: page.limit,
-  });
-  return rows.map((row) => sessionRow.parse(row));
+  const values = [tenantId, ...rangeValues('session', page, filter), filter.agentId ?? null];
+  const label = labelValues(filter.metadata);
+  return label === null ? query(sql, LIST, values) : query(sql, LIST_LABELLED, [...values, ...label]);
 }

@@ -10,6 +10,7 @@ import {
 import { listDeliveries, listDeliveryAttempts, readDelivery, redeliver } from '@turnpike/store';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
+import { anyOf, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const none = z.object({});
@@ -29,7 +30,8 @@ export const deliveryRoutes: Route[] = [
       limit: pageLimitSchema,
       cursor: idSchema('delivery').optional(),
       turn_id: idSchema('turn').optional(),
-      status: deliveryStatusSchema.optional(),
+      status: anyOf(deliveryStatusSchema),
+      ...timeFilters,
       type: z.string().max(100).optional(),
     }),
     answer: {
@@ -40,7 +42,12 @@ export const deliveryRoutes: Route[] = [
     problems: ['invalid_cursor'],
     async handle({ tenantId, query, sql }) {
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
-      const filter = { turnId: query.turn_id, status: query.status, type: query.type };
+      const filter = {
+        turnId: query.turn_id,
+        statuses: query.status,
+        type: query.type,
+        ...timesOf(query),
+      };
       const deliveries = await listDeliveries(sql, tenantId, page, filter);
       return { status: 200, body: pageOf(deliveries, query.limit, (delivery) => delivery.id) };
     },

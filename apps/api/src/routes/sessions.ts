@@ -21,6 +21,7 @@ import {
 import { tooManySessions } from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const params = z.object({ session_id: idSchema('session') });
@@ -73,6 +74,8 @@ export const sessionRoutes: Route[] = [
       limit: pageLimitSchema,
       cursor: idSchema('session').optional(),
       agent_id: idSchema('agent').optional(),
+      ...timeFilters,
+      metadata: metadataFilter,
     }),
     answer: {
       status: 200,
@@ -80,9 +83,14 @@ export const sessionRoutes: Route[] = [
       schema: pageSchema(sessionSchema).meta({ id: 'SessionList' }),
     },
     problems: ['invalid_cursor'],
-    async handle({ tenantId, query }, { database }) {
+    async handle({ tenantId, query, sql }) {
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
-      const sessions = await listSessions(database, tenantId, page, { agentId: query.agent_id });
+      const filter = {
+        agentId: query.agent_id,
+        ...timesOf(query),
+        metadata: query.metadata,
+      };
+      const sessions = await listSessions(sql, tenantId, page, filter);
       return { status: 200, body: pageOf(sessions, query.limit, (session) => session.id) };
     },
   }),

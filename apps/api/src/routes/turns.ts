@@ -37,6 +37,7 @@ import {
 } from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { anyOf, metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
 import { checkWebhookUrl } from '../check-webhook-url.ts';
 import { preferredWait } from '../preferred-wait.ts';
 import { defineRoute, type Answer, type Call, type Route, type Services } from '../route.ts';
@@ -242,7 +243,9 @@ export const turnRoutes: Route[] = [
       cursor: idSchema('turn').optional(),
       session_id: idSchema('session').optional(),
       agent_id: idSchema('agent').optional(),
-      status: turnStatusSchema.optional(),
+      status: anyOf(turnStatusSchema),
+      ...timeFilters,
+      metadata: metadataFilter,
     }),
     answer: {
       status: 200,
@@ -252,7 +255,13 @@ export const turnRoutes: Route[] = [
     problems: ['invalid_cursor'],
     async handle({ tenantId, query, sql }) {
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
-      const filter = { sessionId: query.session_id, agentId: query.agent_id, status: query.status };
+      const filter = {
+        sessionId: query.session_id,
+        agentId: query.agent_id,
+        statuses: query.status,
+        ...timesOf(query),
+        metadata: query.metadata,
+      };
       const turns = await listTurns(sql, tenantId, page, filter);
       return { status: 200, body: pageOf(turns, query.limit, (turn) => turn.id) };
     },

@@ -32,6 +32,7 @@ import { makeSigningSecret } from '@turnpike/webhooks';
 import { z } from 'zod';
 import { checkWebhookUrl } from '../check-webhook-url.ts';
 import { pageOf } from '../cursor.ts';
+import { anyOf, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, type Route, type Services } from '../route.ts';
 
 const none = z.object({});
@@ -257,7 +258,8 @@ export const webhookEndpointRoutes: Route[] = [
     query: z.object({
       limit: pageLimitSchema,
       cursor: idSchema('delivery').optional(),
-      status: deliveryStatusSchema.optional(),
+      status: anyOf(deliveryStatusSchema),
+      ...timeFilters,
       type: z.string().max(100).optional(),
     }),
     answer: {
@@ -269,7 +271,7 @@ export const webhookEndpointRoutes: Route[] = [
     async handle({ tenantId, params: { webhook_endpoint_id: id }, query, sql }, services) {
       await readThere(services, tenantId, id);
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
-      const filter = { endpointId: id, status: query.status, type: query.type };
+      const filter = { endpointId: id, statuses: query.status, type: query.type, ...timesOf(query) };
       const deliveries = await listDeliveries(sql, tenantId, page, filter);
       return { status: 200, body: pageOf(deliveries, query.limit, (delivery) => delivery.id) };
     },

@@ -1,14 +1,15 @@
 import type { Delivery, deliveryWithAttemptsSchema, DeliveryStatus } from '../wire/contract.ts';
 import { path } from '../address.ts';
-import { Pages, type PageQuery } from '../pages.ts';
+import { Pages, type PageQuery, type TimeQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
 import type { Output } from '../wire/shapes.ts';
 
 export type DeliveryWithAttempts = Output<typeof deliveryWithAttemptsSchema>;
 
-export interface DeliveryQuery extends PageQuery {
+export interface DeliveryQuery extends PageQuery, TimeQuery {
   turn_id?: string | undefined;
-  status?: DeliveryStatus | undefined;
+  /** One, or any of several. */
+  status?: DeliveryStatus | readonly DeliveryStatus[] | undefined;
   type?: string | undefined;
 }
 

@@ -8,11 +8,15 @@ import type {
 import { path } from '../address.ts';
 import { EventSieve } from '../event-sieve.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';
-import { Pages, type PageQuery } from '../pages.ts';
+import { Pages, type MetadataQuery, type PageQuery, type TimeQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
 import type { Input, Output } from '../wire/shapes.ts';
 
 export type Message = Output<typeof messageSchema>;
+
+export interface SessionQuery extends PageQuery, TimeQuery, MetadataQuery {
+  agent_id?: string | undefined;
+}
 
 /** One conversation. */
 export class Sessions {
@@ -36,7 +40,7 @@ export class Sessions {
   }
 
   /** Newest first. */
-  list(query: PageQuery & { agent_id?: string | undefined } = {}, options: CallOptions = {}): Pages<Session> {
+  list(query: SessionQuery = {}, options: CallOptions = {}): Pages<Session> {
     return new Pages(this.#transport, '/v1/sessions', { ...query }, options);
   }
 

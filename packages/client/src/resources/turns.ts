@@ -11,7 +11,7 @@ import type {
 import { path } from '../address.ts';
 import { EventSieve } from '../event-sieve.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';
-import { Pages, type PageQuery } from '../pages.ts';
+import { Pages, type MetadataQuery, type PageQuery, type TimeQuery } from '../pages.ts';
 import { TextSoFar } from '../text-so-far.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
 import { waitForTurn, type WaitOptions } from '../wait-for-turn.ts';
@@ -24,10 +24,11 @@ export type Submission =
   | (Input<typeof submitTurnSchema> & { session_id: string; agent_id?: never });
 export type ToolOutputs = Input<typeof submitToolOutputsSchema>['tool_outputs'];
 
-export interface TurnQuery extends PageQuery {
+export interface TurnQuery extends PageQuery, TimeQuery, MetadataQuery {
   session_id?: string | undefined;
   agent_id?: string | undefined;
-  status?: TurnStatus | undefined;
+  /** One, or any of several. */
+  status?: TurnStatus | readonly TurnStatus[] | undefined;
 }
 
 export interface StreamOptions extends FollowOptions {

@@ -2,7 +2,6 @@ import type {
   createdWebhookEndpointSchema,
   createWebhookEndpointSchema,
   Delivery,
-  DeliveryStatus,
   redeliverSchema,
   redeliverySchema,
   rotateWebhookSecretSchema,
@@ -12,6 +11,7 @@ import type {
 } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
+import type { DeliveryQuery } from './deliveries.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
 import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
@@ -78,7 +78,7 @@ export class WebhookEndpoints {
 
   deliveries(
     id: string,
-    query: PageQuery & { status?: DeliveryStatus; type?: string } = {},
+    query: Omit<DeliveryQuery, 'turn_id'> = {},
     options: CallOptions = {},
   ): Pages<Delivery> {
     return new Pages(this.#transport, path`/v1/webhook_endpoints/${id}/deliveries`, { ...query }, options);
