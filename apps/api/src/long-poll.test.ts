@@ -81,8 +81,11 @@ describe('a client that waits for a turn', () => {
   test('is answered at once where the turn waits for the client', async () => {
     const turnId = await startTurn(api);
     await api.dispatcher.settle();
-    await api.database.pool.query(
-      `UPDATE turns SET status = 'requires_action', action_expires_at = now(), dispatched_at = NULL WHERE id = $1`,
+    const { pool } = api.database;
+    await pool.query(`UPDATE turns SET status = 'in_progress', leased_until = now() WHERE id = $1`, [turnId]);
+    await pool.query(
+      `UPDATE turns SET status = 'requires_action', action_expires_at = now(), leased_until = NULL, dispatched_at = NULL
+       WHERE id = $1`,
       [turnId],
     );
     const { turn, headers, tookMs } = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);

@@ -108,7 +108,7 @@ async function timeMoves(turnpike: Turnpike, target: Target, count: number): Pro
     const claimed = await timed('claim', () => claimTurn(pool, claim));
     if (claimed === null) throw new Error(`${turnId} was not there to be claimed.`);
     await pool.query(
-      `WITH ended AS (UPDATE turns SET status = 'cancelled', finished_at = now(), leased_until = NULL, dispatched_at = NULL
+      `WITH ended AS (UPDATE turns SET status = 'failed', finished_at = now(), leased_until = NULL, dispatched_at = NULL
                       WHERE id = $1 RETURNING session_id)
        UPDATE sessions SET open_turns = 0 FROM ended WHERE sessions.id = ended.session_id`,
       [turnId],

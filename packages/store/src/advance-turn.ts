@@ -13,13 +13,13 @@ import { isBudgeted } from './reserve-cost.ts';
 import { json, query, queryInPlaces, type Sql, type UnreadRow } from './sql.ts';
 
 /**
- * A group waits for nobody, neither for a turn nor for the session that an end or a summary needs: it would hold others
- * meanwhile, whose leases end, and two groups could wait for each other.
+ * The sessions that an end, a summary or a mark on an earlier message needs, locked before their turns (decision 8). A group waits for nobody, neither
+ * for a turn nor for a session: it would hold others meanwhile, whose leases end, and two groups could wait for each other.
  */
-const FREE_SESSIONS = `, free AS MATERIALIZED (
+const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATERIALIZED (
   SELECT sessions.id FROM given JOIN turns ON turns.id = given.turn_id JOIN sessions ON sessions.id = turns.session_id
-  WHERE given.outcome IS NOT NULL OR given.summary IS NOT NULL
-  FOR NO KEY UPDATE OF sessions SKIP LOCKED
+  WHERE given.needs_session
+  FOR NO KEY UPDATE OF sessions${of === 'free' ? ' SKIP LOCKED' : ''}
 )`;
 
 /*
@@ -40,10 +40,11 @@ const FREE_SESSIONS = `, free AS MATERIALIZED (
  */
 const advanceAs = (of: 'all' | 'free'): string => `
 WITH given AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
+  SELECT *, outcome IS NOT NULL OR summary IS NOT NULL OR refused <> '[]' AS needs_session
+  FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
     asked jsonb, started text[], received jsonb, told jsonb, outcome jsonb, take_inputs boolean,
     action_ms double precision, asked_about text[], summary jsonb, refused jsonb)
-)${of === 'free' ? FREE_SESSIONS : ''}, fenced AS (
+)${lockSessions(of)}, fenced AS (
   SELECT turns.id, given.step, given.said, given.asked, given.started, given.received,
     given.told, given.action_ms, given.asked_about, given.summary, given.refused, outcome.value IS NOT NULL AS ends,
     CASE WHEN status = 'cancelling' THEN '{"status": "cancelled", "stopReason": null, "error": null}'::jsonb
@@ -56,7 +57,7 @@ WITH given AS MATERIALIZED (
                 THEN NULL ELSE given.outcome END AS value
   ) AS outcome
   WHERE turns.epoch = given.epoch AND status = ANY ($2) AND leased_until > now() AND event_count = given.built_on
-    ${of === 'free' ? 'AND (given.outcome IS NULL AND given.summary IS NULL OR turns.session_id IN (SELECT id FROM free))' : ''}
+    AND (NOT given.needs_session OR turns.session_id IN (SELECT id FROM sessions_locked))
   FOR UPDATE OF turns ${of === 'free' ? 'SKIP LOCKED' : ''}
 ), written AS (
   SELECT fenced.*, fenced.said || fenced.taken AS messages,

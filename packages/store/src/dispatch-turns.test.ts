@@ -71,9 +71,9 @@ test.each([
   const tenantId = await tenantWith(weight, 60);
   expect(await dispatch(tenantId)).toBe(window);
   expect(await dispatch(tenantId)).toBe(0);
-  // Two are taken by workers, and leave their places in the queue to two others.
+  // Two end, and leave their places in the queue to two others.
   await ask(
-    `UPDATE turns SET status = 'completed', finished_at = now() WHERE id IN
+    `UPDATE turns SET status = 'incomplete', finished_at = now() WHERE id IN
      (SELECT id FROM turns WHERE tenant_id = $1 AND dispatched_at IS NOT NULL AND status = 'queued' LIMIT 2)`,
     [tenantId],
   );

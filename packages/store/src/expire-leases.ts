@@ -18,15 +18,20 @@ export type ExpiredLease = z.infer<typeof expiredSchema>;
  *
  * A turn goes back to its queue; after $2 dead workers it fails instead, since whatever killed
  * them may be the turn itself. One that was asked to cancel has nobody left to confirm it, so
- * it is confirmed here. In the order of the sessions, whose rows an end changes: two passes never
- * wait for each other in a circle.
+ * it is confirmed here. A pass waits for nobody, neither for a turn nor for the session that an end changes;
+ * all are locked before the first is ended, which the sort is for.
+ *
+ * What is locked has an ended lease in the statement's snapshot and in its newest version, so it is held in
+ * both, and may be written in this statement (decision 8).
  */
 const EXPIRE = {
   name: 'expire-leases',
   text: `
 WITH locked AS MATERIALIZED (
-  SELECT id, tenant_id, session_id, epoch, status, lost_leases FROM turns
-  WHERE leased_until <= now() ORDER BY leased_until LIMIT $1 FOR UPDATE SKIP LOCKED
+  SELECT turns.id, turns.tenant_id, turns.session_id, turns.epoch, turns.status, turns.lost_leases
+  FROM turns JOIN sessions ON sessions.id = turns.session_id
+  WHERE turns.leased_until <= now() ORDER BY turns.leased_until LIMIT $1
+  FOR UPDATE OF turns SKIP LOCKED FOR NO KEY UPDATE OF sessions SKIP LOCKED
 ), expired AS MATERIALIZED (
   SELECT id, tenant_id, session_id, epoch,
     CASE WHEN status = 'cancelling' THEN 'cancelled' WHEN lost_leases + 1 >= $2 THEN 'failed' ELSE 'queued' END AS status

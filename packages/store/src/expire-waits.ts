@@ -48,17 +48,22 @@ export function expireActions(sql: Sql, limit: number, waiting: TurnStatus): Pro
 
 /*
  * A turn that a worker holds is ended by that worker; one that nobody holds must not need one.
- * In the order of the sessions, whose rows an end changes: two passes never wait in a circle.
+ * A pass waits for nobody, neither for a turn nor for the session that an end changes.
+ *
+ * The sort is there so that all are locked before the first is ended: of two turns of a session the second would be
+ * passed over, since a lock skips a row that its own statement has changed.
  */
 const EXPIRE_DEADLINES = {
   name: 'expire-deadlines',
   text: `
 WITH locked AS MATERIALIZED (
-  SELECT id, tenant_id, session_id FROM turns WHERE status IN ('queued', 'requires_action') AND deadline_at <= now()
-  ORDER BY deadline_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  SELECT turns.id, turns.tenant_id, turns.session_id
+  FROM turns JOIN sessions ON sessions.id = turns.session_id
+  WHERE turns.status IN ('queued', 'requires_action') AND turns.deadline_at <= now()
+  ORDER BY turns.deadline_at LIMIT $1
+  FOR UPDATE OF turns SKIP LOCKED FOR NO KEY UPDATE OF sessions SKIP LOCKED
 ), late AS MATERIALIZED (
-  SELECT id, tenant_id, session_id, 'incomplete' AS status
-  FROM locked ORDER BY session_id, id
+  SELECT id, tenant_id, session_id, 'incomplete' AS status FROM locked ORDER BY session_id, id
 )
 SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId",
   ${closingTurn({ when: 'true', stopReason: "'deadline'" })}

@@ -7,7 +7,7 @@ import { advanceTurn } from './advance-turn.ts';
 import { insertAgent } from './agents.ts';
 import { bookCut } from './book-cut.ts';
 import { cancelTurn } from './cancel-turns.ts';
-import { claimTurn } from './claim-turn.ts';
+import { claimTurn, type Claim } from './claim-turn.ts';
 import { openDatabase, type Database } from './database.ts';
 import { dispatchTurns } from './dispatch-turns.ts';
 import { releaseTurn } from './release-turn.ts';
@@ -148,6 +148,28 @@ test('a turn is claimed once for an epoch, and the same write arrives once', asy
   expect([first, second].filter((written) => written !== null)).toHaveLength(1);
   const { rows } = await database.pool.query('SELECT 1 FROM steps WHERE turn_id = $1', [turn.id]);
   expect(rows).toHaveLength(1);
+});
+
+test.each([
+  ['with others', (claim: Claim) => claimTurn(database.pool, claim)],
+  [
+    'alone',
+    async (claim: Claim) => {
+      const client = await database.pool.connect();
+      return claimTurn(client, claim).finally(() => client.release());
+    },
+  ],
+])('a hint of an epoch that is over claims nothing, %s, though the turn waits again', async (_how, take) => {
+  const { turn, claim, fence } = await claimedTurn();
+  const release = { delayMs: 0, modelAttempts: 0, error: null };
+  expect(await releaseTurn(database.pool, { ...fence, from: 'in_progress' }, release)).toBe(true);
+  await dispatchTurns(database.pool, [], [tenantId]);
+  const before = await everythingOf(turn.id);
+  expect(before).toMatchObject([{ status: 'queued', epoch: 1, dispatched_at: expect.any(Date) }]);
+  expect(await take(claim)).toBeNull();
+  expect(await take({ ...claim, epoch: 2 })).toBeNull();
+  expect(await everythingOf(turn.id)).toEqual(before);
+  expect(await take({ ...claim, epoch: 1 })).toMatchObject({ id: turn.id, epoch: 2 });
 });
 
 test('a message joins a turn or it does not: of a hundred that race with its end, none is lost', async () => {

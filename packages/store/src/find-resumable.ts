@@ -1,5 +1,6 @@
 import { turnStatusSchema } from '@turnpike/contract';
 import { z } from 'zod';
+import { lockSessionOfTurn } from './lock-session.ts';
 import { query, type Sql } from './sql.ts';
 
 const stoppedSchema = z.object({
@@ -13,15 +14,6 @@ const stoppedSchema = z.object({
   isPartial: z.boolean(),
 });
 export type StoppedTurn = z.infer<typeof stoppedSchema>;
-
-/* The session is locked first, and what is known of it is read after that: nothing is accepted between. */
-const LOCK = {
-  name: 'lock-session-of-turn',
-  text: `
-SELECT sessions.id FROM sessions JOIN turns ON turns.session_id = sessions.id
-WHERE turns.id = $1 AND turns.tenant_id = $2 FOR UPDATE OF sessions`,
-  row: z.object({ id: z.string() }),
-};
 
 const READ = {
   name: 'read-stopped-turn',
@@ -49,8 +41,7 @@ export async function lockStoppedTurn(
   tenantId: string,
   turnId: string,
 ): Promise<StoppedTurn | null> {
-  const locked = await query(sql, LOCK, [turnId, tenantId]);
-  if (locked.length === 0) return null;
+  if (!(await lockSessionOfTurn(sql, tenantId, turnId))) return null;
   const [turn] = await query(sql, READ, [turnId]);
   return turn ?? null;
 }

@@ -44,7 +44,7 @@ export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './expire-leases.ts';
 export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
 export { findSessionLog, findTurnLog, type SessionLog, type TurnLog } from './find-event-log.ts';
-export { findOpenTurn } from './find-open-turn.ts';
+export { findRefusal } from './find-refusal.ts';
 export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
 export { buryDeliveries, expireDeliveries, forgetDeliveries } from './forget-deliveries.ts';

@@ -19,7 +19,17 @@ export class StoreUnavailableError extends RetryableError {}
  * Runs one statement, in one round trip; waits no longer than `limitMs`, where that is given.
  * Throws `StoreUnavailableError` where trying again may help.
  */
-export async function query<Row extends z.ZodType>(
+export function query<Row extends z.ZodType>(
+  sql: Sql,
+  statement: Statement<Row>,
+  values: readonly unknown[],
+  limitMs?: number,
+): Promise<z.infer<Row>[]> {
+  const ask = (): Promise<z.infer<Row>[]> => queryOnce(sql, statement, values, limitMs);
+  return sql instanceof pg.Pool ? againAfterDeadlock(ask) : ask();
+}
+
+async function queryOnce<Row extends z.ZodType>(
   sql: Sql,
   statement: Statement<Row>,
   values: readonly unknown[],
@@ -59,9 +69,18 @@ export async function queryInPlaces(
 /**
  * All statements of `work` are committed, or none. Throws what `work` throws. The beginning leaves with the
  * first statement of `work`, and `last`, which may write what depends on the result, with the commit: two round
- * trips less. Where `last` fails, the commit that follows it on the wire is a rollback.
+ * trips less. Where `last` fails, the commit that follows it on the wire is a rollback. After a deadlock both are
+ * run again, so they do nothing that is not undone by a rollback.
  */
-export async function transaction<Result>(
+export function transaction<Result>(
+  pool: pg.Pool,
+  work: (sql: pg.PoolClient) => Promise<Result>,
+  last?: (sql: pg.PoolClient, result: Result) => Promise<unknown> | undefined,
+): Promise<Result> {
+  return againAfterDeadlock(() => transactionOnce(pool, work, last));
+}
+
+async function transactionOnce<Result>(
   pool: pg.Pool,
   work: (sql: pg.PoolClient) => Promise<Result>,
   last?: (sql: pg.PoolClient, result: Result) => Promise<unknown> | undefined,
@@ -100,6 +119,28 @@ export async function transaction<Result>(
 /** As `transaction`, inside the one that `sql` is in already where it is a client. */
 export function inTransaction<Result>(sql: Sql, work: (sql: Sql) => Promise<Result>): Promise<Result> {
   return sql instanceof pg.Pool ? transaction(sql, work) : work(sql);
+}
+
+/** So often is begun what lost a deadlock, the first time included. */
+const MOST_BEGINNINGS = 4;
+
+/**
+ * The order of locks (decision 8) leaves no deadlock that we know of. Where there is one after all, Postgres ends one
+ * of the two and says so in its log; that one has written nothing, and begins again.
+ */
+async function againAfterDeadlock<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let beginnings = 1; ; beginnings++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (beginnings === MOST_BEGINNINGS || !isDeadlock(error)) throw error;
+    }
+  }
+}
+
+function isDeadlock(error: unknown): boolean {
+  const cause = error instanceof StoreUnavailableError ? error.cause : error;
+  return databaseErrorSchema.safeParse(cause).data?.code === '40P01';
 }
 
 const databaseErrorSchema = z.object({ code: z.string(), constraint: z.string().optional() });

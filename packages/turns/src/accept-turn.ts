@@ -2,13 +2,12 @@ import { inputBlocks, newId, ProblemError } from '@turnpike/contract';
 import type { ContentBlock, ResumeTurn, StartTurn, SubmitTurn } from '@turnpike/contract';
 import {
   cancelOpenTurns,
-  findOpenTurn,
+  findRefusal,
   insertTurn,
   insertTurnOnce,
   insertTurnWithSession,
   inTransaction,
   lockWaiting,
-  sessionExists,
   steerTurn,
   type AcceptedTurn,
   type CancelledTurn,
@@ -30,6 +29,9 @@ export interface Caps {
   waiting?: number | null;
   sessions?: number | null;
 }
+
+/** So often is a session asked whether it is idle, where it was busy at first and has no open turn a moment later. */
+const MOST_TRIES = 5;
 
 const NOTHING_COUNTED = { waiting: null, sessions: null };
 
@@ -97,23 +99,38 @@ async function enqueue(
 ): Promise<Acceptance> {
   const onlyIfIdle = submission.multitask_strategy === 'reject';
   const turn = newTurn(tenantId, sessionId, inputBlocks(submission.input), submission, caps);
-  const accepted = await insertTurn(sql, { ...turn, onlyIfIdle, traceparent });
-  if (accepted.turn === null) throwWhereFull(accepted, caps);
-  else return { ...accepted, cancelled: [] };
-  if (!(await sessionExists(sql, tenantId, sessionId))) {
-    throw new ProblemError('not_found', `There is no session ${sessionId}.`);
+  for (let tries = 1; ; tries++) {
+    const accepted = await insertTurn(sql, { ...turn, onlyIfIdle, traceparent });
+    if (accepted.turn !== null) return { ...accepted, cancelled: [] };
+    throwWhereFull(accepted, caps);
+    const refusal = await whyRefused(sql, tenantId, sessionId, onlyIfIdle);
+    // None: the turn that stood in the way has ended since, so the session is asked again.
+    if (refusal !== null) throw refusal;
+    if (tries === MOST_TRIES) {
+      const detail = 'Turns of this session begin and end all the time.';
+      throw new ProblemError('session_busy', detail, { retryAfterSeconds: 1 });
+    }
   }
-  const blocking = onlyIfIdle ? await findOpenTurn(sql, tenantId, sessionId) : null;
-  if (blocking !== null) {
-    throw new ProblemError('session_busy', `${blocking} has not ended yet.`, {
-      blockingTurnId: blocking,
-      retryAfterSeconds: 1,
-    });
+}
+
+async function whyRefused(
+  sql: Sql,
+  tenantId: string,
+  sessionId: string,
+  onlyIfIdle: boolean,
+): Promise<ProblemError | null> {
+  const found = await findRefusal(sql, tenantId, sessionId);
+  if (found === null) return new ProblemError('not_found', `There is no session ${sessionId}.`);
+  if (found.isAgentDeleted) {
+    const detail = `The agent of ${sessionId} was deleted, so it takes no more turns.`;
+    return new ProblemError('agent_deleted', detail);
   }
-  throw new ProblemError(
-    'agent_deleted',
-    `The agent of ${sessionId} was deleted, so it takes no more turns.`,
-  );
+  const { openTurnId } = found;
+  if (!onlyIfIdle || openTurnId === null) return null;
+  return new ProblemError('session_busy', `${openTurnId} has not ended yet.`, {
+    blockingTurnId: openTurnId,
+    retryAfterSeconds: 1,
+  });
 }
 
 /**

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { agentConfigSchema, newId } from '@turnpike/contract';
+import { createTenant, insertAgent, openDatabase, type Database } from '@turnpike/store';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { openRaceTrack, type Contender, type RaceTrack } from './testing/race.ts';
+import { endsOf } from './testing/race-ends.ts';
+import { moveOf, type MoveName } from './testing/race-moves.ts';
+import { STARTS, type Start } from './testing/race-scene.ts';
+
+let url: string;
+let database: Database;
+let track: RaceTrack;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  ({ url, drop } = await createTestDatabase());
+  database = openDatabase({ url, poolSize: 2, applicationName: 'test', onError: () => undefined });
+  const tenantId = await createTenant(database, 'Acme');
+  const agentId = newId('agent');
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  track = openRaceTrack(url, database, { tenantId, agentId });
+});
+afterAll(async () => {
+  await database.close();
+  await drop();
+});
+
+/** What may meet on a turn that stands there. */
+const MEETING: Record<Start, MoveName[]> = {
+  queued: ['claim', 'accept', 'reject', 'steer', 'cancel', 'interrupt', 'rollback', 'miss', 'erase'],
+  followed: ['claim', 'cancel', 'cancelNext', 'interrupt', 'rollback', 'miss', 'erase'],
+  in_progress: [
+    ...(['renew', 'step', 'complete', 'fail', 'park', 'release'] as const),
+    ...(['accept', 'reject', 'steer', 'cancel', 'interrupt', 'rollback', 'erase'] as const),
+  ],
+  expired: ['expireLease', 'renew', 'complete', 'accept', 'steer', 'cancel', 'interrupt', 'erase'],
+  cancelling: ['renew', 'step', 'complete', 'park', 'release', 'steer', 'cancel', 'interrupt', 'erase'],
+  requires_action: [
+    ...(['answer', 'expireAction', 'miss', 'accept', 'reject'] as const),
+    ...(['steer', 'cancel', 'interrupt', 'rollback', 'erase'] as const),
+  ],
+  failed: ['resume', 'accept', 'reject', 'steer', 'cancel', 'interrupt', 'erase'],
+};
+
+const contendersOf = (name: MoveName): Contender[] => [
+  { name, alone: false },
+  ...(moveOf(name).shares === true ? [{ name, alone: true }] : []),
+];
+const nameOf = ({ name, alone }: Contender): string => (alone ? `${name} alone` : name);
+
+let interleavings = 0;
+
+test.each(STARTS)('two moves that meet on a turn, %s, end as one after the other would', async (start) => {
+  const contenders = MEETING[start].flatMap(contendersOf);
+  const wrong: string[] = [];
+  const inTurn = keep((first: MoveName, second: MoveName) => track.inTurn(start, first, second));
+  for (const [place, one] of contenders.entries()) {
+    for (const other of contenders.slice(place)) {
+      const serial = [await inTurn(one.name, other.name), await inTurn(other.name, one.name)];
+      const orders: [Contender, Contender][] = [[one, other]];
+      if (one !== other) orders.push([other, one]);
+      for (const [first, second] of orders) {
+        interleavings += 1;
+        const race = `${nameOf(first)}, then ${nameOf(second)}`;
+        try {
+          const { outcome, status, flaws } = await track.atOnce(start, first, second);
+          if (!serial.some((each) => each.outcome === outcome)) {
+            wrong.push([race, outcome, 'is none of', ...serial.map((each) => each.outcome)].join('\n'));
+          }
+          const ends = endsOf(start, one.name, other.name);
+          if (!ends.includes(status)) wrong.push(`${race}: ${status}, and not ${ends.join(' or ')}`);
+          if (flaws.length > 0) wrong.push(`${race}: what is counted is not what is there: ${flaws.join()}`);
+        } catch (error) {
+          wrong.push(`${race}: ${explain(error)}`);
+        }
+      }
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('none of them waited in a circle with another', async () => {
+  // Each connection tells its own statistics, at the latest when it ends.
+  await track.close();
+  const { rows } = await database.pool.query(
+    'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
+  );
+  expect(rows).toEqual([{ deadlocks: 0 }]);
+  process.stderr.write(`Races: ${interleavings} interleavings of two moves on a turn.\n`);
+});
+
+function keep<Result>(
+  make: (first: MoveName, second: MoveName) => Promise<Result>,
+): (first: MoveName, second: MoveName) => Promise<Result> {
+  const made = new Map<string, Promise<Result>>();
+  return (first, second) => {
+    const key = `${first} ${second}`;
+    const known = made.get(key) ?? make(first, second);
+    made.set(key, known);
+    return known;
+  };
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return 'something was thrown that is no error';
+  return error.cause instanceof Error ? `${error.message} ${error.cause.message}` : error.message;
+}

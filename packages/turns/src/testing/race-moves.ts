@@ -1,0 +1,139 @@
+import {
+  newId,
+  ProblemError,
+  submitTurnSchema,
+  type Advance,
+  type MultitaskStrategy,
+} from '@turnpike/contract';
+import {
+  advanceTurn,
+  claimTurn,
+  deleteSession,
+  expireActions,
+  expireDeadlines,
+  expireLeases,
+  releaseTurn,
+  renewLeases,
+  type Sql,
+} from '@turnpike/store';
+import { acceptTurn } from '../accept-turn.ts';
+import { answerAction } from '../answer-action.ts';
+import { cancelTurn } from '../cancel-turn.ts';
+import { resumeTurn } from '../resume-turn.ts';
+import { TRANSITIONS } from '../transitions.ts';
+import { ending, modelStep, parking, type Scene } from './race-scene.ts';
+
+/** Something that changes a turn, as whoever does it does it; what it answers is told in a word. */
+export interface Move {
+  run(sql: Sql, scene: Scene): Promise<string>;
+  /** It passes over rows that somebody holds, and comes again: what it leaves behind is compared after that. */
+  comesAgain?: boolean;
+  /** Also by itself, with one connection in place of the pool: a statement that waits where a group would not. */
+  shares?: boolean;
+}
+
+const submit =
+  (strategy: MultitaskStrategy): Move['run'] =>
+  async (sql, { tenantId, sessionId }) => {
+    const submission = submitTurnSchema.parse({ input: 'More.', multitask_strategy: strategy });
+    const { turn, cancelled } = await acceptTurn(sql, tenantId, sessionId, submission);
+    return [turn.status, ...cancelled.map(({ status }) => status)].join();
+  };
+
+const advance =
+  (write: (scene: Scene) => Advance): Move['run'] =>
+  async (sql, scene) => {
+    const { turnId, epoch, eventCount } = scene;
+    const fence = { turnId, epoch, from: TRANSITIONS.advance.from, eventCount };
+    return (await advanceTurn(sql, fence, write(scene)))?.status ?? 'lost';
+  };
+
+/** What it did, and not how the turn is a moment later. */
+const cancel = async (sql: Sql, tenantId: string, turnId: string): Promise<string> =>
+  (await cancelTurn(sql, tenantId, turnId)).cancelled?.status ?? 'over';
+
+const isOurs = (turns: readonly { turnId: string }[], { turnId }: Scene): string =>
+  turns.some((turn) => turn.turnId === turnId) ? 'done' : 'nothing';
+
+const MOVES = {
+  accept: { run: submit('enqueue'), shares: true },
+  reject: { run: submit('reject') },
+  steer: { run: submit('steer') },
+  interrupt: { run: submit('interrupt') },
+  rollback: { run: submit('rollback') },
+  claim: {
+    shares: true,
+    async run(sql, { turnId }) {
+      const claim = { turnId, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
+      return (await claimTurn(sql, claim)) === null ? 'stale' : 'claimed';
+    },
+  },
+  renew: {
+    comesAgain: true,
+    async run(sql, { turnId, epoch }) {
+      return JSON.stringify([...(await renewLeases(sql, [{ turnId, epoch }], 60_000)).values()]);
+    },
+  },
+  step: {
+    shares: true,
+    run: advance(() => ({
+      step: modelStep(),
+      takeInputs: true,
+      messages: [{ role: 'assistant', content: [{ type: 'text', text: 'So far.' }] }],
+      events: [{ id: newId('event'), type: 'step.completed', payload: {} }],
+    })),
+  },
+  complete: { run: advance(() => ending('completed')), shares: true },
+  fail: { run: advance(() => ending('failed')) },
+  park: { run: advance(({ callId }) => parking(callId)), shares: true },
+  release: {
+    async run(sql, { turnId, epoch }) {
+      const [from] = TRANSITIONS.release.from;
+      const release = { delayMs: 0, modelAttempts: 0, error: null };
+      return String(await releaseTurn(sql, { turnId, epoch, from }, release));
+    },
+  },
+  cancel: {
+    run: (sql, { tenantId, turnId }) => cancel(sql, tenantId, turnId),
+  },
+  cancelNext: {
+    run: (sql, { tenantId, nextId }) => cancel(sql, tenantId, nextId ?? ''),
+  },
+  answer: {
+    async run(sql, { tenantId, turnId, callId }) {
+      const answers = { tool_outputs: [{ tool_call_id: callId, approved: true }] };
+      return (await answerAction(sql, tenantId, turnId, answers)).turn.status;
+    },
+  },
+  resume: {
+    run: async (sql, { tenantId, turnId }) => (await resumeTurn(sql, tenantId, turnId, {}, {})).turn.status,
+  },
+  erase: {
+    run: async (sql, { tenantId, sessionId }) => String(await deleteSession(sql, tenantId, sessionId)),
+  },
+  expireLease: {
+    comesAgain: true,
+    run: async (sql, scene) => isOurs(await expireLeases(sql, { limit: 50, maxLostLeases: 5 }), scene),
+  },
+  expireAction: {
+    comesAgain: true,
+    run: async (sql, scene) => isOurs(await expireActions(sql, 50, TRANSITIONS.answer.from[0]), scene),
+  },
+  miss: {
+    comesAgain: true,
+    run: async (sql, scene) => isOurs(await expireDeadlines(sql, 50), scene),
+  },
+} satisfies Record<string, Move>;
+
+export type MoveName = keyof typeof MOVES;
+export const moveOf = (name: MoveName): Move => MOVES[name];
+
+/** What a move answers; a refusal by its code. What the API would answer with 5xx is thrown. */
+export async function answerOf(move: Move, sql: Sql, scene: Scene): Promise<string> {
+  try {
+    return await move.run(sql, scene);
+  } catch (error) {
+    if (error instanceof ProblemError) return `refused: ${error.code}`;
+    throw error;
+  }
+}
