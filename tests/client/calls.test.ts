@@ -279,3 +279,29 @@ test('a service that has no room for one more who waits is not asked without a p
   expect(second - first).toBeGreaterThanOrEqual(240);
   expect(third - second).toBeGreaterThanOrEqual(490);
 });
+
+test('versions of agents and the deletion of a tool in use are asked for as the API has them', async () => {
+  const turnpike = await serve((response, number) => {
+    if (number === 4) {
+      const problem = { code: 'tool_in_use', detail: 'In use.', agent_ids: ['agent_1'] };
+      answerJson(response, 409, problem);
+    } else answerJson(response, 200, { items: [], next_cursor: null });
+  });
+  await turnpike.agents.get('agent_1', { version: 2 });
+  await turnpike.agents.versions('agent_1', { limit: 5 }).page();
+  await turnpike.agents.restore('agent_1', 2);
+  await turnpike.agents.update('agent_1', { system: null, if_version: 3 });
+  expect(await failureOf(turnpike.tools.delete('tool_1'))).toMatchObject({
+    code: 'tool_in_use',
+    agentIds: ['agent_1'],
+  });
+  await turnpike.tools.delete('tool_1', { force: true });
+  expect(server?.asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'GET /v1/agents/agent_1?version=2',
+    'GET /v1/agents/agent_1/versions?limit=5',
+    'POST /v1/agents/agent_1/versions/2/restore',
+    'POST /v1/agents/agent_1',
+    'DELETE /v1/tools/tool_1',
+    'DELETE /v1/tools/tool_1?force=true',
+  ]);
+});

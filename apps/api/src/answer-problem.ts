@@ -35,6 +35,7 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
       request_id: requestId,
       ...(problem.issues === undefined ? {} : { errors: [...problem.issues] }),
       ...(problem.blockingTurnId === undefined ? {} : { blocking_turn_id: problem.blockingTurnId }),
+      ...(problem.agentIds === undefined ? {} : { agent_ids: [...problem.agentIds] }),
       ...(problem.oldestCursor === undefined ? {} : { oldest_cursor: problem.oldestCursor }),
     };
     response.status(status).type('application/problem+json').send(JSON.stringify(body));

@@ -14,6 +14,7 @@ interface Things {
 let api: ApiOnTrial;
 let ours: Things;
 let theirs: Things;
+let toolInUse: string;
 let sessionOfDeletedAgent: string;
 
 beforeAll(async () => {
@@ -23,6 +24,8 @@ beforeAll(async () => {
   const gone = await makeThings(api.client);
   await api.client.http.delete(`/v1/agents/${gone.agentId}`).expect(204);
   sessionOfDeletedAgent = gone.sessionId;
+  toolInUse = (await post('/v1/tools', TOOL).expect(201)).body.id;
+  await agent({ tools: [{ type: 'http', name: TOOL.name }] }).expect(201);
   await startTurn('first').set('Idempotency-Key', 'used-before').expect(202);
   await api.dispatcher.settle();
 });
@@ -35,6 +38,13 @@ async function makeThings({ http }: Client): Promise<Things> {
   return { agentId: agent.body.id, sessionId: turn.body.session_id, turnId: turn.body.id };
 }
 
+const TOOL = {
+  name: 'weather',
+  description: 'Tells the weather.',
+  input_schema: { type: 'object' },
+  url: 'https://tools.example/weather',
+};
+const toolWhose = (more: object): Test => post('/v1/tools', { ...TOOL, name: 'refused', ...more });
 const get = (path: string): Test => api.client.http.get(path);
 const post = (path: string, body?: object | string): Test => {
   const request = api.client.http.post(path).set('Content-Type', 'application/json');
@@ -215,6 +225,37 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a secret that is a number': () => api.client.http.put('/v1/secrets/name').send({ value: 1 }),
     'a webhook without TLS': () => post('/v1/webhook_endpoints', { url: 'http://example.com/' }),
     'a webhook to a private address': () => post('/v1/webhook_endpoints', { url: 'https://10.0.0.1/' }),
+    'an agent with a builtin tool that is not here': () =>
+      agent({ tools: [{ type: 'builtin', name: 'current_tim' }] }),
+    'an agent with an HTTP tool that is not here': () =>
+      agent({ tools: [{ type: 'http', name: 'nowhere' }] }),
+    'an agent that loses its model': () => post(`/v1/agents/${ours.agentId}`, { model: null }),
+    'an agent that loses its name': () => post(`/v1/agents/${ours.agentId}`, { name: null }),
+    'an agent at version nought': () => get(`/v1/agents/${ours.agentId}?version=0`),
+    'an agent at a version that is no number': () => get(`/v1/agents/${ours.agentId}?version=newest`),
+    'an agent at a version beyond all numbers': () => get(`/v1/agents/${ours.agentId}?version=1e300`),
+    'a turn at a version that is not there': () => startTurn('Hi', { agent_version: 99 }),
+    'a turn of a session at a version that is not there': () =>
+      post(`/v1/sessions/${ours.sessionId}/turns`, { input: 'Hi', agent_version: 99 }),
+    'a turn that interrupts, at a version that is not there': () =>
+      post(`/v1/sessions/${ours.sessionId}/turns`, {
+        input: 'Hi',
+        agent_version: 99,
+        multitask_strategy: 'interrupt',
+      }),
+    'a version for what joins a turn': () =>
+      post(`/v1/sessions/${ours.sessionId}/turns`, {
+        input: 'Hi',
+        agent_version: 1,
+        multitask_strategy: 'steer',
+      }),
+    'a tool without TLS': () => toolWhose({ url: 'http://example.com/' }),
+    'a tool on this machine': () => toolWhose({ url: 'http://127.0.0.2/' }),
+    'a tool at a private address': () => toolWhose({ url: 'https://192.168.0.1/' }),
+    'a tool that is asked at a private address': () =>
+      toolWhose({ effect: 'reconcile', reconcile_url: 'https://[::ffff:10.0.0.1]/' }),
+    'a tool that moves to metadata': () =>
+      post(`/v1/tools/${toolInUse}`, { ...TOOL, name: undefined, url: 'https://169.254.169.254/' }),
     'a webhook to metadata': () => startTurn('Hi', { webhook_url: 'https://169.254.169.254/' }),
     'no tool outputs': () => post(`/v1/turns/${ours.turnId}/tool_outputs`, { tool_outputs: [] }),
     'a wait that is too long': () => get(`/v1/turns/${ours.turnId}?wait=61`),
@@ -226,6 +267,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   invalid_cursor: {
     'agents after no id': () => get('/v1/agents?cursor=x'),
     'agents after an id of another kind': () => get(`/v1/agents?cursor=${ours.turnId}`),
+    'versions after a word': () => get(`/v1/agents/${ours.agentId}/versions?cursor=x`),
     'sessions after no id': () => get('/v1/sessions?cursor='),
     'turns after no id': () => get('/v1/turns?cursor=%00'),
     'turns after two': () => get(`/v1/turns?cursor=${ours.turnId}&cursor=${ours.turnId}`),
@@ -272,6 +314,12 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     "the events of another tenant's session": () => get(`/v1/sessions/${theirs.sessionId}/events`),
     'a secret that is not there': () => get('/v1/secrets/nothing'),
     'a secret of a name that cannot be': () => get('/v1/secrets/a%20b'),
+    'a version that is not there': () => get(`/v1/agents/${ours.agentId}?version=99`),
+    'a version to restore that is not there': () => post(`/v1/agents/${ours.agentId}/versions/99/restore`),
+    'a version to restore that is no number': () => post(`/v1/agents/${ours.agentId}/versions/first/restore`),
+    "a version of another tenant's agent": () => get(`/v1/agents/${theirs.agentId}?version=1`),
+    "the versions of another tenant's agent": () => get(`/v1/agents/${theirs.agentId}/versions`),
+    'a tool to delete that is not there': () => api.client.http.delete(`/v1/tools/${newId('tool')}`),
     'an id that is none': () => get('/v1/turns/turn_1'),
     'an id in capitals': () => get(`/v1/turns/${ours.turnId.toUpperCase()}`),
     'an id of another kind': () => get(`/v1/turns/${ours.sessionId}`),
@@ -290,6 +338,15 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   },
   agent_deleted: {
     'a turn for a deleted agent': () => post(`/v1/sessions/${sessionOfDeletedAgent}/turns`, { input: 'Hi' }),
+  },
+  agent_changed: {
+    'an update of a version that is not the newest': () =>
+      post(`/v1/agents/${ours.agentId}`, { name: 'b', if_version: 2 }),
+  },
+  tool_in_use: {
+    'a tool that an agent names': () => api.client.http.delete(`/v1/tools/${toolInUse}`),
+    'a tool that an agent names, without force': () =>
+      api.client.http.delete(`/v1/tools/${toolInUse}?force=false`),
   },
   session_busy: {
     'a turn that must not wait, for a busy session': () =>

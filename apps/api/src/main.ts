@@ -93,7 +93,7 @@ async function start(config: Config): Promise<void> {
       vault,
       keyUses,
       budgetGate: new BudgetGate(),
-      checkWebhookUrl: createSecureUrlCheck({ allow: config.egressAllow }),
+      checkPublicUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
     },
     {

@@ -21,8 +21,8 @@ export interface Services {
   keyUses: KeyUses;
   room: TenantRoom;
   budgetGate: BudgetGate;
-  /** Throws `EgressRefusedError` for a URL that no webhook is sent to. */
-  checkWebhookUrl: (url: string) => void;
+  /** Throws `EgressRefusedError` for a URL that no webhook is sent to, and no call of a tool. */
+  checkPublicUrl: (url: string) => void;
   /** What goes wrong after an answer is given. */
   reportError: (error: unknown, about: Record<string, string>) => void;
 }

@@ -14,7 +14,7 @@ import {
   scrub,
   serveMetrics,
 } from '@turnpike/telemetry';
-import { createToolRunner, currentTime, httpRequest } from '@turnpike/tools';
+import { createBuiltins, createToolRunner } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
 import { readConfig, type Config } from './config.ts';
@@ -93,7 +93,7 @@ async function start(config: Config): Promise<void> {
   const places = Math.max(16, Math.floor(config.concurrency / 2));
   const guard = createCallGuard({ places, maxWaiting: places, maxWaitMs: 1_000 });
   const tools = createToolRunner({
-    builtins: [currentTime(), httpRequest(egress)],
+    builtins: createBuiltins({ egress }),
     egress,
     guard,
     secrets: vault,

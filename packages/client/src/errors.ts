@@ -22,6 +22,7 @@ export interface ApiErrorParts {
   retryAfterMs: number | null;
   errors: readonly { path: string; message: string }[];
   blockingTurnId: string | null;
+  agentIds: readonly string[];
   oldestCursor: string | null;
 }
 
@@ -40,6 +41,8 @@ export class TurnpikeApiError extends TurnpikeError {
   readonly errors: readonly { path: string; message: string }[];
   /** The turn that stands in the way, for `session_busy`. */
   readonly blockingTurnId: string | null;
+  /** Some of the agents that stand in the way, for `tool_in_use`. */
+  readonly agentIds: readonly string[];
   /** The oldest cursor that can still be used, for `cursor_expired`. */
   readonly oldestCursor: string | null;
 
@@ -52,6 +55,7 @@ export class TurnpikeApiError extends TurnpikeError {
     this.retryAfterMs = parts.retryAfterMs;
     this.errors = parts.errors;
     this.blockingTurnId = parts.blockingTurnId;
+    this.agentIds = parts.agentIds;
     this.oldestCursor = parts.oldestCursor;
   }
 }

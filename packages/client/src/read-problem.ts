@@ -23,6 +23,7 @@ export function readProblem(response: Response, text: string): TurnpikeApiError 
     retryAfterMs: parseRetryAfter(headers.get('retry-after'), Date.now()),
     errors: readIssues(problem['errors']),
     blockingTurnId: textOr(problem['blocking_turn_id'], null),
+    agentIds: readTexts(problem['agent_ids']),
     oldestCursor: textOr(problem['oldest_cursor'], null),
   });
 }
@@ -34,6 +35,10 @@ function parseFields(text: string): Fields {
   } catch {
     return {};
   }
+}
+
+function readTexts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
 }
 
 function readIssues(value: unknown): { path: string; message: string }[] {

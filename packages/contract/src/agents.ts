@@ -100,18 +100,61 @@ export type AgentConfig = z.infer<typeof agentConfigSchema>;
 
 const agentName = z.string().min(1).max(200);
 
+export const agentVersionSchema = z.int().min(1).max(2_147_483_647);
+
 export const createAgentSchema = agentConfigSchema
   .extend({ name: agentName, metadata: metadataSchema.optional() })
   .superRefine(checkConfig)
   .meta({ id: 'CreateAgent' });
 export type CreateAgent = z.infer<typeof createAgentSchema>;
 
-/** A new version: the whole configuration again; `name` and `metadata` stay where left out. */
-export const updateAgentSchema = agentConfigSchema
-  .extend({ name: agentName.optional(), metadata: metadataSchema.optional() })
-  .superRefine(checkConfig)
-  .meta({ id: 'UpdateAgent' });
+const fields = agentConfigSchema.shape;
+
+/** A part of a configuration: what is left out stays as it is, and null stands for what a new agent would have. */
+const configChangeSchema = z.strictObject({
+  model: fields.model.optional(),
+  system: clearable(fields.system),
+  model_keys: clearable(fields.model_keys),
+  tools: clearable(fields.tools),
+  max_tokens: clearable(fields.max_tokens),
+  max_steps: clearable(fields.max_steps),
+  step_timeout_ms: clearable(fields.step_timeout_ms),
+  context_tokens: clearable(fields.context_tokens),
+  action_timeout_ms: clearable(fields.action_timeout_ms),
+  temperature: clearable(fields.temperature),
+  stop_sequences: clearable(fields.stop_sequences),
+  thinking: clearable(fields.thinking),
+} satisfies Record<keyof AgentConfig, z.ZodType>);
+
+export const updateAgentSchema = configChangeSchema
+  .extend({
+    name: agentName.optional(),
+    metadata: metadataSchema.nullable().optional(),
+    if_version: agentVersionSchema.optional().meta({
+      description:
+        'Refuses the update with `agent_changed` where the agent has a newer version than this one.',
+    }),
+  })
+  .meta({
+    id: 'UpdateAgent',
+    description: 'What is left out stays as it is; `null` sets a field back to what a new agent has.',
+  });
 export type UpdateAgent = z.infer<typeof updateAgentSchema>;
+
+function clearable<Inner extends z.ZodType>(
+  field: z.ZodDefault<Inner> | z.ZodOptional<Inner>,
+): z.ZodOptional<z.ZodNullable<Inner>> {
+  const { description } = field;
+  const changed = field.unwrap().nullable().optional();
+  return description === undefined ? changed : changed.meta({ description });
+}
+
+/** The configuration after an update. Each field is fit by itself; `agentConfigIssues` says what does not go together. */
+export function changeAgentConfig(config: AgentConfig, change: UpdateAgent): AgentConfig {
+  const given = Object.entries(change).filter(([field, value]) => field in fields && value !== undefined);
+  const changed = Object.entries({ ...config, ...Object.fromEntries(given) });
+  return agentConfigSchema.parse(Object.fromEntries(changed.filter(([, value]) => value !== null)));
+}
 
 /**
  * What the Messages API would refuse of a configuration that is given; what is stored may be older than a rule, and
@@ -149,8 +192,8 @@ export const agentSchema = agentConfigSchema
     name: z.string(),
     version: z.int().positive(),
     metadata: metadataSchema,
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
+    created_at: z.iso.datetime().meta({ description: 'When its first version was made.' }),
+    updated_at: z.iso.datetime().meta({ description: 'When this version was made.' }),
   })
-  .meta({ id: 'Agent', description: 'A named, versioned configuration.' });
+  .meta({ id: 'Agent', description: 'An agent at one of its versions.' });
 export type Agent = z.infer<typeof agentSchema>;

@@ -95,6 +95,8 @@ export class ProblemError extends TurnpikeError {
   readonly retryAfterSeconds: number | undefined;
   /** The turn that stands in the way, for `session_busy`. */
   readonly blockingTurnId: string | undefined;
+  /** Agents that stand in the way, for `tool_in_use`. */
+  readonly agentIds: readonly string[] | undefined;
   /** The oldest cursor that can still be used, for `cursor_expired`. */
   readonly oldestCursor: string | undefined;
 
@@ -105,6 +107,7 @@ export class ProblemError extends TurnpikeError {
       issues?: readonly ValidationIssue[];
       retryAfterSeconds?: number;
       blockingTurnId?: string;
+      agentIds?: readonly string[];
       oldestCursor?: string;
       cause?: unknown;
     } = {},
@@ -112,6 +115,7 @@ export class ProblemError extends TurnpikeError {
     super(code, detail, extra.cause);
     this.issues = extra.issues;
     this.blockingTurnId = extra.blockingTurnId;
+    this.agentIds = extra.agentIds;
     this.oldestCursor = extra.oldestCursor;
     this.retryAfterSeconds = extra.retryAfterSeconds;
   }

@@ -16,11 +16,13 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   idempotency_key_in_use: { status: 409, title: 'A request with this Idempotency-Key is still running' },
   agent_deleted: { status: 409, title: 'The agent was deleted' },
+  agent_changed: { status: 409, title: 'The agent has a newer version' },
   session_busy: { status: 409, title: 'The session is busy' },
   no_action_required: { status: 409, title: 'The turn waits for nothing' },
   tool_call_settled: { status: 409, title: 'The tool call has its answer already' },
   session_limit: { status: 409, title: 'There are too many sessions' },
   tool_name_taken: { status: 409, title: 'There is a tool of this name' },
+  tool_in_use: { status: 409, title: 'Agents use the tool' },
   not_resumable: { status: 409, title: 'The turn cannot be resumed' },
   webhook_endpoint_limit: { status: 409, title: 'The tenant has as many webhook endpoints as it may have' },
   webhook_endpoint_disabled: { status: 409, title: 'The webhook endpoint is disabled' },
@@ -50,6 +52,7 @@ export const problemSchema = z
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
     blocking_turn_id: z.string().optional(),
+    agent_ids: z.array(z.string()).optional(),
     oldest_cursor: z.string().optional(),
   })
   .meta({ id: 'Problem', description: 'An error, as RFC 9457 has it.' });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { agentVersionSchema } from './agents.ts';
 import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
@@ -53,6 +54,9 @@ const submission = {
   budget_micros: microsSchema
     .optional()
     .meta({ description: 'What its model calls may cost, in millionths of a US dollar.' }),
+  agent_version: agentVersionSchema
+    .optional()
+    .meta({ description: "The version of the agent that answers. Default: the agent's newest." }),
   webhook_url: webhookUrlSchema.optional().meta({
     description: "Told of the end of this turn, and of what it waits for, beside the tenant's endpoints.",
   }),
@@ -65,6 +69,14 @@ export const submitTurnSchema = z
     path: ['run_at'],
     message: 'cannot be set with `steer`: what joins a turn has no time of its own',
   })
+  .refine(
+    ({ multitask_strategy: strategy, agent_version: version }) =>
+      strategy !== 'steer' || version === undefined,
+    {
+      path: ['agent_version'],
+      message: 'cannot be set with `steer`: what joins a turn is answered by the version of that turn',
+    },
+  )
   .meta({ id: 'SubmitTurn' });
 export type SubmitTurn = z.infer<typeof submitTurnSchema>;
 

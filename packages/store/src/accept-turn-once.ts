@@ -29,7 +29,7 @@ interface Item {
  * record fail, and with it all that the transaction wrote.
  */
 const ONCE = {
-  types: ', $21::text[], $22::text[]',
+  types: ', $22::text[], $23::text[]',
   names: ', route, key',
   where: `WHERE NOT EXISTS (SELECT 1 FROM idempotency_records AS records
       WHERE records.tenant_id = given.tenant_id AND records.route = given.route AND records.key = given.key)

@@ -26,6 +26,8 @@ export interface NewTurn {
   resumes?: string | null;
   /** Who is told of its end, beside the tenant's endpoints. */
   webhookUrl?: string | null;
+  /** The version of the agent that answers; left out: the newest. */
+  agentVersion?: number | null;
   /** The span of the request that brought it, as W3C trace context writes it. */
   traceparent?: string | null;
 }
@@ -93,25 +95,33 @@ const givenWith = (more: { types: string; names: string; where: string }): strin
 WITH given AS MATERIALIZED (
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[],
     $8::double precision[], $9::timestamptz[], $10::int[], $11::bigint[], $12::text[], $13::text[], $14::text[],
-    $15::boolean[], $16::text[], $17::jsonb[], $18::bigint[]${more.types})
+    $15::boolean[], $16::text[], $17::jsonb[], $18::bigint[], $19::int[]${more.types})
   AS given(turn_id, tenant_id, session_id, message_id, event_id, input, metadata, deadline_ms, run_at, priority,
     budget_micros, resumes, traceparent, webhook_url, only_if_idle, agent_id, session_metadata,
-    session_budget_micros${more.names})
+    session_budget_micros, agent_version${more.names})
   ${more.where}
 ), room AS MATERIALIZED (
   SELECT waiting, sessions,
-    CASE WHEN waiting >= $19::int THEN 'turns' WHEN sessions >= $20::int THEN 'sessions' END AS full
+    CASE WHEN waiting >= $20::int THEN 'turns' WHEN sessions >= $21::int THEN 'sessions' END AS full
   FROM (
     SELECT waiting,
-      CASE WHEN $20::int IS NOT NULL THEN turnpike_count_sessions((SELECT tenant_id FROM given), $20) END AS sessions
+      CASE WHEN $21::int IS NOT NULL THEN turnpike_count_sessions((SELECT tenant_id FROM given), $21) END AS sessions
     FROM (
-      SELECT CASE WHEN $19::int IS NOT NULL
-        THEN turnpike_count_waiting((SELECT tenant_id FROM given), $19) END AS waiting
+      SELECT CASE WHEN $20::int IS NOT NULL
+        THEN turnpike_count_waiting((SELECT tenant_id FROM given), $20) END AS waiting
     ) AS first
   ) AS counted
 )`;
 
 const GIVEN = givenWith({ types: '', names: '', where: '' });
+
+/**
+ * A version that the turn names must be there: no worker could take the turn up without it. Asked by a scalar
+ * subquery, which is always a look-up; EXISTS may read the whole table once.
+ */
+const HAS_VERSION = `(given.agent_version IS NULL
+      OR (SELECT true FROM agent_versions WHERE agent_id = agents.id AND version = given.agent_version))`;
+const VERSION = 'coalesce(given.agent_version, agents.version)';
 
 const takeNextSequence = (of: 'all' | 'free'): string => `, session AS (
   UPDATE sessions
@@ -120,8 +130,8 @@ const takeNextSequence = (of: 'all' | 'free'): string => `, session AS (
   WHERE sessions.id = given.session_id AND sessions.tenant_id = given.tenant_id
     ${of === 'free' ? 'AND sessions.id IN (SELECT id FROM free)' : ''}
     AND (sessions.open_turns = 0 OR NOT given.only_if_idle)
-    AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND room.full IS NULL
-  RETURNING given.turn_id, sessions.id, sessions.tenant_id, sessions.agent_id, agents.version AS agent_version,
+    AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND room.full IS NULL AND ${HAS_VERSION}
+  RETURNING given.turn_id, sessions.id, sessions.tenant_id, sessions.agent_id, ${VERSION} AS agent_version,
     sessions.last_sequence AS sequence, sessions.open_turns
 )`;
 
@@ -133,9 +143,9 @@ const TAKE_FREE_SESSIONS = `, free AS MATERIALIZED (
 
 const MAKE_SESSION = `, session AS MATERIALIZED (
   SELECT given.turn_id, given.session_id AS id, given.tenant_id, agents.id AS agent_id,
-    agents.version AS agent_version, 1 AS sequence, 1 AS open_turns
+    ${VERSION} AS agent_version, 1 AS sequence, 1 AS open_turns
   FROM room, given JOIN agents ON agents.id = given.agent_id AND agents.tenant_id = given.tenant_id
-  WHERE agents.deleted_at IS NULL AND room.full IS NULL
+  WHERE agents.deleted_at IS NULL AND room.full IS NULL AND ${HAS_VERSION}
 ), made AS (
   INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, open_turns)
   SELECT session.id, session.tenant_id, session.agent_id, given.session_metadata, given.session_budget_micros,
@@ -187,7 +197,7 @@ const ACCEPT = {
 const ACCEPT_FREE = { name: 'accept-turns', text: GIVEN + HEADS.accept + INSERT_TURN, row: answerSchema };
 const START = { name: 'start-session-turns', text: GIVEN + HEADS.start + INSERT_TURN, row: answerSchema };
 
-/** Stores a group of those turns for which `where` holds; their columns from $21 on are `types` and `names`. */
+/** Stores a group of those turns for which `where` holds; their columns from $22 on are `types` and `names`. */
 export const groupStatement = (
   name: string,
   kind: GroupKind,
@@ -245,7 +255,7 @@ const groupsOf = perPool((pool) => {
   return { accept: group(ACCEPT_FREE), start: group(START) };
 });
 
-/** What became of each, in its place. `more` are the columns from $21 on. */
+/** What became of each, in its place. `more` are the columns from $22 on. */
 export async function insertGroup(
   sql: Sql,
   statement: typeof START,
@@ -287,6 +297,7 @@ const COLUMNS: readonly ((turn: Given) => unknown)[] = [
   (turn) => turn.agentId ?? null,
   (turn) => json(turn.sessionMetadata ?? {}),
   (turn) => turn.sessionBudgetMicros ?? null,
+  (turn) => turn.agentVersion ?? null,
 ];
 
 function columnsOf(turns: readonly Given[]): unknown[][] {

@@ -10,7 +10,17 @@ export {
 } from './accept-turn.ts';
 export { advanceTurn, readProgress } from './advance-turn.ts';
 export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './answer-action.ts';
-export { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from './agents.ts';
+export {
+  addAgentVersion,
+  agentHasVersion,
+  deleteAgent,
+  insertAgent,
+  listAgents,
+  listAgentVersions,
+  lockAgent,
+  readAgent,
+  type AgentContents,
+} from './agents.ts';
 export { hashApiKey, isApiKey, makeApiKey } from './api-key-text.ts';
 export {
   createApiKey,
@@ -105,7 +115,16 @@ export { changeLimits, readLimits } from './tenant-limits.ts';
 export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
 export { readUsage, type UsageRange } from './usage.ts';
 export { openVault, type Vault } from './vault.ts';
-export { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';
+export {
+  deleteTool,
+  findUsersOfTool,
+  insertTool,
+  listTools,
+  lockTool,
+  readTool,
+  shareNamedTools,
+  updateTool,
+} from './tools.ts';
 export {
   announceEvent,
   deleteWebhookEndpoint,

@@ -65,6 +65,61 @@ export async function updateTool(
   return updated ?? null;
 }
 
+/*
+ * Invariant: a tool that an agent's newest version names is not deleted, unless that is forced. Whoever writes a
+ * version shares the rows of the tools that it names until its commit; whoever deletes a tool locks its row alone,
+ * and looks for agents after that, by a statement of its own.
+ */
+const SHARE_NAMED = {
+  name: 'share-named-tools',
+  text: `SELECT name FROM tools WHERE tenant_id = $1 AND name = ANY ($2::text[]) FOR KEY SHARE`,
+  row: z.object({ name: z.string() }),
+};
+
+/** Those of these names that the tenant has a tool of. They stay until the transaction ends. */
+export async function shareNamedTools(
+  sql: Sql,
+  tenantId: string,
+  names: readonly string[],
+): Promise<Set<string>> {
+  const found = await query(sql, SHARE_NAMED, [tenantId, names]);
+  return new Set(found.map(({ name }) => name));
+}
+
+const LOCK = {
+  name: 'lock-tool',
+  text: `SELECT ${RETURNED} FROM tools WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
+  row: toolRow,
+};
+
+/** A tool that nobody else changes, deletes or begins to use until the transaction ends. Null where there is none. */
+export async function lockTool(sql: Sql, tenantId: string, toolId: string): Promise<Tool | null> {
+  const [tool] = await query(sql, LOCK, [toolId, tenantId]);
+  return tool ?? null;
+}
+
+const FIND_USERS = {
+  name: 'find-users-of-tool',
+  text: `
+SELECT agents.id, count(*) OVER ()::int AS count
+FROM agents JOIN agent_versions AS newest ON newest.agent_id = agents.id AND newest.version = agents.version
+WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL
+  AND newest.config -> 'tools' @> jsonb_build_array(jsonb_build_object('type', 'http', 'name', $2::text))
+ORDER BY agents.id LIMIT $3`,
+  row: z.object({ id: z.string(), count: z.int() }),
+};
+
+/** How many agents name this HTTP tool in their newest version, and the first `limit` of them. */
+export async function findUsersOfTool(
+  sql: Sql,
+  tenantId: string,
+  name: string,
+  limit: number,
+): Promise<{ agentIds: string[]; count: number }> {
+  const rows = await query(sql, FIND_USERS, [tenantId, name, limit]);
+  return { agentIds: rows.map(({ id }) => id), count: rows[0]?.count ?? 0 };
+}
+
 const DELETE = {
   name: 'delete-tool',
   text: `DELETE FROM tools WHERE id = $1 AND tenant_id = $2 RETURNING id`,

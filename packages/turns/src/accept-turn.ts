@@ -1,6 +1,7 @@
 import { inputBlocks, newId, ProblemError } from '@turnpike/contract';
 import type { ContentBlock, ResumeTurn, StartTurn, SubmitTurn } from '@turnpike/contract';
 import {
+  agentHasVersion,
   cancelOpenTurns,
   findRefusal,
   insertTurn,
@@ -45,7 +46,8 @@ export interface Acceptance extends AcceptedTurn {
  * Stores a turn of a session that is there; once this is committed, the turn will end. What it does
  * to a busy session is its `multitask_strategy`; with `steer` it becomes part of the turn that runs,
  * and that turn is the answer.
- * Throws `ProblemError`: `not_found`, `agent_deleted`, `session_busy`, `queue_full`.
+ * Throws `ProblemError`: `not_found`, `agent_deleted`, `session_busy`, `queue_full`, and `invalid_request` for a
+ * version that the agent does not have.
  */
 export async function acceptTurn(
   sql: Sql,
@@ -103,6 +105,7 @@ async function enqueue(
     const accepted = await insertTurn(sql, { ...turn, onlyIfIdle, traceparent });
     if (accepted.turn !== null) return { ...accepted, cancelled: [] };
     throwWhereFull(accepted, caps);
+    await throwWithoutVersion(sql, tenantId, { sessionId }, submission);
     const refusal = await whyRefused(sql, tenantId, sessionId, onlyIfIdle);
     // None: the turn that stood in the way has ended since, so the session is asked again.
     if (refusal !== null) throw refusal;
@@ -135,7 +138,8 @@ async function whyRefused(
 
 /**
  * Stores a turn together with a session for it.
- * Throws `ProblemError`: `not_found`, `queue_full`, `session_limit`.
+ * Throws `ProblemError`: `not_found`, `queue_full`, `session_limit`, and `invalid_request` for a version that the
+ * agent does not have.
  */
 export async function acceptTurnWithSession(
   sql: Sql,
@@ -150,6 +154,7 @@ export async function acceptTurnWithSession(
   });
   if (accepted.turn !== null) return accepted;
   throwWhereFull(accepted, caps);
+  await throwWithoutVersion(sql, tenantId, { agentId: submission.agent_id }, submission);
   throw new ProblemError('not_found', `There is no agent ${submission.agent_id}.`);
 }
 
@@ -193,6 +198,19 @@ export function throwWhereFull({ full }: RefusedTurn, caps: Caps): void {
   if (full === 'sessions') throw tooManySessions(caps.sessions);
 }
 
+/** Throws `invalid_request` where the version that a submission names is why nothing was stored. */
+export async function throwWithoutVersion(
+  sql: Sql,
+  tenantId: string,
+  of: { agentId: string } | { sessionId: string },
+  { agent_version: version }: ResumeTurn,
+): Promise<void> {
+  if (version === undefined || (await agentHasVersion(sql, tenantId, of, version)) !== false) return;
+  throw new ProblemError('invalid_request', 'The body is not valid.', {
+    issues: [{ path: 'agent_version', message: `the agent has no version ${version}` }],
+  });
+}
+
 /** Waiting helps nobody here: a session goes when somebody deletes it. */
 export function tooManySessions(limit: number | null | undefined): ProblemError {
   return new ProblemError('session_limit', `There are ${limit} sessions, which is the limit; delete some.`);
@@ -220,6 +238,7 @@ export function newTurn(
     mostWaiting: caps.waiting ?? null,
     budgetMicros: submission.budget_micros ?? null,
     webhookUrl: webhookUrlOf(submission),
+    agentVersion: submission.agent_version ?? null,
   };
 }
 

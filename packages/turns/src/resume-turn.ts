@@ -7,12 +7,13 @@ import {
   type AcceptedTurn,
   type Sql,
 } from '@turnpike/store';
-import { newTurn, throwWhereFull, type Caps } from './accept-turn.ts';
+import { newTurn, throwWhereFull, throwWithoutVersion, type Caps } from './accept-turn.ts';
 
 /**
  * Stores a turn that goes on where another stopped: it has no input of its own, and its first model call is
  * the one that the other did not come to. The other stays as it ended.
- * Throws `ProblemError`: `not_found`, `not_resumable`, `agent_deleted`, `queue_full`.
+ * Throws `ProblemError`: `not_found`, `not_resumable`, `agent_deleted`, `queue_full`, and `invalid_request` for a
+ * version that the agent does not have.
  */
 export function resumeTurn(
   sql: Sql,
@@ -41,6 +42,7 @@ export function resumeTurn(
     });
     if (accepted.turn === null) {
       throwWhereFull(accepted, caps);
+      await throwWithoutVersion(transaction, tenantId, { sessionId: stopped.sessionId }, resumption);
       throw new ProblemError('agent_deleted', 'The agent was deleted, so its sessions take no more turns.');
     }
     return accepted;

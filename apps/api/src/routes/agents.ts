@@ -1,27 +1,24 @@
 import {
-  agentConfigSchema,
   agentSchema,
+  agentVersionSchema,
   createAgentSchema,
   idSchema,
   newId,
   pageLimitSchema,
   pageSchema,
-  ProblemError,
   updateAgentSchema,
   type Agent,
-  type AgentConfig,
-  type ValidationIssue,
 } from '@turnpike/contract';
-import { addAgentVersion, deleteAgent, insertAgent, listAgents, readAgent } from '@turnpike/store';
-import { checkInputSchema } from '@turnpike/tools';
+import { deleteAgent, insertAgent, listAgents, listAgentVersions, readAgent } from '@turnpike/store';
 import { z } from 'zod';
-import { pageOf } from '../cursor.ts';
+import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
+import { checkClientTools, checkNames } from '../check-agent.ts';
+import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { defineRoute, type Answer, type Route } from '../route.ts';
-import { checkModelKeys } from './model-settings.ts';
 
 const params = z.object({ agent_id: idSchema('agent') });
 const none = z.object({});
-const noAgent = (id: string): ProblemError => new ProblemError('not_found', `There is no agent ${id}.`);
+const versionParameter = z.coerce.number().pipe(agentVersionSchema);
 
 export const agentRoutes: Route[] = [
   defineRoute({
@@ -38,10 +35,10 @@ export const agentRoutes: Route[] = [
     answer: { status: 201, description: 'The agent, at version 1.', schema: agentSchema },
     problems: [],
     async prepare({ body }) {
-      checkClientTools(body);
+      checkClientTools(body.tools);
     },
     async handle({ tenantId, body, sql }) {
-      await checkModelKeys(sql, tenantId, body.model_keys ?? [], 'model_keys');
+      await checkNames(sql, tenantId, body);
       const agent = await insertAgent(sql, {
         id: newId('agent'),
         tenantId,
@@ -84,17 +81,64 @@ export const agentRoutes: Route[] = [
     method: 'get',
     path: '/v1/agents/:agent_id',
     operationId: 'getAgent',
-    summary: 'Read an agent at its newest version',
+    summary: 'Read an agent at its newest version, or at another one',
     tag: 'Agents',
     scope: 'agents:read',
     params,
-    query: none,
+    query: z.object({ version: versionParameter.optional() }),
     answer: { status: 200, description: 'The agent.', schema: agentSchema },
     problems: ['not_found'],
-    async handle({ tenantId, params: { agent_id: id } }, { database }) {
-      const agent = await readAgent(database, tenantId, id);
-      if (agent === null) throw noAgent(id);
+    async handle({ tenantId, params: { agent_id: id }, query, sql }) {
+      const agent = await readAgent(sql, tenantId, id, query.version);
+      if (agent === null) throw query.version === undefined ? noAgent(id) : noVersion(id, query.version);
       return { status: 200, body: agent };
+    },
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/v1/agents/:agent_id/versions',
+    operationId: 'listAgentVersions',
+    summary: 'List the versions of an agent, newest first',
+    tag: 'Agents',
+    scope: 'agents:read',
+    params,
+    query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
+    answer: {
+      status: 200,
+      description: 'One page: the agent as it was at each version.',
+      schema: pageSchema(agentSchema).meta({ id: 'AgentVersionList' }),
+    },
+    problems: ['not_found', 'invalid_cursor'],
+    async handle({ tenantId, params: { agent_id: id }, query }, { database }) {
+      const [before = null] = query.cursor === undefined ? [] : decodePlace(query.cursor, 1);
+      const page = { before, limit: query.limit + 1 };
+      const versions = await listAgentVersions(database, tenantId, id, page);
+      if (versions.length === 0 && (await readAgent(database.pool, tenantId, id)) === null) throw noAgent(id);
+      return { status: 200, body: pageOf(versions, query.limit, (agent) => encodePlace([agent.version])) };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/agents/:agent_id/versions/:version/restore',
+    operationId: 'restoreAgentVersion',
+    summary: 'Make an agent what it was at an earlier version',
+    tag: 'Agents',
+    scope: 'agents:write',
+    audit: 'agent.restored',
+    params: params.extend({ version: versionParameter }),
+    query: none,
+    answer: {
+      status: 200,
+      description: 'The agent, at a new version that is equal to the earlier one.',
+      schema: agentSchema,
+    },
+    problems: ['not_found'],
+    async handle({ tenantId, params: { agent_id: id, version: earlier }, sql }) {
+      const agent = await restoreAgent(sql, tenantId, id, earlier);
+      const details = { name: agent.name, version: agent.version, restored_version: earlier };
+      return { status: 200, body: agent, audited: { subject: id, details } };
     },
   }),
 
@@ -102,28 +146,24 @@ export const agentRoutes: Route[] = [
     method: 'post',
     path: '/v1/agents/:agent_id',
     operationId: 'updateAgent',
-    summary: 'Give an agent a new version; turns that were accepted keep theirs',
+    summary: 'Change an agent in part; turns that were accepted keep their version',
     tag: 'Agents',
     scope: 'agents:write',
     audit: 'agent.updated',
     params,
     query: none,
     body: updateAgentSchema,
-    answer: { status: 200, description: 'The agent, at its new version.', schema: agentSchema },
-    problems: ['not_found'],
+    answer: {
+      status: 200,
+      description: 'The agent, at a new version; at the same one where nothing changed.',
+      schema: agentSchema,
+    },
+    problems: ['not_found', 'agent_changed'],
     async prepare({ body }) {
-      checkClientTools(body);
+      checkClientTools(body.tools ?? []);
     },
     async handle({ tenantId, params: { agent_id: id }, body, sql }) {
-      await checkModelKeys(sql, tenantId, body.model_keys ?? [], 'model_keys');
-      const agent = await addAgentVersion(sql, {
-        id,
-        tenantId,
-        name: body.name ?? null,
-        metadata: body.metadata ?? null,
-        config: configOf(body),
-      });
-      if (agent === null) throw noAgent(id);
+      const agent = await updateAgent(sql, tenantId, id, body);
       return { status: 200, body: agent, audited: named(agent) };
     },
   }),
@@ -148,17 +188,3 @@ export const agentRoutes: Route[] = [
 ];
 
 const named = ({ name, version }: Agent): NonNullable<Answer['audited']> => ({ details: { name, version } });
-
-/** What is fixed by a version: the body without what names the agent. */
-function configOf(body: z.output<typeof updateAgentSchema>): AgentConfig {
-  return z.object(agentConfigSchema.shape).parse(body);
-}
-
-/** Throws `invalid_request` for a schema that nothing could be checked against. */
-function checkClientTools({ tools }: AgentConfig): void {
-  const issues = tools.flatMap((tool, place): ValidationIssue[] => {
-    const message = tool.type === 'client' ? checkInputSchema(tool.input_schema) : null;
-    return message === null ? [] : [{ path: `tools.${place}.input_schema`, message }];
-  });
-  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
-}

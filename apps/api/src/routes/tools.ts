@@ -12,12 +12,21 @@ import {
   updateToolSchema,
   type ToolConfig,
 } from '@turnpike/contract';
-import { deleteTool, insertTool, listTools, readTool, updateTool } from '@turnpike/store';
+import {
+  deleteTool,
+  findUsersOfTool,
+  insertTool,
+  listTools,
+  lockTool,
+  readTool,
+  updateTool,
+} from '@turnpike/store';
 import { Secret } from '@turnpike/telemetry';
 import { checkInputSchema } from '@turnpike/tools';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
-import { defineRoute, type Route } from '../route.ts';
+import { checkPublicUrl } from '../check-public-url.ts';
+import { defineRoute, type Route, type Services } from '../route.ts';
 
 const params = z.object({ tool_id: idSchema('tool') });
 const none = z.object({});
@@ -44,9 +53,9 @@ export const toolRoutes: Route[] = [
       schema: createdToolSchema,
     },
     problems: ['tool_name_taken'],
-    async prepare({ tenantId, body }, { vault }) {
-      checkTool(body);
-      await vault.prepare(tenantId);
+    async prepare({ tenantId, body }, services) {
+      checkTool(body, services);
+      await services.vault.prepare(tenantId);
     },
     async handle({ tenantId, body, sql }, { vault }) {
       const id = newId('tool');
@@ -118,8 +127,8 @@ export const toolRoutes: Route[] = [
     body: updateToolSchema,
     answer: { status: 200, description: 'The tool; its name and signing secret stay.', schema: toolSchema },
     problems: ['not_found'],
-    async prepare({ body }) {
-      checkTool(body);
+    async prepare({ body }, services) {
+      checkTool(body, services);
     },
     async handle({ tenantId, params: { tool_id: id }, body, sql }) {
       const tool = await updateTool(sql, { id, tenantId, config: configOf(body) });
@@ -132,23 +141,54 @@ export const toolRoutes: Route[] = [
     method: 'delete',
     path: '/v1/tools/:tool_id',
     operationId: 'deleteTool',
-    summary: 'Delete a tool; a turn whose agent names it fails once a worker next takes it up',
+    summary: 'Delete a tool that no agent uses',
     tag: 'Tools',
     scope: 'tools:write',
     audit: 'tool.deleted',
     params,
-    query: none,
+    query: z.object({
+      force: z
+        .enum(['true', 'false'])
+        .default('false')
+        .meta({
+          description:
+            'Deletes it also where agents use it. Their turns fail with `unknown_tool` when a worker next takes them ' +
+            'up, until there is a tool of that name again.',
+        }),
+    }),
     answer: { status: 204, description: 'It is gone.' },
-    problems: ['not_found'],
-    async handle({ tenantId, params: { tool_id: id }, sql }) {
-      if (!(await deleteTool(sql, tenantId, id))) throw noTool(id);
-      return { status: 204 };
+    problems: ['not_found', 'tool_in_use'],
+    async handle({ tenantId, params: { tool_id: id }, query, sql }) {
+      const tool = await lockTool(sql, tenantId, id);
+      if (tool === null) throw noTool(id);
+      const { name } = tool;
+      const users = await findUsersOfTool(sql, tenantId, name, MOST_NAMED);
+      if (users.count > 0 && query.force === 'false') throw inUse(name, users);
+      await deleteTool(sql, tenantId, id);
+      return { status: 204, audited: { details: { name, agents: users.count } } };
     },
   }),
 ];
 
-/** Throws `invalid_request` for a schema that no input can be checked with. */
-function checkTool({ input_schema: schema }: ToolConfig): void {
+/** Agents that an error names: enough to begin with. */
+const MOST_NAMED = 20;
+
+function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: number }): ProblemError {
+  const more = count > agentIds.length ? ` and ${count - agentIds.length} more` : '';
+  return new ProblemError(
+    'tool_in_use',
+    `${name} is used by ${agentIds.join(', ')}${more}: take it away from them, or delete it with force=true.`,
+    { agentIds },
+  );
+}
+
+/** Throws `invalid_request` for an address that no call is made to, and a schema that no input can be checked with. */
+function checkTool(
+  { url, reconcile_url: reconcileUrl, input_schema: schema }: ToolConfig,
+  services: Pick<Services, 'checkPublicUrl'>,
+): void {
+  checkPublicUrl(url, 'url', services);
+  checkPublicUrl(reconcileUrl, 'reconcile_url', services);
   const message = checkInputSchema(schema);
   if (message === null) return;
   throw new ProblemError('invalid_request', 'The body is not valid.', {

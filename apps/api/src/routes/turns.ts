@@ -37,8 +37,8 @@ import {
 } from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { checkPublicUrl } from '../check-public-url.ts';
 import { anyOf, metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
-import { checkWebhookUrl } from '../check-webhook-url.ts';
 import { preferredWait } from '../preferred-wait.ts';
 import { defineRoute, type Answer, type Call, type Route, type Services } from '../route.ts';
 
@@ -302,7 +302,7 @@ function detailsOf(sentAgain: readonly { id: string; name: string }[]): AuditDet
 }
 
 async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Services): Promise<void> {
-  checkWebhookUrl(body.webhook_url, 'webhook_url', services);
+  checkPublicUrl(body.webhook_url, 'webhook_url', services);
 }
 
 /** What every submission passes: the budget, and the room that its tenant has for turns that wait. */

@@ -30,7 +30,7 @@ import {
 } from '@turnpike/store';
 import { makeSigningSecret } from '@turnpike/webhooks';
 import { z } from 'zod';
-import { checkWebhookUrl } from '../check-webhook-url.ts';
+import { checkPublicUrl } from '../check-public-url.ts';
 import { pageOf } from '../cursor.ts';
 import { anyOf, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, type Route, type Services } from '../route.ts';
@@ -62,7 +62,7 @@ export const webhookEndpointRoutes: Route[] = [
     },
     problems: ['webhook_endpoint_limit'],
     async prepare({ tenantId, body }, services) {
-      checkWebhookUrl(body.url, 'url', services);
+      checkPublicUrl(body.url, 'url', services);
       await services.vault.prepare(tenantId);
     },
     async handle({ tenantId, body, sql }, { vault }) {
@@ -136,7 +136,7 @@ export const webhookEndpointRoutes: Route[] = [
     answer: { status: 200, description: 'The endpoint.', schema: webhookEndpointSchema },
     problems: ['not_found'],
     async prepare({ body }, services) {
-      checkWebhookUrl(body.url, 'url', services);
+      checkPublicUrl(body.url, 'url', services);
     },
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }) {
       const endpoint = await updateWebhookEndpoint(sql, { id, tenantId, change: body });

@@ -85,7 +85,7 @@ export async function startApiOnTrial(
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
   const vault = openVault(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
   const keyUses = new KeyUses((ids) => noteKeyUse(database.pool, ids), onError);
-  const checkWebhookUrl = createSecureUrlCheck({ allow: ['127.0.0.1'] });
+  const checkPublicUrl = createSecureUrlCheck({ allow: ['127.0.0.1'] });
   const services = {
     database,
     backplane,
@@ -94,7 +94,7 @@ export async function startApiOnTrial(
     vault,
     keyUses,
     budgetGate: new BudgetGate(),
-    checkWebhookUrl,
+    checkPublicUrl,
     streams,
     reportError: onError,
   };

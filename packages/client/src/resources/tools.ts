@@ -31,7 +31,9 @@ export class Tools {
     return this.#transport.call({ method: 'POST', path: path`/v1/tools/${id}`, body: tool }, options);
   }
 
-  delete(id: string, options?: CallOptions): Promise<void> {
-    return this.#transport.call({ method: 'DELETE', path: path`/v1/tools/${id}` }, options);
+  /** Throws `tool_in_use` where agents name it, unless `force` is true: then their turns fail. */
+  delete(id: string, { force, ...options }: CallOptions & { force?: boolean } = {}): Promise<void> {
+    const query = force === undefined ? {} : { force: String(force) };
+    return this.#transport.call({ method: 'DELETE', path: path`/v1/tools/${id}`, query }, options);
   }
 }

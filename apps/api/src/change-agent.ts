@@ -1,0 +1,81 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  agentConfigIssues,
+  agentConfigSchema,
+  changeAgentConfig,
+  ProblemError,
+  type Agent,
+  type AgentConfig,
+  type UpdateAgent,
+  type ValidationIssue,
+} from '@turnpike/contract';
+import { addAgentVersion, lockAgent, readAgent, type AgentContents, type Sql } from '@turnpike/store';
+import { z } from 'zod';
+import { checkNames, throwIssues } from './check-agent.ts';
+
+type Contents = Pick<AgentContents, 'name' | 'metadata' | 'config'>;
+
+export const noAgent = (id: string): ProblemError =>
+  new ProblemError('not_found', `There is no agent ${id}.`);
+
+export const noVersion = (id: string, version: number): ProblemError =>
+  new ProblemError('not_found', `There is no version ${version} of ${id}.`);
+
+/** What a version fixes of how the agent works: all but what it is called. */
+export const configOf = (agent: AgentConfig): AgentConfig => configSchema.parse(agent);
+/** Of an agent or a body, whose other fields are left out. */
+const configSchema = z.object(agentConfigSchema.shape);
+
+/**
+ * Changes what is given of an agent; what comes of it is a new version, unless it is the same as before. `sql` is a
+ * transaction: of two that change an agent at once, one changes what the other left.
+ * Throws `ProblemError`: `not_found`, `agent_changed`, `invalid_request`.
+ */
+export async function updateAgent(
+  sql: Sql,
+  tenantId: string,
+  id: string,
+  change: UpdateAgent,
+): Promise<Agent> {
+  const agent = await lockAgent(sql, tenantId, id);
+  if (agent === null) throw noAgent(id);
+  const { if_version: expected = agent.version } = change;
+  if (expected !== agent.version) {
+    throw new ProblemError('agent_changed', `${id} is at version ${agent.version}, not ${expected}.`);
+  }
+  const before = configOf(agent);
+  const config = changeAgentConfig(before, change);
+  throwIssues(newIssues(before, config, change));
+  const given = { tools: change.tools ?? [], model_keys: change.model_keys ?? undefined };
+  await checkNames(sql, tenantId, given);
+  const metadata = change.metadata === undefined ? agent.metadata : (change.metadata ?? {});
+  return addVersion(sql, tenantId, agent, { name: change.name ?? agent.name, metadata, config });
+}
+
+/** What is stored may be older than a rule, and is not in the way of a change of something else. */
+function newIssues(before: AgentConfig, after: AgentConfig, change: UpdateAgent): ValidationIssue[] {
+  const known = new Set(agentConfigIssues(before).map(({ path }) => path));
+  return agentConfigIssues(after).filter(
+    ({ path }) => !known.has(path) || (path.split('.')[0] ?? '') in change,
+  );
+}
+
+/**
+ * Makes an agent what it was at an earlier version, as a new version. `sql` is a transaction.
+ * Throws `ProblemError`: `not_found`, and `invalid_request` where that version names what is no longer there.
+ */
+export async function restoreAgent(sql: Sql, tenantId: string, id: string, version: number): Promise<Agent> {
+  const agent = await lockAgent(sql, tenantId, id);
+  if (agent === null) throw noAgent(id);
+  const earlier = await readAgent(sql, tenantId, id, version);
+  if (earlier === null) throw noVersion(id, version);
+  await checkNames(sql, tenantId, earlier);
+  const { name, metadata } = earlier;
+  return addVersion(sql, tenantId, agent, { name, metadata, config: configOf(earlier) });
+}
+
+async function addVersion(sql: Sql, tenantId: string, agent: Agent, contents: Contents): Promise<Agent> {
+  const { id, name, metadata } = agent;
+  if (isDeepStrictEqual(contents, { name, metadata, config: configOf(agent) })) return agent;
+  return addAgentVersion(sql, { id, tenantId, ...contents });
+}
