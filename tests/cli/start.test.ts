@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,6 +39,13 @@ test(
     // A command beside it works on the same database, with nothing in its environment.
     const environmentFile = join(project.folder, '.turnpike/env');
     expect(statSync(environmentFile).mode & 0o777).toBe(0o600);
+    // A shell that reads it has what the examples in docs/ name.
+    const shell = spawnSync('sh', ['-c', '. .turnpike/env && echo "$API $KEY $AGENT"'], {
+      cwd: project.folder,
+      encoding: 'utf8',
+    });
+    const api = line.found(/API +(http:\S+)/);
+    expect(shell.stdout).toBe(`${api} ${await line.key()} ${idOfAgent(line)}\n`);
     expect(await project.turnpike('tenants', 'list')).toMatchObject({
       code: 0,
       output: expect.stringMatching(/^ten_\w+ .* development\n$/),

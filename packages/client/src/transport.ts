@@ -7,7 +7,7 @@ import { canSucceedLater, retryDelayMs } from './retry-delay.ts';
 const VISIBLE = /^[\x21-\x7e]+$/;
 
 export interface TurnpikeOptions {
-  /** Where the API is, such as `https://turnpike.example.com`; in a page also a path of its origin, such as `/api`. */
+  /** Where the API is, such as `https://turnpike.invalid`; in a page also a path of its origin, such as `/api`. */
   baseUrl: string;
   /** `null` where somebody between adds it: a server of yours that a page reaches the API through. */
   apiKey: string | null;

@@ -32,7 +32,7 @@ export const modelBaseUrlSchema = z
     if (url.username !== '' || url.password !== '') complain('must have no user name and no password');
     if (/[?#]/.test(text)) complain('must have no query and no fragment');
   })
-  .meta({ example: 'https://gateway.example.com' });
+  .meta({ example: 'https://gateway.invalid' });
 
 function readUrl(text: string): URL | null {
   try {

@@ -33,16 +33,17 @@ export async function bringUp(site: Site): Promise<void> {
   };
   sayFact('Allowed', `tools and webhooks at ${config.egressAllow} (EGRESS_ALLOW)`);
   const apiUrl = await startPrograms(site, { ...config.environment, ...ownEnvironment, ...model });
-  writeCommandEnvironment(folder.environmentFile, ownEnvironment);
   const key = await withDatabase(databaseUrl, (database) => developmentKey(database, folder.keyFile));
   sayFact('API key', shown(folder.keyFile));
   if (config.masterKeys === undefined && !areKeysElsewhere)
     sayFact('Secrets', `sealed with ${shown(folder.masterKeysFile)}`);
   sayFact('Logs', shown(folder.logFile('*')));
-  sayFact('Commands', `npx turnpike … in this directory reads ${shown(folder.environmentFile)}`);
+  sayFact('Environment', `${shown(folder.environmentFile)}, for npx turnpike and for your shell`);
   say();
   const api = new Api(apiUrl, key, ending.signal);
   const agent = await developmentAgent(api);
+  const forShells = { API: apiUrl, KEY: key, AGENT: agent.id };
+  writeCommandEnvironment(folder.environmentFile, { ...ownEnvironment, ...forShells });
   const turn = await showFirstTurn(api, agent.id, ending.signal);
   sayNextSteps({ apiUrl, keyFile: folder.keyFile, agentId: agent.id, turnId: turn.id });
 }
