@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from '@jest/globals';
 import { createEgress, EGRESS_METHODS, type EgressMethod, type EgressRequest } from './egress.ts';
 import { EgressRefusedError, EgressUnreachableError } from './errors.ts';
@@ -356,4 +357,54 @@ test.each([
   { allowed: [] },
 ])('a policy that cannot be read, such as %j, is not taken', (policy) => {
   expect(() => createEgress(policy as EgressPolicy)).toThrow();
+});
+
+/** An answer with these bytes, said to be compressed so. */
+function compressed(coding: string, bytes: Buffer, head = ''): Script {
+  return {
+    onRequest: (socket) => {
+      socket.write(
+        `HTTP/1.1 200 OK\r\ncontent-length: ${bytes.length}\r\ncontent-encoding: ${coding}\r\n${head}\r\n`,
+      );
+      socket.end(bytes);
+    },
+  };
+}
+
+test.each([
+  ['gzip', gzipSync('grüße')],
+  ['GZIP', gzipSync('grüße')],
+  ['deflate', deflateSync('grüße')],
+  ['br', brotliCompressSync('grüße')],
+  ['gzip, br', brotliCompressSync(gzipSync('grüße'))],
+  ['identity', Buffer.from('grüße')],
+])('an answer that is compressed unasked, by %s, is decompressed', async (coding, bytes) => {
+  const answer = await sendTo(await start(compressed(coding, bytes)));
+  expect(textOf(answer)).toBe('grüße');
+  expect(answer.bodyEnd).toBe('complete');
+  if (coding !== 'identity') expect(answer.headers).not.toHaveProperty('content-encoding');
+});
+
+test('what an answer is decompressed to is bounded, however small it came', async () => {
+  const bomb = gzipSync(Buffer.alloc(200_000_000));
+  const before = process.memoryUsage().arrayBuffers;
+  const answer = await sendTo(await start(compressed('gzip', bomb)), { maxResponseBytes: 1_000 });
+  expect(answer).toMatchObject({ truncated: true, bodyEnd: 'size_limit' });
+  expect(answer.body).toHaveLength(1_000);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
+});
+
+test.each([
+  ['is no such thing', 'gzip', Buffer.from('grüße'), ''],
+  ['is cut', 'gzip', gzipSync('x'.repeat(10_000)).subarray(0, 30), 'x'],
+])('an answer that %s, and said to be compressed, is not whole', async (_what, coding, bytes, begins) => {
+  const answer = await sendTo(await start(compressed(coding, bytes)));
+  expect(answer).toMatchObject({ status: 200, truncated: true, bodyEnd: 'undecodable' });
+  expect(textOf(answer).startsWith(begins)).toBe(true);
+});
+
+test('an answer in a coding that nobody here knows is given as it came, and says so', async () => {
+  const answer = await sendTo(await start(compressed('zstd', Buffer.from('bytes'))));
+  expect(answer.headers).toMatchObject({ 'content-encoding': 'zstd' });
+  expect(textOf(answer)).toBe('bytes');
 });

@@ -2,6 +2,7 @@ import { Client } from 'undici';
 import { checkDestination } from './check-destination.ts';
 import { checkHeaders } from './check-headers.ts';
 import { type Connection, guardedConnector } from './connect-guarded.ts';
+import { decompress } from './decompress.ts';
 import { EgressRefusedError } from './errors.ts';
 import { explainFailure } from './explain-failure.ts';
 import { type EgressPolicy, type EgressRules, parsePolicy } from './policy.ts';
@@ -30,7 +31,7 @@ export interface EgressResponse {
   status: number;
   /** Names in lower case; a header that came several times is joined with `, `. */
   headers: Readonly<Record<string, string>>;
-  /** As it came: no decompression is asked for or done. */
+  /** No compression is asked for; what is compressed all the same is undone, up to the bound on the body. */
   body: Uint8Array;
   /** True unless the body is whole; `bodyEnd` says what ended it. */
   truncated: boolean;
@@ -100,11 +101,17 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
       ...(request.body === undefined ? {} : { body: request.body }),
     });
     const limit = Math.min(request.maxResponseBytes ?? rules.maxResponseBytes, rules.maxResponseBytes);
-    const { body, bodyEnd: seenEnd } = await readBounded(answer.body, limit, () => end.expired);
+    const received = joinHeaders(answer.headers);
+    const hasBody = request.method !== 'HEAD' && ![204, 304].includes(answer.statusCode);
+    const coding = hasBody && received['content-length'] !== '0' ? received['content-encoding'] : undefined;
+    const plain = decompress(answer.body, coding);
+    const { body, bodyEnd: seenEnd } = await readBounded(plain ?? answer.body, limit, () => end.expired);
     request.signal?.throwIfAborted();
-    const headers = joinHeaders(answer.headers);
+    const headers = plain === null ? received : withoutCompression(received);
     const bodyEnd =
-      seenEnd === 'complete' && connection.reset && endsWithConnection(headers) ? 'connection_lost' : seenEnd;
+      seenEnd === 'complete' && connection.reset && endsWithConnection(received)
+        ? 'connection_lost'
+        : seenEnd;
     return {
       status: answer.statusCode,
       headers,
@@ -125,6 +132,12 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
 /** A body of no stated length is over when the connection is; the client takes a reset for that too. */
 function endsWithConnection(headers: Readonly<Record<string, string>>): boolean {
   return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
+}
+
+/** These speak of the body as it was on its way. */
+function withoutCompression(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const { 'content-encoding': _coding, 'content-length': _length, ...rest } = headers;
+  return rest;
 }
 
 function joinHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {

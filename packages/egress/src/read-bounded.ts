@@ -1,7 +1,7 @@
 import { errors } from 'undici';
 
-/** What ended a body: it was whole, or the size bound, the other side, or a time limit cut it. */
-export type BodyEnd = 'complete' | 'size_limit' | 'connection_lost' | 'timeout';
+/** What ended a body: it was whole, the size bound, the other side or a time limit cut it, or it was not compressed as it said. */
+export type BodyEnd = 'complete' | 'size_limit' | 'connection_lost' | 'timeout' | 'undecodable';
 
 /** Reads up to `limit` bytes and then stops, so that an endless body costs no memory. */
 export async function readBounded(
@@ -23,7 +23,14 @@ export async function readBounded(
       }
     }
   } catch (error) {
-    bodyEnd = expired() || error instanceof errors.BodyTimeoutError ? 'timeout' : 'connection_lost';
+    const isTimeout = expired() || error instanceof errors.BodyTimeoutError;
+    bodyEnd = isTimeout ? 'timeout' : isCodingError(error) ? 'undecodable' : 'connection_lost';
   }
   return { body: Buffer.concat(chunks, length), bodyEnd };
+}
+
+/** One of zlib's: they are named `Z_DATA_ERROR`, `Z_BUF_ERROR` or `ERR_BROTLI_...`. */
+function isCodingError(error: unknown): boolean {
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error;
+  return isCoded && /^(Z_|ERR_BROTLI|ERR__ERROR)/.test(String(error.code));
 }

@@ -42,6 +42,8 @@ function noteEnd(bodyEnd: BodyEnd, bytes: number): string {
       return `\n[cut: only the first ${count} bytes were read]`;
     case 'connection_lost':
       return `\n[cut: the connection broke after ${count} bytes]`;
+    case 'undecodable':
+      return '\n[cut: the rest is not compressed as the answer says]';
     case 'timeout':
       return `\n[cut: the time was over after ${count} bytes]`;
     default:
