@@ -26,6 +26,7 @@ async function turnThatWaitsFor(waits: readonly Awaiting[]): Promise<{ id: strin
     toolUseId: `toolu_${place}`,
     name: `pay_${awaiting}`,
     input: {},
+    inputText: '{}',
     effect: 'once' as const,
     onUnknown: 'ask' as const,
     status: awaiting === 'outcome' ? ('unknown' as const) : ('pending' as const),

@@ -14,9 +14,11 @@ export function fillReply(reply: Reply, facts: Facts): Reply {
       : {
           tool_uses: reply.tool_uses.map((use) => ({
             ...use,
-            input: Object.fromEntries(
-              Object.entries(use.input).map(([key, value]) => [key, fillValue(value, facts)]),
-            ),
+            input:
+              use.input &&
+              Object.fromEntries(
+                Object.entries(use.input).map(([key, value]) => [key, fillValue(value, facts)]),
+              ),
           })),
         }),
   };

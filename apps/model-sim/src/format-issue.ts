@@ -9,8 +9,10 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string {
     case 'invalid_value':
       return `Input should be ${listOf(issue['values'])}`;
     case 'too_small':
+      if (issue['origin'] === 'string') return `String should have at least ${lengthOf(issue['minimum'])}`;
       return `Input should be greater than or equal to ${String(issue['minimum'])}`;
     case 'too_big':
+      if (issue['origin'] === 'string') return `String should have at most ${lengthOf(issue['maximum'])}`;
       return `Input should be less than or equal to ${String(issue['maximum'])}`;
     case 'invalid_format':
       return `String should match pattern '${String(issue['pattern']).replace(/^\/|\/$/g, '')}'`;
@@ -33,6 +35,10 @@ const TYPE_NAMES: Record<string, string> = {
   int: 'integer',
   number: 'number',
 };
+
+function lengthOf(characters: unknown): string {
+  return `${String(characters)} ${characters === 1 ? 'character' : 'characters'}`;
+}
 
 function listOf(values: unknown): string {
   if (!Array.isArray(values)) return 'one of the known values';

@@ -34,7 +34,13 @@ export function emptyBlock(block: PlannedBlock) {
   if (block.type === 'thinking') return { type: 'thinking', thinking: '', signature: '' };
   if (block.type === 'text') return { type: 'text', text: '', citations: null };
   const { id, name } = block;
-  return { type: 'tool_use', id, name, input: {}, caller: { type: 'direct' } };
+  return {
+    type: 'tool_use',
+    id,
+    name,
+    ...(block.input === null ? {} : { input: {} }),
+    caller: { type: 'direct' },
+  };
 }
 
 /** Why the answer stopped, in more words; there are some for a refusal only. */
@@ -73,7 +79,9 @@ function startUsage(plan: MessagePlan, outputTokens: number) {
 }
 
 function blockJson(block: PlannedBlock) {
-  if (block.type === 'tool_use') return { ...emptyBlock(block), input: block.input };
+  if (block.type === 'tool_use') {
+    return { ...emptyBlock(block), ...(block.input === null ? {} : { input: block.input }) };
+  }
   const text = block.pieces.map((piece) => piece.text).join('');
   if (block.type === 'text') return { ...emptyBlock(block), text };
   return { ...emptyBlock(block), thinking: text, signature: block.signature };

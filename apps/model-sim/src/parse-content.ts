@@ -1,15 +1,8 @@
 import { z } from 'zod';
 import { invalidRequest } from './api-error.ts';
 import { describeIssue, firstIssue } from './format-issue.ts';
-import {
-  LOOSE_BLOCK_TYPES,
-  isTextBlock,
-  isThinkingBlock,
-  isToolResultBlock,
-  strictBlocks,
-} from './request-schema.ts';
+import { LOOSE_BLOCK_TYPES, isTextBlock, isToolResultBlock, strictBlocks } from './request-schema.ts';
 import type { Block, TextBlock } from './request-schema.ts';
-import { signThinking } from './sign-thinking.ts';
 
 const typedSchema = z.looseObject({ type: z.string() });
 const ASSISTANT_ONLY = ['tool_use', 'thinking', 'redacted_thinking', 'server_tool_use'];
@@ -54,10 +47,6 @@ function parseBlock(value: unknown, path: string, role: 'user' | 'assistant' | '
   if (isTextBlock(block)) checkText(block, path);
   if (isToolResultBlock(block) && Array.isArray(block.content)) {
     for (const inner of block.content.filter(isTextBlock)) checkText(inner, path);
-  }
-  if (isThinkingBlock(block) && block.signature !== signThinking(block.thinking)) {
-    // With `display: omitted` the text is left out while the signature stays.
-    if (block.thinking !== '') throw invalidRequest(`${path}: Invalid \`signature\` in \`thinking\` block`);
   }
   return block;
 }

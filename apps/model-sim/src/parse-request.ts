@@ -2,6 +2,7 @@ import { checkConversation } from './check-conversation.ts';
 import { checkTools } from './check-tools.ts';
 import { invalidRequest } from './api-error.ts';
 import { describeIssue, firstIssue } from './format-issue.ts';
+import { checkRules } from './request-rules.ts';
 import { parseContent } from './parse-content.ts';
 import { countTokensSchema, messagesSchema } from './request-schema.ts';
 import type { MessagesRequest, RequestMessage } from './request-schema.ts';
@@ -53,6 +54,7 @@ function parsePrompt(fields: PromptFields): Omit<MessagesRequest, 'maxTokens' | 
   const system = fields.system === undefined ? [] : parseContent(fields.system, 'system', 'system');
   const messages = mergeRoles(parseMessages(fields.messages));
   checkConversation(messages);
+  checkRules({ fields, messages, tools, thinks });
   const request = {
     model: fields.model,
     system,

@@ -48,7 +48,7 @@ export function planMessage(
     blocks.push({
       type: 'thinking',
       pieces: request.thinking === 'omitted' ? [] : groupTokens(tokens, chunk),
-      signature: signThinking(tokens.join('')),
+      signature: signThinking(request.model, tokens.join('')),
     });
   }
 
@@ -61,8 +61,9 @@ export function planMessage(
   const uses = stop.sequence === null ? (reply.tool_uses ?? []) : [];
   for (const use of uses) {
     if (budget.cut) break;
-    const tokens = spend(splitTokens(JSON.stringify(use.input)), budget);
-    if (tokens.length === 0) break;
+    const text = use.input_json ?? (use.input === null ? '' : JSON.stringify(use.input));
+    const tokens = spend(splitTokens(text), budget);
+    if (tokens.length === 0 && text !== '') break;
     blocks.push({
       type: 'tool_use',
       id: use.id ?? newSimId('toolu'),

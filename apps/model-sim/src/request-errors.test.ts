@@ -16,6 +16,15 @@ const ASSISTANT_USE = { role: 'assistant', content: [USE] };
 
 const CACHED = { type: 'text', text: 'x', cache_control: { type: 'ephemeral' } };
 
+const IMAGE = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' } };
+const answered = (result: object) => ({
+  tools: [TOOL],
+  messages: [USER, ASSISTANT_USE, { role: 'user', content: [{ ...RESULT, ...result }] }],
+});
+const said = (...content: object[]) => ({ messages: [USER, { role: 'assistant', content }, USER] });
+const THOUGHT = { type: 'thinking', thinking: 'hm', signature: 'of nobody' };
+const THINKS = { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 2000 } };
+
 const REFUSED: [why: string, change: object, message: RegExp | string][] = [
   ['no max_tokens', { max_tokens: undefined }, 'max_tokens: Field required'],
   ['no model', { model: undefined }, 'model: Field required'],
@@ -114,6 +123,141 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     { max_tokens: 2000, thinking: { type: 'enabled', budget_tokens: 5 } },
     'thinking.budget_tokens: Input should be greater than or equal to 1024',
   ],
+  ['an empty tool_use id', said({ ...USE, id: '' }), /tool_use\.id: String should match pattern/],
+  [
+    'a tool_use id with a colon',
+    said({ ...USE, id: 'f.clock:0' }),
+    /tool_use\.id: String should match pattern/,
+  ],
+  [
+    'an empty tool name',
+    said({ ...USE, name: '' }),
+    /tool_use\.name: String should have at least 1 character/,
+  ],
+  [
+    'a long tool name',
+    said({ ...USE, name: 'x'.repeat(300) }),
+    /tool_use\.name: String should have at most 200 characters/,
+  ],
+  [
+    'a tool input that is a list',
+    said({ ...USE, input: ['UTC'] }),
+    /tool_use\.input: Input should be a valid dictionary/,
+  ],
+  [
+    'a tool input that is null',
+    said({ ...USE, input: null }),
+    /tool_use\.input: Input should be a valid dictionary/,
+  ],
+  ['no tool input', said({ ...USE, input: undefined }), /tool_use\.input: Field required/],
+  [
+    'calls without tools',
+    { ...answered({}), tools: undefined },
+    'Requests which include `tool_use` or `tool_result` blocks must define tools.',
+  ],
+  [
+    'an empty error',
+    answered({ content: '', is_error: true }),
+    /content cannot be empty if `is_error` is true/,
+  ],
+  [
+    'an error that is no list',
+    answered({ content: [], is_error: true }),
+    /content cannot be empty if `is_error` is true/,
+  ],
+  [
+    'an image in an error',
+    answered({ content: [IMAGE], is_error: true }),
+    /all content must be type "text" if `is_error` is true/,
+  ],
+  [
+    'a result of another kind',
+    answered({ content: [{ type: 'song' }] }),
+    /tool_result\.content\.0: Input tag/,
+  ],
+  [
+    'an image of another kind',
+    {
+      messages: [
+        { role: 'user', content: [{ ...IMAGE, source: { ...IMAGE.source, media_type: 'image/tiff' } }] },
+      ],
+    },
+    /image\.source\.base64\.media_type/,
+  ],
+  [
+    'a broken image',
+    { messages: [{ role: 'user', content: [{ ...IMAGE, source: { ...IMAGE.source, data: 'AAAA' } }] }] },
+    'Could not process image',
+  ],
+  [
+    'more than a hundred images',
+    { messages: [{ role: 'user', content: Array.from({ length: 101 }, () => IMAGE) }] },
+    'too many images and documents: 101 + 0 > 100',
+  ],
+  [
+    'a result of a server tool that nobody asked for',
+    said({ type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] }),
+    /unexpected `tool_use_id` found in `web_search_tool_result` blocks: srvtoolu_1\./,
+  ],
+  [
+    'a server tool without a result',
+    said({ type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }, CACHED),
+    /without a corresponding result block: srvtoolu_1/,
+  ],
+  [
+    'a server tool id of another kind',
+    said({ type: 'server_tool_use', id: 'call_1', name: 'web_search', input: {} }),
+    /server_tool_use\.id: String should match pattern/,
+  ],
+  [
+    'a last message of the assistant, to a model that does not go on with it',
+    { model: 'claude-sonnet-4-6', messages: [USER, { role: 'assistant', content: 'So' }] },
+    /does not support assistant message prefill/,
+  ],
+  [
+    'a thought of another model',
+    { ...THINKS, ...said(THOUGHT, CACHED) },
+    /Invalid `signature` in `thinking` block/,
+  ],
+  [
+    'a message that ends in a thought',
+    said({ type: 'redacted_thinking', data: 'x' }),
+    'messages.1: The final block in an assistant message cannot be `thinking`.',
+  ],
+  [
+    'thinking that begins in the middle of a round',
+    { ...answered({}), ...THINKS },
+    /^messages\.1\.content\.0\.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`/,
+  ],
+  [
+    'a thought to go on with while thinking is off',
+    {
+      model: 'claude-sonnet-4-5',
+      messages: [USER, { role: 'assistant', content: [{ type: 'redacted_thinking', data: 'x' }, CACHED] }],
+    },
+    /When thinking is disabled, an `assistant` message in the final position cannot contain `thinking`/,
+  ],
+  [
+    'a temperature with thinking',
+    { ...THINKS, temperature: 0.5 },
+    /`temperature` may only be set to 1 when thinking is enabled/,
+  ],
+  ['a blank stop sequence', { stop_sequences: ['\n\n'] }, /each stop sequence must contain non-whitespace/],
+  [
+    'a union at the top of a schema',
+    { tools: [{ ...TOOL, input_schema: { type: 'object', oneOf: [] } }] },
+    'tools.0.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level',
+  ],
+  [
+    'a property key with a space',
+    { tools: [{ ...TOOL, input_schema: { type: 'object', properties: { 'a b': {} } } }] },
+    /^tools\.0\.custom\.input_schema\.properties: Property keys should match pattern/,
+  ],
+  [
+    'half of a surrogate pair',
+    { messages: [{ role: 'user', content: 'a \ud83d' }] },
+    'The request body is not valid JSON: no low surrogate in string',
+  ],
 ];
 
 describe('a request that the real API would refuse', () => {
@@ -170,7 +314,7 @@ describe('a request that the real API would refuse', () => {
       const response = await fetch(`${sim.url}/v1/messages`, {
         method: 'POST',
         headers: HEADERS,
-        body: JSON.stringify({ model: 'm', max_tokens: 10, messages }),
+        body: JSON.stringify({ model: 'm', max_tokens: 10, messages, tools: [TOOL] }),
       });
       expect(response.status).toBe(200);
     }

@@ -18,7 +18,10 @@ describe('the script', () => {
   afterAll(() => sim.close());
   beforeEach(() => control.reset());
 
-  const ask = async (messages: Anthropic.MessageParam[] | string, extra: { model?: string } = {}) => {
+  const ask = async (
+    messages: Anthropic.MessageParam[] | string,
+    extra: { model?: string; tools?: Anthropic.Tool[] } = {},
+  ) => {
     const message = await client.messages.create({
       model: MODEL,
       max_tokens: 1000,
@@ -77,11 +80,10 @@ describe('the script', () => {
     const first = await client.messages.create({ model: MODEL, max_tokens: 500, messages: history });
     expect(first.content[0]).toMatchObject({ name: 'book', input: { key: 'k-t-2', deep: [{ n: '0' }] } });
     const result = { type: 'tool_result' as const, tool_use_id: 'toolu_x', content: 'booked' };
-    const second = await ask([
-      ...history,
-      { role: 'assistant', content: first.content },
-      { role: 'user', content: [result] },
-    ]);
+    const second = await ask(
+      [...history, { role: 'assistant', content: first.content }, { role: 'user', content: [result] }],
+      { tools: [{ name: 'book', input_schema: { type: 'object' } }] },
+    );
     expect(second).toBe('s-1/t-2 at 1: booked');
     expect(await control.calls()).toMatchObject([
       {

@@ -59,9 +59,16 @@ export const replySchema = z.strictObject({
   tool_uses: z
     .array(
       z.strictObject({
-        id: z.string().min(1).max(200).optional(),
-        name: z.string().min(1).max(200),
-        input: z.record(z.string(), z.unknown()).default({}),
+        id: z.string().max(1_000).optional(),
+        name: z.string().max(1_000),
+        input: z
+          .record(z.string(), z.unknown())
+          .nullable()
+          .default({})
+          .meta({ description: 'null: the call comes without any.' }),
+        input_json: z.string().max(4_000_000).optional().meta({
+          description: 'The text of the input as it is streamed, in place of `input`: it may be no JSON.',
+        }),
       }),
     )
     .max(100)

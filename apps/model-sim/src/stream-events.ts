@@ -53,7 +53,7 @@ function* deltas(block: PlannedBlock, index: number, stamp: boolean): Generator<
   // Everything but the text is the same in each delta, so it is written once.
   const { type, field } = DELTAS[block.type];
   const head = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"${type}","${field}":`;
-  if (block.type === 'tool_use') yield { frame: `${head}""}}\n\n`, tokens: 0 };
+  if (block.type === 'tool_use' && block.input !== null) yield { frame: `${head}""}}\n\n`, tokens: 0 };
   for (const piece of block.pieces) {
     const frameOf = (text: string): string => `${head}${JSON.stringify(text)}}}\n\n`;
     if (!stamp || block.type !== 'text') yield { frame: frameOf(piece.text), tokens: piece.tokens };

@@ -53,7 +53,7 @@ export function watchTools(
   };
   return {
     declare: (scope) => tools.declare(scope),
-    planOf: (scope, name, input) => tools.planOf(scope, name, input),
+    planOf: (scope, call) => tools.planOf(scope, call),
     run: (scope, call, context) => watch('execute_tool', scope, call, () => tools.run(scope, call, context)),
     reconcile: (scope, call, context) =>
       watch('reconcile_tool', scope, call, () => tools.reconcile(scope, call, context)),

@@ -1,8 +1,7 @@
-import { isFinal, isToolUse, newId } from '@turnpike/contract';
+import { askedCall, isFinal, isToolUse, newId, storedBlock } from '@turnpike/contract';
 import type { ContentBlock, Message, ModelAnswer, NewMessage } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import { summaryMessages } from './compact-history.ts';
-import { validConversation } from './conversation.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
 import { commit, type OpenCall, type Progress } from './progress.ts';
@@ -27,16 +26,17 @@ export async function callModel(
     epoch: turn.epoch,
     agent: turn.agent,
     access: turn.modelAccess,
-    messages: validConversation([
+    messages: [
       ...summaryMessages(progress.summary),
       ...shownMessages(progress.history),
       ...shownMessages(progress.messages),
       ...goOn(progress),
-    ]),
+    ],
     tools: parts.tools.declare(turn),
   });
   const content = usableContent(answer);
-  const messages: NewMessage[] = content.length === 0 ? [] : [{ role: 'assistant', content }];
+  const messages: NewMessage[] =
+    content.length === 0 ? [] : [{ role: 'assistant', content: content.map(storedBlock) }];
   const openCalls = callsIn(content, answer.stopReason, lease, parts.tools);
   const ends = openCalls.length === 0 && answer.stopReason !== 'pause_turn';
   const outcome = ends ? outcomeOf(answer.stopReason, [...progress.messages, ...messages]) : null;
@@ -87,13 +87,12 @@ function callsIn(
   if (CUTS.has(stopReason)) return [];
   const mayStart = !lease.draining && !lease.signal.aborted;
   return content.filter(isToolUse).map((block) => {
-    const plan = tools.planOf(lease.turn, block.name, block.input);
+    const call = askedCall(block);
+    const plan = tools.planOf(lease.turn, call);
     const starts = mayStart && plan.awaiting === null;
     return {
       id: newId('toolCall'),
-      toolUseId: block.id,
-      name: block.name,
-      input: block.input,
+      ...call,
       ...plan,
       status: starts ? 'started' : 'pending',
       output: null,

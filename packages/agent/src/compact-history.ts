@@ -1,5 +1,5 @@
-import { isText, isToolUse, ModelError, newId, NO_USAGE, textOf } from '@turnpike/contract';
-import type { AgentConfig, CompletedStep, ContentBlock, Message } from '@turnpike/contract';
+import { askedCall, isText, isToolUse, ModelError, newId, NO_USAGE, textOf } from '@turnpike/contract';
+import type { AgentConfig, CompletedStep, ContentBlock, Message, ToolUseBlock } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import type { Overflow } from './context-window.ts';
 import type { Model, TurnLease } from './ports.ts';
@@ -134,9 +134,14 @@ function describeMessage({ role, content }: Message): string {
 
 function describeBlock(block: ContentBlock): string {
   if (isText(block)) return block.text;
-  if (isToolUse(block)) return `(calls ${block.name} with ${JSON.stringify(block.input)})`;
+  if (isToolUse(block)) return describeCall(block);
   if (block.type === 'tool_result') return `(result: ${describeResult(block['content'])})`;
   return `(${block.type})`;
+}
+
+function describeCall(block: ToolUseBlock): string {
+  const { name, inputText } = askedCall(block);
+  return `(calls ${name} with ${inputText ?? 'nothing'})`;
 }
 
 function describeResult(content: unknown): string {

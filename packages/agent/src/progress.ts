@@ -23,6 +23,8 @@ export interface Progress {
   stepCount: number;
   modelCallCount: number;
   lastStopReason: string | null;
+  /** As in `ClaimedTurn`. */
+  pauseCount: number;
   /** Requests made so far for the step under way. */
   modelAttempts: number;
   /** Calls that the last message asked for and that no message answers yet. */
@@ -67,6 +69,7 @@ export function progressOf(turn: ClaimedTurn): Progress {
     stepCount: turn.stepCount,
     modelCallCount: turn.modelCallCount,
     lastStopReason: turn.lastStopReason,
+    pauseCount: turn.pauseCount,
     modelAttempts: turn.modelAttempts,
     openCalls: turn.openToolCalls.map((call) => ({
       ...call,
@@ -120,6 +123,7 @@ function noteStep(progress: Progress, step: CompletedStep): void {
   progress.stepCount += 1;
   progress.modelAttempts = 0;
   progress.openCalls = [];
+  progress.pauseCount = step.stopReason === 'pause_turn' ? progress.pauseCount + 1 : 0;
   if (step.type === 'model_call') {
     progress.modelCallCount += 1;
     progress.lastStopReason = step.stopReason;

@@ -61,6 +61,7 @@ class LeaseOnTrial implements TurnLease {
     stepCount: 0,
     modelCallCount: 0,
     lastStopReason: null,
+    pauseCount: 0,
     openToolCalls: [],
     pendingInputs: 0,
     isBudgeted: false,

@@ -1,7 +1,7 @@
 import {
   withPlace,
   type ContentBlock,
-  type Message,
+  type ConversationMessage,
   type RefusedBlock,
   type StoredMessage,
 } from '@turnpike/contract';
@@ -13,9 +13,10 @@ const MOST_WORDS = 200;
  * The messages as the model is shown them: a short text stands where its API refused a block. Each of the others
  * knows where it is stored, so that an error which names it can be traced back.
  */
-export function shownMessages(messages: readonly StoredMessage[]): Message[] {
+export function shownMessages(messages: readonly StoredMessage[]): ConversationMessage[] {
   return messages.map(({ role, content, ...message }) => ({
     role,
+    model: message.model,
     content: content.flatMap((block, blockIndex) => shownBlock(block, blockIndex, message)),
   }));
 }

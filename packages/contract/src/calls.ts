@@ -12,6 +12,12 @@ export interface ToolDeclaration {
   input_schema: { type: 'object'; [key: string]: unknown };
 }
 
+/** A message as a model call is given it. */
+export interface ConversationMessage extends Message {
+  /** Of a message of the assistant's, the model that was asked for it; left out where it is the one asked now. */
+  model?: string | undefined;
+}
+
 /** What one model call is asked. */
 export interface ModelRequest {
   tenantId: string;
@@ -22,8 +28,8 @@ export interface ModelRequest {
   agent: AgentConfig;
   /** Whose keys may be used, and where. */
   access: ModelAccess;
-  /** A conversation that the Messages API accepts. */
-  messages: Message[];
+  /** The conversation as it is stored; what is sent of it is the model's to see to. */
+  messages: ConversationMessage[];
   tools: ToolDeclaration[];
 }
 

@@ -22,16 +22,13 @@ export type ContentBlock = z.infer<typeof contentBlockSchema>;
 export const textBlockSchema = z.looseObject({ type: z.literal('text'), text: z.string() });
 export type TextBlock = z.infer<typeof textBlockSchema>;
 
-export const toolUseBlockSchema = z.looseObject({
-  type: z.literal('tool_use'),
-  id: z.string().min(1),
-  name: z.string().min(1),
-  input: z.unknown(),
-});
-export type ToolUseBlock = z.infer<typeof toolUseBlockSchema>;
+/** A tool call, whatever it lacks: a model or a gateway may leave out any of its fields, or fill them oddly. */
+export interface ToolUseBlock extends ContentBlock {
+  type: 'tool_use';
+}
 
 export function isToolUse(block: ContentBlock): block is ToolUseBlock {
-  return toolUseBlockSchema.safeParse(block).success;
+  return block.type === 'tool_use';
 }
 
 export function isText(block: ContentBlock): block is TextBlock {

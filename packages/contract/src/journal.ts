@@ -47,6 +47,8 @@ export interface ClaimedTurn {
   modelCallCount: number;
   /** The stop reason of the last model call, null before the first. */
   lastStopReason: string | null;
+  /** How many of the newest steps in a row were model calls that stopped with `pause_turn`. */
+  pauseCount: number;
   /** Calls that the last assistant message asked for and that no message answers yet. */
   openToolCalls: ToolCall[];
   /** Messages that joined the turn while it ran and are not in the conversation yet. */
@@ -64,6 +66,8 @@ export interface StoredMessage extends Message {
   partial: boolean;
   /** Blocks that the model is not shown any more. */
   refused: RefusedBlock[];
+  /** The model that its turn's agent asks; left out where that is the one of the turn at hand. */
+  model?: string | undefined;
 }
 
 /** A message on its way into the conversation; without an id it is given one. */
@@ -78,7 +82,10 @@ export interface ToolCall {
   id: string;
   toolUseId: string;
   name: string;
+  /** For whoever looks at it; null where the model gave none. A number that JavaScript cannot hold is its text. */
   input: unknown;
+  /** The input as the model wrote it: what the tool is given. Null where there is none. */
+  inputText: string | null;
   effect: Effect;
   onUnknown: OnUnknown;
   status: ToolCallStatus;

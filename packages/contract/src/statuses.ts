@@ -36,6 +36,7 @@ export const STOP_REASONS = [
   'max_tokens',
   'model_context_window_exceeded',
   'max_steps',
+  'pause_turn',
   'deadline',
   'budget',
 ] as const;

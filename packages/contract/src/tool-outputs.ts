@@ -10,6 +10,16 @@ import { idSchema } from './ids.ts';
 export const awaitingSchema = z.enum(['approval', 'output', 'outcome']);
 export type Awaiting = z.infer<typeof awaitingSchema>;
 
+/** The input of a call for whoever looks at it, and as its tool is given it. */
+export const callInputView = z.unknown().meta({
+  description:
+    'The input. A number that a double cannot hold is a string here; null, or what it was, where it is no object.',
+});
+export const callInputText = z.string().nullable().meta({
+  description:
+    'The input as the model wrote it: an HTTP tool is sent exactly this. Null where there is none, and for calls of earlier versions.',
+});
+
 /** What a turn in `requires_action` waits for. */
 export const requiredActionSchema = z
   .object({
@@ -20,7 +30,8 @@ export const requiredActionSchema = z
         id: idSchema('toolCall'),
         tool_use_id: z.string(),
         name: z.string(),
-        input: z.unknown(),
+        input: callInputView,
+        input_text: callInputText,
         awaiting: awaitingSchema,
       }),
     ),

@@ -8,7 +8,7 @@ import { microsSchema } from './money.ts';
 import { refusedInputSchema } from './refusals.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
 import { momentSchema } from './times.ts';
-import { awaitingSchema, requiredActionSchema } from './tool-outputs.ts';
+import { awaitingSchema, callInputText, callInputView, requiredActionSchema } from './tool-outputs.ts';
 import { usageSchema } from './usage.ts';
 import { webhookUrlSchema } from './webhooks.ts';
 
@@ -158,7 +158,8 @@ export const toolCallSchema = z
     id: idSchema('toolCall'),
     tool_use_id: z.string(),
     name: z.string(),
-    input: z.unknown(),
+    input: callInputView,
+    input_text: callInputText,
     effect: effectSchema,
     status: toolCallStatusSchema,
     awaiting: awaitingSchema.nullable(),

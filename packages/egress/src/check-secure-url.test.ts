@@ -11,6 +11,7 @@ test.each([
   'http://127.0.0.1:4010/',
   'http://10.1.2.3/',
   'http://dev.internal:4010/',
+  'http://localhost:4010/',
 ])('%s is fit', (url) => {
   expect(() => check(url)).not.toThrow();
 });
@@ -37,3 +38,12 @@ test.each([
   expect(refusal).toBeInstanceOf(EgressRefusedError);
   expect(refusal).toMatchObject({ code });
 });
+
+test.each(['https://localhost/', 'https://LOCALHOST./', 'https://a.localhost:8443/', 'http://localhost/'])(
+  '%s is this machine, which only an operator can allow',
+  (url) => {
+    expect(() => createSecureUrlCheck({})(url)).toThrow(expect.objectContaining({ code: 'address_refused' }));
+    expect(() => check(url)).not.toThrow();
+    expect(() => createSecureUrlCheck({ allow: ['::1'] })(url)).not.toThrow();
+  },
+);

@@ -1,4 +1,4 @@
-import type { ContentBlock } from '@turnpike/contract';
+import { setInput, storableJson, storableJsonText, type ContentBlock } from '@turnpike/contract';
 import { streamMalformed } from './stream-broken.ts';
 
 /** One content block on its way. */
@@ -58,15 +58,46 @@ function append(block: ContentBlock, field: string, piece: unknown): void {
 }
 
 /**
- * Ends a block: the text of a call's input becomes its value. Returns false where that text is not
- * whole JSON, which is how the API leaves a call that ran into the token limit. It is never repaired:
- * half an input can look like another one.
+ * Ends a block: its texts become storable, and the text of a call's input its value. Returns false where that text
+ * is not whole JSON, which is how the API leaves a call that ran into the token limit. It is never repaired: half
+ * an input can look like another one.
  */
 export function finishBlock(open: OpenBlock): boolean {
   open.stopped = true;
-  if (open.inputText === undefined || open.inputText.trim() === '') return true;
+  const { inputText } = open;
+  const came = open.block;
+  const text = inputText === undefined || inputText.trim() === '' ? givenInput(came) : inputText;
+  open.block = storableBlock(came);
+  // Whoever signed a thought signed what it was before.
+  if (came['thinking'] !== open.block['thinking']) open.block['signature'] = '';
+  if (text === null) return true;
+  setInput(open.block, storableJsonText(text));
+  return text !== inputText || isJson(text);
+}
+
+/** The input of a call that came with its beginning, not in pieces; null where there is none. */
+function givenInput(block: ContentBlock): string | null {
+  const { input } = block;
+  if (input === undefined || input === null) return null;
   try {
-    open.block['input'] = JSON.parse(open.inputText);
+    return JSON.stringify(input);
+  } catch {
+    // Nested too deeply for the stack: nothing that a tool could be given.
+    return '';
+  }
+}
+
+function storableBlock(block: ContentBlock): ContentBlock {
+  try {
+    return storableJson(block);
+  } catch {
+    throw streamMalformed('a block is nested too deeply');
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
     return true;
   } catch {
     return false;

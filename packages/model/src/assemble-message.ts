@@ -1,4 +1,4 @@
-import type { ContentBlock, ModelAnswer, Usage } from '@turnpike/contract';
+import { storableText, type ContentBlock, type ModelAnswer, type Usage } from '@turnpike/contract';
 import { extendBlock, finishBlock, type OpenBlock } from './assemble-block.ts';
 import { streamCut, streamMalformed } from './stream-broken.ts';
 import { parseStreamEvent, type StreamEvent, type StreamUsage } from './stream-events.ts';
@@ -20,6 +20,12 @@ export class MessageAssembly {
   #blocks: OpenBlock[] = [];
   #unfinished: OpenBlock | undefined;
   #complete = false;
+  readonly #keepsBrokenCalls: boolean;
+
+  /** With `keepsBrokenCalls`, a call whose input is no JSON is one that the model wrote so, and no broken stream. */
+  constructor({ keepsBrokenCalls = false }: { keepsBrokenCalls?: boolean } = {}) {
+    this.#keepsBrokenCalls = keepsBrokenCalls;
+  }
 
   /** True once `message_stop` came: from here on nothing can change the message. */
   get complete(): boolean {
@@ -65,8 +71,8 @@ export class MessageAssembly {
     if (!this.#complete || this.#model === undefined || this.#stopReason === undefined) throw streamCut();
     return {
       content: this.#content(this.#stopReason),
-      stopReason: this.#stopReason,
-      model: this.#model,
+      stopReason: storableText(this.#stopReason),
+      model: storableText(this.#model),
       usage: countTokens(this.#usage),
     };
   }
@@ -97,7 +103,8 @@ export class MessageAssembly {
 
   #endBlock(open: OpenBlock): void {
     // A limit stops the model inside its last block only.
-    if (this.#unfinished !== undefined) throw streamMalformed('a call is not whole');
+    if (this.#unfinished !== undefined && !this.#keepsBrokenCalls)
+      throw streamMalformed('a call is not whole');
     if (!finishBlock(open)) this.#unfinished = open;
   }
 
@@ -110,7 +117,8 @@ export class MessageAssembly {
   #end(): void {
     if (this.#blocks.some((open) => !open.stopped)) throw streamMalformed('a block has no end');
     if (this.#stopReason === undefined) throw streamMalformed('it has no stop reason');
-    if (this.#unfinished !== undefined && DELIBERATE_STOPS.has(this.#stopReason)) {
+    const isBroken = this.#unfinished !== undefined && DELIBERATE_STOPS.has(this.#stopReason);
+    if (isBroken && !this.#keepsBrokenCalls) {
       throw streamMalformed('a call is not whole');
     }
     this.#complete = true;

@@ -1,13 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { agentConfigSchema } from '@turnpike/contract';
-import type { ContentBlock, Message, ModelRequest } from '@turnpike/contract';
-import { API_VERSION, buildRequest, SAMPLING_API_VERSION } from './build-request.ts';
+import type { ContentBlock, ConversationMessage, Message, ModelRequest } from '@turnpike/contract';
+import { API_VERSION, buildRequest, SAMPLING_API_VERSION, serializeBody } from './build-request.ts';
 
 const access = { keys: [], baseUrl: null, auth: 'bearer' as const, operatorKey: true };
+const NOT_RECORDED = 'The turn ended before a result of this call was recorded.';
 const EPHEMERAL = { type: 'ephemeral' };
 const agent = agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 });
 const text = (words: string): ContentBlock => ({ type: 'text', text: words });
 const result = (id: string): ContentBlock => ({ type: 'tool_result', tool_use_id: id, content: [] });
+const call = (id: string): ContentBlock => ({ type: 'tool_use', id, name: 't', input: {} });
 const tool = (name: string) => ({ name, description: name, input_schema: { type: 'object' as const } });
 const user = (...content: ContentBlock[]): Message => ({ role: 'user', content });
 const assistant = (...content: ContentBlock[]): Message => ({ role: 'assistant', content });
@@ -70,17 +72,9 @@ function marks(...messages: Message[]): string[] {
 
 describe('cache markers of the conversation', () => {
   it('are on the last block of the last message and nowhere else', () => {
-    expect(marks(user(text('a')), assistant(text('b')), user(result('1'), result('2')))).toEqual([
+    expect(marks(user(text('a')), assistant(call('1'), call('2')), user(result('1'), result('2')))).toEqual([
       '2:tool_result',
     ]);
-  });
-
-  it('are never on thinking, nor on a block of a type that we do not know', () => {
-    const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
-    const redacted = { type: 'redacted_thinking', data: 'x' };
-    const novel = { type: 'novelty' };
-    expect(marks(user(text('a')), assistant(text('b'), thinking, redacted, novel))).toEqual(['1:text']);
-    expect(marks(user(text('a')), assistant(thinking, novel))).toEqual([]);
   });
 
   it('that were stored are dropped, also inside a tool result, but not inside the input of a call', () => {
@@ -106,8 +100,14 @@ describe('cache markers of the conversation', () => {
 describe('the conversation that is sent', () => {
   it('joins neighbours of one role, in order', () => {
     expect(
-      sentMessages(user(text('a')), user(text('b')), assistant(text('c')), assistant(text('d'))),
-    ).toEqual([user(text('a'), text('b')), assistant(text('c'), text('d'))]);
+      sentMessages(
+        user(text('a')),
+        user(text('b')),
+        assistant(text('c')),
+        assistant(text('d')),
+        user(text('e')),
+      ),
+    ).toEqual([user(text('a'), text('b')), assistant(text('c'), text('d')), user(text('e'))]);
   });
 
   it('leaves out blank text and the messages that it leaves empty', () => {
@@ -116,38 +116,157 @@ describe('the conversation that is sent', () => {
     ]);
   });
 
-  it('puts tool results first in a message, and keeps the order otherwise', () => {
-    expect(sentMessages(user(text('a')), user(result('1'), text('b'), result('2')))).toEqual([
-      user(result('1'), result('2'), text('a'), text('b')),
-    ]);
+  it('begins with the user, and ends with the user, whatever became of the rest', () => {
+    const start = user(text('[The beginning of the conversation is not shown.]'));
+    const goOn = user(text('Continue.'));
+    expect(sentMessages(assistant(text('a')))).toEqual([start, assistant(text('a')), goOn]);
+    expect(sentMessages(user(text(' ')))).toEqual([start]);
   });
 
-  it('keeps thinking and blocks of unknown types exactly as they came', () => {
-    const blocks = [
-      { type: 'thinking', thinking: '', signature: 'sig==', more: [1] },
-      { type: 'redacted_thinking', data: 'opaque' },
-      { type: 'novelty', content: [{ type: 'text', text: '' }] },
-    ];
-    expect(sentMessages(user(text('a')), assistant(...blocks), user(text('b')))).toEqual([
-      user(text('a')),
-      assistant(...blocks),
-      user(text('b')),
-    ]);
-  });
-
-  it('leaves out the thoughts that a message ends in, and a message that is nothing else', () => {
-    const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
+  it('answers each call first thing in the next message, in the order of the calls', () => {
+    const lost = { ...result('3'), content: [text(NOT_RECORDED)], is_error: true };
     expect(
       sentMessages(
         user(text('a')),
-        assistant(thinking, text('b'), thinking),
-        user(text('c')),
-        assistant(thinking),
+        assistant(call('1'), call('2'), call('3')),
+        user(text('b'), result('2'), result('9'), result('1')),
       ),
-    ).toEqual([user(text('a')), assistant(thinking, text('b')), user(text('c'))]);
+    ).toEqual([
+      user(text('a')),
+      assistant(call('1'), call('2'), call('3')),
+      user(result('1'), result('2'), lost, text('b')),
+    ]);
   });
 
-  it('leaves the stored messages as they are', () => {
+  it('gives calls whose ids repeat, or are odd, ids of their own, and each keeps its result', () => {
+    const said = (id: string, words: string): ContentBlock => ({ ...result(id), content: [text(words)] });
+    expect(
+      sentMessages(
+        user(text('a')),
+        assistant(call('x'), call('x')),
+        user(said('x', 'first'), said('x', 'second')),
+        assistant(call('x'), call('f.t:0'), { type: 'tool_use', name: 't', input: {} }),
+        user(said('', 'fifth'), said('x', 'third'), said('f.t:0', 'fourth')),
+      ),
+    ).toEqual([
+      user(text('a')),
+      assistant(call('x'), call('call_2')),
+      user(said('x', 'first'), said('call_2', 'second')),
+      assistant(call('call_3'), call('call_4'), call('call_5')),
+      user(said('call_3', 'third'), said('call_4', 'fourth'), said('call_5', 'fifth')),
+    ]);
+  });
+
+  it('shows the model a call as it wrote it where the API takes no such input or name', () => {
+    const odd = (more: object): ContentBlock => ({ ...call('1'), ...more });
+    const sentCall = (more: object): unknown => {
+      const messages = sentMessages(user(text('a')), assistant(odd(more)), user(text('b'))) as Message[];
+      return messages[1]?.content[0];
+    };
+    expect(sentCall({ input: ['UTC'] })).toMatchObject({ input: { invalid_input: ['UTC'] } });
+    expect(sentCall({ input: null })).toMatchObject({ input: {} });
+    expect(sentCall({ input: {}, input_text: '{"a": nope}' })).toMatchObject({
+      input: { invalid_input: '{"a": nope}' },
+    });
+    expect(sentCall({ name: '' })).toMatchObject({ name: 'unnamed' });
+    expect(sentCall({ name: `a b${'x'.repeat(300)}` })).toMatchObject({ name: `a_b${'x'.repeat(61)}` });
+  });
+
+  it('has the numbers of a call as the model wrote them', () => {
+    const written = '{"amount":1e400,"order":2512292042121000001}';
+    const messages = [user(text('a')), assistant({ ...call('1'), input_text: written }), user(text('b'))];
+    expect(serializeBody(buildRequest(request(messages)).body)).toContain(
+      `"input":{"order":2512292042121000001,"amount":1e400}`,
+    );
+  });
+
+  it('lets an error of a tool say something, in text alone', () => {
+    const image = { type: 'image', source: { type: 'url', url: 'https://a.invalid/b.png' } };
+    const failed = (content: unknown): unknown => {
+      const error = { ...result('1'), content, is_error: true };
+      const messages = sentMessages(
+        user(text('a')),
+        assistant(call('1')),
+        user(error, text('b')),
+      ) as Message[];
+      return messages[2]?.content[0]?.['content'];
+    };
+    const silent = [text('The tool failed and said nothing more.')];
+    for (const nothing of ['', ' \n', [], [text('')], undefined]) expect(failed(nothing)).toEqual(silent);
+    expect(failed([image])).toEqual([text('[left out: image, since an error can hold only text]')]);
+  });
+
+  it('leaves out what the API does not know, and marks of gateways on what it knows', () => {
+    expect(
+      sentMessages(
+        user(text('a')),
+        assistant({ type: 'novelty' }, { ...text('b'), logprobs: [] }),
+        user(text('c')),
+      ),
+    ).toEqual([user(text('a')), assistant(text('b')), user(text('c'))]);
+  });
+
+  it('declares a tool for the sake of earlier calls where the agent has none any more', () => {
+    const { body } = buildRequest(request([user(text('a')), assistant(call('1')), user(result('1'))]));
+    expect(body).toMatchObject({ tools: [{ name: 'no_tool' }], tool_choice: { type: 'none' } });
+  });
+
+  it('shows the newest hundred images at most, and says where there were others', () => {
+    const image = { type: 'image', source: { type: 'url', url: 'https://a.invalid/b.png' } };
+    const [sent] = sentMessages(user(...Array.from({ length: 101 }, () => image))) as Message[];
+    expect(sent?.content.map(({ type }) => type)).toEqual([
+      ...Array.from({ length: 20 }, () => 'text'),
+      ...Array.from({ length: 81 }, () => 'image'),
+    ]);
+  });
+});
+
+describe('thoughts in the conversation', () => {
+  const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
+  const thinker = { ...agent, thinking: { type: 'enabled' as const, budget_tokens: 1024 } };
+  const sentTo = (asked: typeof agent, ...messages: ConversationMessage[]) =>
+    buildRequest(request(messages, { agent: asked })).body;
+
+  it('are kept as they came', () => {
+    const redacted = { type: 'redacted_thinking', data: 'opaque' };
+    const body = sentTo(thinker, user(text('a')), assistant(thinking, redacted, text('b')), user(text('c')));
+    expect(body.messages[1]?.content).toEqual([thinking, redacted, text('b')]);
+  });
+
+  it('are left out where thinking is off, where another model had them, and where they are not signed', () => {
+    const said = assistant(thinking, text('b'));
+    const unsigned = assistant({ ...thinking, signature: '' }, text('b'));
+    expect(sentTo(agent, user(text('a')), said, user(text('c'))).messages[1]?.content).toEqual([text('b')]);
+    for (const message of [{ ...said, model: 'claude-other-1' }, unsigned]) {
+      const body = sentTo(thinker, user(text('a')), message, user(text('c')));
+      expect(body.messages[1]?.content).toEqual([text('b')]);
+      expect(body.thinking).toBeDefined();
+    }
+  });
+
+  it('are left out at the end of a message, and a message that is nothing else', () => {
+    const body = sentTo(
+      thinker,
+      user(text('a')),
+      assistant(thinking, text('b'), thinking),
+      user(text('c')),
+      assistant(thinking),
+      user(text('d')),
+    );
+    expect(body.messages.map(({ content }) => (content as unknown[]).length)).toEqual([1, 2, 2]);
+  });
+
+  it('do not begin in the middle of a round of calls: until its end, thinking is not asked for', () => {
+    const round = [user(text('a')), assistant(call('1')), user(result('1'))];
+    const body = sentTo({ ...thinker, temperature: 0.5 }, ...round);
+    expect(body).not.toHaveProperty('thinking');
+    expect(body).not.toHaveProperty('temperature');
+    expect(sentTo(thinker, ...round, assistant(text('b')), user(text('c'))).thinking).toBeDefined();
+  });
+});
+
+describe('the stored conversation', () => {
+  it('is left as it is', () => {
     const stored = [
       user({ ...text('a'), cache_control: EPHEMERAL }),
       user(text('b'), { ...result('1'), content: [text(''), { ...text('c'), cache_control: EPHEMERAL }] }),

@@ -1,6 +1,13 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import type { ContentBlock, Message, ModelRequest } from '@turnpike/contract';
-import { prepareConversation } from './prepare-conversation.ts';
+import {
+  faultyRounds,
+  storableJsonText,
+  stringifyExact,
+  type ContentBlock,
+  type Message,
+  type ModelRequest,
+} from '@turnpike/contract';
+import { buildConversation } from './conversation/build-conversation.ts';
 
 /** The API version whose shapes this package is written for, and the last that takes a temperature. */
 export const API_VERSION = '2026-10-21';
@@ -10,7 +17,12 @@ export const SAMPLING_API_VERSION = '2023-06-01';
 export type MessagesBody = Anthropic.MessageCreateParamsStreaming & { temperature?: number };
 
 export interface BuiltRequest {
+  /** For `serializeBody` alone: numbers that JavaScript cannot hold are marked in it. */
   body: MessagesBody;
+  /** Thoughts of the model's stand in the conversation. */
+  hasThoughts: boolean;
+  /** The model was told just now that a call of its last message cannot be made as it is. */
+  followsBrokenCall: boolean;
   /** The value of the `anthropic-version` header. */
   apiVersion: string;
 }
@@ -20,14 +32,17 @@ export interface BuiltRequest {
  * the last block of the last message that can carry one: three of the four that the API allows.
  * An agent with a temperature is asked with the API version that knows it: later ones answer 400.
  */
-export function buildRequest(request: ModelRequest): BuiltRequest {
+export function buildRequest(request: ModelRequest, { withoutThoughts = false } = {}): BuiltRequest {
   const { agent } = request;
+  const { thinking } = agent;
+  const asked = { model: agent.model, thinks: thinking !== undefined, withoutThoughts };
+  const { messages, mayThink, hasThoughts, hasCalls } = buildConversation(request.messages, asked);
   const body: MessagesBody = {
     model: agent.model,
     max_tokens: agent.max_tokens,
     stream: true,
-    // The blocks are stored as they came, so their types are the API's to check.
-    messages: markLast(prepareConversation(request.messages)) as unknown as Anthropic.MessageParam[],
+    // The blocks are made as the API takes them, from what is stored; its types are for those who write them by hand.
+    messages: markLast(messages) as unknown as Anthropic.MessageParam[],
   };
   if (agent.system !== undefined && agent.system.trim() !== '') {
     body.system = [{ type: 'text', text: agent.system, ...CACHE_MARKER }];
@@ -39,14 +54,31 @@ export function buildRequest(request: ModelRequest): BuiltRequest {
       input_schema: tool.input_schema,
       ...(index === request.tools.length - 1 ? CACHE_MARKER : {}),
     }));
+  } else if (hasCalls) {
+    // The API refuses calls of earlier turns in a request without tools.
+    body.tools = [NO_TOOL];
+    body.tool_choice = { type: 'none' };
   }
-  if (agent.stop_sequences !== undefined && agent.stop_sequences.length > 0) {
-    body.stop_sequences = agent.stop_sequences;
-  }
-  if (agent.thinking !== undefined) body.thinking = agent.thinking;
-  if (agent.temperature === undefined) return { body, apiVersion: API_VERSION };
+  const stopSequences = agent.stop_sequences?.filter((sequence) => sequence.trim() !== '') ?? [];
+  if (stopSequences.length > 0) body.stop_sequences = stopSequences;
+  if (thinking !== undefined && mayThink) body.thinking = thinking;
+  const followsBrokenCall = faultyRounds(request.messages) > 0;
+  const built = { body, hasThoughts, followsBrokenCall, apiVersion: API_VERSION };
+  // No temperature goes with thinking.
+  if (agent.temperature === undefined || thinking !== undefined) return built;
   body.temperature = agent.temperature;
-  return { body, apiVersion: SAMPLING_API_VERSION };
+  return { ...built, apiVersion: SAMPLING_API_VERSION };
+}
+
+const NO_TOOL: Anthropic.Tool = {
+  name: 'no_tool',
+  description: 'There are no tools any more.',
+  input_schema: { type: 'object' },
+};
+
+/** The body as it is sent: numbers are as the model wrote them, and every text is one that the API can read. */
+export function serializeBody(body: MessagesBody): string {
+  return storableJsonText(stringifyExact(body));
 }
 
 const CACHE_MARKER = { cache_control: { type: 'ephemeral' } } as const;

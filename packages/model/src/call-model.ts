@@ -20,7 +20,7 @@ import { type Choice, type KeyParts, KeyRing, KeysUnavailableError, type ModelKe
 import { isKeyFailure } from './keys-aside.ts';
 import type { ModelLimits } from './limits.ts';
 import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
-import { isOutage } from './outage.ts';
+import { isBroken, isOutage } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import { locateRefusal } from './read-refusal.ts';
 import type { RetryBudget } from './retry-budget.ts';
@@ -55,22 +55,28 @@ const BUDGET_SPENT = 'Too many model calls are being retried just now.';
 const STEP_TIMEOUT = 'The step took longer than the agent lets it.';
 const EXHAUSTED = 'All attempts at this model call are used up.';
 const KEYS_UNREADABLE = 'The model keys cannot be read just now.';
+/** Words of the Messages API about a thought whose signature it does not know, or that was changed. */
+const THOUGHTS_REFUSED = /signature|thinking/i;
 const ALL_LIMITED = 'Every model key is rate-limited or refused just now.';
 
-/** What comes after a request that failed: another key at once, or the same API after a wait. */
-type Next = { next: 'failover' } | { next: 'retry'; failure: Failure };
+/** What comes after a request that failed: another one at once, with another key or without what was refused, or the same after a wait. */
+type Next = { next: 'at_once' } | { next: 'retry'; failure: Failure };
 
 class Call {
   readonly #tools: CallTools;
   readonly #request: ModelRequest;
   readonly #options: ModelCallOptions;
-  readonly #built: BuiltRequest;
+  #built: BuiltRequest;
+  /** Thoughts of the conversation were refused, and are left out. */
+  #isThoughtless = false;
+  /** Answers of this lease that came to their end and are none. */
+  #brokenAnswers = 0;
   readonly #budgetKey: string;
   readonly #keys: KeyRing;
   readonly #deadline: number;
   readonly #stepEnd: number;
   #attempts: number;
-  /** Requests of this lease that followed at once on one whose key was at fault. */
+  /** Requests of this lease that followed at once on one whose key, or whose thoughts, were at fault. */
   #failovers = 0;
   #isFailover = false;
   /** The last request was, and is paid for. */
@@ -98,7 +104,7 @@ class Call {
     for (;;) {
       const answer = await this.#attempt((await this.#chooseKey()).key);
       if ('content' in answer) return answer;
-      this.#isFailover = answer.next === 'failover';
+      this.#isFailover = answer.next === 'at_once';
       if (answer.next === 'retry') await this.#waitBeforeRetry(answer.failure);
     }
   }
@@ -132,7 +138,7 @@ class Call {
   /** The breaker of a key is open: nothing was sent. Another key is asked, where there is one; else it is parked. */
   async #leaveAlone({ retryAfterMs }: CircuitOpenError): Promise<Next> {
     const { waitMs } = await this.#chooseKey();
-    if (waitMs === 0) return { next: 'failover' };
+    if (waitMs === 0) return { next: 'at_once' };
     throw this.#parked('model_circuit_open', LEFT_ALONE, Math.min(retryAfterMs, waitMs));
   }
 
@@ -165,6 +171,8 @@ class Call {
           signal,
           limitMs: Math.min(limits.totalTimeoutMs, leftMs),
           limitCode: leftMs < limits.totalTimeoutMs ? 'model_step_timeout' : 'model_timeout',
+          // The first time it may be the stream that broke; from then on it is what the model writes.
+          keepsBrokenCalls: this.#attempts > 1 || this.#built.followsBrokenCall,
           onStart: () => guarded.answers(),
           onText: (text) => this.#options.onText(text),
         },
@@ -232,6 +240,11 @@ class Call {
   async #takeFailure(key: ModelKey, seen: Failure, progress: RequestProgress): Promise<Next> {
     const { guard, limits } = this.#tools;
     this.#lastRequestId = seen.providerRequestId;
+    if (this.#dropsThoughts(seen)) return { next: 'at_once' };
+    if (isBroken(seen, progress)) {
+      this.#brokenAnswers += 1;
+      if (this.#brokenAnswers >= limits.maxBrokenAnswers) throw this.#error(seen.code, seen.message);
+    }
     const openMs = guard.openFor(key.id);
     const isBreaker = openMs > 0 && isOutage(seen, progress);
     let hasOther = false;
@@ -255,13 +268,14 @@ class Call {
     const isKnownOutage = isBreaker && !hasOther;
     // It says something about the API and nothing about this step, whose last attempt is spared. What
     // is spared so is a retry all the same, and each of them is taken from the budget.
-    if (isKnownOutage) this.#attempts = Math.min(this.#attempts, Math.max(1, limits.maxTotalAttempts - 1));
+    if (isKnownOutage && !isBroken(seen, progress))
+      this.#attempts = Math.min(this.#attempts, Math.max(1, limits.maxTotalAttempts - 1));
     // Neither is terminal: another turn with the same words may well succeed.
     const isOver = code === 'model_step_timeout' && !isKnownOutage;
     if (isOver || this.#attempts >= limits.maxTotalAttempts) throw this.#error(code, message);
     // Said before the wait, and also when the retry is another lease's: the text is void from now on.
     if (progress.textGiven) this.#options.onRestart();
-    if (hasOther && isKeyFailure(seen)) return { next: 'failover' };
+    if (hasOther && isKeyFailure(seen)) return { next: 'at_once' };
     const askedMs = failure.retryAfterMs ?? 0;
     if (isKnownOutage) throw this.#parked(code, message, Math.max(openMs, askedMs));
     if (this.#tries - this.#options.previousAttempts >= limits.maxAttempts) {
@@ -270,7 +284,16 @@ class Call {
     return { next: 'retry', failure };
   }
 
-  /** Requests for this step, without those that only changed the key. */
+  /** A thought that another model signed, or a gateway changed, is refused whenever it is sent: once is enough. */
+  #dropsThoughts({ code, message }: Failure): boolean {
+    if (code !== 'model_rejected_request' || this.#isThoughtless) return false;
+    if (!this.#built.hasThoughts || !THOUGHTS_REFUSED.test(message)) return false;
+    this.#isThoughtless = true;
+    this.#built = buildRequest(this.#request, { withoutThoughts: true });
+    return true;
+  }
+
+  /** Requests for this step, without those that only changed the key or left thoughts out. */
   get #tries(): number {
     return this.#attempts - this.#failovers;
   }
@@ -365,6 +388,7 @@ function newProgress(): RequestProgress {
     providerRequestId: null,
     headMs: null,
     begun: false,
+    ended: false,
     textGiven: false,
     spent: () => null,
   };

@@ -4,6 +4,8 @@ export interface ModelLimits {
   maxAttempts: number;
   /** Requests for one step in all. */
   maxTotalAttempts: number;
+  /** Answers under one lease that came to their end and are none; with the last of them, the step fails. */
+  maxBrokenAnswers: number;
   /** The first such wait, doubled with each further one. */
   parkBaseMs: number;
   parkCapMs: number;
@@ -33,6 +35,7 @@ export interface ModelLimits {
 export const DEFAULT_LIMITS: ModelLimits = {
   maxAttempts: 3,
   maxTotalAttempts: 20,
+  maxBrokenAnswers: 3,
   parkBaseMs: 5_000,
   parkCapMs: 60_000,
   maxInlineWaitMs: 5_000,

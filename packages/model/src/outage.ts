@@ -17,3 +17,8 @@ const OUTAGES = new Set([
 export function isOutage({ code }: Failure, { begun }: RequestProgress): boolean {
   return OUTAGES.has(code) || (code === 'model_step_timeout' && !begun);
 }
+
+/** Whether an answer came to its end, paid for, and is none: whoever sends it may well send it again and again. */
+export function isBroken({ code }: Failure, { ended }: RequestProgress): boolean {
+  return code === 'model_malformed_stream' || (code === 'model_stream_cut' && ended);
+}

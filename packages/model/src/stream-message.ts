@@ -2,7 +2,7 @@ import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages
 import type { Stream } from '@anthropic-ai/sdk/streaming';
 import { RetryableError } from '@turnpike/contract';
 import { MessageAssembly, type WholeMessage } from './assemble-message.ts';
-import type { BuiltRequest } from './build-request.ts';
+import { serializeBody, type BuiltRequest } from './build-request.ts';
 import { requestHeaders } from './connect-model-api.ts';
 import type { ModelKey } from './key-ring.ts';
 
@@ -15,6 +15,8 @@ export interface RequestProgress {
   headMs: number | null;
   /** True once the message has begun: the API is at work. */
   begun: boolean;
+  /** True once the body came to its own end, with or without that of the message. */
+  ended: boolean;
   /** True once `onText` was called. */
   textGiven: boolean;
   /** What it has cost by now. */
@@ -27,6 +29,8 @@ export interface StreamOptions {
   limitMs: number;
   /** The code of the error where that is too short. */
   limitCode: 'model_timeout' | 'model_step_timeout';
+  /** A call whose input is no JSON is taken as the model wrote it, to be told of it. */
+  keepsBrokenCalls: boolean;
   /** The message has begun. */
   onStart(): void;
   onText(text: string): void;
@@ -52,7 +56,7 @@ export async function streamMessage(
   const endWithSignal = (): void => ending.abort(signal.reason);
   signal.addEventListener('abort', endWithSignal);
   const total = setTimeout(() => ending.abort(tookTooLong(options.limitCode)), options.limitMs);
-  const assembly = new MessageAssembly();
+  const assembly = new MessageAssembly({ keepsBrokenCalls: options.keepsBrokenCalls });
   progress.spent = () => assembly.spent();
   try {
     await readEvents(key, request, ending, assembly, options, progress);
@@ -62,8 +66,7 @@ export async function streamMessage(
     clearTimeout(total);
     signal.removeEventListener('abort', endWithSignal);
   }
-  // An aborted stream of the SDK ends as if it were over. What was complete by then stays so,
-  // but a caller that gave up has no use for it.
+  // What was complete when the stream was aborted stays so, but a caller that gave up has no use for it.
   signal.throwIfAborted();
   if (!assembly.complete) ending.signal.throwIfAborted();
   return assembly.finish();
@@ -80,9 +83,9 @@ async function readEvents(
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
   const { data: stream, response } = await key.api.client
     .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
-      body: request.body,
+      body: serializeBody(request.body),
       stream: true,
-      headers: requestHeaders(request.apiVersion, key),
+      headers: { ...requestHeaders(request.apiVersion, key), 'content-type': 'application/json' },
       signal: ending.signal,
     })
     .withResponse();
@@ -102,6 +105,8 @@ async function readEvents(
       }
       if (assembly.complete) tail ??= setTimeout(() => ending.abort(), TAIL_MS);
     }
+    // An aborted stream of the SDK ends as if it were over.
+    progress.ended = !ending.signal.aborted;
   } finally {
     clearTimeout(tail);
   }

@@ -136,10 +136,10 @@ WITH given AS MATERIALIZED (
   WHERE messages.session_id = held.session_id AND messages.turn_sequence = entry.turn_sequence
     AND messages.index = entry.index
 ), asked AS (
-  INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, on_unknown,
+  INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, input_text, effect, on_unknown,
                           status, awaiting, attempts, started_at)
   SELECT entry.value ->> 'id', held.tenant_id, held.id, held.step_count - 1, entry.place - 1,
-         entry.value ->> 'toolUseId', entry.value ->> 'name', entry.value -> 'input', entry.value ->> 'effect',
+         entry.value ->> 'toolUseId', entry.value ->> 'name', entry.value -> 'input', entry.value ->> 'inputText', entry.value ->> 'effect',
          entry.value ->> 'onUnknown', entry.value ->> 'status', entry.value ->> 'awaiting',
          (entry.value ->> 'status' = 'started')::int,
          CASE WHEN entry.value ->> 'status' = 'started' THEN now() END

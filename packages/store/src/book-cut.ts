@@ -1,6 +1,6 @@
-import type { ClaimedTurn, CutCall } from '@turnpike/contract';
+import { storableText, type ClaimedTurn, type CutCall } from '@turnpike/contract';
 import { z } from 'zod';
-import { query, storable, type Sql } from './sql.ts';
+import { query, type Sql } from './sql.ts';
 
 /*
  * Invariant: what was spent is in the ledger once, whoever spent it: a worker that lost its lease has no step
@@ -41,7 +41,7 @@ export async function bookCut(
     turn.sessionId,
     turn.id,
     turn.agentId,
-    storable(model),
+    storableText(model),
     usage.input_tokens,
     usage.output_tokens,
     usage.cache_creation_input_tokens,

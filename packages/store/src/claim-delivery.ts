@@ -1,4 +1,4 @@
-import type { Turn } from '@turnpike/contract';
+import { requiredActionSchema, type Turn } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from './sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
@@ -59,10 +59,15 @@ export async function claimDelivery(
   return claimed ?? null;
 }
 
+/** The snapshot has no text of an input: it is with the call, where clients are told to look. */
+const waitingCallSchema = requiredActionSchema.shape.tool_calls.element.extend({
+  input_text: z.string().nullable().default(null),
+});
+
 const snapshotSchema = z.object({
   sequence_number: z.int(),
   truncated: z.boolean(),
-  actions: storedTurnSchema.shape.actions,
+  actions: z.array(waitingCallSchema).nullable(),
 });
 
 /*

@@ -36,6 +36,10 @@ const messageSchema = z.object({
   content: z.array(contentBlockSchema),
   partial: z.boolean(),
   refused: z.array(refusedBlockSchema),
+  model: z
+    .string()
+    .nullable()
+    .transform((model) => model ?? undefined),
 });
 
 const claimedSchema = z.object({
@@ -74,6 +78,7 @@ const claimedSchema = z.object({
   eventCount: z.int(),
   modelCallCount: z.int(),
   lastStopReason: z.string().nullable(),
+  pauseCount: z.int(),
   summary: z.string().nullable(),
   history: z.array(messageSchema),
   messages: z.array(messageSchema),
@@ -83,6 +88,7 @@ const claimedSchema = z.object({
       toolUseId: z.string(),
       name: z.string(),
       input: z.unknown(),
+      inputText: z.string().nullable(),
       effect: effectSchema,
       onUnknown: onUnknownSchema,
       status: toolCallStatusSchema,
@@ -152,7 +158,10 @@ const take = (of: 'all' | 'free'): string => `, turn AS (
 
 const MESSAGE = `json_build_object('id', messages.id, 'turnSequence', messages.turn_sequence, 'index', messages.index,
                 'role', messages.role, 'content', messages.content, 'partial', messages.partial,
-                'refused', messages.refused)`;
+                'refused', messages.refused, 'model', (
+                  SELECT version.config ->> 'model' FROM turns AS said
+                  JOIN agent_versions AS version ON version.agent_id = said.agent_id AND version.version = said.agent_version
+                  WHERE said.id = messages.turn_id AND messages.role = 'assistant'))`;
 
 const READ = `
 SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.sequence, turn.agent_id AS "agentId",
@@ -177,6 +186,9 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
   (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call') AS "modelCallCount",
   (SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
    ORDER BY steps.index DESC LIMIT 1) AS "lastStopReason",
+  (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.index > coalesce(
+     (SELECT max(other.index) FROM steps AS other
+      WHERE other.turn_id = turn.id AND other.stop_reason IS DISTINCT FROM 'pause_turn'), -1)) AS "pauseCount",
   summary.content AS summary,
   (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
    FROM messages
@@ -188,7 +200,7 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
   (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
    FROM messages WHERE messages.turn_id = turn.id) AS messages,
   (SELECT coalesce(json_agg(json_build_object('id', tool_calls.id, 'toolUseId', tool_calls.tool_use_id,
-                     'name', tool_calls.name, 'input', tool_calls.input, 'effect', tool_calls.effect,
+                     'name', tool_calls.name, 'input', tool_calls.input, 'inputText', tool_calls.input_text, 'effect', tool_calls.effect,
                      'onUnknown', tool_calls.on_unknown, 'status', tool_calls.status,
                      'awaiting', tool_calls.awaiting, 'output', tool_calls.output, 'isError', tool_calls.is_error)
                    ORDER BY tool_calls.position), '[]')

@@ -52,6 +52,7 @@ export async function listSteps(
         tool_use_id: call.toolUseId,
         name: call.name,
         input: call.input,
+        input_text: call.inputText,
         effect: effectSchema.parse(call.effect),
         status: toolCallStatusSchema.parse(call.status),
         awaiting: awaitingSchema.nullable().parse(call.awaiting),

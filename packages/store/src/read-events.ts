@@ -28,6 +28,7 @@ const callSchema = z.object({
   tool_use_id: z.string(),
   name: z.string(),
   input: z.unknown(),
+  input_text: z.string().nullable(),
   output: z.array(contentBlockSchema).nullable(),
 });
 const stepSchema = z.looseObject({ started_at: time, completed_at: time });
@@ -53,7 +54,7 @@ const rowSchema = z.object({
 type Row = z.infer<typeof rowSchema>;
 
 const CALL = `json_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id, 'name', tool_calls.name,
-  'input', tool_calls.input, 'output', tool_calls.output)`;
+  'input', tool_calls.input, 'input_text', tool_calls.input_text, 'output', tool_calls.output)`;
 
 /** An event with what it speaks of, which is read from where it is stored. */
 const COLUMNS = `

@@ -1,4 +1,4 @@
-import { RetryableError, TerminalError } from '@turnpike/contract';
+import { RetryableError, storableJsonText, TerminalError } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
 
@@ -175,12 +175,12 @@ function asStoreError(error: unknown): unknown {
 }
 
 /**
- * JSON for a `jsonb` parameter. Postgres refuses NUL and lone surrogates, which models and
- * tools do produce: they become U+FFFD, so that no answer is lost for one character.
+ * JSON for a `jsonb` parameter. Postgres refuses NUL and lone surrogates. What models and tools say has none: it is
+ * cleaned where it comes in. This is for whatever else may have one, so that nothing is lost for one character.
  */
 export function json(value: unknown): string {
   try {
-    return toJson(value);
+    return storableJsonText(JSON.stringify(value));
   } catch (error) {
     // Nested too deep for the stack: what a model can write, and nobody can read.
     if (error instanceof RangeError) {
@@ -188,19 +188,4 @@ export function json(value: unknown): string {
     }
     throw error;
   }
-}
-
-function toJson(value: unknown): string {
-  const text = JSON.stringify(value);
-  if (!/\\u(0000|d[89a-f])/i.test(text)) return text;
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part === 'string') return storable(part);
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    return Object.fromEntries(Object.entries(part).map(([name, value_]) => [storable(name), value_]));
-  });
-}
-
-/** The text without what Postgres refuses. */
-export function storable(text: string): string {
-  return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }

@@ -58,7 +58,7 @@ export const TURN_COLUMNS = `
   turns.action_expires_at AS "actionExpiresAt",
   CASE WHEN turns.status = 'requires_action' THEN (
     SELECT json_agg(json_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id, 'name', tool_calls.name,
-                                      'input', tool_calls.input, 'awaiting', tool_calls.awaiting)
+                                      'input', tool_calls.input, 'input_text', tool_calls.input_text, 'awaiting', tool_calls.awaiting)
                     ORDER BY tool_calls.position)
     FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END AS actions`;
 

@@ -1,6 +1,12 @@
-import { contentBlockSchema, inputBlockSchema, type ContentBlock, type ToolOutput } from '@turnpike/contract';
+import {
+  contentBlockSchema,
+  inputBlockSchema,
+  storableJson,
+  storableText,
+  type ContentBlock,
+  type ToolOutput,
+} from '@turnpike/contract';
 import { z } from 'zod';
-import { storableText } from './storable-text.ts';
 
 export interface OutputLimits {
   /** UTF-16 units of all text together. */
@@ -48,7 +54,7 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
       content.push(textBlock(`[left out: ${block.type}, since ${mistake}]`));
     } else if (fits) {
       total.keptMedia += json.length;
-      content.push(storableBlock(json));
+      content.push(contentBlockSchema.parse(storableJson(block)));
     } else {
       content.push(textBlock(`[left out: ${block.type} of ${counted(json.length)} characters, too large]`));
     }
@@ -74,13 +80,6 @@ function textBlock(text: string): ContentBlock {
 function mediaMistake(block: z.infer<typeof mediaBlockSchema>): string | null {
   const issue = inputBlockSchema.safeParse(block).error?.issues[0];
   return issue === undefined ? null : `${issue.path.join('.')}: ${issue.message}`.slice(0, 300);
-}
-
-function storableBlock(json: string): ContentBlock {
-  const block: unknown = JSON.parse(json, (_, value: unknown) =>
-    typeof value === 'string' ? storableText(value) : value,
-  );
-  return contentBlockSchema.parse(block);
 }
 
 function counted(characters: number): string {

@@ -5,6 +5,7 @@ import { cannotReconcile } from './cannot-reconcile.ts';
 import { declareTool } from './declare-tool.ts';
 import { describeFailure } from './describe-failure.ts';
 import type { FindTool, GivenTool } from './given-tool.ts';
+import { explainInexact } from './explain-inexact.ts';
 import type { ReadLimits } from './limits.ts';
 import { readInput } from './read-input.ts';
 import { runTool, type RunParts } from './run-tool.ts';
@@ -39,7 +40,9 @@ function asGiven(
   return {
     declaration: declareTool(tool),
     prepare(given) {
-      const input = readInput(tool, given, logger);
+      const inexact = explainInexact(given);
+      if (inexact !== null) return { valid: false, explanation: inexact };
+      const input = readInput(tool, given.value, logger);
       if (!input.valid) return input;
       return {
         valid: true,

@@ -17,11 +17,11 @@ test('the model is shown the tool as the agent describes it', () => {
 });
 
 test('a call with an input that fits waits for the client’s output', () => {
-  expect(runner.planOf(scope, 'open_file', { path: '/a' }).awaiting).toBe('output');
+  expect(runner.planOf(scope, callOf('open_file', { path: '/a' })).awaiting).toBe('output');
 });
 
 test('an input that does not fit never gets to the client: it is answered here', async () => {
-  expect(runner.planOf(scope, 'open_file', { path: 1 })).toEqual({
+  expect(runner.planOf(scope, callOf('open_file', { path: 1 }))).toEqual({
     effect: 'read',
     onUnknown: 'tell_model',
     awaiting: null,
@@ -33,7 +33,7 @@ test('an input that does not fit never gets to the client: it is answered here',
 
 test('a schema that cannot be used is answered here, too', async () => {
   const broken = scopeOf(agentWith({ ...tool, input_schema: { type: 'object', properties: 1 } }));
-  expect(runner.planOf(broken, 'open_file', {}).awaiting).toBeNull();
+  expect(runner.planOf(broken, callOf('open_file', {})).awaiting).toBeNull();
   const output = await runner.run(broken, callOf('open_file', {}), turnContext());
   expect(textIn(output)).toContain('cannot be checked, so nothing was done');
 });

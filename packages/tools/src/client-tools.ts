@@ -1,6 +1,7 @@
 import type { AgentTool } from '@turnpike/contract';
 import { cannotReconcile } from './cannot-reconcile.ts';
 import type { FindTool } from './given-tool.ts';
+import { explainInexact } from './explain-inexact.ts';
 import type { InputSchemas } from './schema/input-schemas.ts';
 import { textOutput } from './tool.ts';
 
@@ -12,7 +13,7 @@ export function clientTools(schemas: InputSchemas): FindTool<Extract<AgentTool, 
   return ({ name, description, input_schema: schema }, { tenantId }) => ({
     declaration: { name, description, input_schema: schema },
     prepare(input) {
-      const explanation = schemas.explain(tenantId, schema, input);
+      const explanation = explainInexact(input) ?? schemas.explain(tenantId, schema, input.value);
       if (explanation !== null) return { valid: false, explanation };
       return {
         valid: true,

@@ -1,6 +1,7 @@
-import { TerminalError } from '@turnpike/contract';
+import { callFault, inexactNumbers, TerminalError } from '@turnpike/contract';
 import type {
   AgentTool,
+  AskedCall,
   Effect,
   ToolCall,
   ToolCallContext,
@@ -14,7 +15,7 @@ import type { Logger } from '@turnpike/telemetry';
 import { builtinTools } from './builtin-tools.ts';
 import { cannotReconcile } from './cannot-reconcile.ts';
 import { clientTools } from './client-tools.ts';
-import type { GivenTool } from './given-tool.ts';
+import type { GivenTool, PreparedCall } from './given-tool.ts';
 import { httpTools } from './http/http-tools.ts';
 import { limitsSchema, type ToolLimits } from './limits.ts';
 import { memoryTools } from './memory/memory-tools.ts';
@@ -40,7 +41,7 @@ export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
   /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
-  planOf(scope: ToolScope, name: string, input: unknown): ToolPlan;
+  planOf(scope: ToolScope, call: AskedCall): ToolPlan;
   /**
    * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError` where a
    * call that must not be repeated left and gave no answer, `RetryableError` where something of ours is away
@@ -95,10 +96,12 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       });
     },
 
-    planOf(scope, name, input) {
-      const found = find(scope, name);
-      const prepared = found?.tool.prepare(input);
-      if (found === null) return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
+    planOf(scope, call) {
+      const found = find(scope, call.name);
+      const prepared = found && prepare(found.tool, call);
+      // No tool can ever be given what is wrong by itself: nobody needs to approve it.
+      if (found === null || callFault(call) !== null)
+        return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
       const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
       // Also of what is not valid now: the tool may have become less strict when the call is run.
       if (!prepared?.valid) {
@@ -111,8 +114,9 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     async run(scope, call, context) {
       context.signal.throwIfAborted();
       const found = find(scope, call.name);
+      if (call.name === '') return textOutput(callFault(call) ?? '', true);
       if (found === null) return noSuchTool(scope, call.name, (named) => open(named, scope) !== null);
-      const prepared = found.tool.prepare(call.input);
+      const prepared = prepare(found.tool, call);
       if (!prepared.valid) return textOutput(prepared.explanation, true);
       // The journal's word is what a crash is met with, and what a person approved: where the tool has
       // become stricter since, that word does not cover the call any more.
@@ -124,10 +128,19 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
 
     async reconcile(scope, call, context) {
       context.signal.throwIfAborted();
-      const prepared = find(scope, call.name)?.tool.prepare(call.input);
+      const found = find(scope, call.name);
+      const prepared = found && prepare(found.tool, call);
       return prepared?.valid ? prepared.reconcile(call, context) : cannotReconcile(call.name);
     },
   };
+}
+
+/** What is wrong with a call whoever its tool is comes before what its tool says of it. */
+function prepare(tool: GivenTool, call: AskedCall): PreparedCall {
+  const explanation = callFault(call);
+  if (explanation !== null) return { valid: false, explanation };
+  const { input: value, inputText: text } = call;
+  return tool.prepare({ value, text, inexact: text === null ? [] : inexactNumbers(text) });
 }
 
 const STRICTNESS: Record<Effect, number> = { read: 0, idempotent: 1, once: 2, reconcile: 2 };

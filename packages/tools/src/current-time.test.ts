@@ -63,5 +63,5 @@ test('without a clock of its own it tells the time of this machine', async () =>
 
 test('it may be repeated', () => {
   const runner = trialRunner({ builtins: [currentTime()] });
-  expect(runner.planOf(scope, 'current_time', {}).effect).toBe('read');
+  expect(runner.planOf(scope, callOf('current_time', {})).effect).toBe('read');
 });

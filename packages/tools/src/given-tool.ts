@@ -12,7 +12,16 @@ import type {
 export interface GivenTool {
   declaration: ToolDeclaration;
   /** Reads what the model gave; nothing is sent yet. Never throws. */
-  prepare(input: unknown): PreparedCall;
+  prepare(input: GivenInput): PreparedCall;
+}
+
+/** The input of a call, which is an object. */
+export interface GivenInput {
+  value: unknown;
+  /** As the model wrote it; null where only its value is known. */
+  text: string | null;
+  /** Its numbers, as written, that `value` does not hold as they are. */
+  inexact: readonly string[];
 }
 
 /** A call that is fit to leave, or what is wrong with its input, told to the model. */

@@ -49,7 +49,7 @@ function runnerWith(policy: EgressPolicy = { allow: ['127.0.0.1'] }) {
 
 function send(input: unknown, policy?: EgressPolicy) {
   const runner = runnerWith(policy);
-  const call = callOf('http_request', input, runner.planOf(scope, 'http_request', input).effect);
+  const call = callOf('http_request', input, runner.planOf(scope, callOf('http_request', input)).effect);
   return { call, output: runner.run(scope, call, turnContext()) };
 }
 
@@ -95,16 +95,16 @@ test.each([
   ['PATCH', 'once'],
   ['DELETE', 'once'],
 ])('%s has the effect %s', (method, effect) => {
-  expect(runnerWith().planOf(scope, 'http_request', { method, url: 'https://a.example' }).effect).toBe(
-    effect,
-  );
+  expect(
+    runnerWith().planOf(scope, callOf('http_request', { method, url: 'https://a.example' })).effect,
+  ).toBe(effect);
 });
 
 test.each(['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override'])(
   'a GET that %s turns into something else is sent once',
   (name) => {
     const input = { method: 'GET', url: 'https://a.example', headers: { [name]: 'DELETE' } };
-    expect(runnerWith().planOf(scope, 'http_request', input).effect).toBe('once');
+    expect(runnerWith().planOf(scope, callOf('http_request', input)).effect).toBe('once');
   },
 );
 

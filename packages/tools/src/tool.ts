@@ -1,6 +1,5 @@
-import type { Effect, ToolCallContext, ToolOutput } from '@turnpike/contract';
+import { storableText, type Effect, type ToolCallContext, type ToolOutput } from '@turnpike/contract';
 import type { z } from 'zod';
-import { storableText } from './storable-text.ts';
 
 /** What a tool is told of the call that it answers. */
 export interface ToolContext extends ToolCallContext {

@@ -74,6 +74,7 @@ const call = (input: unknown) => ({
   tool_use_id: 'toolu_1',
   name: 'pick',
   input,
+  input_text: JSON.stringify(input),
   awaiting: 'output' as const,
 });
 const waitingFor = (calls: ReturnType<typeof call>[]): Partial<Turn> => ({
@@ -83,7 +84,7 @@ const waitingFor = (calls: ReturnType<typeof call>[]): Partial<Turn> => ({
 test('long inputs of calls that wait are left out, and the calls are not', () => {
   const one = call('x'.repeat(30_000));
   const { data } = compose(waitingFor([one]));
-  expect(data.turn.required_action?.tool_calls).toEqual([{ ...one, input: null }]);
+  expect(data.turn.required_action?.tool_calls).toEqual([{ ...one, input: null, input_text: null }]);
   expect(data.turn.metadata).toEqual(TURN.metadata);
 });
 

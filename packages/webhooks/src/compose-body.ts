@@ -8,7 +8,7 @@ const MOST_BYTES = 20_000;
 const CUTS: readonly ((turn: Turn) => Turn)[] = [
   (turn) => ({ ...turn, output: null }),
   (turn) => ({ ...turn, output_text: null }),
-  (turn) => withCalls(turn, (calls) => calls.map((call) => ({ ...call, input: null }))),
+  (turn) => withCalls(turn, (calls) => calls.map((call) => ({ ...call, input: null, input_text: null }))),
   (turn) => withCalls(turn, () => []),
   (turn) => ({ ...turn, metadata: {} }),
   (turn) => ({

@@ -47,6 +47,7 @@ async function playRound(
     toolUseId: use.id,
     name: use.name,
     input: use.input,
+    inputText: JSON.stringify(use.input),
     effect: 'read',
     onUnknown: 'tell_model',
     awaiting: null,

@@ -25,7 +25,7 @@ export async function callHttpTool(
 ): Promise<ToolOutput> {
   const { name, config } = tool;
   const { effect } = call;
-  const composed = composeRequest(config, call.input);
+  const composed = composeRequest(config, call);
   if (composed === null) {
     return textOutput(`The input is too long for the query of a ${config.method}. Nothing was sent.`, true);
   }

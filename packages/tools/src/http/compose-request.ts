@@ -1,4 +1,4 @@
-import type { ToolConfig } from '@turnpike/contract';
+import { isJsonObject, parseExact, stringifyExact, type ToolCall, type ToolConfig } from '@turnpike/contract';
 
 export interface ComposedRequest {
   method: ToolConfig['method'];
@@ -11,15 +11,20 @@ export interface ComposedRequest {
 const MAX_URL = 16_000;
 
 /**
- * A call's request: its input as a JSON body, or, for GET and DELETE, as query parameters (what is no
+ * A call's request: its input as a JSON body, as the model wrote it, or, for GET and DELETE, as query parameters (what is no
  * scalar as JSON). A parameter that the tool's URL has already stays as it is there: it is not the
  * model's to choose. Null where the URL would be too long.
  */
-export function composeRequest({ method, url }: ToolConfig, input: unknown): ComposedRequest | null {
-  if (method !== 'GET' && method !== 'DELETE') return { method, url, body: JSON.stringify(input) };
+export function composeRequest(
+  { method, url }: ToolConfig,
+  { input, inputText }: Pick<ToolCall, 'input' | 'inputText'>,
+): ComposedRequest | null {
+  const text = inputText ?? JSON.stringify(input);
+  if (method !== 'GET' && method !== 'DELETE') return { method, url, body: text };
   const target = new URL(url);
   const fixed = new Set(target.searchParams.keys());
-  const given = typeof input === 'object' && input !== null ? Object.entries(input) : [];
+  const exact = parseExact(text);
+  const given = isJsonObject(exact) ? Object.entries(exact) : [];
   const added = given
     .filter(([name]) => !fixed.has(name))
     .map(([name, value]): [string, string] => [name, parameterOf(value)]);
@@ -34,5 +39,7 @@ export function addToQuery(url: URL, parameters: [string, string][]): void {
 }
 
 function parameterOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  const text = stringifyExact(value);
+  // A number that is marked is a string as well, but not one in JSON.
+  return typeof value === 'string' && text.startsWith('"') ? value : text;
 }

@@ -1,6 +1,7 @@
 import type { AgentTool } from '@turnpike/contract';
 import { cannotReconcile } from '../cannot-reconcile.ts';
 import type { FindTool } from '../given-tool.ts';
+import { explainInput } from '../schema/explain-input.ts';
 import type { InputSchemas } from '../schema/input-schemas.ts';
 import { askOutcome } from './ask-outcome.ts';
 import { callHttpTool } from './call-http-tool.ts';
@@ -23,7 +24,7 @@ export function httpTools(
     return {
       declaration: { name, description, input_schema: schema },
       prepare(input) {
-        const explanation = parts.schemas.explain(tenantId, schema, input);
+        const explanation = explainInput(parts.schemas, tenantId, schema, input);
         if (explanation !== null) return { valid: false, explanation };
         return {
           valid: true,

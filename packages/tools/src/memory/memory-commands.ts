@@ -1,6 +1,5 @@
-import type { InputSchema } from '@turnpike/contract';
+import { storableText, type InputSchema } from '@turnpike/contract';
 import { z } from 'zod';
-import { storableText } from '../storable-text.ts';
 import { explainPath, normalPath } from './memory-path.ts';
 
 const path = z

@@ -34,7 +34,7 @@ test('the model is shown one flat schema under the agent’s name for the tool',
 
 test('viewing may be repeated, and changing too, since a call changes things once', () => {
   const { runner } = setUp();
-  const plan = (input: object) => runner.planOf(scope, 'notebook', input).effect;
+  const plan = (input: object) => runner.planOf(scope, callOf('notebook', input)).effect;
   expect(plan({ command: 'view', path: '/memories' })).toBe('read');
   expect(plan({ command: 'create', path: '/memories/a', file_text: '' })).toBe('idempotent');
   expect(plan({ command: 'rename', old_path: '/memories/a', new_path: '/memories/b' })).toBe('idempotent');

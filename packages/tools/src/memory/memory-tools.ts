@@ -7,6 +7,7 @@ import { cannotReconcile } from '../cannot-reconcile.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { explainIssues } from '../explain-issues.ts';
 import type { FindTool } from '../given-tool.ts';
+import { explainInexact } from '../explain-inexact.ts';
 import type { ReadLimits } from '../limits.ts';
 import type { MemoryStore } from '@turnpike/contract';
 import { textOutput } from '../tool.ts';
@@ -33,7 +34,9 @@ export function memoryTools(parts: MemoryParts): FindTool<MemoryTool> {
   return (named) => ({
     declaration: { name: named.name, description: MEMORY_DESCRIPTION, input_schema: MEMORY_INPUT },
     prepare(input) {
-      const parsed = memoryCommandSchema.safeParse(input);
+      const inexact = explainInexact(input);
+      if (inexact !== null) return { valid: false, explanation: inexact };
+      const parsed = memoryCommandSchema.safeParse(input.value);
       if (!parsed.success) return { valid: false, explanation: explainIssues(parsed.error) };
       const command = parsed.data;
       return {

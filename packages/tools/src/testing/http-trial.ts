@@ -35,7 +35,7 @@ export async function startHttpTrial(settings: Partial<ToolRunnerSettings> = {})
       trial.tool = registered({ url: `${server.origin}/run`, ...config });
     },
     call(input = {}, context = turnContext()) {
-      const plan = runner.planOf(scope(), 'tool', input);
+      const plan = runner.planOf(scope(), callOf('tool', input));
       const call = { ...callOf('tool', input), ...plan };
       return { call, output: runner.run(scope(), call, context) };
     },

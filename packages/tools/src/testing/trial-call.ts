@@ -33,6 +33,7 @@ export function callOf(name: string, input: unknown, effect: Effect = 'read'): T
     toolUseId: 'toolu_1',
     name,
     input,
+    inputText: JSON.stringify(input),
     effect,
     onUnknown: 'tell_model',
     status: 'started',

@@ -59,6 +59,7 @@ export const parking = (callId: string): Advance => ({
       toolUseId: 'toolu_1',
       name: 'pay',
       input: {},
+      inputText: '{}',
       effect: 'once',
       onUnknown: 'ask',
       status: 'pending',

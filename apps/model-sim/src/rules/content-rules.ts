@@ -1,0 +1,116 @@
+import type { Block } from '../request-schema.ts';
+import { blockRule, type ReadRequest, type Rule } from './rule.ts';
+
+const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
+const RESULT_CONTENT = ['text', 'image', 'document', 'search_result'];
+const SERVER_ID = /^srvtoolu_[a-zA-Z0-9_]+$/;
+const MOST_MEDIA = 100;
+
+/** Characters of base64 that begin no image. */
+const NO_IMAGE = 'AAAA';
+
+export const CONTENT_RULES: readonly Rule[] = [
+  blockRule('an error of a tool that says nothing', (block, path) => {
+    if (block.type !== 'tool_result' || block['is_error'] !== true || innerBlocks(block).length > 0)
+      return null;
+    return `${path}.tool_result: content cannot be empty if \`is_error\` is true`;
+  }),
+  blockRule('an error of a tool that is more than text', (block, path) => {
+    if (block.type !== 'tool_result' || block['is_error'] !== true) return null;
+    if (innerBlocks(block).every(({ type }) => type === 'text')) return null;
+    return `${path}.tool_result: all content must be type "text" if \`is_error\` is true`;
+  }),
+  blockRule('a result made of other blocks', (block, path) => {
+    if (block.type !== 'tool_result') return null;
+    const at = innerBlocks(block).findIndex(({ type }) => !RESULT_CONTENT.includes(type));
+    if (at === -1) return null;
+    return `${path}.tool_result.content.${at}: Input tag found using 'type' does not match any of the expected tags`;
+  }),
+  blockRule('an image or a document of another type', (block, path) => {
+    for (const part of [block, ...innerBlocks(block)]) {
+      const refusal = refuseMedia({ ...part }, path);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  }),
+  {
+    name: 'more images and documents than a request may have',
+    refuses({ messages }) {
+      const all = messages.flatMap(({ content }) =>
+        content.flatMap((block) => [block, ...innerBlocks(block)]),
+      );
+      const images = all.filter(({ type }) => type === 'image').length;
+      const documents = all.filter(({ type }) => type === 'document').length;
+      if (images + documents <= MOST_MEDIA) return null;
+      return `too many images and documents: ${images} + ${documents} > ${MOST_MEDIA}`;
+    },
+  },
+  blockRule('a server tool id with other characters', (block, path) =>
+    block.type !== 'server_tool_use' || SERVER_ID.test(String(block['id']))
+      ? null
+      : `${path}.server_tool_use.id: String should match pattern '${SERVER_ID.source}'`,
+  ),
+  { name: 'a server tool without its result, or the other way round', refuses: refuseUnpaired },
+  {
+    name: 'a last message of the assistant that the model would have to go on with',
+    refuses({ fields: { model }, messages, thinks }) {
+      const last = messages.at(-1);
+      if (last?.role !== 'assistant' || (!thinks && !WITHOUT_PREFILL.test(model))) return null;
+      return 'This model does not support assistant message prefill. The conversation must end with a user message.';
+    },
+  },
+];
+
+/** Models from 4.6 on. */
+const WITHOUT_PREFILL = /^claude-[a-z]+-(4-([6-9]|[1-9]\d)(?!\d)|[5-9])/;
+
+function innerBlocks(block: Block & { content?: unknown }): (Block & { source?: unknown })[] {
+  const { type, content } = block;
+  if (type !== 'tool_result') return [];
+  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text' }];
+  return Array.isArray(content) ? content : [];
+}
+
+function refuseMedia({ type, source }: { type: string; source?: unknown }, path: string): string | null {
+  if (type !== 'image' && type !== 'document') return null;
+  const fields: Record<string, unknown> = typeof source === 'object' && source !== null ? { ...source } : {};
+  const { type: kind, media_type: mediaType, data } = fields;
+  if (kind === 'url') return null;
+  if (kind !== 'base64' && !(kind === 'text' && type === 'document')) {
+    return `${path}.${type}.source: Input tag found using 'type' does not match any of the expected tags`;
+  }
+  if (typeof data !== 'string' || data === '') return `${path}.${type}.source.${kind}.data: Field required`;
+  if (kind === 'text')
+    return mediaType === 'text/plain'
+      ? null
+      : `${path}.document.source.text.media_type: Input should be 'text/plain'`;
+  if (type === 'document') {
+    return mediaType === 'application/pdf'
+      ? null
+      : `${path}.document.source.base64.media_type: Input should be 'application/pdf'`;
+  }
+  if (!IMAGE_TYPES.includes(String(mediaType))) {
+    return `${path}.image.source.base64.media_type: Input should be ${IMAGE_TYPES.map((known) => `'${known}'`).join(', ')}`;
+  }
+  return data.startsWith(NO_IMAGE) ? 'Could not process image' : null;
+}
+
+function refuseUnpaired({ messages }: ReadRequest): string | null {
+  const last = messages.at(-1);
+  for (const message of messages) {
+    const open = new Set<string>();
+    for (const [place, block] of message.content.entries()) {
+      const { type, id, tool_use_id: of } = { id: undefined, tool_use_id: undefined, ...block };
+      if (type === 'server_tool_use') open.add(String(id));
+      if (type === 'tool_result' || !type.endsWith('_tool_result')) continue;
+      if (!open.delete(String(of))) {
+        return `messages.${message.index}.content.${place}: unexpected \`tool_use_id\` found in \`${type}\` blocks: ${String(of)}. Each \`${type}\` block must have a corresponding \`server_tool_use\` block before it.`;
+      }
+    }
+    const [unanswered] = open;
+    // The API goes on with one that it paused in.
+    if (unanswered === undefined || message === last) continue;
+    return `messages.${message.index}: \`server_tool_use\` ids were found without a corresponding result block: ${unanswered}`;
+  }
+  return null;
+}

@@ -1,0 +1,42 @@
+import type { Block, RequestMessage, Tool } from '../request-schema.ts';
+
+/** A request whose parts are well-formed, each by itself. */
+export interface ReadRequest {
+  fields: {
+    model: string;
+    tools?: unknown;
+    stop_sequences?: unknown;
+    temperature?: unknown;
+  };
+  /** Neighbours of one role are one message. */
+  messages: readonly RequestMessage[];
+  tools: readonly Tool[];
+  /** Thinking is asked for. */
+  thinks: boolean;
+}
+
+export interface Rule {
+  /** What is refused, in a few words. */
+  name: string;
+  /** The API's words for the first place that breaks the rule; null where none does. */
+  refuses(request: ReadRequest): string | null;
+}
+
+/** A rule about each block by itself. */
+export function blockRule(
+  name: string,
+  refuses: (block: Block & Record<string, unknown>, path: string, request: ReadRequest) => string | null,
+): Rule {
+  return {
+    name,
+    refuses(request) {
+      for (const { index, content } of request.messages) {
+        for (const [place, block] of content.entries()) {
+          const refusal = refuses({ ...block }, `messages.${index}.content.${place}`, request);
+          if (refusal !== null) return refusal;
+        }
+      }
+      return null;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { inexactNumbers, parseForView } from './exact-json.ts';
+
+/** The most levels of lists and objects in a call's input. */
+const MAX_DEPTH = 100;
+
+/** What is wrong with the text of a call's input, in words for the model; null where a tool can be given it. */
+export function inputFault(text: string): string | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return 'its input is not valid JSON';
+  }
+  if (!isJsonObject(value)) return 'its input is not a JSON object';
+  const { depth, repeated } = scan(text);
+  if (depth > MAX_DEPTH) return `its input is nested more than ${MAX_DEPTH} levels deep`;
+  if (repeated !== null) return `its input has the name ${JSON.stringify(repeated.slice(0, 100))} twice`;
+  return null;
+}
+
+/** The value of a text, for whoever only looks at it; undefined where it is not JSON, or nested too deeply to be shown. */
+export function viewOf(text: string): unknown {
+  try {
+    const value = parseForView(text);
+    return scan(text).depth > MAX_DEPTH ? undefined : value;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether `JSON.parse` gives what this text says, all of it. */
+export function isExactInput(text: string): boolean {
+  return inputFault(text) === null && inexactNumbers(text).length === 0;
+}
+
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const TOKEN = /("[^"\\]*(?:\\[^][^"\\]*)*")(\s*:)?|[{}[\]]/g;
+
+/** How deep a JSON text is nested, and a name that an object of it has twice: what it means, each reader says differently. */
+function scan(text: string): { depth: number; repeated: string | null } {
+  const open: Set<string>[] = [];
+  let depth = 0;
+  for (const [token, string, colon] of text.matchAll(TOKEN)) {
+    if (string === undefined) {
+      if (token === '{' || token === '[') depth = Math.max(depth, open.push(new Set()));
+      else open.pop();
+    } else if (colon !== undefined) {
+      const name = String(JSON.parse(string));
+      const names = open.at(-1);
+      if (names?.has(name)) return { depth, repeated: name };
+      names?.add(name);
+    }
+  }
+  return { depth, repeated: null };
+}

@@ -1,0 +1,67 @@
+import {
+  IMAGE_MEDIA_TYPES,
+  isJsonObject,
+  MAX_IMAGES,
+  type ContentBlock,
+  type Message,
+} from '@turnpike/contract';
+import { leftOut } from './copy-block.ts';
+
+const IMAGE_TYPES: ReadonlySet<string> = new Set(IMAGE_MEDIA_TYPES);
+
+/** Whether the API may take a picture or a document from this source, as far as that can be seen without opening it. */
+export function isSendableSource(type: string, source: unknown): boolean {
+  if (!isJsonObject(source)) return false;
+  const { type: kind, media_type: mediaType, data, url } = source;
+  if (kind === 'url') return typeof url === 'string' && /^https?:/i.test(url);
+  if (typeof data !== 'string' || data === '') return false;
+  if (kind === 'text') return type === 'document' && mediaType === 'text/plain' && data.trim() !== '';
+  if (kind !== 'base64') return false;
+  return type === 'image' ? IMAGE_TYPES.has(String(mediaType)) : mediaType === 'application/pdf';
+}
+
+/** What pictures and documents may have together of the 32 MB that a request may. */
+const MOST_CHARACTERS = 24_000_000;
+/** What is left out is so in steps this large, so that most requests begin with the same bytes as the one before. */
+const STEP = 0.2;
+
+/** Leaves out the oldest pictures and documents of a conversation that has more than one request can carry. */
+export function boundMedia(messages: readonly Message[]): Message[] {
+  const all = messages.flatMap(({ content }) => content).flatMap(mediaIn);
+  const count = toLeaveOut(all.length, MAX_IMAGES);
+  const characters = toLeaveOut(
+    all.reduce((sum, block) => sum + charactersOf(block), 0),
+    MOST_CHARACTERS,
+  );
+  if (count === 0 && characters === 0) return [...messages];
+  const old = new Set<ContentBlock>();
+  let oldCharacters = 0;
+  for (const block of all) {
+    if (old.size >= count && oldCharacters >= characters) break;
+    old.add(block);
+    oldCharacters += charactersOf(block);
+  }
+  const bounded = (block: ContentBlock): ContentBlock => {
+    if (old.has(block))
+      return leftOut(block, 'the conversation has newer ones, and a request cannot carry all');
+    const inner = block['content'];
+    return Array.isArray(inner) && mediaIn(block).length > 0
+      ? { ...block, content: inner.map(bounded) }
+      : block;
+  };
+  return messages.map(({ role, content }) => ({ role, content: content.map(bounded) }));
+}
+
+function toLeaveOut(size: number, most: number): number {
+  return size <= most ? 0 : Math.ceil((size - most) / (most * STEP)) * most * STEP;
+}
+
+function mediaIn(block: ContentBlock): ContentBlock[] {
+  if (block.type === 'image' || block.type === 'document') return [block];
+  const { content } = block;
+  return block.type === 'tool_result' && Array.isArray(content) ? content.flatMap(mediaIn) : [];
+}
+
+function charactersOf({ source }: ContentBlock): number {
+  return isJsonObject(source) && typeof source['data'] === 'string' ? source['data'].length : 0;
+}

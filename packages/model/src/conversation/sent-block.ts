@@ -1,0 +1,74 @@
+import {
+  askedCall,
+  inputFault,
+  isJsonObject,
+  isText,
+  parseExact,
+  toolNameSchema,
+  type ContentBlock,
+  type ToolUseBlock,
+} from '@turnpike/contract';
+import { inStoredOrder, leftOut, sentBlock } from './copy-block.ts';
+import { isSendableSource } from './media.ts';
+
+/** Nothing for a text that the API refuses, also inside a tool's result: one that is empty or only white space. */
+export function sentText(block: ContentBlock): ContentBlock[] {
+  if (!isText(block) || block.text.trim() === '') return [];
+  return [sentBlock(block, { type: 'text', text: block.text })];
+}
+
+/** A picture or a document; a text in its place where it is one that the API never takes. */
+export function sentMedia(block: ContentBlock): ContentBlock {
+  const { type, source, title } = block;
+  if (!isSendableSource(type, source)) return leftOut(block, 'the model API takes no such file');
+  const named = type === 'document' && typeof title === 'string' && title.trim() !== '' ? { title } : {};
+  return sentBlock(block, { type, source: inStoredOrder(source), ...named });
+}
+
+/** A call as the API takes it, by the id that it has in this request. */
+export function sentCall(block: ToolUseBlock, id: string): ContentBlock {
+  const call = askedCall(block);
+  return sentBlock(block, { type: 'tool_use', id, name: sentName(call.name), input: sentInput(call) });
+}
+
+function sentName(name: string): string {
+  if (toolNameSchema.safeParse(name).success) return name;
+  return name.replaceAll(/[^a-zA-Z0-9_-]/g, '_').slice(0, MAX_NAME) || 'unnamed';
+}
+
+const MAX_NAME = 64;
+
+/** An object: what is none is shown to the model inside of one, so that it sees what it wrote. */
+function sentInput({ input, inputText }: ReturnType<typeof askedCall>): unknown {
+  if (inputText === null) return {};
+  if (inputFault(inputText) === null) return inStoredOrder(parseExact(inputText));
+  return { invalid_input: isJsonObject(input) || input === null ? inputText : inStoredOrder(input) };
+}
+
+/** The result of a call, by the id that the call has in this request. An error says something, in text alone. */
+export function sentResult(stored: ContentBlock, id: string): ContentBlock {
+  const isError = stored['is_error'] === true;
+  const content = resultBlocks(stored['content']).flatMap((block): ContentBlock[] => {
+    if (isText(block)) return sentText(block);
+    if (block.type !== 'image' && block.type !== 'document') return [];
+    return [isError ? leftOut(block, 'an error can hold only text') : sentMedia(block)];
+  });
+  if (isError && content.length === 0) content.push({ type: 'text', text: SILENT_ERROR });
+  return sentBlock(stored, {
+    type: 'tool_result',
+    tool_use_id: id,
+    content,
+    ...(isError ? { is_error: true } : {}),
+  });
+}
+
+const SILENT_ERROR = 'The tool failed and said nothing more.';
+
+function resultBlocks(content: unknown): ContentBlock[] {
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  return Array.isArray(content) ? content.filter(isBlock) : [];
+}
+
+function isBlock(value: unknown): value is ContentBlock {
+  return isJsonObject(value) && typeof value['type'] === 'string';
+}
