@@ -13,6 +13,8 @@ export interface ClusterOptions {
   backplaneUrl?: string;
   /** Default: the Postgres of the tests. */
   postgresUrl?: string;
+  /** One that is migrated already, and stays. Default: a new one on that Postgres. */
+  databaseUrl?: string;
   /** For all programs. */
   environment?: Record<string, string>;
 }
@@ -56,7 +58,10 @@ export class Cluster {
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { url, drop } = await createTestDatabase(options.postgresUrl);
+    const { url, drop } =
+      options.databaseUrl === undefined
+        ? await createTestDatabase(options.postgresUrl)
+        : { url: options.databaseUrl, drop: () => Promise.resolve() };
     const database = openDatabase({ url, poolSize: 5, applicationName: 'test', onError: () => undefined });
     const tenantId = await createTenant(database, 'Acme', { operatorKey: true });
     const { key } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { migrate } from '@turnpike/store';
 
-const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma', import.meta.url));
+export const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma', import.meta.url));
 
 /** A database of its own, with every migration applied. */
 export async function createTestDatabase(

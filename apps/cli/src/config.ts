@@ -11,6 +11,8 @@ const THIS_MACHINE = '127.0.0.0/8,::1,localhost';
 
 const environmentSchema = z.object({
   DATABASE_URL: postgresUrl.optional(),
+  MIGRATE_DATABASE_URL: postgresUrl.optional(),
+  MIGRATE_LOCK_TIMEOUT_MS: milliseconds.max(86_400_000).default(60_000),
   BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).optional(),
   ANTHROPIC_API_KEY: z.string().optional(),
@@ -71,6 +73,16 @@ export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): s
 /** The database that a command works on: the environment's, else that of what `start` runs in this directory. */
 export function findDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return readDatabaseUrl(ofCommand(environment));
+}
+
+/** What a migration goes to instead of the database of the programs, past a pooler or as another role, and its wait. */
+export function readMigrateConfig(environment: NodeJS.ProcessEnv = process.env): {
+  url: string | undefined;
+  lockTimeoutMs: number;
+} {
+  const wanted = { MIGRATE_DATABASE_URL: true, MIGRATE_LOCK_TIMEOUT_MS: true } as const;
+  const parsed = parse(environmentSchema.pick(wanted), withoutEmpty(environment));
+  return { url: parsed.MIGRATE_DATABASE_URL, lockTimeoutMs: parsed.MIGRATE_LOCK_TIMEOUT_MS };
 }
 
 /** Who holds the master keys of that database. Throws a `Failure` that names every mistake. */

@@ -1,4 +1,4 @@
-import { openDatabase, type Database } from '@turnpike/store';
+import { checkSettings, openDatabase, type Database } from '@turnpike/store';
 import { findDatabaseUrl, readDatabaseUrl } from './config.ts';
 import { describeError, Failure } from './failure.ts';
 
@@ -25,7 +25,7 @@ export async function withDatabase<Result>(
     onError: () => undefined,
   });
   try {
-    await database.ping().catch((error: unknown) => {
+    await checkSettings(database, (error) => {
       const where = url === readDatabaseUrl() ? placeOf(url) : `${placeOf(url)}, which .turnpike/env names,`;
       throw new Failure(`The database at ${where} does not answer: ${describeError(error)}.`);
     });

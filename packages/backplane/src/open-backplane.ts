@@ -8,10 +8,13 @@ export interface BackplaneOptions {
   url: string;
   /** Keeps several installations apart on one Redis. Default: `turnpike`. */
   prefix?: string;
-  /** The Postgres schema for what is disposable. Default: `turnpike_backplane`. */
-  schema?: string;
   /** Whatever goes wrong in the background; it heals itself, or callers are told too. */
   onError: (error: Error) => void;
+  /**
+   * A server that came later than the opening is one that the backplane can never work with: the process had better
+   * end. Default: `onError`.
+   */
+  onUnusable?: (error: Error) => void;
   /** A consumer that takes nothing for so long, while hints wait and it has room, is made anew. Default: 5 s. */
   deafAfterMs?: number;
   /** How long a taken hint is believed to be in good hands without another word. Default: 15 s. */
@@ -19,14 +22,21 @@ export interface BackplaneOptions {
 }
 
 /**
- * Opens the backplane. With Redis, a server that is away is no reason to wait. With Postgres, makes
+ * Opens the backplane. With Redis, a server that is away is no reason to wait; throws `UnsupportedRedisError` for
+ * a Redis Cluster or a Sentinel. With Postgres, makes
  * the schema where it is not there yet, and throws `BackplaneUnavailableError` where that cannot be
  * done in 15 s, `TerminalError` where it can never be done.
  */
 export async function openBackplane(options: BackplaneOptions): Promise<Backplane> {
-  const { url, onError, deafAfterMs = 5_000, lockMs = STALLED_JOBS.lockDuration } = options;
+  const {
+    url,
+    onError,
+    onUnusable = onError,
+    deafAfterMs = 5_000,
+    lockMs = STALLED_JOBS.lockDuration,
+  } = options;
   const common = { url, onError, deafAfterMs, lockMs };
   return /^rediss?:/.test(url)
-    ? openRedisBackplane({ ...common, prefix: options.prefix ?? 'turnpike' })
-    : openPostgresBackplane({ ...common, schema: options.schema ?? 'turnpike_backplane' });
+    ? openRedisBackplane({ ...common, onUnusable, prefix: options.prefix ?? 'turnpike' })
+    : openPostgresBackplane(common);
 }

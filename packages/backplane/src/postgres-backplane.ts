@@ -5,7 +5,9 @@ import { postgresBuckets } from './postgres-retry-budget.ts';
 import { PostgresLive } from './postgres-live.ts';
 import { PostgresSignals } from './postgres-signals.ts';
 import { preparePostgresSchema } from './postgres-schema.ts';
-import { quietReports } from './quiet-reports.ts';
+import { readPostgresTarget } from './postgres-target.ts';
+import { BackplaneUnavailableError, plainError } from './errors.ts';
+import { PatientWorker } from './patient-worker.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { DELIVERY_HINTS } from './delivery-hint.ts';
 import type { HintKind } from './hint-kind.ts';
@@ -22,7 +24,6 @@ const BLOCK_SECONDS = 2;
 
 export interface PostgresBackplaneParts {
   url: string;
-  schema: string;
   lockMs: number;
   deafAfterMs: number;
   onError: (error: Error) => void;
@@ -34,20 +35,20 @@ export interface PostgresBackplaneParts {
  * for asking each of the queues, for each worker and for the relay, and the latter three listen on one more.
  */
 export async function openPostgresBackplane(parts: PostgresBackplaneParts): Promise<Backplane> {
-  const { url, schema, lockMs } = parts;
-  const onError = quietReports(parts.onError);
-  await preparePostgresSchema(url, schema, PREPARE_LIMIT_MS);
+  const { lockMs } = parts;
+  const onError = (error: unknown): void => parts.onError(plainError(error));
+  const target = readPostgresTarget(parts.url);
+  await preparePostgresSchema(target, PREPARE_LIMIT_MS);
 
   const connection = {
-    connectionString: url,
-    schema,
+    ...target,
     max: 2,
     connectionTimeoutMillis: 2_000,
     // A connection that was asked and hears nothing is dead, however open it looks; it is thrown away.
     query_timeout: 5_000,
     keepAlive: true,
   };
-  const { Queue, Worker } = withBackend(createPostgresBackend);
+  const { Queue } = withBackend(createPostgresBackend);
   const openBullQueue = (name: string) => {
     const bullQueue = new Queue(name, { connection, streams: { events: { maxLen: 1_000 } } });
     bullQueue.on('error', onError);
@@ -56,7 +57,8 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
   const bullQueues = [openBullQueue(TURN_HINTS.queue), openBullQueue(DELIVERY_HINTS.queue)] as const;
   const { pool } = bullQueues[0].getBackend().connection;
   const ping = async (): Promise<void> => {
-    await withinTime('ping', () => pool.query('SELECT 1'));
+    const { rows } = await withinTime('ping', () => pool.query<{ is_read_only: boolean }>(IS_READ_ONLY));
+    if (rows[0]?.is_read_only === true) throw new BackplaneUnavailableError('its database takes no writes');
   };
   const signals = new PostgresSignals({ connection, ping, onError });
   const makeQueue = <Hint>(kind: HintKind<Hint>, bullQueue: BullQueue): HintQueue<Hint> =>
@@ -69,16 +71,21 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
         return new Set(rows.map(({ id }) => id));
       },
       makeWorker: (process, concurrency) =>
-        new Worker(kind.queue, process, {
-          connection,
-          concurrency,
-          drainDelay: BLOCK_SECONDS,
-          runRetryDelay: 1_000,
-          ...STALLED_JOBS,
-          lockDuration: lockMs,
-          stalledInterval: lockMs,
-          ...KEEP_NOTHING,
-        }),
+        new PatientWorker(
+          kind.queue,
+          process,
+          {
+            connection,
+            concurrency,
+            drainDelay: BLOCK_SECONDS,
+            runRetryDelay: 1_000,
+            ...STALLED_JOBS,
+            lockDuration: lockMs,
+            stalledInterval: lockMs,
+            ...KEEP_NOTHING,
+          },
+          createPostgresBackend,
+        ),
       deafAfterMs: parts.deafAfterMs,
     });
   const queue = makeQueue(TURN_HINTS, bullQueues[0]);
@@ -134,6 +141,9 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     close,
   };
 }
+
+const IS_READ_ONLY = `
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only`;
 
 /* BullMQ's table: an active job's taker renews its lock, by the clocks of the processes. */
 const FIND_ALIVE = `

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TerminalError } from '@turnpike/contract';
 import { PostgresConnection } from 'bullmq';
 import { BackplaneUnavailableError, plainError } from './errors.ts';
+import type { PostgresTarget } from './postgres-target.ts';
 import { settledWithin } from './within-time.ts';
 
 const TRY_AGAIN_MS = 250;
@@ -15,24 +16,24 @@ const PASSING = /^(E[A-Z_]+|08...|53...|57...)$/;
  * advisory lock. A server that is away is waited for, up to `limitMs`.
  * Throws `BackplaneUnavailableError` after that, and `TerminalError` where waiting cannot help.
  */
-export async function preparePostgresSchema(url: string, schema: string, limitMs: number): Promise<void> {
+export async function preparePostgresSchema(target: PostgresTarget, limitMs: number): Promise<void> {
   const end = performance.now() + limitMs;
   for (;;) {
     const left = Math.max(1, end - performance.now());
     try {
-      return await migrate(url, schema, left);
+      return await migrate(target, left);
     } catch (error) {
       const plain = plainError(error);
       if (!isPassing(plain)) {
         throw new TerminalError(
           'backplane_schema_failed',
-          `The backplane's schema ${schema} cannot be made: ${plain.message}`,
+          `The backplane's schema ${target.schema} cannot be made: ${plain.message}`,
           plain,
         );
       }
       if (performance.now() + TRY_AGAIN_MS > end) {
         throw new BackplaneUnavailableError(
-          `making the schema ${schema} in ${limitMs} ms (${plain.message})`,
+          `making the schema ${target.schema} in ${limitMs} ms (${plain.message})`,
           plain,
         );
       }
@@ -41,10 +42,9 @@ export async function preparePostgresSchema(url: string, schema: string, limitMs
   }
 }
 
-async function migrate(url: string, schema: string, limitMs: number): Promise<void> {
+async function migrate(target: PostgresTarget, limitMs: number): Promise<void> {
   const connection = new PostgresConnection({
-    connectionString: url,
-    schema,
+    ...target,
     migrate: true,
     max: 1,
     connectionTimeoutMillis: limitMs,

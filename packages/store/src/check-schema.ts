@@ -28,17 +28,22 @@ export async function findSchemaDrift(databaseUrl: string, folder: string): Prom
 }
 
 async function scriptOf(databaseUrl: string, folder: string): Promise<string> {
-  const schema = await readSchema(folder);
-  return withSchemaEngine(databaseUrl, schema, async (engine) => {
-    const script = await engine.diff({
-      from: { tag: 'empty' },
-      to: { tag: 'schemaDatamodel', files: [schema] },
-      script: true,
-      exitCode: false,
-      filters: NO_FILTERS,
+  const file = await readSchema(folder);
+  const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  try {
+    return await withSchemaEngine(pool, { schema: 'public', file }, async (engine) => {
+      const script = await engine.diff({
+        from: { tag: 'empty' },
+        to: { tag: 'schemaDatamodel', files: [file] },
+        script: true,
+        exitCode: false,
+        filters: NO_FILTERS,
+      });
+      return script.stdout ?? '';
     });
-    return script.stdout ?? '';
-  });
+  } finally {
+    await pool.end();
+  }
 }
 
 const CATALOGUE = `
@@ -73,6 +78,7 @@ async function withScratchDatabase<Result>(
   const name = `turnpike_check_${randomUUID().replaceAll('-', '')}`;
   const url = new URL(databaseUrl);
   url.pathname = `/${name}`;
+  url.searchParams.delete('schema');
   await withClient(databaseUrl, (client) => client.query(`CREATE DATABASE ${name}`));
   try {
     return await work(url.href);

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from './generated/client.ts';
+import { connectionTo, readSessionTarget } from './session-settings.ts';
 
 /**
  * The truth, on one pool. What must be atomic or fenced is SQL over `pool`; what is only
@@ -9,6 +10,8 @@ import { PrismaClient } from './generated/client.ts';
 export interface Database {
   readonly pool: pg.Pool;
   readonly prisma: PrismaClient;
+  /** That of all its tables: `?schema=` of the address, or `public`. */
+  readonly schema: string;
   /** Rejects when Postgres does not answer within the connection timeout. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -30,9 +33,7 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 
 const IDLE_IN_TRANSACTION_MS = 10_000;
 
-const SESSION = [
-  // Prisma's adapter reads every timestamptz as UTC, whatever the server's zone is.
-  'timezone=UTC',
+const PLANNING = [
   // A prepared statement keeps the plan that it got while its tables were small: it is to look up by an index what
   // it needs, row by row, however little there is as yet.
   'enable_seqscan=off',
@@ -42,14 +43,16 @@ const SESSION = [
   'enable_bitmapscan=off',
   // For long reports: it takes longer to compile a short statement than to run it.
   'jit=off',
-]
-  .map((setting) => `-c ${setting}`)
-  .join(' ');
+];
 
-/** Opens the pool. Connects lazily; ask `ping` to know. */
+/**
+ * Opens the pool. Connects lazily; ask `ping` to know. Throws `DatabaseSettingsError` for an address that
+ * cannot be worked with; a session that turns out so is refused with the same error whenever one is opened.
+ */
 export function openDatabase(options: DatabaseOptions): Database {
+  const target = readSessionTarget(options.url, PLANNING);
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...connectionTo(target),
     max: options.poolSize,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -61,13 +64,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     keepAlive: true,
     // What a transaction sends without waiting for the answers leaves in one write, and costs one round trip.
     pipeline: true,
-    options: SESSION,
   });
   pool.on('error', options.onError);
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: target.schema }) });
   return {
     pool,
     prisma,
+    schema: target.schema,
     async ping() {
       await pool.query('SELECT 1');
     },

@@ -43,6 +43,7 @@ export { insertAuditEntry, listAuditEntries, type AuditFilter } from './audit.ts
 export { bookCut } from './book-cut.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
 export { raiseHints, takeUncheckedHints } from './check-hints.ts';
+export { checkDatabase, checkSettings } from './check-database.ts';
 export { findSchemaDrift } from './check-schema.ts';
 export { claimTurn, type TakenTurn } from './claim-turn.ts';
 export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './claim-delivery.ts';
@@ -62,7 +63,10 @@ export { insertTurnOnce, type Once } from './accept-turn-once.ts';
 export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
 export { listMessages, listSteps, type MessagePlace } from './journal.ts';
 export { createMemoryStore } from './memory.ts';
-export { migrate } from './migrate.ts';
+export { migrate, type MigrateOptions } from './migrate.ts';
+export { MigrationLockedError } from './migration-lock.ts';
+export { NotMigratedError, requiredMigrations } from './migration-state.ts';
+export { MigrationForbiddenError } from './prepare-schema.ts';
 export { promoteDelayed } from './promote-delayed.ts';
 export { findMissingSecrets, putModelSettings, readModelSettings } from './model-settings.ts';
 export {
@@ -100,6 +104,7 @@ export {
   updateSession,
 } from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
+export { DatabaseSettingsError } from './session-settings.ts';
 export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
 export { steerTurn } from './steer-turn.ts';
 export {

@@ -1,49 +1,88 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import * as engine from '@prisma/schema-engine-wasm/schema_engine_bg';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
+import { migrationNames } from './migration-state.ts';
+
+export interface EngineParts {
+  schema: string;
+  file: SchemaFile;
+  /** Told the server's own error of a script; nothing of the script stays. The engine throws one of its own. */
+  onFailure?(error: Error): void;
+}
+
+/** A migration that waits so long for a lock on a table is given up: all that comes to that table waits behind it. */
+const TABLE_LOCK_MS = 10_000;
 
 /**
  * Prisma's schema engine as WebAssembly: the same migrations table and the same SQL as
  * `prisma migrate`, without its native binary, so that it works where nothing can be downloaded.
+ * Whoever changes the schema holds the engine's lock meanwhile: it does not take it itself (see `migrate.ts`).
  */
 export async function withSchemaEngine<Result>(
-  databaseUrl: string,
-  schema: SchemaFile,
+  pool: pg.Pool,
+  { schema, file, onFailure = () => undefined }: EngineParts,
   work: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
   await load();
-  const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScripts(pool, { schema }, onFailure));
+  const datamodels: [string, string][] = [[file.path, file.content]];
+  const opened = await engine.SchemaEngine.new({ datamodels }, () => {}, adapter);
   try {
-    const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScripts(pool));
-    const datamodels: [string, string][] = [[schema.path, schema.content]];
-    const opened = await engine.SchemaEngine.new({ datamodels }, () => {}, adapter);
-    try {
-      return await work(opened);
-    } finally {
-      opened.free();
-    }
+    return await work(opened);
   } finally {
-    await pool.end();
+    opened.free();
   }
 }
 
+const ENGINE_LOCK = /^\s*SELECT pg_advisory_lock\(/i;
+
 /**
  * Prisma's adapter cuts a script at every semicolon, also inside a function's body. Sent whole,
- * Postgres does the cutting, and a migration is one implicit transaction: all of it or nothing.
+ * Postgres does the cutting, and a migration is one transaction: all of it or nothing.
  */
 class WholeScripts extends PrismaPg {
+  readonly #onFailure: (error: Error) => void;
+
+  constructor(pool: pg.Pool, options: { schema: string }, onFailure: (error: Error) => void) {
+    super(pool, options);
+    this.#onFailure = onFailure;
+  }
+
   override async connect(): ReturnType<PrismaPg['connect']> {
     const adapter = await super.connect();
-    adapter.executeScript = async (script) => {
-      await adapter.underlyingDriver().query(script);
-    };
+    const pool = adapter.underlyingDriver();
+    adapter.executeScript = (script) => this.#runWhole(pool, script);
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = (query) =>
+      ENGINE_LOCK.test(query.sql)
+        ? Promise.resolve({ columnNames: [], columnTypes: [], rows: [] })
+        : queryRaw(query);
+    const executeRaw = adapter.executeRaw.bind(adapter);
+    adapter.executeRaw = (query) => (ENGINE_LOCK.test(query.sql) ? Promise.resolve(0) : executeRaw(query));
     return adapter;
+  }
+
+  async #runWhole(pool: pg.Pool, script: string): Promise<void> {
+    const client = await pool.connect();
+    let isCommitted = false;
+    try {
+      await client.query(`BEGIN; SET LOCAL lock_timeout = ${TABLE_LOCK_MS}`);
+      await client.query(script).catch((error: unknown) => {
+        if (error instanceof Error) this.#onFailure(error);
+        throw error;
+      });
+      await client.query('COMMIT');
+      isCommitted = true;
+    } finally {
+      // The end of its connection ends the transaction too.
+      client.release(!isCommitted);
+    }
   }
 }
 
@@ -97,9 +136,7 @@ export async function readSchema(folder: string): Promise<SchemaFile> {
 /** Every migration below `folder`/migrations, oldest first. */
 export async function readMigrations(folder: string): Promise<MigrationList> {
   const baseDir = join(folder, 'migrations');
-  const entries = await readdir(baseDir, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  names.sort();
+  const names = await migrationNames(folder);
   const migrationDirectories = await Promise.all(
     names.map(async (name) => ({
       path: name,

@@ -1,6 +1,7 @@
 import { RetryableError, storableJsonText, TerminalError } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
+import { DatabaseSettingsError } from './session-settings.ts';
 
 /** A pool, or one client inside a transaction. */
 export type Sql = pg.Pool | pg.PoolClient;
@@ -168,7 +169,7 @@ function asStoreError(error: unknown): unknown {
     return new TerminalError('unstorable', 'What was to be stored cannot be stored.', error);
   }
   const unavailable = parsed.success
-    ? UNAVAILABLE.test(parsed.data.code)
+    ? UNAVAILABLE.test(parsed.data.code) || error instanceof DatabaseSettingsError
     : error instanceof Error && /connection|timeout/i.test(error.message) && !(error instanceof z.ZodError);
   if (!unavailable || error instanceof StoreUnavailableError) return error;
   return new StoreUnavailableError('store_unavailable', 'The database cannot be reached.', undefined, error);

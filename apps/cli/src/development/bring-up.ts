@@ -1,4 +1,5 @@
 import { migrate } from '@turnpike/store';
+import { readMigrateConfig } from '../config.ts';
 import { describeError, Failure } from '../failure.ts';
 import { PRISMA_FOLDER, shown } from '../places.ts';
 import { say, sayFact } from '../say.ts';
@@ -49,9 +50,14 @@ export async function bringUp(site: Site): Promise<void> {
 }
 
 /** A migration that is cut off must be looked at by a person before the next one; so none is. */
-async function applyMigrations({ children }: Site, databaseUrl: string): Promise<void> {
-  const names = await children.finishFirst(migrate(databaseUrl, PRISMA_FOLDER)).catch((error: unknown) => {
-    throw new Failure(`The migration of ${placeOf(databaseUrl)} failed: ${describeError(error)}`);
-  });
+async function applyMigrations({ children, config }: Site, databaseUrl: string): Promise<void> {
+  // A database of our own is migrated, whatever another one is called.
+  const { url: named, lockTimeoutMs } = readMigrateConfig(config.environment);
+  const url = config.databaseUrl === undefined ? databaseUrl : (named ?? databaseUrl);
+  const names = await children
+    .finishFirst(migrate(url, PRISMA_FOLDER, { lockTimeoutMs }))
+    .catch((error: unknown) => {
+      throw new Failure(`The migration of ${placeOf(url)} failed: ${describeError(error)}`);
+    });
   if (names.length > 0) sayFact('Migrations', names.join(', '));
 }

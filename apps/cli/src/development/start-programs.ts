@@ -22,7 +22,8 @@ export async function startPrograms(site: Site, environment: Record<string, stri
     ...(await settingsOf(site, 'api')),
     title: 'The API',
     program: PROGRAMS.api,
-    environment: { ...environment, HOST: '127.0.0.1', PORT: String(port) },
+    // No balancer is to see it go first.
+    environment: { ...environment, HOST: '127.0.0.1', PORT: String(port), SHUTDOWN_DELAY_MS: '0' },
     stopWithinMs: config.shutdownMs + MARGIN_MS,
   };
   const workerSettings: ChildSettings[] = [];

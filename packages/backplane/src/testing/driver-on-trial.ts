@@ -15,18 +15,20 @@ export interface DriverOnTrial {
   clear(): Promise<void>;
 }
 
-/** `url` chooses the driver, as it does for a backplane. */
-export function driverOnTrial(url: string): DriverOnTrial {
+/** `server` chooses the driver, as it does for a backplane. */
+export function driverOnTrial(server: string): DriverOnTrial {
   const prefix = `t-${randomUUID()}`;
-  const schema = `t_${randomUUID().replaceAll('-', '')}`;
+  const installation = `t_${randomUUID().replaceAll('-', '')}`;
+  const schema = `${installation}_backplane`;
   const opened: Backplane[] = [];
   const errors: Error[] = [];
-  const isRedis = /^rediss?:/.test(url);
+  const isRedis = /^rediss?:/.test(server);
+  const url = isRedis ? server : `${server}?schema=${installation}`;
   return {
     errors,
     async open(options = {}) {
       const onError = (error: Error): void => void errors.push(error);
-      const backplane = await openBackplane({ url, prefix, schema, onError, ...options });
+      const backplane = await openBackplane({ url, prefix, onError, ...options });
       opened.push(backplane);
       return backplane;
     },
@@ -34,7 +36,7 @@ export function driverOnTrial(url: string): DriverOnTrial {
       const queue = isRedis
         ? new Queue('turns', { connection: { url }, prefix })
         : new (withBackend(createPostgresBackend).Queue)('turns', {
-            connection: { connectionString: url, schema },
+            connection: { connectionString: server, schema },
           });
       await queue.add('stranger', payload);
       await queue.close();
@@ -45,7 +47,7 @@ export function driverOnTrial(url: string): DriverOnTrial {
         const queue = new Queue('turns', { connection: { url }, prefix });
         await queue.obliterate({ force: true });
         await queue.close();
-      } else await dropSchema(url, schema);
+      } else await dropSchema(server, schema);
     },
   };
 }
