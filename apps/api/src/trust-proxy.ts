@@ -1,0 +1,32 @@
+import { isIP } from 'node:net';
+
+/** Express's `trust proxy`: how many proxies stand before us, or which addresses are theirs. */
+export type TrustedProxies = false | number | string[];
+
+const MOST_HOPS = 16;
+const NAMED = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+/**
+ * Reads a number of proxies, or addresses, ranges and express's names for them, comma-separated; empty: none.
+ * Null where it cannot be read. To trust everybody is not offered: any client could then write any address.
+ */
+export function readTrustedProxies(text: string): TrustedProxies | null {
+  const entries = text.split(',').flatMap((entry) => entry.trim() || []);
+  const [first] = entries;
+  if (first === undefined) return false;
+  if (entries.length === 1 && /^\d+$/.test(first)) {
+    const hops = Number(first);
+    if (hops > MOST_HOPS) return null;
+    return hops === 0 ? false : hops;
+  }
+  return entries.every((entry) => NAMED.has(entry) || isRange(entry)) ? entries : null;
+}
+
+function isRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  if (bits === undefined) return true;
+  // A range of all addresses is everybody.
+  return /^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128);
+}
