@@ -1,5 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import type { Service } from './service.ts';
 
@@ -11,13 +14,34 @@ export interface RedisServer extends Service {
   start(): Promise<void>;
 }
 
+export interface RedisSettings {
+  password?: string;
+  /** A node of a cluster and a sentinel have a file of their own to write to. Default: neither. */
+  kind?: 'single' | 'cluster' | 'sentinel';
+}
+
 /** A Redis of its own, with nothing on disk; null where there is no `redis-server` on PATH. */
-export async function startRedis({ password = '' } = {}): Promise<RedisServer | null> {
+export async function startRedis({
+  password = '',
+  kind = 'single',
+}: RedisSettings = {}): Promise<RedisServer | null> {
   if (spawnSync('redis-server', ['--version']).error !== undefined) return null;
   const port = await freePort();
+  const folder = kind === 'single' ? null : await mkdtemp(join(tmpdir(), 'turnpike-test-redis-'));
+  const words = ['--port', String(port), '--bind', '127.0.0.1'];
+  if (kind !== 'sentinel') words.push('--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction');
+  if (password !== '') words.push('--requirepass', password);
+  if (folder !== null) words.push('--dir', folder);
+  if (kind === 'cluster') words.push('--cluster-enabled', 'yes');
+  if (kind === 'sentinel') {
+    const file = join(folder ?? '', 'sentinel.conf');
+    await writeFile(file, '');
+    words.unshift(file);
+    words.push('--sentinel');
+  }
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    server = await launch(port, password);
+    server = await launch(words);
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
@@ -31,21 +55,20 @@ export async function startRedis({ password = '' } = {}): Promise<RedisServer | 
     port,
     start,
     kill: () => end('SIGKILL'),
-    stop: () => end('SIGTERM'),
+    async stop() {
+      await end('SIGTERM');
+      if (folder !== null) await rm(folder, { recursive: true, force: true });
+    },
   };
 }
 
-async function launch(port: number, password: string): Promise<ChildProcess> {
-  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  if (password !== '') settings.push('--requirepass', password);
-  const server = spawn('redis-server', [...settings, '--maxmemory-policy', 'noeviction'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function launch(words: readonly string[]): Promise<ChildProcess> {
+  const server = spawn('redis-server', words, { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.once('exit', (code) => reject(new Error(`redis-server ended with ${code}.`)));
     server.stdout.on('data', (text: Buffer) => {
-      if (text.includes('Ready to accept connections')) resolve();
+      if (/Ready to accept connections|Sentinel ID is/.test(text.toString())) resolve();
     });
   });
   return server;

@@ -2,7 +2,7 @@ import { BackplaneUnavailableError } from '@turnpike/backplane';
 import { ProblemError, PROBLEMS, type Problem } from '@turnpike/contract';
 import { KeyProviderError } from '@turnpike/secrets';
 import { StoreUnavailableError } from '@turnpike/store';
-import type { Logger } from '@turnpike/telemetry';
+import { reportSparingly, type Logger } from '@turnpike/telemetry';
 import type { ErrorRequestHandler } from 'express';
 import { z } from 'zod';
 import { notedFor } from './log-requests.ts';
@@ -10,6 +10,7 @@ import { requestIdOf } from './request-id.ts';
 
 /** Answers every error as a problem (RFC 9457). What is not ours to tell is logged, not told. */
 export function answerProblem(logger: Logger): ErrorRequestHandler {
+  const warn = reportSparingly((message, fields) => logger.warn(message, fields));
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
       next(error);
@@ -19,9 +20,9 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
     const problem = asProblem(error);
     const { status, title } = PROBLEMS[problem.code];
     if (status >= 500) {
-      const fields = { error, request_id: requestId, method: request.method, ...notedFor(response) };
-      if (problem.code === 'internal_error') logger.error('A request failed.', fields);
-      else logger.warn('A request could not be served now.', fields);
+      const fields = { request_id: requestId, method: request.method, ...notedFor(response) };
+      if (problem.code === 'internal_error') logger.error('A request failed.', { error, ...fields });
+      else warn('A request could not be served now.')(error, fields);
     }
     if (problem.retryAfterSeconds !== undefined)
       response.set('Retry-After', String(problem.retryAfterSeconds));

@@ -2,6 +2,7 @@ import { readEnvironment, type KeySettings } from '@turnpike/secrets';
 import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
+import { readTrustedProxies } from './trust-proxy.ts';
 
 const MIB = 1024 * 1024;
 const milliseconds = z.coerce.number().int().min(1);
@@ -52,7 +53,22 @@ const environmentSchema = z
     /** Streams of events at once, of this process and of one tenant in it. */
     MAX_STREAMS: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreams),
     MAX_STREAMS_PER_TENANT: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreamsPerTenant),
+    /** The proxies whose word for a client's address is taken: their number, or addresses, comma-separated. */
+    TRUST_PROXY: z
+      .string()
+      .default('')
+      .transform((text, context) => {
+        const trusted = readTrustedProxies(text);
+        if (trusted !== null) return trusted;
+        context.addIssue(
+          'must be the number of proxies (up to 16), or addresses and ranges, loopback, linklocal, uniquelocal',
+        );
+        return z.NEVER;
+      }),
     SHUTDOWN_MS: milliseconds.default(10_000),
+    /** How long it is not ready and serves on before it stops. Default: five seconds in production, else none. */
+    SHUTDOWN_DELAY_MS: z.coerce.number().int().min(0).max(600_000).optional(),
+    NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
     ...tracingVariables,
@@ -81,7 +97,9 @@ const environmentSchema = z
       maxStreams: environment.MAX_STREAMS,
       maxStreamsPerTenant: environment.MAX_STREAMS_PER_TENANT,
     },
+    trustProxy: environment.TRUST_PROXY,
     shutdownMs: environment.SHUTDOWN_MS,
+    shutdownDelayMs: environment.SHUTDOWN_DELAY_MS ?? (environment.NODE_ENV === 'production' ? 5_000 : 0),
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,
     tracing: tracingSettings(environment),

@@ -1,5 +1,5 @@
 import { ProblemError } from '@turnpike/contract';
-import { noTracing, type Logger, type Metrics, type Tracing } from '@turnpike/telemetry';
+import { noTracing, type Logger, type Metrics, type Readiness, type Tracing } from '@turnpike/telemetry';
 import express, { type Express } from 'express';
 import { answerProblem } from './answer-problem.ts';
 import { allowOrigins } from './allow-origins.ts';
@@ -28,6 +28,7 @@ import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { TenantRoom } from './tenant-room.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
+import type { TrustedProxies } from './trust-proxy.ts';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
 
 export interface ApiSettings {
@@ -40,8 +41,9 @@ export interface ApiSettings {
   bodies: BodyMemory;
   /** Origins whose pages may call it from a browser; none where left out. */
   corsOrigins?: readonly string[];
-  /** True once the process is told to stop. */
-  isStopping: () => boolean;
+  readiness: Readiness;
+  /** Default: none, and a client's address is that of its connection. */
+  trustProxy?: TrustedProxies;
 }
 
 /** Every operation there is, those first that are asked for most: a request is held against one after another. */
@@ -67,6 +69,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  app.set('trust proxy', settings.trustProxy ?? false);
   app.set('query parser', readQuery);
   app.use(
     giveRequestId,
@@ -84,7 +87,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
       maxBodyBytes: settings.maxBodyBytes,
     }),
     welcome(),
-    operationRoutes(services, { document, metrics: settings.metrics, isStopping: settings.isStopping }),
+    operationRoutes({ document, metrics: settings.metrics, readiness: settings.readiness }),
   );
   app.use(() => {
     throw new ProblemError('not_found', 'There is nothing at this address.');

@@ -59,6 +59,7 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
         finished: response.writableFinished,
         duration_ms: Math.round(seconds * 1000),
         request_id: requestIdOf(response),
+        client_address: request.ip,
         client_request_id: request.get('x-request-id')?.slice(0, 128),
         ...notedFor(response),
       };

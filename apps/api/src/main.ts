@@ -3,8 +3,24 @@ import { createServer, type Server } from 'node:http';
 import { openBackplane } from '@turnpike/backplane';
 import { createSecureUrlCheck, createUpstreamFetch } from '@turnpike/egress';
 import { openKeyProvider } from '@turnpike/secrets';
-import { noteKeyUse, openDatabase, openVault } from '@turnpike/store';
-import { createLogger, createMetrics, exitOnCrash, openTracing, scrub } from '@turnpike/telemetry';
+import {
+  checkDatabase,
+  checkSettings,
+  noteKeyUse,
+  openDatabase,
+  openVault,
+  requiredMigrations,
+} from '@turnpike/store';
+import {
+  createLogger,
+  createMetrics,
+  exitOnCrash,
+  exitOnSignal,
+  openTracing,
+  Readiness,
+  reportSparingly,
+  scrub,
+} from '@turnpike/telemetry';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { BudgetGate } from './budget-gate.ts';
 import { BodyMemory } from './body-memory.ts';
@@ -18,10 +34,7 @@ import { watchProcess } from './watch-process.ts';
 async function start(config: Config): Promise<void> {
   const logger = createLogger({ service: 'api', level: config.logLevel, format: config.logFormat });
   exitOnCrash(logger);
-  const warn =
-    (message: string) =>
-    (error: unknown): void =>
-      logger.warn(message, { error });
+  const warn = reportSparingly((message, fields) => logger.warn(message, fields));
 
   const metrics = createMetrics('api', warn('A number for /metrics could not be read.'));
   const tracing = await openTracing(config.tracing, 'api', warn('Traces could not be sent.'));
@@ -31,6 +44,7 @@ async function start(config: Config): Promise<void> {
     applicationName: 'turnpike-api',
     onError: warn('A database connection broke.'),
   });
+  await checkSettings(database, warn('The database does not answer; it is waited for.'));
   const masterKeys = await openKeyProvider(config.keys, {
     connect: ({ ca }) => createUpstreamFetch({ idleTimeoutMs: 10_000, ...(ca === undefined ? {} : { ca }) }),
     onRenewalFailure: warn('Vault did not renew the token.'),
@@ -42,6 +56,10 @@ async function start(config: Config): Promise<void> {
     url: config.backplaneUrl,
     prefix: config.backplanePrefix,
     onError: warn('The backplane complained.'),
+    onUnusable(error) {
+      logger.error('The backplane cannot be used.', { error });
+      process.exit(1);
+    },
   });
   const dispatcher = new Dispatcher({
     database,
@@ -82,7 +100,12 @@ async function start(config: Config): Promise<void> {
     maxBytesInFlight: config.maxBodyBytesInFlight,
   });
   watchProcess({ metrics, database, backplane, waiters, streams, bodies });
-  let stopping = false;
+  let isStopping = false;
+  const migrations = await requiredMigrations();
+  const readiness = new Readiness(
+    { postgres: () => checkDatabase(database, migrations), backplane: () => backplane.ping() },
+    { isStopping: () => isStopping },
+  );
   const app = createApi(
     {
       database,
@@ -103,7 +126,8 @@ async function start(config: Config): Promise<void> {
       bodies,
       maxBodyBytes: config.maxBodyBytes,
       corsOrigins: config.corsOrigins,
-      isStopping: () => stopping,
+      trustProxy: config.trustProxy,
+      readiness,
     },
   );
   // Kept alive longer than by a load balancer, so that it is never the one to be surprised. A large body may come
@@ -112,6 +136,10 @@ async function start(config: Config): Promise<void> {
     { keepAliveTimeout: 75_000, requestTimeout: 300_000, headersTimeout: 20_000 },
     app,
   );
+  // Whoever keeps a connection finds another process before this one is gone.
+  server.prependListener('request', (_request, response) => {
+    if (isStopping) response.setHeader('Connection', 'close');
+  });
   server.listen(config.port, config.host);
   await once(server, 'listening');
   const address = server.address();
@@ -135,20 +163,15 @@ async function start(config: Config): Promise<void> {
     await tracing.close();
     logger.info('API stopped.');
   };
-  const onSignal = (): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    setTimeout(() => process.exit(1), config.shutdownMs).unref();
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error('The API did not stop cleanly.', { error });
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  exitOnSignal({
+    logger,
+    delayMs: config.shutdownDelayMs,
+    limitMs: config.shutdownMs,
+    onAsked() {
+      isStopping = true;
+    },
+    stop,
+  });
 }
 
 /** Takes no new connection; resolves when the requests under way have their answers. */

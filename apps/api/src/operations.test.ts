@@ -98,7 +98,11 @@ test('while the backplane is down, the process is alive, not ready, and says why
   try {
     await supertest(api.url).get('/livez').expect(200);
     const ready = await supertest(api.url).get('/readyz').expect(503);
-    expect(ready.body).toEqual({ status: 'not_ready', checks: { postgres: 'up', backplane: 'down' } });
+    expect(ready.body).toEqual({
+      status: 'not_ready',
+      checks: { postgres: 'up', backplane: 'down' },
+      problems: ['The backplane did not answer: ping.'],
+    });
   } finally {
     await api.stop();
   }
@@ -113,7 +117,11 @@ test('while the database gives no connection, the process is alive, not ready, a
   try {
     await supertest(api.url).get('/livez').expect(200);
     const ready = await supertest(api.url).get('/readyz').expect(503);
-    expect(ready.body).toEqual({ status: 'not_ready', checks: { postgres: 'down', backplane: 'up' } });
+    expect(ready.body).toEqual({
+      status: 'not_ready',
+      checks: { postgres: 'down', backplane: 'up' },
+      problems: ['postgres: no answer in 2000 ms.'],
+    });
   } finally {
     for (const client of taken) client.release();
     await api.stop();

@@ -5,12 +5,23 @@ import { isSettled } from '@turnpike/contract';
 import { createCallGuard, createEgress, createUpstreamFetch } from '@turnpike/egress';
 import { createModel, readPrices, sharedRetryBudget } from '@turnpike/model';
 import { openKeyProvider } from '@turnpike/secrets';
-import { createMemoryStore, listDebuggedTenants, openDatabase, openVault } from '@turnpike/store';
+import {
+  checkDatabase,
+  checkSettings,
+  createMemoryStore,
+  listDebuggedTenants,
+  openDatabase,
+  openVault,
+  requiredMigrations,
+} from '@turnpike/store';
 import {
   createLogger,
   createMetrics,
   exitOnCrash,
+  exitOnSignal,
   openTracing,
+  Readiness,
+  reportSparingly,
   scrub,
   serveMetrics,
 } from '@turnpike/telemetry';
@@ -36,10 +47,7 @@ async function start(config: Config): Promise<void> {
     format: config.logFormat,
   }).child({ worker_id: workerId });
   exitOnCrash(logger);
-  const warn =
-    (message: string) =>
-    (error: unknown): void =>
-      logger.warn(message, { error });
+  const warn = reportSparingly((message, fields) => logger.warn(message, fields));
 
   const metrics = createMetrics('worker', warn('A number for /metrics could not be read.'));
   const turnMetrics = createTurnMetrics(metrics);
@@ -50,6 +58,7 @@ async function start(config: Config): Promise<void> {
     applicationName: 'turnpike-worker',
     onError: warn('A database connection broke.'),
   });
+  await checkSettings(database, warn('The database does not answer; it is waited for.'));
   const masterKeys = await openKeyProvider(config.keys, {
     connect: ({ ca }) => createUpstreamFetch({ idleTimeoutMs: 10_000, ...(ca === undefined ? {} : { ca }) }),
     onRenewalFailure: warn('Vault did not renew the token.'),
@@ -61,6 +70,10 @@ async function start(config: Config): Promise<void> {
     url: config.backplaneUrl,
     prefix: config.backplanePrefix,
     onError: warn('The backplane complained.'),
+    onUnusable(error) {
+      logger.error('The backplane cannot be used.', { error });
+      process.exit(1);
+    },
   });
   const dispatcher = new Dispatcher({
     database,
@@ -143,10 +156,16 @@ async function start(config: Config): Promise<void> {
     if (isSettled(status)) deliverer.nudge();
   });
   watchProcess({ metrics, database, guard, model, runner });
+  let isStopping = false;
+  const migrations = await requiredMigrations();
+  const readiness = new Readiness(
+    { postgres: () => checkDatabase(database, migrations), backplane: () => backplane.ping() },
+    { isStopping: () => isStopping },
+  );
   const metricsServer =
     config.metricsPort === undefined
       ? null
-      : await serveMetrics(metrics, config.metricsPort, config.metricsHost);
+      : await serveMetrics({ metrics, readiness, port: config.metricsPort, host: config.metricsHost });
   logger.info('Worker ready.', { concurrency: config.concurrency, backplane: backplane.driver });
   process.send?.({ type: 'ready' });
 
@@ -165,22 +184,14 @@ async function start(config: Config): Promise<void> {
     await tracing.close();
     logger.info('Worker stopped.');
   };
-  let stopping = false;
-  const onSignal = (): void => {
-    // A second signal means now: what is held is found by the next worker as after a crash.
-    if (stopping) process.exit(1);
-    stopping = true;
-    setTimeout(() => process.exit(1), config.drainMs + 5_000).unref();
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error('The worker did not stop cleanly.', { error });
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  exitOnSignal({
+    logger,
+    limitMs: config.drainMs + 5_000,
+    onAsked() {
+      isStopping = true;
+    },
+    stop,
+  });
 }
 
 // A setting that is wrong is told like everything else that keeps it from starting.

@@ -3,7 +3,15 @@ import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, HintConsumer, TurnHint } from '@turnpike/backplane';
 import { DrainError, isFinal, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
 import type { Database } from '@turnpike/store';
-import { traceIdOf, type Logger, type Metrics, type Span, type Tracing } from '@turnpike/telemetry';
+import {
+  reportSparingly,
+  traceIdOf,
+  type Logger,
+  type Metrics,
+  type Report,
+  type Span,
+  type Tracing,
+} from '@turnpike/telemetry';
 import { announceTurns, type Dispatcher, type Lease, LeaseKeeper } from '@turnpike/turns';
 import type { TurnMetrics } from './turn-metrics.ts';
 import { watchModel } from './watch-model.ts';
@@ -35,6 +43,7 @@ const CLAIMS_AT_ONCE = 64;
 /** Takes turns off the queue and runs them, each under a lease of its own. */
 export class TurnRunner {
   readonly #parts: TurnRunnerParts;
+  readonly #warn: Report;
   readonly #keeper: LeaseKeeper;
   readonly #consumer: HintConsumer;
   /** Of the leases that are held. */
@@ -43,6 +52,7 @@ export class TurnRunner {
 
   constructor(parts: TurnRunnerParts) {
     this.#parts = parts;
+    this.#warn = reportSparingly((message, fields) => parts.logger.warn(message, fields));
     this.#keeper = new LeaseKeeper({
       database: parts.database,
       workerId: parts.workerId,
@@ -65,13 +75,13 @@ export class TurnRunner {
           cost_micros: costMicros,
           error,
         }),
-      onError: (error) => parts.logger.warn('A heartbeat failed.', { error }),
+      onError: this.#warn('A heartbeat failed.'),
     });
     this.#consumer = parts.backplane.consume({
       concurrency: parts.concurrency,
       takenAtOnce: CLAIMS_AT_ONCE,
       run: (hint, taken) => this.#run(hint, taken),
-      onError: (error) => parts.logger.error('A hint could not be worked on.', { error }),
+      onError: this.#warn('A hint could not be worked on.'),
     });
   }
 
@@ -134,8 +144,8 @@ export class TurnRunner {
     try {
       return await this.#keeper.claim(hint);
     } catch (error) {
-      const fields = { error, turn_id: hint.turnId, epoch: hint.epoch };
-      this.#parts.logger.error('A turn could not be claimed; it is hinted again.', fields);
+      const warn = this.#warn('A turn could not be claimed; it is hinted again.');
+      warn(error, { turn_id: hint.turnId, epoch: hint.epoch });
       return null;
     }
   }

@@ -76,7 +76,7 @@ export interface Backplane extends Hints<TurnHint> {
   spendRequests(key: string, count: number, rate: RequestRate): Promise<number>;
   /** What is told of running turns to whoever watches them. */
   readonly live: Live;
-  /** A real round trip. */
+  /** A real round trip. Throws also while the server answers and takes no writes. */
   ping(): Promise<void>;
   /** Never hangs. Consumers that are still open are closed by force. */
   close(): Promise<void>;

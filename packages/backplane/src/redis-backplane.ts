@@ -1,12 +1,13 @@
-import { Queue, Worker } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Backplane } from './backplane.ts';
-import { checkRedisServer } from './check-redis-server.ts';
-import { quietReports } from './quiet-reports.ts';
+import { checkRedisServer, refuseUnsupportedRedis, UnsupportedRedisError } from './check-redis-server.ts';
+import { BackplaneUnavailableError, plainError } from './errors.ts';
+import { PatientWorker } from './patient-worker.ts';
 import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
 import { redisRequestRate } from './redis-request-rate.ts';
 import { redisBuckets } from './redis-retry-budget.ts';
-import { connectRedis, RECONNECTING, SILENCE_MS, untilReady } from './redis-connection.ts';
+import { connectRedis, reconnecting, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisLive } from './redis-live.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
@@ -19,6 +20,8 @@ import { settledWithin, withinTime } from './within-time.ts';
 /** How long a worker's blocking read waits for a job, in seconds; so long that connection is silent. */
 const BLOCK_SECONDS = 2;
 const CLOSE_LIMIT_MS = 2_000;
+/** How long the key of a probe is kept. */
+const WRITTEN_MS = 60_000;
 
 export interface RedisBackplaneParts {
   url: string;
@@ -26,18 +29,34 @@ export interface RedisBackplaneParts {
   lockMs: number;
   deafAfterMs: number;
   onError: (error: Error) => void;
+  onUnusable: (error: Error) => void;
 }
 
 /**
- * Redis, for production: BullMQ for the queue, plain Pub/Sub for signals. Does not wait for the
- * server. Two connections a process, one asks and one
+ * Redis, for production: BullMQ for the queue, plain Pub/Sub for signals. Does not wait for a server that
+ * is away. Two connections a process, one asks and one
  * listens, and two more for each queue that it takes from.
  */
-export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
+export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Backplane> {
   const { url, prefix } = parts;
-  const onError = quietReports(parts.onError);
-  const { client, disconnect } = connectRedis(url, { maxRetriesPerRequest: 1 }, onError);
-  client.on('ready', () => void checkRedisServer(client, onError).catch(onError));
+  const onError = (error: unknown): void => parts.onError(plainError(error));
+  const { client, disconnect } = connectRedis(url, { maxRetriesPerRequest: 1 }, onError, () =>
+    signals.reconnect(),
+  );
+  try {
+    await refuseUnsupportedRedis(client);
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+  const look = (): void => {
+    checkRedisServer(client, onError).catch((error: unknown) => {
+      if (error instanceof UnsupportedRedisError) parts.onUnusable(error);
+      else onError(error);
+    });
+  };
+  client.on('ready', look);
+  if (client.status === 'ready') look();
 
   const openQueue = <Hint>(kind: HintKind<Hint>): HintQueue<Hint> => {
     const bullQueue = new Queue(kind.queue, {
@@ -93,9 +112,12 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
     subscribe: (channel, listener) => signals.subscribe(channel, listener),
     onReconnect: (listener) => signals.onReconnect(listener),
     async ping() {
-      await withinTime('ping', async (limit) => {
-        await untilReady(client, limit);
-        await client.ping();
+      await withinTime('ping', (limit) => untilReady(client, limit));
+      // A replica, a full server and one whose disk failed still answer, and take nothing.
+      const key = `${prefix}:written`;
+      await withinTime('a write', () => client.set(key, '1', 'PX', WRITTEN_MS)).catch((error: unknown) => {
+        if (!(error instanceof BackplaneUnavailableError && error.cause instanceof Error)) throw error;
+        throw new BackplaneUnavailableError(`a write (${error.cause.message})`, error.cause);
       });
     },
     depth: () => queue.depth(),
@@ -111,14 +133,14 @@ export function openRedisBackplane(parts: RedisBackplaneParts): Backplane {
 
 function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts): MakeWorker {
   const connection = {
-    ...RECONNECTING,
+    ...reconnecting(),
     url,
     // A worker waits for its server as long as it takes.
     maxRetriesPerRequest: null,
     socketTimeout: BLOCK_SECONDS * 1_000 + SILENCE_MS,
   };
   return (process, concurrency) =>
-    new Worker(queue, process, {
+    new PatientWorker(queue, process, {
       connection,
       prefix,
       concurrency,

@@ -8,15 +8,29 @@ import { Redis, type CommonRedisOptions } from 'ioredis';
 export const SILENCE_MS = 2_500;
 const HEARTBEAT_MS = 1_500;
 
-/** What all connections have in common. */
-export const RECONNECTING = {
-  retryStrategy: (times: number): number =>
-    // Soon, and then every two seconds, with jitter so that a fleet does not come back at once.
-    Math.min(2_000, times * 100) * (0.5 + Math.random() / 2),
-  connectTimeout: 5_000,
-  keepAlive: 10_000,
-  socketTimeout: SILENCE_MS,
-} satisfies CommonRedisOptions;
+/** A server that takes no writes is left, for the one that has its name by now, no more often than this. */
+const LEAVE_EVERY_MS = 2_000;
+
+/** What all connections have in common. `onReadOnly` is told when this one leaves a server that takes no writes. */
+export function reconnecting(onReadOnly: () => void = () => undefined) {
+  let leftAt = -Infinity;
+  return {
+    retryStrategy: (times: number): number =>
+      // Soon, and then every two seconds, with jitter so that a fleet does not come back at once.
+      Math.min(2_000, times * 100) * (0.5 + Math.random() / 2),
+    // After a failover the old server lives on as a replica, and its connections with it. Scripts bring the word
+    // inside of their own error.
+    reconnectOnError(error: Error): boolean {
+      if (!/\bREADONLY\b/.test(error.message) || performance.now() - leftAt < LEAVE_EVERY_MS) return false;
+      leftAt = performance.now();
+      onReadOnly();
+      return true;
+    },
+    connectTimeout: 5_000,
+    keepAlive: 10_000,
+    socketTimeout: SILENCE_MS,
+  } satisfies CommonRedisOptions;
+}
 
 /**
  * Connects in the background, for as long as it takes, and goes on connecting after each loss.
@@ -26,8 +40,9 @@ export function connectRedis(
   url: string,
   options: Pick<CommonRedisOptions, 'autoResubscribe' | 'maxRetriesPerRequest'>,
   onError: (error: unknown) => void,
+  onReadOnly?: () => void,
 ): { client: Redis; disconnect(): void } {
-  const client = new Redis(url, { ...RECONNECTING, enableOfflineQueue: false, ...options });
+  const client = new Redis(url, { ...reconnecting(onReadOnly), enableOfflineQueue: false, ...options });
   // One waiter for each call under way; they are bounded by time, not by number.
   client.setMaxListeners(0);
   client.on('error', onError);

@@ -139,7 +139,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await untilTrue('the signal came', () => heard.length === 1);
   });
 
-  it('reports an outage, but not with every attempt to connect', async () => {
+  it('reports an outage', async () => {
     backplane = await open(redis.port);
     consume();
     await backplane.ping();
@@ -148,13 +148,75 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await untilTrue('the outage is reported', () =>
       errors.some(({ message }) => message.includes('ECONNREFUSED')),
     );
-    // The worker's complaints go to who consumes, as they come; the others are gathered.
-    await backplane.close();
-    errors = [];
-    backplane = await open(await freePort());
-    await failsWithinSeconds(() => backplane.ping());
-    await failsWithinSeconds(() => backplane.ping());
-    expect(errors).toHaveLength(1);
+  });
+
+  it('says that a Redis which became a replica takes no writes, and works when it is a primary again', async () => {
+    const operator = new Redis(redis.url);
+    backplane = await open(redis.port);
+    consume();
+    const heard: unknown[] = [];
+    await backplane.subscribe('turns', ({ number }) => void heard.push(number));
+    await backplane.hint(someHints(1));
+    await untilRan('turn_0');
+    await operator.replicaof('127.0.0.1', String(await freePort()));
+    await expect(backplane.ping()).rejects.toThrow(/READONLY/);
+    await failsWithinSeconds(() => backplane.hint(someHints(1, 1)));
+    // Whoever asks again and again is refused each time, and not told so thousands of times.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(errors.length).toBeLessThan(100);
+    await operator.replicaof('NO', 'ONE');
+    await untilTrue('it takes writes', () => answers(backplane));
+    await backplane.hint(someHints(1, 2));
+    await untilRan('turn_2');
+    await backplane.publish('turns', { number: 1 });
+    await untilTrue('the signal came', () => heard.includes(1));
+    operator.disconnect();
+  });
+
+  it('leaves a server that became a replica for the one that has its name by now, also where it only listens', async () => {
+    const other = await startRedis();
+    if (other === null) throw new Error('There is no redis-server on PATH.');
+    const proxy = await startTcpProxy(redis.port);
+    const operator = new Redis(redis.url);
+    try {
+      backplane = await open(proxy.port);
+      consume();
+      const heard: unknown[] = [];
+      await backplane.subscribe('turns', ({ number }) => void heard.push(number));
+      await backplane.hint(someHints(1));
+      await untilRan('turn_0');
+      // The old one lives on, with every connection to it, and hears nothing of what the new one is told.
+      await operator.replicaof('127.0.0.1', String(await freePort()));
+      proxy.retarget(other.port);
+      await untilTrue('it takes writes', () => answers(backplane));
+      await backplane.hint(someHints(1, 1));
+      await untilRan('turn_1');
+      await untilTrue('a signal comes', async () => {
+        await backplane.publish('turns', { number: 1 });
+        return heard.includes(1);
+      });
+    } finally {
+      operator.disconnect();
+      await proxy.stop();
+      await other.stop();
+    }
+  });
+
+  it('pauses before it asks again where the server refuses, and goes on when it does not', async () => {
+    const operator = new Redis(redis.url);
+    backplane = await open(redis.port);
+    consume();
+    await backplane.hint(someHints(1));
+    await untilRan('turn_0');
+    await operator.config('SET', 'maxmemory', '1');
+    await expect(backplane.ping()).rejects.toThrow(/OOM/);
+    const before = errors.length;
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(errors.length - before).toBeLessThan(100);
+    await operator.config('SET', 'maxmemory', '0');
+    await backplane.hint(someHints(1, 1));
+    await untilRan('turn_1');
+    operator.disconnect();
   });
 
   describe('over a network that goes dead without a word', () => {
@@ -251,6 +313,36 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await withinSeconds(() => backplane.close());
       runs.letGo();
     });
+  });
+});
+
+describeRedis('A Redis of another kind (skipped where there is no Redis for tests)', () => {
+  const open = (port: number, onUnusable?: (error: Error) => void): Promise<Backplane> =>
+    openBackplane({
+      url: `redis://127.0.0.1:${port}`,
+      onError: () => undefined,
+      ...(onUnusable === undefined ? {} : { onUnusable }),
+    });
+
+  it.each([
+    ['cluster', /is a node of a Redis Cluster/],
+    ['sentinel', /is a Redis Sentinel/],
+  ] as const)('a %s is refused in a sentence, also where it comes later', async (kind, sentence) => {
+    const server = await startRedis({ kind });
+    if (server === null) throw new Error('There is no redis-server on PATH.');
+    let backplane: Backplane | undefined;
+    try {
+      await expect(open(server.port)).rejects.toThrow(sentence);
+      await server.kill();
+      const told: Error[] = [];
+      backplane = await open(server.port, (error) => void told.push(error));
+      await server.start();
+      await untilTrue('it is told', () => told.length > 0);
+      expect(told[0]?.message).toMatch(sentence);
+    } finally {
+      await backplane?.close();
+      await server.stop();
+    }
   });
 });
 

@@ -80,6 +80,11 @@ export class RedisSignals {
     return this.#parts.prefix + channel;
   }
 
+  /** To whichever server has the name now: one that only listens is never told that its server changed. */
+  reconnect(): void {
+    if (this.#subscriber.status === 'ready') this.#subscriber.disconnect(true);
+  }
+
   onReconnect(listener: () => void): () => void {
     this.#onReconnect.add(listener);
     return () => this.#onReconnect.delete(listener);

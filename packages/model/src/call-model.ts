@@ -10,7 +10,7 @@ import {
   type Usage,
 } from '@turnpike/contract';
 import { BulkheadFullError, CircuitOpenError, type GuardedCall } from '@turnpike/egress';
-import { withoutValue } from '@turnpike/telemetry';
+import { type Report, withoutValue } from '@turnpike/telemetry';
 import type { WholeMessage } from './assemble-message.ts';
 import { backoffMs, leaseWaitMs, parkMs } from './backoff.ts';
 import { buildRequest, type BuiltRequest } from './build-request.ts';
@@ -31,6 +31,8 @@ export interface CallTools extends KeyParts {
   limits: ModelLimits;
   budget: RetryBudget;
   prices: PriceTable;
+  /** For requests that fail. */
+  report: Report;
 }
 
 /**
@@ -189,7 +191,7 @@ class Call {
       if (classified === undefined) throw error;
       const requestId = classified.providerRequestId ?? progress.providerRequestId;
       const failure = { ...classified, providerRequestId: safeRequestId(requestId, hide) };
-      logFailure(logger, this.#facts(), progress, failure);
+      logFailure(this.#tools, this.#facts(), progress, failure);
       return failure;
     }
   }

@@ -7,7 +7,7 @@ import {
   type ModelRequest,
 } from '@turnpike/contract';
 import { createCallGuard, type CallGuard, type EgressPolicy } from '@turnpike/egress';
-import type { Logger, Secret } from '@turnpike/telemetry';
+import { reportSparingly, type Logger, type Secret } from '@turnpike/telemetry';
 import { callModel } from './call-model.ts';
 import { PUBLIC_API } from './connect-model-api.ts';
 import { mostCostOf } from './cost.ts';
@@ -76,6 +76,8 @@ export function createModel(settings: ModelSettings): GuardedModel {
     limits,
     budget: settings.retryBudget ?? createRetryBudget(),
     logger: settings.logger,
+    // What went wrong is in the fields already.
+    report: reportSparingly((message, { error: _kind, ...fields }) => settings.logger.warn(message, fields)),
   };
   const closing = new AbortController();
   // One listener for each call under way, and a worker makes many calls.

@@ -1,4 +1,4 @@
-import type { Logger } from '@turnpike/telemetry';
+import type { Logger, Report } from '@turnpike/telemetry';
 import type { WholeMessage } from './assemble-message.ts';
 import type { Failure } from './classify-error.ts';
 import type { RequestProgress } from './stream-message.ts';
@@ -32,15 +32,15 @@ export function logAnswer(
   });
 }
 
-/** Tells of a request that failed. */
+/** Tells of a request that failed; while a model keeps failing in the same way, once in a while, and at debug each. */
 export function logFailure(
-  logger: Logger,
+  { logger, report }: { logger: Logger; report: Report },
   facts: RequestFacts,
   progress: RequestProgress,
   failure: Failure,
 ): void {
   const { code, terminal, status, retryAfterMs, providerRequestId } = failure;
-  logger.warn('model request failed', {
+  const fields = {
     ...facts,
     ...timesOf(progress),
     code,
@@ -48,7 +48,10 @@ export function logFailure(
     status,
     retry_after_ms: retryAfterMs,
     provider_request_id: providerRequestId,
-  });
+  };
+  if (!report('model request failed')(`${facts.model} ${code}`, fields)) {
+    logger.debug('model request failed', fields);
+  }
 }
 
 function timesOf({ startedAt, headMs }: RequestProgress): { head_ms: number | null; duration_ms: number } {

@@ -1,10 +1,13 @@
 export { boundedNames } from './bounded-names.ts';
 export { exitOnCrash } from './exit-on-crash.ts';
+export { exitOnSignal } from './exit-on-signal.ts';
 export { findSecrets, hideRanges, secretPatterns } from './find-secrets.ts';
 export { hidePassword, hideValue, scrub, withoutValue } from './hidden-values.ts';
 export { createLogger, silentLogger, type Logger, type LoggerSettings, type LogFields } from './logger.ts';
+export { Readiness, type ReadinessReport } from './readiness.ts';
 export { redact } from './redact.ts';
 export { rememberRead } from './remember-read.ts';
+export { reportSparingly, type Report } from './report-sparingly.ts';
 export { Secret } from './secret.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { serveMetrics } from './serve-metrics.ts';

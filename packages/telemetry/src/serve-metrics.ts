@@ -1,26 +1,38 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { Metrics } from './metrics.ts';
+import type { Readiness } from './readiness.ts';
 
-/** Answers `GET /metrics` and `GET /livez` on a port of its own, for a process that serves nothing else. */
-export async function serveMetrics(
-  metrics: Metrics,
-  port: number,
-  host: string,
-): Promise<{ port: number; close(): Promise<void> }> {
+export interface ServedParts {
+  metrics: Metrics;
+  readiness: Readiness;
+  port: number;
+  host: string;
+}
+
+/** Answers `GET /metrics`, `/livez` and `/readyz` on a port of its own, for a process that serves nothing else. */
+export async function serveMetrics({
+  metrics,
+  readiness,
+  port,
+  host,
+}: ServedParts): Promise<{ port: number; close(): Promise<void> }> {
+  const answers: Record<string, (response: ServerResponse) => Promise<void>> = {
+    '/livez': async (response) => void response.end('ok\n'),
+    async '/readyz'(response) {
+      const report = await readiness.read();
+      response.writeHead(report.status === 'ok' ? 200 : 503, { 'content-type': 'application/json' });
+      response.end(`${JSON.stringify(report)}\n`);
+    },
+    async '/metrics'(response) {
+      const { contentType, text } = await metrics.render();
+      response.setHeader('content-type', contentType).end(text);
+    },
+  };
   const server = createServer((request, response) => {
-    if (request.url === '/livez') {
-      response.end('ok\n');
-      return;
-    }
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end();
-      return;
-    }
-    metrics.render().then(
-      ({ contentType, text }) => response.setHeader('content-type', contentType).end(text),
-      () => response.writeHead(500).end(),
-    );
+    const answer = Object.hasOwn(answers, request.url ?? '') ? answers[request.url ?? ''] : undefined;
+    if (answer === undefined) response.writeHead(404).end();
+    else answer(response).catch(() => response.writeHead(500).end());
   });
   server.listen(port, host);
   await once(server, 'listening');

@@ -26,6 +26,8 @@ import {
   type Secret,
   type Span,
   type Tracing,
+  reportSparingly,
+  type Report,
 } from '@turnpike/telemetry';
 import { composeBody } from './compose-body.ts';
 import { DeliveryFeeder } from './feed-deliveries.ts';
@@ -78,6 +80,7 @@ class TenantFullError extends BulkheadFullError {}
 /** Takes deliveries off the queue and makes them, and feeds the queue. */
 export class Deliverer {
   readonly #parts: DelivererParts;
+  readonly #warn: Report;
   readonly #settings: DelivererSettings;
   readonly #egress: Egress;
   readonly #checkUrl: (url: string) => void;
@@ -92,6 +95,7 @@ export class Deliverer {
 
   constructor(parts: DelivererParts, settings: DelivererSettings) {
     this.#parts = parts;
+    this.#warn = reportSparingly((message, fields) => parts.logger.warn(message, fields));
     this.#settings = settings;
     const { timeoutMs } = settings;
     const policy: EgressPolicy = {
@@ -117,7 +121,7 @@ export class Deliverer {
     this.#feeder = new DeliveryFeeder(
       {
         ...parts,
-        onError: (error) => parts.logger.warn('Deliveries could not be hinted; it is repeated.', { error }),
+        onError: this.#warn('Deliveries could not be hinted; it is repeated.'),
       },
       {
         everyMs,
@@ -131,7 +135,7 @@ export class Deliverer {
     this.#consumer = parts.backplane.deliveries.consume({
       concurrency: settings.concurrency,
       run: (hint) => this.#run(hint),
-      onError: (error) => parts.logger.error('A delivery could not be worked on; it is repeated.', { error }),
+      onError: this.#warn('A delivery could not be worked on; it is repeated.'),
     });
   }
 
@@ -155,8 +159,7 @@ export class Deliverer {
     const leaseMs = this.#settings.timeoutMs + LEASE_MARGIN_MS;
     const { pool } = this.#parts.database;
     const delivery = await claimDelivery(pool, { deliveryId, hint, leaseMs }).catch((error: unknown) => {
-      const fields = { error, delivery_id: deliveryId };
-      this.#parts.logger.error('A delivery could not be claimed; it is hinted again.', fields);
+      this.#warn('A delivery could not be claimed; it is hinted again.')(error, { delivery_id: deliveryId });
       return null;
     });
     if (delivery === null) return;

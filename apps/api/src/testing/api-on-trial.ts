@@ -5,8 +5,16 @@ import { PassThrough } from 'node:stream';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { createSecureUrlCheck } from '@turnpike/egress';
 import { createEnvironmentKeys, parseMasterKeys } from '@turnpike/secrets';
-import { createApiKey, createTenant, noteKeyUse, openDatabase, openVault } from '@turnpike/store';
-import { createLogger, createMetrics } from '@turnpike/telemetry';
+import {
+  checkDatabase,
+  createApiKey,
+  createTenant,
+  noteKeyUse,
+  openDatabase,
+  openVault,
+  requiredMigrations,
+} from '@turnpike/store';
+import { createLogger, createMetrics, Readiness } from '@turnpike/telemetry';
 import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
@@ -16,6 +24,7 @@ import { createApi } from '../create-api.ts';
 import { KeyUses } from '../key-uses.ts';
 import type { Services } from '../route.ts';
 import { EventStreams, STREAM_DEFAULTS, type StreamSettings } from '../streams/event-streams.ts';
+import type { TrustedProxies } from '../trust-proxy.ts';
 import { TurnWaiters } from '../turn-waiters.ts';
 
 export interface Client {
@@ -53,6 +62,7 @@ export async function startApiOnTrial(
     poolSize?: number;
     isStopping?: () => boolean;
     streams?: Partial<StreamSettings>;
+    trustProxy?: TrustedProxies;
     corsOrigins?: readonly string[];
   } = {},
 ): Promise<ApiOnTrial> {
@@ -99,7 +109,11 @@ export async function startApiOnTrial(
     reportError: onError,
   };
   const bodies = new BodyMemory({ maxBytes: MAX_BODY_BYTES, maxBytesInFlight: MAX_BODY_BYTES_IN_FLIGHT });
-  const isStopping = options.isStopping ?? (() => false);
+  const migrations = await requiredMigrations();
+  const readiness = new Readiness(
+    { postgres: () => checkDatabase(database, migrations), backplane: () => backplane.ping() },
+    { keepMs: 0, isStopping: options.isStopping ?? (() => false) },
+  );
   const server = createServer(
     createApi(services, {
       logger,
@@ -107,7 +121,8 @@ export async function startApiOnTrial(
       maxBodyBytes: MAX_BODY_BYTES,
       bodies,
       ...(options.corsOrigins === undefined ? {} : { corsOrigins: options.corsOrigins }),
-      isStopping,
+      readiness,
+      ...(options.trustProxy === undefined ? {} : { trustProxy: options.trustProxy }),
     }),
   );
   server.listen(0, '127.0.0.1');
