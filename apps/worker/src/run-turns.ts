@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, HintConsumer, TurnHint } from '@turnpike/backplane';
 import { DrainError, isFinal, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
-import type { Database } from '@turnpike/store';
+import { easeOutage, type Database } from '@turnpike/store';
 import {
   reportSparingly,
   traceIdOf,
@@ -13,6 +13,7 @@ import {
   type Tracing,
 } from '@turnpike/telemetry';
 import { announceTurns, type Dispatcher, type Lease, LeaseKeeper } from '@turnpike/turns';
+import { noticeReturn } from './notice-return.ts';
 import type { TurnMetrics } from './turn-metrics.ts';
 import { watchModel } from './watch-model.ts';
 import { watchTools } from './watch-tools.ts';
@@ -39,6 +40,8 @@ const GOODBYE_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 /** They share statements. A worker that takes many more before it claims the first lets that one wait. */
 const CLAIMS_AT_ONCE = 64;
+/** Turns that one which was answered lets run, of those that wait for the same model. */
+const LET_RUN = 10;
 
 /** Takes turns off the queue and runs them, each under a lease of its own. */
 export class TurnRunner {
@@ -129,7 +132,10 @@ export class TurnRunner {
     try {
       const { model, tools, turnMetrics: metrics, tracing } = this.#parts;
       const watched = { metrics, tracing, traceparent: span.traceparent };
-      await runTurn(lease, { model: watchModel(model, watched), tools: watchTools(tools, watched) });
+      await runTurn(lease, {
+        model: this.#noticing(lease, watchModel(model, watched)),
+        tools: watchTools(tools, watched),
+      });
     } catch (error) {
       if (error instanceof LeaseLostError)
         logger.warn('The lease was lost; nothing more is done for the turn.');
@@ -137,6 +143,25 @@ export class TurnRunner {
         logger.error('The turn was left as it is; another worker takes it when the lease ends.', { error });
       lease.lose(error);
     }
+  }
+
+  /** A turn that waited for a model which is back lets others run. Where that fails, the next probe does. */
+  #noticing(lease: Lease, model: Model): Model {
+    const { tenantId, outage } = lease.turn;
+    if (outage === null) return model;
+    const { database, dispatcher, logger } = this.#parts;
+    return noticeReturn(model, () => {
+      easeOutage(database.pool, { tenantId, id: outage }, LET_RUN).then(
+        (turns) => {
+          if (turns > 0) dispatcher.changed({ tenantId });
+        },
+        (error: unknown) =>
+          logger.warn('Turns that wait for the model are let run later.', {
+            ...this.#fieldsOf(lease),
+            error,
+          }),
+      );
+    });
   }
 
   /** What goes wrong here is known by its hint alone. */

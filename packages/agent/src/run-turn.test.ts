@@ -65,6 +65,7 @@ class LeaseOnTrial implements TurnLease {
     openToolCalls: [],
     pendingInputs: 0,
     isBudgeted: false,
+    outage: null,
   };
 
   get signal(): AbortSignal {

@@ -133,6 +133,7 @@ async function stopForModel(lease: TurnLease, progress: Progress, error: ModelEr
       delayMs: retryAfterMs,
       modelAttempts: attempts,
       error: { ...failure, retry_status: 'retrying' },
+      ...(error.outage === undefined ? {} : { outage: error.outage }),
     });
     return;
   }

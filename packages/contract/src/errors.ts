@@ -129,6 +129,8 @@ export class ModelError extends TurnpikeError {
   /** Wait this long before the next try; undefined when terminal. */
   readonly retryAfterMs: number | undefined;
   readonly providerRequestId: string | null;
+  /** The model is away: what names the outage among those of the tenant. Undefined where it is not. */
+  readonly outage: string | undefined;
   /** What of the conversation was refused; undefined where that was not the reason. */
   readonly refused: RefusedParts | undefined;
 
@@ -141,6 +143,7 @@ export class ModelError extends TurnpikeError {
       retryAfterMs?: number;
       providerRequestId: string | null;
       refused?: RefusedParts | undefined;
+      outage?: string | undefined;
       cause?: unknown;
     },
   ) {
@@ -150,5 +153,6 @@ export class ModelError extends TurnpikeError {
     this.retryAfterMs = facts.retryAfterMs;
     this.providerRequestId = facts.providerRequestId;
     this.refused = facts.refused;
+    this.outage = facts.outage;
   }
 }

@@ -53,6 +53,8 @@ export interface ClaimedTurn {
   openToolCalls: ToolCall[];
   /** Messages that joined the turn while it ran and are not in the conversation yet. */
   pendingInputs: number;
+  /** The outage that it was parked for, where the model was away when it was last tried. */
+  outage: string | null;
   /** Something limits what it may cost: each model call is put aside for before it is made. */
   isBudgeted: boolean;
 }
@@ -182,4 +184,6 @@ export interface Release {
   modelAttempts: number;
   /** What it waits for, shown to clients meanwhile. */
   error: TurnError | null;
+  /** The model is away: the turn waits, with all others of its tenant that wait for the same, until a probe is answered. */
+  outage?: string;
 }

@@ -20,7 +20,7 @@ import { type Choice, type KeyParts, KeyRing, KeysUnavailableError, type ModelKe
 import { isKeyFailure } from './keys-aside.ts';
 import type { ModelLimits } from './limits.ts';
 import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
-import { isBroken, isOutage } from './outage.ts';
+import { isBroken, isOutage, outageOf } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import { locateRefusal } from './read-refusal.ts';
 import type { RetryBudget } from './retry-budget.ts';
@@ -141,7 +141,7 @@ class Call {
   async #leaveAlone({ retryAfterMs }: CircuitOpenError): Promise<Next> {
     const { waitMs } = await this.#chooseKey();
     if (waitMs === 0) return { next: 'at_once' };
-    throw this.#parked('model_circuit_open', LEFT_ALONE, Math.min(retryAfterMs, waitMs));
+    throw this.#parked('model_circuit_open', LEFT_ALONE, Math.min(retryAfterMs, waitMs), this.#outage);
   }
 
   /** One request, and how it ended. Throws a ModelError where it may not leave, and the signal's reason. */
@@ -279,7 +279,7 @@ class Call {
     if (progress.textGiven) this.#options.onRestart();
     if (hasOther && isKeyFailure(seen)) return { next: 'at_once' };
     const askedMs = failure.retryAfterMs ?? 0;
-    if (isKnownOutage) throw this.#parked(code, message, Math.max(openMs, askedMs));
+    if (isKnownOutage) throw this.#parked(code, message, Math.max(openMs, askedMs), this.#outage);
     if (this.#tries - this.#options.previousAttempts >= limits.maxAttempts) {
       throw this.#parked(code, message, Math.max(leaseWaitMs(this.#tries, limits), askedMs));
     }
@@ -353,17 +353,26 @@ class Call {
   }
 
   /** The turn gives its slot back, and comes back after a while. */
-  #parked(code: string, message: string, leastMs: number): ModelError {
+  #parked(code: string, message: string, leastMs: number, outage?: string): ModelError {
     const { limits, logger } = this.#tools;
     const retryAfterMs = parkMs(leastMs, limits);
     logger.debug('model call parked', { ...this.#facts(), code, retry_after_ms: retryAfterMs });
-    return this.#error(code, message, { retryAfterMs });
+    return this.#error(code, message, { retryAfterMs, outage });
+  }
+
+  get #outage(): string {
+    return outageOf(this.#request);
   }
 
   #error(
     code: string,
     message: string,
-    facts: { terminal?: boolean; retryAfterMs?: number; refused?: RefusedParts | undefined } = {},
+    facts: {
+      terminal?: boolean;
+      retryAfterMs?: number;
+      refused?: RefusedParts | undefined;
+      outage?: string | undefined;
+    } = {},
   ): ModelError {
     // The cause stays here: the SDK's errors carry headers and bodies.
     return new ModelError(code, message, {

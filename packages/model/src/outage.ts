@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { ModelRequest } from '@turnpike/contract';
 import type { Failure } from './classify-error.ts';
 import type { RequestProgress } from './stream-message.ts';
 
@@ -21,4 +23,10 @@ export function isOutage({ code }: Failure, { begun }: RequestProgress): boolean
 /** Whether an answer came to its end, paid for, and is none: whoever sends it may well send it again and again. */
 export function isBroken({ code }: Failure, { ended }: RequestProgress): boolean {
   return code === 'model_malformed_stream' || (code === 'model_stream_cut' && ended);
+}
+
+/** What names an outage among those of a tenant: calls that may use the same keys at the same place share it. */
+export function outageOf({ agent, access }: Pick<ModelRequest, 'agent' | 'access'>): string {
+  const shared = [agent.model, access.baseUrl, access.operatorKey, agent.model_keys ?? access.keys];
+  return createHash('sha256').update(JSON.stringify(shared)).digest('base64url');
 }

@@ -102,6 +102,7 @@ const claimedSchema = z.object({
   acceptedAt: z.number(),
   traceparent: z.string().nullable(),
   isBudgeted: z.boolean(),
+  outage: z.string().nullable(),
 }) satisfies z.ZodType<TakenTurn>;
 
 export interface Claim {
@@ -179,7 +180,7 @@ SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", tu
    WHERE tenants.id = turn.tenant_id) AS "modelAccess",
   (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt",
   (extract(epoch FROM greatest(turn.created_at, turn.run_at)) * 1000)::double precision AS "acceptedAt",
-  turn.traceparent,
+  turn.traceparent, turn.outage,
   (extract(epoch FROM turn.deadline_at - now()) * 1000)::double precision AS "remainingMs",
   turn.step_count AS "stepCount", turn.model_attempts AS "modelAttempts",
   turn.event_count AS "eventCount",

@@ -67,6 +67,7 @@ export { migrate, type MigrateOptions } from './migrate.ts';
 export { MigrationLockedError } from './migration-lock.ts';
 export { NotMigratedError, requiredMigrations } from './migration-state.ts';
 export { MigrationForbiddenError } from './prepare-schema.ts';
+export { easeOutage, probeOutages } from './probe-outages.ts';
 export { promoteDelayed } from './promote-delayed.ts';
 export { findMissingSecrets, putModelSettings, readModelSettings } from './model-settings.ts';
 export {

@@ -18,6 +18,7 @@ import { forgetAnswers } from './idempotency.ts';
 import { pickWaitingDeliveries, takeFreshDeliveries, takeUncheckedDeliveries } from './pick-deliveries.ts';
 import { listTurns } from './read-turns.ts';
 import { listSessions } from './sessions.ts';
+import { easeOutage, probeOutages } from './probe-outages.ts';
 import { promoteDelayed } from './promote-delayed.ts';
 import { renewLeases } from './renew-leases.ts';
 import { createTenant } from './tenants.ts';
@@ -225,6 +226,8 @@ test('no pass that looks for what is to be repaired reads the whole of a table t
     await expireActions(pool, 50, 'requires_action');
     await expireDeadlines(pool, 50);
     await promoteDelayed(pool, 1_000);
+    await probeOutages(pool, 200, 5_000);
+    await easeOutage(pool, { tenantId, id: 'o' }, 10);
     await findReadyTenants(pool, '', 200);
     await findUnreadySessions(pool, '', 200);
     await takeUncheckedHints(pool, { limit: 200, olderThanMs: 5_000 });

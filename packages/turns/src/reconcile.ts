@@ -10,6 +10,7 @@ import {
   findUnreadySessions,
   forgetAnswers,
   forgetWorkers,
+  probeOutages,
   promoteDelayed,
   raiseHints,
   takeUncheckedHints,
@@ -37,6 +38,7 @@ export interface Repairs {
   lostHints: number;
   unreadySessions: number;
   dueTurns: number;
+  probes: number;
   readyTenants: number;
   forgottenAnswers: number;
   forgottenWorkers: number;
@@ -51,6 +53,8 @@ const ENDS_BATCH = 50;
 const MOST_BATCHES = 40;
 /** Of turns whose time has come: many may be scheduled for one moment. */
 const DUE_BATCH = 1_000;
+/** So often a turn looks whether the model that it and others wait for is back. */
+const PROBE_EVERY_MS = 5_000;
 
 /**
  * Compares the truth with the backplane, and repairs the backplane; one bounded batch of each
@@ -91,6 +95,7 @@ export class Reconciliation {
       missedDeadlines: await attempt(() => this.#missDeadlines()),
       unreadySessions: await attempt(() => this.#promoteSessions()),
       dueTurns: await attempt(() => this.#promoteDelayed()),
+      probes: await attempt(() => this.#probeOutages()),
       readyTenants: await attempt(() => this.#dispatchTenants()),
       forgottenAnswers: await attempt(() => forgetAnswers(pool, BATCH)),
       forgottenWorkers: await attempt(() => forgetWorkers(pool, BATCH)),
@@ -170,6 +175,13 @@ export class Reconciliation {
       if (turns < DUE_BATCH) break;
     }
     return count;
+  }
+
+  /** Of the turns that wait for a model which is away, one of each outage. */
+  async #probeOutages(): Promise<number> {
+    const tenants = await probeOutages(this.#parts.database.pool, BATCH, PROBE_EVERY_MS);
+    for (const tenantId of tenants) this.#parts.dispatcher.changed({ tenantId });
+    return tenants.length;
   }
 
   /** Tenants with turns that wait for a place. */
