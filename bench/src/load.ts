@@ -34,12 +34,11 @@ export function loadSubmits(subject: Subject, clients: number, seconds: number):
   );
 }
 
-/** Submits so many turns with 64 clients, and waits until all have ended. Turns a second. */
-export async function loadTurns(subject: Subject, turns: number): Promise<number> {
-  const began = performance.now();
+/** Submits so many turns with so many clients; returns once all are accepted. */
+export async function submitMany(subject: Subject, turns: number, clients = 32): Promise<void> {
   let left = turns;
   await withWires(
-    64,
+    clients,
     () => new Wire(subject.url),
     (wires) =>
       Promise.all(
@@ -48,6 +47,12 @@ export async function loadTurns(subject: Subject, turns: number): Promise<number
         }),
       ),
   );
+}
+
+/** Submits so many turns with 64 clients, and waits until all have ended. Turns a second. */
+export async function loadTurns(subject: Subject, turns: number): Promise<number> {
+  const began = performance.now();
+  await submitMany(subject, turns, 64);
   await untilNoneOpen(subject);
   return (turns / (performance.now() - began)) * 1_000;
 }

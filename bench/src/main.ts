@@ -5,6 +5,7 @@ import { isReached, tableOf, type Finding } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { accept } from './scenarios/accept.ts';
 import { growth } from './scenarios/growth.ts';
+import { outage } from './scenarios/outage.ts';
 import { readers } from './scenarios/readers.ts';
 import { scale } from './scenarios/scale.ts';
 import { streaming } from './scenarios/streaming.ts';
@@ -13,7 +14,7 @@ import { waiting } from './scenarios/waiting.ts';
 import { webhooks } from './scenarios/webhooks.ts';
 import { startStage } from './stage.ts';
 
-const SCENARIOS: Scenario[] = [accept, turns, waiting, streaming, readers, scale, growth, webhooks];
+const SCENARIOS: Scenario[] = [accept, turns, waiting, streaming, readers, scale, growth, outage, webhooks];
 const RESULTS = new URL('../results/', import.meta.url);
 
 const words = process.argv.slice(2);

@@ -1,8 +1,7 @@
-import { untilNoneOpen } from '../load.ts';
+import { submitMany, untilNoneOpen } from '../load.ts';
 import type { Scenario } from '../scenario.ts';
 import { Turnpike } from '../turnpike.ts';
 import { cpuShare } from '../vitals.ts';
-import { withWires } from '../wire.ts';
 
 const TOKENS_PER_SECOND = 50;
 const KIB = 1024;
@@ -23,20 +22,7 @@ export const waiting: Scenario = {
     });
     const [worker] = turnpike.workers;
     if (worker === undefined) throw new Error('There is no worker.');
-    const submitAll = (turns: number): Promise<unknown> =>
-      withWires(
-        32,
-        () => turnpike.wire(),
-        async (wires) => {
-          let left = turns;
-          await Promise.all(
-            wires.map(async (wire) => {
-              while (left-- > 0) await turnpike.submit(wire);
-            }),
-          );
-        },
-      );
-    await submitAll(quick ? 200 : 1_000);
+    await submitMany(turnpike, quick ? 200 : 1_000);
     await untilNoneOpen(turnpike);
     await stage.setModel({
       // Five tokens in a delta, about what the real API sends.
@@ -48,7 +34,7 @@ export const waiting: Scenario = {
     progress.step(`${count} turns are submitted`);
     await stage.model.vitals();
     const began = performance.now();
-    await submitAll(count);
+    await submitMany(turnpike, count);
     const submittedMs = performance.now() - began;
     // All are under way, and none has ended yet.
     progress.step(`${count} turns wait`);
