@@ -145,23 +145,21 @@ export class TurnRunner {
     }
   }
 
-  /** A turn that waited for a model which is back lets others run. Where that fails, the next probe does. */
   #noticing(lease: Lease, model: Model): Model {
-    const { tenantId, outage } = lease.turn;
-    if (outage === null) return model;
+    const { outage } = lease.turn;
+    return outage === null ? model : noticeReturn(model, () => void this.#easeOutage(lease, outage));
+  }
+
+  /** A turn that waited for a model which is back lets others run. Where that fails, the next probe does. */
+  async #easeOutage(lease: Lease, id: string): Promise<void> {
     const { database, dispatcher, logger } = this.#parts;
-    return noticeReturn(model, () => {
-      easeOutage(database.pool, { tenantId, id: outage }, LET_RUN).then(
-        (turns) => {
-          if (turns > 0) dispatcher.changed({ tenantId });
-        },
-        (error: unknown) =>
-          logger.warn('Turns that wait for the model are let run later.', {
-            ...this.#fieldsOf(lease),
-            error,
-          }),
-      );
-    });
+    const { tenantId } = lease.turn;
+    try {
+      const turns = await easeOutage(database.pool, { tenantId, id }, LET_RUN);
+      if (turns > 0) dispatcher.changed({ tenantId });
+    } catch (error) {
+      logger.warn('Turns that wait for the model are let run later.', { ...this.#fieldsOf(lease), error });
+    }
   }
 
   /** What goes wrong here is known by its hint alone. */

@@ -1,6 +1,7 @@
-import { mayRepeat, NO_USAGE, newId, UNKNOWN_OUTCOME } from '@turnpike/contract';
+import { mayRepeat, UNKNOWN_OUTCOME } from '@turnpike/contract';
 import type { CompletedStep, ContentBlock, Message, ToolReceipt } from '@turnpike/contract';
 import { isAnswered, type OpenCall, type Progress } from './progress.ts';
+import { unpaidStep } from './unpaid-step.ts';
 
 /**
  * The step that closes a round: every call has its answer in one user message. A call that has
@@ -12,17 +13,7 @@ export function closeRound(
   otherwise = '',
 ): { step: CompletedStep; messages: Message[]; receipts: ToolReceipt[] } {
   const closed = progress.openCalls.map((call) => (isAnswered(call) ? call : stopped(call, otherwise)));
-  const step: CompletedStep = {
-    id: newId('step'),
-    type: 'tool_calls',
-    model: null,
-    stopReason: null,
-    usage: NO_USAGE,
-    costMicros: 0,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs,
-  };
+  const step = unpaidStep('tool_calls', durationMs);
   const messages: Message[] = [{ role: 'user', content: closed.map(resultBlock) }];
   return { step, messages, receipts: unrecordedReceipts({ openCalls: closed }) };
 }

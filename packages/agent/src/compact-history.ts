@@ -1,4 +1,4 @@
-import { askedCall, isText, isToolUse, ModelError, newId, NO_USAGE, textOf } from '@turnpike/contract';
+import { askedCall, isText, isToolUse, ModelError, textOf } from '@turnpike/contract';
 import type { AgentConfig, CompletedStep, ContentBlock, Message, ToolUseBlock } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import type { Overflow } from './context-window.ts';
@@ -6,6 +6,7 @@ import type { Model, TurnLease } from './ports.ts';
 import { commit, type Progress } from './progress.ts';
 import { shownMessages } from './shown-messages.ts';
 import { isTooLong } from './too-long.ts';
+import { unpaidStep } from './unpaid-step.ts';
 import { stepCompleted, stepStarted } from './turn-events.ts';
 
 const INSTRUCTIONS =
@@ -39,7 +40,7 @@ export async function compactHistory(
     if (notes !== null) return keepNotes(lease, progress, overflow, notes);
   }
   const content = [progress.summary ?? '', UNREADABLE].join('\n\n').trim();
-  return keepNotes(lease, progress, overflow, { content, step: unwrittenStep() });
+  return keepNotes(lease, progress, overflow, { content, step: unpaidStep('compaction', 0) });
 }
 
 interface Notes {
@@ -90,21 +91,6 @@ async function keepNotes(
   });
   progress.summary = content;
   progress.history = progress.history.filter((message) => message.turnSequence > throughSequence);
-}
-
-/** Of notes that no model wrote. */
-function unwrittenStep(): CompletedStep {
-  return {
-    id: newId('step'),
-    type: 'compaction',
-    model: null,
-    stopReason: null,
-    usage: NO_USAGE,
-    costMicros: 0,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs: 0,
-  };
 }
 
 /** The notes as the model is shown them, before the messages that are kept. */

@@ -1,0 +1,16 @@
+import { NO_USAGE, newId, type CompletedStep, type StepType } from '@turnpike/contract';
+
+/** A step that no model was asked for. */
+export function unpaidStep(type: StepType, durationMs: number): CompletedStep {
+  return {
+    id: newId('step'),
+    type,
+    model: null,
+    stopReason: null,
+    usage: NO_USAGE,
+    costMicros: 0,
+    attempts: 1,
+    providerRequestId: null,
+    durationMs,
+  };
+}
