@@ -7,7 +7,7 @@ import { createAuthenticate } from './authenticate.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { logRequests } from './log-requests.ts';
 import { mountRoutes } from './mount-routes.ts';
-import { describeRoutes } from './openapi.ts';
+import { describeRoutes } from './openapi/describe-routes.ts';
 import { operationRoutes } from './operations.ts';
 import { readQuery } from './parse-request.ts';
 import { giveRequestId } from './request-id.ts';

@@ -3,10 +3,11 @@ import type { Database, IdempotentRequest, Sql, StoredAnswer, Vault } from '@tur
 import type { Backplane } from '@turnpike/backplane';
 import type { Dispatcher } from '@turnpike/turns';
 import type { Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { BudgetGate } from './budget-gate.ts';
 import type { KeyUses } from './key-uses.ts';
 import type { Counted, TenantRoom } from './tenant-room.ts';
+import type { Tag } from './openapi/tags.ts';
 import type { EventStreams } from './streams/event-streams.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
 
@@ -82,7 +83,9 @@ export interface Route<
   path: string;
   operationId: string;
   summary: string;
-  tag: string;
+  /** What is to be known beside it, in the document. */
+  description?: string;
+  tag: Tag;
   /**
    * What the act is called in the tenant's audit log, written in the transaction of `handle`, which is to
    * write with `sql` alone. Left out: see `audit-act.ts`, which names it by its operation.
@@ -102,8 +105,10 @@ export interface Route<
     status: number;
     description: string;
     schema?: z.ZodType;
-    /** The `data` of each event, where the answer may be a stream. */
-    stream?: z.ZodType;
+    /** What comes in it, where the answer may be a stream of server-sent events. */
+    stream?: string;
+    /** When the answer is 204 instead. */
+    empty?: string;
     headers?: z.ZodObject;
   };
   /** Beside those that any request may meet. */
@@ -128,6 +133,9 @@ export interface Route<
   ): Promise<StoredAnswer | null>;
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
 }
+
+/** The headers of an answer that made something, for the document. */
+export const located = z.object({ Location: z.string() });
 
 /** Ties a handler's types to its schemas, and then forgets them. */
 export function defineRoute<

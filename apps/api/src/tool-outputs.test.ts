@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { newId, NO_USAGE, UNKNOWN_OUTCOME, type Awaiting } from '@turnpike/contract';
-import { advanceTurn, claimTurn } from '@turnpike/store';
-import { TRANSITIONS } from '@turnpike/turns';
+import { UNKNOWN_OUTCOME, type Awaiting } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { turnThatWaitsFor } from './testing/waiting-turn.ts';
 
 let api: ApiOnTrial;
 let agentId: string;
@@ -13,59 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** A turn whose worker asked about calls that wait for these, in this order. */
-async function turnThatWaitsFor(waits: readonly Awaiting[]): Promise<{ id: string; calls: string[] }> {
-  const submission = { agent_id: agentId, input: 'Pay.' };
-  const { id } = (await api.client.http.post('/v1/turns').send(submission).expect(202)).body;
-  await api.dispatcher.settle();
-  const claim = { turnId: id, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
-  const turn = await claimTurn(api.database.pool, claim);
-  if (turn === null) throw new Error(`${id} cannot be claimed.`);
-  const askedCalls = waits.map((awaiting, place) => ({
-    id: newId('toolCall'),
-    toolUseId: `toolu_${place}`,
-    name: `pay_${awaiting}`,
-    input: {},
-    inputText: '{}',
-    effect: 'once' as const,
-    onUnknown: 'ask' as const,
-    status: awaiting === 'outcome' ? ('unknown' as const) : ('pending' as const),
-    awaiting,
-    output: null,
-    isError: false,
-  }));
-  const content = askedCalls.map(({ toolUseId, name }) => ({
-    type: 'tool_use',
-    id: toolUseId,
-    name,
-    input: {},
-  }));
-  const step = {
-    id: newId('step'),
-    type: 'model_call' as const,
-    model: 'm',
-    stopReason: 'tool_use',
-    usage: NO_USAGE,
-    costMicros: 0,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs: 1,
-  };
-  const { epoch, eventCount } = turn;
-  const advanced = await advanceTurn(
-    api.database.pool,
-    { turnId: id, epoch, from: TRANSITIONS.advance.from, eventCount },
-    {
-      step,
-      messages: [{ role: 'assistant', content }],
-      askedCalls,
-      action: { timeoutMs: 60_000 },
-      events: [{ id: newId('event'), type: 'turn.requires_action', payload: {} }],
-    },
-  );
-  if (advanced?.status !== 'requires_action') throw new Error(`${id} does not wait.`);
-  return { id, calls: askedCalls.map((call) => call.id) };
-}
+const waitsFor = (waits: readonly Awaiting[]) => turnThatWaitsFor(api, api.client, agentId, waits);
 
 const answer = (turn: { id: string }, tool_outputs: object[]) =>
   api.client.http.post(`/v1/turns/${turn.id}/tool_outputs`).send({ tool_outputs });
@@ -98,7 +45,7 @@ test.each(['approval', 'output', 'outcome'] as const)(
   'a call that waits for an %s takes the answers that are one, and refuses all others with the place of the mistake',
   async (awaiting) => {
     for (const [given, field, takers] of ANSWERS) {
-      const turn = await turnThatWaitsFor([awaiting, awaiting]);
+      const turn = await waitsFor([awaiting, awaiting]);
       const [first, second] = turn.calls;
       const before = await rowsOf(turn);
       const { status, body } = await answer(turn, [{ tool_call_id: first, ...given }]);
@@ -128,14 +75,14 @@ test.each([
   ['an error that is no output', { outcome: 'unknown', is_error: true }],
   ['nothing', {}],
 ])('%s is no answer', async (_, given) => {
-  const turn = await turnThatWaitsFor(['outcome']);
+  const turn = await waitsFor(['outcome']);
   const { status, body } = await answer(turn, [{ tool_call_id: turn.calls[0], ...given }]);
   expect([status, body.code]).toEqual([400, 'invalid_request']);
   expect(body.errors[0].path).toMatch(/^tool_outputs\.0/);
 });
 
 test('of several answers none is taken where one does not fit, whatever its place', async () => {
-  const turn = await turnThatWaitsFor(['approval', 'output', 'outcome']);
+  const turn = await waitsFor(['approval', 'output', 'outcome']);
   const [approval, output, outcome] = turn.calls;
   const before = await rowsOf(turn);
   const fit = [
@@ -160,7 +107,7 @@ test('of several answers none is taken where one does not fit, whatever its plac
 });
 
 test('a call is made a second time only where somebody says so, who is in the audit log, once', async () => {
-  const turn = await turnThatWaitsFor(['outcome', 'outcome', 'outcome']);
+  const turn = await waitsFor(['outcome', 'outcome', 'outcome']);
   const [first, second, third] = turn.calls;
   const outputs = [
     { tool_call_id: first, send_again: true },
@@ -191,7 +138,7 @@ test('a call is made a second time only where somebody says so, who is in the au
 });
 
 test('a denial without a word of why is told as one', async () => {
-  const turn = await turnThatWaitsFor(['approval', 'approval']);
+  const turn = await waitsFor(['approval', 'approval']);
   const [first, second] = turn.calls;
   await answer(turn, [
     { tool_call_id: first, approved: false, reason: ' ' },

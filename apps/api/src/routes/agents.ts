@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
 import { checkClientTools, checkNames } from '../check-agent.ts';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
-import { defineRoute, type Answer, type Route } from '../route.ts';
+import { defineRoute, located, type Answer, type Route } from '../route.ts';
 
 const params = z.object({ agent_id: idSchema('agent') });
 const none = z.object({});
@@ -32,7 +32,12 @@ export const agentRoutes: Route[] = [
     params: none,
     query: none,
     body: createAgentSchema,
-    answer: { status: 201, description: 'The agent, at version 1.', schema: agentSchema },
+    answer: {
+      status: 201,
+      description: 'The agent, at version 1.',
+      schema: agentSchema,
+      headers: located,
+    },
     problems: [],
     async prepare({ body }) {
       checkClientTools(body.tools);

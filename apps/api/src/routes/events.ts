@@ -4,7 +4,6 @@ import {
   pageLimitSchema,
   pageSchema,
   ProblemError,
-  turnEventSchema,
   turnFactSchema,
 } from '@turnpike/contract';
 import {
@@ -33,17 +32,14 @@ const query = z.object({
 });
 const headers = z.object({
   'Last-Event-ID': z.string().optional().meta({ description: 'As `after`, and before it.' }),
-  Accept: z.string().optional().meta({
-    description: '`application/json` for a page of what there is; else it is a stream.',
-  }),
 });
 const answer = {
   status: 200,
-  description:
-    'Server-sent events: each has its type as `event` and itself as `data`; all but `message.delta` have their cursor ' +
-    'as `id`. 204 where nothing can follow the cursor. With `Accept: application/json`, one page of facts.',
+  description: 'A stream of events; with `Accept: application/json`, one page of those that there are.',
   schema: pageSchema(turnFactSchema).meta({ id: 'TurnFactList' }),
-  stream: turnEventSchema,
+  stream:
+    'Server-sent events. Each has its type as `event` and a `TurnEvent` as `data`, in one line of JSON; all but ' +
+    '`message.delta` have their cursor as `id`.',
 };
 
 export const eventRoutes: Route[] = [
@@ -57,7 +53,10 @@ export const eventRoutes: Route[] = [
     params: z.object({ turn_id: idSchema('turn') }),
     query,
     headers,
-    answer,
+    answer: {
+      ...answer,
+      empty: 'Nothing can follow the cursor: the turn has ended, and its last event was seen.',
+    },
     problems: ['not_found', 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
     async handle({ tenantId, params: { turn_id: turnId }, query: { after, limit }, header }, services) {
       const { pool } = services.database;

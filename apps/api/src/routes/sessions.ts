@@ -22,7 +22,7 @@ import { tooManySessions } from '@turnpike/turns';
 import { z } from 'zod';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
-import { defineRoute, type Route } from '../route.ts';
+import { defineRoute, located, type Route } from '../route.ts';
 
 const params = z.object({ session_id: idSchema('session') });
 const none = z.object({});
@@ -39,7 +39,7 @@ export const sessionRoutes: Route[] = [
     params: none,
     query: none,
     body: createSessionSchema,
-    answer: { status: 201, description: 'The session.', schema: sessionSchema },
+    answer: { status: 201, description: 'The session.', schema: sessionSchema, headers: located },
     problems: ['not_found', 'session_limit'],
     async handle({ tenantId, capFor, body, sql }, { room }) {
       const mostSessions = capFor('sessions');

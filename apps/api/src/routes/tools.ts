@@ -26,7 +26,7 @@ import { checkInputSchema } from '@turnpike/tools';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
-import { defineRoute, type Route, type Services } from '../route.ts';
+import { defineRoute, located, type Route, type Services } from '../route.ts';
 
 const params = z.object({ tool_id: idSchema('tool') });
 const none = z.object({});
@@ -51,6 +51,7 @@ export const toolRoutes: Route[] = [
       status: 201,
       description: 'The tool, with its signing secret. An answer that is replayed comes without the secret.',
       schema: createdToolSchema,
+      headers: located,
     },
     problems: ['tool_name_taken'],
     async prepare({ tenantId, body }, services) {

@@ -159,7 +159,12 @@ export const turnRoutes: Route[] = [
     headers: z.object({
       Prefer: z.string().optional().meta({ description: '`wait=30` (RFC 7240), as the parameter `wait`.' }),
     }),
-    answer: { status: 200, description: 'The turn as it is now.', schema: turnSchema },
+    answer: {
+      status: 200,
+      description: 'The turn as it is now.',
+      schema: turnSchema,
+      headers: z.object({ 'Retry-After': z.string(), 'Preference-Applied': z.string() }),
+    },
     problems: ['not_found'],
     async handle({ tenantId, params: { turn_id: id }, query, header, whenGone }, services) {
       const preferred = preferredWait(header('prefer'), MAX_WAIT_SECONDS);

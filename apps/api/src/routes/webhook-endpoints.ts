@@ -33,7 +33,7 @@ import { z } from 'zod';
 import { checkPublicUrl } from '../check-public-url.ts';
 import { pageOf } from '../cursor.ts';
 import { anyOf, timeFilters, timesOf } from '../list-filters.ts';
-import { defineRoute, type Route, type Services } from '../route.ts';
+import { defineRoute, located, type Route, type Services } from '../route.ts';
 
 const none = z.object({});
 const params = z.object({ webhook_endpoint_id: idSchema('webhookEndpoint') });
@@ -59,6 +59,7 @@ export const webhookEndpointRoutes: Route[] = [
       description:
         'The endpoint, with its signing secret. An answer that is replayed comes without the secret.',
       schema: createdWebhookEndpointSchema,
+      headers: located,
     },
     problems: ['webhook_endpoint_limit'],
     async prepare({ tenantId, body }, services) {
@@ -231,7 +232,7 @@ export const webhookEndpointRoutes: Route[] = [
     scope: 'webhooks:write',
     params,
     query: none,
-    answer: { status: 202, description: 'Its delivery.', schema: deliverySchema },
+    answer: { status: 202, description: 'Its delivery.', schema: deliverySchema, headers: located },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, sql }, services) {
       await readEnabled(services, tenantId, id);

@@ -10,6 +10,7 @@ const parameterSchema = z.object({
   name: z.string(),
   in: z.enum(['path', 'query', 'header']),
   required: z.boolean().default(false),
+  description: z.string().optional(),
   schema: schemaSchema,
 });
 export type Parameter = z.infer<typeof parameterSchema>;
@@ -17,12 +18,13 @@ export type Parameter = z.infer<typeof parameterSchema>;
 const contentSchema = z.object({
   content: z.record(z.string(), z.object({ schema: schemaSchema.optional() })).optional(),
 });
+const answerSchema = contentSchema.extend({ headers: z.record(z.string(), z.unknown()).optional() });
 const operationSchema = z.object({
   operationId: z.string(),
-  security: z.tuple([z.object({ apiKey: z.tuple([z.enum(SCOPES)]) })]),
+  'x-scope': z.enum(SCOPES),
   parameters: z.array(parameterSchema).default([]),
   requestBody: contentSchema.optional(),
-  responses: z.record(z.string(), contentSchema),
+  responses: z.record(z.string(), answerSchema),
 });
 const documentSchema = z.object({
   paths: z.record(z.string(), z.record(z.string(), operationSchema)),
@@ -40,6 +42,8 @@ export interface Operation {
   scope: (typeof SCOPES)[number];
   parameters: Parameter[];
   body: Schema | null;
+  /** All answers, by status. */
+  responses: Record<string, z.infer<typeof answerSchema>>;
   /** Of the good answer; null for one that is no JSON. */
   answer: Schema | null;
 }
@@ -61,9 +65,10 @@ export async function readDocument(url: string): Promise<ApiDocument> {
         id: operation.operationId,
         method: z.enum(['get', 'post', 'put', 'delete']).parse(method),
         path,
-        scope: operation.security[0].apiKey[0],
+        scope: operation['x-scope'],
         parameters: operation.parameters,
         body: operation.requestBody?.content?.['application/json']?.schema ?? null,
+        responses: operation.responses,
         answer: good?.content?.['application/json']?.schema ?? null,
       };
     }),

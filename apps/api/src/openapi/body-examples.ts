@@ -1,0 +1,138 @@
+import type { ZodOpenApiExamplesObject } from 'zod-openapi';
+
+const AGENT = 'agent_01kapjt9e8f7ga5vxq3c2m4n6r';
+const CALL = 'call_01kapjt9e8f7ga5vxq3c2m4n6r';
+/** One red pixel. */
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC';
+
+const TOOL = {
+  description: 'Looks up the price of an item.',
+  input_schema: {
+    type: 'object',
+    properties: { item: { type: 'string', description: 'What is to be bought.' } },
+    required: ['item'],
+  },
+  url: 'https://tools.example.invalid/price',
+  headers: { 'x-shop': 'lisbon', authorization: { secret: 'shop_token' } },
+  effect: 'read',
+};
+
+/**
+ * Bodies of each operation that takes one, accepted as they are once their ids are those of things that are there:
+ * `openapi.test.ts` sends each of them.
+ */
+export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
+  createAgent: {
+    least: { summary: 'As little as there must be', value: { name: 'helper', model: 'claude-sonnet-4-5' } },
+    tools: {
+      summary: 'With tools, one of which waits for approval',
+      value: {
+        name: 'travel',
+        model: 'claude-sonnet-4-5',
+        system: 'You plan journeys.',
+        tools: [
+          { type: 'builtin', name: 'current_time' },
+          {
+            type: 'client',
+            name: 'pick_date',
+            description: 'Lets the user pick a date.',
+            input_schema: { type: 'object', properties: {} },
+          },
+          { type: 'memory', requires_approval: true },
+        ],
+        max_tokens: 2048,
+        metadata: { team: 'travel' },
+      },
+    },
+  },
+  updateAgent: {
+    system: {
+      summary: 'With another prompt',
+      value: { model: 'claude-sonnet-4-5', system: 'Answer in one sentence.' },
+    },
+  },
+  createApiKey: {
+    narrow: {
+      summary: 'For a program that submits turns and reads them, for 30 days',
+      value: { name: 'shop', scopes: ['turns:write', 'turns:read'], expires_in_seconds: 2_592_000 },
+    },
+  },
+  rotateApiKey: {
+    hour: { summary: 'The old key works for an hour more', value: { overlap_seconds: 3_600 } },
+  },
+  putModelSettings: {
+    keys: { summary: 'A key of your own, by the name of its secret', value: { keys: ['anthropic'] } },
+  },
+  setBudget: { five: { summary: 'Five dollars', value: { limit_micros: 5_000_000 } } },
+  putSecret: {
+    key: { summary: 'A token that a tool is called with', value: { value: 'a-token-of-your-shop' } },
+  },
+  createSession: {
+    labelled: {
+      summary: 'With a label to find it by',
+      value: { agent_id: AGENT, metadata: { customer: 'c-42' } },
+    },
+  },
+  updateSession: {
+    budget: { summary: 'Two dollars for all of its turns', value: { budget_micros: 2_000_000 } },
+  },
+  createTool: { read: { summary: 'A tool that changes nothing', value: { name: 'price', ...TOOL } } },
+  updateTool: { slower: { summary: 'With more time', value: { ...TOOL, timeout_ms: 60_000 } } },
+  submitTurn: {
+    text: { summary: 'Text', value: { input: 'And tomorrow?' } },
+    steer: {
+      summary: 'Text that joins the turn that runs, if one does',
+      value: { input: 'In Celsius, please.', multitask_strategy: 'steer' },
+    },
+  },
+  startTurn: {
+    text: { summary: 'Text', value: { agent_id: AGENT, input: 'What time is it in Lisbon?' } },
+    picture: {
+      summary: 'A picture and a question, and somebody to tell of the end',
+      value: {
+        agent_id: AGENT,
+        input: [
+          { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PNG } },
+          { type: 'text', text: 'Which colour is this?' },
+        ],
+        metadata: { customer: 'c-42' },
+        webhook_url: 'https://hooks.example.invalid/turnpike',
+      },
+    },
+  },
+  resumeTurn: { budget: { summary: 'With a dollar to spend', value: { budget_micros: 1_000_000 } } },
+  submitToolOutputs: {
+    output: {
+      summary: 'What a tool of the client found',
+      value: { tool_outputs: [{ tool_call_id: CALL, output: '2026-12-24' }] },
+    },
+    approval: { summary: 'An approval', value: { tool_outputs: [{ tool_call_id: CALL, approved: true }] } },
+    denial: {
+      summary: 'A denial, and why',
+      value: { tool_outputs: [{ tool_call_id: CALL, approved: false, reason: 'Too expensive.' }] },
+    },
+    outcome: {
+      summary: 'Nobody knows how the call ended',
+      value: { tool_outputs: [{ tool_call_id: CALL, outcome: 'unknown' }] },
+    },
+  },
+  createWebhookEndpoint: {
+    ends: {
+      summary: 'To be told when turns end well, or do not',
+      value: {
+        url: 'https://hooks.example.invalid/turnpike',
+        events: ['turn.completed', 'turn.failed', 'turn.incomplete'],
+      },
+    },
+  },
+  updateWebhookEndpoint: { enable: { summary: 'Enabled again', value: { enabled: true } } },
+  rotateWebhookEndpointSecret: {
+    day: { summary: 'The old key signs for a day more', value: { overlap_seconds: 86_400 } },
+  },
+  rotateWebhookSecret: {
+    day: { summary: 'The old key signs for a day more', value: { overlap_seconds: 86_400 } },
+  },
+  redeliverToEndpoint: {
+    missed: { summary: 'What did not arrive since then', value: { since: '2026-11-30T00:00:00Z' } },
+  },
+};

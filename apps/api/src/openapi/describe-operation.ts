@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import type { oas31, ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import type { Route } from '../route.ts';
+import { describeProblems } from './describe-problems.ts';
+import { BODY_EXAMPLES } from './body-examples.ts';
+import { ANSWER_HEADERS, refersTo, type AnswerHeader } from './headers.ts';
+
+const idempotencyHeader = z.object({
+  'Idempotency-Key': z.string().min(1).max(255).optional().meta({
+    description: 'The same key and body within 24 hours give the same answer, and nothing is done twice.',
+    example: 'order-4711',
+  }),
+});
+
+/** What parameters say that have no description of their own. */
+const PARAMETERS: Record<string, string> = {
+  limit: 'Items of a page.',
+  cursor: 'The `next_cursor` of the page before.',
+  name: 'The name that it was given.',
+  period: 'Of a day or of a month, in UTC.',
+  type: 'Of events of this type.',
+  action: 'Of this act.',
+  model: 'Of this model.',
+  version: 'Of this version.',
+};
+
+/** An operation as the document has it, from the schemas that check it. */
+export function describeOperation(route: Route): ZodOpenApiOperationObject {
+  const header = z.object({
+    ...route.headers?.shape,
+    ...(route.method === 'post' ? idempotencyHeader.shape : {}),
+  });
+  const examples = BODY_EXAMPLES[route.operationId];
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    description: `${route.description ?? `${route.summary}.`} Needs a key with the scope \`${route.scope}\`.`,
+    tags: [route.tag],
+    security: [{ apiKey: [] }, { apiKeyHeader: [] }],
+    'x-scope': route.scope,
+    requestParams: {
+      path: withDescriptions(route.params),
+      query: withDescriptions(route.query),
+      header: withDescriptions(header),
+    },
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': { schema: route.body, ...(examples === undefined ? {} : { examples }) },
+            },
+          },
+        }),
+    responses: { ...describeAnswers(route), ...describeProblems(route) },
+  };
+}
+
+function withDescriptions(parameters: z.ZodObject): z.ZodObject {
+  const shape = Object.entries(parameters.shape).map(([name, schema]) => {
+    if (!(schema instanceof z.ZodType)) return [name, schema];
+    const { description = PARAMETERS[name] ?? describeId(name), ...rest } = schema.meta() ?? {};
+    return [name, schema.meta({ ...rest, ...(description === undefined ? {} : { description }) })];
+  });
+  return z.object(Object.fromEntries(shape));
+}
+
+/** `webhook_endpoint_id`: The id of a webhook endpoint. */
+function describeId(name: string): string | undefined {
+  const noun = /^(\w+)_id$/.exec(name)?.[1];
+  return noun === undefined ? undefined : `The id of the ${noun.replaceAll('_', ' ')}.`;
+}
+
+/** For a program that is made of the document it is text; what the data of each event is, stands beside that. */
+function describeStream(description: string): oas31.SchemaObject {
+  const schema: oas31.SchemaObject & { contentSchema: object } = {
+    type: 'string',
+    description,
+    contentMediaType: 'text/event-stream',
+    contentSchema: { $ref: '#/components/schemas/TurnEvent' },
+  };
+  return schema;
+}
+
+function describeAnswers({ method, answer }: Route): ZodOpenApiResponsesObject {
+  const { status, description, schema, stream, headers, empty } = answer;
+  const content = {
+    ...(schema === undefined ? {} : { 'application/json': { schema } }),
+    ...(stream === undefined ? {} : { 'text/event-stream': { schema: describeStream(stream) } }),
+  };
+  const names: AnswerHeader[] = [
+    'X-Request-Id',
+    'RateLimit',
+    'RateLimit-Policy',
+    ...(method === 'post' ? (['Idempotent-Replayed'] as const) : []),
+    ...Object.keys(headers?.shape ?? {}).filter((name): name is AnswerHeader => name in ANSWER_HEADERS),
+  ];
+  return {
+    [`${status}` as '200']: {
+      description,
+      headers: refersTo(names),
+      ...(schema === undefined && stream === undefined ? {} : { content }),
+    },
+    ...(empty === undefined ? {} : { 204: { description: empty, headers: refersTo(names) } }),
+  };
+}

@@ -1,0 +1,55 @@
+import { PROBLEMS, problemSchema, type ProblemCode } from '@turnpike/contract';
+import type { ZodOpenApiResponsesObject } from 'zod-openapi';
+import type { Route } from '../route.ts';
+import { refersTo, type AnswerHeader } from './headers.ts';
+
+/** What any operation may answer. */
+const COMMON: readonly ProblemCode[] = [
+  'unauthenticated',
+  'insufficient_scope',
+  'invalid_request',
+  'method_not_allowed',
+  'rate_limited',
+  'internal_error',
+  'not_ready',
+];
+const OF_BODIES: readonly ProblemCode[] = [
+  'invalid_json',
+  'body_too_large',
+  'too_many_bodies',
+  'unsupported_media_type',
+];
+const OF_POSTS: readonly ProblemCode[] = [
+  'invalid_idempotency_key',
+  'idempotency_key_in_use',
+  'idempotency_key_reused',
+];
+
+/** Headers of some problems, beside those of every answer. */
+const HEADERS: Record<number, readonly AnswerHeader[]> = {
+  401: ['WWW-Authenticate'],
+  405: ['Allow'],
+  429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
+  503: ['Retry-After'],
+};
+
+/** The bad answers of an operation, by status: each says which codes it comes with. */
+export function describeProblems(route: Route): ZodOpenApiResponsesObject {
+  const takesBody = route.body !== undefined || route.method === 'post';
+  const codes = new Set([
+    ...COMMON,
+    ...(takesBody ? OF_BODIES : []),
+    ...(route.method === 'post' ? OF_POSTS : []),
+    ...route.problems,
+  ]);
+  const answers: ZodOpenApiResponsesObject = {};
+  for (const status of new Set([...codes].map((code) => PROBLEMS[code].status))) {
+    const ofStatus = [...codes].filter((code) => PROBLEMS[code].status === status);
+    answers[`${status}`] = {
+      description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
+      headers: refersTo(['X-Request-Id', ...(HEADERS[status] ?? [])]),
+      content: { 'application/problem+json': { schema: problemSchema } },
+    };
+  }
+  return answers;
+}

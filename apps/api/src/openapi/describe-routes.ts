@@ -1,0 +1,59 @@
+import { turnEventSchema } from '@turnpike/contract';
+import { z } from 'zod';
+import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi';
+import type { Route } from '../route.ts';
+import { describeOperation } from './describe-operation.ts';
+import { describeWebhooks, webhookSchemas } from './describe-webhooks.ts';
+import { headerComponents } from './headers.ts';
+import { TAGS } from './tags.ts';
+
+/**
+ * Where schemas are told to the generator that no answer has as its JSON: only what an answer holds is taken for
+ * what the service writes, with every field. The path itself is taken away again.
+ */
+const WRITTEN = '/written';
+
+function describeWritten(): ZodOpenApiResponseObject {
+  const schema = z.object({ event: turnEventSchema, webhooks: z.union(webhookSchemas) });
+  return { description: 'Schemas.', content: { 'application/json': { schema } } };
+}
+
+/** The OpenAPI 3.1 document of these operations, from the very schemas that check them. */
+export function describeRoutes(routes: readonly Route[]): object {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const route of routes) {
+    const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method]: describeOperation(route) };
+  }
+  const document = createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Turnpike',
+      version: '1',
+      description:
+        'Durable turns for LLM agents: submit, then poll, stream or be told. Errors are problems (RFC 9457) with a ' +
+        'stable `code`. Every answer names its request in `X-Request-Id`.',
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+      contact: { name: 'Turnpike' },
+    },
+    servers: [{ url: '/', description: 'Where this document is served.' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    security: [{ apiKey: [] }, { apiKeyHeader: [] }],
+    components: {
+      securitySchemes: {
+        apiKey: { type: 'http', scheme: 'bearer', description: '`Authorization: Bearer tp_live_...`' },
+        apiKeyHeader: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Api-Key',
+          description: 'For clients that can set no `Authorization`, which counts where both come.',
+        },
+      },
+      headers: headerComponents,
+    },
+    paths: { ...paths, [WRITTEN]: { get: { responses: { 200: describeWritten() } } } },
+    webhooks: describeWebhooks(),
+  });
+  delete document.paths?.[WRITTEN];
+  return document;
+}

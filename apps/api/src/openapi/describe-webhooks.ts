@@ -1,0 +1,103 @@
+import { turnSchema, WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@turnpike/contract';
+import { z } from 'zod';
+import type { ZodOpenApiPathItemObject, ZodOpenApiPathsObject } from 'zod-openapi';
+
+type WebhookType = WebhookEventType | 'ping';
+
+const MEANINGS: Record<WebhookType, string> = {
+  'turn.queued': 'A turn was accepted',
+  'turn.started': 'A worker took up a turn',
+  'turn.requires_action': 'A turn waits for tool outputs or an approval',
+  'turn.completed': 'A turn has its answer',
+  'turn.failed': 'A turn failed',
+  'turn.cancelled': 'A turn was cancelled',
+  'turn.incomplete': 'A turn was stopped by a limit',
+  'webhook_endpoint.disabled': 'A webhook endpoint was disabled',
+  'budget.threshold_reached': 'Most of a budget is spent',
+  'budget.exhausted': 'A budget is spent',
+  ping: 'Somebody asked for a ping',
+};
+
+const signature = z.object({
+  'webhook-id': z.string().meta({
+    description: 'The same at every attempt: what tells a repeated event.',
+    example: 'evt_01kapjt9e8f7ga5vxq3c2m4n6r',
+  }),
+  'webhook-timestamp': z
+    .string()
+    .meta({ description: 'Seconds since 1970, of this attempt.', example: '1795867200' }),
+  'webhook-signature': z.string().meta({
+    description: 'HMAC-SHA256 of `id.timestamp.body`, one or two with a space between: Standard Webhooks.',
+    example: 'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
+  }),
+});
+
+const head = (type: WebhookType) => ({
+  id: z.string().meta({ description: 'The `webhook-id`.', example: 'evt_01kapjt9e8f7ga5vxq3c2m4n6r' }),
+  type: z.literal(type),
+  created_at: z.iso.datetime(),
+});
+
+function bodyOf(type: WebhookType): z.ZodType {
+  if (!type.startsWith('turn.')) {
+    return z.object({ ...head(type), data: z.record(z.string(), z.unknown()) });
+  }
+  return z.object({
+    ...head(type),
+    sequence_number: z
+      .int()
+      .meta({ description: 'Its place among the events of the turn: webhooks may come in another order.' }),
+    data: z.object({
+      turn: turnSchema,
+      truncated: z
+        .boolean()
+        .meta({ description: 'The turn was too large for a webhook: read it for what is missing.' }),
+    }),
+  });
+}
+
+const TYPES = [...WEBHOOK_EVENT_TYPES, 'ping'] as const;
+
+/** `turn.completed`: TurnCompletedWebhook. */
+function nameOf(type: WebhookType): string {
+  const words = type.split(/[._]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `${words.join('')}Webhook`;
+}
+
+/** The bodies, which the service writes: as answers are, with every field. */
+export const webhookSchemas: readonly z.ZodType[] = TYPES.map((type) =>
+  bodyOf(type).meta({ id: nameOf(type) }),
+);
+
+/** What the service sends to webhook endpoints, one entry for each type of event. */
+export function describeWebhooks(): ZodOpenApiPathsObject {
+  return Object.fromEntries(TYPES.map((type) => [type, describeWebhook(type)]));
+}
+
+function describeWebhook(type: WebhookType): ZodOpenApiPathItemObject {
+  return {
+    post: {
+      operationId: `on_${type.replaceAll('.', '_')}`,
+      summary: MEANINGS[type],
+      description: `${MEANINGS[type]}. Sent to the endpoints that ask for \`${type}\`, at least once.`,
+      tags: ['Webhooks'],
+      // Whoever receives it checks the signature: no key is sent.
+      security: [],
+      requestParams: { header: signature },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: `#/components/schemas/${nameOf(type)}` } } },
+      },
+      responses: {
+        '2XX': { description: 'It arrived.' },
+        '410': { description: 'Nobody is to be told here any more: the endpoint is disabled.' },
+        '4XX': {
+          description: 'It did not arrive, and is sent again later; `Retry-After` of 429 is followed.',
+        },
+        '5XX': {
+          description: 'It did not arrive, and is sent again later; `Retry-After` of 503 is followed.',
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WEBHOOK_EVENT_TYPES, type Awaiting } from '@turnpike/contract';
+import supertest from 'supertest';
+import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { startApiOnTrial, type ApiOnTrial } from '../testing/api-on-trial.ts';
+import { readDocument, type ApiDocument, type Operation } from '../testing/read-operations.ts';
+import { ask, TenantThings } from '../testing/tenant-things.ts';
+import { turnThatWaitsFor } from '../testing/waiting-turn.ts';
+import { BODY_EXAMPLES } from './body-examples.ts';
+
+let api: ApiOnTrial;
+let document: ApiDocument;
+/** As it is served. */
+let served: Record<string, unknown>;
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  document = await readDocument(api.url);
+  served = (await supertest(api.url).get('/openapi.json').expect(200)).body;
+});
+afterAll(() => api.stop());
+
+const operation = (id: string): Operation => {
+  const found = document.operations.find((each) => each.id === id);
+  if (found === undefined) throw new Error(`There is no operation ${id}.`);
+  return found;
+};
+
+/** What an operation needs that no smallest body makes. */
+const PREPARED: Record<string, (things: TenantThings, example: string) => Promise<void>> = {
+  async submitToolOutputs(things, example) {
+    const awaiting: Record<string, Awaiting> = { output: 'output', outcome: 'outcome' };
+    const agentId = await things.need('agent');
+    const turn = await turnThatWaitsFor(api, things.client, agentId, [awaiting[example] ?? 'approval']);
+    things.known.set('turn', turn.id).set('call', turn.calls[0] ?? '');
+  },
+  async resumeTurn(things) {
+    await things.client.http.post(`/v1/turns/${await things.need('turn')}/cancel`).expect(202);
+  },
+  async putModelSettings(things) {
+    await things.client.http.put('/v1/secrets/anthropic').send({ value: 'sk-ant-test' }).expect(200);
+  },
+};
+
+describe('every example of a body is taken as it is, with the ids of what is there', () => {
+  const examples = Object.entries(BODY_EXAMPLES).flatMap(([id, ofOperation]) =>
+    Object.keys(ofOperation).map((name) => [id, name] as const),
+  );
+  test.each(examples)('%s: %s', async (id, name) => {
+    const { path, method } = operation(id);
+    const things = new TenantThings(await api.addTenant(), document);
+    things.known.set('key', things.client.keyId);
+    await PREPARED[id]?.(things, name);
+    const { value } = exampleOf(path, method, name);
+    const ids = new Map<string, string>();
+    for (const [, prefix = ''] of JSON.stringify(value).matchAll(/"([a-z]+)_01kapjt9e8f7ga5vxq3c2m4n6r"/g))
+      ids.set(prefix, await things.need(prefix));
+    const body = JSON.stringify(value).replaceAll(
+      /"([a-z]+)_01kapjt9e8f7ga5vxq3c2m4n6r"/g,
+      (_, prefix: string) => JSON.stringify(ids.get(prefix)),
+    );
+    const address = await things.addressOf(operation(id));
+    const answer = await ask(things.client, method, address, JSON.parse(body));
+    expect([answer.status < 300, answer.body]).toEqual([true, expect.anything()]);
+  });
+});
+
+/** From the document, not from where it is made. */
+function exampleOf(path: string, method: string, name: string): { value: unknown } {
+  const place = ['paths', path, method, 'requestBody', 'content', 'application/json', 'examples', name];
+  return place.reduce<unknown>((part, key) => Reflect.get(Object(part), key), served) as { value: unknown };
+}
+
+test('every operation that takes a body shows one, and every parameter says what it is', () => {
+  const undescribed = document.operations.flatMap(({ id, body, parameters }) => [
+    ...(body !== null && BODY_EXAMPLES[id] === undefined ? [`${id}: no example`] : []),
+    ...parameters.filter(({ description }) => description === undefined).map(({ name }) => `${id}: ${name}`),
+  ]);
+  expect(undescribed).toEqual([]);
+});
+
+test('every answer of an operation is described with its headers, a method or a media type that is not there too', () => {
+  for (const { id, method, responses } of document.operations) {
+    const headersOf = (status: string): string[] => Object.keys(responses[status]?.headers ?? {});
+    for (const status of Object.keys(responses))
+      expect([id, status, headersOf(status)]).toEqual([id, status, expect.arrayContaining(['X-Request-Id'])]);
+    expect(headersOf('405')).toContain('Allow');
+    expect(headersOf('401')).toContain('WWW-Authenticate');
+    expect(headersOf('429')).toEqual(
+      expect.arrayContaining(['Retry-After', 'RateLimit', 'RateLimit-Policy']),
+    );
+    if (method !== 'post' && method !== 'put') continue;
+    expect([id, Object.keys(responses)]).toEqual([id, expect.arrayContaining(['413', '415'])]);
+  }
+  expect(Object.keys(operation('streamTurnEvents').responses)).toContain('204');
+});
+
+test('a stream is text for a program that is made of the document, and a page is what it is', () => {
+  for (const id of ['streamTurnEvents', 'streamSessionEvents']) {
+    const content = operation(id).responses['200']?.content;
+    expect(content?.['text/event-stream']?.schema).toMatchObject({ type: 'string' });
+    expect(content?.['application/json']?.schema).toEqual({ $ref: '#/components/schemas/TurnFactList' });
+  }
+});
+
+test('every type of webhook is described, with the headers that its signature is in', () => {
+  const webhooks = served['webhooks'] as Record<string, { post: { parameters: { name: string }[] } }>;
+  expect(Object.keys(webhooks).toSorted()).toEqual([...WEBHOOK_EVENT_TYPES, 'ping'].toSorted());
+  for (const { post } of Object.values(webhooks))
+    expect(post.parameters.map(({ name }) => name)).toEqual([
+      'webhook-id',
+      'webhook-timestamp',
+      'webhook-signature',
+    ]);
+});
+
+test('both ways to send a key are described, and both are taken', async () => {
+  const schemes = (served['components'] as { securitySchemes: object }).securitySchemes;
+  expect(schemes).toMatchObject({
+    apiKey: { type: 'http', scheme: 'bearer' },
+    apiKeyHeader: { type: 'apiKey', in: 'header', name: 'X-Api-Key' },
+  });
+  const { apiKey } = api.client;
+  await supertest(api.url).get('/v1/limits').set('Authorization', `Bearer ${apiKey}`).expect(200);
+  await supertest(api.url).get('/v1/limits').set('X-Api-Key', apiKey).expect(200);
+});
