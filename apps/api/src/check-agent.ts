@@ -1,16 +1,20 @@
 import { ProblemError, type AgentConfig, type AgentTool, type ValidationIssue } from '@turnpike/contract';
 import { shareNamedTools, type Sql } from '@turnpike/store';
-import { BUILTIN_NAMES, checkInputSchema } from '@turnpike/tools';
+import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
 import { checkModelKeys } from './routes/model-settings.ts';
 
 /** Throws `invalid_request` for a client tool's schema that nothing could be checked against. */
-export function checkClientTools(tools: readonly AgentTool[]): void {
-  throwIssues(
-    tools.flatMap((tool, place): ValidationIssue[] => {
-      const message = tool.type === 'client' ? checkInputSchema(tool.input_schema) : null;
-      return message === null ? [] : [{ path: `tools.${place}.input_schema`, message }];
-    }),
-  );
+export async function checkClientTools(
+  schemas: InputSchemas,
+  tenantId: string,
+  tools: readonly AgentTool[],
+): Promise<void> {
+  const issues: ValidationIssue[] = [];
+  for (const [place, tool] of tools.entries()) {
+    const message = tool.type === 'client' ? await schemas.fault(tenantId, tool.input_schema) : null;
+    if (message !== null) issues.push({ path: `tools.${place}.input_schema`, message });
+  }
+  throwIssues(issues);
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   reportSparingly,
   scrub,
 } from '@turnpike/telemetry';
+import { InputSchemas } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { BudgetGate } from './budget-gate.ts';
 import { BodyMemory } from './body-memory.ts';
@@ -76,6 +77,7 @@ async function start(config: Config): Promise<void> {
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
   });
+  const inputSchemas = new InputSchemas(warn('The schema of a tool could not be checked.'));
   const keyUses = new KeyUses(
     (ids) => noteKeyUse(database.pool, ids),
     warn('The use of keys could not be noted.'),
@@ -116,6 +118,7 @@ async function start(config: Config): Promise<void> {
       vault,
       keyUses,
       budgetGate: new BudgetGate(),
+      inputSchemas,
       checkPublicUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
     },
@@ -154,6 +157,7 @@ async function start(config: Config): Promise<void> {
     streams.close();
     await closed;
     await keyUses.close();
+    await inputSchemas.close();
     await stopReconciler();
     await dispatcher.settle();
     vault.close();

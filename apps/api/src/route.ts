@@ -1,6 +1,7 @@
 import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
 import type { Database, IdempotentRequest, Sql, StoredAnswer, Vault } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
+import type { InputSchemas } from '@turnpike/tools';
 import type { Dispatcher } from '@turnpike/turns';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -22,6 +23,7 @@ export interface Services {
   keyUses: KeyUses;
   room: TenantRoom;
   budgetGate: BudgetGate;
+  inputSchemas: InputSchemas;
   /** Throws `EgressRefusedError` for a URL that no webhook is sent to, and no call of a tool. */
   checkPublicUrl: (url: string) => void;
   /** What goes wrong after an answer is given. */

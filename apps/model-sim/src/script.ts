@@ -71,7 +71,7 @@ export const replySchema = z.strictObject({
         }),
       }),
     )
-    .max(100)
+    .max(1_000)
     .optional(),
   stop_reason: z
     .enum([

@@ -25,7 +25,7 @@ import {
   scrub,
   serveMetrics,
 } from '@turnpike/telemetry';
-import { createBuiltins, createToolRunner } from '@turnpike/tools';
+import { createBuiltins, createToolRunner, InputSchemas } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
 import { readConfig, type Config } from './config.ts';
@@ -105,6 +105,7 @@ async function start(config: Config): Promise<void> {
   // One hung tool may hold a part of the worker's places, and no more.
   const places = Math.max(16, Math.floor(config.concurrency / 2));
   const guard = createCallGuard({ places, maxWaiting: places, maxWaitMs: 1_000 });
+  const schemas = new InputSchemas(warn('The input of a tool could not be checked.'));
   const tools = createToolRunner({
     builtins: createBuiltins({ egress }),
     egress,
@@ -112,6 +113,7 @@ async function start(config: Config): Promise<void> {
     secrets: vault,
     memory: createMemoryStore(database),
     logger,
+    schemas,
   });
   const reconciliation = new Reconciliation({ database, backplane, dispatcher }, config);
   const stopReconciler = startReconciler({
@@ -177,6 +179,7 @@ async function start(config: Config): Promise<void> {
     await stopReconciler();
     await dispatcher.settle();
     await model.close();
+    await schemas.close();
     vault.close();
     masterKeys.close();
     await backplane.close();

@@ -3,6 +3,7 @@ import type { ContentBlock, Message, ModelAnswer, NewMessage } from '@turnpike/c
 import { askModel } from './ask-model.ts';
 import { summaryMessages } from './compact-history.ts';
 import { outcomeOf } from './outcome.ts';
+import { isBeyondMost, NOT_MADE } from './most-calls.ts';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
 import { commit, type OpenCall, type Progress } from './progress.ts';
 import { shownMessages } from './shown-messages.ts';
@@ -37,7 +38,7 @@ export async function callModel(
   const content = usableContent(answer);
   const messages: NewMessage[] =
     content.length === 0 ? [] : [{ role: 'assistant', content: content.map(storedBlock) }];
-  const openCalls = callsIn(content, answer.stopReason, lease, parts.tools);
+  const openCalls = await callsIn(content, answer.stopReason, lease, parts.tools);
   const ends = openCalls.length === 0 && answer.stopReason !== 'pause_turn';
   const outcome = ends ? outcomeOf(answer.stopReason, [...progress.messages, ...messages]) : null;
   const { status } = await commit(lease, progress, {
@@ -78,17 +79,22 @@ function usableContent(answer: ModelAnswer): ContentBlock[] {
  * the message itself, since the next thing that happens is that they leave; what must come from
  * outside first is `pending`, and so is all that a worker which is stopping leaves to the next one.
  */
-function callsIn(
+async function callsIn(
   content: readonly ContentBlock[],
   stopReason: string,
   lease: TurnLease,
   tools: ToolRunner,
-): OpenCall[] {
+): Promise<OpenCall[]> {
   if (CUTS.has(stopReason)) return [];
+  const asked = content.filter(isToolUse).map(askedCall);
+  const plans = await Promise.all(
+    asked.map((call, position) =>
+      isBeyondMost(position) ? Promise.resolve(NOT_MADE) : tools.planOf(lease.turn, call),
+    ),
+  );
   const mayStart = !lease.draining && !lease.signal.aborted;
-  return content.filter(isToolUse).map((block) => {
-    const call = askedCall(block);
-    const plan = tools.planOf(lease.turn, call);
+  return asked.map((call, position): OpenCall => {
+    const plan = plans[position] ?? NOT_MADE;
     const starts = mayStart && plan.awaiting === null;
     return {
       id: newId('toolCall'),

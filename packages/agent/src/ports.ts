@@ -85,7 +85,7 @@ export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
   /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
-  planOf(scope: ToolScope, call: AskedCall): ToolPlan;
+  planOf(scope: ToolScope, call: AskedCall): Promise<ToolPlan>;
   /**
    * Runs one call. A tool that fails is an answer for the model (`isError`), never a throw.
    * Throws `OutcomeUnknownError` when the call left and no answer came, `RetryableError` when something of ours

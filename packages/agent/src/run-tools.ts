@@ -1,5 +1,6 @@
 import { mayRepeat, OutcomeUnknownError, TerminalError } from '@turnpike/contract';
 import type { ToolCallContext, ToolOutput, ToolReceipt } from '@turnpike/contract';
+import { isBeyondMost, notMadeReceipt } from './most-calls.ts';
 import { closeRound, unknownReceipt, unrecordedReceipts } from './close-round.ts';
 import type { ToolRunner, TurnLease } from './ports.ts';
 import { commit, isAnswered, noteCall, noteReceipt, type OpenCall, type Progress } from './progress.ts';
@@ -135,6 +136,7 @@ async function runCall(
   // A worker that stops cuts off what the next one can repeat. What may be sent only once is left to
   // finish, since to cut it off would make its outcome unknown for nothing.
   const signal = mayRepeat(call.effect) ? lease.signal : lease.endSignal;
+  if (isBeyondMost(progress.openCalls.findIndex(({ id }) => id === call.id))) return notMadeReceipt(call.id);
   try {
     lease.assertHeld();
     signal.throwIfAborted();

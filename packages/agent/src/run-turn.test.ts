@@ -126,7 +126,7 @@ function parts(effect: Effect) {
   };
   const tools: ToolRunner = {
     declare: () => [],
-    planOf: () => ({ effect, onUnknown: 'tell_model', awaiting: null }),
+    planOf: () => Promise.resolve({ effect, onUnknown: 'tell_model', awaiting: null }),
     async run(_scope, call, context) {
       context.signal.throwIfAborted();
       ran.push(call);

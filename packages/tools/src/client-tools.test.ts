@@ -16,12 +16,12 @@ test('the model is shown the tool as the agent describes it', () => {
   expect(runner.declare(scope)).toEqual([{ name: 'open_file', description: 'Opens a file.', input_schema }]);
 });
 
-test('a call with an input that fits waits for the client’s output', () => {
-  expect(runner.planOf(scope, callOf('open_file', { path: '/a' })).awaiting).toBe('output');
+test('a call with an input that fits waits for the client’s output', async () => {
+  expect((await runner.planOf(scope, callOf('open_file', { path: '/a' }))).awaiting).toBe('output');
 });
 
 test('an input that does not fit never gets to the client: it is answered here', async () => {
-  expect(runner.planOf(scope, callOf('open_file', { path: 1 }))).toEqual({
+  expect(await runner.planOf(scope, callOf('open_file', { path: 1 }))).toEqual({
     effect: 'read',
     onUnknown: 'tell_model',
     awaiting: null,
@@ -33,7 +33,7 @@ test('an input that does not fit never gets to the client: it is answered here',
 
 test('a schema that cannot be used is answered here, too', async () => {
   const broken = scopeOf(agentWith({ ...tool, input_schema: { type: 'object', properties: 1 } }));
-  expect(runner.planOf(broken, callOf('open_file', {})).awaiting).toBeNull();
+  expect((await runner.planOf(broken, callOf('open_file', {}))).awaiting).toBeNull();
   const output = await runner.run(broken, callOf('open_file', {}), turnContext());
   expect(textIn(output)).toContain('cannot be checked, so nothing was done');
 });

@@ -12,8 +12,8 @@ import { textOutput } from './tool.ts';
 export function clientTools(schemas: InputSchemas): FindTool<Extract<AgentTool, { type: 'client' }>> {
   return ({ name, description, input_schema: schema }, { tenantId }) => ({
     declaration: { name, description, input_schema: schema },
-    prepare(input) {
-      const explanation = explainInexact(input) ?? schemas.explain(tenantId, schema, input.value);
+    async prepare(input) {
+      const explanation = explainInexact(input) ?? (await schemas.explain(tenantId, schema, input.value));
       if (explanation !== null) return { valid: false, explanation };
       return {
         valid: true,

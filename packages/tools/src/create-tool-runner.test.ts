@@ -109,23 +109,23 @@ test('a tool that is not there, or that the agent was not given, is an answer th
   expect(given).toEqual([]);
 });
 
-test('the effect is the tool’s, by its input where it says so', () => {
+test('the effect is the tool’s, by its input where it says so', async () => {
   const runner = runnerWith(transfer('by urgency').tool);
-  expect(runner.planOf(scope, callOf('transfer', fits)).effect).toBe('idempotent');
-  expect(runner.planOf(scope, callOf('transfer', { ...fits, urgent: true })).effect).toBe('once');
-  expect(runnerWith(transfer('reconcile').tool).planOf(scope, callOf('transfer', fits)).effect).toBe(
+  expect((await runner.planOf(scope, callOf('transfer', fits))).effect).toBe('idempotent');
+  expect((await runner.planOf(scope, callOf('transfer', { ...fits, urgent: true }))).effect).toBe('once');
+  expect((await runnerWith(transfer('reconcile').tool).planOf(scope, callOf('transfer', fits))).effect).toBe(
     'reconcile',
   );
 });
 
-test('where nothing will be called, the effect is read', () => {
+test('where nothing will be called, the effect is read', async () => {
   const runner = runnerWith(transfer('once').tool);
-  expect(runner.planOf(scope, callOf('transfer', { amount: 'much' })).effect).toBe('read');
-  expect(runner.planOf(scope, callOf('teleport', fits)).effect).toBe('read');
-  expect(runner.planOf(scopeOf(agentWith()), callOf('transfer', fits)).effect).toBe('read');
+  expect((await runner.planOf(scope, callOf('transfer', { amount: 'much' }))).effect).toBe('read');
+  expect((await runner.planOf(scope, callOf('teleport', fits))).effect).toBe('read');
+  expect((await runner.planOf(scopeOf(agentWith()), callOf('transfer', fits))).effect).toBe('read');
 });
 
-test('a tool that cannot tell its effect has the strictest one', () => {
+test('a tool that cannot tell its effect has the strictest one', async () => {
   const { logger, lines } = recordingLogger();
   const broken = defineTool({
     ...transfer().tool,
@@ -133,9 +133,9 @@ test('a tool that cannot tell its effect has the strictest one', () => {
       throw new Error('broken');
     },
   });
-  expect(trialRunner({ builtins: [broken], logger }).planOf(scope, callOf('transfer', fits)).effect).toBe(
-    'once',
-  );
+  expect(
+    (await trialRunner({ builtins: [broken], logger }).planOf(scope, callOf('transfer', fits))).effect,
+  ).toBe('once');
   expect(lines.join('')).toContain('could not tell its effect');
 });
 
@@ -154,7 +154,7 @@ test('a schema that throws is a failure of the tool, never of the turn', async (
     throw new TypeError('secret words');
   });
   const runner = trialRunner({ builtins: [{ ...tool, input }], logger });
-  expect(runner.planOf(scope, callOf('transfer', {})).effect).toBe('read');
+  expect((await runner.planOf(scope, callOf('transfer', {}))).effect).toBe('read');
   const output = await runner.run(scope, callOf('transfer', {}), turnContext());
   expect(output.isError).toBe(true);
   expect(given).toEqual([]);

@@ -21,7 +21,7 @@ import { limitsSchema, type ToolLimits } from './limits.ts';
 import { memoryTools } from './memory/memory-tools.ts';
 import type { MemoryStore } from '@turnpike/contract';
 import type { ToolSecrets } from './ports.ts';
-import { InputSchemas } from './schema/input-schemas.ts';
+import type { InputSchemas } from './schema/input-schemas.ts';
 import { textOutput, type Tool } from './tool.ts';
 
 export interface ToolRunnerSettings {
@@ -34,6 +34,8 @@ export interface ToolRunnerSettings {
   memory: MemoryStore;
   logger: Logger;
   limits?: ToolLimits;
+  /** Checks of the inputs of tenants' tools. */
+  schemas: InputSchemas;
 }
 
 /** Every tool kind behind the interface that the loop knows: `ToolRunner` of packages/agent. */
@@ -41,7 +43,7 @@ export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
   /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
-  planOf(scope: ToolScope, call: AskedCall): ToolPlan;
+  planOf(scope: ToolScope, call: AskedCall): Promise<ToolPlan>;
   /**
    * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError` where a
    * call that must not be repeated left and gave no answer, `RetryableError` where something of ours is away
@@ -60,7 +62,7 @@ export interface ToolRunner {
 export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
   const limits = limitsSchema.parse(settings.limits ?? {});
   const { secretsWaitMs } = limits;
-  const parts = { ...settings, limits, secretsWaitMs, schemas: new InputSchemas() };
+  const parts = { ...settings, limits, secretsWaitMs };
   const findBuiltin = builtinTools(settings.builtins, parts);
   const findHttp = httpTools(parts);
   const findClient = clientTools(parts.schemas);
@@ -96,9 +98,9 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       });
     },
 
-    planOf(scope, call) {
+    async planOf(scope, call) {
       const found = find(scope, call.name);
-      const prepared = found && prepare(found.tool, call);
+      const prepared = found && (await prepare(found.tool, call));
       // No tool can ever be given what is wrong by itself: nobody needs to approve it.
       if (found === null || callFault(call) !== null)
         return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
@@ -116,7 +118,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       const found = find(scope, call.name);
       if (call.name === '') return textOutput(callFault(call) ?? '', true);
       if (found === null) return noSuchTool(scope, call.name, (named) => open(named, scope) !== null);
-      const prepared = prepare(found.tool, call);
+      const prepared = await prepare(found.tool, call);
       if (!prepared.valid) return textOutput(prepared.explanation, true);
       // The journal's word is what a crash is met with, and what a person approved: where the tool has
       // become stricter since, that word does not cover the call any more.
@@ -129,14 +131,14 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     async reconcile(scope, call, context) {
       context.signal.throwIfAborted();
       const found = find(scope, call.name);
-      const prepared = found && prepare(found.tool, call);
+      const prepared = found && (await prepare(found.tool, call));
       return prepared?.valid ? prepared.reconcile(call, context) : cannotReconcile(call.name);
     },
   };
 }
 
 /** What is wrong with a call whoever its tool is comes before what its tool says of it. */
-function prepare(tool: GivenTool, call: AskedCall): PreparedCall {
+async function prepare(tool: GivenTool, call: AskedCall): Promise<PreparedCall> {
   const explanation = callFault(call);
   if (explanation !== null) return { valid: false, explanation };
   const { input: value, inputText: text } = call;

@@ -12,7 +12,7 @@ import type {
 export interface GivenTool {
   declaration: ToolDeclaration;
   /** Reads what the model gave; nothing is sent yet. Never throws. */
-  prepare(input: GivenInput): PreparedCall;
+  prepare(input: GivenInput): Promise<PreparedCall> | PreparedCall;
 }
 
 /** The input of a call, which is an object. */

@@ -2,5 +2,5 @@ export { BUILTIN_NAMES, createBuiltins } from './builtins.ts';
 export { createToolRunner, type ToolRunner, type ToolRunnerSettings } from './create-tool-runner.ts';
 export type { ToolLimits } from './limits.ts';
 export type { ToolSecrets } from './ports.ts';
-export { checkInputSchema } from './schema/check-input-schema.ts';
+export { InputSchemas } from './schema/input-schemas.ts';
 export { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';

@@ -39,8 +39,8 @@ export const agentRoutes: Route[] = [
       headers: located,
     },
     problems: [],
-    async prepare({ body }) {
-      checkClientTools(body.tools);
+    async prepare({ tenantId, body }, { inputSchemas }) {
+      await checkClientTools(inputSchemas, tenantId, body.tools);
     },
     async handle({ tenantId, body, sql }) {
       await checkNames(sql, tenantId, body);
@@ -164,8 +164,8 @@ export const agentRoutes: Route[] = [
       schema: agentSchema,
     },
     problems: ['not_found', 'agent_changed'],
-    async prepare({ body }) {
-      checkClientTools(body.tools ?? []);
+    async prepare({ tenantId, body }, { inputSchemas }) {
+      await checkClientTools(inputSchemas, tenantId, body.tools ?? []);
     },
     async handle({ tenantId, params: { agent_id: id }, body, sql }) {
       const agent = await updateAgent(sql, tenantId, id, body);

@@ -22,7 +22,6 @@ import {
   updateTool,
 } from '@turnpike/store';
 import { Secret } from '@turnpike/telemetry';
-import { checkInputSchema } from '@turnpike/tools';
 import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
@@ -55,7 +54,7 @@ export const toolRoutes: Route[] = [
     },
     problems: ['tool_name_taken'],
     async prepare({ tenantId, body }, services) {
-      checkTool(body, services);
+      await checkTool(tenantId, body, services);
       await services.vault.prepare(tenantId);
     },
     async handle({ tenantId, body, sql }, { vault }) {
@@ -128,8 +127,8 @@ export const toolRoutes: Route[] = [
     body: updateToolSchema,
     answer: { status: 200, description: 'The tool; its name and signing secret stay.', schema: toolSchema },
     problems: ['not_found'],
-    async prepare({ body }, services) {
-      checkTool(body, services);
+    async prepare({ tenantId, body }, services) {
+      await checkTool(tenantId, body, services);
     },
     async handle({ tenantId, params: { tool_id: id }, body, sql }) {
       const tool = await updateTool(sql, { id, tenantId, config: configOf(body) });
@@ -184,13 +183,14 @@ function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: n
 }
 
 /** Throws `invalid_request` for an address that no call is made to, and a schema that no input can be checked with. */
-function checkTool(
+async function checkTool(
+  tenantId: string,
   { url, reconcile_url: reconcileUrl, input_schema: schema }: ToolConfig,
-  services: Pick<Services, 'checkPublicUrl'>,
-): void {
+  services: Pick<Services, 'checkPublicUrl' | 'inputSchemas'>,
+): Promise<void> {
   checkPublicUrl(url, 'url', services);
   checkPublicUrl(reconcileUrl, 'reconcile_url', services);
-  const message = checkInputSchema(schema);
+  const message = await services.inputSchemas.fault(tenantId, schema);
   if (message === null) return;
   throw new ProblemError('invalid_request', 'The body is not valid.', {
     issues: [{ path: 'input_schema', message }],

@@ -15,6 +15,7 @@ import {
   requiredMigrations,
 } from '@turnpike/store';
 import { createLogger, createMetrics, Readiness } from '@turnpike/telemetry';
+import { InputSchemas } from '@turnpike/tools';
 import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
@@ -95,6 +96,7 @@ export async function startApiOnTrial(
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
   const vault = openVault(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
   const keyUses = new KeyUses((ids) => noteKeyUse(database.pool, ids), onError);
+  const inputSchemas = new InputSchemas(onError);
   const checkPublicUrl = createSecureUrlCheck({ allow: ['127.0.0.1'] });
   const services = {
     database,
@@ -104,6 +106,7 @@ export async function startApiOnTrial(
     vault,
     keyUses,
     budgetGate: new BudgetGate(),
+    inputSchemas,
     checkPublicUrl,
     streams,
     reportError: onError,
@@ -170,6 +173,7 @@ export async function startApiOnTrial(
       server.close();
       server.closeAllConnections();
       await keyUses.close();
+      await inputSchemas.close();
       await dispatcher.settle();
       await Promise.all(opened.map((each) => each.close()));
       await database.close();

@@ -30,20 +30,20 @@ test('a tool that was deleted meanwhile is an answer, and its calls act on nothi
   const scope = scopeOf(
     agentWith(http(), { type: 'memory', name: 'memory', namespace: 'a', requires_approval: false }),
   );
-  expect(trialRunner().planOf(scope, callOf('weather', fits)).effect).toBe('read');
+  expect((await trialRunner().planOf(scope, callOf('weather', fits))).effect).toBe('read');
   const output = await trialRunner().run(scope, callOf('weather', fits), turnContext());
   expect(textIn(output)).toBe('There is no tool "weather". The tools are: memory.');
 });
 
-test('a call is treated as the tool is registered, and waits for approval where the agent says so', () => {
+test('a call is treated as the tool is registered, and waits for approval where the agent says so', async () => {
   const { planOf } = trialRunner();
-  expect(planOf(scopeWith(), callOf('weather', fits))).toEqual({
+  expect(await planOf(scopeWith(), callOf('weather', fits))).toEqual({
     effect: 'idempotent',
     onUnknown: 'tell_model',
     awaiting: null,
   });
   const strict = scopeWith({ effect: 'once', on_unknown: 'ask' }, true);
-  expect(planOf(strict, callOf('weather', fits))).toEqual({
+  expect(await planOf(strict, callOf('weather', fits))).toEqual({
     effect: 'once',
     onUnknown: 'ask',
     awaiting: 'approval',
@@ -53,7 +53,7 @@ test('a call is treated as the tool is registered, and waits for approval where 
 test('an input that does not fit acts on nothing, and is told with its paths; whether it fits may change, so it needs its approval too', async () => {
   const runner = trialRunner();
   const scope = scopeWith({ effect: 'once' }, true);
-  const plan = runner.planOf(scope, callOf('weather', { city: 5 }));
+  const plan = await runner.planOf(scope, callOf('weather', { city: 5 }));
   expect(plan).toEqual({ effect: 'read', onUnknown: 'tell_model', awaiting: 'approval' });
   const output = await runner.run(scope, callOf('weather', { city: 5 }, plan.effect), turnContext());
   expect(output).toMatchObject({ isError: true });
@@ -63,7 +63,7 @@ test('an input that does not fit acts on nothing, and is told with its paths; wh
 test('a schema that cannot be used is an answer, and acts on nothing', async () => {
   const runner = trialRunner();
   const scope = scopeWith({ input_schema: { type: 'object', required: 'city' } });
-  expect(runner.planOf(scope, callOf('weather', fits)).effect).toBe('read');
+  expect((await runner.planOf(scope, callOf('weather', fits))).effect).toBe('read');
   const output = await runner.run(scope, callOf('weather', fits), turnContext());
   expect(textIn(output)).toContain('cannot be checked, so nothing was done');
 });

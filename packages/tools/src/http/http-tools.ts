@@ -23,8 +23,8 @@ export function httpTools(
     } = tool.config;
     return {
       declaration: { name, description, input_schema: schema },
-      prepare(input) {
-        const explanation = explainInput(parts.schemas, tenantId, schema, input);
+      async prepare(input) {
+        const explanation = await explainInput(parts.schemas, tenantId, schema, input);
         if (explanation !== null) return { valid: false, explanation };
         return {
           valid: true,

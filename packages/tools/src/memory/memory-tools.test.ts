@@ -32,13 +32,15 @@ test('the model is shown one flat schema under the agent’s name for the tool',
   expect(Object.keys(declaration?.input_schema ?? {})).not.toContain('oneOf');
 });
 
-test('viewing may be repeated, and changing too, since a call changes things once', () => {
+test('viewing may be repeated, and changing too, since a call changes things once', async () => {
   const { runner } = setUp();
-  const plan = (input: object) => runner.planOf(scope, callOf('notebook', input)).effect;
-  expect(plan({ command: 'view', path: '/memories' })).toBe('read');
-  expect(plan({ command: 'create', path: '/memories/a', file_text: '' })).toBe('idempotent');
-  expect(plan({ command: 'rename', old_path: '/memories/a', new_path: '/memories/b' })).toBe('idempotent');
-  expect(plan({ command: 'erase', path: '/memories' })).toBe('read');
+  const plan = async (input: object) => (await runner.planOf(scope, callOf('notebook', input))).effect;
+  expect(await plan({ command: 'view', path: '/memories' })).toBe('read');
+  expect(await plan({ command: 'create', path: '/memories/a', file_text: '' })).toBe('idempotent');
+  expect(await plan({ command: 'rename', old_path: '/memories/a', new_path: '/memories/b' })).toBe(
+    'idempotent',
+  );
+  expect(await plan({ command: 'erase', path: '/memories' })).toBe('read');
 });
 
 test('a command is done in the agent’s namespace, for the call and under the lease that it has', async () => {

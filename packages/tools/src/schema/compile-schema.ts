@@ -1,8 +1,7 @@
 import type { InputSchema } from '@turnpike/contract';
 import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-
-const MAX_PATTERN = 2_000;
+import { linearPattern } from './linear-pattern.ts';
 
 /** A schema that cannot be used; the message says why, for whoever wrote it. */
 export class SchemaError extends Error {}
@@ -39,21 +38,19 @@ const OPTIONS: Options = {
   ownProperties: true,
   // A definition that is used often would be written out each time.
   inlineRefs: false,
-  code: { optimize: false, regExp: Object.assign(compilePattern, { code: 'new RegExp' }) },
+  code: { optimize: false, regExp: Object.assign(linearPattern, { code: 'linearPattern' }) },
 };
 
 let draft: Ajv2020 | undefined;
 
 /**
- * Makes ready to compile schemas, which takes some time the first time. Ajv does not survive being stopped
- * in the midst of it, so it is kept only when it is done: to be called before what is limited in time.
+ * Makes ready to compile schemas, which takes some time the first time: to be called before what is limited in time.
  */
 export function prepareDraft(): Ajv2020 {
   if (draft !== undefined) return draft;
-  const made = new Ajv2020({ ...OPTIONS, allErrors: false });
-  void made.validateSchema({});
-  draft = made;
-  return made;
+  draft = new Ajv2020({ ...OPTIONS, allErrors: false });
+  void draft.validateSchema({});
+  return draft;
 }
 
 /** By the schema of schemas. Ajv writes code: what is no schema must not get that far. */
@@ -66,17 +63,6 @@ function checkKeywords(schema: object): void {
     throw new SchemaError(reasonOf(error));
   }
   if (valid !== true) throw new SchemaError(ready.errorsText(ready.errors, { dataVar: '' }).slice(0, 1_000));
-}
-
-/** Many patterns in use, such as `[\w-.]`, are fine without the flag `u` and no pattern with it. */
-function compilePattern(pattern: string, flags: string): RegExp {
-  if (pattern.length > MAX_PATTERN)
-    throw new SchemaError(`a pattern is longer than ${MAX_PATTERN} characters`);
-  try {
-    return new RegExp(pattern, flags);
-  } catch {
-    return new RegExp(pattern);
-  }
 }
 
 function reasonOf(error: unknown): string {

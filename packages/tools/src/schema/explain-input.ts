@@ -8,20 +8,22 @@ import type { InputSchemas } from './input-schemas.ts';
  * doubles alone: a number that is none is checked by those on either side of it, and where these are not judged
  * alike, nobody can say whether it fits.
  */
-export function explainInput(
+export async function explainInput(
   schemas: InputSchemas,
   tenantId: string,
   schema: InputSchema,
   input: GivenInput,
-): string | null {
+): Promise<string | null> {
   const { value, text, inexact } = input;
   if (text === null || inexact.length === 0) return schemas.explain(tenantId, schema, value);
   if (inexact.some(seemsWhole) || JSON.stringify(schema).includes('"multipleOf"'))
     return explainInexact(input);
-  const verdicts = [nearest, below, above].map((neighbour) => {
-    const checkable = replaceInexact(text, (number) => String(neighbour(nearest(Number(number)))));
-    return schemas.explain(tenantId, schema, JSON.parse(checkable));
-  });
+  const verdicts = await Promise.all(
+    [nearest, below, above].map((neighbour) => {
+      const checkable = replaceInexact(text, (number) => String(neighbour(nearest(Number(number)))));
+      return schemas.explain(tenantId, schema, JSON.parse(checkable));
+    }),
+  );
   const [verdict = null] = verdicts;
   const isSure = verdicts.every((other) => (other === null) === (verdict === null));
   return isSure ? verdict : explainInexact(input);

@@ -1,7 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { newId, type InputSchema } from '@turnpike/contract';
 import { InputSchemas } from './input-schemas.ts';
-import { TimeShares } from './time-shares.ts';
 
 const tenant = newId('tenant');
 const person: InputSchema = {
@@ -16,67 +15,111 @@ const person: InputSchema = {
   additionalProperties: false,
 };
 
-const explain = (schema: InputSchema, input: unknown, schemas = new InputSchemas()): string | null =>
+const schemas = new InputSchemas((error) => {
+  throw error;
+});
+afterAll(() => schemas.close());
+
+const explain = (schema: InputSchema, input: unknown): Promise<string | null> =>
   schemas.explain(tenant, schema, input);
 
-test('an input that fits is left as it is', () => {
+test('an input that fits is left as it is', async () => {
   const input = { name: 'Ada', mail: 'ada@a.example', role: 'admin', tags: ['x'] };
   const before = structuredClone(input);
-  expect(explain(person, input)).toBeNull();
+  expect(await explain(person, input)).toBeNull();
   expect(input).toEqual(before);
 });
 
-test('every mistake is told with its path', () => {
+test('every mistake is told with its path', async () => {
   const input = { mail: 'no', role: 'king', tags: ['x', 1], extra: true };
-  expect(explain(person, input)?.split('; ').toSorted()).toEqual([
+  expect((await explain(person, input))?.split('; ').toSorted()).toEqual([
     "Invalid input: input: must have required property 'name'",
     'input: must NOT have additional properties (extra)',
     'mail: must match format "email"',
     'role: must be equal to one of the allowed values (["admin","guest"])',
     'tags.1: must be string',
   ]);
-  expect(explain(person, 'Ada')).toBe('Invalid input: input: must be object');
+  expect(await explain(person, 'Ada')).toBe('Invalid input: input: must be object');
 });
 
-test('what is told is bounded', () => {
+test('what is told is bounded', async () => {
   const input = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`${n}${'x'.repeat(1_000)}`, n]));
-  expect(explain(person, input)?.length).toBeLessThanOrEqual(4_000);
+  expect((await explain(person, input))?.length).toBeLessThanOrEqual(4_000);
 });
 
-test('what every object inherits was not given', () => {
+test('what every object inherits was not given', async () => {
   const schema: InputSchema = {
     type: 'object',
     required: ['toString'],
     properties: { toString: { type: 'string' } },
   };
-  expect(explain(schema, {})).toContain("must have required property 'toString'");
-  expect(explain({ ...schema, required: [] }, {})).toBeNull();
+  expect(await explain(schema, {})).toContain("must have required property 'toString'");
+  expect(await explain({ ...schema, required: [] }, {})).toBeNull();
 });
 
-test('a schema that cannot be used is said to be so, and nothing is thrown', () => {
-  expect(explain({ type: 'object', properties: { a: { type: 'strin' } } }, {})).toContain(
+test('a schema that cannot be used is said to be so, and nothing is thrown', async () => {
+  expect(await explain({ type: 'object', properties: { a: { type: 'strin' } } }, {})).toContain(
     'Its schema is not valid',
   );
-  expect(explain({ type: 'object', allOf: [{ $ref: '#' }] }, {})).toContain('nested too deeply');
+  expect(await explain({ type: 'object', allOf: [{ $ref: '#' }] }, {})).toContain('nested too deeply');
 });
 
-test('no schema is seen by another, also where both have the same id', () => {
-  const schemas = new InputSchemas();
+test('no schema is seen by another, also where both have the same id', async () => {
   const named = (type: string): InputSchema => ({
     type: 'object',
     properties: { a: { $id: 'https://a.example/a', type } },
   });
-  expect(explain(named('string'), { a: 'x' }, schemas)).toBeNull();
-  expect(explain(named('number'), { a: 1 }, schemas)).toBeNull();
+  expect(await explain(named('string'), { a: 'x' })).toBeNull();
+  expect(await explain(named('number'), { a: 1 })).toBeNull();
   const spy: InputSchema = { type: 'object', properties: { a: { $ref: 'https://a.example/a' } } };
-  expect(explain(spy, { a: 'x' }, schemas)).toContain("can't resolve reference");
+  expect(await explain(spy, { a: 'x' })).toContain("can't resolve reference");
 });
 
-test('a pattern that would take for ever is stopped, and the next tenant is served', () => {
-  const schemas = new InputSchemas(new TimeShares({ capacityMs: 200 }));
-  const hostile: InputSchema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } };
-  const input = { a: `${'a'.repeat(100)}!` };
-  expect(explain(hostile, input, schemas)).toContain('takes too long');
-  expect(explain(hostile, input, schemas)).toContain('takes too long');
-  expect(schemas.explain(newId('tenant'), person, { name: 'Ada' })).toBeNull();
+test('a pattern that a backtracking engine would take for ever with takes no time', async () => {
+  const schema: InputSchema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } };
+  expect(await explain(schema, { a: `${'a'.repeat(1_000)}!` })).toContain('must match pattern');
+});
+
+/** Its check takes twice as long for each level of an input. */
+const endless: InputSchema = {
+  type: 'object',
+  $ref: '#/$defs/node',
+  $defs: {
+    node: {
+      allOf: [
+        { properties: { a: { $ref: '#/$defs/node' } } },
+        { properties: { a: { $ref: '#/$defs/node' } } },
+      ],
+    },
+  },
+};
+
+function nested(levels: number): unknown {
+  let value: unknown = {};
+  for (let level = 0; level < levels; level += 1) value = { a: value };
+  return value;
+}
+
+test('a check that would never end is stopped, is not tried again, and holds nobody else up', async () => {
+  const hostile = newId('tenant');
+  const started = performance.now();
+  const checks = Array.from({ length: 400 }, () => schemas.explain(hostile, endless, nested(60)));
+  // The event loop of this thread is free meanwhile.
+  expect(await schemas.explain(newId('tenant'), person, { name: 'Ada' })).toBeNull();
+  for (const explanation of await Promise.all(checks)) expect(explanation).toContain('takes too long');
+  // One of them was tried, for a second.
+  expect(performance.now() - started).toBeLessThan(60_000);
+  // Its other tools go on.
+  expect(await schemas.explain(hostile, person, { name: 'Ada' })).toBeNull();
+});
+
+test('a tenant that has used up its time waits for more of it, and another has its own', async () => {
+  const hostile = newId('tenant');
+  let explanation: string | null = null;
+  for (let n = 0; explanation === null && n < 50; n += 1) {
+    await schemas.explain(hostile, { ...endless, title: `${n}` }, nested(60));
+    explanation = await schemas.explain(hostile, person, { name: 'Ada' });
+  }
+  expect(explanation).toContain('takes too long');
+  expect(await schemas.explain(newId('tenant'), person, { name: 'Ada' })).toBeNull();
 });

@@ -1,76 +1,130 @@
 import { createHash } from 'node:crypto';
 import type { InputSchema } from '@turnpike/contract';
-import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { LRUCache } from 'lru-cache';
-import { compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
-import { TimeShareError } from './run-within.ts';
+import type { CheckResult } from './check-thread.ts';
+import { FairSlots, TooManyWaitingError } from './fair-slots.ts';
+import { exceededLimit } from './schema-limits.ts';
+import { SchemaThreads } from './schema-threads.ts';
 import { TimeShares } from './time-shares.ts';
 
-const MOST_SCHEMAS = 1_000;
-/** Characters of JSON of all schemas whose validators are kept. */
-const MOST_CHARACTERS = 10_000_000;
-const MAX_ISSUES = 20;
-const MAX_EXPLANATION = 4_000;
+const THREADS = 2;
+/** A check that takes longer never ends, as far as anybody who waits for it is concerned. */
+const LONGEST_MS = 1_000;
+/** An ordinary check that is given less may be stopped on a busy machine, and its schema is no bad one. */
+const LEAST_MS = 100;
+/** What a tenant may use at once. */
+const SHARE_MS = 3_000;
+/** Of one tenant. */
+const MOST_WAITING = 1_000;
+/** Schemas whose check was stopped: they are not tried again for so long. */
+const MOST_STOPPED = 10_000;
+const STOPPED_FOR_MS = 10 * 60_000;
 
-/** Validators of tenants' schemas, compiled when first needed and kept while they are in use. */
+type Verdict =
+  | CheckResult
+  | { type: 'too_large'; reason: string }
+  | { type: 'too_long' }
+  | { type: 'busy' }
+  | { type: 'failed' };
+
+/**
+ * Checks of tenants' schemas, and of inputs by them, off the thread that everybody shares. Each tenant has a share
+ * of the threads' time, and a schema whose check did not end is not tried again.
+ */
 export class InputSchemas {
-  readonly #shares: TimeShares;
-  readonly #validators = new LRUCache<string, ValidateFunction>({
-    max: MOST_SCHEMAS,
-    maxSize: MOST_CHARACTERS,
-  });
+  readonly #threads = new SchemaThreads(THREADS);
+  readonly #slots = new FairSlots(THREADS, MOST_WAITING);
+  readonly #shares = new TimeShares(SHARE_MS);
+  readonly #stopped = new LRUCache<string, true>({ max: MOST_STOPPED, ttl: STOPPED_FOR_MS });
+  readonly #onError: (error: unknown) => void;
 
-  constructor(shares: TimeShares = new TimeShares()) {
-    this.#shares = shares;
+  /** `onError` is told where a check itself fails, which is no fault of a schema. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /**
+   * What is wrong with a tool's `input_schema`, in words for whoever wrote it; null where it can be used.
+   * A schema that refers to itself without end, or that takes too long to read, is one that cannot.
+   */
+  async fault(tenantId: string, schema: InputSchema): Promise<string | null> {
+    const verdict = await this.#check(tenantId, schema, '{}');
+    switch (verdict.type) {
+      case 'fits':
+      case 'misfit':
+        return null;
+      case 'invalid_schema':
+        return `is not a JSON Schema (draft 2020-12): ${verdict.reason}`;
+      case 'too_large':
+        return `is not a JSON Schema that can be used: ${verdict.reason}`;
+      case 'too_deep':
+      case 'too_long':
+        return 'is not a JSON Schema that can be used: to check an input with it never ends, or takes too long';
+      case 'failed':
+        return 'cannot be checked now';
+      case 'busy':
+        return 'cannot be checked now: too many schemas of this tenant wait for it';
+      default:
+        return verdict satisfies never;
+    }
   }
 
   /**
    * Null where the input fits; else what is wrong with it, told to the model. Also a schema that cannot
    * be used is told so: it is the tool's mistake, never the turn's end.
    */
-  explain(tenantId: string, schema: InputSchema, input: unknown): string | null {
-    prepareDraft();
-    try {
-      return this.#shares.run(tenantId, () => {
-        const validate = this.#validatorOf(schema);
-        return validate(input) ? null : explainErrors(validate.errors ?? []);
-      });
-    } catch (error) {
-      if (error instanceof SchemaError) return `${NOT_CHECKED} Its schema is not valid: ${error.message}.`;
-      if (error instanceof TimeShareError) return `${NOT_CHECKED} To check it takes too long.`;
-      if (error instanceof RangeError) return `${NOT_CHECKED} It is nested too deeply, or its schema is.`;
-      throw error;
+  async explain(tenantId: string, schema: InputSchema, input: unknown): Promise<string | null> {
+    const verdict = await this.#check(tenantId, schema, JSON.stringify(input) ?? 'null');
+    switch (verdict.type) {
+      case 'fits':
+        return null;
+      case 'misfit':
+        return verdict.explanation;
+      case 'invalid_schema':
+        return `${NOT_CHECKED} Its schema is not valid: ${verdict.reason}.`;
+      case 'too_large':
+        return `${NOT_CHECKED} Its schema is too large: ${verdict.reason}.`;
+      case 'too_deep':
+        return `${NOT_CHECKED} It is nested too deeply, or its schema is.`;
+      case 'too_long':
+        return `${NOT_CHECKED} To check it takes too long.`;
+      case 'failed':
+        return NOT_CHECKED;
+      case 'busy':
+        return `${NOT_CHECKED} Too many calls wait to be checked.`;
+      default:
+        return verdict satisfies never;
     }
   }
 
-  #validatorOf(schema: InputSchema): ValidateFunction {
-    const json = JSON.stringify(schema);
-    const key = createHash('sha256').update(json).digest('base64');
-    const known = this.#validators.get(key);
-    if (known !== undefined) return known;
-    const validate = compileSchema(schema);
-    this.#validators.set(key, validate, { size: json.length });
-    return validate;
+  close(): Promise<void> {
+    return this.#threads.close();
+  }
+
+  async #check(tenantId: string, schema: InputSchema, input: string): Promise<Verdict> {
+    const reason = exceededLimit(schema);
+    if (reason !== null) return { type: 'too_large', reason };
+    const text = JSON.stringify(schema);
+    const key = createHash('sha256').update(text).digest('base64');
+    if (this.#stopped.has(key)) return { type: 'too_long' };
+    try {
+      return await this.#slots.run(tenantId, () => this.#checkNow(tenantId, key, text, input));
+    } catch (error) {
+      if (error instanceof TooManyWaitingError) return { type: 'busy' };
+      this.#onError(error);
+      return { type: 'failed' };
+    }
+  }
+
+  /** It may have waited: what came before it in the queue says whether it is still to be tried. */
+  async #checkNow(tenantId: string, key: string, schema: string, input: string): Promise<Verdict> {
+    const leftMs = this.#shares.leftMs(tenantId);
+    if (leftMs < LEAST_MS || this.#stopped.has(key)) return { type: 'too_long' };
+    const { result, usedMs } = await this.#threads.run(schema, input, Math.min(leftMs, LONGEST_MS));
+    this.#shares.spend(tenantId, usedMs);
+    if (result === null) this.#stopped.set(key, true);
+    return result ?? { type: 'too_long' };
   }
 }
 
 const NOT_CHECKED = 'The input of this tool cannot be checked, so nothing was done.';
-
-function explainErrors(errors: readonly ErrorObject[]): string {
-  const issues = errors.slice(0, MAX_ISSUES).map(explainError);
-  return `Invalid input: ${[...new Set(issues)].join('; ')}`.slice(0, MAX_EXPLANATION);
-}
-
-function explainError({ instancePath, message = 'is not valid', params }: ErrorObject): string {
-  const path = instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~');
-  return `${path || 'input'}: ${message}${detailOf(params)}`;
-}
-
-/** What the message leaves out: which property is too many, which values there are. */
-function detailOf(params: Record<string, unknown>): string {
-  const { additionalProperty, unevaluatedProperty, allowedValues, allowedValue } = params;
-  const property = additionalProperty ?? unevaluatedProperty;
-  if (typeof property === 'string') return ` (${property})`;
-  if (allowedValues !== undefined) return ` (${JSON.stringify(allowedValues)})`;
-  return allowedValue === undefined ? '' : ` (${JSON.stringify(allowedValue)})`;
-}

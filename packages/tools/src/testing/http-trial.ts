@@ -35,8 +35,8 @@ export async function startHttpTrial(settings: Partial<ToolRunnerSettings> = {})
       trial.tool = registered({ url: `${server.origin}/run`, ...config });
     },
     call(input = {}, context = turnContext()) {
-      const plan = runner.planOf(scope(), callOf('tool', input));
-      const call = { ...callOf('tool', input), ...plan };
+      const { effect, on_unknown: onUnknown } = trial.tool.config;
+      const call = { ...callOf('tool', input), effect, onUnknown };
       return { call, output: runner.run(scope(), call, context) };
     },
     reconcile: (call, context = turnContext()) => runner.reconcile(scope(), call, context),

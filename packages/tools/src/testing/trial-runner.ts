@@ -4,6 +4,7 @@ import { Secret, silentLogger } from '@turnpike/telemetry';
 import { createToolRunner, type ToolRunner, type ToolRunnerSettings } from '../create-tool-runner.ts';
 import type { MemoryStore } from '@turnpike/contract';
 import type { ToolSecrets } from '../ports.ts';
+import { InputSchemas } from '../schema/input-schemas.ts';
 import { roomFor } from './trial-guard.ts';
 
 /** The key that every tool's calls are signed with here. */
@@ -25,6 +26,11 @@ const noMemory: MemoryStore = {
   once: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
 };
 
+/** Shared by all: its threads take some time to start. */
+const schemas = new InputSchemas((error) => {
+  throw error;
+});
+
 /** A runner that reaches this machine; what is left out is as plain as can be. */
 export function trialRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRunner {
   return createToolRunner({
@@ -34,6 +40,7 @@ export function trialRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRun
     secrets: secretsOf(),
     memory: noMemory,
     logger: silentLogger,
+    schemas,
     ...settings,
   });
 }

@@ -1,6 +1,11 @@
-import { expect, test } from '@jest/globals';
-import type { InputSchema } from '@turnpike/contract';
-import { checkInputSchema } from './check-input-schema.ts';
+import { afterAll, expect, test } from '@jest/globals';
+import { newId, type InputSchema } from '@turnpike/contract';
+import { InputSchemas } from './input-schemas.ts';
+
+const schemas = new InputSchemas((error) => {
+  throw error;
+});
+afterAll(() => schemas.close());
 
 const withProperty = (property: unknown): InputSchema => ({ type: 'object', properties: { a: property } });
 
@@ -33,8 +38,8 @@ test.each<[string, InputSchema]>([
       $defs: { part: { $anchor: 'part', type: 'string' } },
     },
   ],
-])('a schema with %s can be used', (_, schema) => {
-  expect(checkInputSchema(schema)).toBeNull();
+])('a schema with %s can be used', async (_, schema) => {
+  expect(await schemas.fault(newId('tenant'), schema)).toBeNull();
 });
 
 test.each<[string, InputSchema, RegExp]>([
@@ -45,7 +50,15 @@ test.each<[string, InputSchema, RegExp]>([
     /\/properties\/a\/minLength must be integer/,
   ],
   ['a list of properties', { type: 'object', properties: [] }, /\/properties must be object/],
-  ['a pattern that is none', withProperty({ pattern: '(' }), /Unterminated group/],
+  ['a pattern that is none', withProperty({ pattern: '(' }), /missing closing \)/],
+  [
+    'a pattern that looks ahead',
+    withProperty({ pattern: '^(?!x)' }),
+    /the pattern "\^\(\?!x\)" cannot be used/,
+  ],
+  ['a pattern that refers back', withProperty({ pattern: String.raw`(a)\1` }), /cannot be used/],
+  ['a hundred patterns and one', patterns(101), /has 101 patterns, and may have 100/],
+  ['more characters than are read', withProperty({ description: 'x'.repeat(100_000) }), /characters of JSON/],
   ['a pattern without end', withProperty({ pattern: 'a'.repeat(2_001) }), /longer than 2000 characters/],
   ['a reference to nothing', withProperty({ $ref: '#/$defs/b' }), /can't resolve reference/],
   ['a reference to elsewhere', withProperty({ $ref: 'https://a.example/b.json' }), /can't resolve reference/],
@@ -54,8 +67,9 @@ test.each<[string, InputSchema, RegExp]>([
   ['more levels than can be read', deep(5_000), /nested too deeply/],
   ['a check that never ends', { type: 'object', allOf: [{ $ref: '#' }] }, /never ends/],
   ['a check of a million million steps', doubling(40), /takes too long/],
-])('a schema with %s is refused, and why is said', (_, schema, words) => {
-  expect(checkInputSchema(schema)).toMatch(words);
+  ['the same without definitions', halving(16), /takes too long/],
+])('a schema with %s is refused, and why is said', async (_, schema, words) => {
+  expect(await schemas.fault(newId('tenant'), schema)).toMatch(words);
 });
 
 function deep(levels: number): InputSchema {
@@ -69,4 +83,23 @@ function doubling(levels: number): InputSchema {
   const twice = (level: number) => ({ allOf: [{ $ref: `#/$defs/${level}` }, { $ref: `#/$defs/${level}` }] });
   const $defs = Object.fromEntries(Array.from({ length: levels }, (_, level) => [level, twice(level + 1)]));
   return { type: 'object', ...twice(0), $defs: { ...$defs, [levels]: { type: 'object' } } };
+}
+
+function patterns(count: number): InputSchema {
+  const names = Array.from({ length: count }, (_, n) => [`p${n}`, { type: 'string', pattern: `^${n}$` }]);
+  return { type: 'object', properties: Object.fromEntries(names) };
+}
+
+/** Each part refers twice to the one inside of it. */
+function halving(levels: number): InputSchema {
+  let part: Record<string, unknown> = { type: 'object' };
+  let pointer = '#';
+  for (let level = 0; level < levels; level += 1) {
+    pointer += '/not';
+    part = {
+      not: part,
+      anyOf: [{ $ref: pointer.replace(/^#(\/not)*/, `#${'/not'.repeat(levels - level)}`) }],
+    };
+  }
+  return { ...part, type: 'object' };
 }

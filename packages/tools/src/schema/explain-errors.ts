@@ -1,0 +1,24 @@
+import type { ErrorObject } from 'ajv/dist/2020.js';
+
+const MAX_ISSUES = 20;
+const MAX_EXPLANATION = 4_000;
+
+/** What is wrong with an input, told to the model. */
+export function explainErrors(errors: readonly ErrorObject[]): string {
+  const issues = errors.slice(0, MAX_ISSUES).map(explainError);
+  return `Invalid input: ${[...new Set(issues)].join('; ')}`.slice(0, MAX_EXPLANATION);
+}
+
+function explainError({ instancePath, message = 'is not valid', params }: ErrorObject): string {
+  const path = instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~');
+  return `${path || 'input'}: ${message}${detailOf(params)}`;
+}
+
+/** What the message leaves out: which property is too many, which values there are. */
+function detailOf(params: Record<string, unknown>): string {
+  const { additionalProperty, unevaluatedProperty, allowedValues, allowedValue } = params;
+  const property = additionalProperty ?? unevaluatedProperty;
+  if (typeof property === 'string') return ` (${property})`;
+  if (allowedValues !== undefined) return ` (${JSON.stringify(allowedValues)})`;
+  return allowedValue === undefined ? '' : ` (${JSON.stringify(allowedValue)})`;
+}

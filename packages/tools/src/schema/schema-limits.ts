@@ -1,0 +1,77 @@
+import type { InputSchema } from '@turnpike/contract';
+
+/** Characters of JSON. */
+const MOST_CHARACTERS = 100_000;
+const MOST_LEVELS = 50;
+const MOST_PATTERNS = 100;
+/** Subschemas, each counted as often as references lead to it. */
+const MOST_EXPANDED = 20_000;
+
+/**
+ * What makes a schema too large to be used, in words for whoever wrote it; null where nothing does. It takes time in
+ * proportion to the size of the schema, so that it can be asked on a thread that others wait for.
+ */
+export function exceededLimit(schema: InputSchema): string | null {
+  const found = { levels: 0, patterns: 0 };
+  walk(schema, 0, found);
+  if (found.levels > MOST_LEVELS) return `it is nested too deeply: more than ${MOST_LEVELS} levels`;
+  const characters = JSON.stringify(schema).length;
+  if (characters > MOST_CHARACTERS)
+    return `it has ${characters} characters of JSON, and may have ${MOST_CHARACTERS}`;
+  if (found.patterns > MOST_PATTERNS)
+    return `it has ${found.patterns} patterns, and may have ${MOST_PATTERNS}`;
+  if (expandedSize(schema) > MOST_EXPANDED) {
+    return `its references lead to more than ${MOST_EXPANDED} subschemas, so that to check an input takes too long`;
+  }
+  return null;
+}
+
+function walk(part: unknown, level: number, found: { levels: number; patterns: number }): void {
+  if (typeof part !== 'object' || part === null) return;
+  found.levels = Math.max(found.levels, level);
+  if (level > MOST_LEVELS) return;
+  for (const [name, value] of Object.entries(part)) {
+    if (name === 'pattern' && typeof value === 'string') found.patterns += 1;
+    if (name === 'patternProperties' && typeof value === 'object' && value !== null) {
+      found.patterns += Object.keys(value).length;
+    }
+    walk(value, level + 1, found);
+  }
+}
+
+/**
+ * The subschemas that a check may visit at one place of the input. What is referred to is counted at each reference;
+ * a reference to what is being counted already goes on deeper in the input, or is found to never end.
+ */
+function expandedSize(schema: InputSchema): number {
+  const sizes = new Map<unknown, number>();
+  const named = new Map<string, unknown>();
+  nameParts(schema, '#', named);
+  const sizeOf = (part: unknown): number => {
+    if (typeof part !== 'object' || part === null) return 0;
+    const known = sizes.get(part);
+    if (known !== undefined) return known;
+    sizes.set(part, 0);
+    let size = 1;
+    for (const [name, value] of Object.entries(part)) {
+      if (name === '$defs' || name === 'definitions') continue;
+      const isReference = (name === '$ref' || name === '$dynamicRef') && typeof value === 'string';
+      size += sizeOf(isReference ? named.get(value) : value);
+    }
+    sizes.set(part, size);
+    return size;
+  };
+  return sizeOf(schema);
+}
+
+/** By their JSON pointers and their anchors, with and without the `$id` of the whole. */
+function nameParts(part: unknown, pointer: string, named: Map<string, unknown>): void {
+  if (typeof part !== 'object' || part === null) return;
+  named.set(pointer, part);
+  for (const [name, value] of Object.entries(part)) {
+    if ((name === '$anchor' || name === '$dynamicAnchor') && typeof value === 'string')
+      named.set(`#${value}`, part);
+    if (name === '$id' && typeof value === 'string') named.set(value, part);
+    nameParts(value, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, named);
+  }
+}
