@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
 import { createTenant, insertAgent, openDatabase, type Database } from '@turnpike/store';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { openRaceTrack, type Contender, type RaceTrack } from './testing/race.ts';
+import { openRaceTrack, type RaceTrack } from './testing/race.ts';
 import { endsOf } from './testing/race-ends.ts';
 import { moveOf, type MoveName } from './testing/race-moves.ts';
 import { STARTS, type Start } from './testing/race-scene.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   const agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
-  track = openRaceTrack(url, database, { tenantId, agentId });
+  track = await openRaceTrack(url, database, { tenantId, agentId });
 });
 afterAll(async () => {
   await database.close();
@@ -42,32 +42,26 @@ const MEETING: Record<Start, MoveName[]> = {
   failed: ['resume', 'accept', 'reject', 'steer', 'cancel', 'interrupt', 'erase'],
 };
 
-const contendersOf = (name: MoveName): Contender[] => [
-  { name, alone: false },
-  ...(moveOf(name).shares === true ? [{ name, alone: true }] : []),
-];
-const nameOf = ({ name, alone }: Contender): string => (alone ? `${name} alone` : name);
-
 let interleavings = 0;
 
 test.each(STARTS)('two moves that meet on a turn, %s, end as one after the other would', async (start) => {
-  const contenders = MEETING[start].flatMap(contendersOf);
-  const wrong: string[] = [];
+  const moves = MEETING[start];
   const inTurn = keep((first: MoveName, second: MoveName) => track.inTurn(start, first, second));
-  for (const [place, one] of contenders.entries()) {
-    for (const other of contenders.slice(place)) {
-      const serial = [await inTurn(one.name, other.name), await inTurn(other.name, one.name)];
-      const orders: [Contender, Contender][] = [[one, other]];
-      if (one !== other) orders.push([other, one]);
-      for (const [first, second] of orders) {
+  const wrong: string[] = [];
+  for (const first of moves) {
+    for (const second of moves) {
+      const orders = [await inTurn(first, second), await inTurn(second, first)];
+      const ends = endsOf(start, first, second);
+      for (const meet of moveOf(first).passesOver
+        ? (['atOnce', 'beforeCommit'] as const)
+        : (['atOnce'] as const)) {
         interleavings += 1;
-        const race = `${nameOf(first)}, then ${nameOf(second)}`;
+        const race = `${meet}: ${first}, then ${second}`;
         try {
-          const { outcome, status, flaws } = await track.atOnce(start, first, second);
-          if (!serial.some((each) => each.outcome === outcome)) {
-            wrong.push([race, outcome, 'is none of', ...serial.map((each) => each.outcome)].join('\n'));
+          const { outcome, status, flaws } = await track[meet](start, first, second);
+          if (!orders.some((order) => order.outcome === outcome)) {
+            wrong.push([race, outcome, 'is none of', ...orders.map((order) => order.outcome)].join('\n'));
           }
-          const ends = endsOf(start, one.name, other.name);
           if (!ends.includes(status)) wrong.push(`${race}: ${status}, and not ${ends.join(' or ')}`);
           if (flaws.length > 0) wrong.push(`${race}: what is counted is not what is there: ${flaws.join()}`);
         } catch (error) {

@@ -26,10 +26,10 @@ import { ending, modelStep, parking, type Scene } from './race-scene.ts';
 /** Something that changes a turn, as whoever does it does it; what it answers is told in a word. */
 export interface Move {
   run(sql: Sql, scene: Scene): Promise<string>;
-  /** It passes over rows that somebody holds, and comes again: what it leaves behind is compared after that. */
+  /** It comes again and again: what is left behind is compared after one more time. */
   comesAgain?: boolean;
-  /** Also by itself, with one connection in place of the pool: a statement that waits where a group would not. */
-  shares?: boolean;
+  /** It passes over rows that somebody holds; so it also meets others while it holds them itself. */
+  passesOver?: boolean;
 }
 
 const submit =
@@ -56,13 +56,13 @@ const isOurs = (turns: readonly { turnId: string }[], { turnId }: Scene): string
   turns.some((turn) => turn.turnId === turnId) ? 'done' : 'nothing';
 
 const MOVES = {
-  accept: { run: submit('enqueue'), shares: true },
+  accept: { run: submit('enqueue'), passesOver: true },
   reject: { run: submit('reject') },
   steer: { run: submit('steer') },
   interrupt: { run: submit('interrupt') },
   rollback: { run: submit('rollback') },
   claim: {
-    shares: true,
+    passesOver: true,
     async run(sql, { turnId }) {
       const claim = { turnId, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
       return (await claimTurn(sql, claim)) === null ? 'stale' : 'claimed';
@@ -70,12 +70,13 @@ const MOVES = {
   },
   renew: {
     comesAgain: true,
+    passesOver: true,
     async run(sql, { turnId, epoch }) {
       return JSON.stringify([...(await renewLeases(sql, [{ turnId, epoch }], 60_000)).values()]);
     },
   },
   step: {
-    shares: true,
+    passesOver: true,
     run: advance(() => ({
       step: modelStep(),
       takeInputs: true,
@@ -83,9 +84,9 @@ const MOVES = {
       events: [{ id: newId('event'), type: 'step.completed', payload: {} }],
     })),
   },
-  complete: { run: advance(() => ending('completed')), shares: true },
+  complete: { run: advance(() => ending('completed')), passesOver: true },
   fail: { run: advance(() => ending('failed')) },
-  park: { run: advance(({ callId }) => parking(callId)), shares: true },
+  park: { run: advance(({ callId }) => parking(callId)), passesOver: true },
   release: {
     async run(sql, { turnId, epoch }) {
       const [from] = TRANSITIONS.release.from;
@@ -113,14 +114,17 @@ const MOVES = {
   },
   expireLease: {
     comesAgain: true,
+    passesOver: true,
     run: async (sql, scene) => isOurs(await expireLeases(sql, { limit: 50, maxLostLeases: 5 }), scene),
   },
   expireAction: {
     comesAgain: true,
+    passesOver: true,
     run: async (sql, scene) => isOurs(await expireActions(sql, 50, TRANSITIONS.answer.from[0]), scene),
   },
   miss: {
     comesAgain: true,
+    passesOver: true,
     run: async (sql, scene) => isOurs(await expireDeadlines(sql, 50), scene),
   },
 } satisfies Record<string, Move>;

@@ -1,14 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { openDatabase, type Database, type Sql } from '@turnpike/store';
-
-import { answerOf, moveOf, type Move, type MoveName } from './race-moves.ts';
-import { makeScene, readScene, type Start } from './race-scene.ts';
-
-/** A move and how it is made: with the pool, where it shares its statement, or with one connection, where it waits. */
-export interface Contender {
-  name: MoveName;
-  alone: boolean;
-}
+import { openDatabase, type Database } from '@turnpike/store';
+import { answerOf, moveOf, type MoveName } from './race-moves.ts';
+import { makeScene, readScene, type Scene, type Start } from './race-scene.ts';
 
 /** How two moves ended: all that must be the same in one of their two orders. */
 export interface Ending {
@@ -18,23 +11,39 @@ export interface Ending {
   flaws: string[];
 }
 
+type Race = (start: Start, first: MoveName, second: MoveName) => Promise<Ending>;
+
 export interface RaceTrack {
   /** One after the other. */
-  inTurn(start: Start, first: MoveName, second: MoveName): Promise<Ending>;
-  /** Both wait for a row that somebody else holds, `first` before `second`, and are let go at once. */
-  atOnce(start: Start, first: Contender, second: Contender): Promise<Ending>;
+  inTurn: Race;
+  /** Both wait for rows that somebody else holds, `first` before `second`, and are let go at once. */
+  atOnce: Race;
+  /** `first` is kept from committing what it wrote until `second` waits for it, or has passed over it. */
+  beforeCommit: Race;
   close(): Promise<void>;
 }
 
+/** Any number: what keeps `first` from its commit. */
+const GATE = 4_712;
+
 /** Opens what races are run with. `setUp` makes their scenes. */
-export function openRaceTrack(
+export async function openRaceTrack(
   url: string,
   setUp: Database,
   owner: { tenantId: string; agentId: string },
-): RaceTrack {
+): Promise<RaceTrack> {
   const open = (applicationName: string): Database =>
     openDatabase({ url, poolSize: 2, applicationName, onError: () => undefined });
-  const [first, second, blocker] = [open('first'), open('second'), open('blocker')];
+  const [first, second, holder] = [open('first'), open('second'), open('holder')];
+  // AFTER: the statement has written all that it writes, in the way in which it writes without a trigger.
+  await setUp.pool.query(`
+    CREATE FUNCTION wait_before_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      PERFORM pg_advisory_xact_lock_shared(${GATE});
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER wait_before_commit AFTER INSERT OR UPDATE ON turns FOR EACH STATEMENT
+      WHEN (current_setting('application_name') = 'first') EXECUTE FUNCTION wait_before_commit()`);
 
   /** Resolves once the move waits for a lock, or is done without. */
   const untilHeld = async (applicationName: string, move: Promise<unknown>): Promise<void> => {
@@ -52,81 +61,58 @@ export function openRaceTrack(
     }
   };
 
-  const race = async (
-    start: Start,
-    moves: [Contender, Contender],
-    run: (sessionId: string, begin: [() => Promise<string>, () => Promise<string>]) => Promise<string[]>,
-  ): Promise<Ending> => {
-    const scene = await makeScene(setUp, start, owner);
-    const begin = moves.map((contender, place) => {
-      const { pool } = place === 0 ? first : second;
-      const move = moveOf(contender.name);
-      return () => withSql(pool, contender.alone, (sql) => answerOf(move, sql, scene));
-    });
-    const [beginFirst, beginSecond] = begin;
-    if (beginFirst === undefined || beginSecond === undefined) throw new Error('A race is between two.');
-    const answers = await run(scene.sessionId, [beginFirst, beginSecond]);
-    const made = moves.map(({ name }) => moveOf(name));
-    for (const move of made) if (isAgain(move)) await answerOf(move, setUp.pool, scene);
-    const { state, status, flaws } = await readScene(setUp, scene);
-    await setUp.pool.query('DELETE FROM sessions WHERE id = $1', [scene.sessionId]);
-    const told = moves.map(({ name }, place) =>
-      isAgain(moveOf(name)) ? name : `${name}: ${answers[place]}`,
-    );
-    // In one order, whichever of the two was first.
-    return { outcome: `${told.toSorted().join('; ')}; ${state}`, status, flaws };
+  /** `hold` takes what the moves are to wait for, and returns what lets them go; without it they do not wait. */
+  const racing =
+    (hold?: (scene: Scene) => Promise<() => Promise<void>>): Race =>
+    async (start, one, other) => {
+      const scene = await makeScene(setUp, start, owner);
+      const letGo = await hold?.(scene);
+      const begun = answerOf(moveOf(one), first.pool, scene);
+      if (letGo === undefined) await begun;
+      else await untilHeld('first', begun);
+      const begunAfter = answerOf(moveOf(other), second.pool, scene);
+      if (letGo !== undefined) await untilHeld('second', begunAfter);
+      await letGo?.();
+      const answers = await Promise.all([begun, begunAfter]);
+      const told: string[] = [];
+      for (const [place, name] of [one, other].entries()) {
+        const { comesAgain } = moveOf(name);
+        if (comesAgain === true) await answerOf(moveOf(name), setUp.pool, scene);
+        told.push(comesAgain === true ? name : `${name}: ${answers[place]}`);
+      }
+      const { state, status, flaws } = await readScene(setUp, scene);
+      await setUp.pool.query('DELETE FROM sessions WHERE id = $1', [scene.sessionId]);
+      // In one order, whichever of the two was first.
+      return { outcome: `${told.toSorted().join('; ')}; ${state}`, status, flaws };
+    };
+
+  /** Runs statements on a connection of their own, and later another there. */
+  const holding = async (taking: [string, unknown[]][], giving: string): Promise<() => Promise<void>> => {
+    const client = await holder.pool.connect();
+    for (const [text, values] of taking) await client.query(text, values);
+    return async () => {
+      await client.query(giving);
+      client.release();
+    };
   };
 
   return {
-    inTurn: (start, one, other) =>
-      race(
-        start,
+    inTurn: racing(),
+    atOnce: racing(({ sessionId }) =>
+      holding(
         [
-          { name: one, alone: false },
-          { name: other, alone: false },
+          ['BEGIN', []],
+          ['SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE', [sessionId]],
+          ['SELECT 1 FROM turns WHERE session_id = $1 ORDER BY sequence FOR UPDATE', [sessionId]],
         ],
-        async (_sessionId, [beginFirst, beginSecond]) => {
-          const answer = await beginFirst();
-          return [answer, await beginSecond()];
-        },
+        'COMMIT',
       ),
-    atOnce: (start, one, other) =>
-      race(start, [one, other], async (sessionId, [beginFirst, beginSecond]) => {
-        const client = await blocker.pool.connect();
-        try {
-          await client.query('BEGIN');
-          await client.query('SELECT 1 FROM turns WHERE session_id = $1 ORDER BY sequence FOR UPDATE', [
-            sessionId,
-          ]);
-          await client.query('SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE', [sessionId]);
-          const moves = [beginFirst()];
-          await untilHeld('first', Promise.all(moves));
-          moves.push(beginSecond());
-          await untilHeld('second', Promise.all(moves.slice(1)));
-          await client.query('COMMIT');
-          return await Promise.all(moves);
-        } finally {
-          client.release();
-        }
-      }),
+    ),
+    beforeCommit: racing(() =>
+      holding([['SELECT pg_advisory_lock($1)', [GATE]]], `SELECT pg_advisory_unlock(${GATE})`),
+    ),
     close: async () => {
-      await Promise.all([first.close(), second.close(), blocker.close()]);
+      await Promise.all([first.close(), second.close(), holder.close()]);
     },
   };
-}
-
-const isAgain = (move: Move): boolean => move.comesAgain === true;
-
-async function withSql<Result>(
-  pool: Database['pool'],
-  alone: boolean,
-  work: (sql: Sql) => Promise<Result>,
-): Promise<Result> {
-  if (!alone) return work(pool);
-  const client = await pool.connect();
-  try {
-    return await work(client);
-  } finally {
-    client.release();
-  }
 }
