@@ -296,6 +296,8 @@ test('versions of agents and the deletion of a tool in use are asked for as the 
     agentIds: ['agent_1'],
   });
   await turnpike.tools.delete('tool_1', { force: true });
+  await turnpike.secrets.put('crm', 'value', { allowedHosts: ['crm.example'] });
+  expect(server?.asked.at(-1)?.body).toBe('{"value":"value","allowed_hosts":["crm.example"]}');
   expect(server?.asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
     'GET /v1/agents/agent_1?version=2',
     'GET /v1/agents/agent_1/versions?limit=5',
@@ -303,5 +305,6 @@ test('versions of agents and the deletion of a tool in use are asked for as the 
     'POST /v1/agents/agent_1',
     'DELETE /v1/tools/tool_1',
     'DELETE /v1/tools/tool_1?force=true',
+    'PUT /v1/secrets/crm',
   ]);
 });

@@ -218,6 +218,22 @@ test('a call whose outcome is asked for is not sent again by an approval, and is
   expect(hits('/hold/paid')[1]?.body).toBe(hits('/hold/paid')[0]?.body);
 });
 
+test('a secret that was bound to other hosts since its tool was registered is not sent, nor is the call', async () => {
+  const put = (allowed_hosts: string[]) =>
+    cluster.request('PUT', '/v1/secrets/bound', { value: 'bound-secret-value-9', allowed_hosts });
+  await put(['127.0.0.1']);
+  const tool = { url: `${url}/bound`, headers: { 'X-Bound': { secret: 'bound' } } };
+  expect((await cluster.untilEnded((await startTurn({ bound: tool })).id)).status).toBe('completed');
+  expect(hits('/bound')).toHaveLength(1);
+  await put(['crm.invalid']);
+  const agent = await cluster.createAgent({ tools: [{ type: 'http', name: 'bound' }] });
+  const refused = await cluster.submit({ agentId: agent.id }, 'Call it');
+  expect((await cluster.untilEnded(refused.id)).status).toBe('completed');
+  const said = (await cluster.conversation(refused.session_id)).join();
+  expect(said).toContain('secret_refused: The secret bound is not sent to 127.0.0.1');
+  expect(hits('/bound')).toHaveLength(1);
+});
+
 test('a turn fails where its tool must not be left unknown', async () => {
   const turn = await startTurn({
     strict: { url: `${url}/hold/strict`, effect: 'once', on_unknown: 'fail', timeout_ms: 300 },

@@ -11,8 +11,11 @@ import {
 } from '@turnpike/contract';
 import { addAgentVersion, lockAgent, readAgent, type AgentContents, type Sql } from '@turnpike/store';
 import { z } from 'zod';
-import { checkNames, throwIssues } from './check-agent.ts';
+import { checkNames } from './check-agent.ts';
+import type { Call } from './route.ts';
+import { throwIssues } from './throw-issues.ts';
 
+type Asker = Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>;
 type Contents = Pick<AgentContents, 'name' | 'metadata' | 'config'>;
 
 export const noAgent = (id: string): ProblemError =>
@@ -29,14 +32,10 @@ const configSchema = z.object(agentConfigSchema.shape);
 /**
  * Changes what is given of an agent; what comes of it is a new version, unless it is the same as before. `sql` is a
  * transaction: of two that change an agent at once, one changes what the other left.
- * Throws `ProblemError`: `not_found`, `agent_changed`, `invalid_request`.
+ * Throws `ProblemError`: `not_found`, `agent_changed`, `insufficient_scope`, `invalid_request`.
  */
-export async function updateAgent(
-  sql: Sql,
-  tenantId: string,
-  id: string,
-  change: UpdateAgent,
-): Promise<Agent> {
+export async function updateAgent(asker: Asker, id: string, change: UpdateAgent): Promise<Agent> {
+  const { sql, tenantId } = asker;
   const agent = await lockAgent(sql, tenantId, id);
   if (agent === null) throw noAgent(id);
   const { if_version: expected = agent.version } = change;
@@ -46,8 +45,7 @@ export async function updateAgent(
   const before = configOf(agent);
   const config = changeAgentConfig(before, change);
   throwIssues(newIssues(before, config, change));
-  const given = { tools: change.tools ?? [], model_keys: change.model_keys ?? undefined };
-  await checkNames(sql, tenantId, given);
+  await checkNames(asker, { tools: change.tools ?? [], model_keys: newKeys(config, before) });
   const metadata = change.metadata === undefined ? agent.metadata : (change.metadata ?? {});
   return addVersion(sql, tenantId, agent, { name: change.name ?? agent.name, metadata, config });
 }
@@ -62,16 +60,22 @@ function newIssues(before: AgentConfig, after: AgentConfig, change: UpdateAgent)
 
 /**
  * Makes an agent what it was at an earlier version, as a new version. `sql` is a transaction.
- * Throws `ProblemError`: `not_found`, and `invalid_request` where that version names what is no longer there.
+ * Throws `ProblemError`: `not_found`, `insufficient_scope`, and `invalid_request` where that version names what is no longer there.
  */
-export async function restoreAgent(sql: Sql, tenantId: string, id: string, version: number): Promise<Agent> {
+export async function restoreAgent(asker: Asker, id: string, version: number): Promise<Agent> {
+  const { sql, tenantId } = asker;
   const agent = await lockAgent(sql, tenantId, id);
   if (agent === null) throw noAgent(id);
   const earlier = await readAgent(sql, tenantId, id, version);
   if (earlier === null) throw noVersion(id, version);
-  await checkNames(sql, tenantId, earlier);
+  await checkNames(asker, { tools: earlier.tools, model_keys: newKeys(earlier, agent) });
   const { name, metadata } = earlier;
   return addVersion(sql, tenantId, agent, { name, metadata, config: configOf(earlier) });
+}
+
+/** Keys that an agent begins to name; undefined where they are those of before. */
+function newKeys({ model_keys: keys }: AgentConfig, before: AgentConfig): string[] | undefined {
+  return isDeepStrictEqual(keys, before.model_keys) ? undefined : keys;
 }
 
 async function addVersion(sql: Sql, tenantId: string, agent: Agent, contents: Contents): Promise<Agent> {

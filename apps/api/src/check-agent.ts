@@ -1,7 +1,9 @@
-import { ProblemError, type AgentConfig, type AgentTool, type ValidationIssue } from '@turnpike/contract';
-import { shareNamedTools, type Sql } from '@turnpike/store';
+import type { AgentConfig, AgentTool, ValidationIssue } from '@turnpike/contract';
+import { readModelSettings, shareNamedTools } from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
-import { checkModelKeys } from './routes/model-settings.ts';
+import { checkModelKeys } from './check-secrets.ts';
+import type { Call } from './route.ts';
+import { throwIssues } from './throw-issues.ts';
 
 /** Throws `invalid_request` for a client tool's schema that nothing could be checked against. */
 export async function checkClientTools(
@@ -18,15 +20,16 @@ export async function checkClientTools(
 }
 
 /**
- * Throws `invalid_request` for tools and secrets that a configuration names and nobody has. Tools that it names stay
- * until the transaction ends.
+ * Throws `invalid_request` for tools and secrets that a configuration names and nobody has, and `insufficient_scope`
+ * where the key may not name the secrets. Tools that it names stay until the transaction ends.
  */
 export async function checkNames(
-  sql: Sql,
-  tenantId: string,
-  { tools, model_keys: keys }: Pick<AgentConfig, 'tools' | 'model_keys'>,
+  asker: Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>,
+  { tools, model_keys: keys = [] }: Pick<AgentConfig, 'tools' | 'model_keys'>,
 ): Promise<void> {
-  await checkModelKeys(sql, tenantId, keys ?? [], 'model_keys');
+  const { sql, tenantId } = asker;
+  const baseUrl = keys.length === 0 ? null : (await readModelSettings(sql, tenantId)).base_url;
+  await checkModelKeys(asker, keys, 'model_keys', baseUrl);
   const named = tools.flatMap((tool) => (tool.type === 'http' ? [tool.name] : []));
   const registered = named.length === 0 ? new Set<string>() : await shareNamedTools(sql, tenantId, named);
   throwIssues(
@@ -41,9 +44,4 @@ export async function checkNames(
       return [];
     }),
   );
-}
-
-/** Throws `invalid_request` with these issues, if there are any. */
-export function throwIssues(issues: readonly ValidationIssue[]): void {
-  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
 }

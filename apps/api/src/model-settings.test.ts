@@ -93,5 +93,6 @@ test('the keys of an agent are named in its configuration, and must be there', a
   expect(body.model_keys).toEqual(['two']);
   const update = (keys: object) => client.http.post(`/v1/agents/${body.id}`).send({ ...agent, ...keys });
   await update({ model_keys: ['one', 'gone'] }).expect(400);
-  expect((await update({}).expect(200)).body).not.toHaveProperty('model_keys');
+  expect((await update({}).expect(200)).body.model_keys).toEqual(['two']);
+  expect((await update({ model_keys: null }).expect(200)).body).not.toHaveProperty('model_keys');
 });

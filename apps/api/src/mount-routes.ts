@@ -1,4 +1,4 @@
-import { allows, ProblemError, type Limits } from '@turnpike/contract';
+import { allows, ProblemError, type Limits, type Scope } from '@turnpike/contract';
 import {
   answerOnce,
   transaction,
@@ -41,7 +41,7 @@ export function mountRoutes(
       if (!allows(scopes, route.scope)) {
         throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
       }
-      Object.assign(response.locals, { tenantId, keyId });
+      Object.assign(response.locals, { tenantId, keyId, scopes });
       const maxBodyBytes = Math.min(limits.max_body_bytes, settings.maxBodyBytes);
       response.locals['limits'] = { ...limits, max_body_bytes: maxBodyBytes };
       next();
@@ -73,6 +73,7 @@ async function serveRoute(
     query: parseQuery(route, request.query),
     body: parseBody(route, request.body),
     header: (name) => request.get(name),
+    may: (scope) => allows(response.locals['scopes'] as readonly Scope[], scope),
     capFor: keepFound((counted) => services.room.capFor(counted, tenantId, limits)),
     sql: services.database.pool,
     traceparent: spanOf(response)?.traceparent ?? null,

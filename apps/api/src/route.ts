@@ -40,6 +40,8 @@ export interface Call<Params, Query, Body> {
   body: Body;
   /** A header's value, by its name in lower case. */
   header(name: string): string | undefined;
+  /** Whether the key may do this as well, beside what the operation takes. */
+  may(scope: Scope): boolean;
   /** The cap that is to be counted under, if any, as `TenantRoom` knows it; one that was named stays so throughout the request. */
   capFor(counted: Counted): number | null;
   /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */

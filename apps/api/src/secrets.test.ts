@@ -4,6 +4,8 @@ import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
 
 const VALUE = 'crm-token-that-nobody-may-see-7f3a';
 
+const CRM = { url: 'https://crm.example/', by: 'tool' } as const;
+
 let api: ApiOnTrial;
 beforeAll(async () => {
   api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
@@ -33,17 +35,17 @@ test('a secret is written, named and versioned, and its value is in no answer, n
 test('a worker reads the newest version, and nobody opens it for another tenant, name or version', async () => {
   const { tenantId } = api.client;
   await put('moved', VALUE).expect(200);
-  expect((await api.vault.read(tenantId, 'moved'))?.reveal()).toBe(VALUE);
+  expect((await api.vault.read(tenantId, 'moved', CRM))?.reveal()).toBe(VALUE);
   const other = await api.addTenant();
-  expect(await api.vault.read(other.tenantId, 'moved')).toBeNull();
+  expect(await api.vault.read(other.tenantId, 'moved', CRM)).toBeNull();
 
   await put('target', 'another value altogether').expect(200);
   await api.database.pool.query(
     `UPDATE secrets SET envelope = (SELECT envelope FROM secrets WHERE name = 'moved') WHERE name = 'target'`,
   );
-  await expect(api.vault.read(tenantId, 'target')).rejects.toMatchObject({ code: 'secret_unreadable' });
+  await expect(api.vault.read(tenantId, 'target', CRM)).rejects.toMatchObject({ code: 'secret_unreadable' });
   await api.database.pool.query(`UPDATE secrets SET version = version + 1 WHERE name = 'moved'`);
-  await expect(api.vault.read(tenantId, 'moved')).rejects.toMatchObject({ code: 'secret_unreadable' });
+  await expect(api.vault.read(tenantId, 'moved', CRM)).rejects.toMatchObject({ code: 'secret_unreadable' });
 });
 
 test('twenty writers at once make twenty versions, and the last one can be read', async () => {
@@ -52,7 +54,7 @@ test('twenty writers at once make twenty versions, and the last one can be read'
   );
   const { body } = await api.client.http.get('/v1/secrets/busy').expect(200);
   expect(body.version).toBe(20);
-  expect((await api.vault.read(api.client.tenantId, 'busy'))?.reveal()).toMatch(
+  expect((await api.vault.read(api.client.tenantId, 'busy', CRM))?.reveal()).toMatch(
     /^value number \d+ of twenty$/,
   );
 });
@@ -62,5 +64,5 @@ test('a deleted secret is gone', async () => {
   await api.client.http.delete('/v1/secrets/brief').expect(204);
   await api.client.http.get('/v1/secrets/brief').expect(404);
   await api.client.http.delete('/v1/secrets/brief').expect(404);
-  expect(await api.vault.read(api.client.tenantId, 'brief')).toBeNull();
+  expect(await api.vault.read(api.client.tenantId, 'brief', CRM)).toBeNull();
 });

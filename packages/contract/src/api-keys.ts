@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 
-/** What a key may do. `admin` may do everything, and is the only one that makes and ends keys. */
+/**
+ * What a key may do. `admin` may do everything, and is the only one that makes and ends keys. `secrets:use` may name
+ * a secret where its value is then sent; `secrets:write`, which writes values, may do that too.
+ */
 export const SCOPES = [
   'turns:read',
   'turns:write',
@@ -11,6 +14,7 @@ export const SCOPES = [
   'tools:write',
   'usage:read',
   'secrets:read',
+  'secrets:use',
   'secrets:write',
   'webhooks:read',
   'webhooks:write',
@@ -22,7 +26,8 @@ export type Scope = z.infer<typeof scopeSchema>;
 
 /** True where one of these scopes is the one that is needed, or stands above it. */
 export function allows(scopes: readonly Scope[], needed: Scope): boolean {
-  return scopes.includes(needed) || scopes.includes('admin');
+  const stronger: Scope[] = needed === 'secrets:use' ? ['secrets:write', 'admin'] : ['admin'];
+  return [needed, ...stronger].some((scope) => scopes.includes(scope));
 }
 
 const YEAR_SECONDS = 366 * 24 * 60 * 60;

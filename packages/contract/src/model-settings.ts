@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { secretNameSchema } from './secrets.ts';
+import { NAMES_SECRET, secretNameSchema } from './secrets.ts';
 
 /** Names of the tenant's secrets that hold a key of the model API, the preferred one first. */
 export const modelKeysSchema = z
-  .array(secretNameSchema)
+  .array(secretNameSchema.meta(NAMES_SECRET))
   .max(8)
   .refine((names) => new Set(names).size === names.length, 'each key once')
   .meta({ description: 'Names of secrets, the preferred one first.', example: ['anthropic', 'anthropic_2'] });

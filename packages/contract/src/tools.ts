@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { effectSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
+import { NAMES_SECRET } from './secrets.ts';
 import { addIssues } from './issues.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 
@@ -32,7 +33,8 @@ const headerValue = z.union([
     .max(8_000)
     .regex(/^[\t\x20-\x7e]*$/, 'must be visible ASCII characters'),
   z
-    .strictObject({ secret: z.string().min(1).max(128) })
+    // What is stored may be older than the rule for names; one that breaks it is none of a secret.
+    .strictObject({ secret: z.string().min(1).max(128).meta(NAMES_SECRET) })
     .meta({ description: 'The value of this secret, put in at the moment of the call.' }),
 ]);
 

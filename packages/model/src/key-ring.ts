@@ -41,6 +41,9 @@ export interface Choice {
   waitMs: number;
 }
 
+/** Why a name is of no use: there is no such secret, it cannot be read, or it may not be sent to the model's host. */
+type Useless = 'missing' | 'unreadable' | 'refused';
+
 /** Longer than this nobody waits for a key to be read. */
 const READ_MS = 10_000;
 
@@ -53,7 +56,7 @@ export class KeyRing {
   /** Those that failed in this call. */
   readonly #failed = new Set<string>();
   /** Why a name is of no use, told once. */
-  readonly #useless = new Map<string, 'missing' | 'unreadable'>();
+  readonly #useless = new Map<string, Useless>();
 
   constructor(parts: KeyParts, request: ModelRequest) {
     const { access, agent } = request;
@@ -67,7 +70,7 @@ export class KeyRing {
 
   /**
    * The first key that nothing speaks against, else the one that it is worth waiting for least. Throws ModelError
-   * `model_key_missing` or `model_key_unreadable` where there is none, and KeysUnavailableError.
+   * `model_key_missing`, `model_key_unreadable` or `model_key_refused` where there is none, and KeysUnavailableError.
    */
   async choose(signal: AbortSignal): Promise<Choice> {
     const { aside, guard } = this.#parts;
@@ -104,7 +107,9 @@ export class KeyRing {
     this.#failed.add(key.id);
     this.#parts.aside.note(key.id, failure);
     const isRefused = failure.code === 'model_authentication' || failure.code === 'model_permission';
-    if (isRefused && key.name !== null) this.#parts.values.forget(this.#request.tenantId, key.name);
+    if (isRefused && key.name !== null) {
+      this.#parts.values.forget({ tenantId: this.#request.tenantId, name: key.name, origin: key.api.origin });
+    }
   }
 
   /** Whether it is this call that a key failed in. */
@@ -123,7 +128,7 @@ export class KeyRing {
     const idOf = (api: ModelApi, key: string): string => `${tenantId}:${agent.model} ${api.origin} ${key}`;
     const api = access.baseUrl === null ? places.operator : places.at(access.baseUrl);
     for (const name of this.#names) {
-      const value = await this.#read(name, signal);
+      const value = await this.#read(name, api.origin, signal);
       if (value === null) continue;
       const { secret, fingerprint } = value;
       yield { name, id: idOf(api, fingerprint), secret, auth: access.auth, api };
@@ -133,22 +138,23 @@ export class KeyRing {
     yield { name: null, id: idOf(places.operator, 'operator'), secret, auth: 'bearer', api: places.operator };
   }
 
-  async #read(name: string, signal: AbortSignal): Promise<KeyValue | null> {
+  async #read(name: string, origin: string, signal: AbortSignal): Promise<KeyValue | null> {
     const { values } = this.#parts;
+    const { tenantId } = this.#request;
     try {
-      const value = await within(READ_MS, signal, values.read(this.#request.tenantId, name));
+      const value = await within(READ_MS, signal, values.read({ tenantId, name, origin }));
       if (value === null) this.#tell(name, 'missing');
       return value;
     } catch (error) {
       signal.throwIfAborted();
       // What does not open now never will; the other keys may.
       if (!(error instanceof TerminalError)) throw new KeysUnavailableError(error);
-      this.#tell(name, 'unreadable', error);
+      this.#tell(name, error.code === 'secret_refused' ? 'refused' : 'unreadable', error);
       return null;
     }
   }
 
-  #tell(name: string, why: 'missing' | 'unreadable', error?: unknown): void {
+  #tell(name: string, why: Useless, error?: unknown): void {
     if (this.#useless.has(name)) return;
     this.#useless.set(name, why);
     const { tenantId, turnId, sessionId, epoch } = this.#request;
@@ -158,8 +164,14 @@ export class KeyRing {
   }
 
   #noKey(): ModelError {
-    const unreadable = [...this.#useless].filter(([, why]) => why === 'unreadable').map(([name]) => name);
+    const namesThatAre = (given: Useless): string[] =>
+      [...this.#useless].filter(([, why]) => why === given).map(([name]) => name);
+    const [unreadable, refused] = [namesThatAre('unreadable'), namesThatAre('refused')];
     const facts = { terminal: true, attempts: 0, providerRequestId: null };
+    if (refused.length > 0) {
+      const words = `The secret ${refused.join(', ')} is not sent to the model: its allowed_hosts does not name that host. Store it with PUT /v1/secrets/{name}, and name it there.`;
+      return new ModelError('model_key_refused', words, facts);
+    }
     if (unreadable.length > 0) {
       const words = `The secret ${unreadable.join(', ')} cannot be used as a model key. Store it again with PUT /v1/secrets/{name}.`;
       return new ModelError('model_key_unreadable', words, facts);

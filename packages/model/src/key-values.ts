@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
-import { TerminalError } from '@turnpike/contract';
+import { TerminalError, type SecretDestination } from '@turnpike/contract';
 import { Secret } from '@turnpike/telemetry';
 import { LRUCache } from 'lru-cache';
 
 /** A tenant's secrets, at the moment of use. May throw where whoever keeps them cannot be reached. */
 export interface ModelSecrets {
-  /** Null where the tenant has no secret of this name. */
-  read(tenantId: string, name: string): Promise<Secret | null>;
+  /**
+   * Null where the tenant has no secret of this name. Throws a `TerminalError`, `secret_refused`, where it may not
+   * be sent there.
+   */
+  read(tenantId: string, name: string, destination: SecretDestination): Promise<Secret | null>;
 }
 
 export interface KeyValue {
@@ -15,11 +18,18 @@ export interface KeyValue {
   fingerprint: string;
 }
 
+/** One key, and the origin that it is sent to: what may be sent to one, may not be for another. */
+export interface KeyPlace {
+  tenantId: string;
+  name: string;
+  origin: string;
+}
+
 const MOST_VALUES = 1_000;
 
 /** The values of tenants' keys, kept for a while so that not every request reads one. */
 export class KeyValues {
-  readonly #kept: LRUCache<string, KeyValue, { tenantId: string; name: string }>;
+  readonly #kept: LRUCache<string, KeyValue, KeyPlace>;
 
   constructor(secrets: ModelSecrets, ttlMs: number) {
     this.#kept = new LRUCache({
@@ -27,22 +37,24 @@ export class KeyValues {
       ttl: ttlMs,
       // One that is forgotten while it is read is an answer all the same.
       ignoreFetchAbort: true,
-      async fetchMethod(_place, _stale, { context: { tenantId, name } }) {
-        const secret = await secrets.read(tenantId, name);
+      async fetchMethod(_place, _stale, { context: { tenantId, name, origin } }) {
+        const secret = await secrets.read(tenantId, name, { url: origin, by: 'model' });
         return secret === null ? undefined : keyValue(secret);
       },
     });
   }
 
-  /** Null where there is no such secret. Throws `TerminalError` for one that is no key, and what reading throws. */
-  async read(tenantId: string, name: string): Promise<KeyValue | null> {
-    const context = { tenantId, name };
-    return (await this.#kept.fetch(placeOf(tenantId, name), { context })) ?? null;
+  /**
+   * Null where there is no such secret. Throws `TerminalError` for one that is no key, or may not be sent there, and
+   * what reading throws.
+   */
+  async read(place: KeyPlace): Promise<KeyValue | null> {
+    return (await this.#kept.fetch(textOf(place), { context: place })) ?? null;
   }
 
   /** The value is read anew when it is next needed. */
-  forget(tenantId: string, name: string): void {
-    this.#kept.delete(placeOf(tenantId, name));
+  forget(place: KeyPlace): void {
+    this.#kept.delete(textOf(place));
   }
 
   clear(): void {
@@ -63,6 +75,6 @@ export function keyValue(secret: Secret): KeyValue {
   return { secret: value === secret.reveal() ? secret : new Secret(value), fingerprint };
 }
 
-function placeOf(tenantId: string, name: string): string {
-  return `${tenantId} ${name}`;
+function textOf({ tenantId, name, origin }: KeyPlace): string {
+  return `${tenantId} ${name} ${origin}`;
 }

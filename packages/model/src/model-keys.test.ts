@@ -111,8 +111,8 @@ describe('a tenant’s key', () => {
 /** The next read finds the old value, all that follow a new one. */
 function setUpReplacement(secrets: TenantSecrets): TenantSecrets {
   const read = secrets.read.bind(secrets);
-  secrets.read = async (tenantId, name) => {
-    const found = await read(tenantId, name);
+  secrets.read = async (tenantId, name, destination) => {
+    const found = await read(tenantId, name, destination);
     secrets.values.set(name, 'new-key');
     return found;
   };
@@ -291,15 +291,21 @@ describe('keys that are not there', () => {
     [[], 'model_key_missing', /no model key\. Store one with PUT/],
     [['odd'], 'model_key_unreadable', /secret odd cannot be used/],
     [['sealed'], 'model_key_unreadable', /secret sealed cannot be used/],
+    [['bound'], 'model_key_refused', /secret bound is not sent to the model: its allowed_hosts/],
   ])(
     '%j end the turn with %s, in words that say what to do, and nothing is sent',
     async (keys, code, words) => {
       const { ask, secrets, asked, logged } = await setUp({});
       secrets.values.set('odd', 'two\nlines-of-a-key');
       const read = secrets.read.bind(secrets);
-      secrets.read = async (tenantId, name) => {
+      secrets.read = async (tenantId, name, destination) => {
+        expect(destination).toEqual({
+          url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+          by: 'model',
+        });
         if (name === 'sealed') throw new TerminalError('secret_unreadable', 'It does not open.');
-        return read(tenantId, name);
+        if (name === 'bound') throw new TerminalError('secret_refused', 'It is not sent there.');
+        return read(tenantId, name, destination);
       };
       const error = await failureOf(ask(accessWith(keys)).answer);
       expect(error).toMatchObject({ code, terminal: true, attempts: 0 });

@@ -69,7 +69,7 @@ export { NotMigratedError, requiredMigrations } from './migration-state.ts';
 export { MigrationForbiddenError } from './prepare-schema.ts';
 export { easeOutage, probeOutages } from './probe-outages.ts';
 export { promoteDelayed } from './promote-delayed.ts';
-export { findMissingSecrets, putModelSettings, readModelSettings } from './model-settings.ts';
+export { putModelSettings, readModelSettings } from './model-settings.ts';
 export {
   countOpenReceivers,
   pickWaitingDeliveries,
@@ -106,7 +106,14 @@ export {
 } from './sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
 export { DatabaseSettingsError } from './session-settings.ts';
-export { deleteSecret, listSecrets, putSecret, readSecretEntry } from './secrets.ts';
+export {
+  deleteSecret,
+  findSecrets,
+  listSecrets,
+  markModelKeys,
+  putSecret,
+  readSecretEntry,
+} from './secrets.ts';
 export { steerTurn } from './steer-turn.ts';
 export {
   createTenant,
@@ -123,6 +130,7 @@ export { readUsage, type UsageRange } from './usage.ts';
 export { openVault, type Vault } from './vault.ts';
 export {
   deleteTool,
+  findToolsThatSend,
   findUsersOfTool,
   insertTool,
   listTools,

@@ -57,21 +57,3 @@ export async function readModelSettings(sql: Sql, tenantId: string): Promise<Mod
   if (settings === undefined) throw new Error('There is no such tenant.');
   return settings;
 }
-
-const FIND_MISSING = {
-  name: 'find-missing-secrets',
-  text: `
-SELECT name FROM unnest($2::text[]) AS wanted(name)
-WHERE NOT EXISTS (SELECT 1 FROM secrets WHERE secrets.tenant_id = $1 AND secrets.name = wanted.name)`,
-  row: z.object({ name: z.string() }),
-};
-
-/** Those of these names that the tenant has no secret of. */
-export async function findMissingSecrets(
-  sql: Sql,
-  tenantId: string,
-  names: readonly string[],
-): Promise<Set<string>> {
-  const missing = await query(sql, FIND_MISSING, [tenantId, names]);
-  return new Set(missing.map(({ name }) => name));
-}

@@ -42,7 +42,9 @@ async function sealFor(provider: KeyProvider): Promise<string[]> {
 
 async function readAll(provider: KeyProvider, tenants: readonly string[]): Promise<(string | undefined)[]> {
   const vault = openVault(database, provider);
-  const secrets = await Promise.all(tenants.map((tenantId) => vault.read(tenantId, 'crm')));
+  const secrets = await Promise.all(
+    tenants.map((tenantId) => vault.read(tenantId, 'crm', { url: 'https://crm.example/', by: 'tool' })),
+  );
   vault.close();
   return secrets.map((secret) => secret?.reveal());
 }

@@ -10,6 +10,8 @@ const secretRow = z
     name: z.string(),
     version: z.int(),
     lastFour: z.string(),
+    allowedHosts: z.array(z.string()),
+    isModelKey: z.boolean(),
     createdAt: z.date(),
     updatedAt: z.date(),
   })
@@ -18,6 +20,8 @@ const secretRow = z
     name: row.name,
     version: row.version,
     last_four: row.lastFour,
+    allowed_hosts: row.allowedHosts.length === 0 ? null : row.allowedHosts,
+    model_key: row.isModelKey,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   }));
@@ -34,26 +38,44 @@ const VERSION = {
   row: z.object({ version: z.int() }),
 };
 
+const COLUMNS = `name, version, last_four AS "lastFour", allowed_hosts AS "allowedHosts",
+  is_model_key AS "isModelKey", created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+/** A secret that was deleted may still be named as a key of the model: whoever puts it again finds it marked. */
 const PUT = {
   name: 'put-secret',
   text: `
-INSERT INTO secrets (tenant_id, name, version, envelope, last_four) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO secrets (tenant_id, name, version, envelope, last_four, allowed_hosts, is_model_key)
+VALUES ($1, $2, $3, $4, $5, coalesce($6::text[], '{}'),
+  EXISTS (SELECT 1 FROM model_settings WHERE tenant_id = $1 AND $2 = ANY (keys))
+  OR EXISTS (SELECT 1 FROM agents JOIN agent_versions AS newest
+               ON newest.agent_id = agents.id AND newest.version = agents.version
+             WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL AND newest.config -> 'model_keys' ? $2))
 ON CONFLICT (tenant_id, name) DO UPDATE
-SET version = excluded.version, envelope = excluded.envelope, last_four = excluded.last_four, updated_at = now()
-RETURNING name, version, last_four AS "lastFour", created_at AS "createdAt", updated_at AS "updatedAt"`,
+SET version = excluded.version, envelope = excluded.envelope, last_four = excluded.last_four, updated_at = now(),
+    allowed_hosts = coalesce($6::text[], secrets.allowed_hosts), is_model_key = excluded.is_model_key
+RETURNING ${COLUMNS}`,
   row: secretRow,
 };
 
 /** A value shorter than this would be told by its end. */
 const SHOWS_END_FROM = 12;
 
-/** Stores a new version; what is read back is only what it is called. */
+/**
+ * Stores a new version; what is read back is only what it is called. `allowedHosts`: null for any host; left out,
+ * those of the version before.
+ */
 export async function putSecret(
   sql: Sql,
   vault: Vault,
-  secret: { tenantId: string; name: string; value: Secret },
+  secret: {
+    tenantId: string;
+    name: string;
+    value: Secret;
+    allowedHosts?: readonly string[] | null | undefined;
+  },
 ): Promise<SecretEntry> {
-  const { tenantId, name, value } = secret;
+  const { tenantId, name, value, allowedHosts } = secret;
   await vault.prepare(tenantId);
   return inTransaction(sql, async (transaction) => {
     // The version is part of what is sealed, so two writers must not choose the same one.
@@ -63,13 +85,22 @@ export async function putSecret(
     const { envelope } = await vault.seal(tenantId, name, VALUE, version, value);
     const plain = value.reveal();
     const lastFour = plain.length < SHOWS_END_FROM ? '' : plain.slice(-4);
-    const [put] = await query(transaction, PUT, [tenantId, name, version, envelope, lastFour]);
+    const hosts = allowedHosts === null ? [] : (allowedHosts ?? null);
+    const [put] = await query(transaction, PUT, [tenantId, name, version, envelope, lastFour, hosts]);
     if (put === undefined) throw new Error('An upsert returned no row.');
     return put;
   });
 }
 
-const shown = { name: true, version: true, lastFour: true, createdAt: true, updatedAt: true } as const;
+const shown = {
+  name: true,
+  version: true,
+  lastFour: true,
+  allowedHosts: true,
+  isModelKey: true,
+  createdAt: true,
+  updatedAt: true,
+} as const;
 
 /** Null where the tenant has no such secret. */
 export async function readSecretEntry(
@@ -97,6 +128,35 @@ export async function listSecrets(
     select: shown,
   });
   return rows.map((row) => secretRow.parse(row));
+}
+
+const FIND = {
+  name: 'find-secrets',
+  text: `SELECT ${COLUMNS} FROM secrets WHERE tenant_id = $1 AND name = ANY ($2::text[])`,
+  row: secretRow,
+};
+
+/** Those of these names that the tenant has secrets of, by name. */
+export async function findSecrets(
+  sql: Sql,
+  tenantId: string,
+  names: readonly string[],
+): Promise<Map<string, SecretEntry>> {
+  const found = await query(sql, FIND, [tenantId, names]);
+  return new Map(found.map((secret) => [secret.name, secret]));
+}
+
+const MARK = {
+  name: 'mark-model-keys',
+  text: `
+UPDATE secrets SET is_model_key = true
+WHERE tenant_id = $1 AND name = ANY ($2::text[]) AND NOT is_model_key RETURNING name`,
+  row: z.object({ name: z.string() }),
+};
+
+/** Marks secrets that are named as keys of the model: from then on no tool sends them that they are not bound to. */
+export async function markModelKeys(sql: Sql, tenantId: string, names: readonly string[]): Promise<void> {
+  await query(sql, MARK, [tenantId, names]);
 }
 
 const DELETE = {

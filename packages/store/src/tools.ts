@@ -120,6 +120,25 @@ export async function findUsersOfTool(
   return { agentIds: rows.map(({ id }) => id), count: rows[0]?.count ?? 0 };
 }
 
+const FIND_SENDERS = {
+  name: 'find-tools-that-send',
+  text: `
+SELECT DISTINCT tools.name AS tool, header.value ->> 'secret' AS secret
+FROM tools CROSS JOIN jsonb_each(tools.config -> 'headers') AS header
+WHERE tools.tenant_id = $1 AND jsonb_typeof(header.value) = 'object' AND header.value ->> 'secret' = ANY ($2::text[])`,
+  row: z.object({ tool: z.string(), secret: z.string() }),
+};
+
+/** Of these secrets, those that tools send, with the name of one such tool. */
+export async function findToolsThatSend(
+  sql: Sql,
+  tenantId: string,
+  secrets: readonly string[],
+): Promise<Map<string, string>> {
+  const senders = await query(sql, FIND_SENDERS, [tenantId, secrets]);
+  return new Map(senders.map(({ tool, secret }) => [secret, tool]));
+}
+
 const DELETE = {
   name: 'delete-tool',
   text: `DELETE FROM tools WHERE id = $1 AND tenant_id = $2 RETURNING id`,

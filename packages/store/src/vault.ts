@@ -1,4 +1,10 @@
-import { newId, type SealedSecret } from '@turnpike/contract';
+import {
+  newId,
+  secretRefusal,
+  TerminalError,
+  type SealedSecret,
+  type SecretDestination,
+} from '@turnpike/contract';
 import {
   createDataKeys,
   dataKeyIdOf,
@@ -24,8 +30,11 @@ export interface Vault {
   prepare(tenantId: string): Promise<void>;
   /** Throws `SecretUnreadableError` for what was sealed for another place, or with another key. */
   open(tenantId: string, sealed: SealedSecret): Promise<Secret>;
-  /** The tenant's secret of this name; null where there is none. */
-  read(tenantId: string, name: string): Promise<Secret | null>;
+  /**
+   * The tenant's secret of this name, to be sent there and nowhere else; null where there is none. Throws a
+   * `TerminalError`, `secret_refused`, where it may not be sent there.
+   */
+  read(tenantId: string, name: string, destination: SecretDestination): Promise<Secret | null>;
   close(): void;
 }
 
@@ -55,8 +64,15 @@ const INSERT_KEY = {
 
 const READ_SECRET = {
   name: 'read-sealed-secret',
-  text: `SELECT version, envelope FROM secrets WHERE tenant_id = $1 AND name = $2`,
-  row: z.object({ version: z.int(), envelope: z.string() }),
+  text: `
+SELECT version, envelope, allowed_hosts AS "allowedHosts", is_model_key AS "isModelKey"
+FROM secrets WHERE tenant_id = $1 AND name = $2`,
+  row: z.object({
+    version: z.int(),
+    envelope: z.string(),
+    allowedHosts: z.array(z.string()),
+    isModelKey: z.boolean(),
+  }),
 };
 
 /** Whatever it throws while the database is away is a `RetryableError`: whoever needs a secret may wait for it. */
@@ -105,9 +121,16 @@ export function openVault(database: Database, provider: KeyProvider): Vault {
       await keys.use(await newestKey(tenantId), () => undefined);
     },
     open,
-    async read(tenantId, name) {
+    async read(tenantId, name, destination) {
       const [row] = await query(pool, READ_SECRET, [tenantId, name]);
       if (row === undefined) return null;
+      const { allowedHosts, isModelKey } = row;
+      const bounds = {
+        allowed_hosts: allowedHosts.length === 0 ? null : allowedHosts,
+        model_key: isModelKey,
+      };
+      const refusal = secretRefusal(bounds, destination);
+      if (refusal !== null) throw new TerminalError('secret_refused', `The secret ${name} ${refusal}.`);
       return open(tenantId, { name, field: VALUE, version: row.version, envelope: row.envelope });
     },
     close: () => keys.close(),

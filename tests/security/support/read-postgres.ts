@@ -12,7 +12,7 @@ export async function readPostgres({ pool }: Database): Promise<string> {
     texts.push(...rows.map(({ row }) => row));
     // As a row is quoted, so is what has quotes; JSON tells of each column as it is.
     const { rows: plain } = await pool.query<{ value: string }>(
-      `SELECT value FROM ${name} AS t, jsonb_each_text(to_jsonb(t))`,
+      `SELECT field.value FROM ${name} AS t, jsonb_each_text(to_jsonb(t)) AS field`,
     );
     texts.push(...plain.map(({ value }) => value));
   }

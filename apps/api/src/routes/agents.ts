@@ -42,8 +42,8 @@ export const agentRoutes: Route[] = [
     async prepare({ tenantId, body }, { inputSchemas }) {
       await checkClientTools(inputSchemas, tenantId, body.tools);
     },
-    async handle({ tenantId, body, sql }) {
-      await checkNames(sql, tenantId, body);
+    async handle({ tenantId, body, sql, may }) {
+      await checkNames({ sql, tenantId, may }, body);
       const agent = await insertAgent(sql, {
         id: newId('agent'),
         tenantId,
@@ -140,8 +140,8 @@ export const agentRoutes: Route[] = [
       schema: agentSchema,
     },
     problems: ['not_found'],
-    async handle({ tenantId, params: { agent_id: id, version: earlier }, sql }) {
-      const agent = await restoreAgent(sql, tenantId, id, earlier);
+    async handle({ tenantId, params: { agent_id: id, version: earlier }, sql, may }) {
+      const agent = await restoreAgent({ sql, tenantId, may }, id, earlier);
       const details = { name: agent.name, version: agent.version, restored_version: earlier };
       return { status: 200, body: agent, audited: { subject: id, details } };
     },
@@ -167,8 +167,8 @@ export const agentRoutes: Route[] = [
     async prepare({ tenantId, body }, { inputSchemas }) {
       await checkClientTools(inputSchemas, tenantId, body.tools ?? []);
     },
-    async handle({ tenantId, params: { agent_id: id }, body, sql }) {
-      const agent = await updateAgent(sql, tenantId, id, body);
+    async handle({ tenantId, params: { agent_id: id }, body, sql, may }) {
+      const agent = await updateAgent({ sql, tenantId, may }, id, body);
       return { status: 200, body: agent, audited: named(agent) };
     },
   }),

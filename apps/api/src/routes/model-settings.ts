@@ -1,6 +1,7 @@
-import { modelSettingsSchema, ProblemError, putModelSettingsSchema } from '@turnpike/contract';
-import { findMissingSecrets, putModelSettings, readModelSettings, type Sql } from '@turnpike/store';
+import { modelSettingsSchema, putModelSettingsSchema } from '@turnpike/contract';
+import { putModelSettings, readModelSettings } from '@turnpike/store';
 import { z } from 'zod';
+import { checkModelKeys } from '../check-secrets.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const none = z.object({});
@@ -35,8 +36,8 @@ export const modelSettingsRoutes: Route[] = [
     body: putModelSettingsSchema,
     answer: { status: 200, description: 'The settings.', schema: modelSettingsSchema },
     problems: [],
-    async handle({ tenantId, body, sql }) {
-      await checkModelKeys(sql, tenantId, body.keys, 'keys');
+    async handle({ tenantId, body, sql, may }) {
+      await checkModelKeys({ sql, tenantId, may }, body.keys, 'keys', body.base_url);
       const settings = await putModelSettings(sql, tenantId, body);
       const { keys, base_url: baseUrl, auth } = settings;
       // Of the address only where it is: its path may hold a token.
@@ -45,18 +46,3 @@ export const modelSettingsRoutes: Route[] = [
     },
   }),
 ];
-
-/** Throws `invalid_request` for names that the tenant has no secret of. `path` is where they stand in the body. */
-export async function checkModelKeys(
-  sql: Sql,
-  tenantId: string,
-  names: readonly string[],
-  path: string,
-): Promise<void> {
-  if (names.length === 0) return;
-  const missing = await findMissingSecrets(sql, tenantId, names);
-  const issues = names.flatMap((name, place) =>
-    missing.has(name) ? [{ path: `${path}.${place}`, message: `there is no secret ${name}` }] : [],
-  );
-  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
-}

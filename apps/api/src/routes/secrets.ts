@@ -35,8 +35,10 @@ export const secretRoutes: Route[] = [
     },
     async handle({ tenantId, params: { name }, body, sql }, { vault }) {
       const value = new Secret(body.value);
-      const entry = await putSecret(sql, vault, { tenantId, name, value });
-      return { status: 200, body: entry, audited: { details: { version: entry.version } } };
+      const allowedHosts = body.allowed_hosts;
+      const entry = await putSecret(sql, vault, { tenantId, name, value, allowedHosts });
+      const details = { version: entry.version, allowed_hosts: entry.allowed_hosts };
+      return { status: 200, body: entry, audited: { details } };
     },
   }),
 

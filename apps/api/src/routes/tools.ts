@@ -23,6 +23,7 @@ import {
 } from '@turnpike/store';
 import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
+import { checkToolSecrets } from '../check-secrets.ts';
 import { pageOf } from '../cursor.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
 import { defineRoute, located, type Route, type Services } from '../route.ts';
@@ -57,12 +58,14 @@ export const toolRoutes: Route[] = [
       await checkTool(tenantId, body, services);
       await services.vault.prepare(tenantId);
     },
-    async handle({ tenantId, body, sql }, { vault }) {
+    async handle({ tenantId, body, sql, may }, { vault }) {
+      const config = configOf(body);
+      await checkToolSecrets({ sql, tenantId, may }, config, null);
       const id = newId('tool');
       const secret = new Secret(`whsec_${randomBytes(32).toString('base64')}`);
       const signingSecret = await vault.seal(tenantId, id, SIGNING_FIELD, 1, secret);
       const { name } = body;
-      const tool = await insertTool(sql, { id, tenantId, name, config: configOf(body), signingSecret });
+      const tool = await insertTool(sql, { id, tenantId, name, config, signingSecret });
       if (tool === null) throw new ProblemError('tool_name_taken', `There is a tool ${name} already.`);
       return {
         status: 201,
@@ -130,8 +133,12 @@ export const toolRoutes: Route[] = [
     async prepare({ tenantId, body }, services) {
       await checkTool(tenantId, body, services);
     },
-    async handle({ tenantId, params: { tool_id: id }, body, sql }) {
-      const tool = await updateTool(sql, { id, tenantId, config: configOf(body) });
+    async handle({ tenantId, params: { tool_id: id }, body, sql, may }) {
+      const before = await lockTool(sql, tenantId, id);
+      if (before === null) throw noTool(id);
+      const config = configOf(body);
+      await checkToolSecrets({ sql, tenantId, may }, config, configOf(before));
+      const tool = await updateTool(sql, { id, tenantId, config });
       if (tool === null) throw noTool(id);
       return { status: 200, body: tool, audited: { details: { name: tool.name } } };
     },

@@ -11,9 +11,17 @@ export class Secrets {
     this.#transport = transport;
   }
 
-  /** A new version of it where there is one. */
-  put(name: string, value: string, options?: CallOptions): Promise<SecretEntry> {
-    return this.#transport.call({ method: 'PUT', path: path`/v1/secrets/${name}`, body: { value } }, options);
+  /**
+   * A new version of it where there is one. `allowedHosts`: the only hosts that it is sent to; null for any; left out,
+   * those of the version before.
+   */
+  put(
+    name: string,
+    value: string,
+    { allowedHosts, ...options }: CallOptions & { allowedHosts?: string[] | null } = {},
+  ): Promise<SecretEntry> {
+    const body = { value, allowed_hosts: allowedHosts };
+    return this.#transport.call({ method: 'PUT', path: path`/v1/secrets/${name}`, body }, options);
   }
 
   get(name: string, options?: CallOptions): Promise<SecretEntry> {

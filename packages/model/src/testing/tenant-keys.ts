@@ -1,4 +1,4 @@
-import type { ModelAccess } from '@turnpike/contract';
+import type { ModelAccess, SecretDestination } from '@turnpike/contract';
 import { Secret } from '@turnpike/telemetry';
 import type { ModelSecrets } from '../key-values.ts';
 import { errorBody, type ReceivedRequest, type ScriptedAnswer, textMessage } from './scripted-api.ts';
@@ -14,7 +14,7 @@ export class TenantSecrets implements ModelSecrets {
     this.values = new Map(Object.entries(values));
   }
 
-  async read(_tenantId: string, name: string): Promise<Secret | null> {
+  async read(_tenantId: string, name: string, _destination: SecretDestination): Promise<Secret | null> {
     this.reads.push(name);
     if (this.failure !== null) throw this.failure;
     const value = this.values.get(name);

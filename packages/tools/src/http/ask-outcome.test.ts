@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { OutcomeUnknownError, type ToolCall } from '@turnpike/contract';
+import {
+  OutcomeUnknownError,
+  TerminalError,
+  type SecretDestination,
+  type ToolCall,
+} from '@turnpike/contract';
 import { createEgress } from '@turnpike/egress';
 import { Webhook } from 'standardwebhooks';
+import type { ToolSecrets } from '../ports.ts';
 import { startHttpTrial, type HttpTrial } from '../testing/http-trial.ts';
 import { callOf, textIn, turnContext } from '../testing/trial-call.ts';
 import { secretsOf, SIGNING_SECRET } from '../testing/trial-runner.ts';
@@ -128,4 +134,23 @@ test('a turn that stops while the tool is asked gives its own reason', async () 
   const turn = new AbortController();
   trial.server.answer = () => turn.abort(reason);
   await expect(trial.reconcile(call, turnContext(turn.signal))).rejects.toBe(reason);
+});
+
+test('a secret that may not be sent to the address that is asked is not, and the outcome stays unknown', async () => {
+  const asked: SecretDestination[] = [];
+  const read: ToolSecrets['read'] = (_tenantId, _name, destination) => {
+    asked.push(destination);
+    return Promise.reject(new TerminalError('secret_refused', 'The secret crm is not sent there.'));
+  };
+  const own = await startHttpTrial({ secrets: { ...secretsOf(), read } });
+  const reconcileUrl = `${own.server.origin}/ask`;
+  own.configure({
+    effect: 'reconcile',
+    reconcile_url: reconcileUrl,
+    headers: { Authorization: { secret: 'crm' } },
+  });
+  await expect(own.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  expect(asked).toEqual([{ url: reconcileUrl, by: 'tool' }]);
+  expect(own.server.seen).toEqual([]);
+  await own.server.stop();
 });

@@ -42,7 +42,7 @@ export async function askOutcome(
   parts: HttpParts,
 ): Promise<ToolOutput | null> {
   const { name, config } = tool;
-  const opened = await openTool(tool, call.id, context, false, parts);
+  const opened = await openTool(tool, reconcileUrl, call.id, context, false, parts);
   const time = startTime(config.timeout_ms);
   if ('refusal' in opened) throw unknown('secret_unavailable', `${name} was not asked. ${opened.refusal}`);
   const url = new URL(reconcileUrl);

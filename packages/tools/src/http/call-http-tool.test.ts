@@ -176,7 +176,9 @@ test('a call waits for its secrets, longer than the tool itself may take', async
   const read = () => {
     asked += 1;
     const away = new RetryableError('key_provider_unreachable', 'no');
-    return asked < 4 ? Promise.reject(away) : secretsOf({ crm: 'here at last' }).read('', 'crm');
+    return asked < 4
+      ? Promise.reject(away)
+      : secretsOf({ crm: 'here at last' }).read('', 'crm', { url: '', by: 'tool' });
   };
   const own = await start({ secrets: { ...secretsOf(), read } });
   own.configure({ headers: { Authorization: { secret: 'crm' } }, effect: 'once', timeout_ms: 200 });

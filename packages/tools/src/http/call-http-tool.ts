@@ -31,7 +31,7 @@ export async function callHttpTool(
   }
   // The next worker could not tell that one did not leave: it is answered for here, and not given back.
   const mustEndHere = effect === 'once';
-  const opened = await openTool(tool, call.id, context, mustEndHere, parts);
+  const opened = await openTool(tool, composed.url, call.id, context, mustEndHere, parts);
   if ('refusal' in opened) return textOutput(opened.refusal, true);
   const time = startTime(config.timeout_ms);
 

@@ -1,0 +1,355 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { SCOPES, type Scope } from '@turnpike/contract';
+import { createApiKey } from '@turnpike/store';
+import supertest, { type Test } from 'supertest';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { readDocument, type ApiDocument, type Schema } from './testing/read-operations.ts';
+
+let api: ApiOnTrial;
+let document: ApiDocument;
+let count = 0;
+const fresh = (noun: string): string => `${noun}_${(count += 1)}`;
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  document = await readDocument(api.url);
+});
+afterAll(() => api.stop());
+
+type Http = ApiOnTrial['client']['http'];
+
+const putSecret = (name: string, more: object = {}): Test =>
+  api.client.http.put(`/v1/secrets/${name}`).send({ value: 'a value of a secret', ...more });
+const secret = async (more: object = {}): Promise<string> =>
+  (await putSecret(fresh('secret'), more).expect(200)).body.name;
+
+const TOOL = { description: 'd', input_schema: { type: 'object' }, url: 'https://tools.example/a' };
+const sending = (name: string) => ({ headers: { Authorization: { secret: name } } });
+const RECONCILED = { effect: 'reconcile', reconcile_url: 'https://tools.example/ask' };
+const postTool = (body: object, http: Http = api.client.http): Test =>
+  http.post('/v1/tools').send({ ...TOOL, name: fresh('tool'), ...body });
+const toolThatSends = async (name: string, more: object = {}): Promise<string> =>
+  (await postTool({ ...sending(name), ...more }).expect(201)).body.id;
+const agent = async (more: object = {}): Promise<string> =>
+  (
+    await api.client.http
+      .post('/v1/agents')
+      .send({ name: 'a', model: 'm', ...more })
+      .expect(201)
+  ).body.id;
+
+async function keyWith(...scopes: Scope[]): Promise<Http> {
+  const { tenantId } = api.client;
+  const { key } = await createApiKey(api.database.pool, { tenantId, name: 'k', scopes });
+  return supertest.agent(api.url).set('authorization', `Bearer ${key}`);
+}
+
+interface Place {
+  /** What is sent to the destination. */
+  sends: 'a secret' | 'no secret';
+  /** Why the requester may choose it with the operation's scope alone, where that is so. */
+  because?: string;
+  /** Requests that bring a secret's name and a destination together at this place; made for each key. */
+  acts?: (() => Promise<(http: Http) => Test>)[];
+}
+
+const WEBHOOK: Place = { sends: 'no secret', because: 'a webhook is signed, and its secret never leaves' };
+const CONTENT: Place = {
+  sends: 'no secret',
+  because: 'the model API fetches it, without any secret of ours',
+};
+
+/** Every place of a request body that names a secret or an address. A new one has to be entered here. */
+const PLACES: Record<string, Place> = {
+  'createTool headers.*.secret': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const name = await secret();
+        return (http) => postTool(sending(name), http);
+      },
+    ],
+  },
+  'createTool url': { sends: 'no secret', because: 'a secret that it is sent is named in the same request' },
+  'createTool reconcile_url': { sends: 'no secret', because: 'as `url`' },
+  'updateTool headers.*.secret': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const [name, id] = [await secret(), (await postTool({}).expect(201)).body.id];
+        return (http) => http.post(`/v1/tools/${id}`).send({ ...TOOL, ...sending(name) });
+      },
+      async () => {
+        const [name, id] = [await secret(), await toolThatSends(await secret())];
+        return (http) => http.post(`/v1/tools/${id}`).send({ ...TOOL, ...sending(name) });
+      },
+    ],
+  },
+  'updateTool url': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const name = await secret();
+        const id = await toolThatSends(name);
+        const body = { ...TOOL, ...sending(name), url: 'https://thief.example/' };
+        return (http) => http.post(`/v1/tools/${id}`).send(body);
+      },
+    ],
+  },
+  'updateTool reconcile_url': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const name = await secret();
+        const id = await toolThatSends(name, RECONCILED);
+        const body = { ...TOOL, ...sending(name), ...RECONCILED, reconcile_url: 'https://thief.example/' };
+        return (http) => http.post(`/v1/tools/${id}`).send(body);
+      },
+      async () => {
+        const name = await secret();
+        const id = await toolThatSends(name);
+        return (http) => http.post(`/v1/tools/${id}`).send({ ...TOOL, ...sending(name), ...RECONCILED });
+      },
+    ],
+  },
+  'createAgent model_keys.*': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const body = { name: 'a', model: 'm', model_keys: [await secret()] };
+        return (http) => http.post('/v1/agents').send(body);
+      },
+    ],
+  },
+  'updateAgent model_keys.*': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const [id, name] = [await agent(), await secret()];
+        return (http) => http.post(`/v1/agents/${id}`).send({ model_keys: [name] });
+      },
+      // It takes no body, and brings back what an earlier version named.
+      async () => {
+        const id = await agent({ model_keys: [await secret()] });
+        await api.client.http.post(`/v1/agents/${id}`).send({ model_keys: null }).expect(200);
+        return (http) => http.post(`/v1/agents/${id}/versions/1/restore`);
+      },
+    ],
+  },
+  'putModelSettings keys.*': {
+    sends: 'a secret',
+    acts: [
+      async () => {
+        const body = { keys: [await secret()] };
+        return (http) => http.put('/v1/model_settings').send(body);
+      },
+    ],
+  },
+  'putModelSettings base_url': {
+    sends: 'a secret',
+    acts: [
+      async () => (http) =>
+        http.put('/v1/model_settings').send({ keys: [], base_url: 'https://gateway.example' }),
+    ],
+  },
+  'createWebhookEndpoint url': WEBHOOK,
+  'updateWebhookEndpoint url': WEBHOOK,
+  'startTurn webhook_url': WEBHOOK,
+  'submitTurn webhook_url': WEBHOOK,
+  'resumeTurn webhook_url': WEBHOOK,
+  'startTurn input.*.source.url': CONTENT,
+  'submitTurn input.*.source.url': CONTENT,
+  'submitToolOutputs tool_outputs.*.output.*.source.url': CONTENT,
+};
+
+/** Where a body names a secret or an address, in dotted paths; `*` stands for any item or name. */
+function placesIn(schema: Schema, path: string[] = [], above: readonly Schema[] = []): string[] {
+  const own = document.resolve(schema);
+  if (above.includes(own)) return [];
+  const here = schema['x-names-secret'] === true || own['x-names-secret'] === true || own['format'] === 'uri';
+  const inside = (part: unknown, name: string[]): string[] =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? placesIn(part as Schema, [...path, ...name], [...above, own])
+      : [];
+  const lists = ['anyOf', 'oneOf', 'allOf'].flatMap((word) => (own[word] ?? []) as Schema[]);
+  return [
+    ...(here ? [path.join('.')] : []),
+    ...Object.entries(own['properties'] ?? {}).flatMap(([name, part]) => inside(part, [name])),
+    ...inside(own['items'], ['*']),
+    ...inside(own['additionalProperties'], ['*']),
+    ...lists.flatMap((part) => inside(part, [])),
+  ];
+}
+
+test('every place of the API that names a secret or an address is in the table of who may choose it', () => {
+  const found = document.operations.flatMap(({ id, body }) =>
+    body === null ? [] : placesIn(body).map((place) => `${id} ${place}`),
+  );
+  expect([...new Set(found)].toSorted()).toEqual(Object.keys(PLACES).toSorted());
+  for (const [place, { sends, because, acts = [] }] of Object.entries(PLACES)) {
+    const isExplained = sends === 'a secret' ? acts.length > 0 : because !== undefined;
+    expect([place, isExplained]).toEqual([place, true]);
+  }
+});
+
+test('to bring a secret and a destination together takes a scope of secrets, whatever else a key may do', async () => {
+  for (const [place, { acts = [] }] of Object.entries(PLACES)) {
+    const { scope } = document.operations.find(({ id }) => place.startsWith(`${id} `)) ?? {};
+    if (scope === undefined) throw new Error(`There is no operation of ${place}.`);
+    for (const prepare of acts) {
+      const without = SCOPES.filter((each) => !['secrets:use', 'secrets:write', 'admin'].includes(each));
+      const act = await prepare();
+      const before = await api.readAllRows();
+      for (const scopes of [[scope], without].filter((each) => !each.includes('admin'))) {
+        const refused = await act(await keyWith(...scopes));
+        expect([place, scopes, refused.status, refused.body.code]).toEqual([
+          place,
+          scopes,
+          403,
+          'insufficient_scope',
+        ]);
+      }
+      const rows = await api.readAllRows();
+      expect({ ...rows, api_keys: [] }).toEqual({ ...before, api_keys: [] });
+      for (const scopes of [[scope, 'secrets:use'], [scope, 'secrets:write'], ['admin']] as Scope[][]) {
+        const allowed = await (await prepare())(await keyWith(...scopes));
+        expect([place, scopes, allowed.status < 300, allowed.body.errors]).toEqual([
+          place,
+          scopes,
+          true,
+          undefined,
+        ]);
+      }
+    }
+  }
+}, 120_000);
+
+test('a key with tools:write alone changes what else there is to a tool that sends a secret', async () => {
+  const name = await secret();
+  const id = await toolThatSends(name, RECONCILED);
+  const http = await keyWith('tools:write');
+  const update = (change: object) =>
+    http.post(`/v1/tools/${id}`).send({ ...TOOL, ...sending(name), ...RECONCILED, ...change });
+  await update({ description: 'Other.', timeout_ms: 1_000 }).expect(200);
+  await update({ headers: { ...sending(name).headers, 'X-Plain': 'yes' } }).expect(200);
+  // What takes the secret away sends it nowhere; to put it back, or to move the tool meanwhile, is another matter.
+  await update({ headers: {} }).expect(200);
+  await update({}).expect(403);
+  await update({ headers: {}, url: 'https://other.example/' }).expect(200);
+  await postTool({}, http).expect(201);
+});
+
+test('a secret that is bound to hosts is registered for tools of those hosts only', async () => {
+  const bound = await secret({ allowed_hosts: ['Tools.Example', 'other.example:8443'] });
+  const url = (text: string) => ({ ...sending(bound), url: text });
+  await postTool(url('https://tools.example/any')).expect(201);
+  await postTool(url('https://tools.example:9000/')).expect(201);
+  await postTool(url('https://TOOLS.example./')).expect(201);
+  await postTool(url('https://other.example:8443/')).expect(201);
+  for (const [body, host] of [
+    [url('https://other.example/'), 'other.example'],
+    [url('https://sub.tools.example/'), 'sub.tools.example'],
+    [url('https://tools.example.thief.example/'), 'tools.example.thief.example'],
+    [url('https://thief.example/?tools.example'), 'thief.example'],
+    [{ ...sending(bound), ...RECONCILED, reconcile_url: 'https://thief.example/' }, 'thief.example'],
+  ] as const) {
+    const refused = await postTool(body).expect(400);
+    expect(refused.body.errors).toEqual([
+      {
+        path: 'headers.Authorization.secret',
+        message: `the secret ${bound} is not sent to ${host}, which its allowed_hosts does not name`,
+      },
+    ]);
+  }
+  const missing = await postTool(sending('nowhere')).expect(400);
+  expect(missing.body.errors).toEqual([
+    { path: 'headers.Authorization.secret', message: 'there is no secret nowhere' },
+  ]);
+});
+
+test('a new value keeps the hosts of the one before, unless it is given others', async () => {
+  const name = await secret({ allowed_hosts: ['a.example', 'b.example:443', '[::1]:80'] });
+  const hosts = async () => (await api.client.http.get(`/v1/secrets/${name}`).expect(200)).body.allowed_hosts;
+  expect(await hosts()).toEqual(['a.example', 'b.example:443', '[::1]:80']);
+  await putSecret(name).expect(200);
+  expect(await hosts()).toHaveLength(3);
+  await putSecret(name, { allowed_hosts: ['c.example'] }).expect(200);
+  expect(await hosts()).toEqual(['c.example']);
+  await putSecret(name, { allowed_hosts: null }).expect(200);
+  expect(await hosts()).toBeNull();
+  const { items } = (await api.client.http.get('/v1/audit_entries?action=secret.put').expect(200)).body;
+  expect(items[1]).toMatchObject({ subject: name, details: { version: 3, allowed_hosts: ['c.example'] } });
+  for (const host of [
+    '',
+    'https://a.example',
+    'a.example/x',
+    'a b',
+    'user@a.example',
+    'a.example:99999',
+    '*',
+    '*.a.example',
+    'a:b:c',
+  ]) {
+    const refused = await putSecret(name, { allowed_hosts: [host] });
+    expect([host, refused.status]).toEqual([host, 400]);
+  }
+});
+
+test('a key of the model is sent to no tool that its allowed_hosts does not name, whichever came first', async () => {
+  const forSettings = await secret();
+  await api.client.http
+    .put('/v1/model_settings')
+    .send({ keys: [forSettings] })
+    .expect(200);
+  const forAgent = await secret();
+  const named = await agent({ model_keys: [forAgent] });
+  for (const name of [forSettings, forAgent]) {
+    expect((await api.client.http.get(`/v1/secrets/${name}`).expect(200)).body.model_key).toBe(true);
+    const refused = await postTool(sending(name)).expect(400);
+    expect(refused.body.errors[0].message).toContain('is a key of the model');
+    // Not even after it was deleted and put again.
+    await api.client.http.delete(`/v1/secrets/${name}`).expect(204);
+    await putSecret(name).expect(200);
+    await postTool(sending(name)).expect(400);
+    await putSecret(name, { allowed_hosts: ['tools.example', 'gateway.example'] }).expect(200);
+    await postTool(sending(name)).expect(201);
+    await putSecret(name, { allowed_hosts: null }).expect(200);
+    await expect(
+      api.vault.read(api.client.tenantId, name, { url: TOOL.url, by: 'tool' }),
+    ).rejects.toMatchObject({ code: 'secret_refused' });
+    expect(
+      await api.vault.read(api.client.tenantId, name, { url: 'https://gateway.example', by: 'model' }),
+    ).not.toBeNull();
+  }
+  // One that tools send is not made a key of the model behind their back.
+  const shared = await secret();
+  await toolThatSends(shared);
+  const refused = await api.client.http
+    .post('/v1/agents')
+    .send({ name: 'a', model: 'm', model_keys: [shared] });
+  expect([refused.status, refused.body.errors[0].path]).toEqual([400, 'model_keys.0']);
+  // It is an ordinary secret again once nobody names it and it has a new value.
+  await api.client.http.post(`/v1/agents/${named}`).send({ model_keys: null }).expect(200);
+  expect((await putSecret(forAgent).expect(200)).body.model_key).toBe(false);
+});
+
+test('a key of the model that is bound to hosts goes to no gateway beside them', async () => {
+  const bound = await secret({ allowed_hosts: ['gateway.example'] });
+  const put = (body: object) => api.client.http.put('/v1/model_settings').send({ keys: [bound], ...body });
+  const refused = await put({ base_url: 'https://thief.example' }).expect(400);
+  expect(refused.body.errors[0]).toMatchObject({
+    path: 'keys.0',
+    message: expect.stringContaining('thief.example'),
+  });
+  await put({ base_url: 'https://gateway.example/v1' }).expect(200);
+  const other = await secret({ allowed_hosts: ['elsewhere.example'] });
+  const body = { name: 'a', model: 'm', model_keys: [other] };
+  expect((await api.client.http.post('/v1/agents').send(body).expect(400)).body.errors[0].path).toBe(
+    'model_keys.0',
+  );
+  const read = (url: string) => api.vault.read(api.client.tenantId, bound, { url, by: 'model' });
+  expect((await read('https://gateway.example'))?.reveal()).toBe('a value of a secret');
+  await expect(read('https://thief.example')).rejects.toMatchObject({ code: 'secret_refused' });
+  await api.client.http.put('/v1/model_settings').send({ keys: [] }).expect(200);
+});
