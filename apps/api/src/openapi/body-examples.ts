@@ -47,8 +47,12 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   },
   updateAgent: {
     system: {
-      summary: 'With another prompt',
-      value: { model: 'claude-sonnet-4-5', system: 'Answer in one sentence.' },
+      summary: 'With another prompt, and all else as it is',
+      value: { system: 'Answer in one sentence.' },
+    },
+    cleared: {
+      summary: 'Without a temperature of its own, if it is at version 1',
+      value: { temperature: null, if_version: 1 },
     },
   },
   createApiKey: {
@@ -66,6 +70,10 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   setBudget: { five: { summary: 'Five dollars', value: { limit_micros: 5_000_000 } } },
   putSecret: {
     key: { summary: 'A token that a tool is called with', value: { value: 'a-token-of-your-shop' } },
+    bound: {
+      summary: 'A token that is sent to one host only',
+      value: { value: 'a-token-of-your-shop', allowed_hosts: ['shop.example.com'] },
+    },
   },
   createSession: {
     labelled: {

@@ -39,7 +39,13 @@ const PREPARED: Record<string, (things: TenantThings, example: string) => Promis
   async putModelSettings(things) {
     await things.client.http.put('/v1/secrets/anthropic').send({ value: 'sk-ant-test' }).expect(200);
   },
+  createTool: putShopToken,
+  updateTool: putShopToken,
 };
+
+async function putShopToken({ client }: TenantThings): Promise<void> {
+  await client.http.put('/v1/secrets/shop_token').send({ value: 'shop-token' }).expect(200);
+}
 
 describe('every example of a body is taken as it is, with the ids of what is there', () => {
   const examples = Object.entries(BODY_EXAMPLES).flatMap(([id, ofOperation]) =>
