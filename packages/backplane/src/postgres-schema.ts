@@ -27,7 +27,9 @@ export async function preparePostgresSchema(target: PostgresTarget, limitMs: num
       if (!isPassing(plain)) {
         throw new TerminalError(
           'backplane_schema_failed',
-          `The backplane's schema ${target.schema} cannot be made: ${plain.message}`,
+          isForbidden(plain)
+            ? `The role may not make the backplane's schema ${target.schema}: grant it CREATE on the database, or make the backplane a Redis (REDIS_URL).`
+            : `The backplane's schema ${target.schema} cannot be made: ${plain.message}`,
           plain,
         );
       }
@@ -60,4 +62,9 @@ async function migrate(target: PostgresTarget, limitMs: number): Promise<void> {
 function isPassing(error: Error): boolean {
   if ('code' in error && typeof error.code === 'string') return PASSING.test(error.code);
   return /timeout|terminated/i.test(error.message);
+}
+
+/** SQLSTATE 42501: a right is missing. */
+function isForbidden(error: Error): boolean {
+  return 'code' in error && error.code === '42501';
 }

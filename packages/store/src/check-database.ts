@@ -1,4 +1,4 @@
-import { RetryableError } from '@turnpike/contract';
+import { RetryableError, TerminalError } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 import { appliedMigrations, NotMigratedError } from './migration-state.ts';
@@ -27,6 +27,9 @@ export async function checkSettings(database: Database, onAway: (error: unknown)
   }
 }
 
+/** SQLSTATE of a missing right. */
+const FORBIDDEN = '42501';
+
 const refusalSchema = z.object({ code: z.string(), message: z.string() });
 
 const STATE = `SELECT pg_is_in_recovery() AS is_standby, current_setting('transaction_read_only') = 'on' AS is_read_only`;
@@ -49,7 +52,15 @@ export async function checkDatabase(database: Database, migrations: readonly str
       'The database takes no writes: default_transaction_read_only is on.',
     );
   }
-  const applied = new Set(await appliedMigrations(pool, schema));
+  const applied = new Set(
+    await appliedMigrations(pool, schema).catch((error: unknown) => {
+      if (refusalSchema.safeParse(error).data?.code !== FORBIDDEN) throw error;
+      throw new TerminalError(
+        'database_forbidden',
+        `The role of DATABASE_URL may not read the tables in the schema ${schema}: grant it USAGE on the schema, and SELECT, INSERT, UPDATE, DELETE on its tables.`,
+      );
+    }),
+  );
   const missing = migrations.filter((name) => !applied.has(name));
   if (missing.length === 0) return;
   const which = missing.length === migrations.length ? 'all of them' : missing.join(', ');

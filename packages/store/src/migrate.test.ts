@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { untilTrue } from '../../../tests/support/until-true.ts';
+import { checkDatabase } from './check-database.ts';
+import { openDatabase } from './database.ts';
 import { migrate } from './migrate.ts';
 import { migrationNames } from './migration-state.ts';
 
@@ -117,6 +119,24 @@ test('a role that does not own the tables has nothing to do, or is told whose th
       `The tables in the schema public belong to the role postgres, and ${role} may not change them.`,
     );
   });
+});
+
+test('a role that may not read the tables is not ready, and is told what to grant it', async () => {
+  await migrate(url.href, PRISMA_FOLDER);
+  const database = openDatabase({
+    url: asStranger(),
+    poolSize: 1,
+    applicationName: 'test',
+    onError: () => undefined,
+  });
+  try {
+    const names = await migrationNames(PRISMA_FOLDER);
+    await expect(checkDatabase(database, names)).rejects.toThrow(/grant it USAGE on the schema, and SELECT/);
+    await inDatabase((client) => client.query(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`));
+    await checkDatabase(database, names);
+  } finally {
+    await database.close();
+  }
 });
 
 test('two installations share a database, each in a schema of its own', async () => {

@@ -24,6 +24,8 @@ export async function withMigrationLock<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
+  // Held idle, it may break in our hands: its COMMIT fails then, and says so.
+  client.on('error', () => undefined);
   let isDone = false;
   try {
     await client.query('BEGIN');

@@ -56,3 +56,10 @@ test('however many kinds there are, what is remembered is bounded, and what is t
   for (const word of words) report('Strange.')(new Error(`error ${word}`));
   expect(told.length).toBeLessThanOrEqual(201);
 });
+
+test('an error that is its own cause is a kind like others', () => {
+  const error = new Error('round');
+  error.cause = error;
+  report('Strange.')(error);
+  expect(told).toEqual([{ message: 'Strange.', error }]);
+});

@@ -48,10 +48,13 @@ export function reportSparingly(tell: Tell, windowMs = WINDOW_MS): Report {
     };
 }
 
+const MOST_CAUSES = 4;
+
 /** Of the error and of what caused it, without what differs each time. */
-function describeKind(error: unknown): string {
+function describeKind(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
   const code = 'code' in error ? String(error.code) : error.name;
   const text = error.message.replaceAll(/[\w-]*\d[\w-]*/g, '#').slice(0, 200);
-  return `${code} ${text}${error.cause === undefined ? '' : ` < ${describeKind(error.cause)}`}`;
+  const isWhole = error.cause === undefined || depth === MOST_CAUSES;
+  return `${code} ${text}${isWhole ? '' : ` < ${describeKind(error.cause, depth + 1)}`}`;
 }
