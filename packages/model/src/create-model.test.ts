@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { DrainError } from '@turnpike/contract';
+import { agentConfigSchema, DrainError } from '@turnpike/contract';
 import type { GuardedModel, ModelSettings } from './create-model.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
@@ -257,6 +257,79 @@ describe('the retries of a model call', () => {
     const before = api.received.length;
     expect((await bad()).code).toBe('model_retry_budget_exhausted');
     expect(api.received.length - before).toBe(2);
+  });
+});
+
+describe('a model whose answers are broken', () => {
+  const brokenCall = asEventStream(
+    messageEvents(
+      [
+        {
+          start: { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} },
+          deltas: [{ type: 'input_json_delta', partial_json: '{"a": nope}' }],
+        },
+      ],
+      'tool_use',
+    ),
+  );
+
+  it('is asked once more for a call that is no JSON, and is then taken at its word', async () => {
+    const { api, model } = await setUp(() => ({ body: brokenCall }));
+    const { content, attempts } = await callOnTrial(model).answer;
+    expect(content).toMatchObject([{ name: 'look', input: {}, input_text: '{"a": nope}' }]);
+    expect([attempts, api.received.length]).toEqual([2, 2]);
+  });
+
+  it('is taken at its word at once where it was told so just now', async () => {
+    const { api, model } = await setUp(() => ({ body: brokenCall }));
+    const call = { type: 'tool_use', id: 'toolu_0', name: 'look', input: {}, input_text: '{"a": nope}' };
+    const result = { type: 'tool_result', tool_use_id: 'toolu_0', content: 'No.', is_error: true };
+    const messages = [
+      { role: 'user' as const, content: [{ type: 'text', text: 'Look.' }] },
+      { role: 'assistant' as const, content: [call] },
+      { role: 'user' as const, content: [result] },
+    ];
+    await callOnTrial(model, { request: { messages } }).answer;
+    expect(api.received).toHaveLength(1);
+  });
+
+  it('is paid for three of them, and no more, whichever end is missing', async () => {
+    const events = textMessage('a').split('\n\n');
+    for (const missing of ['message_stop', 'content_block_stop']) {
+      const body = events.filter((event) => !event.includes(`event: ${missing}`)).join('\n\n');
+      const { api, model } = await setUp(() => ({ body }), {
+        limits: { maxTotalAttempts: 20, maxAttempts: 10 },
+      });
+      const error = await failureOf(callOnTrial(model).answer);
+      expect(error).toMatchObject({ terminal: false, retryAfterMs: undefined, attempts: 3 });
+      expect(api.received).toHaveLength(3);
+    }
+  });
+});
+
+describe('a model that refuses a thought of the conversation', () => {
+  it('is asked once more without thoughts, at once', async () => {
+    const refusal = errorBody(
+      'invalid_request_error',
+      'messages.1.content.0: Invalid `signature` in `thinking` block',
+    );
+    const { api, model } = await setUp((_request, index) =>
+      index === 0 ? { status: 400, body: refusal } : { body: textMessage('Well.') },
+    );
+    const thought = { type: 'thinking', thinking: 'hm', signature: 'of another' };
+    const agent = agentConfigSchema.parse({
+      model: 'claude-test-1',
+      max_tokens: 4_000,
+      thinking: { type: 'enabled', budget_tokens: 2_000 },
+    });
+    const messages = [
+      { role: 'user' as const, content: [{ type: 'text', text: 'a' }] },
+      { role: 'assistant' as const, content: [thought, { type: 'text', text: 'b' }] },
+      { role: 'user' as const, content: [{ type: 'text', text: 'c' }] },
+    ];
+    await callOnTrial(model, { request: { agent, messages } }).answer;
+    const sent = api.received.map(({ body }) => JSON.stringify(body));
+    expect(sent.map((body) => body.includes('of another'))).toEqual([true, false]);
   });
 });
 
