@@ -59,10 +59,8 @@ export async function claimDelivery(
   return claimed ?? null;
 }
 
-/** The snapshot has no text of an input: it is with the call, where clients are told to look. */
-const waitingCallSchema = requiredActionSchema.shape.tool_calls.element.extend({
-  input_text: z.string().nullable().default(null),
-});
+/** The snapshot has no texts of inputs: they never change, and are read from the calls. */
+const waitingCallSchema = requiredActionSchema.shape.tool_calls.element.omit({ input_text: true });
 
 const snapshotSchema = z.object({
   sequence_number: z.int(),
@@ -77,10 +75,16 @@ const snapshotSchema = z.object({
 const READ_TURN = {
   name: 'read-turn-of-delivery',
   text: `
-SELECT ${TURN_COLUMNS} FROM deliveries JOIN turns AS present ON present.id = deliveries.turn_id
+SELECT ${TURN_COLUMNS}, (
+  SELECT json_object_agg(tool_calls.id, tool_calls.input_text) FROM tool_calls
+  WHERE tool_calls.turn_id = present.id AND tool_calls.id IN (
+    SELECT action.value ->> 'id'
+    FROM jsonb_array_elements(coalesce(nullif(deliveries.payload -> 'actions', 'null'), '[]')) AS action(value))
+  ) AS "inputTexts"
+FROM deliveries JOIN turns AS present ON present.id = deliveries.turn_id
 CROSS JOIN LATERAL jsonb_populate_record(present, deliveries.payload -> 'turn') AS turns
 WHERE deliveries.id = $1`,
-  row: storedTurnSchema,
+  row: storedTurnSchema.extend({ inputTexts: z.record(z.string(), z.string().nullable()).nullable() }),
 };
 
 /** The turn that a delivery tells of, as it was at the time of the event. Null where it was erased meanwhile. */
@@ -91,5 +95,9 @@ export async function readTurnOfDelivery(
   const [row] = await query(sql, READ_TURN, [delivery.id]);
   if (row === undefined) return null;
   const { sequence_number: sequenceNumber, truncated, actions } = snapshotSchema.parse(delivery.payload);
-  return { turn: asTurn({ ...row, actions }), sequenceNumber, truncated };
+  // Where its value was left out for its length, so is its text.
+  const textOf = ({ id, input }: z.infer<typeof waitingCallSchema>): string | null =>
+    truncated && input === null ? null : (row.inputTexts?.[id] ?? null);
+  const waiting = actions && actions.map((call) => ({ ...call, input_text: textOf(call) }));
+  return { turn: asTurn({ ...row, actions: waiting }), sequenceNumber, truncated };
 }

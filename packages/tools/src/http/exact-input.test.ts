@@ -19,7 +19,7 @@ async function told(
   trial.configure({ ...config, input_schema: { type: 'object', properties } });
   const scope = scopeOf(agentWith({ type: 'http', name: 'tool', requires_approval: false }), [trial.tool]);
   const asked = { ...callOf('tool', parseForView(inputText)), inputText };
-  const call = { ...asked, ...trial.runner.planOf(scope, asked) };
+  const call = { ...asked, ...(await trial.runner.planOf(scope, asked)) };
   return textIn(await trial.runner.run(scope, call, turnContext()));
 }
 
