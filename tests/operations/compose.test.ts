@@ -28,6 +28,7 @@ const SHARED = [
   'packages/secrets/src/key-settings.ts',
   'packages/secrets/src/vault-settings.ts',
   'packages/telemetry/src/tracing-settings.ts',
+  'packages/turns/src/retention-settings.ts',
 ];
 const READ = {
   api: variablesIn('apps/api/src/config.ts', ...SHARED),

@@ -9,13 +9,14 @@ import {
   type UpdateAgent,
   type ValidationIssue,
 } from '@turnpike/contract';
-import { addAgentVersion, lockAgent, readAgent, type AgentContents, type Sql } from '@turnpike/store';
+import { addAgentVersion, lockAgent, readAgent, type AgentContents } from '@turnpike/store';
 import { z } from 'zod';
 import { checkNames } from './check-agent.ts';
+import { checkVersionCount } from './check-count.ts';
 import type { Call } from './route.ts';
 import { throwIssues } from './throw-issues.ts';
 
-type Asker = Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>;
+type Asker = Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'limits' | 'may'>;
 type Contents = Pick<AgentContents, 'name' | 'metadata' | 'config'>;
 
 export const noAgent = (id: string): ProblemError =>
@@ -32,7 +33,7 @@ const configSchema = z.object(agentConfigSchema.shape);
 /**
  * Changes what is given of an agent; what comes of it is a new version, unless it is the same as before. `sql` is a
  * transaction: of two that change an agent at once, one changes what the other left.
- * Throws `ProblemError`: `not_found`, `agent_changed`, `insufficient_scope`, `invalid_request`.
+ * Throws `ProblemError`: `not_found`, `agent_changed`, `agent_version_limit`, `insufficient_scope`, `invalid_request`.
  */
 export async function updateAgent(asker: Asker, id: string, change: UpdateAgent): Promise<Agent> {
   const { sql, tenantId } = asker;
@@ -47,7 +48,7 @@ export async function updateAgent(asker: Asker, id: string, change: UpdateAgent)
   throwIssues(newIssues(before, config, change));
   await checkNames(asker, { tools: change.tools ?? [], model_keys: newKeys(config, before) });
   const metadata = change.metadata === undefined ? agent.metadata : (change.metadata ?? {});
-  return addVersion(sql, tenantId, agent, { name: change.name ?? agent.name, metadata, config });
+  return addVersion(asker, agent, { name: change.name ?? agent.name, metadata, config });
 }
 
 /** What is stored may be older than a rule, and is not in the way of a change of something else. */
@@ -60,7 +61,7 @@ function newIssues(before: AgentConfig, after: AgentConfig, change: UpdateAgent)
 
 /**
  * Makes an agent what it was at an earlier version, as a new version. `sql` is a transaction.
- * Throws `ProblemError`: `not_found`, `insufficient_scope`, and `invalid_request` where that version names what is no longer there.
+ * Throws `ProblemError`: `not_found`, `agent_version_limit`, `insufficient_scope`, and `invalid_request` where that version names what is no longer there.
  */
 export async function restoreAgent(asker: Asker, id: string, version: number): Promise<Agent> {
   const { sql, tenantId } = asker;
@@ -70,7 +71,7 @@ export async function restoreAgent(asker: Asker, id: string, version: number): P
   if (earlier === null) throw noVersion(id, version);
   await checkNames(asker, { tools: earlier.tools, model_keys: newKeys(earlier, agent) });
   const { name, metadata } = earlier;
-  return addVersion(sql, tenantId, agent, { name, metadata, config: configOf(earlier) });
+  return addVersion(asker, agent, { name, metadata, config: configOf(earlier) });
 }
 
 /** Keys that an agent begins to name; undefined where they are those of before. */
@@ -78,8 +79,13 @@ function newKeys({ model_keys: keys }: AgentConfig, before: AgentConfig): string
   return isDeepStrictEqual(keys, before.model_keys) ? undefined : keys;
 }
 
-async function addVersion(sql: Sql, tenantId: string, agent: Agent, contents: Contents): Promise<Agent> {
+async function addVersion(
+  { sql, tenantId, limits }: Asker,
+  agent: Agent,
+  contents: Contents,
+): Promise<Agent> {
   const { id, name, metadata } = agent;
   if (isDeepStrictEqual(contents, { name, metadata, config: configOf(agent) })) return agent;
+  await checkVersionCount(sql, id, limits);
   return addAgentVersion(sql, { id, tenantId, ...contents });
 }

@@ -1,5 +1,6 @@
 import { readEnvironment, type KeySettings } from '@turnpike/secrets';
 import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
+import { retentionSettings, retentionVariables } from '@turnpike/turns';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 import { readTrustedProxies } from './trust-proxy.ts';
@@ -48,8 +49,6 @@ const environmentSchema = z
     RECONCILE_EVERY_MS: milliseconds.default(1_000),
     HINT_AGE_MS: milliseconds.default(5_000),
     MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
-    /** Events of turns that ended longer ago are deleted, all but the last; 0: never. */
-    EVENT_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(30),
     /** Streams of events at once, of this process and of one tenant in it. */
     MAX_STREAMS: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreams),
     MAX_STREAMS_PER_TENANT: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreamsPerTenant),
@@ -71,6 +70,7 @@ const environmentSchema = z
     NODE_ENV: z.string().optional(),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+    ...retentionVariables,
     ...tracingVariables,
   })
   .refine((given) => given.MAX_BODY_BYTES_IN_FLIGHT >= given.MAX_BODY_BYTES, {
@@ -91,7 +91,7 @@ const environmentSchema = z
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     hintAgeMs: environment.HINT_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
-    eventRetentionDays: environment.EVENT_RETENTION_DAYS || null,
+    ...retentionSettings(environment),
     streams: {
       ...STREAM_DEFAULTS,
       maxStreams: environment.MAX_STREAMS,

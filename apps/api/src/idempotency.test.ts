@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { newId } from '@turnpike/contract';
 import type { Test } from 'supertest';
@@ -248,3 +249,86 @@ test('what a request was about may be revoked or deactivated: its answer is the 
   const again = await post('/v1/api_keys', body).expect(201);
   expect(again.body.id).toBe(made.body.id);
 });
+
+/** What cannot be compressed. */
+const noise = (bytes: number): string => randomBytes(bytes).toString('base64');
+const bytesOfRecord = async (): Promise<number> => {
+  const { rows } = await api.database.pool.query(
+    'SELECT pg_column_size(records)::int AS bytes FROM idempotency_records AS records WHERE key = $1',
+    [key],
+  );
+  return rows[0].bytes;
+};
+
+test('a large answer is sent again byte for byte, and what it shows is not stored a second time', async () => {
+  const tool = { type: 'client', name: 'c', description: noise(700), input_schema: { type: 'object' } };
+  const agent = {
+    name: 'large',
+    model: 'm',
+    system: noise(100_000),
+    tools: Array.from({ length: 20 }, (_, n) => ({ ...tool, name: `c${n}` })),
+    stop_sequences: ['END'],
+    metadata: { 1: 'b', a: 'c' },
+  };
+  const created = await post('/v1/agents', agent);
+  expect([created.status, created.body.errors]).toEqual([201, undefined]);
+  const path = `/v1/agents/${created.body.id}`;
+  expect(await bytesOfRecord()).toBeLessThan(2_000);
+  await api.client.http.post(path).send({ system: 'Short.' }).expect(200);
+  const again = await post('/v1/agents', agent).expect(201);
+  expect([again.text === created.text, again.headers['idempotent-replayed']]).toEqual([true, 'true']);
+
+  const restored = await post(`${path}/versions/1/restore`, {}).expect(200);
+  const unchanged = await post(path, { name: 'large' }).expect(200);
+  expect(unchanged.body.version).toBe(3);
+  expect(await bytesOfRecord()).toBeLessThan(2_000);
+  await api.client.http.post(path).send({ tools: null }).expect(200);
+  expect((await post(`${path}/versions/1/restore`, {}).expect(200)).text === restored.text).toBe(true);
+  expect((await post(path, { name: 'large' }).expect(200)).text === unchanged.text).toBe(true);
+});
+
+test('the output of a turn that has ended is in no record of a request about it', async () => {
+  const { id } = (await startTurn().expect(202)).body;
+  await playWorker(api, id);
+  await api.database.pool.query('UPDATE turns SET output = $2::jsonb WHERE id = $1', [
+    id,
+    JSON.stringify([{ type: 'text', text: noise(200_000) }]),
+  ]);
+  const first = await post(`/v1/turns/${id}/cancel`, {}).expect(202);
+  expect(first.text.length).toBeGreaterThan(200_000);
+  expect(await bytesOfRecord()).toBeLessThan(3_000);
+  expect((await post(`/v1/turns/${id}/cancel`, {}).expect(202)).text === first.text).toBe(true);
+  const { http } = api.client;
+  await http.delete(`/v1/sessions/${first.body.session_id}`).expect(204);
+  expect((await post(`/v1/turns/${id}/cancel`, {}).expect(410)).body.code).toBe('result_deleted');
+});
+
+test('a large answer that shows what may change is stored compressed, and sent again byte for byte', async () => {
+  const tool = {
+    name: 'lookup',
+    description: 'Looks things up. '.repeat(100),
+    input_schema: { type: 'object', properties: Object.fromEntries(manyProperties()) },
+    url: 'https://tools.example/',
+  };
+  const { signing_secret: _shownOnce, ...shown } = (await post('/v1/tools', tool).expect(201)).body;
+  expect(JSON.stringify(shown).length).toBeGreaterThan(20_000);
+  expect(await bytesOfRecord()).toBeLessThan(6_000);
+  const { name: _name, ...update } = tool;
+  await api.client.http
+    .post(`/v1/tools/${shown.id}`)
+    .send({ ...update, description: 'Other.' })
+    .expect(200);
+  expect((await post('/v1/tools', tool).expect(201)).text).toBe(JSON.stringify(shown));
+  // As one of a group of submissions too.
+  const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`k${n}`, 'é'.repeat(512)]));
+  const submit = (): Test => post('/v1/turns', { agent_id: agentId, input: 'Hi', metadata });
+  const turn = await submit().expect(202);
+  expect(await bytesOfRecord()).toBeLessThan(3_000);
+  expect((await submit().expect(202)).text).toBe(turn.text);
+});
+
+const manyProperties = (): [string, object][] =>
+  Array.from({ length: 300 }, (_, n) => [
+    `property_${n}`,
+    { type: 'string', description: `The property ${n}.` },
+  ]);

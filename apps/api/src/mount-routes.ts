@@ -9,6 +9,7 @@ import {
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { actOf, auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
+import { checkMetadata } from './check-count.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
 import { idsInAnswer, idsInPath } from './log-ids.ts';
@@ -80,6 +81,7 @@ async function serveRoute(
     whenGone: () => whenGone(response),
   };
   noteForLog(response, { ids: idsInPath(call.params) });
+  checkMetadata(call.body, limits);
   await route.prepare?.(call, services);
   const header = request.get('idempotency-key');
   if (route.method === 'post' && header !== undefined) {

@@ -1,5 +1,6 @@
 import { readEnvironment, type KeySettings } from '@turnpike/secrets';
 import { Secret, tracingSettings, tracingVariables } from '@turnpike/telemetry';
+import { retentionSettings, retentionVariables } from '@turnpike/turns';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
@@ -36,8 +37,6 @@ const environmentSchema = z
     WEBHOOK_DISABLE_AFTER_MS: milliseconds.default(5 * DAY_MS),
     /** How long deliveries that arrived are kept; dead letters twice as long. */
     WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
-    /** Events of turns that ended longer ago are deleted, all but the last; 0: never. */
-    EVENT_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(30),
     /** Private addresses, ranges or names that tools, webhooks and tenants' model gateways may reach, comma-separated: for development. */
     EGRESS_ALLOW: z
       .string()
@@ -49,6 +48,7 @@ const environmentSchema = z
     METRICS_HOST: z.string().min(1).default('127.0.0.1'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
+    ...retentionVariables,
     ...tracingVariables,
   })
   .transform((environment) => ({
@@ -73,7 +73,7 @@ const environmentSchema = z
       disableAfterMs: environment.WEBHOOK_DISABLE_AFTER_MS,
       keepMs: environment.WEBHOOK_RETENTION_DAYS * DAY_MS,
     },
-    eventRetentionDays: environment.EVENT_RETENTION_DAYS || null,
+    ...retentionSettings(environment),
     egressAllow: environment.EGRESS_ALLOW,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
     metricsPort: environment.METRICS_PORT,

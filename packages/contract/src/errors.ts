@@ -31,6 +31,13 @@ export class RetryableError extends TurnpikeError {
 /** The call left and no answer came back: it may or may not have happened. */
 export class OutcomeUnknownError extends TurnpikeError {}
 
+/** A tenant's memory holds as much as it may hold. The message is for the model that wanted to add to it. */
+export class MemoryFullError extends TerminalError {
+  constructor(message: string) {
+    super('memory_full', message);
+  }
+}
+
 /** Another worker may own the turn by now: stop at once, write nothing. */
 export class LeaseLostError extends TurnpikeError {
   constructor(turnId: string, cause?: unknown) {

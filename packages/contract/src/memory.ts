@@ -22,7 +22,7 @@ export interface MemoryReader {
 }
 
 export interface MemoryFiles extends MemoryReader {
-  /** Makes the file, or replaces what it says. */
+  /** Makes the file, or replaces what it says. Throws `MemoryFullError` where the tenant has no more room. */
   write(path: string, content: string): Promise<void>;
   remove(paths: readonly string[]): Promise<void>;
   /** No file lies at any of the new paths. */

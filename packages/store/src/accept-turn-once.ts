@@ -9,6 +9,7 @@ import {
 } from './accept-turn.ts';
 import { GroupCommit, perPool } from './group-commit.ts';
 import { lockedKey, writeAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
+import { packAnswer } from './pack-answer.ts';
 import { transaction } from './sql.ts';
 
 /** A request that is to be answered once, and the answer that is kept for whoever sends it again. */
@@ -67,7 +68,7 @@ const groupsOf = perPool((pool) => {
   return { accept: group('accept'), start: group('start') };
 });
 
-function insertOnce(
+async function insertOnce(
   pool: pg.Pool,
   kind: GroupKind,
   items: readonly Item[],
@@ -75,21 +76,23 @@ function insertOnce(
   const turns = items.map(({ turn }) => turn);
   const requests = items.map(({ once }) => once.request);
   const columns = [requests.map(({ route }) => route), requests.map(({ key }) => key)];
-  return transaction(
+  const records = await transaction(
     pool,
     async (sql) => {
       const results = await insertGroup(sql, STATEMENTS[kind], turns, columns);
-      return items.map(({ once }, place) => {
-        const result = results[place];
-        return result === undefined || result.turn === null ? null : once.answer(result);
-      });
+      return Promise.all(
+        items.map(async ({ once }, place) => {
+          const result = results[place];
+          if (result === undefined || result.turn === null) return null;
+          const answer = once.answer(result);
+          return { request: once.request, answer, packed: await packAnswer(answer.body) };
+        }),
+      );
     },
-    (sql, answers) => {
-      const records = requests.flatMap((request, place) => {
-        const answer = answers[place] ?? null;
-        return answer === null ? [] : [{ request, answer }];
-      });
-      return records.length === 0 ? undefined : writeAnswers(sql, records);
+    (sql, made) => {
+      const written = made.filter((record) => record !== null);
+      return written.length === 0 ? undefined : writeAnswers(sql, written);
     },
   );
+  return records.map((record) => record?.answer ?? null);
 }

@@ -107,7 +107,7 @@ test('of those that need an idle session one is stored, and those to nothing are
 
 const once = (key: string): Once => ({
   request: { tenantId, route: 'POST /v1/turns', key, fingerprint: Buffer.alloc(32, 1) },
-  answer: ({ turn }) => ({ status: 202, headers: { Location: turn.id }, body: turn.id }),
+  answer: ({ turn }) => ({ status: 202, headers: { Location: turn.id }, body: JSON.stringify(turn.id) }),
 });
 /** A turn that knows its key. */
 const keyedTurn = (key: string) => ({
@@ -123,7 +123,7 @@ async function startAlone(database: Database, key: string): Promise<string | nul
   try {
     const { answer, replayed } = await answerOnce(database, once(key).request, async (sql) => {
       const { turn } = await insertTurnWithSession(sql, keyedTurn(key));
-      return { status: 202, headers: {}, body: turn?.id ?? '' };
+      return { status: 202, headers: {}, body: JSON.stringify(turn?.id) };
     });
     return replayed ? null : answer.body;
   } catch (error) {
@@ -135,7 +135,7 @@ async function startAlone(database: Database, key: string): Promise<string | nul
 /** The turns of each key, and the answer that is kept for it. */
 async function storedFor(keys: readonly string[]) {
   const { rows } = await one.pool.query<{ key: string; turns: string[]; body: string; xmin: string }>(
-    `SELECT records.key, records.body, records.xmin::text,
+    `SELECT records.key, records.body::jsonb #>> '{}' AS body, records.xmin::text,
        (SELECT array_agg(turns.id) FROM turns WHERE turns.metadata ->> 'text' = records.key) AS turns
      FROM idempotency_records AS records WHERE records.key = ANY ($1) ORDER BY records.key`,
     [keys],
@@ -154,8 +154,8 @@ test('requests with keys share transactions too, each with the answer that is ke
   const stored = await storedFor(keys);
   const expected = keys.map((key, place) => ({
     key,
-    turns: [accepted[place]?.body],
-    body: accepted[place]?.body,
+    turns: [JSON.parse(accepted[place]?.body ?? 'null')],
+    body: JSON.parse(accepted[place]?.body ?? 'null'),
   }));
   expect(stored.map(({ key, turns, body }) => ({ key, turns, body }))).toEqual(expected);
   expect(new Set(stored.map(({ xmin }) => xmin)).size).toBeLessThan(30);

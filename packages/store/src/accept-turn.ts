@@ -117,10 +117,12 @@ const GIVEN = givenWith({ types: '', names: '', where: '' });
 
 /**
  * A version that the turn names must be there: no worker could take the turn up without it. Asked by a scalar
- * subquery, which is always a look-up; EXISTS may read the whole table once.
+ * subquery, which is always a look-up; EXISTS may read the whole table once. It is shared until the turn is stored,
+ * so that a purge of old versions (purge.ts) sees the turn or keeps the version.
  */
 const HAS_VERSION = `(given.agent_version IS NULL
-      OR (SELECT true FROM agent_versions WHERE agent_id = agents.id AND version = given.agent_version))`;
+      OR (SELECT true FROM agent_versions WHERE agent_id = agents.id AND version = given.agent_version
+          FOR KEY SHARE))`;
 const VERSION = 'coalesce(given.agent_version, agents.version)';
 
 const takeNextSequence = (of: 'all' | 'free'): string => `, session AS (

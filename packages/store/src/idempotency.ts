@@ -2,6 +2,7 @@ import { ProblemError } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
 import { findDeleted } from './find-deleted.ts';
+import { packAnswer, unpackAnswer, type PackedAnswer } from './pack-answer.ts';
 import { json, query, transaction, type Sql } from './sql.ts';
 
 /** An answer as it goes out: what is stored is sent again byte for byte. */
@@ -34,24 +35,27 @@ const LOCK = {
 const READ = {
   name: 'read-idempotency-record',
   text: `
-SELECT fingerprint, status, headers, body FROM idempotency_records
+SELECT fingerprint, status, headers, body, packed, omitted FROM idempotency_records
 WHERE tenant_id = $1 AND route = $2 AND key = $3 AND expires_at > now()`,
   row: z.object({
     fingerprint: z.instanceof(Buffer),
     status: z.int(),
     headers: z.record(z.string(), z.string()),
-    body: z.string(),
+    body: z.string().nullable(),
+    packed: z.instanceof(Buffer).nullable(),
+    omitted: z.array(z.string()),
   }),
 };
 
 const WRITE = {
   name: 'write-idempotency-record',
   text: `
-INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, now() + $8::int * interval '1 hour')
+INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, packed, omitted, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, now() + $10::int * interval '1 hour')
 ON CONFLICT (tenant_id, route, key) DO UPDATE
 SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
-    body = excluded.body, created_at = now(), expires_at = excluded.expires_at
+    body = excluded.body, packed = excluded.packed, omitted = excluded.omitted,
+    created_at = now(), expires_at = excluded.expires_at
 RETURNING key`,
   row: z.object({ key: z.string() }),
 };
@@ -86,29 +90,38 @@ export function answerOnce(
           { retryAfterSeconds: 1 },
         );
       }
-      if (record === undefined) return { answer: await work(sql), replayed: false };
+      if (record === undefined) {
+        const made = await work(sql);
+        return { answer: made, packed: await packAnswer(made.body) };
+      }
       if (!record.fingerprint.equals(fingerprint)) {
         throw new ProblemError(
           'idempotency_key_reused',
           'This Idempotency-Key was used with another body. Use a new key for a new request.',
         );
       }
-      const { status, headers, body } = record;
-      const [deleted] = await findDeleted(sql, tenantId, idsNamedBy(route, body));
-      if (deleted !== undefined) {
-        throw new ProblemError(
-          'result_deleted',
-          `This request was done before, and ${deleted} was deleted since. Nothing was done again.`,
-        );
-      }
-      return { answer: { status, headers, body }, replayed: true };
+      return { answer: await replay(sql, tenantId, route, record), packed: null };
     },
-    (sql, { answer, replayed }) => {
-      if (replayed) return undefined;
-      const { status, headers, body } = answer;
-      const values = [tenantId, route, key, fingerprint, status, json(headers), body, KEPT_HOURS];
-      return query(sql, WRITE, values);
+    (sql, { answer: { status, headers }, packed }) => {
+      if (packed === null) return undefined;
+      const record = [status, json(headers), packed.body, packed.packed, packed.omitted];
+      return query(sql, WRITE, [tenantId, route, key, fingerprint, ...record, KEPT_HOURS]);
     },
+  ).then(({ answer, packed }) => ({ answer, replayed: packed === null }));
+}
+
+async function replay(
+  sql: Sql,
+  tenantId: string,
+  route: string,
+  { status, headers, ...stored }: z.infer<typeof READ.row>,
+): Promise<StoredAnswer> {
+  const body = await unpackAnswer(sql, tenantId, stored);
+  const [deleted] = await findDeleted(sql, tenantId, idsNamedBy(route, body ?? ''));
+  if (body !== null && deleted === undefined) return { status, headers, body };
+  throw new ProblemError(
+    'result_deleted',
+    `This request was done before, and ${deleted ?? 'what it made'} was deleted since. Nothing was done again.`,
   );
 }
 
@@ -125,10 +138,11 @@ function idsNamedBy(route: string, body: string): string[] {
 const WRITE_NEW = {
   name: 'write-idempotency-records',
   text: `
-INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
-SELECT tenant_id, route, key, decode(fingerprint, 'hex'), status, headers, body, now() + $8::int * interval '1 hour'
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::jsonb[], $7::text[])
-  AS given(tenant_id, route, key, fingerprint, status, headers, body)
+INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, packed, omitted, expires_at)
+SELECT tenant_id, route, key, decode(fingerprint, 'hex'), status, headers, body, decode(packed, 'hex'),
+  ARRAY(SELECT jsonb_array_elements_text(omitted)), now() + $10::int * interval '1 hour'
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::jsonb[], $7::text[], $8::text[], $9::jsonb[])
+  AS given(tenant_id, route, key, fingerprint, status, headers, body, packed, omitted)
 RETURNING key`,
   row: z.object({ key: z.string() }),
 };
@@ -136,7 +150,7 @@ RETURNING key`,
 /** Fails where there is a record of one of these keys, also one whose time has passed. */
 export async function writeAnswers(
   sql: Sql,
-  records: readonly { request: IdempotentRequest; answer: StoredAnswer }[],
+  records: readonly { request: IdempotentRequest; answer: StoredAnswer; packed: PackedAnswer }[],
 ): Promise<void> {
   await query(sql, WRITE_NEW, [
     records.map(({ request }) => request.tenantId),
@@ -145,7 +159,9 @@ export async function writeAnswers(
     records.map(({ request }) => request.fingerprint.toString('hex')),
     records.map(({ answer }) => answer.status),
     records.map(({ answer }) => json(answer.headers)),
-    records.map(({ answer }) => answer.body),
+    records.map(({ packed }) => packed.body),
+    records.map(({ packed }) => packed.packed?.toString('hex') ?? null),
+    records.map(({ packed }) => json(packed.omitted)),
     KEPT_HOURS,
   ]);
 }

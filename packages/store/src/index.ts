@@ -47,6 +47,7 @@ export { checkDatabase, checkSettings } from './check-database.ts';
 export { findSchemaDrift } from './check-schema.ts';
 export { claimTurn, type TakenTurn } from './claim-turn.ts';
 export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './claim-delivery.ts';
+export { hasRoomFor, hasRoomForVersion, type Owned } from './count-owned.ts';
 export { cutEvents } from './cut-events.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { listDeliveries, listDeliveryAttempts, readDelivery, type DeliveryFilter } from './deliveries.ts';
@@ -68,6 +69,7 @@ export { MigrationLockedError } from './migration-lock.ts';
 export { NotMigratedError, requiredMigrations } from './migration-state.ts';
 export { MigrationForbiddenError } from './prepare-schema.ts';
 export { easeOutage, probeOutages } from './probe-outages.ts';
+export { purge, PURGEABLE, type Purgeable } from './purge.ts';
 export { promoteDelayed } from './promote-delayed.ts';
 export { putModelSettings, readModelSettings } from './model-settings.ts';
 export {

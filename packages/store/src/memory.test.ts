@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import {
   LeaseLostError,
+  MemoryFullError,
   newId,
   type ToolOutput,
   type MemoryCallPlace,
@@ -10,6 +11,7 @@ import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { openDatabase, type Database } from './database.ts';
 import { createMemoryStore } from './memory.ts';
+import { changeLimits } from './tenant-limits.ts';
 import { createTenant } from './tenants.ts';
 
 let given: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -125,7 +127,7 @@ test('the same call twice at once is done once', async () => {
 const ENDS: [string, string][] = [
   ['another worker claimed the turn', `epoch = 2`],
   ['the lease ran out', `leased_until = now() - interval '1 millisecond'`],
-  ['the turn was cancelled', `status = 'cancelled', leased_until = NULL, finished_at = now()`],
+  ['the turn ended', `status = 'failed', leased_until = NULL, finished_at = now()`],
   ['the turn was given back', `status = 'queued', leased_until = NULL`],
 ];
 
@@ -248,4 +250,38 @@ test('what an erased session wrote down stays, and its calls are forgotten', asy
   ]);
   expect(rows).toEqual([]);
   expect(await contents()).toEqual({ '/memories/a': 'x' });
+});
+
+test('all memories of a tenant together have the files and bytes that it may have, of writes at once too', async () => {
+  await changeLimits(database.pool, tenantId, { max_memory_files: 3, max_memory_bytes: 100 });
+  const places = await Promise.all(Array.from({ length: 8 }, (_, n) => startCall(`space${n}`)));
+  const others = createMemoryStore(database);
+  const written = await Promise.allSettled(
+    places.map((place, n) =>
+      (n % 2 === 0 ? memory : others).once(place, async (files) => {
+        await files.write('/memories/a', 'x'.repeat(30));
+        return output('done');
+      }),
+    ),
+  );
+  expect(written.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+  for (const each of written)
+    if (each.status === 'rejected') expect(each.reason).toBeInstanceOf(MemoryFullError);
+  const count = async (): Promise<unknown> =>
+    (
+      await database.pool.query(
+        'SELECT count(*)::int AS files, sum(octet_length(content))::int AS bytes FROM memory_files WHERE tenant_id = $1',
+        [tenantId],
+      )
+    ).rows[0];
+  expect(await count()).toEqual({ files: 3, bytes: 90 });
+
+  const [first] = written.flatMap(({ status }, n) => (status === 'fulfilled' ? [`space${n}`] : []));
+  const change = async (content: string) => write(await startCall(first), '/memories/a', content);
+  await change('x'.repeat(40));
+  await expect(change('é'.repeat(21))).rejects.toThrow('100 bytes');
+  // What is above a limit that was lowered may become smaller.
+  await changeLimits(database.pool, tenantId, { max_memory_bytes: 10, max_memory_files: 1 });
+  await change('x'.repeat(39));
+  expect(await count()).toEqual({ files: 3, bytes: 99 });
 });

@@ -1,6 +1,7 @@
 import {
   contentBlockSchema,
   LeaseLostError,
+  MemoryFullError,
   type MemoryCallPlace,
   type MemoryFiles,
   type MemoryPlace,
@@ -10,6 +11,7 @@ import {
 } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
+import { readLimits } from './tenant-limits.ts';
 import { json, query, transaction, type Sql } from './sql.ts';
 
 /** How long Postgres waits for a worker that froze inside the transaction, in milliseconds. */
@@ -103,6 +105,45 @@ const READ = {
   row: z.object({ content: z.string() }),
 };
 
+/** Of all memories of a tenant: each is locked by itself. Taken after that lock, and held until the commit. */
+const LOCK_ROOM = {
+  name: 'lock-memory-room',
+  text: `SELECT pg_advisory_xact_lock(hashtextextended('turnpike.memory_room ' || $1, 0))::text AS locked`,
+  row: z.object({ locked: z.string() }),
+};
+
+const COUNT = {
+  name: 'count-memory',
+  text: `
+SELECT count(*)::int AS files, coalesce(sum(octet_length(content)), 0)::double precision AS bytes,
+  coalesce(max(octet_length(content)) FILTER (WHERE namespace = $2 AND path = $3), -1) AS before
+FROM memory_files WHERE tenant_id = $1`,
+  row: z.object({ files: z.int(), bytes: z.int(), before: z.int() }),
+};
+
+/** Throws `MemoryFullError` where a file is new, or grows, beyond what the tenant may keep. */
+async function makeRoom(
+  sql: Sql,
+  { tenantId, namespace }: MemoryPlace,
+  path: string,
+  bytes: number,
+): Promise<void> {
+  const limits = await readLimits(sql, tenantId);
+  if (limits === null) return;
+  await query(sql, LOCK_ROOM, [tenantId]);
+  const [kept] = await query(sql, COUNT, [tenantId, namespace, path]);
+  if (kept === undefined || bytes <= kept.before) return;
+  const { max_memory_files: mostFiles, max_memory_bytes: mostBytes } = limits;
+  if (kept.before < 0 && kept.files >= mostFiles) {
+    throw new MemoryFullError(`All memories together have ${kept.files} files, and no more are kept`);
+  }
+  if (kept.bytes - Math.max(0, kept.before) + bytes > mostBytes) {
+    throw new MemoryFullError(
+      `All memories together would have more than the ${mostBytes} bytes that are kept`,
+    );
+  }
+}
+
 const WRITE = {
   name: 'write-memory-file',
   text: `
@@ -142,6 +183,7 @@ function filesOf(sql: Sql, place: MemoryPlace): MemoryFiles {
   return {
     ...readerOf(sql, place),
     async write(path, content) {
+      await makeRoom(sql, place, path, Buffer.byteLength(content));
       await query(sql, WRITE, [tenantId, namespace, path, content]);
     },
     async remove(paths) {

@@ -20,6 +20,7 @@ import { listTurns } from './read-turns.ts';
 import { listSessions } from './sessions.ts';
 import { easeOutage, probeOutages } from './probe-outages.ts';
 import { promoteDelayed } from './promote-delayed.ts';
+import { purge, PURGEABLE } from './purge.ts';
 import { renewLeases } from './renew-leases.ts';
 import { createTenant } from './tenants.ts';
 
@@ -259,6 +260,19 @@ test('no list of turns or sessions reads the whole of a table that grows, whatev
   expect(plans.flatMap(wholeReads)).toEqual([]);
   expect(JSON.stringify(plans)).toContain('turn_labels_tenant_id_key_value_turn_id_idx');
   expect(JSON.stringify(plans)).toContain('session_labels_tenant_id_key_value_session_id_idx');
+});
+
+test('no purge reads the whole of a table that grows', async () => {
+  plans.length = 0;
+  await pool.query(`UPDATE turns SET finished_at = now() - interval '9 days' WHERE id < 't2'`);
+  plans.length = 0;
+  let deleted = 0;
+  for (let round = 0; round < 8; round++)
+    for (const kind of PURGEABLE)
+      deleted += (await purge(told, kind, { after: `s${round}`, keptDays: 5, limit: 20 })).deleted;
+  expect(deleted).toBeGreaterThan(0);
+  expect(plans.length).toBeGreaterThan(50);
+  expect(plans.flatMap(wholeReads)).toEqual([]);
 });
 
 test('a limit holds, however small the table was when its plan was made', async () => {

@@ -6,10 +6,7 @@ import {
 } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from './database.ts';
-import { inTransaction, json, query, type Sql } from './sql.ts';
-
-/** Endpoints of a tenant; every event of it looks at each of them. */
-const MOST_ENDPOINTS = 50;
+import { json, query, type Sql } from './sql.ts';
 
 const COLUMNS = `id, url, description, events, enabled, disabled_reason AS "disabledReason", disabled_at AS "disabledAt",
   failing_since AS "failingSince", created_at AS "createdAt", updated_at AS "updatedAt"`;
@@ -41,34 +38,22 @@ const endpointRow = z
     updated_at: row.updatedAt.toISOString(),
   }));
 
-const LOCK = {
-  name: 'lock-webhook-endpoints',
-  text: `SELECT pg_advisory_xact_lock(hashtextextended('turnpike.webhook_endpoints ' || $1, 0))::text AS locked`,
-  row: z.object({ locked: z.string() }),
-};
-
 const INSERT = {
   name: 'insert-webhook-endpoint',
   text: `
-INSERT INTO webhook_endpoints (id, tenant_id, url, events, description)
-SELECT $1, $2, $3, $4, $5
-WHERE (SELECT count(*) FROM webhook_endpoints WHERE tenant_id = $2 AND deleted_at IS NULL) < ${MOST_ENDPOINTS}
+INSERT INTO webhook_endpoints (id, tenant_id, url, events, description) VALUES ($1, $2, $3, $4, $5)
 RETURNING ${COLUMNS}`,
   row: endpointRow,
 };
 
-/** Null where the tenant has as many as it may have. */
-export function insertWebhookEndpoint(
+export async function insertWebhookEndpoint(
   sql: Sql,
   endpoint: CreateWebhookEndpoint & { id: string; tenantId: string },
-): Promise<WebhookEndpoint | null> {
+): Promise<WebhookEndpoint> {
   const { id, tenantId, url, events, description } = endpoint;
-  return inTransaction(sql, async (transaction) => {
-    // Else two that come at once would each count without the other.
-    await query(transaction, LOCK, [tenantId]);
-    const [inserted] = await query(transaction, INSERT, [id, tenantId, url, events, description]);
-    return inserted ?? null;
-  });
+  const [inserted] = await query(sql, INSERT, [id, tenantId, url, events, description]);
+  if (inserted === undefined) throw new Error('An insert returned no row.');
+  return inserted;
 }
 
 /* Who enables an endpoint says that it works again: what it failed at before is forgotten. */

@@ -14,6 +14,7 @@ export { LeaseKeeper, type LeaseKeeperParts } from './lease-keeper.ts';
 export { Lease, type TurnNews } from './lease.ts';
 export { Reconciliation, type ReconcileSettings, type Repairs } from './reconcile.ts';
 export { resumeTurn } from './resume-turn.ts';
+export { retentionSettings, retentionVariables, type RetentionSettings } from './retention-settings.ts';
 export { startReconciler } from './reconciler.ts';
 export { TRANSITIONS } from './transitions.ts';
 export { announceTurns, watchTurns, type TurnSignal } from './turn-signals.ts';

@@ -2,13 +2,11 @@ import { isFinal, type TurnStatus } from '@turnpike/contract';
 import type { Backplane } from '@turnpike/backplane';
 import {
   countSpending,
-  cutEvents,
   expireActions,
   expireDeadlines,
   expireLeases,
   findReadyTenants,
   findUnreadySessions,
-  forgetAnswers,
   forgetWorkers,
   probeOutages,
   promoteDelayed,
@@ -18,16 +16,16 @@ import {
   type WaitedTurn,
 } from '@turnpike/store';
 import type { Dispatcher } from './dispatcher.ts';
+import type { RetentionSettings } from './retention-settings.ts';
+import { Retention } from './retention.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { announceTurns } from './turn-signals.ts';
 
-export interface ReconcileSettings {
+export interface ReconcileSettings extends RetentionSettings {
   /** A turn that lost this many workers fails. */
   maxLostLeases: number;
   /** A hint that nobody took up for this long is looked after. Milliseconds. */
   hintAgeMs: number;
-  /** Events of turns that ended longer ago are deleted, all but the last; null keeps them. Days. */
-  eventRetentionDays: number | null;
 }
 
 /** What a pass repaired. */
@@ -44,6 +42,8 @@ export interface Repairs {
   forgottenWorkers: number;
   countedTenants: number;
   cutTurns: number;
+  /** Rows that were kept for as long as they were to be. */
+  purgedRows: number;
 }
 
 const BATCH = 200;
@@ -57,12 +57,13 @@ const DUE_BATCH = 1_000;
 const PROBE_EVERY_MS = 5_000;
 
 /**
- * Compares the truth with the backplane, and repairs the backplane; one bounded batch of each
+ * Compares the truth with the backplane, and repairs the backplane; bounded batches of each
  * kind a pass. Any number of processes may run passes at once: each row is taken by one of them.
  */
 export class Reconciliation {
   readonly #parts: { database: Database; backplane: Backplane; dispatcher: Dispatcher };
   readonly #settings: ReconcileSettings;
+  readonly #retention: Retention;
   #lastSession = '';
   #lastTenant = '';
 
@@ -72,6 +73,7 @@ export class Reconciliation {
   ) {
     this.#parts = parts;
     this.#settings = settings;
+    this.#retention = new Retention(parts.database, settings);
   }
 
   /**
@@ -97,14 +99,19 @@ export class Reconciliation {
       dueTurns: await attempt(() => this.#promoteDelayed()),
       probes: await attempt(() => this.#probeOutages()),
       readyTenants: await attempt(() => this.#dispatchTenants()),
-      forgottenAnswers: await attempt(() => forgetAnswers(pool, BATCH)),
       forgottenWorkers: await attempt(() => forgetWorkers(pool, BATCH)),
       countedTenants: await attempt(() => countSpending(pool, BATCH)),
-      cutTurns: await attempt(() => this.#cutEvents()),
       lostHints: 0,
+      forgottenAnswers: 0,
+      cutTurns: 0,
+      purgedRows: 0,
     };
     await this.#parts.dispatcher.settle();
     repairs.lostHints = await attempt(() => this.#repeatHints());
+    // Last, since nobody waits for it.
+    repairs.forgottenAnswers = await attempt(() => this.#retention.forgetAnswers());
+    repairs.cutTurns = await attempt(() => this.#retention.cutEvents());
+    repairs.purgedRows = await attempt(() => this.#retention.purge());
     if (errors.length > 0) throw errors[0];
     return repairs;
   }
@@ -147,12 +154,6 @@ export class Reconciliation {
   async #announce(turns: readonly WaitedTurn[], status: TurnStatus): Promise<void> {
     const signals = turns.map((turn) => ({ turn_id: turn.turnId, status }));
     await announceTurns(this.#parts.backplane, signals);
-  }
-
-  async #cutEvents(): Promise<number> {
-    const { eventRetentionDays } = this.#settings;
-    if (eventRetentionDays === null) return 0;
-    return cutEvents(this.#parts.database.pool, eventRetentionDays, ENDS_BATCH);
   }
 
   /** Sessions whose next turn nobody promoted, since a process died after the one before it ended. */

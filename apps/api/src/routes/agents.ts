@@ -12,6 +12,7 @@ import {
 import { deleteAgent, insertAgent, listAgents, listAgentVersions, readAgent } from '@turnpike/store';
 import { z } from 'zod';
 import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
+import { checkCount } from '../check-count.ts';
 import { checkClientTools, checkNames } from '../check-agent.ts';
 import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
 import { defineRoute, located, type Answer, type Route } from '../route.ts';
@@ -38,11 +39,12 @@ export const agentRoutes: Route[] = [
       schema: agentSchema,
       headers: located,
     },
-    problems: [],
+    problems: ['agent_limit', 'metadata_too_large'],
     async prepare({ tenantId, body }, { inputSchemas }) {
       await checkClientTools(inputSchemas, tenantId, body.tools);
     },
-    async handle({ tenantId, body, sql, may }) {
+    async handle({ tenantId, limits, body, sql, may }) {
+      await checkCount(sql, { tenantId, limits }, 'agents');
       await checkNames({ sql, tenantId, may }, body);
       const agent = await insertAgent(sql, {
         id: newId('agent'),
@@ -139,9 +141,9 @@ export const agentRoutes: Route[] = [
       description: 'The agent, at a new version that is equal to the earlier one.',
       schema: agentSchema,
     },
-    problems: ['not_found'],
-    async handle({ tenantId, params: { agent_id: id, version: earlier }, sql, may }) {
-      const agent = await restoreAgent({ sql, tenantId, may }, id, earlier);
+    problems: ['not_found', 'agent_version_limit'],
+    async handle({ tenantId, limits, params: { agent_id: id, version: earlier }, sql, may }) {
+      const agent = await restoreAgent({ sql, tenantId, limits, may }, id, earlier);
       const details = { name: agent.name, version: agent.version, restored_version: earlier };
       return { status: 200, body: agent, audited: { subject: id, details } };
     },
@@ -163,12 +165,12 @@ export const agentRoutes: Route[] = [
       description: 'The agent, at a new version; at the same one where nothing changed.',
       schema: agentSchema,
     },
-    problems: ['not_found', 'agent_changed'],
+    problems: ['not_found', 'agent_changed', 'agent_version_limit', 'metadata_too_large'],
     async prepare({ tenantId, body }, { inputSchemas }) {
       await checkClientTools(inputSchemas, tenantId, body.tools ?? []);
     },
-    async handle({ tenantId, params: { agent_id: id }, body, sql, may }) {
-      const agent = await updateAgent({ sql, tenantId, may }, id, body);
+    async handle({ tenantId, limits, params: { agent_id: id }, body, sql, may }) {
+      const agent = await updateAgent({ sql, tenantId, limits, may }, id, body);
       return { status: 200, body: agent, audited: named(agent) };
     },
   }),

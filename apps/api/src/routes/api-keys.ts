@@ -11,6 +11,7 @@ import {
 import { createApiKey, inTransaction, listApiKeys, retireApiKey, revokeApiKey } from '@turnpike/store';
 import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
+import { checkCount } from '../check-count.ts';
 import { pageOf } from '../cursor.ts';
 import { defineRoute, type Answer, type Route } from '../route.ts';
 
@@ -32,8 +33,9 @@ export const apiKeyRoutes: Route[] = [
     query: none,
     body: createApiKeySchema,
     answer: { status: 201, description: 'The key. A replay comes without it.', schema: createdApiKeySchema },
-    problems: [],
-    async handle({ tenantId, body, sql }) {
+    problems: ['api_key_limit'],
+    async handle({ tenantId, limits, body, sql }) {
+      await checkCount(sql, { tenantId, limits }, 'apiKeys');
       const { name, scopes, expires_in_seconds: expiresInSeconds } = body;
       const created = await createApiKey(sql, { tenantId, name, scopes, expiresInSeconds });
       return { ...answerCreated(created), audited: { details: { name, scopes } } };
@@ -74,11 +76,13 @@ export const apiKeyRoutes: Route[] = [
     query: none,
     body: rotateApiKeySchema,
     answer: { status: 201, description: 'The new key.', schema: createdApiKeySchema },
-    problems: ['not_found'],
-    handle({ tenantId, params: { key_id: id }, body, sql }) {
+    problems: ['not_found', 'api_key_limit'],
+    handle({ tenantId, limits, params: { key_id: id }, body, sql }) {
       return inTransaction(sql, async (transaction) => {
         const old = await retireApiKey(transaction, tenantId, id, body.overlap_seconds);
         if (old === null) throw noKey(id);
+        // The old key counts, unless it works no longer.
+        await checkCount(transaction, { tenantId, limits }, 'apiKeys');
         const { name, scopes, expiredAt: expiresAt } = old;
         const expiresInSeconds = body.expires_in_seconds;
         const made = await createApiKey(transaction, { tenantId, name, scopes, expiresInSeconds, expiresAt });

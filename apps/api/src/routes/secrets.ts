@@ -9,6 +9,7 @@ import {
 import { deleteSecret, listSecrets, putSecret, readSecretEntry } from '@turnpike/store';
 import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
+import { checkCount } from '../check-count.ts';
 import { pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
 
@@ -29,11 +30,12 @@ export const secretRoutes: Route[] = [
     query: none,
     body: putSecretSchema,
     answer: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
-    problems: [],
+    problems: ['secret_limit'],
     async prepare({ tenantId }, { vault }) {
       await vault.prepare(tenantId);
     },
-    async handle({ tenantId, params: { name }, body, sql }, { vault }) {
+    async handle({ tenantId, limits, params: { name }, body, sql }, { vault }) {
+      await checkCount(sql, { tenantId, limits }, 'secrets', name);
       const value = new Secret(body.value);
       const allowedHosts = body.allowed_hosts;
       const entry = await putSecret(sql, vault, { tenantId, name, value, allowedHosts });

@@ -40,7 +40,7 @@ export const sessionRoutes: Route[] = [
     query: none,
     body: createSessionSchema,
     answer: { status: 201, description: 'The session.', schema: sessionSchema, headers: located },
-    problems: ['not_found', 'session_limit'],
+    problems: ['not_found', 'session_limit', 'metadata_too_large'],
     async handle({ tenantId, capFor, body, sql }, { room }) {
       const mostSessions = capFor('sessions');
       const { session, full, sessions } = await insertSession(sql, {
@@ -124,7 +124,7 @@ export const sessionRoutes: Route[] = [
     query: none,
     body: updateSessionSchema,
     answer: { status: 200, description: 'The session.', schema: sessionSchema },
-    problems: ['not_found'],
+    problems: ['not_found', 'metadata_too_large'],
     async handle({ tenantId, params: { session_id: id }, body, sql }) {
       const session = await updateSession(sql, { id, tenantId }, body);
       if (session === null) throw noSession(id);

@@ -25,6 +25,7 @@ import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { checkToolSecrets } from '../check-secrets.ts';
 import { pageOf } from '../cursor.ts';
+import { checkCount } from '../check-count.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
 import { defineRoute, located, type Route, type Services } from '../route.ts';
 
@@ -53,12 +54,13 @@ export const toolRoutes: Route[] = [
       schema: createdToolSchema,
       headers: located,
     },
-    problems: ['tool_name_taken'],
+    problems: ['tool_name_taken', 'tool_limit'],
     async prepare({ tenantId, body }, services) {
       await checkTool(tenantId, body, services);
       await services.vault.prepare(tenantId);
     },
-    async handle({ tenantId, body, sql, may }, { vault }) {
+    async handle({ tenantId, limits, body, sql, may }, { vault }) {
+      await checkCount(sql, { tenantId, limits }, 'tools');
       const config = configOf(body);
       await checkToolSecrets({ sql, tenantId, may }, config, null);
       const id = newId('tool');

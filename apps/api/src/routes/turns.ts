@@ -66,7 +66,14 @@ export const turnRoutes: Route[] = [
     query: none,
     body: submitTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'agent_deleted', 'session_busy', 'queue_full', 'budget_exceeded'],
+    problems: [
+      'not_found',
+      'agent_deleted',
+      'session_busy',
+      'queue_full',
+      'budget_exceeded',
+      'metadata_too_large',
+    ],
     prepare: checkSubmission,
     share(call, services, { request, keep }) {
       const { tenantId, params: path, body, traceparent } = call;
@@ -96,7 +103,7 @@ export const turnRoutes: Route[] = [
     query: none,
     body: startTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded'],
+    problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded', 'metadata_too_large'],
     prepare: checkSubmission,
     async share(call, services, { request, keep }) {
       const { tenantId, body, traceparent } = call;
@@ -128,7 +135,14 @@ export const turnRoutes: Route[] = [
     query: none,
     body: resumeTurnSchema,
     answer: acceptedAnswer,
-    problems: ['not_found', 'not_resumable', 'agent_deleted', 'queue_full', 'budget_exceeded'],
+    problems: [
+      'not_found',
+      'not_resumable',
+      'agent_deleted',
+      'queue_full',
+      'budget_exceeded',
+      'metadata_too_large',
+    ],
     prepare: checkSubmission,
     async handle(call, services) {
       const { tenantId, params: path, body, traceparent } = call;

@@ -30,6 +30,7 @@ import {
 } from '@turnpike/store';
 import { makeSigningSecret } from '@turnpike/webhooks';
 import { z } from 'zod';
+import { checkCount } from '../check-count.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
 import { pageOf } from '../cursor.ts';
 import { anyOf, timeFilters, timesOf } from '../list-filters.ts';
@@ -66,14 +67,12 @@ export const webhookEndpointRoutes: Route[] = [
       checkPublicUrl(body.url, 'url', services);
       await services.vault.prepare(tenantId);
     },
-    async handle({ tenantId, body, sql }, { vault }) {
+    async handle({ tenantId, limits, body, sql }, { vault }) {
       const id = newId('webhookEndpoint');
       const secret = makeSigningSecret();
       const endpoint = await inTransaction(sql, async (transaction) => {
+        await checkCount(transaction, { tenantId, limits }, 'webhookEndpoints');
         const inserted = await insertWebhookEndpoint(transaction, { ...body, id, tenantId });
-        if (inserted === null) {
-          throw new ProblemError('webhook_endpoint_limit', 'Delete an endpoint before you make another one.');
-        }
         await replaceWebhookSecret(transaction, vault, { tenantId, owner: id }, secret, 0);
         return inserted;
       });

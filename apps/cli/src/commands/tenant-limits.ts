@@ -34,7 +34,7 @@ export async function setLimits(tenant: string, given: Record<string, string>): 
     if (limits === null) throw new Failure(`There is no tenant ${tenant}.`);
     for (const { name } of LIMITS) {
       const note = limits[name] === DEFAULT_LIMITS[name] ? '  (default)' : '';
-      say(`${name.padEnd(20)}  ${shown(limits[name])}${note}`);
+      say(`${name.padEnd(22)}  ${shown(limits[name])}${note}`);
     }
   });
 }

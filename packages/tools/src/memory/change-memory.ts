@@ -1,4 +1,4 @@
-import type { ToolOutput } from '@turnpike/contract';
+import { MemoryFullError, type ToolOutput } from '@turnpike/contract';
 import type { MemoryFiles } from '@turnpike/contract';
 import { textOutput } from '../tool.ts';
 import { insertText, replaceText, type Edit } from './edit-text.ts';
@@ -12,11 +12,21 @@ export interface MemoryBounds {
 }
 
 /** A command that may change files, answered in the words of Anthropic's documentation of the memory tool. */
-export function changeMemory(
+export async function changeMemory(
   files: MemoryFiles,
   change: MemoryChange,
   bounds: MemoryBounds,
 ): Promise<ToolOutput> {
+  try {
+    return await applyChange(files, change, bounds);
+  } catch (error) {
+    // Nothing was written: the model is told, and may make room.
+    if (error instanceof MemoryFullError) return failed(`${error.message}. Delete or shorten some first`);
+    throw error;
+  }
+}
+
+function applyChange(files: MemoryFiles, change: MemoryChange, bounds: MemoryBounds): Promise<ToolOutput> {
   switch (change.command) {
     case 'create':
       return create(files, change.path, change.file_text, bounds);

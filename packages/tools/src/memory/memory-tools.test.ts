@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { LeaseLostError, RetryableError, type AgentTool } from '@turnpike/contract';
+import { LeaseLostError, MemoryFullError, RetryableError, type AgentTool } from '@turnpike/contract';
 import type { ToolLimits } from '../limits.ts';
 import type { MemoryStore } from '@turnpike/contract';
 import { memoryInMind } from '../testing/memory-in-mind.ts';
@@ -316,4 +316,23 @@ test('a turn that stops ends a call at once with its own reason', async () => {
     turnContext(turn.signal),
   );
   await expect(running).rejects.toBe(reason);
+});
+
+test('the model is told that the memory is full, and what it can do', async () => {
+  const { memory, runner } = setUp(notes);
+  memory.once = (_place, work) =>
+    work({
+      list: () => Promise.resolve([]),
+      read: () => Promise.resolve('one'),
+      write: () =>
+        Promise.reject(new MemoryFullError('All memories together have 5 files, and no more are kept')),
+      remove: () => Promise.resolve(),
+      move: () => Promise.resolve(),
+    });
+  const input = { command: 'create', path: '/memories/new', file_text: 'x' };
+  const output = await runner.run(scope, callOf('notebook', input, 'idempotent'), turnContext());
+  expect([output.isError, textIn(output)]).toEqual([
+    true,
+    'Error: All memories together have 5 files, and no more are kept. Delete or shorten some first',
+  ]);
 });

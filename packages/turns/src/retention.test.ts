@@ -1,0 +1,325 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { openBackplane, type Backplane } from '@turnpike/backplane';
+import { agentConfigSchema, idBoundary, newId, type IdKind } from '@turnpike/contract';
+import {
+  addAgentVersion,
+  createApiKey,
+  createTenant,
+  deleteAgent,
+  insertAgent,
+  insertAuditEntry,
+  insertTurn,
+  insertTurnWithSession,
+  openDatabase,
+  revokeApiKey,
+  type Database,
+} from '@turnpike/store';
+import { newTurn } from '../../../tests/support/new-turn.ts';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Reconciliation } from './reconcile.ts';
+import { retentionSettings, retentionVariables } from './retention-settings.ts';
+import { Retention } from './retention.ts';
+import { z } from 'zod';
+
+let database: Database;
+let backplane: Backplane;
+let drop: () => Promise<void>;
+let tenantId: string;
+let agentId: string;
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
+  backplane = await openBackplane({ url: made.url, prefix: 'test', onError: () => undefined });
+});
+afterAll(async () => {
+  await backplane.close();
+  await database.close();
+  await drop();
+});
+beforeEach(async () => {
+  tenantId = await createTenant(database, 'Acme');
+  agentId = await makeAgent();
+});
+/** What one test made old is not in the way of the next. */
+afterEach(() => run('DELETE FROM turns; DELETE FROM sessions; DELETE FROM ledger_entries'));
+
+const run = async (text: string, values?: unknown[]) => (await database.pool.query(text, values)).rows;
+const ids = async (table: string, id = 'id'): Promise<string[]> =>
+  (await run(`SELECT ${id} AS id FROM ${table} WHERE tenant_id = $1 ORDER BY 1`, [tenantId])).map(
+    (row) => row.id,
+  );
+
+const config = agentConfigSchema.parse({ model: 'm' });
+async function makeAgent(): Promise<string> {
+  const id = newId('agent');
+  await insertAgent(database.pool, { id, tenantId, name: 'a', metadata: {}, config });
+  return id;
+}
+
+/** With the environment of a program. */
+const keeping = (environment: Record<string, string>): Retention =>
+  new Retention(database, retentionSettings(z.object(retentionVariables).parse(environment)));
+
+function reconciliation(environment: Record<string, string>): Reconciliation {
+  const dispatcher = new Dispatcher({ database, backplane, onError: () => undefined });
+  const settings = retentionSettings(z.object(retentionVariables).parse(environment));
+  return new Reconciliation(
+    { database, backplane, dispatcher },
+    { maxLostLeases: 5, hintAgeMs: 5_000, ...settings },
+  );
+}
+
+async function startTurn(): Promise<{ id: string; session: string }> {
+  const session = newId('session');
+  const { turn } = await insertTurnWithSession(database.pool, {
+    ...newTurn(tenantId, session),
+    agentId,
+    sessionMetadata: { a: 'b' },
+  });
+  return { id: turn?.id ?? '', session };
+}
+async function addTurn(
+  session: string,
+  more: { resumes?: string; agentVersion?: number } = {},
+): Promise<string> {
+  const { turn } = await insertTurn(database.pool, {
+    ...newTurn(tenantId, session),
+    ...more,
+    onlyIfIdle: false,
+  });
+  return turn?.id ?? '';
+}
+
+/** As if the turn had been made, and ended, so many days ago: its id says when it was made. Returns that id. */
+async function age(turnId: string, days: number, ended = true): Promise<string> {
+  const old = oldId('turn', days);
+  await run(
+    'ALTER TABLE turns DISABLE TRIGGER ALL; ALTER TABLE messages DISABLE TRIGGER ALL; ALTER TABLE events DISABLE TRIGGER ALL',
+  );
+  await run('UPDATE messages SET turn_id = $2 WHERE turn_id = $1', [turnId, old]);
+  await run('UPDATE events SET turn_id = $2 WHERE turn_id = $1', [turnId, old]);
+  await run('UPDATE turns SET resumes = $2 WHERE resumes = $1', [turnId, old]);
+  await run(
+    `UPDATE turns SET id = $2, status = CASE WHEN $4 THEN 'failed' ELSE status END, ready_at = NULL,
+       finished_at = CASE WHEN $4 THEN now() - $3::int * interval '1 day' END WHERE id = $1`,
+    [turnId, old, days, ended],
+  );
+  if (ended)
+    await run(
+      'UPDATE sessions SET open_turns = open_turns - 1 WHERE id = (SELECT session_id FROM turns WHERE id = $1)',
+      [old],
+    );
+  await run(
+    'ALTER TABLE turns ENABLE TRIGGER ALL; ALTER TABLE messages ENABLE TRIGGER ALL; ALTER TABLE events ENABLE TRIGGER ALL',
+  );
+  return old;
+}
+async function ageSession(id: string, days: number): Promise<string> {
+  const old = oldId('session', days);
+  await run(
+    'ALTER TABLE turns DISABLE TRIGGER ALL; ALTER TABLE sessions DISABLE TRIGGER ALL; ALTER TABLE session_labels DISABLE TRIGGER ALL',
+  );
+  for (const table of ['turns', 'messages', 'session_labels'])
+    await run(`UPDATE ${table} SET session_id = $2 WHERE session_id = $1`, [id, old]);
+  await run(`UPDATE sessions SET id = $2, created_at = now() - $3::int * interval '1 day' WHERE id = $1`, [
+    id,
+    old,
+    days,
+  ]);
+  await run(
+    'ALTER TABLE turns ENABLE TRIGGER ALL; ALTER TABLE sessions ENABLE TRIGGER ALL; ALTER TABLE session_labels ENABLE TRIGGER ALL',
+  );
+  return old;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Of that time, and like no other. */
+function oldId(kind: IdKind, days: number): string {
+  const boundary = idBoundary(kind, Date.now() - days * DAY_MS);
+  return boundary.slice(0, -10) + newId(kind).slice(-10);
+}
+
+test('records whose time has passed are all gone after one pass, however many they are', async () => {
+  await run(
+    `INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
+     SELECT $1, 'POST /', 'k' || n, '', 202, '{}', '', now() + CASE WHEN n > 5000 THEN 1 ELSE -1 END * interval '1 hour'
+     FROM generate_series(1, 5003) AS n`,
+    [tenantId],
+  );
+  const pass = () => reconciliation({}).pass();
+  expect(await pass()).toMatchObject({ forgottenAnswers: 5_000 });
+  expect(await ids('idempotency_records', 'key')).toEqual(['k5001', 'k5002', 'k5003']);
+});
+
+test('nothing is deleted unless a time is set', async () => {
+  const { id, session } = await startTurn();
+  await age(id, 3_000);
+  await ageSession(session, 3_000);
+  await run(`UPDATE api_keys SET revoked_at = now() - interval '9 years'`);
+  expect(await keeping({}).purge()).toBe(0);
+});
+
+test('an idle session goes whole, and one with a turn that is open or young stays whole', async () => {
+  const idle = await startTurn();
+  const open = await startTurn();
+  const young = await startTurn();
+  const empty = await startTurn();
+  await age(idle.id, 40);
+  await age(open.id, 40);
+  await age(young.id, 40);
+  await run('DELETE FROM turns WHERE id = $1', [empty.id]);
+  await run('UPDATE sessions SET open_turns = 0 WHERE id = $1', [empty.session]);
+  const waiting = await age(await addTurn(open.session), 40, false);
+  const last = await age(await addTurn(young.session), 20);
+  for (const { session } of [idle, empty]) await ageSession(session, 40);
+  const stay = [await ageSession(open.session, 40), await ageSession(young.session, 40)];
+  expect(await keeping({ SESSION_RETENTION_DAYS: '30' }).purge()).toBe(2);
+  expect((await ids('sessions')).toSorted()).toEqual(stay.toSorted());
+  expect(await ids('turns')).toHaveLength(4);
+  expect(await ids('turns')).toEqual(expect.arrayContaining([waiting, last]));
+  for (const table of ['turns', 'messages', 'session_labels'])
+    expect(new Set(await ids(table, 'session_id'))).toEqual(new Set(stay));
+});
+
+test('old turns of a session that goes on are deleted, but not open ones, and never the beginning of one that is kept', async () => {
+  const plain = await startTurn();
+  await age(plain.id, 40);
+  const second = await age(await addTurn(plain.session), 39);
+  const open = await age(await addTurn(plain.session), 38, false);
+
+  // The last turn goes on with the one before it, which has the question.
+  const resumed = await startTurn();
+  const question = await age(resumed.id, 40);
+  const goesOn = await age(await addTurn(resumed.session, { resumes: question }), 39);
+  const young = await age(await addTurn(resumed.session, { resumes: goesOn }), 10);
+
+  // What its turns cost is held against its budget.
+  const paid = await startTurn();
+  await run('UPDATE sessions SET budget_micros = 5 WHERE id = $1', [paid.session]);
+  const counted = await age(paid.id, 40);
+
+  expect(await ids('turns')).toContain(second);
+  expect(await keeping({ TURN_RETENTION_DAYS: '30' }).purge()).toBe(2);
+  expect((await ids('turns')).toSorted()).toEqual([open, question, goesOn, young, counted].toSorted());
+  const [{ last_sequence: sequence }] = await run('SELECT last_sequence FROM sessions WHERE id = $1', [
+    plain.session,
+  ]);
+  expect(sequence).toBe(3);
+  await addTurn(plain.session);
+  expect(await run('SELECT sequence FROM turns WHERE session_id = $1 ORDER BY 1', [plain.session])).toEqual([
+    { sequence: 3 },
+    { sequence: 4 },
+  ]);
+});
+
+test('versions that were replaced long ago are deleted, but none that an open turn has, and never the newest', async () => {
+  const { session } = await startTurn();
+  for (let version = 2; version <= 5; version += 1)
+    await addAgentVersion(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  // The turn that is open has version 1; versions 2 to 4 were replaced 40, 40 and 10 days ago.
+  await run(
+    `UPDATE agent_versions SET created_at = now() - interval '40 days' WHERE agent_id = $1 AND version < 5`,
+    [agentId],
+  );
+  await run(
+    `UPDATE agent_versions SET created_at = now() - interval '10 days' WHERE agent_id = $1 AND version = 5`,
+    [agentId],
+  );
+  const deleted = await makeAgent();
+  await deleteAgent(database.pool, tenantId, deleted);
+  await run(`UPDATE agents SET deleted_at = now() - interval '40 days' WHERE id = $1`, [deleted]);
+  for (const id of [agentId, deleted]) {
+    const old = oldId('agent', 50);
+    await run('ALTER TABLE agent_versions DISABLE TRIGGER ALL');
+    await run('UPDATE agent_versions SET agent_id = $2 WHERE agent_id = $1', [id, old]);
+    await run('UPDATE agents SET id = $2 WHERE id = $1', [id, old]);
+    await run('UPDATE turns SET agent_id = $2 WHERE agent_id = $1', [id, old]);
+    await run('UPDATE sessions SET agent_id = $2 WHERE agent_id = $1', [id, old]);
+    await run('ALTER TABLE agent_versions ENABLE TRIGGER ALL');
+  }
+  const pinned = async (version: number): Promise<string> => addTurn(session, { agentVersion: version });
+  expect(await pinned(2)).not.toBe('');
+  const purge = () => keeping({ AGENT_VERSION_RETENTION_DAYS: '30' }).purge();
+
+  // A turn that names version 3 is about to be stored.
+  const storing = await database.pool.connect();
+  await storing.query('BEGIN');
+  const { turn } = await insertTurn(storing, {
+    ...newTurn(tenantId, session),
+    agentVersion: 3,
+    onlyIfIdle: false,
+  });
+  expect(turn?.agent_version).toBe(3);
+  expect(await purge()).toBe(1);
+  await storing.query('ROLLBACK');
+  storing.release();
+  expect(await purge()).toBe(1);
+  expect(await ids('agent_versions', 'version')).toEqual([1, 2, 4, 5]);
+  expect(await pinned(3)).toBe('');
+});
+
+test('entries of the ledger and the audit log, and keys that no longer work, go after their time, and only then', async () => {
+  const key = (name: string) => createApiKey(database.pool, { tenantId, name, scopes: ['admin'] });
+  const [working, revoked, expired] = [await key('w'), await key('r'), await key('e')];
+  await revokeApiKey(database.pool, revoked.apiKey.id);
+  const act = { tenantId, action: 'limits.changed', subject: tenantId };
+  await insertAuditEntry(database.pool, { ...act, actor: { type: 'operator' } });
+  const aged = async (table: string, id: string, kind: IdKind, column: string): Promise<void> => {
+    await run(`ALTER TABLE ${table} DISABLE TRIGGER ALL`);
+    for (const known of await ids(table, id))
+      await run(`UPDATE ${table} SET ${id} = $2, ${column} = now() - interval '40 days' WHERE ${id} = $1`, [
+        known,
+        oldId(kind, 40),
+      ]);
+    await run(`ALTER TABLE ${table} ENABLE TRIGGER ALL`);
+  };
+  const spend = (counted: boolean) =>
+    run(
+      `INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
+         cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
+       VALUES ($1, $2, 's', 't', 'a', 'm', 1, 1, 0, 0, 1, $3)`,
+      [newId('step'), tenantId, counted],
+    );
+  await spend(true);
+  await spend(false);
+  await aged('ledger_entries', 'step_id', 'step', 'spent_at');
+  await aged('audit_entries', 'id', 'auditEntry', 'at');
+  await spend(true);
+  await insertAuditEntry(database.pool, { ...act, actor: { type: 'operator' } });
+  await run(`UPDATE api_keys SET revoked_at = now() - interval '40 days' WHERE id = $1`, [revoked.apiKey.id]);
+  await run(`UPDATE api_keys SET expires_at = now() - interval '40 days' WHERE id = $1`, [expired.apiKey.id]);
+  await run(`UPDATE api_keys SET id = replace(id, 'key_', 'key_0')`);
+
+  expect(
+    await keeping({
+      LEDGER_RETENTION_DAYS: '50',
+      AUDIT_RETENTION_DAYS: '50',
+      REVOKED_KEY_RETENTION_DAYS: '50',
+    }).purge(),
+  ).toBe(0);
+  expect(
+    await keeping({
+      LEDGER_RETENTION_DAYS: '32',
+      AUDIT_RETENTION_DAYS: '30',
+      REVOKED_KEY_RETENTION_DAYS: '30',
+    }).purge(),
+  ).toBe(4);
+  // One is young, and one is not in any sum yet.
+  expect(await ids('ledger_entries', 'step_id')).toHaveLength(2);
+  expect(await ids('audit_entries')).toHaveLength(1);
+  expect(await ids('api_keys')).toEqual([working.apiKey.id.replace('key_', 'key_0')]);
+  await expect(run('DELETE FROM audit_entries')).rejects.toThrow('append-only');
+  expect(() => keeping({ LEDGER_RETENTION_DAYS: '31' })).toThrow('32 at least');
+});
+
+test('a walk takes all windows there are, also where what it passes is kept', async () => {
+  await run(
+    `INSERT INTO sessions (id, tenant_id, agent_id, created_at, open_turns)
+     SELECT 's' || lpad(n::text, 5, '0'), $1, 'a', now() - interval '40 days', (n % 2)::int FROM generate_series(1, 210) AS n`,
+    [tenantId],
+  );
+  expect(await keeping({ SESSION_RETENTION_DAYS: '30' }).purge()).toBe(105);
+  expect(await ids('sessions')).toHaveLength(105);
+});
