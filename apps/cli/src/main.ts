@@ -9,6 +9,8 @@ import { receive } from './commands/receive.ts';
 import { rewrapSecrets } from './commands/secrets.ts';
 import { start } from './commands/start.ts';
 import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
+import { eraseTenant } from './commands/tenant-deletion.ts';
+import { printTenantRows } from './commands/tenant-export.ts';
 import { addTenant, debugTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
 import { VERSION } from './version.ts';
@@ -74,6 +76,20 @@ const limits = tenants
   .description('set what a tenant may use, and print all of it')
   .action(setLimits);
 for (const { option, description } of LIMIT_OPTIONS) limits.option(`--${option} <value>`, description);
+
+tenants
+  .command('export')
+  .argument('<tenant>', 'its id or its name')
+  .option('-o, --output <file>', 'write to this file, which is readable to you alone (standard output)')
+  .description('print every row that it owns, as JSON lines; of secrets and keys only what they are called')
+  .action(printTenantRows);
+tenants
+  .command('delete')
+  .argument('<tenant>', 'its id or its name')
+  .option('-y, --yes', 'do not ask')
+  .option('--cancel', 'cancel turns that have not ended; without it they are in the way')
+  .description('delete it with all that it owns; run it again where it was interrupted')
+  .action(eraseTenant);
 
 tenants
   .command('debug')
