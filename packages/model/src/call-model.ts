@@ -25,7 +25,7 @@ import type { PriceTable } from './prices.ts';
 import { locateRefusal } from './read-refusal.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { safeRequestId } from './safe-message.ts';
-import { streamMessage, type RequestProgress } from './stream-message.ts';
+import { newProgress, streamMessage, type RequestProgress } from './stream-message.ts';
 
 export interface CallTools extends KeyParts {
   limits: ModelLimits;
@@ -390,19 +390,6 @@ class Call {
     const ids = { tenant_id: tenantId, turn_id: turnId, session_id: sessionId, epoch };
     return { ...ids, model, model_key: this.#keyName, attempt };
   }
-}
-
-function newProgress(): RequestProgress {
-  const startedAt = performance.now();
-  return {
-    startedAt,
-    providerRequestId: null,
-    headMs: null,
-    begun: false,
-    ended: false,
-    textGiven: false,
-    spent: () => null,
-  };
 }
 
 function speaksAgainst(end: WholeMessage | Failure, progress: RequestProgress): boolean {

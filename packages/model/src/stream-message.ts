@@ -23,6 +23,20 @@ export interface RequestProgress {
   spent: MessageAssembly['spent'];
 }
 
+/** Of a request that is about to leave. */
+export function newProgress(): RequestProgress {
+  const startedAt = performance.now();
+  return {
+    startedAt,
+    providerRequestId: null,
+    headMs: null,
+    begun: false,
+    ended: false,
+    textGiven: false,
+    spent: () => null,
+  };
+}
+
 export interface StreamOptions {
   signal: AbortSignal;
   /** Milliseconds from the start of the request to `message_stop`. */
