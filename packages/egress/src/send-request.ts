@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
+import { arrayBuffer, json, text } from 'node:stream/consumers';
 import type { Agent, Dispatcher } from 'undici';
+
+/** A request that is told how much of its answer has come. */
+export interface MeteredInit extends RequestInit {
+  /** Called with the bytes of each piece of the body before it is handed on. What it throws ends the answer. */
+  meter?: (bytes: number) => void;
+}
 
 /**
  * Sends one request by undici's `request`: its `fetch` brings each piece of a stream through queues of its own,
@@ -12,7 +19,7 @@ import type { Agent, Dispatcher } from 'undici';
 export async function sendRequest(
   agent: Agent,
   url: URL,
-  { method = 'GET', headers, body, signal }: RequestInit = {},
+  { method = 'GET', headers, body, signal, meter }: MeteredInit = {},
 ): Promise<Response> {
   if (body !== undefined && body !== null && typeof body !== 'string') {
     throw new TypeError('The body must be a text.');
@@ -26,13 +33,16 @@ export async function sendRequest(
     ...(typeof body === 'string' ? { body } : {}),
     ...(signal ? { signal } : {}),
   });
-  return asResponse(answer);
+  return asResponse(answer, meter);
 }
 
 /** Statuses whose answer has no body. */
 const BODILESS = new Set([204, 205, 304]);
 
-function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
+function asResponse(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  meter: MeteredInit['meter'],
+): Response {
   try {
     const known = new Headers();
     for (const [name, value] of Object.entries(headers)) {
@@ -40,11 +50,12 @@ function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Res
     }
     const response = new Response(null, { status: statusCode, headers: known });
     if (!BODILESS.has(statusCode)) {
+      const pieces = meter === undefined ? body : metered(body, meter);
       return Object.defineProperties(response, {
-        body: { value: body },
-        text: { value: () => body.text() },
-        json: { value: () => body.json() },
-        arrayBuffer: { value: () => body.arrayBuffer() },
+        body: { value: pieces },
+        text: { value: () => text(pieces) },
+        json: { value: () => json(pieces) },
+        arrayBuffer: { value: () => arrayBuffer(pieces) },
       });
     }
     discard(body);
@@ -53,6 +64,13 @@ function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Res
     // A status that no answer has, say.
     discard(body);
     throw error;
+  }
+}
+
+async function* metered(body: Readable, meter: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const piece of body) {
+    meter(piece.length);
+    yield piece;
   }
 }
 

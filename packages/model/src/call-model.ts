@@ -23,14 +23,18 @@ import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
 import { isBroken, isOutage, outageOf } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import { locateRefusal } from './read-refusal.ts';
+import type { ResponseMemory } from './response-memory.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { safeRequestId } from './safe-message.ts';
 import { newProgress, streamMessage, type RequestProgress } from './stream-message.ts';
+import type { TenantTurns } from './tenant-turns.ts';
 
 export interface CallTools extends KeyParts {
   limits: ModelLimits;
   budget: RetryBudget;
   prices: PriceTable;
+  responses: ResponseMemory;
+  turns: TenantTurns;
   /** For requests that fail. */
   report: Report;
 }
@@ -165,6 +169,7 @@ class Call {
     this.#attempts += 1;
     if (this.#isFailover) this.#failovers += 1;
     progress.startedAt = performance.now();
+    const meter = this.#tools.responses.open(this.#request.tenantId, this.#request.agent.max_tokens);
     try {
       const message = await streamMessage(
         key,
@@ -175,6 +180,8 @@ class Call {
           limitCode: leftMs < limits.totalTimeoutMs ? 'model_step_timeout' : 'model_timeout',
           // The first time it may be the stream that broke; from then on it is what the model writes.
           keepsBrokenCalls: this.#attempts > 1 || this.#built.followsBrokenCall,
+          onBytes: (bytes) => meter.take(bytes),
+          untilNext: () => this.#tools.turns.next(this.#request.tenantId),
           onStart: () => guarded.answers(),
           onText: (text) => this.#options.onText(text),
         },
@@ -193,6 +200,8 @@ class Call {
       const failure = { ...classified, providerRequestId: safeRequestId(requestId, hide) };
       logFailure(this.#tools, this.#facts(), progress, failure);
       return failure;
+    } finally {
+      meter.close();
     }
   }
 

@@ -1,5 +1,5 @@
 import { AnthropicError, APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
-import { RetryableError } from '@turnpike/contract';
+import { RetryableError, TerminalError } from '@turnpike/contract';
 import { EgressRefusedError } from '@turnpike/egress';
 import { z } from 'zod';
 import { readRefusal, type RefusalWords } from './read-refusal.ts';
@@ -36,6 +36,7 @@ export interface ClassifySettings {
  */
 export function classifyError(error: unknown, settings: ClassifySettings = {}): Failure | undefined {
   if (error instanceof RetryableError) return failure(error.code, false, error.message);
+  if (error instanceof TerminalError) return failure(error.code, true, error.message);
   const refusal = refusalIn(error);
   if (refusal !== undefined) return failure('model_base_url_refused', true, refusal.message);
   if (error instanceof APIConnectionTimeoutError) return timedOut();

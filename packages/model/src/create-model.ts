@@ -16,6 +16,8 @@ import { KeysAside } from './keys-aside.ts';
 import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
 import { ModelPlaces } from './model-places.ts';
 import { readPrices, type PriceTable } from './prices.ts';
+import { ResponseMemory } from './response-memory.ts';
+import { TenantTurns } from './tenant-turns.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
 export interface ModelSettings {
@@ -72,6 +74,8 @@ export function createModel(settings: ModelSettings): GuardedModel {
     aside: new KeysAside(limits),
     places,
     prices,
+    responses: new ResponseMemory(),
+    turns: new TenantTurns(),
     guard: settings.guard ?? createCallGuard(MODEL_GUARD),
     limits,
     budget: settings.retryBudget ?? createRetryBudget(),

@@ -45,6 +45,10 @@ export interface StreamOptions {
   limitCode: 'model_timeout' | 'model_step_timeout';
   /** A call whose input is no JSON is taken as the model wrote it, to be told of it. */
   keepsBrokenCalls: boolean;
+  /** So many bytes of the response have come. What it throws ends the response. */
+  onBytes(bytes: number): void;
+  /** Others have waited while much of this response was read: resolves when it may go on. */
+  untilNext(): Promise<void>;
   /** The message has begun. */
   onStart(): void;
   onText(text: string): void;
@@ -52,6 +56,8 @@ export interface StreamOptions {
 
 /** How long the end of the body may take after `message_stop`: worth it, as the connection is kept then. */
 const TAIL_MS = 1_000;
+/** Of one response, before others have their turn. Events of so many bytes take about 10 ms to read. */
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * Makes one request and reads its stream to the end. Throws what the SDK throws, the signal's reason,
@@ -94,6 +100,13 @@ async function readEvents(
   options: StreamOptions,
   progress: RequestProgress,
 ): Promise<void> {
+  // As `MeteredInit` has it; a redirect is an answer for every `fetch` that is handed in.
+  let unread = 0;
+  const meter = (bytes: number): void => {
+    unread += bytes;
+    options.onBytes(bytes);
+  };
+  const fetchOptions = { redirect: 'manual' as const, meter };
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
   const { data: stream, response } = await key.api.client
     .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
@@ -101,6 +114,7 @@ async function readEvents(
       stream: true,
       headers: { ...requestHeaders(request.apiVersion, key), 'content-type': 'application/json' },
       signal: ending.signal,
+      fetchOptions,
     })
     .withResponse();
   progress.providerRequestId = response.headers.get('request-id');
@@ -108,6 +122,10 @@ async function readEvents(
   let tail: NodeJS.Timeout | undefined;
   try {
     for await (const event of stream) {
+      if (unread > PIECE_BYTES) {
+        unread = 0;
+        await options.untilNext();
+      }
       const text = assembly.add(event);
       if (event.type === 'message_start') {
         progress.begun = true;
