@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Agent, Turn } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
-import { playWorker } from './testing/play-worker.ts';
 import { readDocument, type ApiDocument, type Operation, type Schema } from './testing/read-operations.ts';
 import { idPrefixOf } from './testing/sample-schema.ts';
-import { ask, isWord, TenantThings } from './testing/tenant-things.ts';
+import { ask, isWord, nobodys, TenantThings } from './testing/tenant-things.ts';
+import { needEverything, placesInAddresses, tenantWithThings } from './testing/tenant-with-things.ts';
 
 let api: ApiOnTrial;
 let document: ApiDocument;
@@ -17,13 +16,9 @@ let theirNames: string[];
 beforeAll(async () => {
   api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   document = await readDocument(api.url);
-  mine = await thingsOfNewTenant();
-  theirs = await thingsOfNewTenant();
-  for (const { parameter, operation } of places()) {
-    const prefix = idPrefixOf(document.resolve(parameter.schema));
-    if (prefix !== null) await theirs.need(prefix);
-    else if (parameter.in === 'path') await theirs.valueFor(operation, parameter);
-  }
+  mine = await tenantWithThings(api, document);
+  theirs = await tenantWithThings(api, document);
+  await needEverything(theirs, document);
   theirNames = [theirs.client.tenantId, ...theirs.known.values()];
   await api.dispatcher.settle();
   // From here on nothing writes by itself.
@@ -32,40 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-/** A tenant with a turn that called a tool, and answered, after all was made that may hear of it. */
-async function thingsOfNewTenant(): Promise<TenantThings> {
-  const client = await api.addTenant();
-  const things = new TenantThings(client, document);
-  for (const { id, method, path } of document.operations) {
-    const noun = /^create([A-Z]\w+)$/.exec(id)?.[1];
-    if (method !== 'post' || noun === undefined || path.includes('{')) continue;
-    const answer = document.operations.find((operation) => operation.id === id)?.answer ?? {};
-    const properties = document.resolve(answer)['properties'] as Record<string, Schema> | undefined;
-    const prefix = idPrefixOf(document.resolve(properties?.['id'] ?? {}));
-    if (prefix !== null) await things.need(prefix);
-  }
-  const agent: Agent = (await client.http.get(`/v1/agents/${await things.need('agent')}`).expect(200)).body;
-  const body = { agent_id: agent.id, input: 'A secret.' };
-  const turn: Turn = (await client.http.post('/v1/turns').send(body).expect(202)).body;
-  await playWorker(api, turn.id, 1);
-  const { rows } = await api.database.pool.query<{ id: string }>(
-    'SELECT id FROM tool_calls WHERE turn_id = $1',
-    [turn.id],
-  );
-  things.known.set('turn', turn.id).set('sess', turn.session_id);
-  things.known.set('call', rows[0]?.id ?? '').set('key', client.keyId);
-  return things;
-}
-
-const places = () =>
-  document.operations.flatMap((operation) =>
-    operation.parameters
-      .filter((parameter) => parameter.in !== 'header')
-      .map((parameter) => ({ operation, parameter })),
-  );
-
-/** An id that looks like this one and is nobody's. */
-const nobodys = (id: string): string => id.replace(/(?<=_01)[0-9a-z]{4}/, '0000');
+const places = () => placesInAddresses(document);
 
 const plain = (answer: { body: Record<string, unknown> }): object => ({
   ...answer.body,

@@ -83,7 +83,6 @@ export async function listMessages(
       },
       orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],
       take: page.limit,
-      include: { turn: { select: { rolledBack: true } } },
     }),
     database.prisma.summary.findFirst({
       where: { sessionId },
@@ -91,11 +90,17 @@ export async function listMessages(
       select: { throughSequence: true },
     }),
   ]);
+  // Asked for by itself, and not with the messages: the session may be erased between the two, and then no turn is there.
+  const forgotten = await database.prisma.turn.findMany({
+    where: { id: { in: rows.map((row) => row.turnId) }, rolledBack: true },
+    select: { id: true },
+  });
+  const forgottenIds = new Set(forgotten.map((turn) => turn.id));
   return rows.map((row) => {
     const blocks = content.parse(row.content);
     const refused = refusedBlocks.parse(row.refused);
     const hidden = hiddenReason({
-      isForgotten: row.turn.rolledBack,
+      isForgotten: forgottenIds.has(row.turnId),
       isCompacted: row.turnSequence <= (notes?.throughSequence ?? 0),
       blocks,
       refused,

@@ -131,12 +131,16 @@ export async function readSessionFacts(
   return complete(sql, await query(sql, OF_SESSION, [sessionId, turnSequence, sequenceNumber, page.limit]));
 }
 
-/** The turns of those that are a turn's end are read with them: they never change again. */
+/**
+ * The turns of those that are a turn's end are read with them: they never change again. Where there is none, the
+ * session was erased since the events were read.
+ */
 async function complete(sql: Sql, rows: readonly Row[]): Promise<PlacedFact[]> {
   const ids = rows.filter((row) => isEnd(row.type)).map((row) => row.turnId);
   const turns = ids.length === 0 ? [] : await query(sql, ENDED, [ids]);
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
-  return rows.map((row) => ({
+  const there = rows.filter((row) => !isEnd(row.type) || byId.has(row.turnId));
+  return there.map((row) => ({
     fact: asFact(row, byId.get(row.turnId)),
     place: { turnSequence: row.turnSequence, sequenceNumber: row.sequenceNumber },
   }));

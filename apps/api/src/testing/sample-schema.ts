@@ -10,6 +10,7 @@ export function idPrefixOf(schema: Schema): string | null {
 const FORMATS: Record<string, string> = {
   uri: 'https://example.com/hook',
   date: '2030-01-01',
+  base64: 'aGVsbG8=',
 };
 
 const schemas = z.array(z.looseObject({}));

@@ -1,0 +1,128 @@
+import { Agent } from 'node:http';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { PROBLEMS, problemSchema } from '@turnpike/contract';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { makeRequest, type FuzzRequest } from './testing/fuzz/make-request.ts';
+import { Random } from './testing/fuzz/random.ts';
+import { sendRequest, type FuzzAnswer } from './testing/fuzz/send-request.ts';
+import { readDocument, type ApiDocument } from './testing/read-operations.ts';
+import { nobodys, type TenantThings } from './testing/tenant-things.ts';
+import { needEverything, tenantWithThings } from './testing/tenant-with-things.ts';
+
+/**
+ * `FUZZ_SEED` repeats a run, `FUZZ_REQUESTS` makes it longer. A request is made from the seed and its number
+ * alone, but for the ids in it.
+ */
+const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 4_000);
+/** After so many, a new tenant starts with one of everything: the one before has deleted what it had. */
+const REQUESTS_OF_TENANT = 400;
+const AT_ONCE = 8;
+
+let api: ApiOnTrial;
+let document: ApiDocument;
+let theirs: TenantThings;
+const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+
+beforeAll(async () => {
+  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  document = await readDocument(api.url);
+  theirs = await tenantWithThings(api, document);
+  await needEverything(theirs, document);
+}, 120_000);
+
+afterAll(async () => {
+  agent.destroy();
+  await api.stop();
+});
+
+test(`no request is answered with 5xx or with what is another tenant's, and every error is a problem (FUZZ_SEED=${SEED})`, async () => {
+  process.stderr.write(`${REQUESTS} requests with FUZZ_SEED=${SEED}\n`);
+  const failures: string[] = [];
+  const statuses = new Map<number, number>();
+  for (let first = 0; first < REQUESTS; first += REQUESTS_OF_TENANT) {
+    const mine = await tenantWithThings(api, document);
+    // A key that may be revoked: not the one that it comes with.
+    mine.known.delete('key');
+    await needEverything(mine, document);
+    const numbers = Array.from(
+      { length: Math.min(REQUESTS_OF_TENANT, REQUESTS - first) },
+      (_, index) => first + index,
+    );
+    const work = async (): Promise<void> => {
+      for (let number = numbers.shift(); number !== undefined; number = numbers.shift()) {
+        const request = requestOf(number, mine);
+        const answer = await sendRequest({ url: api.url, apiKey: mine.client.apiKey, agent }, request);
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+        const mistake = mistakeIn(request, answer);
+        if (mistake !== null) failures.push(describeFailure(number, mistake, request, answer));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+  expect(failures).toEqual([]);
+  expect(api.errors).toEqual([]);
+  // Neither what works nor what is refused is all that was tried.
+  const share = (from: number): number =>
+    [...statuses].reduce(
+      (sum, [status, count]) => (Math.floor(status / 100) === from ? sum + count : sum),
+      0,
+    ) / REQUESTS;
+  expect(share(2)).toBeGreaterThan(0.1);
+  expect(share(4)).toBeGreaterThan(0.1);
+}, 3_600_000);
+
+function requestOf(number: number, mine: TenantThings): FuzzRequest {
+  const random = new Random(SEED + number * 7_919);
+  const operation = document.operations[number % document.operations.length];
+  if (operation === undefined) throw new Error('The document has no operations.');
+  const idOf = (prefix: string): string => {
+    const known = mine.known.get(prefix) ?? `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
+    // What is deleted is missed by all requests that follow.
+    if (random.chance(operation.method === 'delete' ? 0.9 : 0.05)) return nobodys(known);
+    return random.chance(0.05) ? (theirs.known.get(prefix) ?? known) : known;
+  };
+  return makeRequest(operation, { random, document, idOf, odd: { places: random.pick([0, 1, 1, 1, 2]) } });
+}
+
+/** What is wrong with an answer; null where nothing is. */
+function mistakeIn(
+  { operation, path, body }: FuzzRequest,
+  { status, type, text }: FuzzAnswer,
+): string | null {
+  if (status >= 500) return 'is answered with 5xx';
+  if (status >= 400) {
+    const problem = type.startsWith('application/problem+json')
+      ? problemSchema.safeParse(JSON.parse(text)).data
+      : undefined;
+    if (problem === undefined) return 'is an error that is no problem';
+    return PROBLEMS[problem.code].status === status ? null : 'has a code of another status';
+  }
+  const sent = `${path} ${String(body)}`;
+  const named = [...theirs.known.values()].filter((id) => sent.includes(id));
+  // A filter and a cursor may name anything: they find nothing.
+  const isTaken = named.length > 0 && !(operation.method === 'get' && path.includes('?'));
+  if (isTaken) return "names another tenant's, and is taken";
+  const shown = [theirs.client.tenantId, ...theirs.known.values()].find(
+    (id) => !named.includes(id) && text.includes(id),
+  );
+  return shown === undefined ? null : `is answered with another tenant's ${shown}`;
+}
+
+function describeFailure(number: number, mistake: string, request: FuzzRequest, answer: FuzzAnswer): string {
+  const { operation, path, headers, body } = request;
+  const lines = [
+    `Request ${number} ${mistake}: ${answer.status} ${answer.text.slice(0, 300)}`,
+    `${operation.method.toUpperCase()} ${path.slice(0, 500)} ${JSON.stringify(headers)}`,
+    String(body ?? '').slice(0, 1_000),
+    ...causesIn(answer),
+  ];
+  return lines.join('\n');
+}
+
+/** What the service logged of an error of its own. */
+function causesIn({ status, text }: FuzzAnswer): string[] {
+  const { request_id: id } = status < 500 ? { request_id: null } : problemSchema.parse(JSON.parse(text));
+  return api.logLines.filter((line) => id !== null && line.includes(id)).map((line) => line.slice(0, 2_000));
+}
