@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { SimControl, startModelSim, type Call, type ModelSim } from '@turnpike/model-sim';
-import { setOperatorKey } from '@turnpike/store';
+import { putModelSettings, setOperatorKey } from '@turnpike/store';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { TenantOnTrial } from './support/tenant-on-trial.ts';
@@ -209,11 +209,14 @@ test('a tenant’s own address gets the tenant’s keys and its conversations, a
 test('a tenant’s own address that is private is refused before a byte is sent', async () => {
   const tenant = await TenantOnTrial.create(cluster, { operatorKey: true });
   const agent = await tenant.createAgent();
+  await tenant.useKeys({ anthropic: 'key-of-the-tenant-HHH1' });
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
-    await tenant.useKeys(
-      { anthropic: 'key-of-the-tenant-HHH1' },
-      { base_url: `http://${host}:${forbiddenPort}` },
-    );
+    // As it was stored before the operator took the address off the list: the API stores it no more.
+    await putModelSettings(cluster.database.pool, tenant.id, {
+      keys: ['anthropic'],
+      base_url: `http://${host}:${forbiddenPort}`,
+      auth: 'x-api-key',
+    });
     const { status, error } = await tenant.run(agent.id, 'Hello?');
     expect({ host, status, code: error?.code }).toEqual({
       host,

@@ -1,11 +1,12 @@
 import { BackplaneUnavailableError } from '@turnpike/backplane';
-import { ProblemError, PROBLEMS, type Problem } from '@turnpike/contract';
+import { ProblemError, PROBLEMS } from '@turnpike/contract';
 import { KeyProviderError } from '@turnpike/secrets';
 import { StoreUnavailableError } from '@turnpike/store';
 import { reportSparingly, type Logger } from '@turnpike/telemetry';
 import type { ErrorRequestHandler } from 'express';
 import { z } from 'zod';
 import { notedFor } from './log-requests.ts';
+import { problemBody } from './problem-body.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** Answers every error as a problem (RFC 9457). What is not ours to tell is logged, not told. */
@@ -18,7 +19,7 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
     }
     const requestId = requestIdOf(response);
     const problem = asProblem(error);
-    const { status, title } = PROBLEMS[problem.code];
+    const { status } = PROBLEMS[problem.code];
     if (status >= 500) {
       const fields = { request_id: requestId, method: request.method, ...notedFor(response) };
       if (problem.code === 'internal_error') logger.error('A request failed.', { error, ...fields });
@@ -27,19 +28,10 @@ export function answerProblem(logger: Logger): ErrorRequestHandler {
     if (problem.retryAfterSeconds !== undefined)
       response.set('Retry-After', String(problem.retryAfterSeconds));
     if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="turnpike"');
-    const body: Problem = {
-      type: `urn:turnpike:problem:${problem.code}`,
-      title,
-      status,
-      detail: problem.message,
-      code: problem.code,
-      request_id: requestId,
-      ...(problem.issues === undefined ? {} : { errors: [...problem.issues] }),
-      ...(problem.blockingTurnId === undefined ? {} : { blocking_turn_id: problem.blockingTurnId }),
-      ...(problem.agentIds === undefined ? {} : { agent_ids: [...problem.agentIds] }),
-      ...(problem.oldestCursor === undefined ? {} : { oldest_cursor: problem.oldestCursor }),
-    };
-    response.status(status).type('application/problem+json').send(JSON.stringify(body));
+    response
+      .status(status)
+      .type('application/problem+json')
+      .send(JSON.stringify(problemBody(problem, requestId)));
   };
 }
 

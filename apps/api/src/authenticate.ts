@@ -11,7 +11,7 @@ export type Authenticate = (request: Request) => Promise<KeyHolder>;
 
 /**
  * Finds out whose key a request carries, as `Authorization: Bearer` or `x-api-key`.
- * Throws `ProblemError`: `unauthenticated`.
+ * Throws `ProblemError`: `unauthenticated`, and `ambiguous_header` for two keys.
  */
 export function createAuthenticate(database: Database, uses: KeyUses): Authenticate {
   const holders = new LRUCache<string, { holder: KeyHolder | null }>({
@@ -37,6 +37,12 @@ export function createAuthenticate(database: Database, uses: KeyUses): Authentic
 }
 
 function keyOf(request: Request): string | undefined {
-  const bearer = /^Bearer +(\S+) *$/i.exec(request.get('authorization') ?? '');
-  return bearer?.[1] ?? request.get('x-api-key');
+  const bearer = /^Bearer +(\S+) *$/i.exec(request.get('authorization') ?? '')?.[1];
+  const key = request.get('x-api-key');
+  if (bearer !== undefined && key !== undefined && bearer !== key)
+    throw new ProblemError(
+      'ambiguous_header',
+      'The headers authorization and x-api-key carry different keys.',
+    );
+  return bearer ?? key;
 }

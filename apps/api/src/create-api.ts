@@ -5,6 +5,7 @@ import { answerProblem } from './answer-problem.ts';
 import { allowOrigins } from './allow-origins.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { BodyMemory } from './body-memory.ts';
+import { checkHeaders } from './check-headers.ts';
 import { logRequests } from './log-requests.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { describeRoutes } from './openapi/describe-routes.ts';
@@ -75,6 +76,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
     giveRequestId,
     logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),
     secureAnswers,
+    checkHeaders,
   );
   const { corsOrigins = [] } = settings;
   if (corsOrigins.length > 0) app.use('/v1', allowOrigins(corsOrigins));

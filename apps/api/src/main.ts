@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { openBackplane } from '@turnpike/backplane';
 import { createSecureUrlCheck, createUpstreamFetch } from '@turnpike/egress';
 import { openKeyProvider } from '@turnpike/secrets';
@@ -27,6 +27,7 @@ import { BudgetGate } from './budget-gate.ts';
 import { BodyMemory } from './body-memory.ts';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
+import { createHttpServer } from './create-http-server.ts';
 import { KeyUses } from './key-uses.ts';
 import { EventStreams } from './streams/event-streams.ts';
 import { TurnWaiters } from './turn-waiters.ts';
@@ -133,12 +134,7 @@ async function start(config: Config): Promise<void> {
       readiness,
     },
   );
-  // Kept alive longer than by a load balancer, so that it is never the one to be surprised. A large body may come
-  // over a slow line.
-  const server = createServer(
-    { keepAliveTimeout: 75_000, requestTimeout: 300_000, headersTimeout: 20_000 },
-    app,
-  );
+  const server = createHttpServer(app, logger);
   // Whoever keeps a connection finds another process before this one is gone.
   server.prependListener('request', (_request, response) => {
     if (isStopping) response.setHeader('Connection', 'close');

@@ -75,10 +75,40 @@ test.each([
   expect(answer.body.errors[0]).toMatchObject({ path });
 });
 
-test.each(['http://localhost:4000', 'http://127.0.0.1:4000', 'http://[::1]:4000/v1'])(
-  'for development %s may be set: the worker refuses it unless the operator allows it',
+test.each(['http://localhost:4000', 'http://127.0.0.1:4000', 'https://127.0.0.1/v1'])(
+  '%s, which the operator allows, may be set',
   async (url) => {
     await put({ keys: [], base_url: url }).expect(200);
+  },
+);
+
+test.each([
+  'https://10.0.0.1',
+  'https://192.168.1.1:8443/v1',
+  'https://169.254.169.254/latest',
+  'https://100.64.0.1',
+  'https://0/',
+  'https://0x7f.2/',
+  'https://2130706434/',
+  'https://[::1]/',
+  'http://[::1]:4000/v1',
+  'https://[fd00::1]/',
+  'https://[::ffff:10.0.0.1]/',
+  'https://[64:ff9b::a00:1]/',
+  'https://gateway.example:25/',
+])(
+  '%s, which no request is sent to, is refused when it is set, with what the operator may do',
+  async (url) => {
+    await put({ keys: ['one'] }).expect(200);
+    const { body } = await put({ keys: [], base_url: url }).expect(400);
+    expect(body).toMatchObject({
+      code: 'invalid_request',
+      errors: [{ path: 'base_url', message: expect.stringContaining('EGRESS_ALLOW') }],
+    });
+    expect((await client.http.get('/v1/model_settings')).body).toMatchObject({
+      keys: ['one'],
+      base_url: null,
+    });
   },
 );
 

@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
  * What answers that are data need to say (OWASP REST Security Cheat Sheet): nobody keeps them, shows them as
  * a page, or guesses what they are. A page says more, where it is served.
  */
-const HEADERS = new Headers({
+export const SECURE_HEADERS = new Headers({
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -15,6 +15,6 @@ const HEADERS = new Headers({
 });
 
 export const secureAnswers: RequestHandler = (_request, response, next) => {
-  response.setHeaders(HEADERS);
+  response.setHeaders(SECURE_HEADERS);
   next();
 };

@@ -6,6 +6,8 @@ import { z } from 'zod';
  */
 export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
+  malformed_request: { status: 400, title: 'The request is not HTTP' },
+  ambiguous_header: { status: 400, title: 'A header has several values' },
   invalid_json: { status: 400, title: 'The body is not JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not valid' },
   invalid_idempotency_key: { status: 400, title: 'The Idempotency-Key is not valid' },
@@ -14,6 +16,7 @@ export const PROBLEMS = {
   insufficient_scope: { status: 403, title: 'The API key may not do this' },
   not_found: { status: 404, title: 'There is no such thing' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
   idempotency_key_in_use: { status: 409, title: 'A request with this Idempotency-Key is still running' },
   agent_deleted: { status: 409, title: 'The agent was deleted' },
   agent_changed: { status: 409, title: 'The agent has a newer version' },
@@ -37,6 +40,7 @@ export const PROBLEMS = {
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   rate_limited: { status: 429, title: 'Too many requests' },
   queue_full: { status: 429, title: 'Too many turns wait' },
   too_many_bodies: { status: 429, title: 'Too many bytes of bodies are on their way' },

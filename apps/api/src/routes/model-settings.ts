@@ -1,6 +1,7 @@
 import { modelSettingsSchema, putModelSettingsSchema } from '@turnpike/contract';
 import { putModelSettings, readModelSettings } from '@turnpike/store';
 import { z } from 'zod';
+import { checkPublicUrl } from '../check-public-url.ts';
 import { checkModelKeys } from '../check-secrets.ts';
 import { defineRoute, type Route } from '../route.ts';
 
@@ -36,7 +37,8 @@ export const modelSettingsRoutes: Route[] = [
     body: putModelSettingsSchema,
     answer: { status: 200, description: 'The settings.', schema: modelSettingsSchema },
     problems: [],
-    async handle({ tenantId, body, sql, may }) {
+    async handle({ tenantId, body, sql, may }, services) {
+      checkPublicUrl(body.base_url ?? undefined, 'base_url', services);
       await checkModelKeys({ sql, tenantId, may }, body.keys, 'keys', body.base_url);
       const settings = await putModelSettings(sql, tenantId, body);
       const { keys, base_url: baseUrl, auth } = settings;

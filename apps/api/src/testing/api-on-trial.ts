@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { createSecureUrlCheck } from '@turnpike/egress';
@@ -22,6 +21,7 @@ import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
 import { BodyMemory } from '../body-memory.ts';
 import { BudgetGate } from '../budget-gate.ts';
 import { createApi } from '../create-api.ts';
+import { createHttpServer, type RequestTimes } from '../create-http-server.ts';
 import { KeyUses } from '../key-uses.ts';
 import type { Services } from '../route.ts';
 import { EventStreams, STREAM_DEFAULTS, type StreamSettings } from '../streams/event-streams.ts';
@@ -65,6 +65,7 @@ export async function startApiOnTrial(
     streams?: Partial<StreamSettings>;
     trustProxy?: TrustedProxies;
     corsOrigins?: readonly string[];
+    times?: RequestTimes;
   } = {},
 ): Promise<ApiOnTrial> {
   const logLines: string[] = [];
@@ -117,7 +118,7 @@ export async function startApiOnTrial(
     { postgres: () => checkDatabase(database, migrations), backplane: () => backplane.ping() },
     { keepMs: 0, isStopping: options.isStopping ?? (() => false) },
   );
-  const server = createServer(
+  const server = createHttpServer(
     createApi(services, {
       logger,
       metrics: createMetrics('api'),
@@ -127,6 +128,8 @@ export async function startApiOnTrial(
       readiness,
       ...(options.trustProxy === undefined ? {} : { trustProxy: options.trustProxy }),
     }),
+    logger,
+    options.times,
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,0 +1,28 @@
+import { ProblemError } from '@turnpike/contract';
+import type { RequestHandler } from 'express';
+
+/** Fields that have one value (RFC 9110, 5.3). Node keeps the first of some that come twice, and joins others. */
+const SINGLE = [
+  'host',
+  'authorization',
+  'x-api-key',
+  'idempotency-key',
+  'content-type',
+  'content-length',
+  'last-event-id',
+  'origin',
+];
+
+/**
+ * Refuses a request whose headers can be read in two ways: what stands before this service may have read the other
+ * one. Throws `ambiguous_header`, and `invalid_request` for HTTP/1.1 without `Host`.
+ */
+export const checkHeaders: RequestHandler = (request, _response, next) => {
+  if (request.headers.host === undefined && request.httpVersion === '1.1')
+    throw new ProblemError('invalid_request', 'A request of HTTP/1.1 needs the header Host.');
+  const distinct = request.headersDistinct;
+  const repeated = SINGLE.find((name) => new Set(distinct[name]).size > 1);
+  if (repeated !== undefined)
+    throw new ProblemError('ambiguous_header', `The header ${repeated} was sent with several values.`);
+  next();
+};
