@@ -254,7 +254,7 @@ test('what a request was about may be revoked or deactivated: its answer is the 
 const noise = (bytes: number): string => randomBytes(bytes).toString('base64');
 const bytesOfRecord = async (): Promise<number> => {
   const { rows } = await api.database.pool.query(
-    'SELECT pg_column_size(records)::int AS bytes FROM idempotency_records AS records WHERE key = $1',
+    'SELECT max(pg_column_size(records.*)) AS bytes FROM idempotency_records AS records WHERE key = $1',
     [key],
   );
   return rows[0].bytes;
