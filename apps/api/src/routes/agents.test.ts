@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentSchema, type Agent } from '@turnpike/contract';
-import { claimTurn } from '@turnpike/store';
+import { claimTurn, type Sql } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
 import type { Test } from 'supertest';
 import { createTestDatabase } from '../../../../tests/support/test-database.ts';
@@ -64,14 +64,32 @@ const tool = async (): Promise<{ id: string; name: string }> => {
 };
 const naming = (name: string) => ({ tools: [{ type: 'http', name }] });
 
+/** Sends a request, and goes on before it is answered. */
+const sent = async (request: Test): Promise<Awaited<Test>> => request;
+
+/** A transaction of somebody else, which is rolled back where it is not committed in the end. */
+async function inOtherTransaction<Result>(work: (other: Sql) => Promise<Result>): Promise<Result> {
+  const other = await api.database.pool.connect();
+  try {
+    await other.query('BEGIN');
+    return await work(other);
+  } finally {
+    other.release(true);
+  }
+}
+
 /** Until so many connections to the database wait for a lock. */
 const untilWaiting = (count: number): Promise<void> =>
-  untilTrue(`${count} wait for a lock`, async () => {
-    const { rows } = await api.database.pool.query(
-      `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-    );
-    return rows.length === count;
-  });
+  untilTrue(
+    `${count} wait for a lock`,
+    async () => {
+      const { rows } = await api.database.pool.query(
+        `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      );
+      return rows.length === count;
+    },
+    30_000,
+  );
 
 test('what an update leaves out stays, field by field, and what it gives is changed', async () => {
   const changes = {
@@ -125,6 +143,7 @@ test('what comes of an update is checked as a whole, and nothing is stored where
   const rows = await api.readAllRows();
   for (const [change, path] of [
     [{ max_tokens: 2_000 }, 'thinking.budget_tokens'],
+    [{ temperature: 0.5 }, 'temperature'],
     [{ max_tokens: null, thinking: { type: 'enabled', budget_tokens: 5_000 } }, 'thinking.budget_tokens'],
     [naming('nowhere'), 'tools.0.name'],
     [{ model_keys: ['nowhere'] }, 'model_keys.0'],
@@ -163,17 +182,14 @@ test('an update that changes nothing makes no new version', async () => {
 test('of many updates at once none is lost', async () => {
   const { id } = await create();
   const fields = ['max_tokens', 'step_timeout_ms', 'context_tokens', 'action_timeout_ms'];
-  const lock = await api.database.pool.connect();
-  await lock.query('BEGIN');
-  await lock.query('SELECT 1 FROM agents WHERE id = $1 FOR UPDATE', [id]);
-  const updates = fields.map((field) =>
-    update(id, { [field]: 10_000 - fields.indexOf(field) }).then((answer) => answer),
-  );
-  const renamed = update(id, { name: 'renamed' }).then((answer) => answer);
-  await untilWaiting(fields.length + 1);
-  await lock.query('COMMIT');
-  lock.release();
-  const answers = await Promise.all([...updates, renamed]);
+  const answers = await inOtherTransaction(async (lock) => {
+    await lock.query('SELECT 1 FROM agents WHERE id = $1 FOR UPDATE', [id]);
+    const changes = fields.map((field, place) => ({ [field]: 10_000 - place }));
+    const updates = [...changes, { name: 'renamed' }].map((change) => sent(update(id, change)));
+    await untilWaiting(fields.length + 1);
+    await lock.query('COMMIT');
+    return Promise.all(updates);
+  });
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   expect(new Set(answers.map(({ body }) => body.version))).toEqual(new Set([2, 3, 4, 5, 6]));
   expect(await read(id)).toMatchObject({
@@ -363,31 +379,30 @@ test('an agent and the deletion of its tool, at once: one of them is refused, in
 });
 
 test('an agent that is about to be stored keeps its tool, and a tool that is about to go lets in no agent', async () => {
-  const { name, id } = await tool();
-  const agent = { name: 'a', model: 'm', ...naming(name) };
-  const other = await api.database.pool.connect();
-  await other.query('BEGIN');
-  await other.query('SELECT 1 FROM tools WHERE id = $1 FOR UPDATE', [id]);
-  await other.query('DELETE FROM tools WHERE id = $1', [id]);
-  const making = api.client.http
-    .post('/v1/agents')
-    .send(agent)
-    .then((answer) => answer);
-  await untilWaiting(1);
-  await other.query('COMMIT');
-  expect((await making).status).toBe(400);
+  const gone = await tool();
+  const making = await inOtherTransaction(async (other) => {
+    await other.query('SELECT 1 FROM tools WHERE id = $1 FOR UPDATE', [gone.id]);
+    await other.query('DELETE FROM tools WHERE id = $1', [gone.id]);
+    const agent = { name: 'a', model: 'm', ...naming(gone.name) };
+    const request = sent(api.client.http.post('/v1/agents').send(agent));
+    await untilWaiting(1);
+    await other.query('COMMIT');
+    return request;
+  });
+  expect(making.status).toBe(400);
 
   const kept = await tool();
-  await other.query('BEGIN');
-  await other.query('SELECT 1 FROM tools WHERE id = $1 FOR KEY SHARE', [kept.id]);
-  const deleting = api.client.http.delete(`/v1/tools/${kept.id}`).then((answer) => answer);
-  await untilWaiting(1);
-  await other.query(
-    `WITH agent AS (INSERT INTO agents (id, tenant_id, name) VALUES ('agent_x', $1, 'x') RETURNING *)
-     INSERT INTO agent_versions (agent_id, version, tenant_id, config) SELECT id, 1, tenant_id, $2 FROM agent`,
-    [api.client.tenantId, JSON.stringify({ model: 'm', ...naming(kept.name) })],
-  );
-  await other.query('COMMIT');
-  other.release();
-  expect((await deleting).body).toMatchObject({ code: 'tool_in_use', agent_ids: ['agent_x'] });
+  const deleting = await inOtherTransaction(async (other) => {
+    await other.query('SELECT 1 FROM tools WHERE id = $1 FOR KEY SHARE', [kept.id]);
+    const request = sent(api.client.http.delete(`/v1/tools/${kept.id}`));
+    await untilWaiting(1);
+    await other.query(
+      `WITH agent AS (INSERT INTO agents (id, tenant_id, name) VALUES ('agent_x', $1, 'x') RETURNING *)
+       INSERT INTO agent_versions (agent_id, version, tenant_id, config) SELECT id, 1, tenant_id, $2 FROM agent`,
+      [api.client.tenantId, JSON.stringify({ model: 'm', ...naming(kept.name) })],
+    );
+    await other.query('COMMIT');
+    return request;
+  });
+  expect(deleting.body).toMatchObject({ code: 'tool_in_use', agent_ids: ['agent_x'] });
 });
