@@ -80,12 +80,17 @@ test('no variable has a default in compose that the program has itself', () => {
   }
 });
 
-test('workers answer for metrics where Prometheus asks, and Grafana has its dashboard and its source', () => {
+test('the API and workers answer for metrics where Prometheus asks, and Grafana has its dashboard and its source', () => {
   const { scrape_configs: jobs } = parse(read('deploy/prometheus/prometheus.yml')) as {
     scrape_configs: { dns_sd_configs: { names: string[]; port: number }[] }[];
   };
   const asked = jobs.flatMap((job) => job.dns_sd_configs.map(({ names, port }) => `${names.join()}:${port}`));
-  expect(asked).toEqual(['api:3000', `worker:${compose.services['worker']?.environment['METRICS_PORT']}`]);
+  expect(asked).toEqual(
+    ['api', 'worker'].map((name) => `${name}:${compose.services[name]?.environment['METRICS_PORT']}`),
+  );
+  // Nobody outside of the network.
+  for (const name of ['api', 'worker'])
+    expect(JSON.stringify(compose.services[name]?.ports ?? [])).not.toContain('9464');
   for (const service of ['prometheus', 'grafana']) {
     const mounted = compose.services[service]?.volumes.flatMap(
       (volume) => /^\.\/([^:]+):/.exec(volume)?.[1] ?? [],

@@ -29,7 +29,11 @@ beforeAll(async () => {
     METRICS_PORT: String(await freePort()),
     SHUTDOWN_DELAY_MS: '2000',
   };
-  [api, worker] = await Promise.all([startProgram('api', environment), startProgram('worker', environment)]);
+  // The API has no port for metrics here, and answers probes all the same.
+  [api, worker] = await Promise.all([
+    startProgram('api', { ...environment, METRICS_PORT: '' }),
+    startProgram('worker', environment),
+  ]);
   probes = [api.hello['port'], environment['METRICS_PORT']].map((port) => `http://127.0.0.1:${String(port)}`);
 });
 afterAll(async () => {

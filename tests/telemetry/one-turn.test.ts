@@ -24,7 +24,7 @@ const STRANGER = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 let cluster: Cluster;
 let collector: Collector;
 let receiver: Receiver;
-let metricsUrl: string;
+let metricsUrls: Record<'api' | 'worker', string>;
 let turn: Turn;
 let endpointId: string;
 let agentId: string;
@@ -32,8 +32,11 @@ let agentId: string;
 beforeAll(async () => {
   collector = await Collector.start();
   receiver = await Receiver.start();
-  const metricsPort = await freePort();
-  metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
+  const [apiPort, workerPort] = [await freePort(), await freePort()];
+  metricsUrls = {
+    api: `http://127.0.0.1:${apiPort}/metrics`,
+    worker: `http://127.0.0.1:${workerPort}/metrics`,
+  };
   cluster = await Cluster.start({
     workers: 0,
     environment: {
@@ -42,9 +45,10 @@ beforeAll(async () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_EXPORTER_OTLP_HEADERS: `x-collector-key=${CANARIES.collectorKey}`,
       OTEL_BSP_SCHEDULE_DELAY: '100',
+      METRICS_PORT: String(apiPort),
     },
   });
-  await cluster.startWorker({ METRICS_PORT: String(metricsPort) });
+  await cluster.startWorker({ METRICS_PORT: String(workerPort) });
   await cluster.request('PUT', '/v1/secrets/pass', { value: CANARIES.secret });
   receiver.behaviours.set('/tool', answerWith(200, {}, CANARIES.toolOutput));
   const events = ['turn.completed'];
@@ -201,9 +205,7 @@ test('the collector has its key, and no prompt, output or secret is in a trace, 
 });
 
 async function metricsOf(service: 'api' | 'worker'): Promise<string> {
-  const url =
-    service === 'worker' ? metricsUrl : `http://127.0.0.1:${String(cluster.api?.hello['port'])}/metrics`;
-  return (await fetch(url)).text();
+  return (await fetch(metricsUrls[service])).text();
 }
 
 /** The value of a metric with these labels, whatever other labels it has; NaN where there is none. */

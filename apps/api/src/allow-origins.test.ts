@@ -78,7 +78,7 @@ describe('with an origin on the list', () => {
   });
 
   test('what is not the API is for nobody’s pages', async () => {
-    const answer = await supertest(api.url).get('/metrics').set('Origin', OURS).expect(200);
+    const answer = await supertest(api.url).get('/openapi.json').set('Origin', OURS).expect(200);
     expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
   });
 });

@@ -68,6 +68,9 @@ const environmentSchema = z
     /** How long it is not ready and serves on before it stops. Default: five seconds in production, else none. */
     SHUTDOWN_DELAY_MS: z.coerce.number().int().min(0).max(600_000).optional(),
     NODE_ENV: z.string().optional(),
+    /** Where `/metrics` is answered; nowhere where left out. */
+    METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+    METRICS_HOST: z.string().min(1).default('127.0.0.1'),
     LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
     ...retentionVariables,
@@ -100,6 +103,8 @@ const environmentSchema = z
     trustProxy: environment.TRUST_PROXY,
     shutdownMs: environment.SHUTDOWN_MS,
     shutdownDelayMs: environment.SHUTDOWN_DELAY_MS ?? (environment.NODE_ENV === 'production' ? 5_000 : 0),
+    metricsPort: environment.METRICS_PORT,
+    metricsHost: environment.METRICS_HOST,
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,
     tracing: tracingSettings(environment),

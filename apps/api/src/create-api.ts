@@ -89,7 +89,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
       maxBodyBytes: settings.maxBodyBytes,
     }),
     welcome(),
-    operationRoutes({ document, metrics: settings.metrics, readiness: settings.readiness }),
+    operationRoutes({ document, readiness: settings.readiness }),
   );
   app.use(() => {
     throw new ProblemError('not_found', 'There is nothing at this address.');

@@ -18,7 +18,7 @@ interface Noted extends Note {
 const noted = new WeakMap<Response, Noted>();
 
 /** Machines ask these every second, and nothing of it says anything. */
-const QUIET = new Set(['/livez', '/readyz', '/metrics']);
+const QUIET = new Set(['/livez', '/readyz']);
 
 const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
 

@@ -20,6 +20,7 @@ import {
   Readiness,
   reportSparingly,
   scrub,
+  serveMetrics,
 } from '@turnpike/telemetry';
 import { InputSchemas } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
@@ -139,11 +140,20 @@ async function start(config: Config): Promise<void> {
   server.prependListener('request', (_request, response) => {
     if (isStopping) response.setHeader('Connection', 'close');
   });
+  const metricsServer =
+    config.metricsPort === undefined
+      ? null
+      : await serveMetrics({ metrics, readiness, port: config.metricsPort, host: config.metricsHost });
   server.listen(config.port, config.host);
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
-  logger.info('API listening.', { host: config.host, port, backplane: backplane.driver });
+  logger.info('API listening.', {
+    host: config.host,
+    port,
+    backplane: backplane.driver,
+    metrics_port: metricsServer?.port ?? null,
+  });
   process.send?.({ type: 'listening', port });
 
   const stop = async (): Promise<void> => {
@@ -152,6 +162,7 @@ async function start(config: Config): Promise<void> {
     waiters.close();
     streams.close();
     await closed;
+    await metricsServer?.close();
     await keyUses.close();
     await inputSchemas.close();
     await stopReconciler();

@@ -80,15 +80,30 @@ describe('with everything up', () => {
     },
   );
 
-  test('the page may load nothing from another host, and shows this very document', async () => {
+  test('the page may load nothing from another host, runs no script within itself, and shows this very document', async () => {
     const page = await supertest(api.url).get('/docs/').expect(200);
     const policy = page.headers['content-security-policy'] ?? '';
-    expect(policy).toMatch(/default-src 'self'/);
-    expect(policy).not.toMatch(/https?:|upgrade-insecure-requests|unsafe-eval|\*/);
-    const script = await supertest(api.url).get('/docs/swagger-ui-init.js').expect(200);
+    expect(policy).toMatch(/default-src 'none'; script-src 'self'; style-src 'self'/);
+    expect(policy).not.toMatch(/https?:|upgrade-insecure-requests|unsafe|\*/);
+    expect(page.text).not.toMatch(/<style|style=|<script>|\son\w+=/);
+    const script = await supertest(api.url).get('/docs/page.js').expect(200);
+    const [, named = ''] = /url: '([^']+)'/.exec(script.text) ?? [];
+    const document = await supertest(api.url)
+      .get(new URL(named, `${api.url}/docs/`).pathname)
+      .expect(200);
+    expect(document.body.paths['/v1/turns'].post.operationId).toBe('startTurn');
     // The document's own examples are addresses too, of nobody.
-    expect(script.text).not.toMatch(/https?:\/\/(?!([a-z]+\.)?example\.com|[a-z.]+\.invalid)/);
-    expect(script.text).toContain('"operationId": "startTurn"');
+    expect(document.text).not.toMatch(/https?:\/\/(?!([a-z]+\.)?example\.com|[a-z.]+\.invalid)/);
+  });
+
+  test('of what the page comes from, nothing is served that it does not need', async () => {
+    for (const name of ['package.json', 'index.html', 'swagger-ui-bundle.js.map', 'oauth2-redirect.html'])
+      await supertest(api.url).get(`/docs/${name}`).expect(404);
+  });
+
+  test('metrics are not on the port that clients use', async () => {
+    const answer = await supertest(api.url).get('/metrics').expect(404);
+    expect(answer.body).toMatchObject({ code: 'not_found' });
   });
 });
 

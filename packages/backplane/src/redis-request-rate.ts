@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { keyPart } from './key-part.ts';
 import { KEPT_MS, type SpendRequests } from './request-rate.ts';
 
 /*
@@ -25,5 +26,5 @@ export function redisRequestRate(client: Redis, prefix: string): SpendRequests {
     turnpikeSpendRequests(key: string, ...values: number[]): Promise<string>;
   };
   return async (key, count, { perSecond }) =>
-    Number(await commands.turnpikeSpendRequests(`${prefix}${key}`, count, perSecond, KEPT_MS));
+    Number(await commands.turnpikeSpendRequests(prefix + keyPart(key), count, perSecond, KEPT_MS));
 }

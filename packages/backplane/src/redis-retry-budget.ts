@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { keyPart } from './key-part.ts';
 import { BUCKET, type ChangeBucket } from './retry-budget.ts';
 
 /*
@@ -34,6 +35,6 @@ export function redisBuckets(client: Redis, prefix: string): ChangeBucket {
   };
   return async (key, deposit, take) => {
     const values = [deposit, take, allowance, capacity, perMinute, keptMs];
-    return (await commands.turnpikeChangeBucket(`${prefix}${key}`, ...values)) === 1;
+    return (await commands.turnpikeChangeBucket(prefix + keyPart(key), ...values)) === 1;
   };
 }

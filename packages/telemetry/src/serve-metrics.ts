@@ -10,7 +10,7 @@ export interface ServedParts {
   host: string;
 }
 
-/** Answers `GET /metrics`, `/livez` and `/readyz` on a port of its own, for a process that serves nothing else. */
+/** Answers `GET /metrics`, `/livez` and `/readyz` on a port of its own, apart from what clients reach. */
 export async function serveMetrics({
   metrics,
   readiness,

@@ -39,7 +39,7 @@ export class LeakTrial {
   #admin: Database | null = null;
   #role = '';
   #paths = new Set<string>();
-  #metricsPort = 0;
+  #metricsPorts = { api: 0, worker: 0 };
   #streams = '';
 
   /** Starts it; `isBroken`: a build that hides nothing. */
@@ -136,7 +136,7 @@ export class LeakTrial {
     this.#redis = await startRedis({ password: redisPassword });
     if (this.#redis === null) throw new Error('There is no redis-server.');
     this.#tools = await LeakyTools.start();
-    this.#metricsPort = await freePort();
+    this.#metricsPorts = { api: await freePort(), worker: await freePort() };
     const cluster = await Cluster.start({
       workers: 0,
       backplaneUrl: this.#redis.url,
@@ -166,9 +166,11 @@ export class LeakTrial {
     await cluster.api?.end('SIGKILL');
     const preload = ['--import', CRASH, ...(isBroken ? ['--import', BREAK] : [])];
     const settings = { DATABASE_URL: url.href };
-    this.#programs.set('the API', await cluster.startApi(settings, preload));
-    const metrics = { METRICS_PORT: String(this.#metricsPort) };
-    this.#programs.set('the worker', await cluster.startWorker({ ...settings, ...metrics }, preload));
+    const { api, worker } = this.#metricsPorts;
+    const ofApi = { ...settings, METRICS_PORT: String(api) };
+    this.#programs.set('the API', await cluster.startApi(ofApi, preload));
+    const ofWorker = { ...settings, METRICS_PORT: String(worker) };
+    this.#programs.set('the worker', await cluster.startWorker(ofWorker, preload));
     const { body } = await this.#ask('GET', '/openapi.json');
     this.#paths = new Set(Object.keys((body as { paths: object }).paths));
     this.#answers.splice(0);
@@ -239,9 +241,8 @@ export class LeakTrial {
   async #playTools(names: string[]): Promise<void> {
     await this.#need(this.#cluster).control.setScript(scriptOf({}, this.control, names));
     await this.#runTurn('calls-tools', { tools: names.map((name) => ({ type: 'http', name })) });
-    const worker = `http://127.0.0.1:${this.#metricsPort}/metrics`;
-    this.#metrics = await (await fetch(worker)).text();
-    this.#metrics += JSON.stringify((await this.#askText('/metrics')).text);
+    for (const port of Object.values(this.#metricsPorts))
+      this.#metrics += await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   }
 
   /** What is refused must not be said back. */

@@ -22,8 +22,14 @@ export async function startPrograms(site: Site, environment: Record<string, stri
     ...(await settingsOf(site, 'api')),
     title: 'The API',
     program: PROGRAMS.api,
-    // No balancer is to see it go first.
-    environment: { ...environment, HOST: '127.0.0.1', PORT: String(port), SHUTDOWN_DELAY_MS: '0' },
+    // No balancer is to see it go first. One port for metrics is not for several processes.
+    environment: {
+      ...environment,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      METRICS_PORT: '',
+      SHUTDOWN_DELAY_MS: '0',
+    },
     stopWithinMs: config.shutdownMs + MARGIN_MS,
   };
   const workerSettings: ChildSettings[] = [];
@@ -32,7 +38,6 @@ export async function startPrograms(site: Site, environment: Record<string, stri
       ...(await settingsOf(site, `worker-${number}`)),
       title: `Worker ${number}`,
       program: PROGRAMS.worker,
-      // One port is not for two processes.
       environment: { ...environment, METRICS_PORT: '' },
       stopWithinMs: config.drainMs + MARGIN_MS,
     });
