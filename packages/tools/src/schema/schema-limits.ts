@@ -2,7 +2,7 @@ import type { InputSchema } from '@turnpike/contract';
 
 /** Characters of JSON. */
 const MOST_CHARACTERS = 100_000;
-const MOST_LEVELS = 50;
+const MOST_LEVELS = 100;
 const MOST_PATTERNS = 100;
 /** Subschemas, each counted as often as references lead to it. */
 const MOST_EXPANDED = 20_000;
