@@ -1,3 +1,4 @@
+import { readFileHeader } from '@turnpike/contract';
 import type { Block } from '../request-schema.ts';
 import { blockRule, type ReadRequest, type Rule } from './rule.ts';
 
@@ -5,6 +6,8 @@ const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
 const RESULT_CONTENT = ['text', 'image', 'document', 'search_result'];
 const SERVER_ID = /^srvtoolu_[a-zA-Z0-9_]+$/;
 const MOST_MEDIA = 100;
+const MANY_IMAGES = 20;
+const MOST_PIXELS_OF_MANY = 2_000;
 
 /** Characters of base64 that begin no image. */
 const NO_IMAGE = 'AAAA';
@@ -45,6 +48,7 @@ export const CONTENT_RULES: readonly Rule[] = [
       return `too many images and documents: ${images} + ${documents} > ${MOST_MEDIA}`;
     },
   },
+  { name: 'an image that is too large beside so many', refuses: refuseLargeOfMany },
   blockRule('a server tool id with other characters', (block, path) =>
     block.type !== 'server_tool_use' || SERVER_ID.test(String(block['id']))
       ? null
@@ -93,6 +97,28 @@ function refuseMedia({ type, source }: { type: string; source?: unknown }, path:
     return `${path}.image.source.base64.media_type: Input should be ${IMAGE_TYPES.map((known) => `'${known}'`).join(', ')}`;
   }
   return data.startsWith(NO_IMAGE) ? 'Could not process image' : null;
+}
+
+function refuseLargeOfMany({ messages }: ReadRequest): string | null {
+  const images = messages.flatMap(({ index, content }) =>
+    content.flatMap((block, place) => {
+      const blocks: (Block & { source?: unknown })[] = [block, ...innerBlocks(block)];
+      return blocks
+        .filter(({ type }) => type === 'image')
+        .map(({ source }) => ({ path: `messages.${index}.content.${place}`, side: longestSide(source) }));
+    }),
+  );
+  if (images.length <= MANY_IMAGES) return null;
+  const large = images.find(({ side }) => side > MOST_PIXELS_OF_MANY);
+  if (large === undefined) return null;
+  return `${large.path}.image.source.base64.data: At least one of the image dimensions exceed max allowed size for many-image requests: ${MOST_PIXELS_OF_MANY} pixels`;
+}
+
+/** Pixels; 0 where it cannot be seen. */
+function longestSide(source: unknown): number {
+  const { data } = { data: undefined, ...(typeof source === 'object' ? source : {}) };
+  const size = typeof data === 'string' ? readFileHeader(data)?.size : null;
+  return size == null ? 0 : Math.max(size.width, size.height);
 }
 
 function refuseUnpaired({ messages }: ReadRequest): string | null {

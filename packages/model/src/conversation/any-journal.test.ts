@@ -201,6 +201,36 @@ test('whatever the journal holds, the request that is made of it is one that the
   );
 });
 
+test('whatever the sizes of the images that a conversation gathers, the API takes them, and is shown the newest', () => {
+  const small = image(100, 100);
+  const large = fc.constantFrom(image(2_001, 1), image(1, 8_000));
+  const sizes = fc.array(fc.oneof({ weight: 9, arbitrary: fc.constant(small) }, large), {
+    minLength: 1,
+    maxLength: 60,
+    size: 'max',
+  });
+  fc.assert(
+    fc.property(sizes, (images) => {
+      const messages = images.map((content): ConversationMessage => ({ role: 'user', content: [content] }));
+      const { body, apiVersion } = build(messages, {});
+      parseMessagesRequest(JSON.parse(serializeBody(body)), apiVersion);
+      const sent = body.messages.flatMap(({ content }) => content as unknown as ContentBlock[]);
+      expect(sent.at(-1)).toMatchObject(images.at(-1) ?? {});
+    }),
+    { numRuns: Math.ceil(RUNS / 5), seed },
+  );
+});
+
+/** The first bytes of a PNG of this size. */
+function image(width: number, height: number): ContentBlock {
+  const size = Buffer.alloc(8);
+  size.writeUInt32BE(width, 0);
+  size.writeUInt32BE(height, 4);
+  const start = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1');
+  const data = Buffer.concat([start, size, Buffer.from([8, 2, 0, 0, 0])]).toString('base64');
+  return { type: 'image', source: { type: 'base64', media_type: 'image/png', data } };
+}
+
 test('no call is left out of it, and each has a name and an input', () => {
   fc.assert(
     fc.property(journal, settings, (messages, given) => {

@@ -1,7 +1,10 @@
 import {
   IMAGE_MEDIA_TYPES,
   isJsonObject,
+  MANY_IMAGES,
   MAX_IMAGES,
+  MAX_SIDE_OF_MANY,
+  readFileHeader,
   type ContentBlock,
   type Message,
 } from '@turnpike/contract';
@@ -25,22 +28,13 @@ const MOST_CHARACTERS = 24_000_000;
 /** What is left out is so in steps this large, so that most requests begin with the same bytes as the one before. */
 const STEP = 0.2;
 
-/** Leaves out the oldest pictures and documents of a conversation that has more than one request can carry. */
+/** Leaves out older pictures and documents of a conversation that has more than one request can carry. */
 export function boundMedia(messages: readonly Message[]): Message[] {
   const all = messages.flatMap(({ content }) => content).flatMap(mediaIn);
-  const count = toLeaveOut(all.length, MAX_IMAGES);
-  const characters = toLeaveOut(
-    all.reduce((sum, block) => sum + charactersOf(block), 0),
-    MOST_CHARACTERS,
-  );
-  if (count === 0 && characters === 0) return [...messages];
-  const old = new Set<ContentBlock>();
-  let oldCharacters = 0;
-  for (const block of all) {
-    if (old.size >= count && oldCharacters >= characters) break;
-    old.add(block);
-    oldCharacters += charactersOf(block);
-  }
+  const oldest = oldestOf(all);
+  const images = all.filter((block) => block.type === 'image' && !oldest.has(block));
+  const old = new Set([...oldest, ...besideLargeOnes(images)]);
+  if (old.size === 0) return [...messages];
   const bounded = (block: ContentBlock): ContentBlock => {
     if (old.has(block))
       return leftOut(block, 'the conversation has newer ones, and a request cannot carry all');
@@ -50,6 +44,40 @@ export function boundMedia(messages: readonly Message[]): Message[] {
       : block;
   };
   return messages.map(({ role, content }) => ({ role, content: content.map(bounded) }));
+}
+
+/** Those that are too many, or too large together. */
+function oldestOf(all: readonly ContentBlock[]): ReadonlySet<ContentBlock> {
+  const count = toLeaveOut(all.length, MAX_IMAGES);
+  const characters = toLeaveOut(
+    all.reduce((sum, block) => sum + charactersOf(block), 0),
+    MOST_CHARACTERS,
+  );
+  const old = new Set<ContentBlock>();
+  let oldCharacters = 0;
+  for (const block of all) {
+    if (old.size >= count && oldCharacters >= characters) break;
+    old.add(block);
+    oldCharacters += charactersOf(block);
+  }
+  return old;
+}
+
+/**
+ * In a request with many images the API refuses each that is larger than it would be alone. So the large ones among
+ * the older images are left out; where one of the newest is large, all of the older ones.
+ */
+function besideLargeOnes(images: readonly ContentBlock[]): readonly ContentBlock[] {
+  const older = images.slice(0, -MANY_IMAGES);
+  if (older.length === 0) return [];
+  return images.slice(-MANY_IMAGES).some(isLarge) ? older : older.filter(isLarge);
+}
+
+function isLarge({ source }: ContentBlock): boolean {
+  if (!isJsonObject(source) || source['type'] !== 'base64' || typeof source['data'] !== 'string')
+    return false;
+  const size = readFileHeader(source['data'])?.size;
+  return size != null && Math.max(size.width, size.height) > MAX_SIDE_OF_MANY;
 }
 
 function toLeaveOut(size: number, most: number): number {
