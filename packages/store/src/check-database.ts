@@ -5,7 +5,7 @@ import { appliedMigrations, NotMigratedError } from './migration-state.ts';
 import { DatabaseSettingsError } from './session-settings.ts';
 
 /** SQLSTATEs of a connection whose startup options are refused: they never heal by themselves. */
-const REFUSED_OPTIONS = new Set(['42704', '22023', '42501', '08P01']);
+const REFUSED_OPTIONS = new Set(['42601', '42704', '22023', '42501', '08P01']);
 
 /**
  * For the start of a program. Throws `DatabaseSettingsError` where the sessions of this database cannot be worked

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { openDatabase, type Database } from './database.ts';
+import { checkSettings } from './check-database.ts';
 import { connectionTo, DatabaseSettingsError, readSessionTarget } from './session-settings.ts';
 import { createTenant } from './tenants.ts';
 
@@ -133,6 +134,18 @@ describe('a session that is otherwise is refused, and the sentence names the set
       );
     });
   });
+
+  test.each(['-c no_such_setting=1', '-c work_mem=much', 'work_mem=8MB'])(
+    'options of the address that Postgres does not take: %s',
+    async (options) => {
+      await using(withParameters({ options }), async (database) => {
+        const started = checkSettings(database, (error) => {
+          throw error;
+        });
+        await expect(started).rejects.toThrow(/refuses the startup options of its session/);
+      });
+    },
+  );
 
   test('nothing is refused where the role or the database brings the settings itself', async () => {
     await withDatabaseSettings([`timezone = 'UTC'`], () => whereOptionsAreDropped());
