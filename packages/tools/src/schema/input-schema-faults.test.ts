@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { newId, type InputSchema } from '@turnpike/contract';
 import { InputSchemas } from './input-schemas.ts';
+import { exceededLimit } from './schema-limits.ts';
 
 const schemas = new InputSchemas((error) => {
   throw error;
@@ -103,3 +104,39 @@ function halving(levels: number): InputSchema {
   }
   return { ...part, type: 'object' };
 }
+
+test('a long name above many parts costs no more than its length', () => {
+  const parts = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`p${n}`, {}]));
+  const named = withProperty({ properties: { ['n'.repeat(20_000)]: { properties: parts } } });
+  expect(exceededLimit(named)).toBeNull();
+});
+
+test('what references lead to is counted however they are written', () => {
+  const doubling = (to: (n: number) => string, extra: (n: number) => object = () => ({})): InputSchema => ({
+    type: 'object',
+    $ref: to(0),
+    $defs: Object.fromEntries(
+      Array.from({ length: 17 }, (_, n) => [
+        `a/${n}`,
+        n === 16 ? { ...extra(n) } : { ...extra(n), allOf: [{ $ref: to(n + 1) }, { $ref: to(n + 1) }] },
+      ]),
+    ),
+  });
+  for (const schema of [
+    doubling((n) => `#/$defs/a~1${n}`),
+    doubling((n) => `#/%24defs/a%7E1${n}`),
+    doubling(
+      (n) => `#at${n}`,
+      (n) => ({ $anchor: `at${n}` }),
+    ),
+    doubling(
+      (n) => `https://a.example/${n}`,
+      (n) => ({ $id: `https://a.example/${n}` }),
+    ),
+  ]) {
+    expect(exceededLimit(schema)).toMatch(/its references lead to more than/);
+  }
+  expect(
+    exceededLimit(withProperty({ $ref: '#/$defs/__proto__/toString', allOf: [{ $ref: '#/%zz' }] })),
+  ).toBeNull();
+});

@@ -16,7 +16,7 @@ const LEAST_MS = 100;
 const SHARE_MS = 3_000;
 /** Of one tenant. */
 const MOST_WAITING = 1_000;
-/** Schemas whose check was stopped: they are not tried again for so long. */
+/** Schemas, each of one tenant, whose check was stopped: they are not tried again for so long. */
 const MOST_STOPPED = 10_000;
 const STOPPED_FOR_MS = 10 * 60_000;
 
@@ -105,7 +105,8 @@ export class InputSchemas {
     const reason = exceededLimit(schema);
     if (reason !== null) return { type: 'too_large', reason };
     const text = JSON.stringify(schema);
-    const key = createHash('sha256').update(text).digest('base64');
+    // The tenant is part of it: one that stops a schema by its inputs stops it for nobody else.
+    const key = createHash('sha256').update(`${tenantId} ${text}`).digest('base64');
     if (this.#stopped.has(key)) return { type: 'too_long' };
     try {
       return await this.#slots.run(tenantId, () => this.#checkNow(tenantId, key, text, input));

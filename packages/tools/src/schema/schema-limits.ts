@@ -46,7 +46,7 @@ function walk(part: unknown, level: number, found: { levels: number; patterns: n
 function expandedSize(schema: InputSchema): number {
   const sizes = new Map<unknown, number>();
   const named = new Map<string, unknown>();
-  nameParts(schema, '#', named);
+  nameParts(schema, named);
   const sizeOf = (part: unknown): number => {
     if (typeof part !== 'object' || part === null) return 0;
     const known = sizes.get(part);
@@ -56,7 +56,7 @@ function expandedSize(schema: InputSchema): number {
     for (const [name, value] of Object.entries(part)) {
       if (name === '$defs' || name === 'definitions') continue;
       const isReference = (name === '$ref' || name === '$dynamicRef') && typeof value === 'string';
-      size += sizeOf(isReference ? named.get(value) : value);
+      size += sizeOf(isReference ? partAt(value, schema, named) : value);
     }
     sizes.set(part, size);
     return size;
@@ -64,14 +64,37 @@ function expandedSize(schema: InputSchema): number {
   return sizeOf(schema);
 }
 
-/** By their JSON pointers and their anchors, with and without the `$id` of the whole. */
-function nameParts(part: unknown, pointer: string, named: Map<string, unknown>): void {
+/** By their `$id`, and by their anchors. */
+function nameParts(part: unknown, named: Map<string, unknown>): void {
   if (typeof part !== 'object' || part === null) return;
-  named.set(pointer, part);
   for (const [name, value] of Object.entries(part)) {
     if ((name === '$anchor' || name === '$dynamicAnchor') && typeof value === 'string')
       named.set(`#${value}`, part);
     if (name === '$id' && typeof value === 'string') named.set(value, part);
-    nameParts(value, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, named);
+    nameParts(value, named);
+  }
+}
+
+/**
+ * What a reference leads to. Its pointer is followed, rather than every part named by its own: the names of all
+ * parts together may be long out of all proportion to the schema.
+ */
+function partAt(reference: string, schema: InputSchema, named: ReadonlyMap<string, unknown>): unknown {
+  const [id = '', pointer] = reference.split('#', 2);
+  if (pointer !== undefined && pointer !== '' && !pointer.startsWith('/')) return named.get(`#${pointer}`);
+  let part: unknown = id === '' ? schema : named.get(id);
+  for (const token of (pointer ?? '').split('/').slice(1)) {
+    const name = decoded(token).replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof part !== 'object' || part === null || !Object.hasOwn(part, name)) return undefined;
+    part = Reflect.get(part, name);
+  }
+  return part;
+}
+
+function decoded(token: string): string {
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    return token;
   }
 }
