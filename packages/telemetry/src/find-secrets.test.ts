@@ -97,3 +97,19 @@ test('a text that is made to cost time costs little more than its length', () =>
   ];
   for (const text of hostile) expect(hide(text).length).toBeGreaterThan(0);
 });
+
+test('a value and a text that repeat themselves cost little more than their lengths', () => {
+  const value = `${'a'.repeat(30_000)}b`;
+  const find = (text: string, cut: boolean): string =>
+    hideRanges(text, findSecrets(text, [secretPatterns(value)], cut));
+  expect(find('a'.repeat(300_000), false)).toBe('[secret]');
+  expect(find(`${'a'.repeat(300_000)}b`, true)).toBe('[secret]');
+});
+
+test('where one secret begins inside another, or follows it, all of both is hidden', () => {
+  const hideIn = (text: string): string =>
+    hideRanges(text, findSecrets(text, [secretPatterns('abcabcabcdxyz')]));
+  expect(hideIn('-abcabcabcabcabcdxyz-')).toBe('-[secret]-');
+  expect(hideIn('-abcabcabcdxyzabcabcabcdxyz-')).toBe('-[secret][secret]-');
+  expect(hideIn('-abcabcabcdabcabcabcdxyz-')).toBe('-[secret][secret]-');
+});

@@ -1,4 +1,5 @@
 import { decodedViews, withoutCharacters, type DecodedView } from './decoded-view.ts';
+import { PrefixMatches } from './prefix-matches.ts';
 
 /** What a secret looks like once the escapes, the line breaks and the case of a text are out of the way. */
 export interface SecretPatterns {
@@ -95,26 +96,19 @@ function collect(
   patterns: readonly Pattern[],
   cut: boolean,
 ): void {
+  const complete = cut ? text.replace(HALF_ESCAPE, '') : text;
   for (const { whole, head } of patterns) {
     if (head === '') continue;
-    for (let at = text.indexOf(head); at !== -1; at = text.indexOf(head, at + 1)) {
-      let end = at + head.length;
-      while (end - at < whole.length && text[end] === whole[end - at]) end += 1;
+    const matches = new PrefixMatches(whole);
+    for (let at = text.indexOf(head); at !== -1;) {
+      const end = matches.endOf(text, at, head.length);
       found.push([from(at), to(end - 1)]);
+      at = text.indexOf(head, end - head.length + 1);
     }
     if (!cut) continue;
-    const complete = text.replace(HALF_ESCAPE, '');
-    const rest = beginningAtEnd(whole, complete);
-    if (rest > 0) found.push([from(complete.length - rest), to(text.length - 1)]);
+    const rest = matches.atEnd(complete);
+    if (rest >= SHORTEST_REST) found.push([from(complete.length - rest), to(text.length - 1)]);
   }
-}
-
-/** How many characters of this one the text ends with. */
-function beginningAtEnd(whole: string, text: string): number {
-  for (let length = Math.min(whole.length - 1, text.length); length >= SHORTEST_REST; length -= 1) {
-    if (text.endsWith(whole.slice(0, length))) return length;
-  }
-  return 0;
 }
 
 function headLength(length: number): number {
