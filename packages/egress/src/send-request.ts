@@ -4,8 +4,8 @@ import type { Agent, Dispatcher } from 'undici';
 
 /** A request that is told how much of its answer has come. */
 export interface MeteredInit extends RequestInit {
-  /** Called with the bytes of each piece of the body before it is handed on. What it throws ends the answer. */
-  meter?: (bytes: number) => void;
+  /** Called with each piece of the body before it is handed on. What it throws ends the answer. */
+  meter?: (piece: Uint8Array) => void;
 }
 
 /**
@@ -67,9 +67,9 @@ function asResponse(
   }
 }
 
-async function* metered(body: Readable, meter: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* metered(body: Readable, meter: (piece: Uint8Array) => void): AsyncGenerator<Buffer> {
   for await (const piece of body) {
-    meter(piece.length);
+    meter(piece);
     yield piece;
   }
 }

@@ -180,7 +180,7 @@ class Call {
           limitCode: leftMs < limits.totalTimeoutMs ? 'model_step_timeout' : 'model_timeout',
           // The first time it may be the stream that broke; from then on it is what the model writes.
           keepsBrokenCalls: this.#attempts > 1 || this.#built.followsBrokenCall,
-          onBytes: (bytes) => meter.take(bytes),
+          onPiece: (piece) => meter.take(piece),
           untilNext: () => this.#tools.turns.next(this.#request.tenantId),
           onStart: () => guarded.answers(),
           onText: (text) => this.#options.onText(text),

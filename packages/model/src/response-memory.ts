@@ -7,6 +7,10 @@ const FRAME_BYTES = 256 * 1024;
  * 130 bytes, and write what is no ASCII as six bytes a character.
  */
 const BYTES_OF_TOKEN = 256;
+/** What is kept of each line, however short, until its event ends. */
+const BYTES_OF_LINE = 32;
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
 
 /** Bytes of responses that are under way in one worker. */
 export interface ResponseMemoryLimits {
@@ -22,10 +26,10 @@ export const RESPONSE_MEMORY: ResponseMemoryLimits = {
 /** Of one response. */
 export interface ResponseMeter {
   /**
-   * So many bytes more have come. Throws `TerminalError` (`model_response_too_large`) for what no response with these
+   * This piece more has come. Throws `TerminalError` (`model_response_too_large`) for what no response with these
    * `max_tokens` has, and `RetryableError` (`model_busy`) where too much is under way.
    */
-  take(bytes: number): void;
+  take(piece: Uint8Array): void;
   /** The response is over. */
   close(): void;
 }
@@ -44,7 +48,8 @@ export class ResponseMemory {
     const most = FRAME_BYTES + maxTokens * BYTES_OF_TOKEN;
     let held = 0;
     return {
-      take: (bytes) => {
+      take: (piece) => {
+        const bytes = sizeInMemory(piece);
         held += bytes;
         this.#change(tenantId, bytes);
         if (held > most) throw new TerminalError('model_response_too_large', TOO_LARGE);
@@ -66,6 +71,13 @@ export class ResponseMemory {
     if (ofTenant > 0) this.#ofTenants.set(tenantId, ofTenant);
     else this.#ofTenants.delete(tenantId);
   }
+}
+
+/** Lines shorter than `BYTES_OF_LINE` take more than their bytes. */
+function sizeInMemory(piece: Uint8Array): number {
+  let lines = 0;
+  for (const byte of piece) if (byte === LINE_FEED || byte === CARRIAGE_RETURN) lines += 1;
+  return Math.max(piece.length, lines * BYTES_OF_LINE);
 }
 
 const TOO_LARGE = 'The model response is larger than one with these max_tokens can be.';

@@ -45,8 +45,8 @@ export interface StreamOptions {
   limitCode: 'model_timeout' | 'model_step_timeout';
   /** A call whose input is no JSON is taken as the model wrote it, to be told of it. */
   keepsBrokenCalls: boolean;
-  /** So many bytes of the response have come. What it throws ends the response. */
-  onBytes(bytes: number): void;
+  /** A piece of the response has come. What it throws ends the response. */
+  onPiece(piece: Uint8Array): void;
   /** Others have waited while much of this response was read: resolves when it may go on. */
   untilNext(): Promise<void>;
   /** The message has begun. */
@@ -102,9 +102,9 @@ async function readEvents(
 ): Promise<void> {
   // As `MeteredInit` has it; a redirect is an answer for every `fetch` that is handed in.
   let unread = 0;
-  const meter = (bytes: number): void => {
-    unread += bytes;
-    options.onBytes(bytes);
+  const meter = (piece: Uint8Array): void => {
+    unread += piece.length;
+    options.onPiece(piece);
   };
   const fetchOptions = { redirect: 'manual' as const, meter };
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
