@@ -112,7 +112,7 @@ test('a long name above many parts costs no more than its length', () => {
 });
 
 test('what references lead to is counted however they are written', () => {
-  const doubling = (to: (n: number) => string, extra: (n: number) => object = () => ({})): InputSchema => ({
+  const eachTwice = (to: (n: number) => string, extra: (n: number) => object = () => ({})): InputSchema => ({
     type: 'object',
     $ref: to(0),
     $defs: Object.fromEntries(
@@ -123,13 +123,13 @@ test('what references lead to is counted however they are written', () => {
     ),
   });
   for (const schema of [
-    doubling((n) => `#/$defs/a~1${n}`),
-    doubling((n) => `#/%24defs/a%7E1${n}`),
-    doubling(
+    eachTwice((n) => `#/$defs/a~1${n}`),
+    eachTwice((n) => `#/%24defs/a%7E1${n}`),
+    eachTwice(
       (n) => `#at${n}`,
       (n) => ({ $anchor: `at${n}` }),
     ),
-    doubling(
+    eachTwice(
       (n) => `https://a.example/${n}`,
       (n) => ({ $id: `https://a.example/${n}` }),
     ),

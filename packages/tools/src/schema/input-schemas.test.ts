@@ -100,6 +100,11 @@ function nested(levels: number): unknown {
   return value;
 }
 
+test('an input that is nested too deeply is said to be so, and nothing is thrown', async () => {
+  const node: InputSchema = { type: 'object', properties: { a: { $ref: '#' } } };
+  expect(await explain(node, nested(30_000))).toContain('nested too deeply');
+});
+
 test('a check that would never end is stopped, is not tried again, and holds nobody else up', async () => {
   const hostile = newId('tenant');
   const started = performance.now();

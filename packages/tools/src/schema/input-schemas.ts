@@ -48,7 +48,7 @@ export class InputSchemas {
    * A schema that refers to itself without end, or that takes too long to read, is one that cannot.
    */
   async fault(tenantId: string, schema: InputSchema): Promise<string | null> {
-    const verdict = await this.#check(tenantId, schema, '{}');
+    const verdict = await this.#check(tenantId, schema, {});
     switch (verdict.type) {
       case 'fits':
       case 'misfit':
@@ -74,7 +74,7 @@ export class InputSchemas {
    * be used is told so: it is the tool's mistake, never the turn's end.
    */
   async explain(tenantId: string, schema: InputSchema, input: unknown): Promise<string | null> {
-    const verdict = await this.#check(tenantId, schema, JSON.stringify(input) ?? 'null');
+    const verdict = await this.#check(tenantId, schema, input);
     switch (verdict.type) {
       case 'fits':
         return null;
@@ -101,9 +101,11 @@ export class InputSchemas {
     return this.#threads.close();
   }
 
-  async #check(tenantId: string, schema: InputSchema, input: string): Promise<Verdict> {
+  async #check(tenantId: string, schema: InputSchema, value: unknown): Promise<Verdict> {
     const reason = exceededLimit(schema);
     if (reason !== null) return { type: 'too_large', reason };
+    const input = jsonOf(value);
+    if (input === null) return { type: 'too_deep' };
     const text = JSON.stringify(schema);
     // The tenant is part of it: one that stops a schema by its inputs stops it for nobody else.
     const key = createHash('sha256').update(`${tenantId} ${text}`).digest('base64');
@@ -125,6 +127,16 @@ export class InputSchemas {
     this.#shares.spend(tenantId, usedMs);
     if (result === null) this.#stopped.set(key, true);
     return result ?? { type: 'too_long' };
+  }
+}
+
+/** Null for what is nested too deeply to be written. */
+function jsonOf(value: unknown): string | null {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
 }
 
