@@ -35,7 +35,10 @@ function guessText(value: unknown): number {
  * or where there is nothing older than this turn. Whole turns, oldest first, no more than the model
  * can read at once: where that is not enough, the next look finds the rest.
  */
-export function findOverflow(progress: Progress, agent: AgentConfig): Overflow | null {
+export function findOverflow(
+  progress: Pick<Progress, 'history' | 'messages' | 'windowTokens' | 'summary'>,
+  agent: Pick<AgentConfig, 'context_tokens'>,
+): Overflow | null {
   const { history, messages } = progress;
   const [oldest] = history;
   if (oldest === undefined) return null;
@@ -47,12 +50,14 @@ export function findOverflow(progress: Progress, agent: AgentConfig): Overflow |
   let throughSequence = oldest.turnSequence;
   let left = guessTokens(history);
   const readable = agent.context_tokens - guessText(progress.summary ?? '');
+  let read = 0;
   for (const turn of turnsOf(history)) {
-    const isTooMuch = guessTokens([...covered, ...turn.messages]) > readable;
-    if (left <= room || (isTooMuch && covered.length > 0)) break;
+    const ofTurn = guessTokens(turn.messages);
+    if (left <= room || (read + ofTurn > readable && covered.length > 0)) break;
     covered.push(...turn.messages);
     throughSequence = turn.sequence;
-    left -= guessTokens(turn.messages);
+    read += ofTurn;
+    left -= ofTurn;
   }
   return { messages: covered, throughSequence };
 }

@@ -1,0 +1,22 @@
+import { expect, test } from '@jest/globals';
+import { newId, type StoredMessage } from '@turnpike/contract';
+import { findOverflow } from './context-window.ts';
+
+test('of a session of 20,000 short messages the older half is written down, in time in proportion to it', () => {
+  const history = Array.from({ length: 20_000 }, (_, number): StoredMessage => ({
+    id: newId('message'),
+    turnSequence: Math.floor(number / 2) + 1,
+    index: number % 2,
+    role: number % 2 === 0 ? 'user' : 'assistant',
+    content: [{ type: 'text', text: 'ok' }],
+    partial: false,
+    refused: [],
+  }));
+  const overflow = findOverflow(
+    { history, messages: [], windowTokens: null, summary: null },
+    { context_tokens: 100_000 },
+  );
+  expect(overflow?.messages).toEqual(history.slice(0, overflow?.messages.length));
+  expect(overflow?.throughSequence).toBe((overflow?.messages.length ?? 0) / 2);
+  expect(overflow?.messages.length).toBeGreaterThan(10_000);
+});
