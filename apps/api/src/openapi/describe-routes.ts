@@ -46,7 +46,7 @@ export function describeRoutes(routes: readonly Route[]): object {
           type: 'apiKey',
           in: 'header',
           name: 'X-Api-Key',
-          description: 'For clients that can set no `Authorization`, which counts where both come.',
+          description: 'For clients that can set no `Authorization`. Two different keys are refused.',
         },
       },
       headers: headerComponents,
