@@ -489,7 +489,7 @@ test('a schema of a tool may nest as deeply as any is written, and name its prop
     type: 'object',
     properties: {
       'a.b-c_D9': { type: 'object', properties: { $filter: {} }, oneOf: [{ required: ['$filter'] }, {}] },
-      deep: JSON.parse(nested(90)),
+      deep: JSON.parse(nested(30)),
     },
   };
   const made = await tool(JSON.stringify(schema)).expect(201);

@@ -81,7 +81,7 @@ function requestOf(number: number, mine: TenantThings): FuzzRequest {
     const known = mine.known.get(prefix) ?? `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
     // What is deleted is missed by all requests that follow.
     if (random.chance(operation.method === 'delete' ? 0.9 : 0.05)) return nobodys(known);
-    return random.chance(0.05) ? (theirs.known.get(prefix) ?? known) : known;
+    return random.chance(0.15) ? (theirs.known.get(prefix) ?? known) : known;
   };
   return makeRequest(operation, { random, document, idOf, odd: { places: random.pick([0, 1, 1, 1, 2]) } });
 }

@@ -24,7 +24,7 @@ function makeAddress(operation: Operation, maker: Maker): string {
   const { random } = maker;
   let path = operation.path;
   const query: string[] = [];
-  for (const { name, in: place, required, schema } of operation.parameters) {
+  for (const { name, in: place, required, schema } of random.rotate(operation.parameters)) {
     if (place === 'path') path = path.replace(`{${name}}`, makePart(schema, maker, 0.02));
     if (place === 'query' && (required || random.chance(0.5)))
       query.push(`${name}=${makePart(schema, maker, 0.6)}`);

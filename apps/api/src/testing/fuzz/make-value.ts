@@ -61,7 +61,8 @@ export function isOdd({ random, odd }: Maker, probability: number): boolean {
 
 function makeObject(part: z.infer<typeof partSchema>, maker: Maker): object {
   const { random } = maker;
-  const fields = Object.entries(part.properties)
+  const fields = random
+    .rotate(Object.entries(part.properties))
     .filter(([name]) => part.required.includes(name) || random.chance(0.4))
     .map(([name, schema]): [string, unknown] => [name, makeValue(schema, maker)]);
   const { additionalProperties: more } = part;

@@ -4,6 +4,7 @@ export const ODD_TEXTS = [
   '',
   '\n\n',
   '\0',
+  '\0',
   'a\0b',
   '\ud800',
   '😀\uFFFD\u2028\u202E',

@@ -24,6 +24,12 @@ export class Random {
     return this.next() < probability;
   }
 
+  /** The same items, beginning anywhere: what comes first is not always the same. */
+  rotate<Item>(items: readonly Item[]): Item[] {
+    const first = this.below(items.length);
+    return [...items.slice(first), ...items.slice(0, first)];
+  }
+
   pick<Item>(items: readonly [Item, ...Item[]]): Item {
     return items[this.below(items.length)] ?? items[0];
   }

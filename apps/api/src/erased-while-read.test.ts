@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Turn } from '@turnpike/contract';
+import { deleteSession, openDatabase, readTurnFacts } from '@turnpike/store';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
+import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { playWorker } from './testing/play-worker.ts';
+
+// A read of two statements may find the session erased by its second one.
+
+let api: ApiOnTrial;
+let url: string;
+
+beforeAll(async () => {
+  const test = await createTestDatabase();
+  url = test.url;
+  api = await startApiOnTrial(test, { backplaneUrl: process.env['TEST_REDIS_URL'] });
+});
+afterAll(() => api.stop());
+
+async function endedTurn(): Promise<Turn> {
+  const { http } = api.client;
+  const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
+  const turn = await http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' }).expect(202);
+  await playWorker(api, turn.body.id, 1);
+  return turn.body;
+}
+
+test('messages whose session is erased before their turns are looked up are given, or nothing is', async () => {
+  const turn = await endedTurn();
+  const eraser = await api.database.pool.connect();
+  try {
+    await eraser.query('BEGIN');
+    // Messages can be read, and turns not before this is committed.
+    await eraser.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
+    const reading = api.client.http.get(`/v1/sessions/${turn.session_id}/messages`).then((answer) => answer);
+    await untilTrue('the turns are waited for', async () => {
+      const { rows } = await eraser.query(
+        `SELECT FROM pg_locks WHERE relation = 'turns'::regclass AND NOT granted`,
+      );
+      return rows.length > 0;
+    });
+    await deleteSession(eraser, api.client.tenantId, turn.session_id);
+    await eraser.query('COMMIT');
+    expect((await reading).status).toBe(200);
+  } finally {
+    eraser.release();
+  }
+});
+
+test('events whose session is erased before the turn is looked up are given without the end of the turn', async () => {
+  const turn = await endedTurn();
+  // One connection: what asks for it first gets it first.
+  const database = openDatabase({ url, poolSize: 1, applicationName: 'one', onError: () => undefined });
+  try {
+    const reading = readTurnFacts(database.pool, turn.id, { after: 0, limit: 100 });
+    await deleteSession(database.pool, api.client.tenantId, turn.session_id);
+    const types = (await reading).map(({ fact }) => fact.type);
+    expect(types).toContain('turn.started');
+    expect(types).not.toContain('turn.completed');
+  } finally {
+    await database.close();
+  }
+});
