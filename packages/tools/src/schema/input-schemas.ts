@@ -9,11 +9,11 @@ import { TimeShares } from './time-shares.ts';
 
 const THREADS = 2;
 /** A check that takes longer never ends, as far as anybody who waits for it is concerned. */
-const LONGEST_MS = 1_000;
+const LONGEST_MS = 2_000;
 /** An ordinary check that is given less may be stopped on a busy machine, and its schema is no bad one. */
 const LEAST_MS = 100;
 /** What a tenant may use at once. */
-const SHARE_MS = 3_000;
+const SHARE_MS = 6_000;
 /** Of one tenant. */
 const MOST_WAITING = 1_000;
 /** Schemas, each of one tenant, whose check was stopped: they are not tried again for so long. */
