@@ -12,9 +12,9 @@ let api: ApiOnTrial;
 let url: string;
 
 beforeAll(async () => {
-  const test = await createTestDatabase();
-  url = test.url;
-  api = await startApiOnTrial(test, { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  const made = await createTestDatabase();
+  url = made.url;
+  api = await startApiOnTrial(made, { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(() => api.stop());
 
