@@ -154,7 +154,6 @@ async function start(config: Config): Promise<void> {
     backplane: backplane.driver,
     metrics_port: metricsServer?.port ?? null,
   });
-  process.send?.({ type: 'listening', port });
 
   const stop = async (): Promise<void> => {
     logger.info('Stopping.');
@@ -183,6 +182,8 @@ async function start(config: Config): Promise<void> {
     },
     stop,
   });
+  // Whoever is told may send a signal at once.
+  process.send?.({ type: 'listening', port });
 }
 
 /** Takes no new connection; resolves when the requests under way have their answers. */

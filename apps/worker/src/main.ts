@@ -169,7 +169,6 @@ async function start(config: Config): Promise<void> {
       ? null
       : await serveMetrics({ metrics, readiness, port: config.metricsPort, host: config.metricsHost });
   logger.info('Worker ready.', { concurrency: config.concurrency, backplane: backplane.driver });
-  process.send?.({ type: 'ready' });
 
   const stop = async (): Promise<void> => {
     logger.info('Draining.');
@@ -195,6 +194,8 @@ async function start(config: Config): Promise<void> {
     },
     stop,
   });
+  // Whoever is told may send a signal at once.
+  process.send?.({ type: 'ready' });
 }
 
 // A setting that is wrong is told like everything else that keeps it from starting.
