@@ -142,7 +142,11 @@ test('an API that is told to stop serves on and is not ready for SHUTDOWN_DELAY_
 });
 
 test('a second signal ends it at once', async () => {
-  const other = await startProgram('api', { ...environment, SHUTDOWN_DELAY_MS: '600000' });
+  const other = await startProgram('api', {
+    ...environment,
+    METRICS_PORT: '',
+    SHUTDOWN_DELAY_MS: '600000',
+  });
   other.process.kill('SIGTERM');
   await untilTrue('it heard', () => other.lines.some((line) => line.includes('Asked to stop')));
   expect(await other.end('SIGTERM')).toBe(1);

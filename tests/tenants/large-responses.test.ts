@@ -1,14 +1,16 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Cluster } from '../support/cluster.ts';
-import { freePort } from '../support/free-port.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { addCustomer, type Customer } from './support/tenant-of.ts';
 
 /** Only ends what would never end: whole clusters start here, on machines that may have much else to do. */
 jest.setTimeout(300_000);
 
+const run = promisify(execFile);
 const TURNS = 24;
 const MEGABYTE = 1024 ** 2;
 
@@ -16,7 +18,6 @@ let cluster: Cluster;
 let hostile: Customer;
 let other: Customer;
 let gateway: Server;
-let metricsPort: number;
 /** What the gateway has written of its responses. */
 let written = 0;
 /** Milliseconds between its pieces; 0: as fast as they are read. */
@@ -28,10 +29,9 @@ beforeAll(async () => {
   });
   gateway.listen(0, '127.0.0.1');
   await once(gateway, 'listening');
-  metricsPort = await freePort();
   cluster = await Cluster.start({
     workers: 1,
-    environment: { EGRESS_ALLOW: '127.0.0.1', METRICS_PORT: String(metricsPort) },
+    environment: { EGRESS_ALLOW: '127.0.0.1' },
   });
   hostile = await addCustomer(cluster, 'hostile');
   other = await addCustomer(cluster, 'other');
@@ -78,10 +78,10 @@ function answerAtLength(response: ServerResponse): void {
   write();
 }
 
+/** Of the worker. */
 async function residentBytes(): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  const line = text.split('\n').find((one) => one.startsWith('process_resident_memory_bytes'));
-  return Number(line?.split(' ').at(-1));
+  const { stdout } = await run('ps', ['-o', 'rss=', '-p', String(cluster.workers[0]?.process.pid)]);
+  return Number(stdout) * 1024;
 }
 
 test('responses of 31 MB end as too large, cost their worker no memory, and keep no other turn waiting', async () => {
