@@ -36,7 +36,7 @@ const allowedHostSchema = z
     });
     return z.NEVER;
   })
-  .meta({ example: 'api.example.com' });
+  .meta({ example: 'api.invalid' });
 
 const allowedHosts = z.array(allowedHostSchema).min(1).max(32).meta({
   description: 'The only hosts that the value is sent to; one without a port stands for all of its ports.',

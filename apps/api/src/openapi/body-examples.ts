@@ -72,7 +72,7 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
     key: { summary: 'A token that a tool is called with', value: { value: 'a-token-of-your-shop' } },
     bound: {
       summary: 'A token that is sent to one host only',
-      value: { value: 'a-token-of-your-shop', allowed_hosts: ['shop.example.com'] },
+      value: { value: 'a-token-of-your-shop', allowed_hosts: ['shop.invalid'] },
     },
   },
   createSession: {
