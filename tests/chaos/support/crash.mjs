@@ -70,9 +70,10 @@ globalThis.turnpikeBoundaries = {
     const parts = { model: watched(model, 'model', around), tools: watched(tools, 'tools', around) };
     return [watched(lease, 'lease', around), parts];
   },
+  run(runTurn, lease, parts) {
+    return runTurn(...this.watch(lease, parts));
+  },
 };
-
-const parts = '{ model: watchModel(model, watched), tools: watchTools(tools, watched) }';
 
 await rewriteFiles([
   {
@@ -82,7 +83,7 @@ await rewriteFiles([
   },
   {
     file: 'apps/worker/dist/run-turns.js',
-    text: `await runTurn(lease, ${parts})`,
-    instead: `await runTurn(...globalThis.turnpikeBoundaries.watch(lease, ${parts}))`,
+    text: 'await runTurn(lease, {',
+    instead: 'await globalThis.turnpikeBoundaries.run(runTurn, lease, {',
   },
 ]);
