@@ -28,6 +28,8 @@ export class SchemaThreads {
       maxThreads: threads,
       idleTimeout: KEEP_IDLE_MS,
       resourceLimits: MEMORY,
+      // What is loaded before the program, such as tracing, is meant for the program and not for a check.
+      execArgv: [],
       recordTiming: false,
     });
   }
