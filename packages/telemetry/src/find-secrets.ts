@@ -11,9 +11,9 @@ export interface SecretPatterns {
 }
 
 interface Pattern {
-  whole: string;
   /** Enough of its beginning to give away what it is. */
   head: string;
+  matches: PrefixMatches;
 }
 
 const HALF_ESCAPE = /(?:\\(?:u[0-9a-f]{0,3}|x[0-9a-f]?)?|%[0-9a-f]?|&#?\w{0,7})$/i;
@@ -30,14 +30,12 @@ export function secretPatterns(value: string): SecretPatterns {
   const wellFormed = value.toWellFormed();
   if (value.length < SHORTEST_ENCODED) {
     const whole = withSpaces(wellFormed);
-    return { plain: [{ whole, head: whole }], base64: [], hex: [] };
+    return { plain: [patternOf(whole, whole.length)], base64: [], hex: [] };
   }
   const bytes = Buffer.from(value);
   const share = headLength(value.length) / value.length;
-  const pattern = (whole: string): Pattern => ({
-    whole,
-    head: whole.slice(0, Math.max(SHORTEST_HEAD, Math.ceil(whole.length * share))),
-  });
+  const pattern = (whole: string): Pattern =>
+    patternOf(whole, Math.max(SHORTEST_HEAD, Math.ceil(whole.length * share)));
   // Alone, its last letter is part of it; in something longer that letter tells of what follows too.
   const alone = bytes.toString('base64').replace(/=+$/, '');
   const inside = [0, 1, 2].map((before) => insideBase64(bytes, before));
@@ -58,18 +56,17 @@ export function secretPatterns(value: string): SecretPatterns {
  */
 export function findSecrets(
   text: string,
-  secrets: Iterable<SecretPatterns>,
+  secrets: readonly SecretPatterns[],
   cut = false,
 ): [number, number][] {
   const found: [number, number][] = [];
-  const known = [...secrets];
-  if (known.length === 0) return found;
+  if (secrets.length === 0) return found;
   for (const view of decodedViews(text)) {
     const compact = withoutCharacters(view, /\s+/g);
     const plain = { ...view, text: withSpaces(view.text) };
     const base64 = { ...compact, text: compact.text.replaceAll('-', '+').replaceAll('_', '/') };
     const hex = withoutCharacters({ ...compact, text: compact.text.toLowerCase() }, /:/g);
-    for (const secret of known) {
+    for (const secret of secrets) {
       collect(found, plain, secret.plain, cut);
       collect(found, base64, secret.base64, cut);
       collect(found, hex, secret.hex, cut);
@@ -97,9 +94,8 @@ function collect(
   cut: boolean,
 ): void {
   const complete = cut ? text.replace(HALF_ESCAPE, '') : text;
-  for (const { whole, head } of patterns) {
+  for (const { head, matches } of patterns) {
     if (head === '') continue;
-    const matches = new PrefixMatches(whole);
     for (let at = text.indexOf(head); at !== -1;) {
       const end = matches.endOf(text, at, head.length);
       found.push([from(at), to(end - 1)]);
@@ -109,6 +105,10 @@ function collect(
     const rest = matches.atEnd(complete);
     if (rest >= SHORTEST_REST) found.push([from(complete.length - rest), to(text.length - 1)]);
   }
+}
+
+function patternOf(whole: string, headCharacters: number): Pattern {
+  return { head: whole.slice(0, headCharacters), matches: new PrefixMatches(whole) };
 }
 
 function headLength(length: number): number {

@@ -12,6 +12,8 @@ const MOST_VALUES = 1_000;
 const hidden = new Map<string, SecretPatterns>();
 /** What the process itself works with, which no number of tenants' secrets may push out. */
 const hiddenForGood = new Map<string, SecretPatterns>();
+/** Of both, for every log line; null where one of them has changed since. */
+let known: SecretPatterns[] | null = null;
 
 /**
  * From now on this value is scrubbed from every log line of the process, in each form that `findSecrets` knows.
@@ -20,6 +22,7 @@ const hiddenForGood = new Map<string, SecretPatterns>();
  */
 export function hideValue(value: string, forGood = false): void {
   if (value.length < SHORTEST_ENCODED) return;
+  known = null;
   if (forGood) {
     hiddenForGood.set(value, secretPatterns(value));
     return;
@@ -59,7 +62,7 @@ const HINT_OF_SHAPE = /sk-ant|tp_live|tp_dev|whsec|bearer|basic|:\/\//i;
 /** The text without any secret that is known by its value or by its shape. */
 export function scrub(text: string): string {
   if (text.length < SHORTEST_ENCODED) return text;
-  const known = [...hiddenForGood.values(), ...hidden.values()];
+  known ??= [...hiddenForGood.values(), ...hidden.values()];
   let clean = hideRanges(text, findSecrets(text, known));
   if (!HINT_OF_SHAPE.test(clean)) return clean;
   for (const [shape, replacement] of SHAPES) clean = clean.replace(shape, replacement);

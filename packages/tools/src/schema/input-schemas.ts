@@ -36,6 +36,8 @@ export class InputSchemas {
   readonly #slots = new FairSlots(THREADS, MOST_WAITING);
   readonly #shares = new TimeShares(SHARE_MS);
   readonly #stopped = new LRUCache<string, true>({ max: MOST_STOPPED, ttl: STOPPED_FOR_MS });
+  /** A call's schema is asked for when the call is planned and again when it is made. */
+  readonly #prepared = new WeakMap<InputSchema, PreparedSchema>();
   readonly #onError: (error: unknown) => void;
 
   /** `onError` is told where a check itself fails, which is no fault of a schema. */
@@ -102,13 +104,14 @@ export class InputSchemas {
   }
 
   async #check(tenantId: string, schema: InputSchema, value: unknown): Promise<Verdict> {
-    const reason = exceededLimit(schema);
-    if (reason !== null) return { type: 'too_large', reason };
+    const prepared = this.#prepared.get(schema) ?? prepareSchema(schema);
+    this.#prepared.set(schema, prepared);
+    if ('reason' in prepared) return { type: 'too_large', reason: prepared.reason };
     const input = jsonOf(value);
     if (input === null) return { type: 'too_deep' };
-    const text = JSON.stringify(schema);
+    const { text, hash } = prepared;
     // The tenant is part of it: one that stops a schema by its inputs stops it for nobody else.
-    const key = createHash('sha256').update(`${tenantId} ${text}`).digest('base64');
+    const key = `${tenantId} ${hash}`;
     if (this.#stopped.has(key)) return { type: 'too_long' };
     try {
       return await this.#slots.run(tenantId, () => this.#checkNow(tenantId, key, text, input));
@@ -128,6 +131,16 @@ export class InputSchemas {
     if (result === null) this.#stopped.set(key, true);
     return result ?? { type: 'too_long' };
   }
+}
+
+/** Why it is too large to be used; else its JSON text, and what is the same for all schemas with that text. */
+type PreparedSchema = { reason: string } | { text: string; hash: string };
+
+function prepareSchema(schema: InputSchema): PreparedSchema {
+  const reason = exceededLimit(schema);
+  if (reason !== null) return { reason };
+  const text = JSON.stringify(schema);
+  return { text, hash: createHash('sha256').update(text).digest('base64') };
 }
 
 /** Null for what is nested too deeply to be written. */
