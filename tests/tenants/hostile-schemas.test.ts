@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Cluster } from '../support/cluster.ts';
+import { doublingSchema, ENDLESS_SCHEMA } from '../support/hostile-schemas.ts';
 import { addCustomer, type Customer } from './support/tenant-of.ts';
 
 /** Only ends what would never end: whole clusters start here, on machines that may have much else to do. */
@@ -22,26 +23,6 @@ const client = (name: string, input_schema: object) => ({
   input_schema,
 });
 
-/** Each definition refers twice to the next one. */
-function doubling(levels: number): object {
-  const twice = (level: number) => ({ allOf: [{ $ref: `#/$defs/${level}` }, { $ref: `#/$defs/${level}` }] });
-  const $defs = Object.fromEntries(Array.from({ length: levels }, (_, level) => [level, twice(level + 1)]));
-  return { type: 'object', ...twice(0), $defs: { ...$defs, [levels]: { type: 'object' } } };
-}
-
-/** A check takes twice as long for each level of an input. */
-const ENDLESS = {
-  type: 'object',
-  $ref: '#/$defs/node',
-  $defs: {
-    node: {
-      allOf: [
-        { properties: { a: { $ref: '#/$defs/node' } } },
-        { properties: { a: { $ref: '#/$defs/node' } } },
-      ],
-    },
-  },
-};
 const DEEP = `${'{"a":'.repeat(60)}{}${'}'.repeat(60)}`;
 
 /** Milliseconds that each of these took, one after another, the longest first. */
@@ -77,7 +58,7 @@ test('schemas that nobody could check keep no other request waiting, and are ref
     hostile.request('POST', '/v1/agents', {
       name: 'a',
       model: 'claude-sonnet-4-5',
-      tools: Array.from({ length: 128 }, (_, n) => client(`t${n}`, doubling(40))),
+      tools: Array.from({ length: 128 }, (_, n) => client(`t${n}`, doublingSchema(40))),
     }),
     hostile.request('POST', '/v1/agents', {
       name: 'a',
@@ -99,7 +80,7 @@ test('four hundred calls whose check never ends keep no other turn waiting, and 
     model: 'claude-sonnet-4-5',
     max_tokens: 60_000,
     tools: [
-      client('endless', ENDLESS),
+      client('endless', ENDLESS_SCHEMA),
       client('backtracks', { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } }),
     ],
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId, NO_USAGE, type Advance, type TurnStatus } from '@turnpike/contract';
+import { modelStep } from '../../../tests/support/model-step.ts';
 import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { insertTurnWithSession } from './accept-turn.ts';
@@ -37,17 +38,7 @@ afterAll(async () => {
 const FROM: TurnStatus[] = ['in_progress', 'cancelling'];
 const answer = [{ type: 'text', text: 'Done.' }];
 const end = (): Advance => ({
-  step: {
-    id: newId('step'),
-    type: 'model_call',
-    model: 'm',
-    stopReason: 'end_turn',
-    costMicros: 0,
-    usage: NO_USAGE,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs: 1,
-  },
+  step: modelStep(),
   messages: [{ role: 'assistant', content: answer }],
   events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
   outcome: { status: 'completed', stopReason: 'end_turn', output: answer, error: null },

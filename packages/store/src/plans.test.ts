@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { agentConfigSchema, newId, NO_USAGE, type Advance } from '@turnpike/contract';
+import { agentConfigSchema, newId, type Advance } from '@turnpike/contract';
 import type pg from 'pg';
 import { z } from 'zod';
+import { modelStep } from '../../../tests/support/model-step.ts';
 import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { insertTurn, insertTurnWithSession, type NewTurn } from './accept-turn.ts';
@@ -171,17 +172,7 @@ const countedTurn = (sessionId: string): NewTurn => ({
 });
 
 const answer = (): Advance => ({
-  step: {
-    id: newId('step'),
-    type: 'model_call',
-    model: 'm',
-    stopReason: 'end_turn',
-    costMicros: 0,
-    usage: NO_USAGE,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs: 1,
-  },
+  step: modelStep(),
   messages: [{ role: 'assistant', content: [{ type: 'text', text: 'Done.' }] }],
   events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
   outcome: { status: 'completed', stopReason: 'end_turn', output: [], error: null },

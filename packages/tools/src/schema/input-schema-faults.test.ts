@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { newId, type InputSchema } from '@turnpike/contract';
+import { doublingSchema } from '../../../../tests/support/hostile-schemas.ts';
 import { InputSchemas } from './input-schemas.ts';
 import { exceededLimit } from './schema-limits.ts';
 
@@ -67,7 +68,7 @@ test.each<[string, InputSchema, RegExp]>([
   ['an asynchronous validator', { $async: true, type: 'object' }, /\$async cannot be used/],
   ['more levels than can be read', deep(5_000), /nested too deeply/],
   ['a check that never ends', { type: 'object', allOf: [{ $ref: '#' }] }, /never ends/],
-  ['a check of a million million steps', doubling(40), /takes too long/],
+  ['a check of a million million steps', doublingSchema(40), /takes too long/],
   ['the same without definitions', halving(16), /takes too long/],
 ])('a schema with %s is refused, and why is said', async (_, schema, words) => {
   expect(await schemas.fault(newId('tenant'), schema)).toMatch(words);
@@ -77,13 +78,6 @@ function deep(levels: number): InputSchema {
   let schema: InputSchema = { type: 'object' };
   for (let level = 0; level < levels; level += 1) schema = { type: 'object', not: schema };
   return schema;
-}
-
-/** Each definition refers twice to the next one. */
-function doubling(levels: number): InputSchema {
-  const twice = (level: number) => ({ allOf: [{ $ref: `#/$defs/${level}` }, { $ref: `#/$defs/${level}` }] });
-  const $defs = Object.fromEntries(Array.from({ length: levels }, (_, level) => [level, twice(level + 1)]));
-  return { type: 'object', ...twice(0), $defs: { ...$defs, [levels]: { type: 'object' } } };
 }
 
 function patterns(count: number): InputSchema {

@@ -16,12 +16,13 @@ import {
   renewLeases,
   type Sql,
 } from '@turnpike/store';
+import { modelStep } from '../../../../tests/support/model-step.ts';
 import { acceptTurn } from '../accept-turn.ts';
 import { answerAction } from '../answer-action.ts';
 import { cancelTurn } from '../cancel-turn.ts';
 import { resumeTurn } from '../resume-turn.ts';
 import { TRANSITIONS } from '../transitions.ts';
-import { ending, modelStep, parking, type Scene } from './race-scene.ts';
+import { ending, parking, type Scene } from './race-scene.ts';
 
 /** Something that changes a turn, as whoever does it does it; what it answers is told in a word. */
 export interface Move {

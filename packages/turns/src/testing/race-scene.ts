@@ -1,4 +1,4 @@
-import { newId, NO_USAGE, type Advance, type CompletedStep } from '@turnpike/contract';
+import { newId, type Advance } from '@turnpike/contract';
 import {
   advanceTurn,
   cancelTurn,
@@ -7,6 +7,7 @@ import {
   insertTurnWithSession,
   type Database,
 } from '@turnpike/store';
+import { modelStep } from '../../../../tests/support/model-step.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
 import { TRANSITIONS } from '../transitions.ts';
 
@@ -36,18 +37,6 @@ export interface Scene {
 }
 
 const said = [{ type: 'text', text: 'Done.' }];
-
-export const modelStep = (): CompletedStep => ({
-  id: newId('step'),
-  type: 'model_call',
-  model: 'm',
-  stopReason: 'end_turn',
-  costMicros: 0,
-  usage: NO_USAGE,
-  attempts: 1,
-  providerRequestId: null,
-  durationMs: 1,
-});
 
 /** One model call that asks for a call which waits for an approval. */
 export const parking = (callId: string): Advance => ({
