@@ -3,14 +3,14 @@ import { untilTrue } from '../support/until-true.ts';
 import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
-import { Mayhem } from './support/mayhem.ts';
+import { FaultInjector } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurn, submitTurns, type Plan } from './support/workload.ts';
 import { freezeBeyondLeases, freezeWorker } from './support/freeze-worker.ts';
 
-const LEAST = byLength({ short: { turns: 40, blows: 2 }, long: { turns: 500, blows: 20 } });
+const LEAST = byLength({ short: { turns: 40, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 let chaos: ChaosCluster;
 afterEach(() => chaos.stop());
@@ -22,8 +22,8 @@ test(
     chaos = await ChaosCluster.start({ workers: 3 });
     await chaos.cluster.control.setScript(scriptOfPlans());
     chaos.effects.delayMs = 200;
-    const mayhem = new Mayhem(chaos, random, { everyMs: 500, blow: freezeWorker });
-    const turns = await runUnder(chaos, mayhem, LEAST);
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: freezeWorker });
+    const turns = await runUnder(chaos, faultInjector, LEAST);
     await checkTruth(chaos, turns);
   },
   CASE_LIMIT_MS,

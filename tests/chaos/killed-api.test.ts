@@ -2,12 +2,12 @@ import { afterEach, test } from '@jest/globals';
 import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
-import { Mayhem, type Blow } from './support/mayhem.ts';
+import { FaultInjector, type Fault } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 60, blows: 2 }, long: { turns: 500, blows: 20 } });
+const LEAST = byLength({ short: { turns: 60, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 const FEW = 10;
 
@@ -15,7 +15,7 @@ let chaos: ChaosCluster;
 afterEach(() => chaos.stop());
 
 /** Kills it whenever it has taken a few more turns, so that a slow machine gets on as well. */
-function killBusyApi(): Blow {
+function killBusyApi(): Fault {
   let seen = 0;
   return async ({ cluster }) => {
     const { rows } = await cluster.database.pool.query<{ count: number }>('SELECT count(*)::int FROM turns');
@@ -34,8 +34,8 @@ test(
     const random = startChance();
     chaos = await ChaosCluster.start({ workers: 2 });
     await chaos.cluster.control.setScript(scriptOfPlans());
-    const mayhem = new Mayhem(chaos, random, { everyMs: 50, blow: killBusyApi() });
-    const turns = await runUnder(chaos, mayhem, LEAST);
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 50, fault: killBusyApi() });
+    const turns = await runUnder(chaos, faultInjector, LEAST);
     await checkTruth(chaos, turns);
   },
   CASE_LIMIT_MS,

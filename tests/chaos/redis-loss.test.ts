@@ -7,13 +7,13 @@ import { startRedis, type RedisServer } from '../support/redis-server.ts';
 import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
-import { Mayhem, type Blow } from './support/mayhem.ts';
+import { FaultInjector, type Fault } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurns } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 40, blows: 3 }, long: { turns: 500, blows: 30 } });
+const LEAST = byLength({ short: { turns: 40, faults: 3 }, long: { turns: 500, faults: 30 } });
 const OUTAGES_S = byLength({ short: [2], long: [2, 20, 60] });
 /** What is promised: so long after its return everything is as before. */
 const RECOVERY_MS = 30_000;
@@ -55,7 +55,7 @@ async function flushRedis(): Promise<void> {
 }
 
 /** Redis forgets everything, and half of the time it also dies and comes back. */
-const loseRedis: Blow = async (_, random) => {
+const loseRedis: Fault = async (_, random) => {
   if (random.next() < 0.5) {
     await flushRedis();
     return true;
@@ -71,8 +71,8 @@ withRedis(
   async () => {
     const random = startChance();
     await startOver(redis.port);
-    const mayhem = new Mayhem(chaos, random, { everyMs: 1_000, blow: loseRedis });
-    const turns = await runUnder(chaos, mayhem, LEAST);
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 1_000, fault: loseRedis });
+    const turns = await runUnder(chaos, faultInjector, LEAST);
     const truth = await checkTruth(chaos, turns);
     expect(new Set(truth.turns.map((turn) => turn.epoch))).toEqual(new Set([1]));
   },

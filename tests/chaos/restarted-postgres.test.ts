@@ -4,12 +4,12 @@ import { startPostgres, type PostgresServer } from '../support/postgres-server.t
 import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
-import { Mayhem, type Blow } from './support/mayhem.ts';
+import { FaultInjector, type Fault } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 30, blows: 2 }, long: { turns: 500, blows: 20 } });
+const LEAST = byLength({ short: { turns: 30, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 let chaos: ChaosCluster;
 let postgres: PostgresServer;
@@ -21,7 +21,7 @@ afterEach(async () => {
   await postgres.stop();
 });
 
-const crashPostgres: Blow = async (_, random) => {
+const crashPostgres: Fault = async (_, random) => {
   await postgres.crash();
   await delay(random.between(0, 1_000));
   await postgres.start();
@@ -40,8 +40,8 @@ test(
     });
     await chaos.cluster.control.setScript(scriptOfPlans());
     chaos.effects.delayMs = 150;
-    const mayhem = new Mayhem(chaos, random, { everyMs: 5_000, blow: crashPostgres });
-    const turns = await runUnder(chaos, mayhem, LEAST);
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 5_000, fault: crashPostgres });
+    const turns = await runUnder(chaos, faultInjector, LEAST);
     await checkTruth(chaos, turns);
   },
   CASE_LIMIT_MS,

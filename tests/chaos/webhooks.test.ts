@@ -3,12 +3,12 @@ import { untilTrue } from '../support/until-true.ts';
 import { Receiver, verify } from '../webhooks/support/receiver.ts';
 import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
-import { killWorker, Mayhem } from './support/mayhem.ts';
+import { killWorker, FaultInjector } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 60, blows: 4 }, long: { turns: 1_000, blows: 60 } });
+const LEAST = byLength({ short: { turns: 60, faults: 4 }, long: { turns: 1_000, faults: 60 } });
 const TYPES = ['turn.queued', 'turn.started', 'turn.completed'];
 /** Soon: what a killed worker had is another's after this, and a margin. */
 const TIMEOUT_MS = 1_000;
@@ -49,8 +49,8 @@ test(
       events: TYPES,
     });
     secret = (body as { signing_secret: string }).signing_secret;
-    const mayhem = new Mayhem(chaos, random, { everyMs: 1_000, blow: killWorker });
-    await runUnder(chaos, mayhem, LEAST);
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 1_000, fault: killWorker });
+    await runUnder(chaos, faultInjector, LEAST);
 
     const { pool } = chaos.cluster.database;
     await untilTrue(

@@ -22,7 +22,7 @@ const MAIN = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.ur
 export interface Ended {
   code: number | null;
   output: string;
-  complaints: string;
+  reportedErrors: string;
 }
 
 /** `turnpike`, as a real process in a terminal of its own. */
@@ -30,7 +30,7 @@ export class CommandLine {
   readonly folder: string;
   readonly process: ChildProcess;
   output = '';
-  complaints = '';
+  reportedErrors = '';
   /** All that `start` had running, as far as it was looked at. */
   started: KnownProcess[] = [];
   readonly #ended: Promise<unknown>;
@@ -48,7 +48,7 @@ export class CommandLine {
       this.output += chunk.toString();
     });
     this.process.stderr?.on('data', (chunk: Buffer) => {
-      this.complaints += chunk.toString();
+      this.reportedErrors += chunk.toString();
     });
     this.#ended = once(this.process, 'close');
   }
@@ -60,10 +60,10 @@ export class CommandLine {
   /** Waits for a text on standard output, and looks at what runs by then. */
   async untilSaid(text: string): Promise<void> {
     await untilTrue(
-      `"${text}" in:\n${this.output}\n${this.complaints}`,
+      `"${text}" in:\n${this.output}\n${this.reportedErrors}`,
       () => {
         if (this.output.includes(text)) return true;
-        if (this.isOver) throw new Error(`It ended first:\n${this.output}\n${this.complaints}`);
+        if (this.isOver) throw new Error(`It ended first:\n${this.output}\n${this.reportedErrors}`);
         return false;
       },
       300_000,
@@ -98,7 +98,7 @@ export class CommandLine {
 
   async untilEnded(): Promise<Ended> {
     await this.#ended;
-    return { code: this.process.exitCode, output: this.output, complaints: this.complaints };
+    return { code: this.process.exitCode, output: this.output, reportedErrors: this.reportedErrors };
   }
 
   async stop(): Promise<Ended> {

@@ -41,9 +41,13 @@ test('migrate names what it applied, and says so when there is nothing to do', a
   const first = await turnpike(['migrate'], { DATABASE_URL: empty.href });
   const second = await turnpike(['migrate'], { DATABASE_URL: empty.href });
   await database.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
-  expect(first).toMatchObject({ code: 0, complaints: '' });
+  expect(first).toMatchObject({ code: 0, reportedErrors: '' });
   expect(first.output).toMatch(/^(Applied \d{14}_\w+\.\n)+$/);
-  expect(second).toEqual({ code: 0, output: 'Nothing to do: every migration is applied.\n', complaints: '' });
+  expect(second).toEqual({
+    code: 0,
+    output: 'Nothing to do: every migration is applied.\n',
+    reportedErrors: '',
+  });
 });
 
 test('a migration that fails is told on one line, with exit code 1', async () => {
@@ -59,14 +63,14 @@ test('a migration that fails is told on one line, with exit code 1', async () =>
   });
   await other.pool.query('CREATE TABLE tenants (not_ours int)');
   await other.close();
-  const { code, output, complaints } = await turnpike(['migrate'], { DATABASE_URL: spoilt.href });
+  const { code, output, reportedErrors } = await turnpike(['migrate'], { DATABASE_URL: spoilt.href });
   await database.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
   expect({ code, output }).toEqual({ code: 1, output: '' });
-  expect(complaints).toMatch(/^turnpike: The migration of 127\.0\.0\.1:\d+\/t_\w+ failed: .+\n$/);
+  expect(reportedErrors).toMatch(/^turnpike: The migration of 127\.0\.0\.1:\d+\/t_\w+ failed: .+\n$/);
 });
 
 test('schema check finds no difference, on the database that is named and on one of its own', async () => {
-  const agreed = { code: 0, output: 'The migrations make what schema.prisma says.\n', complaints: '' };
+  const agreed = { code: 0, output: 'The migrations make what schema.prisma says.\n', reportedErrors: '' };
   expect(await turnpike(['schema', 'check'])).toEqual(agreed);
   expect(await turnpike(['schema', 'check'], {})).toEqual(agreed);
 });
@@ -79,19 +83,19 @@ test('the operator’s model key is for tenants that the operator names', async 
   expect(await turnpike(['tenants', 'set', 'Guest', '--operator-key', 'off'])).toEqual({
     code: 0,
     output: `${output.trim()}  operator key off\n`,
-    complaints: '',
+    reportedErrors: '',
   });
   expect(await lineOf('Guest')).toContain('  operator key off  Guest');
   expect(await turnpike(['tenants', 'set', 'Guest', '--operator-key', 'maybe'])).toMatchObject({ code: 1 });
   expect(await turnpike(['tenants', 'set', 'Guest'])).toMatchObject({
     code: 1,
-    complaints: 'turnpike: Nothing to set: see turnpike tenants set --help.\n',
+    reportedErrors: 'turnpike: Nothing to set: see turnpike tenants set --help.\n',
   });
 });
 
 test('tenants create prints an id, tenants list has it, and a name is taken once', async () => {
   const created = await turnpike(['tenants', 'create', 'Acme']);
-  expect(created).toMatchObject({ code: 0, complaints: '' });
+  expect(created).toMatchObject({ code: 0, reportedErrors: '' });
   const id = created.output.trim();
   expect(id).toMatch(/^ten_\w{26}$/);
   const list = await turnpike(['tenants', 'list']);
@@ -99,7 +103,7 @@ test('tenants create prints an id, tenants list has it, and a name is taken once
   expect(await turnpike(['tenants', 'create', 'Acme'])).toEqual({
     code: 1,
     output: '',
-    complaints: `turnpike: There is a tenant Acme already: ${id}.\n`,
+    reportedErrors: `turnpike: There is a tenant Acme already: ${id}.\n`,
   });
 });
 
@@ -107,7 +111,7 @@ test('tenants limits sets what it is given, puts defaults back, and prints every
   await turnpike(['tenants', 'create', 'Limited']);
   const limits = (...options: string[]) => turnpike(['tenants', 'limits', 'Limited', ...options]);
   const set = await limits('--max-queued-turns', '7', '--weight', '0.5', '--tokens-per-minute', '60000');
-  expect(set).toMatchObject({ code: 0, complaints: '' });
+  expect(set).toMatchObject({ code: 0, reportedErrors: '' });
   expect(set.output).toMatch(/^max_queued_turns +7$/m);
   expect(set.output).toMatch(/^weight +0\.5$/m);
   expect(set.output).toMatch(/^tokens_per_minute +60000$/m);
@@ -119,7 +123,7 @@ test('tenants limits sets what it is given, puts defaults back, and prints every
   for (const wrong of ['0', '1.5', 'many']) {
     const refused = await limits('--max-queued-turns', wrong);
     expect(refused).toMatchObject({ code: 1, output: '' });
-    expect(refused.complaints).toMatch(/--max-queued-turns/);
+    expect(refused.reportedErrors).toMatch(/--max-queued-turns/);
   }
   expect(await limits()).toEqual(reset);
 }, 180_000);
@@ -129,7 +133,7 @@ test('a key is printed once, works until it is revoked, and is listed by its las
   const scopes = ['--scope', 'turns:read', '--scope', 'turns:write'];
   const created = await turnpike(['keys', 'create', 'Umbrella', '--name', 'ci', ...scopes]);
   const key = created.output.trim();
-  const keyId = /^(key_\w+): shown this once/.exec(created.complaints)?.[1] ?? '';
+  const keyId = /^(key_\w+): shown this once/.exec(created.reportedErrors)?.[1] ?? '';
   expect(key).toMatch(/^tp_live_\w{49}$/);
   expect(await findKeyHolder(database.pool, hashApiKey(key))).toEqual({
     keyId,
@@ -149,14 +153,14 @@ test('a key is printed once, works until it is revoked, and is listed by its las
   expect((await turnpike(['keys', 'list', tenantId])).output).toMatch(/  revoked \S+  \S+  ci$/m);
   expect(await turnpike(['keys', 'revoke', keyId])).toMatchObject({
     code: 1,
-    complaints: `turnpike: There is no valid key ${keyId}.\n`,
+    reportedErrors: `turnpike: There is no valid key ${keyId}.\n`,
   });
 });
 
 test("what an operator does to a tenant is in the tenant's audit log, by operator", async () => {
   const tenantId = (await turnpike(['tenants', 'create', 'Initech'])).output.trim();
-  const { complaints } = await turnpike(['keys', 'create', 'Initech', '--name', 'ci']);
-  const keyId = /^(key_\w+):/.exec(complaints)?.[1] ?? '';
+  const { reportedErrors } = await turnpike(['keys', 'create', 'Initech', '--name', 'ci']);
+  const keyId = /^(key_\w+):/.exec(reportedErrors)?.[1] ?? '';
   await turnpike(['keys', 'revoke', keyId]);
   const on = await turnpike(['tenants', 'debug', 'Initech', 'on', '--minutes', '5']);
   expect(on.output).toMatch(/^What its turns say is logged until \S+\.\n$/);
@@ -178,13 +182,13 @@ test("what an operator does to a tenant is in the tenant's audit log, by operato
 });
 
 test('it says its version, and the help of keys create lists every scope', async () => {
-  expect(await turnpike(['--version'], {})).toEqual({ code: 0, output: '0.1.0\n', complaints: '' });
+  expect(await turnpike(['--version'], {})).toEqual({ code: 0, output: '0.1.0\n', reportedErrors: '' });
   const { code, output } = await turnpike(['keys', 'create', '--help'], {});
   expect(code).toBe(0);
   for (const scope of SCOPES) expect(output).toContain(`\n  ${scope}\n`);
   expect(await turnpike(['keys', 'create', 'Acme', '--scope', 'all'])).toMatchObject({
     code: 1,
-    complaints: expect.stringContaining('turns:write'),
+    reportedErrors: expect.stringContaining('turns:write'),
   });
 });
 
@@ -193,17 +197,17 @@ test('what start wrote names the database, unless the environment does; once it 
   mkdirSync(place);
   writeFileSync(join(place, 'env'), `DATABASE_URL='${url}'\n`);
   const beside = await turnpike(['tenants', 'list'], {});
-  expect(beside).toMatchObject({ code: 0, complaints: '' });
+  expect(beside).toMatchObject({ code: 0, reportedErrors: '' });
   const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
   writeFileSync(join(place, 'env'), `DATABASE_URL='${nobody}'\n`);
   expect(await turnpike(['tenants', 'list'])).toEqual(beside);
-  const { code, complaints } = await turnpike(['tenants', 'list'], {});
+  const { code, reportedErrors } = await turnpike(['tenants', 'list'], {});
   rmSync(place, { recursive: true });
   expect(code).toBe(1);
-  expect(complaints).toMatch(
+  expect(reportedErrors).toMatch(
     /^turnpike: The database at \S+\/app, which \.turnpike\/env names, does not answer: .+\n$/,
   );
-  expect(complaints).not.toContain('hidden');
+  expect(reportedErrors).not.toContain('hidden');
 });
 
 test('npm links the command of a checkout: the lock file, which it goes by, names the file that is there', () => {
@@ -240,17 +244,17 @@ test('a tenant that is not there, a database that is not there, and no database 
   expect(await turnpike(['keys', 'list', 'Nobody'])).toEqual({
     code: 1,
     output: '',
-    complaints: 'turnpike: There is no tenant Nobody.\n',
+    reportedErrors: 'turnpike: There is no tenant Nobody.\n',
   });
   const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
   for (const words of [['migrate'], ['schema', 'check'], ['tenants', 'list']]) {
-    const { code, complaints } = await turnpike(words, { DATABASE_URL: nobody });
+    const { code, reportedErrors } = await turnpike(words, { DATABASE_URL: nobody });
     expect(code).toBe(1);
-    expect(complaints).toMatch(/^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .+\n$/);
+    expect(reportedErrors).toMatch(/^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .+\n$/);
   }
   for (const words of [['migrate'], ['tenants', 'list'], ['keys', 'list', 'Acme']]) {
-    const { code, complaints } = await turnpike(words, {});
+    const { code, reportedErrors } = await turnpike(words, {});
     expect(code).toBe(1);
-    expect(complaints).toMatch(/^turnpike: DATABASE_URL is not set.+\n$/);
+    expect(reportedErrors).toMatch(/^turnpike: DATABASE_URL is not set.+\n$/);
   }
 });

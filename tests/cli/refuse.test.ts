@@ -13,7 +13,7 @@ test(
     await first.untilUp();
     const second = await project.start().untilEnded();
     expect(second.code).toBe(1);
-    expect(second.complaints).toBe(
+    expect(second.reportedErrors).toBe(
       `turnpike: Turnpike runs here already, as process ${first.process.pid}.\n`,
     );
     expect(await readFrom(first, `/v1/turns/${idOfTurn(first)}`)).toMatchObject({ status: 'completed' });
@@ -31,12 +31,12 @@ test(
     const refused = project.start({ PORT: port });
     const ended = await refused.untilEnded();
     expect(ended.code).toBe(1);
-    expect(ended.complaints).toContain(
+    expect(ended.reportedErrors).toContain(
       `turnpike: Port ${port} is taken by another program: free it, or give another one`,
     );
     expect(refused.left()).toEqual([]);
     const byOption = await project.turnpike('start', '--port', port);
-    expect(byOption).toMatchObject({ code: 1, complaints: ended.complaints });
+    expect(byOption).toMatchObject({ code: 1, reportedErrors: ended.reportedErrors });
 
     holder.close();
 
@@ -59,16 +59,16 @@ test(
       .start({ DATABASE_URL: `postgres://user:hidden@${nobody}/app` })
       .untilEnded();
     expect(database.code).toBe(1);
-    expect(database.complaints).toMatch(
+    expect(database.reportedErrors).toMatch(
       /^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .*\n$/,
     );
-    expect(database.complaints).not.toContain('hidden');
+    expect(database.reportedErrors).not.toContain('hidden');
 
     const line = project.start({ REDIS_URL: `redis://:hidden@${nobody}` });
     const redis = await line.untilEnded();
     expect(redis.code).toBe(1);
-    expect(redis.complaints).toContain('REDIS_URL: ');
-    expect(redis.complaints).not.toContain('hidden');
+    expect(redis.reportedErrors).toContain('REDIS_URL: ');
+    expect(redis.reportedErrors).not.toContain('hidden');
     expect(line.left()).toEqual([]);
   },
   LIMIT_MS,
@@ -80,7 +80,7 @@ test(
     const line = project.start({ LEASE_MS: 'soon' });
     const ended = await line.untilEnded();
     expect(ended.code).toBe(1);
-    expect(ended.complaints).toMatch(
+    expect(ended.reportedErrors).toMatch(
       /Worker \d ended \(exit code 1\): .*LEASE_MS.*Log: \.turnpike\/logs\/worker-\d\.log/,
     );
     expect(line.left()).toEqual([]);

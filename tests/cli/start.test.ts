@@ -49,13 +49,16 @@ test(
     expect(await project.turnpike('tenants', 'list')).toMatchObject({
       code: 0,
       output: expect.stringMatching(/^ten_\w+ .* development\n$/),
-      complaints: '',
+      reportedErrors: '',
     });
     expect(await project.turnpike('keys', 'create', 'development', '--scope', 'turns:read')).toMatchObject({
       code: 0,
       output: expect.stringMatching(/^tp_live_\w+\n$/),
     });
-    expect(await project.turnpike('secrets', 'rewrap', '--check')).toMatchObject({ code: 0, complaints: '' });
+    expect(await project.turnpike('secrets', 'rewrap', '--check')).toMatchObject({
+      code: 0,
+      reportedErrors: '',
+    });
 
     // Webhooks to this machine are allowed, as it says, and `receive` shows them.
     expect(line.output).toMatch(/Allowed +tools and webhooks at 127\.0\.0\.0\/8,::1,localhost/);
@@ -75,7 +78,7 @@ test(
     await receiver.stop();
 
     const ended = await line.stop();
-    expect(ended).toMatchObject({ code: 0, complaints: '' });
+    expect(ended).toMatchObject({ code: 0, reportedErrors: '' });
     expect(line.left()).toEqual([]);
     expect(existsSync(environmentFile)).toBe(false);
   },

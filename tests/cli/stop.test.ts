@@ -58,7 +58,7 @@ test(
     process.kill(line.running('api').pid, 'SIGKILL');
     const ended = await line.untilEnded();
     expect(ended.code).toBe(1);
-    expect(ended.complaints).toMatch(/The API ended \(SIGKILL\).*Log: \.turnpike\/logs\/api\.log/);
+    expect(ended.reportedErrors).toMatch(/The API ended \(SIGKILL\).*Log: \.turnpike\/logs\/api\.log/);
     expect(line.left()).toEqual([]);
   },
   LIMIT_MS,
@@ -73,7 +73,7 @@ test(
       process.kill(line.running(victim).pid, 'SIGKILL');
       const ended = await line.untilEnded();
       expect(ended.code).toBe(1);
-      expect(ended.complaints).toMatch(/Postgres ended .*Log: \.turnpike\/logs\/postgres\.log/);
+      expect(ended.reportedErrors).toMatch(/Postgres ended .*Log: \.turnpike\/logs\/postgres\.log/);
       expect(line.left()).toEqual([]);
     }
   },
@@ -129,7 +129,7 @@ test(
     for (const moment of ['Turnpike, for development', 'Postgres  ', 'Model  ', 'queued  ']) {
       const line = project.start();
       await line.untilSaid(moment);
-      expect(await line.stop()).toMatchObject({ code: 0, complaints: '' });
+      expect(await line.stop()).toMatchObject({ code: 0, reportedErrors: '' });
       expect(line.left()).toEqual([]);
     }
     const line = project.start();

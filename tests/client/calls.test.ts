@@ -8,19 +8,19 @@ import {
 } from '@turnpike/client';
 import {
   answerJson,
-  answerProblem,
-  startAnsweringServer,
+  sendProblem,
+  startFixedResponseServer,
   type Answering,
-  type AnsweringServer,
-} from './support/answering-server.ts';
+  type FixedResponseServer,
+} from './support/fixed-response-server.ts';
 import { untilTrue } from '../support/until-true.ts';
 
-let server: AnsweringServer | undefined;
+let server: FixedResponseServer | undefined;
 afterEach(() => server?.stop());
 
 async function serve(answer: Answering, options: Partial<TurnpikeOptions> = {}): Promise<Turnpike> {
   await server?.stop();
-  server = await startAnsweringServer(answer);
+  server = await startFixedResponseServer(answer);
   return new Turnpike({ baseUrl: server.url, apiKey: 'tp_live_test', ...options });
 }
 
@@ -46,7 +46,7 @@ test.each([
   [503, 'not_ready'],
 ])('a submission that is answered %d %s is sent again with the same key and body', async (status, code) => {
   const turnpike = await serve((response, number) => {
-    if (number < 2) answerProblem(response, status, code);
+    if (number < 2) sendProblem(response, status, code);
     else answerJson(response, 202, { id: 'turn_1' });
   });
   expect(await turnpike.turns.submit(SUBMISSION)).toEqual({ id: 'turn_1' });
@@ -69,7 +69,7 @@ test.each([
   [409, 'session_busy'],
   [422, 'idempotency_key_reused'],
 ])('what is answered %d %s is not sent again', async (status, code) => {
-  const turnpike = await serve((response) => answerProblem(response, status, code));
+  const turnpike = await serve((response) => sendProblem(response, status, code));
   const error = await failureOf(turnpike.turns.submit(SUBMISSION));
   expect(error).toBeInstanceOf(TurnpikeApiError);
   expect(error).toMatchObject({ status, code, requestId: 'req_1', retryAfterMs: null, errors: [] });
@@ -91,7 +91,7 @@ test('it never comes back before Retry-After says so, in seconds or as a date', 
     const inTwoSeconds = new Date(Date.now() + 2_000).toUTCString();
     const after = ['1', inTwoSeconds][number];
     if (after === undefined) answerJson(response, 200, { id: 'turn_1' });
-    else answerProblem(response, 429, 'rate_limited', { 'retry-after': after });
+    else sendProblem(response, 429, 'rate_limited', { 'retry-after': after });
   });
   await turnpike.turns.get('turn_1');
   const [first = 0, second = 0, third = 0] = server?.asked.map(({ at }) => at) ?? [];
@@ -102,7 +102,7 @@ test('it never comes back before Retry-After says so, in seconds or as a date', 
 
 test('who is asked to wait for minutes is told so at once', async () => {
   const turnpike = await serve((response) =>
-    answerProblem(response, 429, 'rate_limited', { 'retry-after': '600' }),
+    sendProblem(response, 429, 'rate_limited', { 'retry-after': '600' }),
   );
   const error = await failureOf(turnpike.turns.get('turn_1'));
   expect(error).toMatchObject({ status: 429, retryAfterMs: 600_000 });
@@ -110,7 +110,7 @@ test('who is asked to wait for minutes is told so at once', async () => {
 });
 
 test('it gives up after as many tries as it was told, with what the service said last', async () => {
-  const turnpike = await serve((response) => answerProblem(response, 503, 'not_ready'), { maxRetries: 2 });
+  const turnpike = await serve((response) => sendProblem(response, 503, 'not_ready'), { maxRetries: 2 });
   expect(await failureOf(turnpike.turns.get('turn_1'))).toMatchObject({ status: 503, code: 'not_ready' });
   expect(server?.asked).toHaveLength(3);
 });
@@ -168,9 +168,7 @@ test('an abort rejects with its reason: before the call, while it is under way, 
     expect(await failure).toBe(reason);
   }
 
-  const busy = await serve((response) =>
-    answerProblem(response, 429, 'rate_limited', { 'retry-after': '30' }),
-  );
+  const busy = await serve((response) => sendProblem(response, 429, 'rate_limited', { 'retry-after': '30' }));
   const controller = new AbortController();
   const failure = failureOf(busy.turns.get('turn_1', { signal: controller.signal }));
   await untilTrue('it was answered', () => server?.asked.length === 1);
@@ -257,7 +255,7 @@ test('without a key of its own, a client sends none', async () => {
 });
 
 test('the key is in no error and not in what the client prints', async () => {
-  const turnpike = await serve((response) => answerProblem(response, 401, 'unauthenticated'), {
+  const turnpike = await serve((response) => sendProblem(response, 401, 'unauthenticated'), {
     apiKey: 'tp_live_canary',
   });
   const error = await failureOf(turnpike.turns.get('turn_1'));

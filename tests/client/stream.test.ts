@@ -2,21 +2,21 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Backplane } from '@turnpike/backplane';
 import { Turnpike, TurnpikeTimeoutError, type StreamOptions, type TurnEvent } from '@turnpike/client';
 import { announceTurns } from '@turnpike/turns';
-import { startApiOnTrial, type ApiOnTrial } from '../../apps/api/src/testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from '../../apps/api/src/testing/test-api.ts';
 import { HeldTurn } from '../../apps/api/src/testing/held-turn.ts';
 import { startTcpProxy, type TcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { untilTrue } from '../support/until-true.ts';
-import { answerProblem, startAnsweringServer } from './support/answering-server.ts';
+import { sendProblem, startFixedResponseServer } from './support/fixed-response-server.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let elsewhere: Backplane;
 let proxy: TcpProxy;
 let turnpike: Turnpike;
 let agentId: string;
 beforeAll(async () => {
   const backplaneUrl = process.env['TEST_REDIS_URL'];
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl, streams: { heartbeatMs: 100 } });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl, streams: { heartbeatMs: 100 } });
   elsewhere = await api.openSecondBackplane();
   proxy = await startTcpProxy(Number(new URL(api.url).port));
   turnpike = new Turnpike({ baseUrl: `http://127.0.0.1:${proxy.port}`, apiKey: api.client.apiKey });
@@ -146,7 +146,7 @@ test('a connection that went dead without a word is left for another one', async
 });
 
 test('it gives up after so many failures in a row, each another connection', async () => {
-  const server = await startAnsweringServer((response) => answerProblem(response, 503, 'not_ready'));
+  const server = await startFixedResponseServer((response) => sendProblem(response, 503, 'not_ready'));
   const failing = new Turnpike({ baseUrl: server.url, apiKey: api.client.apiKey });
   const next = failing.turns.stream('turn_1', { maxFailures: 3 }).next();
   await expect(next).rejects.toMatchObject({ status: 503, code: 'not_ready' });
@@ -157,7 +157,7 @@ test('it gives up after so many failures in a row, each another connection', asy
 test('a server that ends each stream without a word is given up, and one that brings an event each time is not', async () => {
   const event = (number: number, type: string): string =>
     `id: ${number}\nevent: ${type}\ndata: ${JSON.stringify({ type, id: 'evt_1', turn_id: 'turn_1', sequence_number: number })}\n\n`;
-  const server = await startAnsweringServer((response, number) => {
+  const server = await startFixedResponseServer((response, number) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.end(number < 6 ? `retry: 20\n\n${event(number + 1, 'turn.queued')}` : 'retry: 20\n\n');
   });

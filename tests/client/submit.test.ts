@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Turnpike, TurnpikeApiError, TurnpikeConnectionError, type Turn } from '@turnpike/client';
-import { startApiOnTrial, type ApiOnTrial } from '../../apps/api/src/testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from '../../apps/api/src/testing/test-api.ts';
 import { playWorker } from '../../apps/api/src/testing/play-worker.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { startLossyProxy, type LossyProxy } from './support/lossy-proxy.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let proxy: LossyProxy;
 let turnpike: Turnpike;
 let agentId: string;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   proxy = await startLossyProxy(api.url);
   turnpike = new Turnpike({ baseUrl: proxy.url, apiKey: api.client.apiKey });
   agentId = (await turnpike.agents.create({ name: 'a', model: 'm' })).id;
 });
-afterEach(() => proxy.loseAnswers(0));
+afterEach(() => proxy.loseResponses(0));
 afterAll(async () => {
   await proxy.stop();
   await api.stop();
@@ -36,7 +36,7 @@ test.each([0, 40, 400])(
   async (passBytes) => {
     const mark = randomUUID();
     const before = proxy.lost;
-    proxy.loseAnswers(3, passBytes);
+    proxy.loseResponses(3, passBytes);
     const turn = await turnpike.turns.submit({ agent_id: agentId, input: 'Hi', metadata: { mark } });
     expect(proxy.lost - before).toBe(3);
     expect(turn).toMatchObject({ object: 'turn', status: 'queued', metadata: { mark } });
@@ -48,7 +48,7 @@ test('a submission whose answer never came is found again by the key that was gi
   const mark = randomUUID();
   const submission = { agent_id: agentId, input: 'Hi', metadata: { mark } };
   const once = { idempotencyKey: mark, maxRetries: 0 };
-  proxy.loseAnswers(1);
+  proxy.loseResponses(1);
   await expect(turnpike.turns.submit(submission, once)).rejects.toBeInstanceOf(TurnpikeConnectionError);
   const turn = await turnpike.turns.submit(submission, once);
   expect((await turnsWith(mark)).map(({ id }) => id)).toEqual([turn.id]);
@@ -127,7 +127,7 @@ test('each resource is made, read, listed, changed and deleted, and what was del
   const agent = await turnpike.agents.create({ name: 'b', model: 'm' });
   expect(await turnpike.agents.update(agent.id, { model: 'newer' })).toMatchObject({ version: 2 });
   expect(await turnpike.agents.get(agent.id)).toMatchObject({ model: 'newer' });
-  proxy.loseAnswers(1);
+  proxy.loseResponses(1);
   expect(await turnpike.agents.delete(agent.id)).toBeUndefined();
   await expect(turnpike.agents.delete(agent.id)).rejects.toMatchObject({ code: 'not_found' });
 
@@ -161,7 +161,7 @@ test('each resource is made, read, listed, changed and deleted, and what was del
   });
   expect((await turnpike.apiKeys.rotate(key.id)).key).toMatch(/^tp_live_/);
   await turnpike.apiKeys.revoke(key.id);
-  proxy.loseAnswers(1);
+  proxy.loseResponses(1);
   // Its first answer was lost, and with it the key: nobody can read it again.
   expect((await turnpike.apiKeys.create({ name: 'lost', scopes: ['turns:read'] })).key).toBeUndefined();
 });
@@ -205,7 +205,7 @@ test('webhooks, limits, money and model settings are read and changed', async ()
 
 test('a turn is cancelled, once, also where the answer is lost', async () => {
   const { id } = await turnpike.turns.submit({ agent_id: agentId, input: 'Hi' });
-  proxy.loseAnswers(1);
+  proxy.loseResponses(1);
   expect(await turnpike.turns.cancel(id)).toMatchObject({ status: 'cancelled' });
   expect(await turnpike.turns.wait(id)).toMatchObject({ status: 'cancelled' });
 });

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Turnpike, webhooks, type WebhookEvent } from '@turnpike/client';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
-import { startAnsweringServer, type AnsweringServer } from './support/answering-server.ts';
+import { startFixedResponseServer, type FixedResponseServer } from './support/fixed-response-server.ts';
 
 let cluster: Cluster;
-let receiver: AnsweringServer;
+let receiver: FixedResponseServer;
 beforeAll(async () => {
-  receiver = await startAnsweringServer((response) => response.writeHead(204).end());
+  receiver = await startFixedResponseServer((response) => response.writeHead(204).end());
   const environment = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300', EGRESS_ALLOW: '127.0.0.1' };
   cluster = await Cluster.start({ workers: 1, environment });
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { startApiOnTrial } from '../../apps/api/src/testing/api-on-trial.ts';
+import { startTestApi } from '../../apps/api/src/testing/test-api.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
@@ -56,7 +56,7 @@ test('no example in the pages sends anything to a real host when it is pasted', 
 });
 
 test('nor does an example of the OpenAPI document', async () => {
-  const api = await startApiOnTrial(await createTestDatabase());
+  const api = await startTestApi(await createTestDatabase());
   try {
     const response = await fetch(`${api.url}/openapi.json`);
     const examples = examplesIn(await response.json());

@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { canaryOf, scan, uniqueText, type Finding } from './support/canary.ts';
-import { LeakTrial } from './support/leak-trial.ts';
+import { LeakTest } from './support/leak-test.ts';
 
 const LIMIT_MS = 300_000;
 const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
 
-let trial: LeakTrial | null = null;
+let trial: LeakTest | null = null;
 afterEach(async () => {
   await trial?.stop();
   trial = null;
@@ -16,8 +16,8 @@ async function scanAll({
   canaries,
   sources,
 }: {
-  canaries: LeakTrial['canaries'];
-  sources: ReturnType<LeakTrial['sources']>;
+  canaries: LeakTest['canaries'];
+  sources: ReturnType<LeakTest['sources']>;
 }) {
   const found: Finding[] = [];
   const blind: string[] = [];
@@ -35,7 +35,7 @@ async function scanAll({
 withRedis(
   'no secret is in a log, in Redis, in Postgres, in an answer, in a metric or in what a crash says, in any form',
   async () => {
-    trial = await LeakTrial.start();
+    trial = await LeakTest.start();
     await trial.play();
     expect([...trial.statuses]).toEqual(expect.arrayContaining(['GET 401', 'PUT 400', 'GET 404']));
     expect(trial.canaries.length).toBeGreaterThan(15);
@@ -49,7 +49,7 @@ withRedis(
 withRedis(
   'a build that hides nothing is caught by the same scan',
   async () => {
-    trial = await LeakTrial.start({ isBroken: true });
+    trial = await LeakTest.start({ isBroken: true });
     await trial.play();
     const { found } = await scanAll({ canaries: trial.canaries, sources: trial.sources() });
     const where = new Set(found.map(({ source }) => source));

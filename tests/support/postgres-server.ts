@@ -27,7 +27,7 @@ export async function startPostgres({
   await chmod(folder, 0o755);
   await linkShippedLibraries();
   const port = await freePort();
-  const complaints: string[] = [];
+  const reportedErrors: string[] = [];
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, 'data'),
     port,
@@ -43,13 +43,15 @@ export async function startPostgres({
     ].flatMap((setting) => ['-c', setting]),
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     onLog: () => undefined,
-    onError: (complaint: unknown) => complaints.push(String(complaint)),
+    onError: (complaint: unknown) => reportedErrors.push(String(complaint)),
   });
   try {
     await server.initialise();
     await server.start();
   } catch (error) {
-    throw new Error(`Postgres could not be started for the tests. ${complaints.join(' ')}`, { cause: error });
+    throw new Error(`Postgres could not be started for the tests. ${reportedErrors.join(' ')}`, {
+      cause: error,
+    });
   }
   let isDown = false;
   const start = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import { violates } from '../../packages/store/src/sql.ts';
+import { violates } from '../../packages/store/src/database/sql.ts';
 import type { Database } from '@turnpike/store';
 
 /**

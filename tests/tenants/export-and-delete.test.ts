@@ -133,8 +133,8 @@ test('the tables of tenants are those of the catalogue, and this test has a row 
 test('an export has every row of the tenant once, none of another, and nothing that is sealed', async () => {
   const ours = await makeTenant('Exported');
   const theirs = await makeTenant('Other');
-  const { code, output, complaints } = await turnpike('export', 'Exported');
-  expect({ code, complaints }).toEqual({ code: 0, complaints: '' });
+  const { code, output, reportedErrors } = await turnpike('export', 'Exported');
+  expect({ code, reportedErrors }).toEqual({ code: 0, reportedErrors: '' });
   const lines: unknown[] = output
     .trim()
     .split('\n')
@@ -157,7 +157,7 @@ test('an export has every row of the tenant once, none of another, and nothing t
   expect(await turnpike('export', ours.id, '--output', file)).toEqual({
     code: 0,
     output: '',
-    complaints: '',
+    reportedErrors: '',
   });
   const strip = (text: string): string => text.slice(text.indexOf('\n'));
   expect(strip(readFileSync(file, 'utf8'))).toBe(strip(output));
@@ -171,15 +171,15 @@ test('a tenant is deleted with every row that it owns, and no other tenant loses
   const before = await readAllRows();
   const owned = of(before, ours.id, ours.mark);
   expect(owned.length).toBeGreaterThan(3_000);
-  const { code, output, complaints } = await turnpike('delete', 'Deleted', '--yes');
-  expect({ code, complaints }).toEqual({ code: 0, complaints: '' });
+  const { code, output, reportedErrors } = await turnpike('delete', 'Deleted', '--yes');
+  expect({ code, reportedErrors }).toEqual({ code: 0, reportedErrors: '' });
   expect(output).toContain(`deleted ${ours.id} Deleted: `);
   const after = await readAllRows();
   expect(of(after, ours.id, ours.mark)).toEqual([]);
   const gone = new Set(owned.map(([table, row]) => `${table} ${row}`));
   for (const [table, rows] of before)
     expect([table, after.get(table)]).toEqual([table, rows.filter((row) => !gone.has(`${table} ${row}`))]);
-  expect((await turnpike('delete', 'Deleted', '--yes')).complaints).toBe(
+  expect((await turnpike('delete', 'Deleted', '--yes')).reportedErrors).toBe(
     'turnpike: There is no tenant Deleted.\n',
   );
 });
@@ -189,7 +189,7 @@ test('nothing is deleted without a yes, nor while a turn has not ended', async (
   const rows = await readAllRows();
   expect(await turnpike('delete', 'Busy')).toMatchObject({
     code: 1,
-    complaints: expect.stringContaining('--yes'),
+    reportedErrors: expect.stringContaining('--yes'),
   });
   await database.pool.query(
     `INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, deadline_at)
@@ -198,7 +198,7 @@ test('nothing is deleted without a yes, nor while a turn has not ended', async (
   );
   const refused = await turnpike('delete', 'Busy', '--yes');
   expect(refused).toMatchObject({ code: 1, output: '' });
-  expect(refused.complaints).toContain('1 of its turns have not ended: say --cancel');
+  expect(refused.reportedErrors).toContain('1 of its turns have not ended: say --cancel');
   expect(await findKeyHolder(database.pool, hashApiKey(key))).not.toBeNull();
   await database.pool.query(`DELETE FROM turns WHERE id = 'turn_open' || $1`, [mark]);
   expect(await readAllRows()).toEqual(rows);
@@ -209,7 +209,10 @@ test('nothing is deleted without a yes, nor while a turn has not ended', async (
     [id, mark],
   );
   await database.pool.query(`UPDATE sessions SET open_turns = 1 WHERE id = 'sess_' || $1`, [mark]);
-  expect(await turnpike('delete', 'Busy', '--yes', '--cancel')).toMatchObject({ code: 0, complaints: '' });
+  expect(await turnpike('delete', 'Busy', '--yes', '--cancel')).toMatchObject({
+    code: 0,
+    reportedErrors: '',
+  });
   expect(of(await readAllRows(), id, mark)).toEqual([]);
 });
 
@@ -234,6 +237,6 @@ test('a deletion that was killed goes on where it is begun again, and the keys a
   const left = of(await readAllRows(), id, mark);
   expect(left.length).toBeGreaterThan(0);
   expect(left.map(([table]) => table)).toContain('tenants');
-  expect(await turnpike('delete', id, '--yes')).toMatchObject({ code: 0, complaints: '' });
+  expect(await turnpike('delete', id, '--yes')).toMatchObject({ code: 0, reportedErrors: '' });
   expect(of(await readAllRows(), id, mark)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createApiKey, createTenant } from '@turnpike/store';
-import { ROLE_ID, SECRET_ID, vaultOnTrial } from '../../packages/secrets/src/testing/vault-on-trial.ts';
+import { ROLE_ID, SECRET_ID, startTestVault } from '../../packages/secrets/src/testing/test-vault.ts';
 import { Cluster } from '../support/cluster.ts';
 import { ToolTraffic } from './support/tool-traffic.ts';
 import { runTurnpike } from './support/run-turnpike.ts';
@@ -67,7 +67,7 @@ test(
     expect(await runTurnpike(['secrets', 'rewrap'], settings)).toEqual({
       code: 0,
       output: 'Rewrapped 1 data keys under env:new.\n0 data keys are under older master keys.\n',
-      complaints: '',
+      reportedErrors: '',
     });
     await restartAll({ TURNPIKE_MASTER_KEYS: masterKey('new') });
     await traffic.untilMore(3);
@@ -79,7 +79,7 @@ test(
 test(
   'Vault goes away for some seconds, forgets its tokens and comes back, while workers start afresh: no turn fails',
   async () => {
-    const vault = await vaultOnTrial();
+    const vault = await startTestVault();
     cleanUp.push(() => vault.close());
     const settings = {
       TURNPIKE_KEY_PROVIDER: 'vault',

@@ -5,7 +5,7 @@ import { SimControl, startModelSim, type Call, type ModelSim } from '@turnpike/m
 import { putModelSettings, setOperatorKey } from '@turnpike/store';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
-import { TenantOnTrial } from './support/tenant-on-trial.ts';
+import { TestTenant } from './support/test-tenant.ts';
 
 /** The end of the key that the cluster's workers are given. */
 const OPERATORS = '6789';
@@ -56,9 +56,9 @@ const fault = (key: string, status: number, headers: Record<string, string> = {}
 
 test('each tenant’s calls are made with its own key, on one worker at once', async () => {
   const tenants = await Promise.all([
-    TenantOnTrial.create(cluster),
-    TenantOnTrial.create(cluster),
-    TenantOnTrial.create(cluster, { operatorKey: true }),
+    TestTenant.create(cluster),
+    TestTenant.create(cluster),
+    TestTenant.create(cluster, { operatorKey: true }),
   ]);
   const [one, two, three] = tenants;
   await one.useKeys({ anthropic: 'sk-ant-api03-of-tenant-ONE1' });
@@ -96,7 +96,7 @@ test.each([
 ])(
   'a key that is answered with %s is followed by the next at once, and the next turn begins with that',
   async (_, rule) => {
-    const tenant = await TenantOnTrial.create(cluster);
+    const tenant = await TestTenant.create(cluster);
     await tenant.useKeys({ first: 'key-of-the-tenant-AAA1', second: 'key-of-the-tenant-BBB2' });
     const agent = await tenant.createAgent();
     await cluster.control.setScript({ rules: [rule] });
@@ -110,7 +110,7 @@ test.each([
 );
 
 test('a turn whose keys are all rate-limited waits the shortest of their times, without a worker, and completes', async () => {
-  const tenant = await TenantOnTrial.create(cluster);
+  const tenant = await TestTenant.create(cluster);
   await tenant.useKeys({ first: 'key-of-the-tenant-CCC1', second: 'key-of-the-tenant-CCC2' });
   const agent = await tenant.createAgent();
   const rules = [fault('CCC1', 429, { 'retry-after': '3000' }), fault('CCC2', 429, { 'retry-after': '6' })];
@@ -123,7 +123,7 @@ test('a turn whose keys are all rate-limited waits the shortest of their times, 
 });
 
 test('a turn without a key that is there fails, in words that say what to do', async () => {
-  const tenant = await TenantOnTrial.create(cluster);
+  const tenant = await TestTenant.create(cluster);
   const agent = await tenant.createAgent();
   expect(await tenant.run(agent.id, 'Hello?')).toMatchObject({
     status: 'failed',
@@ -149,7 +149,7 @@ test('a turn without a key that is there fails, in words that say what to do', a
 });
 
 test('a key that is replaced is used within its time, and at once where the old one is refused', async () => {
-  const tenant = await TenantOnTrial.create(cluster);
+  const tenant = await TestTenant.create(cluster);
   await tenant.useKeys({ anthropic: 'key-of-the-tenant-EEE1' });
   const agent = await tenant.createAgent();
   await tenant.run(agent.id, 'Hello?');
@@ -167,7 +167,7 @@ test('a key that is replaced is used within its time, and at once where the old 
 });
 
 test('an agent’s own keys stand in the place of the tenant’s', async () => {
-  const tenant = await TenantOnTrial.create(cluster);
+  const tenant = await TestTenant.create(cluster);
   await tenant.useKeys({ common: 'key-of-the-tenant-FFF1' });
   await tenant.putSecret('special', 'key-of-the-agent-FFF2');
   const agent = await tenant.createAgent({ model_keys: ['special'] });
@@ -177,7 +177,7 @@ test('an agent’s own keys stand in the place of the tenant’s', async () => {
 });
 
 test('the operator’s key is used while the operator says so, and only then', async () => {
-  const tenant = await TenantOnTrial.create(cluster);
+  const tenant = await TestTenant.create(cluster);
   const agent = await tenant.createAgent();
   const isServed = async (): Promise<boolean> =>
     (await tenant.run(agent.id, 'Hello?')).status === 'completed';
@@ -191,7 +191,7 @@ test('the operator’s key is used while the operator says so, and only then', a
 });
 
 test('a tenant’s own address gets the tenant’s keys and its conversations, and never the operator’s key', async () => {
-  const tenant = await TenantOnTrial.create(cluster, { operatorKey: true });
+  const tenant = await TestTenant.create(cluster, { operatorKey: true });
   await tenant.useKeys({ anthropic: 'key-of-the-tenant-GGG1' }, { base_url: gateway.url });
   const agent = await tenant.createAgent();
   expect(await tenant.run(agent.id, 'Hello?')).toMatchObject({ status: 'completed' });
@@ -207,7 +207,7 @@ test('a tenant’s own address gets the tenant’s keys and its conversations, a
 });
 
 test('a tenant’s own address that is private is refused before a byte is sent', async () => {
-  const tenant = await TenantOnTrial.create(cluster, { operatorKey: true });
+  const tenant = await TestTenant.create(cluster, { operatorKey: true });
   const agent = await tenant.createAgent();
   await tenant.useKeys({ anthropic: 'key-of-the-tenant-HHH1' });
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
@@ -229,7 +229,7 @@ test('a tenant’s own address that is private is refused before a byte is sent'
 });
 
 test('a key is in no log line, no row and no answer, also when the API says it back', async () => {
-  const tenant = await TenantOnTrial.create(cluster);
+  const tenant = await TestTenant.create(cluster);
   const key = 'canary+key/of-the-tenant=JJJ1';
   await tenant.useKeys({ anthropic: key });
   const agent = await tenant.createAgent();
@@ -259,9 +259,9 @@ test('a key is in no log line, no row and no answer, also when the API says it b
 test('a worker without a key of the operator’s serves the tenants that bring one', async () => {
   await Promise.all(cluster.workers.map((worker) => worker.end('SIGTERM')));
   await cluster.startWorker({ ANTHROPIC_API_KEY: '' });
-  const own = await TenantOnTrial.create(cluster);
+  const own = await TestTenant.create(cluster);
   await own.useKeys({ anthropic: 'key-of-the-tenant-KKK1' });
-  const without = await TenantOnTrial.create(cluster, { operatorKey: true });
+  const without = await TestTenant.create(cluster, { operatorKey: true });
   const [served, failed] = await Promise.all(
     [own, without].map(async (tenant) => tenant.run((await tenant.createAgent()).id, 'Hello?')),
   );

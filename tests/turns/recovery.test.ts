@@ -15,11 +15,11 @@ const FAST = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300' };
 /** Where a lease has to end for the test to go on; elsewhere a slow machine must not lose one. */
 const SHORT_LEASE = { ...FAST, LEASE_MS: '2000' };
 
-test('an API that is killed after the commit and before the hint loses no turn', async () => {
+test('an API that is killed after the commit and before the job loses no turn', async () => {
   cluster = await Cluster.start({ workers: 0, environment: FAST });
   const agent = await cluster.createAgent();
   await cluster.api?.end('SIGKILL');
-  // This one can commit, and can hint nobody: its backplane is a port where nobody listens.
+  // This one can commit, and can job nobody: its backplane is a port where nobody listens.
   await cluster.startApi({ BACKPLANE_URL: `redis://127.0.0.1:${await freePort()}` });
   const turns = await Promise.all(
     [1, 2, 3].map(async (number) => cluster?.submit({ agentId: agent.id }, `Hello ${number}`)),

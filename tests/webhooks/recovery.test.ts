@@ -80,7 +80,7 @@ withRedis('Redis is wiped while deliveries wait in it: each of them is made', as
     await untilTrue('the one place is taken', () => answers.length === 1);
     const hooks = webhooks;
     const waiting = await Promise.all([1, 2, 3, 4].map(() => hooks.ping(other)));
-    await untilTrue('they are hinted', async () => {
+    await untilTrue('they are enqueued', async () => {
       const { rows } = await hooks.cluster.database.pool.query(
         'SELECT 1 FROM deliveries WHERE endpoint_id = $1 AND hinted_at IS NOT NULL',
         [other.id],

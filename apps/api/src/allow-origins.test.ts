@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import supertest, { type Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { readConfig } from './config.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 import { TEST_MASTER_KEYS } from '../../../tests/support/master-keys.ts';
 
@@ -19,10 +19,10 @@ const readable = {
 };
 
 describe('with an origin on the list', () => {
-  let api: ApiOnTrial;
+  let api: TestApi;
   let turnId: string;
   beforeAll(async () => {
-    api = await startApiOnTrial(await createTestDatabase(), { corsOrigins: [OURS, 'http://localhost:5173'] });
+    api = await startTestApi(await createTestDatabase(), { corsOrigins: [OURS, 'http://localhost:5173'] });
     const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
     const body = { agent_id: agent.body.id, input: 'Hi' };
     turnId = (await api.client.http.post('/v1/turns').send(body).expect(202)).body.id;
@@ -84,7 +84,7 @@ describe('with an origin on the list', () => {
 });
 
 test('without a list, no page of another origin can read anything', async () => {
-  const api = await startApiOnTrial(await createTestDatabase());
+  const api = await startTestApi(await createTestDatabase());
   try {
     const headers = await headersOf(api.client.http.get('/v1/turns').set('Origin', OURS));
     expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);

@@ -15,7 +15,7 @@ const REQUEST_HEADERS = [
 ];
 
 /** What a page may read of an answer, beside its body. */
-const ANSWER_HEADERS = [
+const RESPONSE_HEADERS = [
   'Location',
   'Retry-After',
   'RateLimit',
@@ -35,7 +35,7 @@ export function allowOrigins(origins: readonly string[]): RequestHandler {
     origin: [...origins],
     methods: ['GET', 'POST', 'PUT', 'DELETE'],
     allowedHeaders: REQUEST_HEADERS,
-    exposedHeaders: ANSWER_HEADERS,
+    exposedHeaders: RESPONSE_HEADERS,
     maxAge: 600,
   });
   return (request, response, next) => {

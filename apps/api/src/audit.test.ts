@@ -3,11 +3,11 @@ import type { AuditEntry } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { auditedAs } from './audit-act.ts';
 import { routes } from './create-api.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(() => api.stop());
 

@@ -3,12 +3,12 @@ import { createApiKey, makeApiKey, revokeApiKey } from '@turnpike/store';
 import supertest, { type Response } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 
 afterAll(() => api.stop());

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { idSchema, newId, PROBLEMS, problemSchema, type ProblemCode } from '@turnpike/contract';
 import supertest, { type Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { MAX_BODY_BYTES, startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+import { MAX_BODY_BYTES, startTestApi, type TestApi, type Client } from './testing/test-api.ts';
 
 interface Things {
   agentId: string;
@@ -11,14 +11,14 @@ interface Things {
   turnId: string;
 }
 
-let api: ApiOnTrial;
+let api: TestApi;
 let ours: Things;
 let theirs: Things;
 let toolInUse: string;
 let sessionOfDeletedAgent: string;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   ours = await makeThings(api.client);
   theirs = await makeThings(await api.addTenant());
   const gone = await makeThings(api.client);

@@ -3,14 +3,14 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { idSchema, PROBLEMS, problemSchema, type Problem, type ProblemCode } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let ours: string;
 let theirs: string;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), {
+  api = await startTestApi(await createTestDatabase(), {
     backplaneUrl: process.env['TEST_REDIS_URL'],
     times: { headersTimeout: 200, requestTimeout: 300, connectionsCheckingInterval: 20 },
   });

@@ -92,7 +92,7 @@ const environmentSchema = z
     corsOrigins: environment.CORS_ORIGINS,
     egressAllow: environment.EGRESS_ALLOW,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
-    hintAgeMs: environment.HINT_AGE_MS,
+    jobAgeMs: environment.HINT_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
     ...retentionSettings(environment),
     streams: {

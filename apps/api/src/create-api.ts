@@ -1,7 +1,7 @@
 import { ProblemError } from '@turnpike/contract';
 import { noTracing, type Logger, type Metrics, type Readiness, type Tracing } from '@turnpike/telemetry';
 import express, { type Express } from 'express';
-import { answerProblem } from './answer-problem.ts';
+import { sendProblem } from './send-problem.ts';
 import { allowOrigins } from './allow-origins.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { BodyMemory } from './body-memory.ts';
@@ -14,7 +14,7 @@ import { readQuery } from './parse-request.ts';
 import { giveRequestId } from './request-id.ts';
 import { RequestRates } from './request-rates.ts';
 import type { Services } from './route.ts';
-import { secureAnswers } from './secure-answers.ts';
+import { secureResponses } from './secure-responses.ts';
 import { welcome } from './welcome.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
@@ -27,7 +27,7 @@ import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
 import { turnRoutes } from './routes/turns.ts';
-import { TenantRoom } from './tenant-room.ts';
+import { CapacityCache } from './capacity-cache.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import type { TrustedProxies } from './trust-proxy.ts';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
@@ -66,7 +66,7 @@ export const routes = [
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
 export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings): Express {
-  const services = { ...given, room: new TenantRoom() };
+  const services = { ...given, room: new CapacityCache() };
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -75,7 +75,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   app.use(
     giveRequestId,
     logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),
-    secureAnswers,
+    secureResponses,
     checkHeaders,
   );
   const { corsOrigins = [] } = settings;
@@ -94,6 +94,6 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   app.use(() => {
     throw new ProblemError('not_found', 'There is nothing at this address.');
   });
-  app.use(answerProblem(settings.logger));
+  app.use(sendProblem(settings.logger));
   return app;
 }

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Logger } from '@turnpike/telemetry';
-import { answerParserErrors } from './answer-parser-errors.ts';
+import { reportParserErrors } from './report-parser-errors.ts';
 
 /** How long a whole request and its headers may take to arrive, and how often that is looked at. Milliseconds. */
 export type RequestTimes = Pick<
@@ -19,7 +19,7 @@ export function createHttpServer(app: RequestListener, logger: Logger, times: Re
     { keepAliveTimeout: 75_000, requireHostHeader: false, ...times },
     app,
   );
-  answerParserErrors(server, logger);
+  reportParserErrors(server, logger);
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   return server;

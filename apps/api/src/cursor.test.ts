@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { decodePlace, encodePlace, pageOf } from './cursor.ts';
+import { decodePosition, encodePosition, pageOf } from './cursor.ts';
 
 test.each([[[0]], [[7, 0]], [[999_999_999, 12, 3]]])(
   'a place of %j survives its way through a client',
   (numbers) => {
-    const cursor = encodePlace(numbers);
-    expect(decodePlace(cursor, numbers.length)).toEqual(numbers);
+    const cursor = encodePosition(numbers);
+    expect(decodePosition(cursor, numbers.length)).toEqual(numbers);
     expect(encodeURIComponent(cursor)).toBe(cursor);
   },
 );
@@ -14,7 +14,7 @@ test.each(['', '.', '1', '1.2.3', '-1.2', '01.2', '1.2 ', '1e3.2', '1.0x2', '1.9
   'a cursor of "%s" is no place of two numbers',
   (text) => {
     const cursor = Buffer.from(text).toString('base64url');
-    expect(() => decodePlace(cursor, 2)).toThrow(expect.objectContaining({ code: 'invalid_cursor' }));
+    expect(() => decodePosition(cursor, 2)).toThrow(expect.objectContaining({ code: 'invalid_cursor' }));
   },
 );
 

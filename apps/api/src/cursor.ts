@@ -1,12 +1,12 @@
 import { ProblemError } from '@turnpike/contract';
 
 /** Places in lists that have no id: opaque to clients, so that they can change. */
-export function encodePlace(numbers: readonly number[]): string {
+export function encodePosition(numbers: readonly number[]): string {
   return Buffer.from(numbers.join('.')).toString('base64url');
 }
 
-/** Throws `invalid_cursor` for anything that `encodePlace` did not make of this many numbers. */
-export function decodePlace(cursor: string, count: number): number[] {
+/** Throws `invalid_cursor` for anything that `encodePosition` did not make of this many numbers. */
+export function decodePosition(cursor: string, count: number): number[] {
   const numbers = Buffer.from(cursor, 'base64url').toString().split('.');
   const isPlace = numbers.length === count && numbers.every((text) => /^(0|[1-9]\d{0,8})$/.test(text));
   if (!isPlace)

@@ -3,18 +3,18 @@ import type { Turn } from '@turnpike/contract';
 import { deleteSession, openDatabase, readTurnFacts } from '@turnpike/store';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
 // A read of two statements may find the session erased by its second one.
 
-let api: ApiOnTrial;
+let api: TestApi;
 let url: string;
 
 beforeAll(async () => {
   const made = await createTestDatabase();
   url = made.url;
-  api = await startApiOnTrial(made, { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(made, { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(() => api.stop());
 

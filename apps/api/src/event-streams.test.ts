@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Backplane } from '@turnpike/backplane';
 import { problemSchema, type Turn } from '@turnpike/contract';
-import { cutEvents } from '@turnpike/store';
+import { pruneEvents } from '@turnpike/store';
 import { announceTurns } from '@turnpike/turns';
 import { startRedis } from '../../../tests/support/redis-server.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { Follower } from './testing/follow-events.ts';
 import { HeldTurn } from './testing/held-turn.ts';
 
@@ -14,7 +14,7 @@ const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['T
 /** Everything before it must have been told by signals, not by the look that makes up for lost ones. */
 const BEFORE_A_LOOK_MS = 9_000;
 
-async function startTurn({ client: { http } }: ApiOnTrial, sessionId?: string): Promise<Turn> {
+async function startTurn({ client: { http } }: TestApi, sessionId?: string): Promise<Turn> {
   if (sessionId !== undefined) {
     return (await http.post(`/v1/sessions/${sessionId}/turns`).send({ input: 'Hi' }).expect(202)).body;
   }
@@ -29,13 +29,13 @@ describe.each(Object.entries(SERVERS))(
       test.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
       return;
     }
-    let api: ApiOnTrial;
+    let api: TestApi;
     let elsewhere: Backplane;
     const opened: Follower[] = [];
 
     beforeAll(async () => {
       const database = await createTestDatabase();
-      api = await startApiOnTrial(database, {
+      api = await startTestApi(database, {
         ...(name === 'redis' ? { backplaneUrl: url } : {}),
         streams: { heartbeatMs: 200 },
       });
@@ -240,9 +240,9 @@ describe.each(Object.entries(SERVERS))(
       const second = await startTurn(api, sessionId);
       const old = `UPDATE turns SET finished_at = now() - interval '8 days' WHERE id = $1`;
       await api.database.pool.query(old, [id]);
-      expect(await cutEvents(api.database.pool, 9, 100)).toBe(0);
-      expect(await cutEvents(api.database.pool, 7, 100)).toBe(1);
-      expect(await cutEvents(api.database.pool, 7, 100)).toBe(0);
+      expect(await pruneEvents(api.database.pool, 9, 100)).toBe(0);
+      expect(await pruneEvents(api.database.pool, 7, 100)).toBe(1);
+      expect(await pruneEvents(api.database.pool, 7, 100)).toBe(0);
       const refused = await api.client.http.get(`/v1/turns/${id}/events?after=2`).expect(410);
       const problem = problemSchema.parse(refused.body);
       expect(problem).toMatchObject({ code: 'cursor_expired', oldest_cursor: '4' });
@@ -296,7 +296,7 @@ withRedis(
   async () => {
     const redis = await startRedis();
     if (redis === null) throw new Error('There is no redis-server on PATH.');
-    const api = await startApiOnTrial(await createTestDatabase(), {
+    const api = await startTestApi(await createTestDatabase(), {
       backplaneUrl: redis.url,
       streams: { lookEveryMs: 1_000 },
     });
@@ -332,10 +332,10 @@ withRedis(
 );
 
 describe('a process that serves streams', () => {
-  let api: ApiOnTrial;
+  let api: TestApi;
   let elsewhere: Backplane;
   beforeAll(async () => {
-    api = await startApiOnTrial(await createTestDatabase(), {
+    api = await startTestApi(await createTestDatabase(), {
       backplaneUrl: process.env['TEST_REDIS_URL'],
       streams: { maxStreams: 40, maxStreamsPerTenant: 30 },
     });

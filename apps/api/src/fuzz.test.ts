@@ -2,12 +2,12 @@ import { Agent } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { PROBLEMS, problemSchema } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { makeRequest, type FuzzRequest } from './testing/fuzz/make-request.ts';
 import { Random } from './testing/fuzz/random.ts';
-import { sendRequest, type FuzzAnswer } from './testing/fuzz/send-request.ts';
+import { sendRequest, type FuzzResponse } from './testing/fuzz/send-request.ts';
 import { readDocument, type ApiDocument } from './testing/read-operations.ts';
-import { nobodys, type TenantThings } from './testing/tenant-things.ts';
+import { foreignId, type TenantThings } from './testing/tenant-things.ts';
 import { needEverything, tenantWithThings } from './testing/tenant-with-things.ts';
 
 /**
@@ -20,13 +20,13 @@ const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 4_000);
 const REQUESTS_OF_TENANT = 400;
 const AT_ONCE = 8;
 
-let api: ApiOnTrial;
+let api: TestApi;
 let document: ApiDocument;
 let theirs: TenantThings;
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   document = await readDocument(api.url);
   theirs = await tenantWithThings(api, document);
   await needEverything(theirs, document);
@@ -80,7 +80,7 @@ function requestOf(number: number, mine: TenantThings): FuzzRequest {
   const idOf = (prefix: string): string => {
     const known = mine.known.get(prefix) ?? `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
     // What is deleted is missed by all requests that follow.
-    if (random.chance(operation.method === 'delete' ? 0.9 : 0.05)) return nobodys(known);
+    if (random.chance(operation.method === 'delete' ? 0.9 : 0.05)) return foreignId(known);
     return random.chance(0.15) ? (theirs.known.get(prefix) ?? known) : known;
   };
   return makeRequest(operation, { random, document, idOf, odd: { places: random.pick([0, 1, 1, 1, 2]) } });
@@ -89,7 +89,7 @@ function requestOf(number: number, mine: TenantThings): FuzzRequest {
 /** What is wrong with an answer; null where nothing is. */
 function mistakeIn(
   { operation, path, body }: FuzzRequest,
-  { status, type, text }: FuzzAnswer,
+  { status, type, text }: FuzzResponse,
 ): string | null {
   if (status >= 500) return 'is answered with 5xx';
   if (status >= 400) {
@@ -110,7 +110,12 @@ function mistakeIn(
   return shown === undefined ? null : `is answered with another tenant's ${shown}`;
 }
 
-function describeFailure(number: number, mistake: string, request: FuzzRequest, answer: FuzzAnswer): string {
+function describeFailure(
+  number: number,
+  mistake: string,
+  request: FuzzRequest,
+  answer: FuzzResponse,
+): string {
   const { operation, path, headers, body } = request;
   const lines = [
     `Request ${number} ${mistake}: ${answer.status} ${answer.text.slice(0, 300)}`,
@@ -122,7 +127,7 @@ function describeFailure(number: number, mistake: string, request: FuzzRequest, 
 }
 
 /** What the service logged of an error of its own. */
-function causesIn({ status, text }: FuzzAnswer): string[] {
+function causesIn({ status, text }: FuzzResponse): string[] {
   const { request_id: id } = status < 500 ? { request_id: null } : problemSchema.parse(JSON.parse(text));
   return api.logLines.filter((line) => id !== null && line.includes(id)).map((line) => line.slice(0, 2_000));
 }

@@ -4,16 +4,16 @@ import { newId } from '@turnpike/contract';
 import type { Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let agentId: string;
 let key: string;
 let keys = 0;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   agentId = agent.body.id;
 });

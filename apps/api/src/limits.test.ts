@@ -5,12 +5,12 @@ import { changeLimits } from '@turnpike/store';
 import type { Response } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi, type Client } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(() => api.stop());
 afterEach(() => expect(api.errors.splice(0)).toEqual([]));

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Session, Turn } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 /** In the order in which they were made: three sessions, of two turns each. */
 const sessions: Session[] = [];
 const turns: Turn[] = [];
@@ -12,7 +12,7 @@ const CUSTOMERS = ['ada', 'grace', 'ada'];
 const HARD = { 'key with spaces & [brackets]': 'a=b&c, “ü”\n' };
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   // What another tenant labels in the same way is in none of these lists.
   for (const { http } of [await api.addTenant(), api.client]) {
     sessions.length = 0;

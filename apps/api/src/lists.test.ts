@@ -9,17 +9,17 @@ import {
 } from '@turnpike/contract';
 import { z } from 'zod';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let agentIds: string[];
 /** In the order in which they were accepted. */
 const turns: Turn[] = [];
 let longTurn: Turn;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   const { http } = api.client;
   agentIds = [];
   for (let n = 0; n < 7; n++) {

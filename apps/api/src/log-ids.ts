@@ -26,7 +26,7 @@ const turnSchema = z.object({ object: z.literal('turn'), id: z.string(), session
 const sessionSchema = z.object({ object: z.literal('session'), id: z.string() });
 
 /** Of the turn or the session that an answer shows: a submission learns its id only there. */
-export function idsInAnswer(body: unknown): LogIds {
+export function idsInResponse(body: unknown): LogIds {
   const turn = turnSchema.safeParse(body);
   if (turn.success) return { turn_id: turn.data.id, session_id: turn.data.session_id };
   const session = sessionSchema.safeParse(body);

@@ -23,7 +23,7 @@ const QUIET = new Set(['/livez', '/readyz']);
 const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
 
 /** Notes what lines of the log should say beside the status; ids come to those that are noted. */
-export function noteForLog(response: Response, note: Note): void {
+export function addLogFields(response: Response, note: Note): void {
   const known = noted.get(response);
   if (known === undefined) return;
   const { ids, ...rest } = note;
@@ -32,7 +32,7 @@ export function noteForLog(response: Response, note: Note): void {
 }
 
 /** What is noted so far, as fields of a line. */
-export function notedFor(response: Response): Record<string, unknown> {
+export function logFieldsOf(response: Response): Record<string, unknown> {
   const { route, ids, span } = noted.get(response) ?? { ids: {}, span: null };
   const trace = traceIdOf(span?.traceparent ?? null);
   return { route: route ?? null, ...ids, ...(trace === undefined ? {} : { trace_id: trace }) };
@@ -61,7 +61,7 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
         request_id: requestIdOf(response),
         client_address: request.ip,
         client_request_id: request.get('x-request-id')?.slice(0, 128),
-        ...notedFor(response),
+        ...logFieldsOf(response),
       };
       const labels = { route, method: request.method, status: `${Math.floor(status / 100)}xx` };
       metrics.requests.observe(labels, seconds);

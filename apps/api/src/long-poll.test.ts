@@ -5,7 +5,7 @@ import { announceTurns, watchTurns } from '@turnpike/turns';
 import { startRedis } from '../../../tests/support/redis-server.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
 /** What every wait asks for that is to be ended by something else, and the time by which it was. */
@@ -19,7 +19,7 @@ interface Polled {
   tookMs: number;
 }
 
-async function poll(api: ApiOnTrial, path: string, options: RequestInit = {}): Promise<Polled> {
+async function poll(api: TestApi, path: string, options: RequestInit = {}): Promise<Polled> {
   const began = performance.now();
   const headers = { authorization: `Bearer ${api.client.apiKey}`, ...(options.headers as object) };
   const answer = await fetch(`${api.url}/v1/turns/${path}`, { ...options, headers });
@@ -27,22 +27,22 @@ async function poll(api: ApiOnTrial, path: string, options: RequestInit = {}): P
   return { status: answer.status, headers: answer.headers, turn, tookMs: performance.now() - began };
 }
 
-async function startTurn({ client: { http } }: ApiOnTrial): Promise<string> {
+async function startTurn({ client: { http } }: TestApi): Promise<string> {
   const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const turn = await http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' }).expect(202);
   return turn.body.id;
 }
 
-const untilWaiting = (api: ApiOnTrial, count: number): Promise<void> =>
+const untilWaiting = (api: TestApi, count: number): Promise<void> =>
   untilTrue(`${count} clients wait`, () => api.waiters.count === count);
 
 describe('a client that waits for a turn', () => {
-  let api: ApiOnTrial;
+  let api: TestApi;
   /** The worker's. */
   let elsewhere: Backplane;
 
   beforeAll(async () => {
-    api = await startApiOnTrial(await createTestDatabase(), {
+    api = await startTestApi(await createTestDatabase(), {
       backplaneUrl: process.env['TEST_REDIS_URL'],
       poolSize: 5,
     });
@@ -261,7 +261,7 @@ const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test
 withRedis('after a loss of signals, everybody who waits looks again', async () => {
   const redis = await startRedis();
   if (redis === null) throw new Error('There is no redis-server on PATH.');
-  const api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: redis.url });
+  const api = await startTestApi(await createTestDatabase(), { backplaneUrl: redis.url });
   try {
     const turnIds = await Promise.all(Array.from({ length: 10 }, () => startTurn(api)));
     const answers = turnIds.map((turnId) => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
@@ -280,7 +280,7 @@ withRedis('after a loss of signals, everybody who waits looks again', async () =
 });
 
 test('once the process stops, whoever waits gets the state of the moment, and nobody waits any more', async () => {
-  const api = await startApiOnTrial(await createTestDatabase(), {
+  const api = await startTestApi(await createTestDatabase(), {
     backplaneUrl: process.env['TEST_REDIS_URL'],
   });
   try {

@@ -6,9 +6,9 @@ import { openKeyProvider } from '@turnpike/secrets';
 import {
   checkDatabase,
   checkSettings,
-  noteKeyUse,
+  recordKeyUse,
   openDatabase,
-  openVault,
+  openSecretBox,
   requiredMigrations,
 } from '@turnpike/store';
 import {
@@ -24,7 +24,7 @@ import {
 } from '@turnpike/telemetry';
 import { InputSchemas } from '@turnpike/tools';
 import { Dispatcher, Reconciliation, startReconciler, watchTurns } from '@turnpike/turns';
-import { BudgetGate } from './budget-gate.ts';
+import { BudgetCheck } from './budget-check.ts';
 import { BodyMemory } from './body-memory.ts';
 import { readConfig, type Config } from './config.ts';
 import { createApi } from './create-api.ts';
@@ -54,7 +54,7 @@ async function start(config: Config): Promise<void> {
   });
   // It starts all the same: what needs a key waits for it, and what needs none goes on.
   masterKeys.currentKeyId().catch(warn('The master keys cannot be used now.'));
-  const vault = openVault(database, masterKeys);
+  const secretBox = openSecretBox(database, masterKeys);
   const backplane = await openBackplane({
     url: config.backplaneUrl,
     prefix: config.backplanePrefix,
@@ -75,13 +75,13 @@ async function start(config: Config): Promise<void> {
     everyMs: config.reconcileEveryMs,
     onRepairs(repairs) {
       for (const [kind, count] of Object.entries(repairs)) metrics.repairs.inc({ kind }, count);
-      if (repairs.expiredLeases + repairs.lostHints > 0) logger.info('Repaired.', { ...repairs });
+      if (repairs.expiredLeases + repairs.lostJobs > 0) logger.info('Repaired.', { ...repairs });
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
   });
   const inputSchemas = new InputSchemas(warn('The schema of a tool could not be checked.'));
   const keyUses = new KeyUses(
-    (ids) => noteKeyUse(database.pool, ids),
+    (ids) => recordKeyUse(database.pool, ids),
     warn('The use of keys could not be noted.'),
   );
   const waiters = new TurnWaiters();
@@ -117,9 +117,9 @@ async function start(config: Config): Promise<void> {
       dispatcher,
       waiters,
       streams,
-      vault,
+      secretBox,
       keyUses,
-      budgetGate: new BudgetGate(),
+      budgetCheck: new BudgetCheck(),
       inputSchemas,
       checkPublicUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
@@ -166,7 +166,7 @@ async function start(config: Config): Promise<void> {
     await inputSchemas.close();
     await stopReconciler();
     await dispatcher.settle();
-    vault.close();
+    secretBox.close();
     masterKeys.close();
     await backplane.close();
     await database.close();

@@ -6,17 +6,17 @@ import { changeLimits } from '@turnpike/store';
 import { announceTurns } from '@turnpike/turns';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { SharedReads } from './shared-reads.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { RequestCoalescer } from './request-coalescer.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
 const WAITING = 2_000;
 const TURNS = 20;
 const agent = new Agent({ maxSockets: WAITING });
 
-let api: ApiOnTrial;
+let api: TestApi;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(async () => {
   agent.destroy();
@@ -88,7 +88,7 @@ test('two thousand clients wait at once in little memory, and an end is read onc
 });
 
 test('a read is shared by those who ask in the same moment, and by nobody who asks later', async () => {
-  const reads = new SharedReads<number>();
+  const reads = new RequestCoalescer<number>();
   let count = 0;
   const make = async (): Promise<number> => ++count;
   const together = await Promise.all([reads.read('a', make), reads.read('a', make), reads.read('b', make)]);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi, type Client } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let client: Client;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   client = await api.addTenant();
   for (const name of ['one', 'two']) await client.http.put(`/v1/secrets/${name}`).send({ value: 'a-key' });
 });

@@ -4,11 +4,11 @@ import { advanceTurn, changeLimits, claimTurn, countSpending, reserveCost, setBu
 import { TRANSITIONS } from '@turnpike/turns';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi, type Client } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase());
+  api = await startTestApi(await createTestDatabase());
 });
 afterAll(() => api.stop());
 

@@ -1,19 +1,13 @@
 import { allows, ProblemError, type Limits, type Scope } from '@turnpike/contract';
-import {
-  answerOnce,
-  transaction,
-  type IdempotentRequest,
-  type Sql,
-  type StoredAnswer,
-} from '@turnpike/store';
+import { runOnce, transaction, type IdempotentRequest, type Sql, type StoredResponse } from '@turnpike/store';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { actOf, auditAct, auditedAs } from './audit-act.ts';
 import type { Authenticate } from './authenticate.ts';
 import { checkMetadata } from './check-count.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { fingerprintOf, parseIdempotencyKey } from './idempotency-key.ts';
-import { idsInAnswer, idsInPath } from './log-ids.ts';
-import { noteForLog, spanOf } from './log-requests.ts';
+import { idsInResponse, idsInPath } from './log-ids.ts';
+import { addLogFields, spanOf } from './log-requests.ts';
 import { parseBody, parseParams, parseQuery } from './parse-request.ts';
 import { readBody } from './read-body.ts';
 import type { RequestRates } from './request-rates.ts';
@@ -37,7 +31,11 @@ export function mountRoutes(
   for (const route of routes) {
     const identify: RequestHandler = async (request, response, next) => {
       const { tenantId, keyId, scopes, limits } = await settings.authenticate(request);
-      noteForLog(response, { route: route.path, operation: route.operationId, ids: { tenant_id: tenantId } });
+      addLogFields(response, {
+        route: route.path,
+        operation: route.operationId,
+        ids: { tenant_id: tenantId },
+      });
       limitRate(response, await settings.rates.admit(tenantId, limits.requests_per_second));
       if (!allows(scopes, route.scope)) {
         throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
@@ -75,12 +73,12 @@ async function serveRoute(
     body: parseBody(route, request.body),
     header: (name) => request.get(name),
     may: (scope) => allows(response.locals['scopes'] as readonly Scope[], scope),
-    capFor: keepFound((counted) => services.room.capFor(counted, tenantId, limits)),
+    limitToEnforce: keepFound((counted) => services.room.limitToEnforce(counted, tenantId, limits)),
     sql: services.database.pool,
     traceparent: spanOf(response)?.traceparent ?? null,
     whenGone: () => whenGone(response),
   };
-  noteForLog(response, { ids: idsInPath(call.params) });
+  addLogFields(response, { ids: idsInPath(call.params) });
   checkMetadata(call.body, limits);
   await route.prepare?.(call, services);
   const header = request.get('idempotency-key');
@@ -98,7 +96,7 @@ async function serveRoute(
     auditedAs(route) === null && route.auditSome === undefined
       ? await route.handle(call, services)
       : await transaction(services.database.pool, (sql) => act(route, services, response, call, sql));
-  noteForLog(response, { ids: idsInAnswer(answer.body) });
+  addLogFields(response, { ids: idsInResponse(answer.body) });
   answer.afterCommit?.();
   if (answer.stream !== undefined) answer.stream(response);
   else send(response, encode(withShownOnce(answer)));
@@ -138,7 +136,7 @@ async function serveOnce(
   request: IdempotentRequest,
 ): Promise<void> {
   const { answer, made, replayed } = await answerKeyed(route, services, response, call, request);
-  noteForLog(response, { ids: idsInAnswer(made?.body) });
+  addLogFields(response, { ids: idsInResponse(made?.body) });
   made?.afterCommit?.();
   if (replayed) response.set('Idempotent-Replayed', 'true');
   send(response, made?.shownOnce === undefined ? answer : encode(withShownOnce(made)));
@@ -151,13 +149,13 @@ async function answerKeyed(
   response: Response,
   call: AnyCall,
   request: IdempotentRequest,
-): Promise<{ answer: StoredAnswer; made: Answer | undefined; replayed: boolean }> {
+): Promise<{ answer: StoredResponse; made: Answer | undefined; replayed: boolean }> {
   let shared: Answer | undefined;
-  const keep = (answer: Answer): StoredAnswer => encode((shared = answer));
+  const keep = (answer: Answer): StoredResponse => encode((shared = answer));
   const kept = await route.share?.(call, services, { request, keep });
   if (kept != null) return { answer: kept, made: shared, replayed: false };
   let made: Answer | undefined;
-  const { answer, replayed } = await answerOnce(services.database, request, async (sql) => {
+  const { answer, replayed } = await runOnce(services.database, request, async (sql) => {
     made = await act(route, services, response, call, sql);
     return encode(made);
   });
@@ -184,12 +182,12 @@ function withShownOnce(answer: Answer): Answer {
   return { ...answer, body: Object.assign({}, answer.body, answer.shownOnce) };
 }
 
-function encode(answer: Answer): StoredAnswer {
+function encode(answer: Answer): StoredResponse {
   const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
   return { status: answer.status, headers: answer.headers ?? {}, body };
 }
 
-function send(response: Response, answer: StoredAnswer): void {
+function send(response: Response, answer: StoredResponse): void {
   response.status(answer.status).set(answer.headers);
   if (answer.body === '') response.end();
   else response.type('application/json').send(answer.body);

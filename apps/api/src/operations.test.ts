@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import supertest from 'supertest';
 import { freePort } from '../../../tests/support/free-port.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
 describe('with everything up', () => {
-  let api: ApiOnTrial;
+  let api: TestApi;
   let stopping = false;
 
   beforeAll(async () => {
-    api = await startApiOnTrial(await createTestDatabase(), {
+    api = await startTestApi(await createTestDatabase(), {
       backplaneUrl: process.env['TEST_REDIS_URL'],
       isStopping: () => stopping,
     });
@@ -107,7 +107,7 @@ describe('with everything up', () => {
 
 test('while the backplane is down, the process is alive, not ready, and says why', async () => {
   const backplaneUrl = `redis://127.0.0.1:${await freePort()}`;
-  const api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl });
+  const api = await startTestApi(await createTestDatabase(), { backplaneUrl });
   try {
     await supertest(api.url).get('/livez').expect(200);
     const ready = await supertest(api.url).get('/readyz').expect(503);
@@ -122,7 +122,7 @@ test('while the backplane is down, the process is alive, not ready, and says why
 });
 
 test('while the database gives no connection, the process is alive, not ready, and says why', async () => {
-  const api = await startApiOnTrial(await createTestDatabase(), {
+  const api = await startTestApi(await createTestDatabase(), {
     backplaneUrl: process.env['TEST_REDIS_URL'],
     poolSize: 2,
   });

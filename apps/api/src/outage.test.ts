@@ -2,14 +2,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Response, Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let agentId: string;
 let turnId: string;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   const { http } = api.client;
   agentId = (await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201)).body.id;
   turnId = (await startTurn().expect(202)).body.id;

@@ -3,13 +3,13 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { MAX_BODY_BYTES, startApiOnTrial, type ApiOnTrial, type Client } from './testing/api-on-trial.ts';
+import { MAX_BODY_BYTES, startTestApi, type TestApi, type Client } from './testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 const sockets: Socket[] = [];
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();

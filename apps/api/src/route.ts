@@ -1,13 +1,13 @@
 import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
-import type { Database, IdempotentRequest, Sql, StoredAnswer, Vault } from '@turnpike/store';
+import type { Database, IdempotentRequest, Sql, StoredResponse, SecretBox } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { InputSchemas } from '@turnpike/tools';
 import type { Dispatcher } from '@turnpike/turns';
 import type { Response } from 'express';
 import { z } from 'zod';
-import type { BudgetGate } from './budget-gate.ts';
+import type { BudgetCheck } from './budget-check.ts';
 import type { KeyUses } from './key-uses.ts';
-import type { Counted, TenantRoom } from './tenant-room.ts';
+import type { Counted, CapacityCache } from './capacity-cache.ts';
 import type { Tag } from './openapi/tags.ts';
 import type { EventStreams } from './streams/event-streams.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
@@ -19,10 +19,10 @@ export interface Services {
   dispatcher: Dispatcher;
   waiters: TurnWaiters;
   streams: EventStreams;
-  vault: Vault;
+  secretBox: SecretBox;
   keyUses: KeyUses;
-  room: TenantRoom;
-  budgetGate: BudgetGate;
+  room: CapacityCache;
+  budgetCheck: BudgetCheck;
   inputSchemas: InputSchemas;
   /** Throws `EgressRefusedError` for a URL that no webhook is sent to, and no call of a tool. */
   checkPublicUrl: (url: string) => void;
@@ -42,8 +42,8 @@ export interface Call<Params, Query, Body> {
   header(name: string): string | undefined;
   /** Whether the key may do this as well, beside what the operation takes. */
   may(scope: Scope): boolean;
-  /** The cap that is to be counted under, if any, as `TenantRoom` knows it; one that was named stays so throughout the request. */
-  capFor(counted: Counted): number | null;
+  /** The cap that is to be counted under, if any, as `CapacityCache` knows it; one that was named stays so throughout the request. */
+  limitToEnforce(counted: Counted): number | null;
   /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */
   sql: Sql;
   /** The span of the request, for whoever goes on with what it asks for; null where nothing is traced. */
@@ -73,7 +73,7 @@ export interface Answer {
 export interface KeyedRequest {
   request: IdempotentRequest;
   /** What is kept of an answer for whoever sends the request again; the answer is given once that is committed. */
-  keep(answer: Answer): StoredAnswer;
+  keep(answer: Answer): StoredResponse;
 }
 
 /** One operation, declared once: mounted from here, checked from here, documented from here. */
@@ -134,7 +134,7 @@ export interface Route<
     call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
     services: Services,
     keyed: KeyedRequest,
-  ): Promise<StoredAnswer | null>;
+  ): Promise<StoredResponse | null>;
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
 }
 

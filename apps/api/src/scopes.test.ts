@@ -4,13 +4,13 @@ import { createApiKey } from '@turnpike/store';
 import supertest from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { readDocument, type Operation } from './testing/read-operations.ts';
 import { sampleOf } from './testing/sample-schema.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   // Nothing is to be written by itself.
   await api.keyUses.close();
 });
@@ -23,13 +23,13 @@ interface Addressed extends Pick<Operation, 'method' | 'scope'> {
 /** Every operation of the document, on what nobody has: one that is new is here without being named. */
 async function readOperations(): Promise<Addressed[]> {
   const document = await readDocument(api.url);
-  const nobodys = (prefix: string): string => `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
+  const foreignId = (prefix: string): string => `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
   return document.operations.map(({ method, path, scope, parameters }) => ({
     method,
     scope,
     path: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
       const parameter = parameters.find((each) => each.name === name);
-      return String(sampleOf(parameter?.schema ?? {}, document, nobodys));
+      return String(sampleOf(parameter?.schema ?? {}, document, foreignId));
     }),
   }));
 }

@@ -3,21 +3,21 @@ import { SCOPES, type Scope } from '@turnpike/contract';
 import { createApiKey } from '@turnpike/store';
 import supertest, { type Test } from 'supertest';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { readDocument, type ApiDocument, type Schema } from './testing/read-operations.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let document: ApiDocument;
 let count = 0;
 const fresh = (noun: string): string => `${noun}_${(count += 1)}`;
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   document = await readDocument(api.url);
 });
 afterAll(() => api.stop());
 
-type Http = ApiOnTrial['client']['http'];
+type Http = TestApi['client']['http'];
 
 const putSecret = (name: string, more: object = {}): Test =>
   api.client.http.put(`/v1/secrets/${name}`).send({ value: 'a value of a secret', ...more });
@@ -316,10 +316,10 @@ test('a key of the model is sent to no tool that its allowed_hosts does not name
     await postTool(sending(name)).expect(201);
     await putSecret(name, { allowed_hosts: null }).expect(200);
     await expect(
-      api.vault.read(api.client.tenantId, name, { url: TOOL.url, by: 'tool' }),
+      api.secretBox.read(api.client.tenantId, name, { url: TOOL.url, by: 'tool' }),
     ).rejects.toMatchObject({ code: 'secret_refused' });
     expect(
-      await api.vault.read(api.client.tenantId, name, { url: 'https://gateway.example', by: 'model' }),
+      await api.secretBox.read(api.client.tenantId, name, { url: 'https://gateway.example', by: 'model' }),
     ).not.toBeNull();
   }
   // One that tools send is not made a key of the model behind their back.
@@ -348,7 +348,7 @@ test('a key of the model that is bound to hosts goes to no gateway beside them',
   expect((await api.client.http.post('/v1/agents').send(body).expect(400)).body.errors[0].path).toBe(
     'model_keys.0',
   );
-  const read = (url: string) => api.vault.read(api.client.tenantId, bound, { url, by: 'model' });
+  const read = (url: string) => api.secretBox.read(api.client.tenantId, bound, { url, by: 'model' });
   expect((await read('https://gateway.example'))?.reveal()).toBe('a value of a secret');
   await expect(read('https://thief.example')).rejects.toMatchObject({ code: 'secret_refused' });
   await api.client.http.put('/v1/model_settings').send({ keys: [] }).expect(200);

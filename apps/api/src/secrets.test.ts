@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
 const VALUE = 'crm-token-that-nobody-may-see-7f3a';
 
 const CRM = { url: 'https://crm.example/', by: 'tool' } as const;
 
-let api: ApiOnTrial;
+let api: TestApi;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(() => api.stop());
 
@@ -35,17 +35,21 @@ test('a secret is written, named and versioned, and its value is in no answer, n
 test('a worker reads the newest version, and nobody opens it for another tenant, name or version', async () => {
   const { tenantId } = api.client;
   await put('moved', VALUE).expect(200);
-  expect((await api.vault.read(tenantId, 'moved', CRM))?.reveal()).toBe(VALUE);
+  expect((await api.secretBox.read(tenantId, 'moved', CRM))?.reveal()).toBe(VALUE);
   const other = await api.addTenant();
-  expect(await api.vault.read(other.tenantId, 'moved', CRM)).toBeNull();
+  expect(await api.secretBox.read(other.tenantId, 'moved', CRM)).toBeNull();
 
   await put('target', 'another value altogether').expect(200);
   await api.database.pool.query(
     `UPDATE secrets SET envelope = (SELECT envelope FROM secrets WHERE name = 'moved') WHERE name = 'target'`,
   );
-  await expect(api.vault.read(tenantId, 'target', CRM)).rejects.toMatchObject({ code: 'secret_unreadable' });
+  await expect(api.secretBox.read(tenantId, 'target', CRM)).rejects.toMatchObject({
+    code: 'secret_unreadable',
+  });
   await api.database.pool.query(`UPDATE secrets SET version = version + 1 WHERE name = 'moved'`);
-  await expect(api.vault.read(tenantId, 'moved', CRM)).rejects.toMatchObject({ code: 'secret_unreadable' });
+  await expect(api.secretBox.read(tenantId, 'moved', CRM)).rejects.toMatchObject({
+    code: 'secret_unreadable',
+  });
 });
 
 test('twenty writers at once make twenty versions, and the last one can be read', async () => {
@@ -54,7 +58,7 @@ test('twenty writers at once make twenty versions, and the last one can be read'
   );
   const { body } = await api.client.http.get('/v1/secrets/busy').expect(200);
   expect(body.version).toBe(20);
-  expect((await api.vault.read(api.client.tenantId, 'busy', CRM))?.reveal()).toMatch(
+  expect((await api.secretBox.read(api.client.tenantId, 'busy', CRM))?.reveal()).toMatch(
     /^value number \d+ of twenty$/,
   );
 });
@@ -64,5 +68,5 @@ test('a deleted secret is gone', async () => {
   await api.client.http.delete('/v1/secrets/brief').expect(204);
   await api.client.http.get('/v1/secrets/brief').expect(404);
   await api.client.http.delete('/v1/secrets/brief').expect(404);
-  expect(await api.vault.read(api.client.tenantId, 'brief', CRM)).toBeNull();
+  expect(await api.secretBox.read(api.client.tenantId, 'brief', CRM)).toBeNull();
 });

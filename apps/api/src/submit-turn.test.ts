@@ -4,22 +4,22 @@ import { turnSchema, type Turn } from '@turnpike/contract';
 import { freePort } from '../../../tests/support/free-port.ts';
 import { startRedis } from '../../../tests/support/redis-server.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-async function createAgent({ client }: ApiOnTrial, model = 'm'): Promise<string> {
+async function createAgent({ client }: TestApi, model = 'm'): Promise<string> {
   const agent = await client.http.post('/v1/agents').send({ name: 'a', model }).expect(201);
   return agent.body.id;
 }
 
-async function startTurn({ client }: ApiOnTrial, agentId: string, more = {}): Promise<Turn> {
+async function startTurn({ client }: TestApi, agentId: string, more = {}): Promise<Turn> {
   const body = { agent_id: agentId, input: 'Hi', ...more };
   const accepted = await client.http.post('/v1/turns').send(body).expect(202);
   return turnSchema.strict().parse(accepted.body);
 }
 
-async function readRow(api: ApiOnTrial, table: string, turnId: string): Promise<Record<string, unknown>> {
+async function readRow(api: TestApi, table: string, turnId: string): Promise<Record<string, unknown>> {
   const column = table === 'turns' ? 'id' : 'turn_id';
   const { rows } = await api.database.pool.query<Record<string, unknown>>(
     `SELECT * FROM ${table} WHERE ${column} = $1`,
@@ -30,11 +30,11 @@ async function readRow(api: ApiOnTrial, table: string, turnId: string): Promise<
 }
 
 describe('a turn that is submitted', () => {
-  let api: ApiOnTrial;
+  let api: TestApi;
   let agentId: string;
 
   beforeAll(async () => {
-    api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+    api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
     agentId = await createAgent(api);
   });
 
@@ -83,7 +83,7 @@ describe('a turn that is submitted', () => {
     expect([again.body.agent_version, after.agent_version]).toEqual([1, 2]);
   });
 
-  test('is hinted to the queue, once', async () => {
+  test('is enqueued to the queue, once', async () => {
     await api.dispatcher.settle();
     const before = await api.backplane.depth();
     const turn = await startTurn(api, agentId);
@@ -119,7 +119,7 @@ describe('a turn that is submitted', () => {
 describe('while the backplane is down, a turn', () => {
   test('is accepted and stored where nobody ever listened', async () => {
     const backplaneUrl = `redis://127.0.0.1:${await freePort()}`;
-    const api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl });
+    const api = await startTestApi(await createTestDatabase(), { backplaneUrl });
     try {
       const turn = await startTurn(api, await createAgent(api));
       expect(await readRow(api, 'turns', turn.id)).toMatchObject({ status: 'queued', attempts: 0 });
@@ -133,10 +133,10 @@ describe('while the backplane is down, a turn', () => {
   });
 
   const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
-  withRedis('is accepted and stored after Redis was killed, and hinted by nobody', async () => {
+  withRedis('is accepted and stored after Redis was killed, and enqueued by nobody', async () => {
     const redis = await startRedis();
     if (redis === null) throw new Error('There is no redis-server on PATH.');
-    const api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: redis.url });
+    const api = await startTestApi(await createTestDatabase(), { backplaneUrl: redis.url });
     try {
       const agentId = await createAgent(api);
       await startTurn(api, agentId);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { readDocument, type ApiDocument, type Operation, type Schema } from './testing/read-operations.ts';
 import { idPrefixOf } from './testing/sample-schema.ts';
-import { ask, isWord, nobodys, TenantThings } from './testing/tenant-things.ts';
-import { needEverything, placesInAddresses, tenantWithThings } from './testing/tenant-with-things.ts';
+import { ask, isWord, foreignId, TenantThings } from './testing/tenant-things.ts';
+import { needEverything, addressParameters, tenantWithThings } from './testing/tenant-with-things.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let document: ApiDocument;
 let mine: TenantThings;
 let theirs: TenantThings;
@@ -14,7 +14,7 @@ let theirs: TenantThings;
 let theirNames: string[];
 
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   document = await readDocument(api.url);
   mine = await tenantWithThings(api, document);
   theirs = await tenantWithThings(api, document);
@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => api.stop());
 
-const places = () => placesInAddresses(document);
+const places = () => addressParameters(document);
 
 const plain = (answer: { body: Record<string, unknown> }): object => ({
   ...answer.body,
@@ -65,7 +65,7 @@ test("another tenant's ids in a path name nothing, and nothing changes", async (
     }
     expect([title, answer.status, answer.body.code]).toEqual([title, 404, 'not_found']);
     // As what is nowhere: the answer does not tell that it is somebody's.
-    const nowhere = await send(operation, { [name]: isId ? nobodys(id) : `${id}-nowhere` });
+    const nowhere = await send(operation, { [name]: isId ? foreignId(id) : `${id}-nowhere` });
     expect([title, plain(nowhere)]).toEqual([title, plain(answer)]);
     expect([title, await api.readAllRows()]).toEqual([title, before]);
   }
@@ -82,7 +82,7 @@ test("another tenant's ids in a body name nothing, and nothing changes", async (
       const before = await api.readAllRows();
       const answer = await send(operation, {}, bodyWithId(own, place.path, id));
       const title = `${operation.id} ${place.path.join('.')}`;
-      const nowhere = await send(operation, {}, bodyWithId(own, place.path, nobodys(id)));
+      const nowhere = await send(operation, {}, bodyWithId(own, place.path, foreignId(id)));
       expect([title, answer.status, plain(answer)]).toEqual([title, nowhere.status, plain(nowhere)]);
       // In a list, the place is told beside all that is wrong, or what stands in the way of all of them.
       const expected = place.path.length === 1 ? [404] : [400, 404, 409];

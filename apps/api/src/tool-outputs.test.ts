@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { UNKNOWN_OUTCOME, type Awaiting } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { turnThatWaitsFor } from './testing/waiting-turn.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let agentId: string;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   agentId = (await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201)).body.id;
 });
 afterAll(() => api.stop());

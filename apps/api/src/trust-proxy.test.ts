@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from './testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { readTrustedProxies } from './trust-proxy.ts';
 
 test.each([
@@ -30,12 +30,12 @@ test.each([
   expect(readTrustedProxies(text)).toBeNull();
 });
 
-let direct: ApiOnTrial;
-let behind: ApiOnTrial;
+let direct: TestApi;
+let behind: TestApi;
 beforeAll(async () => {
   [direct, behind] = await Promise.all([
-    startApiOnTrial(await createTestDatabase()),
-    startApiOnTrial(await createTestDatabase(), { trustProxy: 1 }),
+    startTestApi(await createTestDatabase()),
+    startTestApi(await createTestDatabase(), { trustProxy: 1 }),
   ]);
 });
 afterAll(() => Promise.all([direct, behind].map((api) => api.stop())));

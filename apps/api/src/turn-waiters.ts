@@ -1,5 +1,5 @@
 import type { Turn } from '@turnpike/contract';
-import { SharedReads } from './shared-reads.ts';
+import { RequestCoalescer } from './request-coalescer.ts';
 
 /** How many clients may wait at once; more are answered with the state of the moment. */
 const MAX_WAITERS = 20_000;
@@ -21,7 +21,7 @@ export interface Waiter {
  */
 export class TurnWaiters {
   /** What those who are woken together read. */
-  readonly reads = new SharedReads<Turn | null>();
+  readonly reads = new RequestCoalescer<Turn | null>();
   readonly #byTurn = new Map<string, Set<() => void>>();
   #count = 0;
   #closed = false;

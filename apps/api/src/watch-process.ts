@@ -51,7 +51,7 @@ export function watchProcess({ metrics, database, backplane, waiters, streams, b
   for (const state of ['waiting', 'active'] as const) {
     metrics.gauges(
       `turnpike_queue_${state}`,
-      state === 'waiting' ? 'Hints in the queue, by lane.' : 'Hints that a worker works on, by lane.',
+      state === 'waiting' ? 'Jobs in the queue, by lane.' : 'Jobs that a worker works on, by lane.',
       'lane',
       async () => {
         const { turns: ofTurns, deliveries } = await depths();

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { answerCall } from './answer-call.ts';
+import { handleModelCall } from './handle-model-call.ts';
 import { ApiError } from './api-error.ts';
 import { checkContentType, checkHeaders } from './check-headers.ts';
 import { describeError } from './describe-error.ts';
@@ -37,7 +37,7 @@ export function createMessage(simulation: Simulation): RequestHandler {
       try {
         const { asked, apiKey } = await read();
         isRead = true;
-        answerCall({ simulation, ledger, call, response }, asked, apiKey);
+        handleModelCall({ simulation, ledger, call, response }, asked, apiKey);
       } catch (error) {
         // Whoever went away while sending the body gets no answer, and was not refused either.
         if (request.destroyed && !request.complete) return;

@@ -4,7 +4,7 @@ import { messageJson } from './message-json.ts';
 import type { MessagePlan } from './plan-message.ts';
 import type { Pace } from './script.ts';
 import { sendBrokenJson, sendCutJson, sendJson } from './send-json.ts';
-import type { StreamFault } from './stream-answer.ts';
+import type { StreamFault } from './stream-response.ts';
 
 /**
  * Sends an answer as one JSON body, when its last token would have come. A fault that

@@ -64,7 +64,7 @@ const environmentSchema = z
     leaseMs: environment.LEASE_MS,
     drainMs: environment.DRAIN_MS,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
-    hintAgeMs: environment.HINT_AGE_MS,
+    jobAgeMs: environment.HINT_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
     webhooks: {
       concurrency: environment.WEBHOOK_CONCURRENCY,

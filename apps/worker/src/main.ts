@@ -11,7 +11,7 @@ import {
   createMemoryStore,
   listDebuggedTenants,
   openDatabase,
-  openVault,
+  openSecretBox,
   requiredMigrations,
 } from '@turnpike/store';
 import {
@@ -65,7 +65,7 @@ async function start(config: Config): Promise<void> {
   });
   // It starts all the same: what needs a key waits for it, and what needs none goes on.
   masterKeys.currentKeyId().catch(warn('The master keys cannot be used now.'));
-  const vault = openVault(database, masterKeys);
+  const secretBox = openSecretBox(database, masterKeys);
   const backplane = await openBackplane({
     url: config.backplaneUrl,
     prefix: config.backplanePrefix,
@@ -82,7 +82,7 @@ async function start(config: Config): Promise<void> {
   });
   const model = createModel({
     ...(config.modelApiKey === undefined ? {} : { apiKey: config.modelApiKey }),
-    secrets: vault,
+    secrets: secretBox,
     egress: { allow: config.egressAllow },
     limits: { keyTtlMs: config.modelKeyTtlMs },
     logger,
@@ -110,7 +110,7 @@ async function start(config: Config): Promise<void> {
     builtins: createBuiltins({ egress }),
     egress,
     guard,
-    secrets: vault,
+    secrets: secretBox,
     memory: createMemoryStore(database),
     logger,
     schemas,
@@ -121,7 +121,7 @@ async function start(config: Config): Promise<void> {
     everyMs: config.reconcileEveryMs,
     onRepairs(repairs) {
       for (const [kind, count] of Object.entries(repairs)) metrics.repairs.inc({ kind }, count);
-      if (repairs.expiredLeases + repairs.lostHints > 0) logger.info('Repaired.', { ...repairs });
+      if (repairs.expiredLeases + repairs.lostJobs > 0) logger.info('Repaired.', { ...repairs });
     },
     onError: warn('A reconciler pass failed; the next one goes on.'),
   });
@@ -145,11 +145,11 @@ async function start(config: Config): Promise<void> {
     leaseMs: config.leaseMs,
   });
   const deliverer = new Deliverer(
-    { database, backplane, vault, logger, metrics, tracing },
+    { database, backplane, secretBox, logger, metrics, tracing },
     {
       ...config.webhooks,
       everyMs: config.reconcileEveryMs,
-      hintAgeMs: config.hintAgeMs,
+      jobAgeMs: config.jobAgeMs,
       allow: config.egressAllow,
     },
   );
@@ -179,7 +179,7 @@ async function start(config: Config): Promise<void> {
     await dispatcher.settle();
     await model.close();
     await schemas.close();
-    vault.close();
+    secretBox.close();
     masterKeys.close();
     await backplane.close();
     await database.close();

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
-import type { Backplane, HintConsumer, TurnHint } from '@turnpike/backplane';
+import type { Backplane, JobConsumer, TurnJob } from '@turnpike/backplane';
 import { DrainError, isFinal, isSettled, LeaseLostError, type TurnStatus } from '@turnpike/contract';
-import { easeOutage, type Database } from '@turnpike/store';
+import { endOutage, type Database } from '@turnpike/store';
 import {
   reportSparingly,
   traceIdOf,
@@ -48,7 +48,7 @@ export class TurnRunner {
   readonly #parts: TurnRunnerParts;
   readonly #warn: Report;
   readonly #keeper: LeaseKeeper;
-  readonly #consumer: HintConsumer;
+  readonly #consumer: JobConsumer;
   /** Of the leases that are held. */
   readonly #spans = new WeakMap<Lease, Span>();
   #draining = false;
@@ -62,14 +62,14 @@ export class TurnRunner {
       concurrency: parts.concurrency,
       leaseMs: parts.leaseMs,
       onEnd: (lease, status) => this.#leaseEnded(lease, status),
-      onRoom: (tenantId) => parts.dispatcher.changed({ tenantId }),
-      onNews: ({ turn }, news) => {
+      onCapacity: (tenantId) => parts.dispatcher.changed({ tenantId }),
+      onUpdate: ({ turn }, news) => {
         const about = { sessionId: turn.sessionId, turnId: turn.id };
         if ('text' in news) parts.backplane.live.show({ ...about, ...news });
         else parts.backplane.live.changed({ ...about, ...news });
       },
       onStep: (_lease, { type }) => parts.turnMetrics.steps.inc({ type }),
-      onUnbooked: (lease, { id, model, usage, costMicros }, error) =>
+      onUsageLost: (lease, { id, model, usage, costMicros }, error) =>
         parts.logger.error('What a model call cost may not be in the ledger.', {
           ...this.#fieldsOf(lease),
           ...usage,
@@ -83,8 +83,8 @@ export class TurnRunner {
     this.#consumer = parts.backplane.consume({
       concurrency: parts.concurrency,
       takenAtOnce: CLAIMS_AT_ONCE,
-      run: (hint, taken) => this.#run(hint, taken),
-      onError: this.#warn('A hint could not be worked on.'),
+      run: (job, taken) => this.#run(job, taken),
+      onError: this.#warn('A job could not be worked on.'),
     });
   }
 
@@ -117,10 +117,10 @@ export class TurnRunner {
     await this.#consumer.close(GOODBYE_MS);
   }
 
-  async #run(hint: TurnHint, taken: () => void): Promise<void> {
-    // Its turn stays queued, and the reconciler hints it again for somebody who stays.
+  async #run(job: TurnJob, taken: () => void): Promise<void> {
+    // Its turn stays queued, and the reconciler jobs it again for somebody who stays.
     if (this.#draining) return;
-    const lease = await this.#claim(hint);
+    const lease = await this.#claim(job);
     if (lease === null) return;
     // From here on the lease stands for the turn.
     taken();
@@ -147,28 +147,28 @@ export class TurnRunner {
 
   #noticing(lease: Lease, model: Model): Model {
     const { outage } = lease.turn;
-    return outage === null ? model : noticeReturn(model, () => void this.#easeOutage(lease, outage));
+    return outage === null ? model : noticeReturn(model, () => void this.#endOutage(lease, outage));
   }
 
   /** A turn that waited for a model which is back lets others run. Where that fails, the next probe does. */
-  async #easeOutage(lease: Lease, id: string): Promise<void> {
+  async #endOutage(lease: Lease, id: string): Promise<void> {
     const { database, dispatcher, logger } = this.#parts;
     const { tenantId } = lease.turn;
     try {
-      const turns = await easeOutage(database.pool, { tenantId, id }, LET_RUN);
+      const turns = await endOutage(database.pool, { tenantId, id }, LET_RUN);
       if (turns > 0) dispatcher.changed({ tenantId });
     } catch (error) {
       logger.warn('Turns that wait for the model are let run later.', { ...this.#fieldsOf(lease), error });
     }
   }
 
-  /** What goes wrong here is known by its hint alone. */
-  async #claim(hint: TurnHint): Promise<Lease | null> {
+  /** What goes wrong here is known by its job alone. */
+  async #claim(job: TurnJob): Promise<Lease | null> {
     try {
-      return await this.#keeper.claim(hint);
+      return await this.#keeper.claim(job);
     } catch (error) {
-      const warn = this.#warn('A turn could not be claimed; it is hinted again.');
-      warn(error, { turn_id: hint.turnId, epoch: hint.epoch });
+      const warn = this.#warn('A turn could not be claimed; it will be enqueued again.');
+      warn(error, { turn_id: job.turnId, epoch: job.epoch });
       return null;
     }
   }

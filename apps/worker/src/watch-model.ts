@@ -2,8 +2,8 @@ import type { Model } from '@turnpike/agent';
 import {
   ModelError,
   TurnpikeError,
-  type CutCall,
-  type ModelAnswer,
+  type InterruptedCall,
+  type ModelResponse,
   type ModelCallOptions,
 } from '@turnpike/contract';
 import type { Span, Tracing } from '@turnpike/telemetry';
@@ -39,7 +39,7 @@ export function watchModel(
         hasText = true;
         options.onText(text);
       };
-      const onCut = (cut: CutCall): Promise<void> => {
+      const onCut = (cut: InterruptedCall): Promise<void> => {
         countSpent(metrics, label, cut);
         return options.onCut(cut);
       };
@@ -47,7 +47,7 @@ export function watchModel(
         const answer = await model.call(request, { ...options, onText, onCut });
         countSpent(metrics, label, answer);
         countCall(metrics, label, 'ok', answer.attempts - options.previousAttempts, options);
-        describeAnswer(span, answer);
+        describeResponse(span, answer);
         span.end();
         return answer;
       } catch (error) {
@@ -80,7 +80,7 @@ function countCall(
 function countSpent(
   metrics: TurnMetrics,
   model: string,
-  { usage, costMicros }: Pick<ModelAnswer, 'usage' | 'costMicros'>,
+  { usage, costMicros }: Pick<ModelResponse, 'usage' | 'costMicros'>,
 ): void {
   metrics.tokens.inc({ model, direction: 'input' }, usage.input_tokens);
   metrics.tokens.inc({ model, direction: 'output' }, usage.output_tokens);
@@ -89,7 +89,7 @@ function countSpent(
   metrics.cost.inc({ model }, costMicros / 1_000_000);
 }
 
-function describeAnswer(span: Span, { usage, ...answer }: ModelAnswer): void {
+function describeResponse(span: Span, { usage, ...answer }: ModelResponse): void {
   const { cache_creation_input_tokens: created, cache_read_input_tokens: read } = usage;
   span.set({
     'gen_ai.response.model': answer.model,

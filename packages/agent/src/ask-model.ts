@@ -1,5 +1,11 @@
 import { ModelError, newId } from '@turnpike/contract';
-import type { CompletedStep, CutCall, ModelAnswer, ModelRequest, StepType } from '@turnpike/contract';
+import type {
+  CompletedStep,
+  InterruptedCall,
+  ModelResponse,
+  ModelRequest,
+  StepType,
+} from '@turnpike/contract';
 import type { Model, TurnLease } from './ports.ts';
 import { commit, type Progress } from './progress.ts';
 import { TextPreview } from './text-preview.ts';
@@ -17,7 +23,7 @@ export async function askModel(
   model: Model,
   type: StepType,
   request: ModelRequest,
-): Promise<{ answer: ModelAnswer; step: CompletedStep }> {
+): Promise<{ answer: ModelResponse; step: CompletedStep }> {
   if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
   lease.assertHeld();
   const began = performance.now();
@@ -25,7 +31,7 @@ export async function askModel(
   // What the model notes down for itself is no part of the answer.
   const preview = type === 'model_call' ? new TextPreview(lease, progress.stepCount) : null;
   let text = '';
-  let cost: CutCall | null = null;
+  let cost: InterruptedCall | null = null;
   progress.cut = null;
   const noteCut = (error: unknown): void => {
     if (preview === null || text.trim() === '') return;

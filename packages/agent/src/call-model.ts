@@ -1,5 +1,5 @@
 import { askedCall, isFinal, isToolUse, newId, storedBlock } from '@turnpike/contract';
-import type { ContentBlock, Message, ModelAnswer, NewMessage } from '@turnpike/contract';
+import type { ContentBlock, Message, ModelResponse, NewMessage } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import { summaryMessages } from './compact-history.ts';
 import { outcomeOf } from './outcome.ts';
@@ -68,7 +68,7 @@ const GO_ON = 'Your answer was cut off there. Go on from where it ends, without 
 const CUTS = new Set(['max_tokens', 'model_context_window_exceeded', 'refusal']);
 
 /** What is kept: a tool call that was cut off while it was written is none. */
-function usableContent(answer: ModelAnswer): ContentBlock[] {
+function usableContent(answer: ModelResponse): ContentBlock[] {
   const last = answer.content.at(-1);
   const isCut = CUTS.has(answer.stopReason) && last !== undefined && isToolUse(last);
   return isCut ? answer.content.slice(0, -1) : answer.content;

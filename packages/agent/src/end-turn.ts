@@ -2,7 +2,7 @@ import { NO_USAGE, newId } from '@turnpike/contract';
 import type { CompletedStep, ContentBlock, Message, NewMessage, Outcome, Refusal } from '@turnpike/contract';
 import { closeRound } from './close-round.ts';
 import type { TurnLease } from './ports.ts';
-import { commit, type CutAnswer, type Progress } from './progress.ts';
+import { commit, type PartialResponse, type Progress } from './progress.ts';
 import { stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
 
 /**
@@ -43,7 +43,7 @@ export async function endTurn(
 }
 
 /** Only text is kept: a call without its end is none, and a thought without its signature is refused later. */
-function partialAnswer({ text, cost, attempts, durationMs }: CutAnswer): {
+function partialAnswer({ text, cost, attempts, durationMs }: PartialResponse): {
   step: CompletedStep;
   message: NewMessage;
 } {

@@ -1,6 +1,6 @@
 import {
   placeOf,
-  type BlockPlace,
+  type BlockPath,
   type ContentBlock,
   type Message,
   type RefusedParts,
@@ -13,7 +13,7 @@ const MEDIA = new Set(['image', 'document']);
 /** A block that the model was shown, with where it is stored. */
 interface Shown {
   block: ContentBlock;
-  place: BlockPlace;
+  place: BlockPath;
 }
 
 /**
@@ -23,7 +23,7 @@ interface Shown {
 export function findRefused(
   progress: Pick<Progress, 'history' | 'messages'>,
   { places, likely }: RefusedParts,
-): { places: BlockPlace[]; certain: boolean } {
+): { places: BlockPath[]; certain: boolean } {
   if (places.length > 0) return { places, certain: true };
   const own = shownMessages(progress.messages);
   const unread = own.slice(own.findLastIndex(({ role }) => role === 'assistant') + 1);

@@ -4,8 +4,8 @@ import type {
   AskedCall,
   CallCost,
   ClaimedTurn,
-  CutCall,
-  ModelAnswer,
+  InterruptedCall,
+  ModelResponse,
   ModelCallOptions,
   ModelRequest,
   Release,
@@ -65,7 +65,7 @@ export interface TurnLease {
    * Enters what a call cost that brought no answer, or one that nothing came of. It needs no lease: it was spent.
    * Never rejects.
    */
-  book(cut: CutCall): Promise<void>;
+  book(cut: InterruptedCall): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }
@@ -75,7 +75,7 @@ export interface TurnLease {
  * Throws `ModelError` (of the contract) when no answer can be had now or ever.
  */
 export interface Model {
-  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
+  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelResponse>;
   /** What one such call may cost at most. */
   mostCost(request: ModelRequest): CallCost;
 }

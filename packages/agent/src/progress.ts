@@ -4,7 +4,7 @@ import type {
   Advanced,
   ClaimedTurn,
   CompletedStep,
-  CutCall,
+  InterruptedCall,
   Message,
   StoredMessage,
   ToolCall,
@@ -34,7 +34,7 @@ export interface Progress {
   /** Something limits what the turn may cost. */
   isBudgeted: boolean;
   /** What was said of the answer that the model was stopped in; null where there is none. */
-  cut: CutAnswer | null;
+  cut: PartialResponse | null;
   /** Tokens, as they are guessed here, that a conversation may have: the API refused more. Null: as the agent says. */
   windowTokens: number | null;
   /** Model calls under this lease that were refused for a block, which was then left out. */
@@ -42,10 +42,10 @@ export interface Progress {
 }
 
 /** Text that was shown to clients, of a model call that did not come to its end. */
-export interface CutAnswer {
+export interface PartialResponse {
   text: string;
   /** What it cost, which is booked already; null where nothing was counted. */
-  cost: CutCall | null;
+  cost: InterruptedCall | null;
   /** Requests made for the step, at least one. */
   attempts: number;
   durationMs: number;

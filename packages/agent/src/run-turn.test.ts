@@ -10,9 +10,9 @@ import {
   type Advance,
   type Advanced,
   type ClaimedTurn,
-  type CutCall,
+  type InterruptedCall,
   type Effect,
-  type ModelAnswer,
+  type ModelResponse,
   type Release,
   type ToolCall,
 } from '@turnpike/contract';
@@ -20,10 +20,10 @@ import type { Model, ToolRunner, TurnLease } from './ports.ts';
 import { runTurn } from './run-turn.ts';
 
 /** A lease that keeps what is written, and lets the test act in the middle of a commit. */
-class LeaseOnTrial implements TurnLease {
+class TestLease implements TurnLease {
   readonly advances: Advance[] = [];
   readonly releases: Release[] = [];
-  readonly booked: CutCall[] = [];
+  readonly booked: InterruptedCall[] = [];
   readonly #stop = new AbortController();
   readonly #end = new AbortController();
   draining = false;
@@ -95,7 +95,7 @@ class LeaseOnTrial implements TurnLease {
     return { status, pendingInputs: 0, taken: [], isBudgeted: false };
   }
   async reserve(): Promise<void> {}
-  async book(cut: CutCall): Promise<void> {
+  async book(cut: InterruptedCall): Promise<void> {
     this.booked.push(cut);
   }
   async release(release: Release): Promise<void> {
@@ -103,7 +103,7 @@ class LeaseOnTrial implements TurnLease {
   }
 }
 
-const callsTool: ModelAnswer = {
+const callsTool: ModelResponse = {
   content: [{ type: 'tool_use', id: 'toolu_1', name: 'send', input: {} }],
   stopReason: 'tool_use',
   model: 'm',
@@ -142,7 +142,7 @@ const isModelStep = (advance: Advance): boolean => advance.step?.type === 'model
 test.each(['once', 'reconcile'] as const)(
   'a drain that comes while the intent of a %s call is committed lets the call be made, and then gives the turn back',
   async (effect) => {
-    const lease = new LeaseOnTrial();
+    const lease = new TestLease();
     const trial = parts(effect);
     lease.onAdvance = (advance) => {
       if (!isModelStep(advance)) return;
@@ -158,7 +158,7 @@ test.each(['once', 'reconcile'] as const)(
 );
 
 test('a drain leaves what may be repeated to the next worker, at once', async () => {
-  const lease = new LeaseOnTrial();
+  const lease = new TestLease();
   const trial = parts('idempotent');
   lease.onAdvance = (advance) => {
     if (isModelStep(advance)) lease.draining = true;
@@ -169,7 +169,7 @@ test('a drain leaves what may be repeated to the next worker, at once', async ()
 });
 
 test('a call that never left is not called unknown when its turn is cancelled', async () => {
-  const lease = new LeaseOnTrial();
+  const lease = new TestLease();
   const trial = parts('once');
   lease.onAdvance = (advance) => {
     if (isModelStep(advance)) lease.stop(new TurnCancelledError('turn_1'));
@@ -183,7 +183,7 @@ test('a call that never left is not called unknown when its turn is cancelled', 
 });
 
 test('a turn that was joined while it ended goes on with what joined it', async () => {
-  const lease = new LeaseOnTrial();
+  const lease = new TestLease();
   const joined = { id: 'msg_2', role: 'user' as const, content: [{ type: 'text', text: 'And this?' }] };
   const asked: number[] = [];
   let pending = 1;
@@ -210,7 +210,7 @@ test('a turn that was joined while it ended goes on with what joined it', async 
 });
 
 test('a turn whose tool waits for something of ours is given back, to come again, and does not fail', async () => {
-  const lease = new LeaseOnTrial();
+  const lease = new TestLease();
   const trial = parts('idempotent');
   const run = (): Promise<never> =>
     Promise.reject(
@@ -242,8 +242,8 @@ const refusing: Model = {
 };
 
 /** A turn in a session with so many pictures. */
-function withPictures(count: number): LeaseOnTrial {
-  const lease = new LeaseOnTrial();
+function withPictures(count: number): TestLease {
+  const lease = new TestLease();
   const [input] = lease.turn.messages;
   if (input === undefined) throw new Error('The turn has no input.');
   const content = Array.from({ length: count }, () => image);

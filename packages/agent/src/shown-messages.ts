@@ -1,5 +1,5 @@
 import {
-  withPlace,
+  withBlockPath,
   type ContentBlock,
   type ConversationMessage,
   type RefusedBlock,
@@ -31,12 +31,12 @@ function shownBlock(block: ContentBlock, blockIndex: number, message: Stored): C
   const place = { messageId, turnSequence, messageIndex, blockIndex };
   const items: unknown = block['content'];
   if (block.type !== 'tool_result' || !Array.isArray(items))
-    return [withPlace(block, { ...place, itemIndex: null })];
+    return [withBlockPath(block, { ...place, itemIndex: null })];
   const content = (items as ContentBlock[]).flatMap((item, itemIndex) => {
     const refusal = refused.find((part) => part.item_index === itemIndex);
-    return refusal === undefined ? [withPlace(item, { ...place, itemIndex })] : standIn(item, refusal);
+    return refusal === undefined ? [withBlockPath(item, { ...place, itemIndex })] : standIn(item, refusal);
   });
-  return [withPlace({ ...block, content }, { ...place, itemIndex: null })];
+  return [withBlockPath({ ...block, content }, { ...place, itemIndex: null })];
 }
 
 /** What stands in for a refused block. A call keeps its answer; nothing need stand for a thought. */

@@ -1,14 +1,14 @@
 import type { RequestRate } from './request-rate.ts';
-import type { DeliveryHint } from './delivery-hint.ts';
+import type { DeliveryJob } from './delivery-job.ts';
 import type { Live } from './live.ts';
-import type { TurnHint } from './turn-hint.ts';
+import type { TurnJob } from './turn-job.ts';
 
 /** A small JSON object, at most 4 kB, that tells processes to look. */
 export type Signal = Record<string, unknown>;
 
 /** One process's share of a queue. */
-export interface HintConsumer {
-  /** Hints that are being run. */
+export interface JobConsumer {
+  /** JobQueue that are being run. */
   readonly active: number;
   /** Takes nothing new; what it took in that very moment goes back to the queue. */
   pause(): Promise<void>;
@@ -16,40 +16,40 @@ export interface HintConsumer {
   close(graceMs: number): Promise<void>;
 }
 
-export interface ConsumeOptions<Hint> {
-  /** Hints run at once. */
+export interface ConsumeOptions<Job> {
+  /** JobQueue run at once. */
   concurrency: number;
   /** Of those, so many at most whose `run` has not called `taken`. Default: all of them. */
   takenAtOnce?: number;
   /**
-   * `taken`, where it is called, says that the hint has done its work: its job is over, while `run` goes on.
-   * Until then a hint whose taker dies is run by another.
+   * `taken`, where it is called, says that the job has done its work: its job is over, while `run` goes on.
+   * Until then a job whose taker dies is run by another.
    */
-  run(hint: Hint, taken: () => void): Promise<void>;
+  run(jobNumber: Job, taken: () => void): Promise<void>;
   /** What `run` threw, jobs that are none of ours, and what BullMQ's worker complains of. */
   onError(error: Error): void;
 }
 
-/** A queue of hints. */
-export interface Hints<Hint> {
-  /** Adds all hints in one round trip. A hint that is in the queue already is not added again. */
-  hint(hints: readonly Hint[]): Promise<void>;
-  /** Those of these hints that nobody will take up: no job any more, or one whose taker is silent. One round trip. */
-  missing(hints: readonly Hint[]): Promise<Hint[]>;
-  /** A hint whose `run` throws is reported and gone, like one that went well: the truth is elsewhere. */
-  consume(options: ConsumeOptions<Hint>): HintConsumer;
+/** A queue of jobs. */
+export interface JobQueue<Job> {
+  /** Adds all jobs in one round trip. A job that is in the queue already is not added again. */
+  enqueue(jobs: readonly Job[]): Promise<void>;
+  /** Those of these jobs that nobody will take up: no job any more, or one whose taker is silent. One round trip. */
+  missing(jobs: readonly Job[]): Promise<Job[]>;
+  /** A job whose `run` throws is reported and gone, like one that went well: the truth is elsewhere. */
+  consume(options: ConsumeOptions<Job>): JobConsumer;
   depth(): Promise<{ waiting: number; active: number }>;
 }
 
 /**
- * What is disposable: the queues of hints, and signals between processes. Whatever is lost here,
+ * What is disposable: the queues of jobs, and signals between processes. Whatever is lost here,
  * the reconciler finds in the database.
  * All of it throws `BackplaneUnavailableError`, within seconds, while the server cannot be reached.
  */
-export interface Backplane extends Hints<TurnHint> {
+export interface Backplane extends JobQueue<TurnJob> {
   readonly driver: 'redis' | 'postgres';
   /** Beside the turns', which are the backplane's own: that of webhook deliveries. */
-  readonly deliveries: Hints<DeliveryHint>;
+  readonly deliveries: JobQueue<DeliveryJob>;
   /** Hands a signal to every process that subscribed, this one included. Throws `TerminalError` over 4 kB. */
   publish(channel: string, signal: Signal): Promise<void>;
   /**

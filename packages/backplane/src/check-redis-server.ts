@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { TerminalError } from '@turnpike/contract';
 import type { Redis } from 'ioredis';
-import { ANSWER_LIMIT_MS } from './within-time.ts';
+import { RESPONSE_TIMEOUT_MS } from './with-timeout.ts';
 
 /** BullMQ's own minimum; its commands need what came with it. */
 const MINIMUM_VERSION = [6, 2] as const;
@@ -23,7 +23,7 @@ export async function checkRedisServer(client: Redis, onError: (error: unknown) 
   refuseUnsupported(facts);
   const policy = facts.get('maxmemory_policy');
   if (policy !== undefined && policy !== 'noeviction') {
-    onError(new Error(`Redis has maxmemory-policy ${policy}, so it may drop hints; set it to noeviction.`));
+    onError(new Error(`Redis has maxmemory-policy ${policy}, so it may drop jobs; set it to noeviction.`));
   }
   if (facts.get('role') === 'slave') {
     onError(
@@ -45,7 +45,7 @@ export async function checkRedisServer(client: Redis, onError: (error: unknown) 
  * Throws `UnsupportedRedisError`.
  */
 export async function refuseUnsupportedRedis(client: Redis): Promise<void> {
-  const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
+  const limit = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
   try {
     if (client.status !== 'ready') {
       // An error of the connection rejects this one too.

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { TerminalError } from '@turnpike/contract';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import type { Backplane, Signal } from './backplane.ts';
-import { driverOnTrial, type DriverOnTrial } from './testing/driver-on-trial.ts';
-import { HeldRuns, someHints } from './testing/held-runs.ts';
-import type { TurnHint } from './turn-hint.ts';
+import { testDriver, type TestDriver } from './testing/test-driver.ts';
+import { HeldRuns, someJobs } from './testing/held-runs.ts';
+import type { TurnJob } from './turn-job.ts';
 
 const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
 
@@ -15,51 +15,55 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     return;
   }
 
-  let driver: DriverOnTrial;
+  let driver: TestDriver;
   let backplane: Backplane;
   beforeEach(async () => {
-    driver = driverOnTrial(url);
+    driver = testDriver(url);
     backplane = await driver.open();
   });
   afterEach(async () => {
     await driver.clear();
-    expect(complaints.splice(0)).toEqual([]);
+    expect(reportedErrors.splice(0)).toEqual([]);
   });
 
-  it('runs every hint once, with the hint that was given, and keeps nothing of it', async () => {
-    const ran: TurnHint[] = [];
-    backplane.consume({ concurrency: 4, run: async (hint) => void ran.push(hint), onError: note });
-    const given = someHints(20);
-    await backplane.hint(given);
+  it('runs every job once, with the job that was given, and keeps nothing of it', async () => {
+    const ran: TurnJob[] = [];
+    backplane.consume({ concurrency: 4, run: async (job) => void ran.push(job), onError: note });
+    const given = someJobs(20);
+    await backplane.enqueue(given);
     await untilTrue('all ran', () => ran.length === 20);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(ran.toSorted(byTurn)).toEqual(given.toSorted(byTurn));
     expect(await backplane.missing(given)).toHaveLength(20);
   });
 
-  it('adds a hint that is in the queue already no second time, and takes it again once it is done', async () => {
-    await backplane.hint(someHints(3));
-    await backplane.hint(someHints(3));
+  it('adds a job that is in the queue already no second time, and takes it again once it is done', async () => {
+    await backplane.enqueue(someJobs(3));
+    await backplane.enqueue(someJobs(3));
     expect(await backplane.depth()).toEqual({ waiting: 3, active: 0 });
     let ran = 0;
     backplane.consume({ concurrency: 1, run: async () => void ran++, onError: note });
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(ran).toBe(3);
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilTrue('it ran again', () => ran === 4);
   });
 
-  it('takes another epoch and another number of the same turn as hints of their own', async () => {
-    const [hint] = someHints(1);
-    if (hint === undefined) throw new Error('No hint.');
-    await backplane.hint([hint, { ...hint, epoch: hint.epoch + 1 }, { ...hint, hint: hint.hint + 1 }]);
+  it('takes another epoch and another number of the same turn as jobs of their own', async () => {
+    const [job] = someJobs(1);
+    if (job === undefined) throw new Error('No job.');
+    await backplane.enqueue([
+      job,
+      { ...job, epoch: job.epoch + 1 },
+      { ...job, jobNumber: job.jobNumber + 1 },
+    ]);
     expect(await backplane.depth()).toEqual({ waiting: 3, active: 0 });
   });
 
   it('never runs more at once than it was told to, and says how many it runs', async () => {
     const runs = new HeldRuns();
     const consumer = backplane.consume({ concurrency: 3, run: runs.run, onError: note });
-    await backplane.hint(someHints(10));
+    await backplane.enqueue(someJobs(10));
     await untilTrue('three run', () => runs.now === 3);
     await untilTrue('three are active', async () => (await backplane.depth()).active === 3);
     expect(consumer.active).toBe(3);
@@ -69,31 +73,31 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(runs.most).toBe(3);
   });
 
-  it('ends the job of a hint that was taken, while its run goes on, where another can be taken instead', async () => {
+  it('ends the job of a job that was taken, while its run goes on, where another can be taken instead', async () => {
     const runs = new HeldRuns();
-    const run = (hint: TurnHint, taken: () => void): Promise<void> => {
+    const run = (job: TurnJob, taken: () => void): Promise<void> => {
       taken();
-      return runs.run(hint);
+      return runs.run(job);
     };
     const consumer = backplane.consume({ concurrency: 3, takenAtOnce: 2, run, onError: note });
-    await backplane.hint(someHints(10));
+    await backplane.enqueue(someJobs(10));
     await untilTrue('three run', () => runs.now === 3);
     await untilTrue('a job is over', async () => (await backplane.depth()).active === 2);
     expect(consumer.active).toBe(3);
     expect(await backplane.depth()).toEqual({ waiting: 7, active: 2 });
-    expect(await backplane.missing(someHints(10))).toHaveLength(1);
+    expect(await backplane.missing(someJobs(10))).toHaveLength(1);
     runs.letGo();
     await untilTrue('all ran', () => runs.started.length === 10);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(runs.most).toBe(3);
   });
 
-  it('runs no more than it may at once, whenever hints are taken and runs end', async () => {
+  it('runs no more than it may at once, whenever jobs are taken and runs end', async () => {
     const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * 8));
     let now = 0;
     let most = 0;
     let ended = 0;
-    const run = async (_hint: TurnHint, taken: () => void): Promise<void> => {
+    const run = async (_hint: TurnJob, taken: () => void): Promise<void> => {
       most = Math.max(most, ++now);
       await moment();
       if (Math.random() < 0.8) taken();
@@ -102,7 +106,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
       ended += 1;
     };
     backplane.consume({ concurrency: 7, takenAtOnce: 4, run, onError: note });
-    for (let start = 0; start < 400; start += 50) await backplane.hint(someHints(50, start));
+    for (let start = 0; start < 400; start += 50) await backplane.enqueue(someJobs(50, start));
     await untilTrue('all ran', () => ended === 400);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(most).toBeLessThanOrEqual(7);
@@ -110,16 +114,16 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
 
   it('keeps the queue of deliveries beside that of turns: neither takes what is the other’s', async () => {
     const ran: unknown[] = [];
-    const given = [1, 2, 3].map((number) => ({ deliveryId: `dlv_${number}`, hint: number }));
-    await backplane.deliveries.hint(given);
-    await backplane.deliveries.hint(given);
-    await backplane.hint(someHints(1));
+    const given = [1, 2, 3].map((number) => ({ deliveryId: `dlv_${number}`, jobNumber: number }));
+    await backplane.deliveries.enqueue(given);
+    await backplane.deliveries.enqueue(given);
+    await backplane.enqueue(someJobs(1));
     expect(await backplane.deliveries.depth()).toEqual({ waiting: 3, active: 0 });
     expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
-    expect(await backplane.deliveries.missing([...given, { deliveryId: 'dlv_4', hint: 1 }])).toEqual([
-      { deliveryId: 'dlv_4', hint: 1 },
+    expect(await backplane.deliveries.missing([...given, { deliveryId: 'dlv_4', jobNumber: 1 }])).toEqual([
+      { deliveryId: 'dlv_4', jobNumber: 1 },
     ]);
-    const run = async (hint: unknown): Promise<void> => void ran.push(hint);
+    const run = async (job: unknown): Promise<void> => void ran.push(job);
     backplane.deliveries.consume({ concurrency: 1, run, onError: note });
     await untilTrue('all ran', () => ran.length === 3);
     expect(ran).toEqual(given);
@@ -129,54 +133,54 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   it('reports what a run throws, removes its job and goes on', async () => {
     const errors: Error[] = [];
     const ran: string[] = [];
-    const run = async ({ turnId }: TurnHint): Promise<void> => {
+    const run = async ({ turnId }: TurnJob): Promise<void> => {
       ran.push(turnId);
       if (turnId === 'turn_0') throw new Error('It went wrong.');
     };
     backplane.consume({ concurrency: 1, run, onError: (error) => void errors.push(error) });
-    await backplane.hint(someHints(2));
+    await backplane.enqueue(someJobs(2));
     await untilTrue('both ran', () => ran.length === 2);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(errors.map(({ message }) => message)).toEqual(['It went wrong.']);
     expect(ran).toEqual(['turn_0', 'turn_1']);
   });
 
-  it('reports and removes a job that is no hint, without running it', async () => {
+  it('reports and removes a job that is no job, without running it', async () => {
     const errors: Error[] = [];
-    const ran: TurnHint[] = [];
+    const ran: TurnJob[] = [];
     await driver.addStrangeJob({ turnId: 7, body: 'something private' });
-    await backplane.hint(someHints(1));
-    const run = async (hint: TurnHint): Promise<void> => void ran.push(hint);
+    await backplane.enqueue(someJobs(1));
+    const run = async (job: TurnJob): Promise<void> => void ran.push(job);
     backplane.consume({ concurrency: 1, run, onError: (error) => void errors.push(error) });
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     await untilTrue('it is reported', () => errors.length > 0);
-    expect(ran).toEqual(someHints(1));
+    expect(ran).toEqual(someJobs(1));
     expect(errors).toHaveLength(1);
-    expect(errors[0]?.message).toMatch(/no hint of a turn/);
+    expect(errors[0]?.message).toMatch(/not a valid job for a turn/);
     expect(errors[0]?.message).not.toMatch(/private/);
   });
 
-  it('tells which hints have no job: neither one that waits nor one that runs', async () => {
+  it('tells which jobs have no job: neither one that waits nor one that runs', async () => {
     const runs = new HeldRuns();
-    const [running, waiting, unknown] = someHints(3) as [TurnHint, TurnHint, TurnHint];
+    const [running, waiting, unknown] = someJobs(3) as [TurnJob, TurnJob, TurnJob];
     backplane.consume({ concurrency: 1, run: runs.run, onError: note });
-    await backplane.hint([running]);
+    await backplane.enqueue([running]);
     await untilTrue('it runs', () => runs.now === 1);
-    await backplane.hint([waiting]);
+    await backplane.enqueue([waiting]);
     expect(await backplane.missing([running, waiting, unknown])).toEqual([unknown]);
     expect(await backplane.missing([])).toEqual([]);
     runs.letGo();
   });
 
-  it('counts a hint as missing whose taker went silent, and has another run it', async () => {
+  it('counts a job as missing whose taker went silent, and has another run it', async () => {
     const dying = await driver.open({ lockMs: 1_000 });
     const runs = new HeldRuns();
     const consumer = dying.consume({ concurrency: 1, run: runs.run, onError: note });
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilTrue('it runs', () => runs.now === 1);
-    expect(await backplane.missing(someHints(1))).toEqual([]);
+    expect(await backplane.missing(someJobs(1))).toEqual([]);
     await consumer.close(0);
-    await untilTrue('it is missing', async () => (await backplane.missing(someHints(1))).length === 1);
+    await untilTrue('it is missing', async () => (await backplane.missing(someJobs(1))).length === 1);
 
     let ran = 0;
     const healthy = await driver.open({ lockMs: 1_000 });
@@ -185,15 +189,15 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     runs.letGo();
   });
 
-  it('keeps a hint that runs longer than its lock to itself', async () => {
+  it('keeps a job that runs longer than its lock to itself', async () => {
     const patient = await driver.open({ lockMs: 2_000 });
     const runs = new HeldRuns();
     patient.consume({ concurrency: 2, run: runs.run, onError: note });
-    await patient.hint(someHints(1));
+    await patient.enqueue(someJobs(1));
     await untilTrue('it runs', () => runs.now === 1);
     const until = performance.now() + 5_000;
     await untilTrue('more than two locks have passed', async () => {
-      expect(await patient.missing(someHints(1))).toEqual([]);
+      expect(await patient.missing(someJobs(1))).toEqual([]);
       return performance.now() > until;
     });
     runs.letGo();
@@ -202,20 +206,20 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   });
 
   it('takes nothing once it is paused, so that others take everything', async () => {
-    const mine: TurnHint[] = [];
-    const theirs: TurnHint[] = [];
+    const mine: TurnJob[] = [];
+    const theirs: TurnJob[] = [];
     const paused = backplane.consume({
       concurrency: 5,
-      run: async (hint) => void mine.push(hint),
+      run: async (job) => void mine.push(job),
       onError: note,
     });
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilTrue('it works', () => mine.length === 1);
     // Its blocking read is under way now, and what that brings has to go to somebody else.
     await paused.pause();
     const other = await driver.open();
-    other.consume({ concurrency: 5, run: async (hint) => void theirs.push(hint), onError: note });
-    for (const hint of someHints(30).slice(1)) await backplane.hint([hint]);
+    other.consume({ concurrency: 5, run: async (job) => void theirs.push(job), onError: note });
+    for (const job of someJobs(30).slice(1)) await backplane.enqueue([job]);
     await untilTrue('the others took all', () => theirs.length === 29);
     expect(mine).toHaveLength(1);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
@@ -224,7 +228,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   it('waits on closing for what runs, and leaves the rest in the queue', async () => {
     const runs = new HeldRuns();
     const consumer = backplane.consume({ concurrency: 1, run: runs.run, onError: note });
-    await backplane.hint(someHints(2));
+    await backplane.enqueue(someJobs(2));
     await untilTrue('one runs', () => runs.now === 1);
     let closed = false;
     const closing = consumer.close(30_000).then(() => (closed = true));
@@ -239,7 +243,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   it('closes by force when what runs does not end in time', async () => {
     const runs = new HeldRuns();
     const consumer = backplane.consume({ concurrency: 1, run: runs.run, onError: note });
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilTrue('it runs', () => runs.now === 1);
     await consumer.close(50);
     expect(consumer.active).toBe(1);
@@ -247,10 +251,10 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     await untilTrue('it ends all the same', () => consumer.active === 0);
   });
 
-  it('runs 2,000 hints', async () => {
+  it('runs 2,000 jobs', async () => {
     let ran = 0;
     backplane.consume({ concurrency: 50, run: async () => void ran++, onError: note });
-    for (let start = 0; start < 2_000; start += 100) await backplane.hint(someHints(100, start));
+    for (let start = 0; start < 2_000; start += 100) await backplane.enqueue(someJobs(100, start));
     await untilTrue('all ran', () => ran === 2_000);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(ran).toBe(2_000);
@@ -325,8 +329,8 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     await untilTrue('it came', () => heard.length === 1);
   });
 
-  it('refuses a hint whose turn id cannot be part of a job id', async () => {
-    await expect(backplane.hint([{ turnId: 'a:b', epoch: 0, hint: 0 }])).rejects.toThrow(/turnId/);
+  it('refuses a job whose turn id cannot be part of a job id', async () => {
+    await expect(backplane.enqueue([{ turnId: 'a:b', epoch: 0, jobNumber: 0 }])).rejects.toThrow(/turnId/);
     expect(await backplane.depth()).toEqual({ waiting: 0, active: 0 });
   });
 
@@ -334,7 +338,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     const runs = new HeldRuns();
     backplane.consume({ concurrency: 1, run: runs.run, onError: note });
     await backplane.subscribe('turns', () => undefined);
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilTrue('it runs', () => runs.now === 1);
     await backplane.close();
     await backplane.close();
@@ -423,7 +427,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   });
 
   it('can be opened by many at once where nothing was made ready', async () => {
-    const fresh = driverOnTrial(url);
+    const fresh = testDriver(url);
     try {
       const opened = await Promise.all(Array.from({ length: 4 }, () => fresh.open()));
       const heard: Signal[] = [];
@@ -437,7 +441,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   });
 });
 
-function byTurn(one: TurnHint, other: TurnHint): number {
+function byTurn(one: TurnJob, other: TurnJob): number {
   return one.turnId.localeCompare(other.turnId);
 }
 
@@ -446,7 +450,7 @@ function isEmpty({ waiting, active }: { waiting: number; active: number }): bool
 }
 
 /** What consumers complained of that no test expected. */
-const complaints: Error[] = [];
+const reportedErrors: Error[] = [];
 function note(error: Error): void {
-  complaints.push(error);
+  reportedErrors.push(error);
 }

@@ -1,6 +1,6 @@
-export type { Backplane, ConsumeOptions, HintConsumer, Hints, Signal } from './backplane.ts';
-export type { DeliveryHint } from './delivery-hint.ts';
+export type { Backplane, ConsumeOptions, JobConsumer, JobQueue, Signal } from './backplane.ts';
+export type { DeliveryJob } from './delivery-job.ts';
 export { BackplaneUnavailableError } from './errors.ts';
 export { openBackplane, type BackplaneOptions } from './open-backplane.ts';
-export type { Live, LiveFact, LiveNews, LivePreview, LiveText } from './live.ts';
-export type { TurnHint } from './turn-hint.ts';
+export type { Live, LiveFact, LiveUpdate, LivePreview, LiveText } from './live.ts';
+export type { TurnJob } from './turn-job.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LiveFact, LiveNews, LivePreview } from './live.ts';
+import type { LiveFact, LiveUpdate, LivePreview } from './live.ts';
 
 /** One message on its way to those who watch a session. */
 export interface LiveMessage {
   sessionId: string;
-  news: LiveNews;
+  news: LiveUpdate;
 }
 
 /** Sends all of these in one round trip; says how many heard each. */
@@ -174,7 +174,7 @@ export class LiveSender {
         if (text === null) this.#due.delete(entry);
         continue;
       }
-      const news: LiveNews = { turnId: entry.turnId };
+      const news: LiveUpdate = { turnId: entry.turnId };
       if (entry.eventCount !== undefined) news.eventCount = entry.eventCount;
       if (showsText) news.text = takePiece(text);
       entry.eventCount = undefined;
@@ -213,7 +213,7 @@ export class LiveSender {
   }
 }
 
-function takePiece(text: Text): NonNullable<LiveNews['text']> {
+function takePiece(text: Text): NonNullable<LiveUpdate['text']> {
   const { stepIndex, attempt, sentLength: offset, pending } = text;
   const piece = pending.slice(0, endOfPiece(pending));
   text.pending = pending.slice(piece.length);

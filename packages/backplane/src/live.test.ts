@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import type { Backplane } from './backplane.ts';
-import type { LiveNews } from './live.ts';
-import { driverOnTrial, type DriverOnTrial } from './testing/driver-on-trial.ts';
+import type { LiveUpdate } from './live.ts';
+import { testDriver, type TestDriver } from './testing/test-driver.ts';
 
 const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
 const SESSION = 'sess_1';
 const about = { sessionId: SESSION, turnId: 'turn_1' };
 
 /** The text of the newest attempt that these make, put together by their offsets. */
-function textOf(news: readonly LiveNews[]): string {
+function textOf(news: readonly LiveUpdate[]): string {
   let text = '';
   const pieces = news.flatMap(({ text: piece }) => piece ?? []);
   for (const piece of pieces.toSorted((one, other) => one.offset - other.offset)) {
@@ -24,17 +24,17 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
     it.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
     return;
   }
-  let driver: DriverOnTrial;
+  let driver: TestDriver;
   let worker: Backplane;
   let api: Backplane;
   beforeEach(async () => {
-    driver = driverOnTrial(url);
+    driver = testDriver(url);
     [worker, api] = [await driver.open(), await driver.open()];
   });
   afterEach(() => driver.clear());
 
   it('reaches who watches the session in another process, and nobody else', async () => {
-    const [heard, elsewhere]: [LiveNews[], LiveNews[]] = [[], []];
+    const [heard, elsewhere]: [LiveUpdate[], LiveUpdate[]] = [[], []];
     const unwatch = await api.live.watch(SESSION, (news) => heard.push(news));
     await api.live.watch('sess_2', (news) => elsewhere.push(news));
     worker.live.changed({ ...about, eventCount: 3 });
@@ -63,7 +63,7 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
   });
 
   it('shows nothing of a text that is over, nor of an older try', async () => {
-    const heard: LiveNews[] = [];
+    const heard: LiveUpdate[] = [];
     await api.live.watch(SESSION, (news) => heard.push(news));
     worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'never seen' });
     worker.live.changed({ ...about, eventCount: 4 });
@@ -74,7 +74,7 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
   });
 
   it('joins what comes while it sends: many pieces make few messages, and none is lost', async () => {
-    const heard: LiveNews[] = [];
+    const heard: LiveUpdate[] = [];
     await api.live.watch(SESSION, (news) => heard.push(news));
     const pieces = Array.from({ length: 20_000 }, (_, place) => `${place} `);
     for (const text of pieces) worker.live.show({ ...about, stepIndex: 0, attempt: 1, text });

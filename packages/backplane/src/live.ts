@@ -18,7 +18,7 @@ export interface LivePreview {
 }
 
 /** What a watcher of a session hears: that a turn has events, a piece of text, or both. */
-export interface LiveNews {
+export interface LiveUpdate {
   turnId: string;
   /** Undefined where it brings text alone. */
   eventCount?: number | null | undefined;
@@ -45,9 +45,9 @@ export interface Live {
   /** Nothing more is shown of the turn. */
   forget(turnId: string): void;
   /** As `subscribe` of the backplane, for one session. */
-  watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>>;
+  watch(sessionId: string, listener: (news: LiveUpdate) => void): Promise<() => Promise<void>>;
   /** What was shown last of a session, oldest piece first; kept for minutes. Throws `BackplaneUnavailableError`. */
-  kept(sessionId: string): Promise<LiveNews[]>;
+  kept(sessionId: string): Promise<LiveUpdate[]>;
 }
 
 /** How long pieces are kept for those who come in the middle of a step. */
@@ -69,7 +69,7 @@ const newsSchema = z.object({
 });
 
 /** Null for what is no news. */
-export function parseNews(value: unknown): LiveNews | null {
+export function parseUpdate(value: unknown): LiveUpdate | null {
   const parsed = newsSchema.safeParse(value);
   return parsed.success ? parsed.data : null;
 }
@@ -83,13 +83,13 @@ interface Signals {
 }
 
 /** Hands the news of one session on, and nothing else that its channel carries. */
-export function watchNews(
+export function watchUpdates(
   signals: Signals,
   sessionId: string,
-  listener: (news: LiveNews) => void,
+  listener: (news: LiveUpdate) => void,
 ): Promise<() => Promise<void>> {
   return signals.subscribe(channelOf(sessionId), (signal) => {
-    const news = parseNews(signal);
+    const news = parseUpdate(signal);
     if (news !== null) listener(news);
   });
 }

@@ -15,9 +15,9 @@ export interface BackplaneOptions {
    * end. Default: `onError`.
    */
   onUnusable?: (error: Error) => void;
-  /** A consumer that takes nothing for so long, while hints wait and it has room, is made anew. Default: 5 s. */
+  /** A consumer that takes nothing for so long, while jobs wait and it has room, is made anew. Default: 5 s. */
   deafAfterMs?: number;
-  /** How long a taken hint is believed to be in good hands without another word. Default: 15 s. */
+  /** How long a taken job is believed to be in good hands without another word. Default: 15 s. */
   lockMs?: number;
 }
 

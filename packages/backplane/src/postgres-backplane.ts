@@ -9,13 +9,13 @@ import { readPostgresTarget } from './postgres-target.ts';
 import { BackplaneUnavailableError, plainError } from './errors.ts';
 import { PatientWorker } from './patient-worker.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
-import { DELIVERY_HINTS } from './delivery-hint.ts';
-import type { HintKind } from './hint-kind.ts';
-import { HintQueue, type BullQueue } from './hint-queue.ts';
-import { TURN_HINTS } from './turn-hint.ts';
+import { DELIVERY_JOBS } from './delivery-job.ts';
+import type { JobKind } from './job-kind.ts';
+import { BullJobQueue, type BullQueue } from './job-queue.ts';
+import { TURN_JOBS } from './turn-job.ts';
 import { SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
 import type { SpendRequests } from './request-rate.ts';
-import { settledWithin, withinTime } from './within-time.ts';
+import { settlesWithin, withTimeout } from './with-timeout.ts';
 
 const PREPARE_LIMIT_MS = 15_000;
 const CLOSE_LIMIT_MS = 2_000;
@@ -54,15 +54,15 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     bullQueue.on('error', onError);
     return bullQueue;
   };
-  const bullQueues = [openBullQueue(TURN_HINTS.queue), openBullQueue(DELIVERY_HINTS.queue)] as const;
+  const bullQueues = [openBullQueue(TURN_JOBS.queue), openBullQueue(DELIVERY_JOBS.queue)] as const;
   const { pool } = bullQueues[0].getBackend().connection;
   const ping = async (): Promise<void> => {
-    const { rows } = await withinTime('ping', () => pool.query<{ is_read_only: boolean }>(IS_READ_ONLY));
+    const { rows } = await withTimeout('ping', () => pool.query<{ is_read_only: boolean }>(IS_READ_ONLY));
     if (rows[0]?.is_read_only === true) throw new BackplaneUnavailableError('its database takes no writes');
   };
   const signals = new PostgresSignals({ connection, ping, onError });
-  const makeQueue = <Hint>(kind: HintKind<Hint>, bullQueue: BullQueue): HintQueue<Hint> =>
-    new HintQueue({
+  const makeQueue = <Job>(kind: JobKind<Job>, bullQueue: BullQueue): BullJobQueue<Job> =>
+    new BullJobQueue({
       kind,
       queue: bullQueue,
       ready: () => Promise.resolve(),
@@ -88,18 +88,18 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
         ),
       deafAfterMs: parts.deafAfterMs,
     });
-  const queue = makeQueue(TURN_HINTS, bullQueues[0]);
-  const deliveries = makeQueue(DELIVERY_HINTS, bullQueues[1]);
+  const queue = makeQueue(TURN_JOBS, bullQueues[0]);
+  const deliveries = makeQueue(DELIVERY_JOBS, bullQueues[1]);
   let changeBucket: ChangeBucket | undefined;
   const retryBudget = new SharedRetryBudget((key, deposit, take) =>
-    withinTime('asking the retry budget', async () => {
+    withTimeout('asking the retry budget', async () => {
       changeBucket ??= await postgresBuckets(pool);
       return changeBucket(key, deposit, take);
     }),
   );
   let requestRate: SpendRequests | undefined;
   const spendRequests: SpendRequests = (key, count, rate) =>
-    withinTime('counting requests', async () => {
+    withTimeout('counting requests', async () => {
       requestRate ??= await postgresRequestRate(pool);
       return requestRate(key, count, rate);
     });
@@ -108,13 +108,13 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     retryBudget.close();
     live.close();
     await Promise.all([
-      settledWithin(queue.close(), 3 * CLOSE_LIMIT_MS),
-      settledWithin(deliveries.close(), 3 * CLOSE_LIMIT_MS),
-      settledWithin(signals.close(), CLOSE_LIMIT_MS),
+      settlesWithin(queue.close(), 3 * CLOSE_LIMIT_MS),
+      settlesWithin(deliveries.close(), 3 * CLOSE_LIMIT_MS),
+      settlesWithin(signals.close(), CLOSE_LIMIT_MS),
     ]);
   };
   try {
-    await withinTime(
+    await withTimeout(
       'opening the queues',
       () => Promise.all(bullQueues.map((bullQueue) => bullQueue.waitUntilReady())),
       PREPARE_LIMIT_MS,
@@ -130,8 +130,8 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     retryBudget,
     spendRequests,
     deliveries,
-    hint: (hints) => queue.hint(hints),
-    missing: (hints) => queue.missing(hints),
+    enqueue: (jobs) => queue.enqueue(jobs),
+    missing: (jobs) => queue.missing(jobs),
     consume: (options) => queue.consume(options),
     publish: (channel, signal) => signals.publish(channel, signal),
     subscribe: (channel, listener) => signals.subscribe(channel, listener),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { channelOf, KEPT_MS, parseNews, watchNews, type Live, type LiveNews } from './live.ts';
+import { channelOf, KEPT_MS, parseUpdate, watchUpdates, type Live, type LiveUpdate } from './live.ts';
 import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
 import type { PostgresSignals } from './postgres-signals.ts';
-import { withinTime } from './within-time.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /* Processes that start at once take turns: "if not exists" alone may still collide. */
 const MAKE_TABLE = `
@@ -54,16 +54,16 @@ export class PostgresLive implements Live {
     this.forget = (turnId) => this.#sender.forget(turnId);
   }
 
-  watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>> {
-    return watchNews(this.#signals, sessionId, listener);
+  watch(sessionId: string, listener: (news: LiveUpdate) => void): Promise<() => Promise<void>> {
+    return watchUpdates(this.#signals, sessionId, listener);
   }
 
-  kept(sessionId: string): Promise<LiveNews[]> {
-    return withinTime('reading what was shown', async () => {
+  kept(sessionId: string): Promise<LiveUpdate[]> {
+    return withTimeout('reading what was shown', async () => {
       await this.#ready();
       const { rows } = await this.#pool.query(READ, [sessionId]);
       const lines = rowsSchema.parse(rows).flatMap(({ messages }) => messages.split('\n'));
-      return lines.flatMap((line) => (line === '' ? [] : (parseNews(JSON.parse(line)) ?? [])));
+      return lines.flatMap((line) => (line === '' ? [] : (parseUpdate(JSON.parse(line)) ?? [])));
     });
   }
 
@@ -72,7 +72,7 @@ export class PostgresLive implements Live {
   }
 
   #send(messages: readonly LiveMessage[]): Promise<readonly number[]> {
-    return withinTime('showing what is new', async () => {
+    return withTimeout('showing what is new', async () => {
       await this.#ready();
       await this.#keep(messages.filter(({ news }) => news.text !== undefined));
       await Promise.all(

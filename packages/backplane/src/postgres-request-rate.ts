@@ -36,14 +36,14 @@ interface Asked {
 export async function postgresRequestRate(pool: Asked): Promise<SpendRequests> {
   await pool.query(MAKE_TABLE);
   let forgotAt = performance.now();
-  const forgetOld = (): void => {
+  const dropExpired = (): void => {
     if (performance.now() - forgotAt < KEPT_MS) return;
     forgotAt = performance.now();
     // What is left over now goes the next time.
     pool.query(FORGET).catch(() => undefined);
   };
   return async (key, count, { perSecond }) => {
-    forgetOld();
+    dropExpired();
     const { rows } = await pool.query(SPEND, [key, count, perSecond]);
     return spentSchema.parse(rows)[0].tokens;
   };

@@ -43,14 +43,14 @@ interface Asked {
 export async function postgresBuckets(pool: Asked): Promise<ChangeBucket> {
   await pool.query(MAKE_TABLE);
   let forgotAt = -Infinity;
-  const forgetOld = (): void => {
+  const dropExpired = (): void => {
     if (performance.now() - forgotAt < keptMs) return;
     forgotAt = performance.now();
     // What is left over now goes the next time.
     pool.query(FORGET).catch(() => undefined);
   };
   return async (key, deposit, take) => {
-    forgetOld();
+    dropExpired();
     const { rows } = await pool.query(CHANGE, [key, deposit, take]);
     return changeSchema.parse(rows)[0].granted;
   };

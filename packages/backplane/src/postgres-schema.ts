@@ -3,7 +3,7 @@ import { TerminalError } from '@turnpike/contract';
 import { PostgresConnection } from 'bullmq';
 import { BackplaneUnavailableError, plainError } from './errors.ts';
 import type { PostgresTarget } from './postgres-target.ts';
-import { settledWithin } from './within-time.ts';
+import { settlesWithin } from './with-timeout.ts';
 
 const TRY_AGAIN_MS = 250;
 const CLOSE_LIMIT_MS = 2_000;
@@ -55,7 +55,7 @@ async function migrate(target: PostgresTarget, limitMs: number): Promise<void> {
   try {
     await connection.waitUntilReady();
   } finally {
-    await settledWithin(connection.close(), CLOSE_LIMIT_MS);
+    await settlesWithin(connection.close(), CLOSE_LIMIT_MS);
   }
 }
 

@@ -2,7 +2,7 @@ import { createPostgresRelayBackend, Relay, type PostgresConnectionOptions } fro
 import type { Signal } from './backplane.ts';
 import { callEach } from './call-each.ts';
 import { encodeSignal, SignalListeners } from './signal-listeners.ts';
-import { ANSWER_LIMIT_MS, settledWithin, withinTime } from './within-time.ts';
+import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.ts';
 
 const HEARTBEAT_MS = 1_500;
 /** Wakes the reader when a notification was lost with its connection. */
@@ -48,12 +48,12 @@ export class PostgresSignals {
   }
 
   async ready(limitMs: number): Promise<void> {
-    await withinTime('starting the relay', () => this.#relay.waitUntilReady(), limitMs);
+    await withTimeout('starting the relay', () => this.#relay.waitUntilReady(), limitMs);
   }
 
   async publish(channel: string, signal: Signal): Promise<void> {
     encodeSignal(signal);
-    await withinTime('publishing', () => this.tell(channel, signal));
+    await withTimeout('publishing', () => this.tell(channel, signal));
   }
 
   /** As `publish`, for whoever sees to the size and the time. */
@@ -63,12 +63,12 @@ export class PostgresSignals {
 
   async subscribe(channel: string, listener: (signal: Signal) => void): Promise<() => Promise<void>> {
     if (this.#listeners.add(channel, listener)) this.#ask(channel);
-    await settledWithin(Promise.resolve(this.#subscriptions.get(channel)), ANSWER_LIMIT_MS);
+    await settlesWithin(Promise.resolve(this.#subscriptions.get(channel)), RESPONSE_TIMEOUT_MS);
     return async () => {
       if (!this.#listeners.remove(channel, listener)) return;
       const subscription = this.#subscriptions.get(channel);
       this.#subscriptions.delete(channel);
-      await withinTime('unsubscribing', async () => (await subscription)?.unsubscribe());
+      await withTimeout('unsubscribing', async () => (await subscription)?.unsubscribe());
     };
   }
 

@@ -21,7 +21,7 @@ export type MakeWorker = (
 /**
  * A job that the lock's holder is silent about is run by somebody else. That is harmless, since the
  * lease in Postgres is what counts and the epoch in the job makes a second claim refuse it; so the
- * lock may be short, and a hint whose taker died before the claim is not lost for long. One second
+ * lock may be short, and a job whose taker died before the claim is not lost for long. One second
  * chance is enough for that, and a job that loses all its takers is left to the reconciler.
  */
 export const STALLED_JOBS = {

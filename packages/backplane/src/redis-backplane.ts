@@ -11,11 +11,11 @@ import { connectRedis, reconnecting, SILENCE_MS, untilReady } from './redis-conn
 import { RedisLive } from './redis-live.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
-import { DELIVERY_HINTS } from './delivery-hint.ts';
-import type { HintKind } from './hint-kind.ts';
-import { HintQueue } from './hint-queue.ts';
-import { TURN_HINTS } from './turn-hint.ts';
-import { settledWithin, withinTime } from './within-time.ts';
+import { DELIVERY_JOBS } from './delivery-job.ts';
+import type { JobKind } from './job-kind.ts';
+import { BullJobQueue } from './job-queue.ts';
+import { TURN_JOBS } from './turn-job.ts';
+import { settlesWithin, withTimeout } from './with-timeout.ts';
 
 /** How long a worker's blocking read waits for a job, in seconds; so long that connection is silent. */
 const BLOCK_SECONDS = 2;
@@ -58,7 +58,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
   client.on('ready', look);
   if (client.status === 'ready') look();
 
-  const openQueue = <Hint>(kind: HintKind<Hint>): HintQueue<Hint> => {
+  const openQueue = <Job>(kind: JobKind<Job>): BullJobQueue<Job> => {
     const bullQueue = new Queue(kind.queue, {
       connection: client,
       prefix,
@@ -69,7 +69,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
       skipMetasUpdate: true,
     });
     bullQueue.on('error', onError);
-    return new HintQueue({
+    return new BullJobQueue({
       kind,
       queue: bullQueue,
       ready: (limit) => untilReady(client, limit),
@@ -78,8 +78,8 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
       deafAfterMs: parts.deafAfterMs,
     });
   };
-  const queue = openQueue(TURN_HINTS);
-  const deliveries = openQueue(DELIVERY_HINTS);
+  const queue = openQueue(TURN_JOBS);
+  const deliveries = openQueue(DELIVERY_JOBS);
   const signals = new RedisSignals({
     url,
     publisher: client,
@@ -88,7 +88,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
   });
   const changeBucket = redisBuckets(client, `${prefix}:retry-budget:`);
   const retryBudget = new SharedRetryBudget((key, deposit, take) =>
-    withinTime('asking the retry budget', async (limit) => {
+    withTimeout('asking the retry budget', async (limit) => {
       await untilReady(client, limit);
       return changeBucket(key, deposit, take);
     }),
@@ -100,22 +100,22 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     live,
     retryBudget,
     spendRequests: (key, count, rate) =>
-      withinTime('counting requests', async (limit) => {
+      withTimeout('counting requests', async (limit) => {
         await untilReady(client, limit);
         return spendRequests(key, count, rate);
       }),
     deliveries,
-    hint: (hints) => queue.hint(hints),
-    missing: (hints) => queue.missing(hints),
+    enqueue: (jobs) => queue.enqueue(jobs),
+    missing: (jobs) => queue.missing(jobs),
     consume: (options) => queue.consume(options),
     publish: (channel, signal) => signals.publish(channel, signal),
     subscribe: (channel, listener) => signals.subscribe(channel, listener),
     onReconnect: (listener) => signals.onReconnect(listener),
     async ping() {
-      await withinTime('ping', (limit) => untilReady(client, limit));
+      await withTimeout('ping', (limit) => untilReady(client, limit));
       // A replica, a full server and one whose disk failed still answer, and take nothing.
       const key = `${prefix}:written`;
-      await withinTime('a write', () => client.set(key, '1', 'PX', WRITTEN_MS)).catch((error: unknown) => {
+      await withTimeout('a write', () => client.set(key, '1', 'PX', WRITTEN_MS)).catch((error: unknown) => {
         if (!(error instanceof BackplaneUnavailableError && error.cause instanceof Error)) throw error;
         throw new BackplaneUnavailableError(`a write (${error.cause.message})`, error.cause);
       });
@@ -124,7 +124,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     async close() {
       retryBudget.close();
       live.close();
-      await settledWithin(Promise.all([queue.close(), deliveries.close()]), 3 * CLOSE_LIMIT_MS);
+      await settlesWithin(Promise.all([queue.close(), deliveries.close()]), 3 * CLOSE_LIMIT_MS);
       signals.close();
       disconnect();
     },

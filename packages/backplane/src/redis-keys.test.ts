@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { keyPart } from './key-part.ts';
 import { openBackplane } from './open-backplane.ts';
-import { someHints } from './testing/held-runs.ts';
+import { someJobs } from './testing/held-runs.ts';
 
 const ODD_NAMES = [
   'claude-sonnet-4-5',
@@ -51,7 +51,7 @@ const url = process.env['TEST_REDIS_URL'];
         run: async () => void ran++,
         onError: (error) => errors.push(error),
       });
-      await backplane.hint(someHints(5));
+      await backplane.enqueue(someJobs(5));
       await untilTrue('all ran', () => ran === 5);
       const names = async (): Promise<string[]> => client.keys(`${prefix}:*`);
       await untilTrue('the text and the deposit are there', async () => {

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import { channelOf, KEPT_MS, parseNews, watchNews, type Live, type LiveNews } from './live.ts';
+import { channelOf, KEPT_MS, parseUpdate, watchUpdates, type Live, type LiveUpdate } from './live.ts';
 import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
 import { untilReady } from './redis-connection.ts';
 import { parseJson, type RedisSignals } from './redis-signals.ts';
-import { withinTime } from './within-time.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /*
  * KEYS[i]: the list of messages with text that are kept of session i.
@@ -52,15 +52,15 @@ export class RedisLive implements Live {
     this.forget = (turnId) => this.#sender.forget(turnId);
   }
 
-  watch(sessionId: string, listener: (news: LiveNews) => void): Promise<() => Promise<void>> {
-    return watchNews(this.#signals, sessionId, listener);
+  watch(sessionId: string, listener: (news: LiveUpdate) => void): Promise<() => Promise<void>> {
+    return watchUpdates(this.#signals, sessionId, listener);
   }
 
-  kept(sessionId: string): Promise<LiveNews[]> {
-    return withinTime('reading what was shown', async (limit) => {
+  kept(sessionId: string): Promise<LiveUpdate[]> {
+    return withTimeout('reading what was shown', async (limit) => {
       await untilReady(this.#client, limit);
       const messages = await this.#client.lrange(this.#keyPrefix + sessionId, 0, -1);
-      return messages.flatMap((message) => parseNews(parseJson(message)) ?? []);
+      return messages.flatMap((message) => parseUpdate(parseJson(message)) ?? []);
     });
   }
 
@@ -77,7 +77,7 @@ export class RedisLive implements Live {
     const commands = this.#client as unknown as {
       turnpikeShow(keyCount: number, ...values: (string | number)[]): Promise<number[]>;
     };
-    return withinTime('showing what is new', async (limit) => {
+    return withTimeout('showing what is new', async (limit) => {
       await untilReady(this.#client, limit);
       return commands.turnpikeShow(keys.length, ...keys, KEPT_MS, ...values);
     });

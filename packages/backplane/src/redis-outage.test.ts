@@ -6,7 +6,7 @@ import { untilTrue } from '../../../tests/support/until-true.ts';
 import type { Backplane, Signal } from './backplane.ts';
 import { BackplaneUnavailableError } from './errors.ts';
 import { openBackplane } from './open-backplane.ts';
-import { HeldRuns, someHints } from './testing/held-runs.ts';
+import { HeldRuns, someJobs } from './testing/held-runs.ts';
 import { startTcpProxy, type TcpProxy } from './testing/tcp-proxy.ts';
 
 /** How long "within seconds" may last here; what is bounded is bounded by two or three. */
@@ -56,11 +56,11 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     let returns = 0;
     backplane.onReconnect(() => void returns++);
     await backplane.subscribe('turns', (signal) => void heard.push(signal));
-    await failsWithinSeconds(() => backplane.hint(someHints(1)));
+    await failsWithinSeconds(() => backplane.enqueue(someJobs(1)));
 
     await redis.start();
     await untilTrue('signals may flow', () => returns === 1);
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilRan('turn_0');
     await backplane.publish('turns', { number: 1 });
     await untilTrue('the signal came', () => heard.length === 1);
@@ -80,21 +80,21 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
   it.each([
     [2, 'two seconds, shorter than a worker waits for a job'],
     [9, 'nine seconds, several times longer'],
-  ])('takes new hints and hears signals again after an outage of %i s (%s)', async (seconds) => {
+  ])('takes new jobs and hears signals again after an outage of %i s (%s)', async (seconds) => {
     backplane = await open(redis.port);
     consume();
     const heard: unknown[] = [];
     let returns = 0;
     backplane.onReconnect(() => void returns++);
     await backplane.subscribe('turns', ({ number }) => void heard.push(number));
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilRan('turn_0');
 
     await redis.kill();
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
     await redis.start();
     await untilTrue('it is back', () => answers(backplane), SECONDS_MS);
-    await backplane.hint(someHints(5, 1));
+    await backplane.enqueue(someJobs(5, 1));
     for (let number = 1; number <= 5; number++) await untilRan(`turn_${number}`);
     await untilTrue('the return was announced', () => returns === 1);
     await backplane.publish('turns', { number: 2 });
@@ -109,12 +109,12 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       run: runs.run,
       onError: (error) => void errors.push(error),
     });
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilTrue('it runs', () => runs.now === 1);
     await redis.kill();
     await redis.start();
     await untilTrue('it is back', () => answers(backplane));
-    await backplane.hint(someHints(1, 1));
+    await backplane.enqueue(someJobs(1, 1));
     await untilTrue('the next one runs', () => runs.now === 2);
     expect(consumer.active).toBe(2);
     runs.letGo();
@@ -122,18 +122,18 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     expect(runs.started).toEqual(['turn_0', 'turn_1']);
   });
 
-  it('loses no subscription and takes new hints when Redis is wiped', async () => {
+  it('loses no subscription and takes new jobs when Redis is wiped', async () => {
     backplane = await open(redis.port);
     consume();
     const heard: Signal[] = [];
     await backplane.subscribe('turns', (signal) => void heard.push(signal));
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilRan('turn_0');
     const other = new Redis(redis.url);
     await other.flushall();
     await other.script('FLUSH');
     await other.quit();
-    await backplane.hint(someHints(1, 1));
+    await backplane.enqueue(someJobs(1, 1));
     await untilRan('turn_1');
     await backplane.publish('turns', { number: 1 });
     await untilTrue('the signal came', () => heard.length === 1);
@@ -156,17 +156,17 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     consume();
     const heard: unknown[] = [];
     await backplane.subscribe('turns', ({ number }) => void heard.push(number));
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilRan('turn_0');
     await operator.replicaof('127.0.0.1', String(await freePort()));
     await expect(backplane.ping()).rejects.toThrow(/READONLY/);
-    await failsWithinSeconds(() => backplane.hint(someHints(1, 1)));
+    await failsWithinSeconds(() => backplane.enqueue(someJobs(1, 1)));
     // Whoever asks again and again is refused each time, and not told so thousands of times.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(errors.length).toBeLessThan(100);
     await operator.replicaof('NO', 'ONE');
     await untilTrue('it takes writes', () => answers(backplane));
-    await backplane.hint(someHints(1, 2));
+    await backplane.enqueue(someJobs(1, 2));
     await untilRan('turn_2');
     await backplane.publish('turns', { number: 1 });
     await untilTrue('the signal came', () => heard.includes(1));
@@ -183,13 +183,13 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       consume();
       const heard: unknown[] = [];
       await backplane.subscribe('turns', ({ number }) => void heard.push(number));
-      await backplane.hint(someHints(1));
+      await backplane.enqueue(someJobs(1));
       await untilRan('turn_0');
       // The old one lives on, with every connection to it, and hears nothing of what the new one is told.
       await operator.replicaof('127.0.0.1', String(await freePort()));
       proxy.retarget(other.port);
       await untilTrue('it takes writes', () => answers(backplane));
-      await backplane.hint(someHints(1, 1));
+      await backplane.enqueue(someJobs(1, 1));
       await untilRan('turn_1');
       await untilTrue('a signal comes', async () => {
         await backplane.publish('turns', { number: 1 });
@@ -211,7 +211,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(errors.length).toBeLessThan(50);
     await operator.call('ACL', 'SETUSER', 'default', '+evalsha', '+eval');
-    await backplane.hint(someHints(1));
+    await backplane.enqueue(someJobs(1));
     await untilRan('turn_0');
     operator.disconnect();
   });
@@ -234,14 +234,14 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     });
     afterEach(() => proxy.stop());
 
-    it('finds out, and asks, listens and takes hints over new connections', async () => {
+    it('finds out, and asks, listens and takes jobs over new connections', async () => {
       backplane = await open(proxy.port);
       consume();
       const heard: unknown[] = [];
       let returns = 0;
       backplane.onReconnect(() => void returns++);
       await backplane.subscribe('turns', ({ number }) => void heard.push(number));
-      await backplane.hint(someHints(1));
+      await backplane.enqueue(someJobs(1));
       await untilRan('turn_0');
 
       proxy.freeze();
@@ -249,7 +249,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await untilTrue('it can be asked', () => answers(backplane));
       await backplane.publish('turns', { number: 2 });
       await untilTrue('the signal came', () => heard.includes(2));
-      await backplane.hint(someHints(3, 1));
+      await backplane.enqueue(someJobs(3, 1));
       await Promise.all([untilRan('turn_1'), untilRan('turn_2'), untilRan('turn_3')]);
     });
 
@@ -263,15 +263,15 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
         run: runs.run,
         onError: (error) => void errors.push(error),
       });
-      await backplane.hint(someHints(2));
+      await backplane.enqueue(someJobs(2));
       await untilTrue('two run', () => runs.now === 2);
 
       proxy.freeze(asking);
-      await backplane.hint(someHints(5, 2));
+      await backplane.enqueue(someJobs(5, 2));
       await untilTrue('a third runs', () => runs.now === 3);
       expect(errors.map(({ message }) => message)).toContainEqual(expect.stringMatching(/is replaced/));
       expect(consumer.active).toBe(3);
-      // Its places are taken: the hints that are left wait, and a look finds nobody deaf.
+      // Its places are taken: the jobs that are left wait, and a look finds nobody deaf.
       const { waiting } = await backplane.depth();
       expect(waiting).toBe(4);
       runs.letGo();
@@ -285,7 +285,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       const runs = new HeldRuns();
       backplane.consume({ concurrency: 1, run: runs.run, onError: (error) => void errors.push(error) });
       await new Promise((resolve) => setTimeout(resolve, 1_500));
-      await backplane.hint(someHints(3));
+      await backplane.enqueue(someJobs(3));
       await untilTrue('one runs', () => runs.now === 1);
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       expect(errors).toEqual([]);
@@ -303,7 +303,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await Promise.all(everything(backplane).map(failsWithinSeconds));
       proxy.freezeNew(false);
       await untilTrue('it can be asked', () => answers(backplane));
-      await backplane.hint(someHints(1, 50));
+      await backplane.enqueue(someJobs(1, 50));
       await untilRan('turn_50');
     });
 
@@ -312,7 +312,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       const runs = new HeldRuns();
       const consumer = backplane.consume({ concurrency: 2, run: runs.run, onError: () => undefined });
       await backplane.subscribe('turns', () => undefined);
-      await backplane.hint(someHints(1));
+      await backplane.enqueue(someJobs(1));
       await untilTrue('it runs', () => runs.now === 1);
       if (state === 'dead') await redis.kill();
       if (state === 'silent') proxy.freeze();
@@ -357,8 +357,8 @@ describeRedis('A Redis of another kind (skipped where there is no Redis for test
 /** One of each thing that can be asked. */
 function everything(backplane: Backplane): (() => Promise<unknown>)[] {
   return [
-    () => backplane.hint(someHints(2)),
-    () => backplane.missing(someHints(2)),
+    () => backplane.enqueue(someJobs(2)),
+    () => backplane.missing(someJobs(2)),
     () => backplane.publish('turns', { number: 1 }),
     () => backplane.ping(),
     () => backplane.depth(),

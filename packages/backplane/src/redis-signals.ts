@@ -4,7 +4,7 @@ import type { Signal } from './backplane.ts';
 import { callEach } from './call-each.ts';
 import { connectRedis, untilReady } from './redis-connection.ts';
 import { encodeSignal, SignalListeners } from './signal-listeners.ts';
-import { ANSWER_LIMIT_MS, settledWithin, withinTime } from './within-time.ts';
+import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.ts';
 
 export interface RedisSignalsParts {
   url: string;
@@ -54,7 +54,7 @@ export class RedisSignals {
   async publish(channel: string, signal: Signal): Promise<void> {
     const text = encodeSignal(signal);
     const { publisher, prefix } = this.#parts;
-    await withinTime('publishing', async (limit) => {
+    await withTimeout('publishing', async (limit) => {
       await untilReady(publisher, limit);
       await publisher.publish(prefix + channel, text);
     });
@@ -65,13 +65,13 @@ export class RedisSignals {
     if (isFirst && this.#subscriber.status === 'ready') void this.#ask([channel]);
     const confirmation = this.#confirmations.get(channel) ?? this.#untilReturn();
     // Where the server is away, signals are missed from now on, until it is back.
-    if (!(await settledWithin(confirmation, ANSWER_LIMIT_MS))) this.#mayHaveMissed = true;
+    if (!(await settlesWithin(confirmation, RESPONSE_TIMEOUT_MS))) this.#mayHaveMissed = true;
     return async () => {
       if (!this.#listeners.remove(channel, listener)) return;
       this.#confirmations.delete(channel);
       // A connection that is away has no subscriptions, and does not make this one again.
       if (this.#subscriber.status !== 'ready') return;
-      await withinTime('unsubscribing', () => this.#subscriber.unsubscribe(this.#parts.prefix + channel));
+      await withTimeout('unsubscribing', () => this.#subscriber.unsubscribe(this.#parts.prefix + channel));
     };
   }
 
@@ -119,7 +119,7 @@ export class RedisSignals {
 
   /** Gives up after a while, so that nobody is left waiting when the caller is not. */
   #untilReturn(): Promise<unknown> {
-    return once(this.#returns, 'return', { signal: AbortSignal.timeout(2 * ANSWER_LIMIT_MS) });
+    return once(this.#returns, 'return', { signal: AbortSignal.timeout(2 * RESPONSE_TIMEOUT_MS) });
   }
 }
 

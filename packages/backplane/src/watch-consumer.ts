@@ -35,7 +35,7 @@ export function watchConsumer(consumer: WatchedConsumer): () => void {
     if (looking) return;
     looking = true;
     look()
-      // The server is away: that is not deafness, and whoever adds hints reports it.
+      // The server is away: that is not deafness, and whoever adds jobs reports it.
       .catch(() => (suspicion = null))
       .finally(() => (looking = false));
   }, consumer.deafAfterMs / 5);

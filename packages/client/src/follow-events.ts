@@ -1,6 +1,6 @@
 import type { TurnEvent } from './wire/contract.ts';
 import { TurnpikeConnectionError } from './errors.ts';
-import type { EventSieve } from './event-sieve.ts';
+import type { EventDeduplicator } from './event-deduplicator.ts';
 import { Limit, pause } from './limit.ts';
 import { readFrames } from './read-frames.ts';
 import { readProblem } from './read-problem.ts';
@@ -36,7 +36,7 @@ export interface EventSource {
 export async function* followEvents(
   transport: Transport,
   { path, endsWithTurn }: EventSource,
-  sieve: EventSieve,
+  sieve: EventDeduplicator,
   { signal, idleTimeoutMs = IDLE_MS, maxFailures = FAILURES_IN_A_ROW }: FollowOptions,
 ): AsyncGenerator<TurnEvent, void, undefined> {
   let failures = 0;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { TurnEvent } from './wire/contract.ts';
-import { EventSieve } from './event-sieve.ts';
+import { EventDeduplicator } from './event-deduplicator.ts';
 import { TextSoFar } from './text-so-far.ts';
 
 let number = 0;
@@ -41,7 +41,7 @@ test('the text is that of the step under way, whatever comes twice, is left out 
 
 test('the sieve lets each fact and each piece of text through once, and refuses a hole', () => {
   number = 0;
-  const sieve = new EventSieve(undefined);
+  const sieve = new EventDeduplicator(undefined);
   const take = (event: TurnEvent): unknown => sieve.take({ data: JSON.stringify(event), id: String(number) });
   const started = fact('step.started', { step_index: 0 });
   expect(take(started)).toEqual(started);

@@ -55,7 +55,7 @@ export interface ModelCallOptions {
   /** The stream broke and is tried again: what `onText` gave for this call is void. */
   onRestart(): void;
   /** A request ended after its message had begun, and brought no answer: it is billed all the same. Never rejects. */
-  onCut(cut: CutCall): Promise<void>;
+  onCut(cut: InterruptedCall): Promise<void>;
   /**
    * To be called before a request that follows on one that was cut: what was put aside for the call is spent.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
@@ -64,7 +64,7 @@ export interface ModelCallOptions {
 }
 
 /** What a request cost that brought no answer. Its output is counted where the stream came to that, else estimated. */
-export interface CutCall {
+export interface InterruptedCall {
   /** The id of the step that it did not become. */
   id: string;
   model: string;
@@ -75,7 +75,7 @@ export interface CutCall {
 }
 
 /** A whole answer: only ever made from a message that reached its end. */
-export interface ModelAnswer {
+export interface ModelResponse {
   content: ContentBlock[];
   /** `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `pause_turn`, `refusal`, `model_context_window_exceeded` or one we do not know. */
   stopReason: string;

@@ -1,13 +1,13 @@
 import type { ToolOutput } from './calls.ts';
 
 /** Whose memory. */
-export interface MemoryPlace {
+export interface MemoryScope {
   tenantId: string;
   namespace: string;
 }
 
 /** Which call changes it, under which lease. */
-export interface MemoryCallPlace extends MemoryPlace {
+export interface MemoryCallScope extends MemoryScope {
   turnId: string;
   epoch: number;
   toolCallId: string;
@@ -30,12 +30,12 @@ export interface MemoryFiles extends MemoryReader {
 }
 
 export interface MemoryStore {
-  look<Result>(place: MemoryPlace, work: (files: MemoryReader) => Promise<Result>): Promise<Result>;
+  look<Result>(place: MemoryScope, work: (files: MemoryReader) => Promise<Result>): Promise<Result>;
   /**
    * Does `work` once for a call, alone with this memory, in one transaction with its output: a call that
    * was made before gets the output that it had then. Throws `LeaseLostError` where the lease does not
    * hold by the end, with nothing written, `RetryableError` where the store cannot be reached, and what
    * `work` throws.
    */
-  once(place: MemoryCallPlace, work: (files: MemoryFiles) => Promise<ToolOutput>): Promise<ToolOutput>;
+  once(place: MemoryCallScope, work: (files: MemoryFiles) => Promise<ToolOutput>): Promise<ToolOutput>;
 }

@@ -32,7 +32,7 @@ export const refusedInputSchema = z
   .meta({ id: 'RefusedInput' });
 
 /** Where a block of a conversation is stored. */
-export interface BlockPlace {
+export interface BlockPath {
   messageId: string;
   /** The place of its turn in the session, and its own in that turn. */
   turnSequence: number;
@@ -43,7 +43,7 @@ export interface BlockPlace {
 }
 
 /** What is to be left out of the conversation from now on. */
-export interface Refusal extends BlockPlace {
+export interface Refusal extends BlockPath {
   certain: boolean;
   reason: string;
 }
@@ -53,22 +53,22 @@ export interface Refusal extends BlockPlace {
  * (`media`), one that it had not been sent before if there is one (`new_media`), or anything that is new (`any`).
  */
 export interface RefusedParts {
-  places: BlockPlace[];
+  places: BlockPath[];
   likely: 'media' | 'new_media' | 'any' | 'none';
 }
 
 /** JSON leaves out what a symbol names, and copies of a block keep it. */
 const PLACE = Symbol('place');
-type PlacedBlock = ContentBlock & { [PLACE]?: BlockPlace };
+type PlacedBlock = ContentBlock & { [PLACE]?: BlockPath };
 
 /** A copy of the block that knows where it is stored, on its way through whatever prepares a conversation. */
-export function withPlace(block: ContentBlock, place: BlockPlace): ContentBlock {
+export function withBlockPath(block: ContentBlock, place: BlockPath): ContentBlock {
   const copy: PlacedBlock = { ...block, [PLACE]: place };
   return copy;
 }
 
 /** Undefined for a block that is not stored, such as one that stands in for another. */
-export function placeOf(block: object): BlockPlace | undefined {
+export function placeOf(block: object): BlockPath | undefined {
   const placed: Pick<PlacedBlock, typeof PLACE> = block;
   return placed[PLACE];
 }

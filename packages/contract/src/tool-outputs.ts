@@ -90,6 +90,6 @@ export const submitToolOutputsSchema = z
 export type SubmitToolOutputs = z.infer<typeof submitToolOutputsSchema>;
 
 /** One answer as it is stored: the worker is to make the call (again), or what the model will be told of it. */
-export type ToolAnswer =
+export type SubmittedOutput =
   | { toolCallId: string; status: 'pending' }
   | ({ toolCallId: string; status: 'completed' | 'unknown' } & ToolOutput);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createCallGuard, type CallGuard, type CallGuardSettings } from './call-guard.ts';
-import type { GuardedCall } from './call-line.ts';
+import type { GuardedCall } from './dependency-guard.ts';
 
 const calm = (): AbortSignal => new AbortController().signal;
 const well = async (): Promise<string> => 'well';
@@ -11,7 +11,7 @@ const open = expect.objectContaining({ code: 'circuit_open' });
 const full = expect.objectContaining({ code: 'bulkhead_full' });
 
 /** A guard of four calls a window, whose time passes when the test says so. */
-function guardOnTrial(settings: CallGuardSettings = {}) {
+function testGuard(settings: CallGuardSettings = {}) {
   const time = { now: 0 };
   const times = { windowMs: 3_600_000, openMs: 1_000, maxOpenMs: 8_000, probeMs: 3_600_000 };
   return { guard: createCallGuard({ minCalls: 4, ...times, ...settings }, () => time.now), time };
@@ -46,7 +46,7 @@ const settled = (work: Promise<unknown>): Promise<unknown> => work.catch((error:
 
 describe('a guarded call', () => {
   it('gives what it gives, and throws what it throws, also before its first await', async () => {
-    const { guard } = guardOnTrial();
+    const { guard } = testGuard();
     expect(await guard.run('a', calm(), well)).toBe('well');
     await expect(guard.run('a', calm(), failing)).rejects.toThrow('down');
     const thrower = (): Promise<never> => {
@@ -59,14 +59,14 @@ describe('a guarded call', () => {
   it('is not made for a turn that has stopped', async () => {
     const reason = new Error('stop');
     const { ends, call } = heldCalls();
-    await expect(guardOnTrial().guard.run('a', AbortSignal.abort(reason), call)).rejects.toBe(reason);
+    await expect(testGuard().guard.run('a', AbortSignal.abort(reason), call)).rejects.toBe(reason);
     expect(ends).toHaveLength(0);
   });
 });
 
 describe('the room of a key', () => {
   it('lets some wait, refuses the rest, and is no other key’s', async () => {
-    const { guard } = guardOnTrial({ places: 1, maxWaiting: 1, maxWaitMs: 3_600_000 });
+    const { guard } = testGuard({ places: 1, maxWaiting: 1, maxWaitMs: 3_600_000 });
     const { ends, call } = heldCalls();
     const first = guard.run('hung', calm(), call);
     const second = guard.run('hung', calm(), call);
@@ -80,7 +80,7 @@ describe('the room of a key', () => {
   });
 
   it('is taken until the call ends, not only until its turn has stopped', async () => {
-    const { guard } = guardOnTrial({ places: 1, maxWaiting: 0 });
+    const { guard } = testGuard({ places: 1, maxWaiting: 0 });
     const { ends, call } = heldCalls();
     const turn = new AbortController();
     const deaf = guard.run('a', turn.signal, call);
@@ -92,7 +92,7 @@ describe('the room of a key', () => {
   });
 
   it('is waited for only so long, and no longer than the turn runs; a call that gave up is never made', async () => {
-    const { guard } = guardOnTrial({ places: 1, maxWaiting: 5, maxWaitMs: 20 });
+    const { guard } = testGuard({ places: 1, maxWaiting: 5, maxWaitMs: 20 });
     const { ends, call } = heldCalls();
     const first = guard.run('a', calm(), call);
     await expect(guard.run('a', calm(), call)).rejects.toEqual(full);
@@ -107,7 +107,7 @@ describe('the room of a key', () => {
   });
 
   it('goes to whoever waits behind one that gave up', async () => {
-    const { guard } = guardOnTrial({ places: 1, maxWaiting: 5, maxWaitMs: 3_600_000 });
+    const { guard } = testGuard({ places: 1, maxWaiting: 5, maxWaitMs: 3_600_000 });
     const { ends, call } = heldCalls();
     const first = guard.run('a', calm(), call);
     const turn = new AbortController();
@@ -121,7 +121,7 @@ describe('the room of a key', () => {
   });
 
   it('is waited for no longer once the breaker opens', async () => {
-    const { guard } = guardOnTrial({ places: 4, maxWaiting: 9, maxWaitMs: 3_600_000 });
+    const { guard } = testGuard({ places: 4, maxWaiting: 9, maxWaitMs: 3_600_000 });
     const { ends, call } = heldCalls();
     const failed = Array.from({ length: 4 }, () => settled(guard.run('a', calm(), call)));
     const waiting = Array.from({ length: 9 }, () => settled(guard.run('a', calm(), call)));
@@ -134,7 +134,7 @@ describe('the room of a key', () => {
 
 describe('the breaker of a key', () => {
   it('opens when most calls fail: then it answers at once, calls nobody, and harms no other key', async () => {
-    const { guard } = guardOnTrial();
+    const { guard } = testGuard();
     await breakOpen(guard);
     const { ends, call } = heldCalls();
     await expect(guard.run('a', calm(), call)).rejects.toEqual(open);
@@ -144,7 +144,7 @@ describe('the breaker of a key', () => {
   });
 
   it('stays closed while half of the calls go well, and while there were only a few', async () => {
-    const { guard } = guardOnTrial();
+    const { guard } = testGuard();
     for (let call = 0; call < 20; call++) {
       await guard.run('a', calm(), well);
       await settled(guard.run('a', calm(), failing));
@@ -154,7 +154,7 @@ describe('the breaker of a key', () => {
   });
 
   it('forgets what failed before a pause', async () => {
-    const { guard, time } = guardOnTrial();
+    const { guard, time } = testGuard();
     for (let call = 0; call < 3; call++) await settled(guard.run('a', calm(), failing));
     time.now += 3_600_001;
     for (let call = 0; call < 3; call++) await settled(guard.run('a', calm(), failing));
@@ -162,7 +162,7 @@ describe('the breaker of a key', () => {
   });
 
   it('is not opened by what the caller excuses, by what says nothing, or by what its turn stopped', async () => {
-    const { guard } = guardOnTrial();
+    const { guard } = testGuard();
     for (let call = 0; call < 8; call++) {
       await settled(guard.run('a', calm(), failing, { isFailure: () => null }));
       const turn = new AbortController();
@@ -179,7 +179,7 @@ describe('the breaker of a key', () => {
   });
 
   it('is opened by results that the caller calls failures', async () => {
-    const { guard } = guardOnTrial();
+    const { guard } = testGuard();
     const isFailure = (): boolean => true;
     for (let call = 0; call < 4; call++)
       expect(await guard.run('a', calm(), well, { isFailure })).toBe('well');
@@ -189,7 +189,7 @@ describe('the breaker of a key', () => {
 
 describe('an open breaker', () => {
   it('lets one probe through after its time, and a good one closes it', async () => {
-    const { guard, time } = guardOnTrial();
+    const { guard, time } = testGuard();
     await breakOpen(guard);
     time.now += await refusedFor(guard);
     const { ends, call } = heldCalls();
@@ -206,7 +206,7 @@ describe('an open breaker', () => {
   });
 
   it('stays open for twice as long after each probe that fails, up to its limit, and never quite the same', async () => {
-    const { guard, time } = guardOnTrial();
+    const { guard, time } = testGuard();
     await breakOpen(guard);
     const waits: number[] = [];
     for (let probe = 0; probe < 7; probe++) {
@@ -222,7 +222,7 @@ describe('an open breaker', () => {
   });
 
   it('learns nothing of a probe that its turn stopped: the next call is the probe', async () => {
-    const { guard, time } = guardOnTrial();
+    const { guard, time } = testGuard();
     await breakOpen(guard);
     time.now += await refusedFor(guard);
     const turn = new AbortController();
@@ -236,7 +236,7 @@ describe('an open breaker', () => {
   });
 
   it('hears nothing of calls that began before it opened, however they end', async () => {
-    const { guard, time } = guardOnTrial();
+    const { guard, time } = testGuard();
     const { ends, call } = heldCalls();
     const early = Array.from({ length: 8 }, () => settled(guard.run('a', calm(), call)));
     await breakOpen(guard);
@@ -253,7 +253,7 @@ describe('an open breaker', () => {
   });
 
   it('closes as soon as the answer begins, and counts it all the same where it breaks later', async () => {
-    const { guard, time } = guardOnTrial();
+    const { guard, time } = testGuard();
     await breakOpen(guard);
     time.now += await refusedFor(guard);
     const { ends, guarded, call } = heldCalls();
@@ -271,7 +271,7 @@ describe('an open breaker', () => {
   });
 
   it('does not wait for ever for a probe that hangs, and believes its answer when it comes', async () => {
-    const { guard, time } = guardOnTrial({ probeMs: 20 });
+    const { guard, time } = testGuard({ probeMs: 20 });
     await breakOpen(guard);
     time.now += await refusedFor(guard);
     const { ends, call } = heldCalls();
@@ -286,7 +286,7 @@ describe('an open breaker', () => {
 
 describe('the keys of a guard', () => {
   it('are forgotten by age, but none that keeps callers away or is in use', async () => {
-    const { guard, time } = guardOnTrial({ maxKeys: 4 });
+    const { guard, time } = testGuard({ maxKeys: 4 });
     const { ends, call } = heldCalls();
     await breakOpen(guard);
     const used = guard.run('used', calm(), call);

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { CallLine, type GuardedCall, type GuardOptions, type LineSettings } from './call-line.ts';
+import {
+  DependencyGuard,
+  type GuardedCall,
+  type GuardOptions,
+  type DependencySettings,
+} from './dependency-guard.ts';
 
 /** Bounded room and a circuit breaker for each key. */
 export interface CallGuard {
@@ -57,14 +62,14 @@ export function createCallGuard(
   given: CallGuardSettings = {},
   now: () => number = () => performance.now(),
 ): CallGuard {
-  const settings: LineSettings & { maxKeys: number } = settingsSchema.parse(given);
+  const settings: DependencySettings & { maxKeys: number } = settingsSchema.parse(given);
   // A Map keeps the order of insertion: taken out and put back on each use, the first is the oldest.
-  const lines = new Map<string, CallLine>();
+  const lines = new Map<string, DependencyGuard>();
 
-  const lineOf = (key: string): CallLine => {
-    const line = lines.get(key) ?? new CallLine(settings, now);
+  const lineOf = (key: string): DependencyGuard => {
+    const line = lines.get(key) ?? new DependencyGuard(settings, now);
     lines.delete(key);
-    forgetOldest(lines, settings.maxKeys - 1);
+    dropOldest(lines, settings.maxKeys - 1);
     lines.set(key, line);
     return line;
   };
@@ -80,7 +85,7 @@ export function createCallGuard(
   };
 }
 
-function forgetOldest(lines: Map<string, CallLine>, most: number): void {
+function dropOldest(lines: Map<string, DependencyGuard>, most: number): void {
   for (const [key, line] of lines) {
     if (lines.size <= most) return;
     if (line.idle) lines.delete(key);

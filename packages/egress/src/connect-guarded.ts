@@ -82,7 +82,7 @@ async function resolveChecked(
   abandoned: AbortSignal,
 ): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
-  const addresses = await withinTime(() => rules.lookup(host), rules.connectTimeoutMs, host, abandoned);
+  const addresses = await withTimeout(() => rules.lookup(host), rules.connectTimeoutMs, host, abandoned);
   if (addresses.length === 0) throw new EgressUnreachableError('dns_failed', `${host} has no address.`);
   for (const address of addresses) {
     if (isIP(address) === 0) throw new EgressRefusedError('address_refused', `${host} has no valid address.`);
@@ -91,7 +91,7 @@ async function resolveChecked(
   return addresses;
 }
 
-async function withinTime<Value>(
+async function withTimeout<Value>(
   lookup: () => Promise<Value>,
   limitMs: number,
   host: string,

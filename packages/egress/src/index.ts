@@ -1,7 +1,7 @@
 export { createCallGuard, type CallGuard, type CallGuardSettings } from './call-guard.ts';
 export { createSecureUrlCheck } from './check-secure-url.ts';
-export type { CallOutcome, GuardedCall, GuardOptions } from './call-line.ts';
-export { CallRoom, type RoomSettings } from './call-room.ts';
+export type { CallOutcome, GuardedCall, GuardOptions } from './dependency-guard.ts';
+export { Semaphore, type SemaphoreSettings } from './semaphore.ts';
 export {
   createEgress,
   EGRESS_METHODS,

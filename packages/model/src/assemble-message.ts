@@ -1,9 +1,9 @@
-import { storableText, type ContentBlock, type ModelAnswer, type Usage } from '@turnpike/contract';
+import { storableText, type ContentBlock, type ModelResponse, type Usage } from '@turnpike/contract';
 import { extendBlock, finishBlock, type OpenBlock } from './assemble-block.ts';
 import { streamCut, streamMalformed } from './stream-broken.ts';
 import { parseStreamEvent, type StreamEvent, type StreamUsage } from './stream-events.ts';
 
-export type WholeMessage = Pick<ModelAnswer, 'content' | 'stopReason' | 'model' | 'usage'>;
+export type WholeMessage = Pick<ModelResponse, 'content' | 'stopReason' | 'model' | 'usage'>;
 
 /** After these the model had said all that it meant to: a call that is not whole then is a broken stream. */
 const DELIBERATE_STOPS = new Set(['end_turn', 'tool_use', 'pause_turn']);

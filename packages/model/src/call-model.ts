@@ -3,7 +3,7 @@ import {
   ModelError,
   newId,
   SpendingPausedError,
-  type ModelAnswer,
+  type ModelResponse,
   type ModelCallOptions,
   type ModelRequest,
   type RefusedParts,
@@ -17,9 +17,9 @@ import { buildRequest, type BuiltRequest } from './build-request.ts';
 import { classifyError, type Failure } from './classify-error.ts';
 import { costOf } from './cost.ts';
 import { type Choice, type KeyParts, KeyRing, KeysUnavailableError, type ModelKey } from './key-ring.ts';
-import { isKeyFailure } from './keys-aside.ts';
+import { isKeyFailure } from './key-cooldowns.ts';
 import type { ModelLimits } from './limits.ts';
-import { logAnswer, logFailure, type RequestFacts } from './log-requests.ts';
+import { logResponse, logFailure, type RequestFacts } from './log-requests.ts';
 import { isBroken, isOutage, outageOf } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import { locateRefusal } from './read-refusal.ts';
@@ -50,7 +50,7 @@ export async function callModel(
   tools: CallTools,
   request: ModelRequest,
   options: ModelCallOptions,
-): Promise<ModelAnswer> {
+): Promise<ModelResponse> {
   const call = new Call(tools, request, options);
   return call.run();
 }
@@ -102,7 +102,7 @@ class Call {
     this.#attempts = options.previousAttempts;
   }
 
-  async run(): Promise<ModelAnswer> {
+  async run(): Promise<ModelResponse> {
     this.#options.signal.throwIfAborted();
     if (this.#attempts >= this.#tools.limits.maxTotalAttempts) {
       throw this.#error('model_attempts_exhausted', EXHAUSTED);
@@ -115,7 +115,7 @@ class Call {
     }
   }
 
-  async #attempt(key: ModelKey): Promise<ModelAnswer | Next> {
+  async #attempt(key: ModelKey): Promise<ModelResponse | Next> {
     const { guard, limits } = this.#tools;
     const progress = newProgress();
     this.#keyName = key.name;
@@ -189,7 +189,7 @@ class Call {
       );
       progress.providerRequestId = safeRequestId(progress.providerRequestId, hide);
       budget.deposit(this.#budgetKey, isRetry);
-      logAnswer(logger, this.#facts(), progress, message);
+      logResponse(logger, this.#facts(), progress, message);
       return { ...message, model: hide(message.model) };
     } catch (error) {
       await this.#tellOfCut(progress, hide);

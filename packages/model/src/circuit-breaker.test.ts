@@ -3,8 +3,8 @@ import { createCallGuard, type CallGuardSettings } from '@turnpike/egress';
 import { SimControl, startModelSim, type ModelSim } from '@turnpike/model-sim';
 import type { GuardedModel } from './create-model.ts';
 import { createRetryBudget, type RetryBudget, type RetryBudgetSettings } from './retry-budget.ts';
-import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
-import { failureOf, Slots, untilAnswered } from './testing/turns-on-trial.ts';
+import { callTestModel, testModel } from './testing/test-model.ts';
+import { failureOf, Slots, untilResponse } from './testing/test-turns.ts';
 
 let sim: ModelSim;
 let control: SimControl;
@@ -44,7 +44,7 @@ function openModel(guard: CallGuardSettings, budget: RetryBudgetSettings = {}): 
   };
   const limits = { parkSpreadMs: 40, budgetWaitMs: 40 };
   const settings = { guard: createCallGuard({ places: 1_000, ...guard }), retryBudget, limits };
-  ({ model } = modelOnTrial(sim.url, settings));
+  ({ model } = testModel(sim.url, settings));
 }
 
 const overloaded = (more: object = {}) => ({
@@ -55,7 +55,9 @@ const DIGITS = { text: { regex: '^[0-9]+$' } };
 
 /** Calls, of digits alone, that fail until the breaker is open. */
 async function breakOpen(): Promise<void> {
-  const calls = Array.from({ length: 10 }, (_, n) => failureOf(callOnTrial(model, { text: `${n}` }).answer));
+  const calls = Array.from({ length: 10 }, (_, n) =>
+    failureOf(callTestModel(model, { text: `${n}` }).answer),
+  );
   await Promise.all(calls);
   expect(model.breakers().open).toBe(1);
 }
@@ -65,7 +67,7 @@ describe('an API that is down', () => {
     openModel(FOR_GOOD);
     await control.setScript(overloaded());
     const errors = await Promise.all(
-      Array.from({ length: 200 }, (_, n) => failureOf(callOnTrial(model, { text: `First ${n}` }).answer)),
+      Array.from({ length: 200 }, (_, n) => failureOf(callTestModel(model, { text: `First ${n}` }).answer)),
     );
     const { calls } = await control.stats();
     expect(calls).toBeLessThanOrEqual(210);
@@ -80,7 +82,7 @@ describe('an API that is down', () => {
     for (const previousAttempts of [0, 1, 2]) {
       const refused = await Promise.all(
         Array.from({ length: 50 }, (_, n) =>
-          failureOf(callOnTrial(model, { text: `Later ${n}`, options: { previousAttempts } }).answer),
+          failureOf(callTestModel(model, { text: `Later ${n}`, options: { previousAttempts } }).answer),
         ),
       );
       for (const error of refused) {
@@ -104,7 +106,7 @@ describe('an API that is down', () => {
     const startedAt = performance.now();
     const slots = new Slots(20);
     const turns = Promise.all(
-      Array.from({ length: 120 }, (_, n) => untilAnswered(model, { text: `Turn ${n}` }, slots)),
+      Array.from({ length: 120 }, (_, n) => untilResponse(model, { text: `Turn ${n}` }, slots)),
     );
     // Those that were under way as it opened, and then one probe after the other.
     await control.calls({ waitFor: 50 });
@@ -123,7 +125,7 @@ describe('an API that is down', () => {
     openModel(FOR_A_MOMENT, { allowance: 100 });
     await control.setScript(overloaded({ times: 30 }));
     await breakOpen();
-    const { attempts } = await untilAnswered(model, { text: 'Mine' });
+    const { attempts } = await untilResponse(model, { text: 'Mine' });
     expect(attempts).toBe(3);
     expect((await control.stats()).failed).toBe(30);
   });
@@ -137,9 +139,9 @@ describe('an API that is down', () => {
       ],
     });
     await breakOpen();
-    const slow = untilAnswered(model, { text: 'slow' });
+    const slow = untilResponse(model, { text: 'slow' });
     await control.calls({ waitFor: 1, outcome: 'hung' });
-    expect(await untilAnswered(model, { text: 'quick' })).toMatchObject({ stopReason: 'end_turn' });
+    expect(await untilResponse(model, { text: 'quick' })).toMatchObject({ stopReason: 'end_turn' });
     await control.release();
     expect(await slow).toMatchObject({ stopReason: 'end_turn' });
   });
@@ -148,10 +150,10 @@ describe('an API that is down', () => {
     openModel(FOR_GOOD);
     await control.setScript(overloaded({ match: DIGITS }));
     await breakOpen();
-    expect(await failureOf(callOnTrial(model, { text: 'well' }).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model, { text: 'well' }).answer)).toMatchObject({
       code: 'model_circuit_open',
     });
-    const other = callOnTrial(model, { text: 'well', request: { tenantId: 'ten_2' } });
+    const other = callTestModel(model, { text: 'well', request: { tenantId: 'ten_2' } });
     expect(await other.answer).toMatchObject({ stopReason: 'end_turn' });
   });
 
@@ -169,8 +171,8 @@ describe('an API that is down', () => {
     for (const kind of ['wrong', 'often']) {
       const request = { tenantId: kind };
       for (let n = 0; n < 15; n++)
-        await failureOf(callOnTrial(model, { text: `${kind} ${n}`, request }).answer);
-      expect(await callOnTrial(model, { text: 'right', request }).answer).toMatchObject({
+        await failureOf(callTestModel(model, { text: `${kind} ${n}`, request }).answer);
+      expect(await callTestModel(model, { text: 'right', request }).answer).toMatchObject({
         stopReason: 'end_turn',
       });
     }
@@ -187,10 +189,10 @@ describe('a step whose lease used up its attempts', () => {
       parkCapMs: 1_500,
       parkSpreadMs: 1,
     };
-    ({ model } = modelOnTrial(sim.url, { limits }));
+    ({ model } = testModel(sim.url, { limits }));
     const waits: (number | undefined)[] = [];
     for (const previousAttempts of [0, 2, 4]) {
-      const error = await failureOf(callOnTrial(model, { options: { previousAttempts } }).answer);
+      const error = await failureOf(callTestModel(model, { options: { previousAttempts } }).answer);
       expect(error).toMatchObject({ code: 'model_overloaded', attempts: previousAttempts + 2 });
       waits.push(error.retryAfterMs);
     }
@@ -206,15 +208,15 @@ describe('an API that hangs', () => {
     await control.setScript({
       rules: [{ match: { text: 'hang' }, fault: { type: 'hang', after_events: 0 } }],
     });
-    const hung = ['hang 1', 'hang 2'].map((text) => callOnTrial(model, { text }).answer);
+    const hung = ['hang 1', 'hang 2'].map((text) => callTestModel(model, { text }).answer);
     await control.calls({ waitFor: 2, outcome: 'hung' });
-    expect(await failureOf(callOnTrial(model, { text: 'well' }).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model, { text: 'well' }).answer)).toMatchObject({
       code: 'model_busy',
       terminal: false,
       attempts: 0,
       retryAfterMs: expect.any(Number),
     });
-    const other = callOnTrial(model, { text: 'well', request: { tenantId: 'ten_2' } });
+    const other = callTestModel(model, { text: 'well', request: { tenantId: 'ten_2' } });
     expect(await other.answer).toMatchObject({ stopReason: 'end_turn' });
     await control.release();
     await Promise.all(hung);
@@ -224,7 +226,7 @@ describe('an API that hangs', () => {
     openModel(FOR_GOOD);
     await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 0 } }] });
     const cut = Array.from({ length: 10 }, (_, n) =>
-      failureOf(callOnTrial(model, { text: `${n}`, options: { stepTimeoutMs: 1_000 } }).answer),
+      failureOf(callTestModel(model, { text: `${n}`, options: { stepTimeoutMs: 1_000 } }).answer),
     );
     // Those that ended before it was known are over; what comes later waits.
     for (const error of await Promise.all(cut)) expect(error).toMatchObject({ attempts: 1, terminal: false });

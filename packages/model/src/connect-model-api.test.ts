@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { agentConfigSchema } from '@turnpike/contract';
-import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
+import { callTestModel, testModel } from './testing/test-model.ts';
 import { startScriptedApi, textMessage } from './testing/scripted-api.ts';
 
 const HOSTILE = {
@@ -33,9 +33,9 @@ describe('the environment of the SDK', () => {
     const api = await startScriptedApi((_request, index) =>
       index === 0 ? { body: 'event: ping\n\nevent: x\ndata: {broken\n\n' } : { body: textMessage('Hi.') },
     );
-    const { model } = modelOnTrial(api.url);
+    const { model } = testModel(api.url);
     const agent = agentConfigSchema.parse({ model: 'claude-opus-4-5', max_tokens: 2000, max_steps: 1 });
-    const { answer } = callOnTrial(model, { request: { agent } });
+    const { answer } = callTestModel(model, { request: { agent } });
     expect(await answer).toMatchObject({ attempts: 2 });
     for (const { headers } of api.received) {
       expect(headers.authorization).toBe('Bearer a-key-of-the-test');
@@ -50,9 +50,9 @@ describe('the environment of the SDK', () => {
 
   it('is not needed for a temperature, which asks with the version that knows it', async () => {
     const api = await startScriptedApi(() => ({ body: textMessage('Hi.') }));
-    const { model } = modelOnTrial(api.url);
+    const { model } = testModel(api.url);
     const agent = agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 10, temperature: 0.5 });
-    await callOnTrial(model, { request: { agent } }).answer;
+    await callTestModel(model, { request: { agent } }).answer;
     expect(api.received[0]).toMatchObject({
       headers: { 'anthropic-version': '2023-06-01' },
       body: { temperature: 0.5 },

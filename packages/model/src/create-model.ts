@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import {
   DrainError,
   type CallCost,
-  type ModelAnswer,
+  type ModelResponse,
   type ModelCallOptions,
   type ModelRequest,
 } from '@turnpike/contract';
@@ -12,9 +12,9 @@ import { callModel } from './call-model.ts';
 import { PUBLIC_API } from './connect-model-api.ts';
 import { mostCostOf } from './cost.ts';
 import { keyValue, KeyValues, type ModelSecrets } from './key-values.ts';
-import { KeysAside } from './keys-aside.ts';
+import { KeyCooldowns } from './key-cooldowns.ts';
 import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
-import { ModelPlaces } from './model-places.ts';
+import { ModelEndpoints } from './model-endpoints.ts';
 import { readPrices, type PriceTable } from './prices.ts';
 import { ResponseMemory } from './response-memory.ts';
 import { TenantTurns } from './tenant-turns.ts';
@@ -50,7 +50,7 @@ export interface GuardedModel {
    * One model call with its retries: the answer is whole, or there is none.
    * Throws ModelError (see `callModel` for how it is read), and the signal's reason at once when it aborts.
    */
-  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
+  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelResponse>;
   /** What one such call may cost at most. */
   mostCost(request: ModelRequest): CallCost;
   /** For metrics: how many tenants' models are in which state of their breaker. */
@@ -65,13 +65,13 @@ export interface GuardedModel {
  */
 export function createModel(settings: ModelSettings): GuardedModel {
   const limits: ModelLimits = { ...DEFAULT_LIMITS, ...settings.limits };
-  const places = new ModelPlaces(settings.baseUrl ?? PUBLIC_API, settings.egress ?? {}, limits);
+  const places = new ModelEndpoints(settings.baseUrl ?? PUBLIC_API, settings.egress ?? {}, limits);
   const values = new KeyValues(settings.secrets ?? { read: async () => null }, limits.keyTtlMs);
   const prices = settings.prices ?? readPrices();
   const tools = {
     operatorKey: settings.apiKey === undefined ? null : keyValue(settings.apiKey),
     values,
-    aside: new KeysAside(limits),
+    aside: new KeyCooldowns(limits),
     places,
     prices,
     responses: new ResponseMemory(),

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SpendingPausedError, type CutCall } from '@turnpike/contract';
+import { SpendingPausedError, type InterruptedCall } from '@turnpike/contract';
 import type { GuardedModel } from './create-model.ts';
-import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
-import { failureOf } from './testing/turns-on-trial.ts';
+import { callTestModel, testModel } from './testing/test-model.ts';
+import { failureOf } from './testing/test-turns.ts';
 import { asEventStream, messageEvents, startScriptedApi, type ScriptedApi } from './testing/scripted-api.ts';
 
 const call = (id: string, ...pieces: string[]) => ({
@@ -46,7 +46,7 @@ describe('a stream that is cut at any byte', () => {
       return { body: WHOLE.subarray(0, Number(name[1])), after: name[2] === 'break' ? 'break' : 'end' };
     });
     const retryBudget = { take: () => true, deposit() {} };
-    ({ model } = modelOnTrial(api.url, { retryBudget, limits: { backoffBaseMs: 0 } }));
+    ({ model } = testModel(api.url, { retryBudget, limits: { backoffBaseMs: 0 } }));
   });
 
   afterAll(async () => {
@@ -58,7 +58,7 @@ describe('a stream that is cut at any byte', () => {
     const cuts = Array.from({ length: WHOLE.length }, (_none, bytes) => bytes);
     const tryNext = async (): Promise<void> => {
       for (let bytes = cuts.pop(); bytes !== undefined; bytes = cuts.pop()) {
-        const { answer, told } = callOnTrial(model, { text: `cut ${bytes} ${end}` });
+        const { answer, told } = callTestModel(model, { text: `cut ${bytes} ${end}` });
         const { attempts, content } = await answer;
         expect({ bytes, attempts, content }).toEqual({ bytes, attempts: 2, content: CONTENT });
         // Whatever was shown of the first attempt was taken back before the second began.
@@ -69,22 +69,22 @@ describe('a stream that is cut at any byte', () => {
   });
 
   it('gives the whole answer at once when only what follows the message is cut', async () => {
-    const { answer } = callOnTrial(model, { text: `cut ${WHOLE.length} break` });
+    const { answer } = callTestModel(model, { text: `cut ${WHOLE.length} break` });
     expect(await answer).toMatchObject({ attempts: 1, content: CONTENT });
   });
 
   it('is told of with what it cost, and the next attempt leaves only once that may be spent too', async () => {
-    const cuts: CutCall[] = [];
+    const cuts: InterruptedCall[] = [];
     const reserved = Promise.reject(new SpendingPausedError('budget_busy', 1_234));
     reserved.catch(() => undefined);
     const options = {
-      async onCut(cut: CutCall) {
+      async onCut(cut: InterruptedCall) {
         cuts.push(cut);
       },
       reserveAgain: () => reserved,
     };
     const end = WHOLE.indexOf('toolu_2');
-    const failure = await failureOf(callOnTrial(model, { text: `Dear: cut ${end} end`, options }).answer);
+    const failure = await failureOf(callTestModel(model, { text: `Dear: cut ${end} end`, options }).answer);
     // Parked, with its attempt: a stream that is cut again and again is not tried for ever.
     expect(failure).toMatchObject({ code: 'budget_busy', terminal: false, retryAfterMs: 1_234, attempts: 1 });
     const [cut] = cuts;
@@ -95,10 +95,10 @@ describe('a stream that is cut at any byte', () => {
   });
 
   it('costs what the API counted, where only its end is missing', async () => {
-    const cuts: CutCall[] = [];
-    const options = { onCut: async (cut: CutCall) => void cuts.push(cut) };
+    const cuts: InterruptedCall[] = [];
+    const options = { onCut: async (cut: InterruptedCall) => void cuts.push(cut) };
     const end = WHOLE.indexOf('event: message_stop');
-    await callOnTrial(model, { text: `Counted: cut ${end} end`, options }).answer;
+    await callTestModel(model, { text: `Counted: cut ${end} end`, options }).answer;
     expect(cuts.map(({ usage }) => usage.output_tokens)).toEqual([7]);
   });
 });

@@ -11,8 +11,8 @@ import type { Logger, Secret } from '@turnpike/telemetry';
 import type { Failure } from './classify-error.ts';
 import type { ModelApi } from './connect-model-api.ts';
 import type { KeyValue, KeyValues } from './key-values.ts';
-import type { KeysAside } from './keys-aside.ts';
-import type { ModelPlaces } from './model-places.ts';
+import type { KeyCooldowns } from './key-cooldowns.ts';
+import type { ModelEndpoints } from './model-endpoints.ts';
 
 /** One key and the one place that it is sent to. */
 export interface ModelKey {
@@ -29,8 +29,8 @@ export interface KeyParts {
   /** Null where the operator has none. */
   operatorKey: KeyValue | null;
   values: KeyValues;
-  aside: KeysAside;
-  places: ModelPlaces;
+  aside: KeyCooldowns;
+  places: ModelEndpoints;
   guard: CallGuard;
   logger: Logger;
 }
@@ -77,7 +77,7 @@ export class KeyRing {
     const left: (Choice & { worthMs: number })[] = [];
     for await (const key of this.#keys(signal)) {
       const openMs = guard.openFor(key.id);
-      const waitMs = Math.max(aside.asideMs(key.id), openMs);
+      const waitMs = Math.max(aside.cooldownMs(key.id), openMs);
       if (waitMs === 0) return { key, waitMs };
       left.push({ key, waitMs, worthMs: Math.max(aside.waitMs(key.id), openMs) });
     }

@@ -19,7 +19,7 @@ export interface KeyValue {
 }
 
 /** One key, and the origin that it is sent to: what may be sent to one, may not be for another. */
-export interface KeyPlace {
+export interface KeyOrigin {
   tenantId: string;
   name: string;
   origin: string;
@@ -29,7 +29,7 @@ const MOST_VALUES = 1_000;
 
 /** The values of tenants' keys, kept for a while so that not every request reads one. */
 export class KeyValues {
-  readonly #kept: LRUCache<string, KeyValue, KeyPlace>;
+  readonly #kept: LRUCache<string, KeyValue, KeyOrigin>;
 
   constructor(secrets: ModelSecrets, ttlMs: number) {
     this.#kept = new LRUCache({
@@ -48,12 +48,12 @@ export class KeyValues {
    * Null where there is no such secret. Throws `TerminalError` for one that is no key, or may not be sent there, and
    * what reading throws.
    */
-  async read(place: KeyPlace): Promise<KeyValue | null> {
+  async read(place: KeyOrigin): Promise<KeyValue | null> {
     return (await this.#kept.fetch(textOf(place), { context: place })) ?? null;
   }
 
   /** The value is read anew when it is next needed. */
-  forget(place: KeyPlace): void {
+  forget(place: KeyOrigin): void {
     this.#kept.delete(textOf(place));
   }
 
@@ -75,6 +75,6 @@ export function keyValue(secret: Secret): KeyValue {
   return { secret: value === secret.reveal() ? secret : new Secret(value), fingerprint };
 }
 
-function textOf({ tenantId, name, origin }: KeyPlace): string {
+function textOf({ tenantId, name, origin }: KeyOrigin): string {
   return `${tenantId} ${name} ${origin}`;
 }

@@ -25,9 +25,9 @@ export interface ModelLimits {
   /** How long the value of a tenant's key is kept before it is read anew. */
   keyTtlMs: number;
   /** How long another key is preferred to one that was rate-limited without being told for how long. */
-  rateLimitedAsideMs: number;
+  rateLimitedCooldownMs: number;
   /** The same for a key that was refused, or has no money left. */
-  refusedAsideMs: number;
+  refusedCooldownMs: number;
   /** Parked turns come back spread over this time, or over as long again as they had to wait, if that is less. */
   parkSpreadMs: number;
 }
@@ -46,7 +46,7 @@ export const DEFAULT_LIMITS: ModelLimits = {
   totalTimeoutMs: 600_000,
   budgetWaitMs: 7_500,
   keyTtlMs: 60_000,
-  rateLimitedAsideMs: 10_000,
-  refusedAsideMs: 300_000,
+  rateLimitedCooldownMs: 10_000,
+  refusedCooldownMs: 300_000,
   parkSpreadMs: 5_000,
 };

@@ -17,7 +17,7 @@ export interface RequestFacts {
 }
 
 /** Tells of a request that was answered: its times and tokens, never a word of it. */
-export function logAnswer(
+export function logResponse(
   logger: Logger,
   facts: RequestFacts,
   progress: RequestProgress,

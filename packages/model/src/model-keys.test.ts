@@ -3,10 +3,10 @@ import { agentConfigSchema, TerminalError, type ModelAccess } from '@turnpike/co
 import { createCallGuard } from '@turnpike/egress';
 import type { ModelSettings } from './create-model.ts';
 import type { ModelLimits } from './limits.ts';
-import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
-import { errorBody, type ScriptedAnswer, startScriptedApi, textMessage } from './testing/scripted-api.ts';
+import { callTestModel, testModel } from './testing/test-model.ts';
+import { errorBody, type ScriptedResponse, startScriptedApi, textMessage } from './testing/scripted-api.ts';
 import { accessWith, byKey, keyOf, limited, REFUSED, TenantSecrets } from './testing/tenant-keys.ts';
-import { failureOf } from './testing/turns-on-trial.ts';
+import { failureOf } from './testing/test-turns.ts';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -25,10 +25,10 @@ async function setUp(answers: Answers, settings: Settings = {}) {
   const secrets = new TenantSecrets(values);
   const retryBudget = { take: () => false, deposit: () => undefined };
   const limits = { maxTotalAttempts: 20, ...settings.limits };
-  const { model, logged } = modelOnTrial(api.url, { secrets, retryBudget, ...settings, limits });
+  const { model, logged } = testModel(api.url, { secrets, retryBudget, ...settings, limits });
   open.push(model, api);
-  const ask = (access: ModelAccess, more: Parameters<typeof callOnTrial>[1] = {}) =>
-    callOnTrial(model, { ...more, request: { access, ...more.request } });
+  const ask = (access: ModelAccess, more: Parameters<typeof callTestModel>[1] = {}) =>
+    callTestModel(model, { ...more, request: { access, ...more.request } });
   return { api, secrets, model, logged, ask, asked: () => api.received.map(keyOf) };
 }
 
@@ -119,7 +119,7 @@ function setUpReplacement(secrets: TenantSecrets): TenantSecrets {
   return secrets;
 }
 
-const FAULTS: [string, ScriptedAnswer][] = [
+const FAULTS: [string, ScriptedResponse][] = [
   ['401', REFUSED],
   ['403', { status: 403, body: errorBody('permission_error', 'not this model') }],
   ['402', { status: 402, body: errorBody('billing_error', 'no money') }],
@@ -363,10 +363,10 @@ describe('the operator’s key', () => {
   it('is not needed at all', async () => {
     const api = await startScriptedApi(byKey({}));
     const secrets = new TenantSecrets({ a: 'a-key' });
-    const { model } = modelOnTrial(api.url, { secrets }, { withoutOperatorKey: true });
+    const { model } = testModel(api.url, { secrets }, { withoutOperatorKey: true });
     open.push(model, api);
-    await callOnTrial(model, { request: { access: accessWith(['a'], { operatorKey: true }) } }).answer;
-    const none = callOnTrial(model, { request: { access: accessWith([], { operatorKey: true }) } });
+    await callTestModel(model, { request: { access: accessWith(['a'], { operatorKey: true }) } }).answer;
+    const none = callTestModel(model, { request: { access: accessWith([], { operatorKey: true }) } });
     expect(await failureOf(none.answer)).toMatchObject({ code: 'model_key_missing' });
     expect(api.received.map(keyOf)).toEqual(['a-key']);
   });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { withPlace, type BlockPlace, type ContentBlock } from '@turnpike/contract';
+import { withBlockPath, type BlockPath, type ContentBlock } from '@turnpike/contract';
 import { locateRefusal, readRefusal } from './read-refusal.ts';
-import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
+import { callTestModel, testModel } from './testing/test-model.ts';
 import { errorBody, startScriptedApi } from './testing/scripted-api.ts';
-import { failureOf } from './testing/turns-on-trial.ts';
+import { failureOf } from './testing/test-turns.ts';
 
-const placeAt = (blockIndex: number, itemIndex: number | null = null): BlockPlace => ({
+const placeAt = (blockIndex: number, itemIndex: number | null = null): BlockPath => ({
   messageId: 'msg_1',
   turnSequence: 1,
   messageIndex: 0,
@@ -13,10 +13,10 @@ const placeAt = (blockIndex: number, itemIndex: number | null = null): BlockPlac
   itemIndex,
 });
 const stored = (type: string, blockIndex: number, more: object = {}): ContentBlock =>
-  withPlace({ type, ...more }, placeAt(blockIndex));
+  withBlockPath({ type, ...more }, placeAt(blockIndex));
 
 const RESULT = stored('tool_result', 1, {
-  content: [{ type: 'text', text: 'Here.' }, withPlace({ type: 'image' }, placeAt(1, 1))],
+  content: [{ type: 'text', text: 'Here.' }, withBlockPath({ type: 'image' }, placeAt(1, 1))],
 });
 const CONVERSATION = [
   { content: [{ type: 'text', text: 'Notes of ours.' }] },
@@ -65,14 +65,14 @@ it('a call that is refused says where the block is stored that the API named, by
     status: 400,
     body: errorBody('invalid_request_error', 'messages.0.content.1.image: Could not process image'),
   }));
-  const { model } = modelOnTrial(api.url);
+  const { model } = testModel(api.url);
   try {
     // Neighbours of one role are sent as one message.
     const messages = [
       { role: 'user' as const, content: [{ type: 'text', text: 'Look.' }] },
       { role: 'user' as const, content: [stored('image', 4)] },
     ];
-    const error = await failureOf(callOnTrial(model, { request: { messages } }).answer);
+    const error = await failureOf(callTestModel(model, { request: { messages } }).answer);
     expect(error.refused).toEqual({ places: [placeAt(4)], likely: 'none' });
     // What the block knows of its place is not sent.
     expect(JSON.stringify(api.received[0]?.body)).not.toContain('msg_1');

@@ -1,4 +1,4 @@
-import { placeOf, type BlockPlace, type RefusedParts } from '@turnpike/contract';
+import { placeOf, type BlockPath, type RefusedParts } from '@turnpike/contract';
 
 /** A part of the conversation that was sent, as the API counts them. Null: the whole message, or the whole block. */
 interface NamedPart {
@@ -59,7 +59,7 @@ export function locateRefusal(
   return { places, likely };
 }
 
-function placesOf(block: object): BlockPlace[] {
+function placesOf(block: object): BlockPath[] {
   const place = placeOf(block);
   return place === undefined ? [] : [place];
 }

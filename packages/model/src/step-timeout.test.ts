@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SimControl, startModelSim, type ModelSim } from '@turnpike/model-sim';
 import type { GuardedModel } from './create-model.ts';
-import { callOnTrial, modelOnTrial } from './testing/model-on-trial.ts';
-import { failureOf } from './testing/turns-on-trial.ts';
+import { callTestModel, testModel } from './testing/test-model.ts';
+import { failureOf } from './testing/test-turns.ts';
 
 let sim: ModelSim;
 let control: SimControl;
@@ -11,7 +11,7 @@ let model: GuardedModel;
 beforeEach(async () => {
   sim = await startModelSim({ port: 0 });
   control = new SimControl(sim.controlUrl);
-  ({ model } = modelOnTrial(sim.url));
+  ({ model } = testModel(sim.url));
 });
 afterEach(async () => {
   await model.close();
@@ -21,7 +21,7 @@ afterEach(async () => {
 describe('a step that takes longer than the agent lets it', () => {
   it('ends, also within a request, which is cut off and counted', async () => {
     await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 4 } }] });
-    const { answer } = callOnTrial(model, { options: { stepTimeoutMs: 300 } });
+    const { answer } = callTestModel(model, { options: { stepTimeoutMs: 300 } });
     expect(await failureOf(answer)).toMatchObject({
       code: 'model_step_timeout',
       terminal: false,
@@ -34,19 +34,21 @@ describe('a step that takes longer than the agent lets it', () => {
   it('waits here for no retry that does not fit in', async () => {
     const headers = { 'retry-after': '3' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 529, headers } }] });
-    expect(await failureOf(callOnTrial(model, { options: { stepTimeoutMs: 2_000 } }).answer)).toMatchObject({
-      code: 'model_step_timeout',
-      terminal: false,
-      attempts: 1,
-      retryAfterMs: undefined,
-    });
+    expect(await failureOf(callTestModel(model, { options: { stepTimeoutMs: 2_000 } }).answer)).toMatchObject(
+      {
+        code: 'model_step_timeout',
+        terminal: false,
+        attempts: 1,
+        retryAfterMs: undefined,
+      },
+    );
     expect((await control.stats()).calls).toBe(1);
   });
 
   it('is none that waits without a worker, as the API asked', async () => {
     const headers = { 'retry-after': '30' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 429, headers } }] });
-    const error = await failureOf(callOnTrial(model, { options: { stepTimeoutMs: 10_000 } }).answer);
+    const error = await failureOf(callTestModel(model, { options: { stepTimeoutMs: 10_000 } }).answer);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 1 });
     // What is left of them: longer than the step may take, and than we would wait by ourselves.
     expect(error.retryAfterMs).toBeGreaterThan(10_000);

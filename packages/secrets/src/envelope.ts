@@ -2,7 +2,7 @@ import { encodeParts } from './encode-parts.ts';
 import { SecretUnreadableError } from './errors.ts';
 
 /** Where a secret lives. A ciphertext opens in this place only. */
-export interface SecretPlace {
+export interface SecretContext {
   tenantId: string;
   /** Of the secret, as in `/v1/secrets/:name`. */
   name: string;
@@ -40,7 +40,7 @@ export function readEnvelope(envelope: string): Envelope {
 }
 
 /** The additional data: all of the place and all of the envelope's head. */
-export function bindPlace(dataKeyId: string, place: SecretPlace): Buffer {
+export function bindSecretContext(dataKeyId: string, place: SecretContext): Buffer {
   const { tenantId, name, field, version } = place;
   return encodeParts('turnpike secret', FORMAT, dataKeyId, tenantId, name, field, String(version));
 }

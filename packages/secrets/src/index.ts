@@ -1,6 +1,6 @@
 export { DataKey } from './data-key.ts';
 export { createDataKeys, type DataKeys, type DataKeysBounds, type StoredDataKey } from './data-keys.ts';
-export type { SecretPlace } from './envelope.ts';
+export type { SecretContext } from './envelope.ts';
 export { createEnvironmentKeys } from './environment-keys.ts';
 export {
   DataKeyUnreadableError,

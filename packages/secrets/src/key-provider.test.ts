@@ -4,7 +4,7 @@ import { createEnvironmentKeys } from './environment-keys.ts';
 import { DataKeyUnreadableError, KeyProviderError } from './errors.ts';
 import { type KeyProvider, readWrappedKey, writeWrappedKey } from './key-provider.ts';
 import { parseMasterKeys } from './master-keys.ts';
-import { type VaultOnTrial, vaultOnTrial } from './testing/vault-on-trial.ts';
+import { type TestVault, startTestVault } from './testing/test-vault.ts';
 
 interface Driver {
   open(): KeyProvider;
@@ -13,9 +13,9 @@ interface Driver {
   forget(): void;
 }
 
-let vault: VaultOnTrial;
+let vault: TestVault;
 beforeAll(async () => {
-  vault = await vaultOnTrial();
+  vault = await startTestVault();
 });
 afterAll(() => vault.close());
 

@@ -7,16 +7,16 @@ import { createDataKeys } from './data-keys.ts';
 import { createEnvironmentKeys } from './environment-keys.ts';
 import { parseMasterKeys } from './master-keys.ts';
 import { openSecret, sealSecret } from './seal-secret.ts';
-import { appRole, SECRET_ID, type VaultOnTrial, vaultOnTrial } from './testing/vault-on-trial.ts';
+import { appRole, SECRET_ID, type TestVault, startTestVault } from './testing/test-vault.ts';
 import type { VaultFetch } from './vault-settings.ts';
 
 const TENANT = { tenantId: 'ten_1' };
 const PLACE = { ...TENANT, name: 'n', field: 'f', version: 1 };
 const VALUE = 'the-value-of-a-secret';
 
-let vault: VaultOnTrial;
+let vault: TestVault;
 beforeAll(async () => {
-  vault = await vaultOnTrial();
+  vault = await startTestVault();
 });
 afterAll(() => vault.close());
 

@@ -1,7 +1,7 @@
 import { Secret } from '@turnpike/telemetry';
 import { openBytes, sealBytes } from './aes-gcm.ts';
 import type { DataKey } from './data-key.ts';
-import { bindPlace, readEnvelope, type SecretPlace, writeEnvelope } from './envelope.ts';
+import { bindSecretContext, readEnvelope, type SecretContext, writeEnvelope } from './envelope.ts';
 import { SecretUnreadableError } from './errors.ts';
 
 /**
@@ -9,10 +9,10 @@ import { SecretUnreadableError } from './errors.ts';
  * envelope is `v1.`, the data key's id, `.` and base64url: safe to store and to print.
  * Throws a `TypeError` for a value that UTF-8 cannot keep (an unpaired surrogate).
  */
-export function sealSecret(dataKey: DataKey, place: SecretPlace, plain: Secret): string {
+export function sealSecret(dataKey: DataKey, place: SecretContext, plain: Secret): string {
   if (!plain.reveal().isWellFormed()) throw new TypeError('The value of a secret must be well-formed text.');
   const bytes = Buffer.from(plain.reveal());
-  const sealed = sealBytes(dataKey.reveal(), bindPlace(dataKey.id, place), bytes);
+  const sealed = sealBytes(dataKey.reveal(), bindSecretContext(dataKey.id, place), bytes);
   bytes.fill(0);
   return writeEnvelope({ dataKeyId: dataKey.id, sealed });
 }
@@ -21,10 +21,10 @@ export function sealSecret(dataKey: DataKey, place: SecretPlace, plain: Secret):
  * The value that `sealSecret` was given for the same place.
  * Throws `SecretUnreadableError` for any other place, data key or byte.
  */
-export function openSecret(dataKey: DataKey, place: SecretPlace, envelope: string): Secret {
+export function openSecret(dataKey: DataKey, place: SecretContext, envelope: string): Secret {
   const { dataKeyId, sealed } = readEnvelope(envelope);
   if (dataKeyId !== dataKey.id) throw new SecretUnreadableError();
-  const plain = openBytes(dataKey.reveal(), bindPlace(dataKey.id, place), sealed);
+  const plain = openBytes(dataKey.reveal(), bindSecretContext(dataKey.id, place), sealed);
   if (plain === undefined) throw new SecretUnreadableError();
   const secret = new Secret(plain.toString());
   plain.fill(0);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Secret } from '@turnpike/telemetry';
 import { KeyProviderError } from './errors.ts';
-import { judgeAnswer, type VaultAnswer, type VaultFailure } from './vault-answer.ts';
+import { classifyVaultResponse, type VaultResponse, type VaultFailure } from './vault-response.ts';
 import type { VaultRules } from './vault-settings.ts';
 
 export interface VaultRequest {
@@ -18,7 +18,7 @@ export interface VaultApi {
    * An answer that asking again would not change: 2xx, or 4xx. All that is asked for here may be done twice.
    * Throws `KeyProviderError` when there was none in time, in any attempt.
    */
-  send(request: VaultRequest): Promise<VaultAnswer>;
+  send(request: VaultRequest): Promise<VaultResponse>;
   /** Ends what is under way. */
   close(): void;
 }
@@ -27,7 +27,7 @@ export function connectVaultApi(rules: VaultRules): VaultApi {
   const closing = new AbortController();
 
   /** Gives what went wrong back, and does not throw: whoever asks may try again. */
-  async function attempt(request: VaultRequest): Promise<VaultAnswer | VaultFailure> {
+  async function attempt(request: VaultRequest): Promise<VaultResponse | VaultFailure> {
     // `AbortSignal.any` would keep each of these alive for as long as `closing`.
     const ending = new AbortController();
     const end = (): void => ending.abort();
@@ -42,7 +42,7 @@ export function connectVaultApi(rules: VaultRules): VaultApi {
         redirect: 'manual',
         signal: ending.signal,
       });
-      return judgeAnswer(answer.status, await answer.text(), answer.headers.get('retry-after'));
+      return classifyVaultResponse(answer.status, await answer.text(), answer.headers.get('retry-after'));
     } catch (error) {
       const message = `Vault gave no answer${reasonOf(error)}.`;
       return { error: new KeyProviderError('key_provider_unreachable', message), pauseMs: 0 };

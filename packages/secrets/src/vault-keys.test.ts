@@ -5,13 +5,13 @@ import { createUpstreamFetch } from '@turnpike/egress';
 import { Secret } from '@turnpike/telemetry';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { DataKeyUnreadableError } from './errors.ts';
-import { type VaultOnTrial, vaultOnTrial } from './testing/vault-on-trial.ts';
+import { type TestVault, startTestVault } from './testing/test-vault.ts';
 
 const TENANT = { tenantId: 'ten_1' };
 
-let vault: VaultOnTrial;
+let vault: TestVault;
 beforeEach(async () => {
-  vault = await vaultOnTrial();
+  vault = await startTestVault();
 });
 afterEach(() => vault.close());
 

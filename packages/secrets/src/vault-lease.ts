@@ -1,7 +1,7 @@
 import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { KeyProviderError } from './errors.ts';
-import type { VaultAnswer } from './vault-answer.ts';
+import type { VaultResponse } from './vault-response.ts';
 import type { VaultApi } from './vault-api.ts';
 import type { VaultRules } from './vault-settings.ts';
 
@@ -94,6 +94,6 @@ function endOf(asked: number, lasting: number): number {
   return lasting === 0 ? Infinity : asked + lasting * 1_000;
 }
 
-function isGood({ status }: VaultAnswer): boolean {
+function isGood({ status }: VaultResponse): boolean {
   return status >= 200 && status < 300;
 }

@@ -3,14 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Secret } from '@turnpike/telemetry';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import { appRole, ROLE_ID, SECRET_ID, type VaultOnTrial, vaultOnTrial } from './testing/vault-on-trial.ts';
+import { appRole, ROLE_ID, SECRET_ID, type TestVault, startTestVault } from './testing/test-vault.ts';
 
 const LOGIN = 'auth/approle/login';
 const RENEW = 'auth/token/renew-self';
 
-let vault: VaultOnTrial;
+let vault: TestVault;
 beforeEach(async () => {
-  vault = await vaultOnTrial();
+  vault = await startTestVault();
 });
 afterEach(() => vault.close());
 

@@ -1,5 +1,5 @@
 import { KeyProviderError } from './errors.ts';
-import type { VaultAnswer } from './vault-answer.ts';
+import type { VaultResponse } from './vault-response.ts';
 import type { VaultApi } from './vault-api.ts';
 import { logIn, renewLease, type VaultLease } from './vault-lease.ts';
 import type { VaultRules } from './vault-settings.ts';
@@ -29,7 +29,7 @@ export class VaultSession {
    * Sends a POST with the token. One that is refused (403) is replaced by a new login and sent once more,
    * where there is an AppRole to log in with. Throws `KeyProviderError`, as the API and the login do.
    */
-  async post(path: string, body: Readonly<Record<string, string>>): Promise<VaultAnswer> {
+  async post(path: string, body: Readonly<Record<string, string>>): Promise<VaultResponse> {
     const lease = await this.#current();
     const answer = await this.#send(path, body, lease);
     if (answer.status !== 403 || this.#rules.auth.method === 'token') return answer;
@@ -44,7 +44,7 @@ export class VaultSession {
     clearTimeout(this.#timer);
   }
 
-  #send(path: string, body: Readonly<Record<string, string>>, { token }: VaultLease): Promise<VaultAnswer> {
+  #send(path: string, body: Readonly<Record<string, string>>, { token }: VaultLease): Promise<VaultResponse> {
     return this.#api.send({ method: 'POST', path, body, token });
   }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { KEY_BYTES } from './aes-gcm.ts';
 import { DataKeyUnreadableError, KeyProviderError } from './errors.ts';
 import { bindContext, type KeyContext, type WrappedKey } from './key-provider.ts';
-import type { VaultAnswer } from './vault-answer.ts';
+import type { VaultResponse } from './vault-response.ts';
 import type { VaultSession } from './vault-session.ts';
 import type { VaultRules } from './vault-settings.ts';
 
@@ -87,13 +87,13 @@ export class VaultTransit {
     action: 'encrypt' | 'decrypt' | 'rewrap',
     body: Readonly<Record<string, string>>,
     context: KeyContext,
-  ): Promise<VaultAnswer> {
+  ): Promise<VaultResponse> {
     const { mount, key, binding } = this.#rules;
     const bound = bindContext(context).toString('base64');
     return this.#session.post(`${mount}/${action}/${key}`, { ...body, [binding]: bound });
   }
 
-  #readWrapped(answer: VaultAnswer): WrappedKey {
+  #readWrapped(answer: VaultResponse): WrappedKey {
     const { ciphertext } = expectShape(ciphertextSchema, answer).data;
     return { keyId: `${this.#ownKey()}:${ciphertext.split(':')[1]}`, ciphertext };
   }
@@ -111,7 +111,7 @@ export class VaultTransit {
   }
 }
 
-function expectOpened(answer: VaultAnswer): VaultAnswer {
+function expectOpened(answer: VaultResponse): VaultResponse {
   if (answer.status !== 400 || says(answer, 'key not found')) return expectGood(answer);
   // The version is below `min_decryption_version`, which an operator can lower again.
   if (says(answer, 'too old'))
@@ -119,7 +119,7 @@ function expectOpened(answer: VaultAnswer): VaultAnswer {
   throw new DataKeyUnreadableError();
 }
 
-function expectGood(answer: VaultAnswer): VaultAnswer {
+function expectGood(answer: VaultResponse): VaultResponse {
   if (answer.status >= 200 && answer.status < 300) return answer;
   if (answer.status === 403) {
     const message = 'Vault refused the token, or its policy does not let it use the key.';
@@ -129,13 +129,13 @@ function expectGood(answer: VaultAnswer): VaultAnswer {
   throw misconfigured(`Vault ${reason} (${answer.status}).`);
 }
 
-function expectShape<T>(schema: z.ZodType<T>, { body }: VaultAnswer): T {
+function expectShape<T>(schema: z.ZodType<T>, { body }: VaultResponse): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw new KeyProviderError('key_provider_failed', 'Vault gave an answer that cannot be read.');
 }
 
-function says({ errors }: VaultAnswer, words: string): boolean {
+function says({ errors }: VaultResponse, words: string): boolean {
   return errors.some((error) => error.includes(words));
 }
 

@@ -7,9 +7,9 @@ export {
   type NewSessionTurn,
   type NewTurn,
   type RefusedTurn,
-} from './accept-turn.ts';
-export { advanceTurn, readProgress } from './advance-turn.ts';
-export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './answer-action.ts';
+} from './turns/accept-turn.ts';
+export { advanceTurn, readProgress } from './turns/advance-turn.ts';
+export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './turns/answer-action.ts';
 export {
   addAgentVersion,
   agentHasVersion,
@@ -20,17 +20,17 @@ export {
   lockAgent,
   readAgent,
   type AgentContents,
-} from './agents.ts';
-export { hashApiKey, isApiKey, makeApiKey } from './api-key-text.ts';
+} from './agents/agents.ts';
+export { hashApiKey, isApiKey, makeApiKey } from './tenants/api-key-text.ts';
 export {
   createApiKey,
   findKeyHolder,
   listApiKeys,
-  noteKeyUse,
+  recordKeyUse,
   retireApiKey,
   revokeApiKey,
   type KeyHolder,
-} from './api-keys.ts';
+} from './tenants/api-keys.ts';
 export {
   countSpending,
   deleteBudget,
@@ -38,68 +38,83 @@ export {
   listBudgets,
   setBudget,
   type BudgetSetter,
-} from './budgets.ts';
-export { insertAuditEntry, listAuditEntries, type AuditFilter } from './audit.ts';
-export { bookCut } from './book-cut.ts';
-export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './cancel-turns.ts';
-export { raiseHints, takeUncheckedHints } from './check-hints.ts';
-export { checkDatabase, checkSettings } from './check-database.ts';
-export { findSchemaDrift } from './check-schema.ts';
-export { claimTurn, type TakenTurn } from './claim-turn.ts';
-export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './claim-delivery.ts';
-export { hasRoomFor, hasRoomForVersion, type Owned } from './count-owned.ts';
-export { cutEvents } from './cut-events.ts';
-export { openDatabase, type Database, type DatabaseOptions } from './database.ts';
-export { listDeliveries, listDeliveryAttempts, readDelivery, type DeliveryFilter } from './deliveries.ts';
-export { deleteTenant, listOpenTurns, revokeAllKeys } from './delete-tenant.ts';
-export { exportTenant, type ExportedRow } from './export-tenant.ts';
-export { listTenantTables, type TenantTable } from './tenant-tables.ts';
-export { listDebuggedTenants, setDebug } from './debug-tenants.ts';
-export { dispatchTurns, type DispatchedTurn } from './dispatch-turns.ts';
-export { expireLeases, type ExpiredLease } from './expire-leases.ts';
-export { expireActions, expireDeadlines, type WaitedTurn } from './expire-waits.ts';
-export { findSessionLog, findTurnLog, type SessionLog, type TurnLog } from './find-event-log.ts';
-export { findRefusal } from './find-refusal.ts';
-export { lockStoppedTurn, type StoppedTurn } from './find-resumable.ts';
-export { findReadyTenants, findUnreadySessions } from './find-waiting.ts';
-export { buryDeliveries, expireDeliveries, forgetDeliveries } from './forget-deliveries.ts';
-export { insertTurnOnce, type Once } from './accept-turn-once.ts';
-export { answerOnce, forgetAnswers, type IdempotentRequest, type StoredAnswer } from './idempotency.ts';
-export { listMessages, listSteps, type MessagePlace } from './journal.ts';
-export { createMemoryStore } from './memory.ts';
-export { migrate, type MigrateOptions } from './migrate.ts';
-export { MigrationLockedError } from './migration-lock.ts';
-export { NotMigratedError, requiredMigrations } from './migration-state.ts';
-export { MigrationForbiddenError } from './prepare-schema.ts';
-export { easeOutage, probeOutages } from './probe-outages.ts';
-export { purge, PURGEABLE, type Purgeable } from './purge.ts';
-export { promoteDelayed } from './promote-delayed.ts';
-export { putModelSettings, readModelSettings } from './model-settings.ts';
+} from './budgets/budgets.ts';
+export { insertAuditEntry, listAuditEntries, type AuditFilter } from './tenants/audit.ts';
+export { recordPartialUsage } from './turns/record-partial-usage.ts';
+export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './turns/cancel-turns.ts';
+export { reissueJobs, takeUncheckedTurns } from './turns/reissue-jobs.ts';
+export { checkDatabase, checkSettings } from './database/check-database.ts';
+export { findSchemaDrift } from './schema/check-schema.ts';
+export { claimTurn, type LeasedTurn } from './turns/claim-turn.ts';
+export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './deliveries/claim-delivery.ts';
+export { hasRoomFor, hasRoomForVersion, type Owned } from './tenants/count-owned.ts';
+export { pruneEvents } from './events/prune-events.ts';
+export { openDatabase, type Database, type DatabaseOptions } from './database/database.ts';
+export {
+  listDeliveries,
+  listDeliveryAttempts,
+  readDelivery,
+  type DeliveryFilter,
+} from './deliveries/deliveries.ts';
+export { deleteTenant, listOpenTurns, revokeAllKeys } from './tenants/delete-tenant.ts';
+export { exportTenant, type ExportedRow } from './tenants/export-tenant.ts';
+export { listTenantTables, type TenantTable } from './tenants/tenant-tables.ts';
+export { listDebuggedTenants, setDebug } from './tenants/debug-tenants.ts';
+export { dispatchTurns, type DispatchedTurn } from './turns/dispatch-turns.ts';
+export { expireLeases, type ExpiredLease } from './turns/expire-leases.ts';
+export { expireActions, expireDeadlines, type WaitedTurn } from './turns/expire-waits.ts';
+export { findSessionLog, findTurnLog, type SessionLog, type TurnLog } from './events/find-event-log.ts';
+export { findRefusal } from './turns/find-refusal.ts';
+export { lockStoppedTurn, type StoppedTurn } from './turns/find-resumable.ts';
+export { findReadyTenants, findUnreadySessions } from './turns/find-waiting.ts';
+export { deadLetterDeliveries, expireDeliveries, purgeDeliveries } from './deliveries/purge-deliveries.ts';
+export { insertTurnOnce, type Once } from './turns/accept-turn-once.ts';
+export {
+  runOnce,
+  purgeIdempotencyRecords,
+  type IdempotentRequest,
+  type StoredResponse,
+} from './idempotency/idempotency.ts';
+export { listMessages, listSteps, type MessagePosition } from './turns/journal.ts';
+export { createMemoryStore } from './memory/memory.ts';
+export { migrate, type MigrateOptions } from './schema/migrate.ts';
+export { MigrationLockedError } from './schema/migration-lock.ts';
+export { NotMigratedError, requiredMigrations } from './schema/migration-state.ts';
+export { MigrationForbiddenError } from './schema/prepare-schema.ts';
+export { endOutage, probeOutages } from './turns/probe-outages.ts';
+export { purge, PURGEABLE, type Purgeable } from './retention/purge.ts';
+export { promoteDelayed } from './turns/promote-delayed.ts';
+export { putModelSettings, readModelSettings } from './tenants/model-settings.ts';
 export {
   countOpenReceivers,
   pickWaitingDeliveries,
-  raiseDeliveryHints,
+  reissueDeliveryJobs,
   readDeliveryBacklog,
   takeFreshDeliveries,
   takeUncheckedDeliveries,
   type PickedDelivery,
-} from './pick-deliveries.ts';
-export { readTurnBacklog, type TurnBacklog } from './read-turn-backlog.ts';
-export { readSessionFacts, readTurnFacts, type EventPlace, type PlacedFact } from './read-events.ts';
-export { listTurns, readTurn, type TurnFilter } from './read-turns.ts';
+} from './deliveries/pick-deliveries.ts';
+export { readTurnBacklog, type TurnBacklog } from './turns/read-turn-backlog.ts';
 export {
-  putBackDelivery,
+  readSessionFacts,
+  readTurnFacts,
+  type EventPosition,
+  type PositionedFact,
+} from './events/read-events.ts';
+export { listTurns, readTurn, type TurnFilter } from './turns/read-turns.ts';
+export {
+  postponeDelivery,
   recordDelivery,
   type AttemptOutcome,
   type AttemptReport,
   type ReceiverBreaker,
   type DisablingRule,
-} from './record-delivery.ts';
-export { redeliver, redeliverAll } from './redeliver.ts';
-export { countDataKeys, rewrapDataKeys, type Rewrapped } from './rewrap-data-keys.ts';
-export { releaseTurn } from './release-turn.ts';
-export { renewLeases, type RenewedLease } from './renew-leases.ts';
-export { reserveCost, type Reservation } from './reserve-cost.ts';
+} from './deliveries/record-delivery.ts';
+export { redeliver, redeliverAll } from './deliveries/redeliver.ts';
+export { countDataKeys, rewrapDataKeys, type Rewrapped } from './secrets/rewrap-data-keys.ts';
+export { releaseTurn } from './turns/release-turn.ts';
+export { renewLeases, type RenewedLease } from './turns/renew-leases.ts';
+export { reserveCost, type Reservation } from './budgets/reserve-cost.ts';
 export {
   deleteSession,
   insertSession,
@@ -108,9 +123,9 @@ export {
   readSession,
   sessionExists,
   updateSession,
-} from './sessions.ts';
-export { inTransaction, StoreUnavailableError, transaction, type Sql } from './sql.ts';
-export { DatabaseSettingsError } from './session-settings.ts';
+} from './sessions/sessions.ts';
+export { inTransaction, StoreUnavailableError, transaction, type Sql } from './database/sql.ts';
+export { DatabaseSettingsError } from './database/session-settings.ts';
 export {
   deleteSecret,
   findSecrets,
@@ -118,8 +133,8 @@ export {
   markModelKeys,
   putSecret,
   readSecretEntry,
-} from './secrets.ts';
-export { steerTurn } from './steer-turn.ts';
+} from './secrets/secrets.ts';
+export { steerTurn } from './turns/steer-turn.ts';
 export {
   createTenant,
   findTenantByName,
@@ -128,11 +143,11 @@ export {
   listTenants,
   setOperatorKey,
   type TenantRow,
-} from './tenants.ts';
-export { changeLimits, readLimits } from './tenant-limits.ts';
-export { forgetWorkers, removeWorker, type LiveWorker } from './workers.ts';
-export { readUsage, type UsageRange } from './usage.ts';
-export { openVault, type Vault } from './vault.ts';
+} from './tenants/tenants.ts';
+export { changeLimits, readLimits } from './tenants/tenant-limits.ts';
+export { purgeWorkers, removeWorker, type LiveWorker } from './turns/workers.ts';
+export { readUsage, type UsageRange } from './budgets/usage.ts';
+export { openSecretBox, type SecretBox } from './secrets/secret-box.ts';
 export {
   deleteTool,
   findToolsThatSend,
@@ -143,7 +158,7 @@ export {
   readTool,
   shareNamedTools,
   updateTool,
-} from './tools.ts';
+} from './agents/tools.ts';
 export {
   announceEvent,
   deleteWebhookEndpoint,
@@ -151,5 +166,5 @@ export {
   listWebhookEndpoints,
   readWebhookEndpoint,
   updateWebhookEndpoint,
-} from './webhook-endpoints.ts';
-export { readWebhookSecrets, replaceWebhookSecret, type SecretOwner } from './webhook-secrets.ts';
+} from './deliveries/webhook-endpoints.ts';
+export { readWebhookSecrets, replaceWebhookSecret, type SecretOwner } from './deliveries/webhook-secrets.ts';

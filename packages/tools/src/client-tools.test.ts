@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { OutcomeUnknownError, type AgentTool } from '@turnpike/contract';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
-import { trialRunner } from './testing/trial-runner.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
+import { testRunner } from './testing/test-runner.ts';
 
 const input_schema = {
   type: 'object' as const,
@@ -10,7 +10,7 @@ const input_schema = {
 };
 const tool: AgentTool = { type: 'client', name: 'open_file', description: 'Opens a file.', input_schema };
 const scope = scopeOf(agentWith(tool));
-const runner = trialRunner();
+const runner = testRunner();
 
 test('the model is shown the tool as the agent describes it', () => {
   expect(runner.declare(scope)).toEqual([{ name: 'open_file', description: 'Opens a file.', input_schema }]);

@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { TerminalError, type Effect } from '@turnpike/contract';
 import { z } from 'zod';
 import { recordingLogger } from './testing/recording-logger.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
-import { trialRunner } from './testing/trial-runner.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
+import { testRunner } from './testing/test-runner.ts';
 import { defineTool, textOutput, type Tool } from './tool.ts';
 
 const transferSchema = z.strictObject({
@@ -32,7 +32,7 @@ const scope = scopeOf(agentWith('transfer'));
 const fits = { amount: '5', to: { name: 'Ada' } };
 
 function runnerWith(...builtins: Tool[]) {
-  return trialRunner({ builtins });
+  return testRunner({ builtins });
 }
 
 test('the model is shown the tools of the agent, in its order, with the schema of what it must give', () => {
@@ -134,7 +134,7 @@ test('a tool that cannot tell its effect has the strictest one', async () => {
     },
   });
   expect(
-    (await trialRunner({ builtins: [broken], logger }).planOf(scope, callOf('transfer', fits))).effect,
+    (await testRunner({ builtins: [broken], logger }).planOf(scope, callOf('transfer', fits))).effect,
   ).toBe('once');
   expect(lines.join('')).toContain('could not tell its effect');
 });
@@ -153,7 +153,7 @@ test('a schema that throws is a failure of the tool, never of the turn', async (
   const input = z.object({}).refine(() => {
     throw new TypeError('secret words');
   });
-  const runner = trialRunner({ builtins: [{ ...tool, input }], logger });
+  const runner = testRunner({ builtins: [{ ...tool, input }], logger });
   expect((await runner.planOf(scope, callOf('transfer', {}))).effect).toBe('read');
   const output = await runner.run(scope, callOf('transfer', {}), turnContext());
   expect(output.isError).toBe(true);
@@ -175,6 +175,6 @@ test('two tools of one name are refused at the start', () => {
 });
 
 test('limits that are none are refused at the start', () => {
-  const build = () => trialRunner({ limits: { deadlineMs: -1 } });
+  const build = () => testRunner({ limits: { deadlineMs: -1 } });
   expect(build).toThrow(z.ZodError);
 });

@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { currentTime } from './current-time.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
-import { trialRunner } from './testing/trial-runner.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
+import { testRunner } from './testing/test-runner.ts';
 
 const scope = scopeOf(agentWith('current_time'));
 
 function ask(moment: string, input: unknown) {
   const clock = currentTime(() => new Date(moment));
-  const runner = trialRunner({ builtins: [clock] });
+  const runner = testRunner({ builtins: [clock] });
   return runner.run(scope, callOf('current_time', input), turnContext());
 }
 
@@ -53,7 +53,7 @@ test('a zone that is not there is an answer that helps', async () => {
 });
 
 test('without a clock of its own it tells the time of this machine', async () => {
-  const runner = trialRunner({ builtins: [currentTime()] });
+  const runner = testRunner({ builtins: [currentTime()] });
   const before = Math.floor(Date.now() / 1000) * 1000;
   const output = await runner.run(scope, callOf('current_time', {}), turnContext());
   const told = new Date(textIn(output).slice(0, 25)).getTime();
@@ -62,6 +62,6 @@ test('without a clock of its own it tells the time of this machine', async () =>
 });
 
 test('it may be repeated', async () => {
-  const runner = trialRunner({ builtins: [currentTime()] });
+  const runner = testRunner({ builtins: [currentTime()] });
   expect((await runner.planOf(scope, callOf('current_time', {}))).effect).toBe('read');
 });

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { OutcomeUnknownError } from '@turnpike/contract';
 import { createEgress, type EgressPolicy } from '@turnpike/egress';
 import { httpRequest } from './http-request.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
-import { trialRunner } from './testing/trial-runner.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
+import { testRunner } from './testing/test-runner.ts';
 
 interface Seen {
   method: string;
@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 function runnerWith(policy: EgressPolicy = { allow: ['127.0.0.1'] }) {
-  return trialRunner({ builtins: [httpRequest(createEgress(policy))] });
+  return testRunner({ builtins: [httpRequest(createEgress(policy))] });
 }
 
 function send(input: Record<string, unknown>, policy?: EgressPolicy) {

@@ -64,7 +64,7 @@ export function httpRequest(egress: Egress): Tool {
           deadlineMs: REQUEST_DEADLINE_MS,
           maxResponseBytes: MAX_BODY_BYTES,
         });
-        return describeAnswer(answer);
+        return describeResponse(answer);
       } catch (error) {
         if (error instanceof EgressRefusedError || error instanceof EgressUnreachableError) {
           return textOutput(`The request was not sent. ${error.message}`, true);
@@ -79,7 +79,7 @@ function isReading({ method, headers = {} }: z.output<typeof inputSchema>): bool
   return READING.has(method) && !Object.keys(headers).some((name) => METHOD_OVERRIDE.test(name));
 }
 
-function describeAnswer(answer: EgressResponse): ToolOutput {
+function describeResponse(answer: EgressResponse): ToolOutput {
   const headers = SHOWN_HEADERS.flatMap((name) => {
     const value = answer.headers[name];
     return value === undefined ? [] : `${name}: ${value}`;

@@ -12,9 +12,9 @@ import { z } from 'zod';
 import type { ToolLimits } from './limits.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { recordingLogger } from './testing/recording-logger.ts';
-import { roomFor } from './testing/trial-guard.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/trial-call.ts';
-import { trialRunner } from './testing/trial-runner.ts';
+import { roomFor } from './testing/test-guard.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
+import { testRunner } from './testing/test-runner.ts';
 import { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';
 
 const scope = scopeOf(agentWith('tool', 'other'));
@@ -36,7 +36,7 @@ function toolThat(
 function setUp(tool: Tool, limits: ToolLimits = {}, guard: CallGuard = roomFor(100)) {
   const { logger, lines } = recordingLogger();
   const calm = { ...toolThat(() => Promise.resolve(textOutput('calm'))), name: 'other' };
-  const runner = trialRunner({ builtins: [tool, calm], logger, limits, guard });
+  const runner = testRunner({ builtins: [tool, calm], logger, limits, guard });
   const run = (context: ToolCallContext = turnContext(), effect: Effect = 'read', words = '') =>
     runner.run(scope, callOf('tool', { words }, effect), context);
   const runOther = () => runner.run(scope, callOf('other', {}), turnContext());

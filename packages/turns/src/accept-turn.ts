@@ -18,7 +18,7 @@ import {
   type Once,
   type RefusedTurn,
   type Sql,
-  type StoredAnswer,
+  type StoredResponse,
 } from '@turnpike/store';
 import { TRANSITIONS } from './transitions.ts';
 
@@ -106,7 +106,7 @@ async function enqueue(
     if (accepted.turn !== null) return { ...accepted, cancelled: [] };
     throwWhereFull(accepted, caps);
     await throwWithoutVersion(sql, tenantId, { sessionId }, submission);
-    const refusal = await whyRefused(sql, tenantId, sessionId, onlyIfIdle);
+    const refusal = await rejectionReasonOf(sql, tenantId, sessionId, onlyIfIdle);
     // None: the turn that stood in the way has ended since, so the session is asked again.
     if (refusal !== null) throw refusal;
     if (tries === MOST_TRIES) {
@@ -116,7 +116,7 @@ async function enqueue(
   }
 }
 
-async function whyRefused(
+async function rejectionReasonOf(
   sql: Sql,
   tenantId: string,
   sessionId: string,
@@ -160,7 +160,7 @@ export async function acceptTurnWithSession(
 
 /**
  * As `acceptTurn`, in a transaction that keeps the answer and that others share. Returns that answer, null where
- * nothing was stored, for whatever reason: what it is, `acceptTurn` tells in a transaction of `answerOnce`.
+ * nothing was stored, for whatever reason: what it is, `acceptTurn` tells in a transaction of `runOnce`.
  */
 export async function acceptTurnOnce(
   { pool }: Database,
@@ -169,7 +169,7 @@ export async function acceptTurnOnce(
   submission: SubmitTurn,
   traceparent: string | null,
   once: Once,
-): Promise<StoredAnswer | null> {
+): Promise<StoredResponse | null> {
   const strategy = submission.multitask_strategy;
   // The others do more than to store a turn.
   if (strategy !== 'enqueue' && strategy !== 'reject') return null;
@@ -184,7 +184,7 @@ export async function acceptTurnWithSessionOnce(
   submission: StartTurn,
   traceparent: string | null,
   once: Once,
-): Promise<StoredAnswer | null> {
+): Promise<StoredResponse | null> {
   return insertTurnOnce(pool, 'start', { ...newSessionTurn(tenantId, submission, {}), traceparent }, once);
 }
 

@@ -3,7 +3,7 @@ import {
   UNKNOWN_OUTCOME,
   type Awaiting,
   type SubmitToolOutputs,
-  type ToolAnswer,
+  type SubmittedOutput,
   type Turn,
   type ValidationIssue,
 } from '@turnpike/contract';
@@ -38,7 +38,7 @@ export function answerAction(
   return inTransaction(sql, async (transaction) => {
     const [waiting] = TRANSITIONS.answer.from;
     const isWaiting = await lockWaitingTurn(transaction, { tenantId, turnId }, waiting);
-    if (!isWaiting) throw await whyNot(transaction, tenantId, turnId);
+    if (!isWaiting) throw await rejectionReason(transaction, tenantId, turnId);
     const calls = await readWaitingCalls(transaction, turnId);
     const answers = matchAnswers(calls, submitted.tool_outputs);
     const resumes = await storeAnswers(transaction, turnId, answers);
@@ -48,18 +48,18 @@ export function answerAction(
   });
 }
 
-async function whyNot(sql: Sql, tenantId: string, turnId: string): Promise<ProblemError> {
+async function rejectionReason(sql: Sql, tenantId: string, turnId: string): Promise<ProblemError> {
   const turn = await readTurn(sql, tenantId, turnId);
   if (turn === null) return new ProblemError('not_found', `There is no turn ${turnId}.`);
   return new ProblemError('no_action_required', `${turnId} is ${turn.status}: it waits for no tool output.`);
 }
 
 /** Every answer is one that its call waits for, or none of them is taken. */
-function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitted[]): ToolAnswer[] {
+function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitted[]): SubmittedOutput[] {
   const byId = new Map(calls.map((call) => [call.id, call]));
   const issues: ValidationIssue[] = [];
   const settled: string[] = [];
-  const answers = submitted.flatMap((answer, place): ToolAnswer[] => {
+  const answers = submitted.flatMap((answer, place): SubmittedOutput[] => {
     const path = `tool_outputs.${place}`;
     const call = byId.get(answer.tool_call_id);
     if (call === undefined) {
@@ -103,7 +103,7 @@ const EXPECTED: Record<Awaiting, { kinds: readonly Kind[]; message: string }> = 
   },
 };
 
-function toolAnswer(answer: Submitted): ToolAnswer {
+function toolAnswer(answer: Submitted): SubmittedOutput {
   const toolCallId = answer.tool_call_id;
   if ('output' in answer) {
     const { output, is_error: isError } = answer;

@@ -97,7 +97,7 @@ export class Dispatcher {
     const tenantIds = new Set(batch.map((change) => change.tenantId));
     const { turns, full } = await dispatchTurns(this.#database.pool, [...sessionIds], [...tenantIds]);
     for (const tenantId of full) if (added.has(tenantId)) this.#holdAdditions(tenantId);
-    if (turns.length > 0) await this.#backplane.hint(turns);
+    if (turns.length > 0) await this.#backplane.enqueue(turns);
   }
 
   /** Looks once more at the end: who made room in the meantime may not have seen the turn yet. */

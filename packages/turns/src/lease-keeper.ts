@@ -1,7 +1,12 @@
-import { TurnCancelledError, type CompletedStep, type CutCall, type TurnStatus } from '@turnpike/contract';
-import type { TurnHint } from '@turnpike/backplane';
+import {
+  TurnCancelledError,
+  type CompletedStep,
+  type InterruptedCall,
+  type TurnStatus,
+} from '@turnpike/contract';
+import type { TurnJob } from '@turnpike/backplane';
 import { claimTurn, removeWorker, renewLeases, type Database } from '@turnpike/store';
-import { Lease, type TurnNews } from './lease.ts';
+import { Lease, type TurnUpdate } from './lease.ts';
 import { TRANSITIONS } from './transitions.ts';
 
 /** This part of a lease's time is left unused, so that calls are aborted before another may begin them. */
@@ -23,13 +28,13 @@ export interface LeaseKeeperParts {
   /** A lease ended: with the status the turn has now, or null where the lease was lost. */
   onEnd: (lease: Lease, status: TurnStatus | null) => void;
   /** This tenant's turns took a place out of the queue, and others of it may run: to be dispatched. */
-  onRoom: (tenantId: string) => void;
+  onCapacity: (tenantId: string) => void;
   /** A turn that is held has new events, or a preview to show. */
-  onNews?: (lease: Lease, news: TurnNews) => void;
+  onUpdate?: (lease: Lease, news: TurnUpdate) => void;
   /** A step of a turn that is held was committed. */
   onStep?: (lease: Lease, step: CompletedStep) => void;
   /** What a call of a turn cost could not be entered in the ledger. */
-  onUnbooked?: (lease: Lease, cut: CutCall, error: unknown) => void;
+  onUsageLost?: (lease: Lease, cut: InterruptedCall, error: unknown) => void;
   /** A heartbeat failed; the leases end by themselves unless one of the next succeeds. */
   onError: (error: unknown) => void;
 }
@@ -55,19 +60,19 @@ export class LeaseKeeper {
     return [...this.#leases.values()];
   }
 
-  /** Takes the turn of this hint. Null where the hint is stale, or another worker was first. */
-  async claim(hint: TurnHint): Promise<Lease | null> {
-    const { database, workerId, leaseMs, onEnd, onRoom, onNews, onStep, onUnbooked } = this.#parts;
+  /** Takes the turn of this job. Null where the job is stale, or another worker was first. */
+  async claim(job: TurnJob): Promise<Lease | null> {
+    const { database, workerId, leaseMs, onEnd, onCapacity, onUpdate, onStep, onUsageLost } = this.#parts;
     const asked = performance.now();
     const turn = await claimTurn(database.pool, {
-      turnId: hint.turnId,
-      epoch: hint.epoch,
+      turnId: job.turnId,
+      epoch: job.epoch,
       from: TRANSITIONS.claim.from,
       workerId,
       leaseMs,
     });
     if (turn === null) return null;
-    if (turn.othersReady) onRoom(turn.tenantId);
+    if (turn.othersReady) onCapacity(turn.tenantId);
     const lease = new Lease({
       turn,
       database,
@@ -76,12 +81,12 @@ export class LeaseKeeper {
         if (this.#leases.get(ended.turn.id) === ended) this.#leases.delete(ended.turn.id);
         onEnd(ended, status);
       },
-      ...(onNews === undefined ? {} : { onNews }),
+      ...(onUpdate === undefined ? {} : { onUpdate }),
       ...(onStep === undefined ? {} : { onStep }),
-      ...(onUnbooked === undefined ? {} : { onUnbooked }),
+      ...(onUsageLost === undefined ? {} : { onUsageLost }),
     });
     this.#leases.set(turn.id, lease);
-    onNews?.(lease, { eventCount: turn.eventCount });
+    onUpdate?.(lease, { eventCount: turn.eventCount });
     return lease;
   }
 

@@ -11,20 +11,20 @@ import {
   type Advanced,
   type CallCost,
   type CompletedStep,
-  type CutCall,
+  type InterruptedCall,
   type Outcome,
   type Release,
   type TurnStatus,
 } from '@turnpike/contract';
 import {
   advanceTurn,
-  bookCut,
+  recordPartialUsage,
   readProgress,
   releaseTurn,
   reserveCost,
   StoreUnavailableError,
   type Database,
-  type TakenTurn,
+  type LeasedTurn,
 } from '@turnpike/store';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TRANSITIONS } from './transitions.ts';
@@ -38,7 +38,7 @@ const BUDGET_BUSY_MS = 1_500;
 const MINUTE_BUSY_MS = 5_000;
 
 /** What is new of a turn under its lease: that it has more events, or a piece of text that is only a preview. */
-export type TurnNews = { eventCount: number } | { stepIndex: number; attempt: number; text: string };
+export type TurnUpdate = { eventCount: number } | { stepIndex: number; attempt: number; text: string };
 
 /**
  * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it
@@ -46,12 +46,12 @@ export type TurnNews = { eventCount: number } | { stepIndex: number; attempt: nu
  * own, from which this process acts as if it did not.
  */
 export class Lease {
-  readonly turn: TakenTurn;
+  readonly turn: LeasedTurn;
   readonly #database: Database;
   readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
-  readonly #onNews: (lease: Lease, news: TurnNews) => void;
+  readonly #onUpdate: (lease: Lease, news: TurnUpdate) => void;
   readonly #onStep: (lease: Lease, step: CompletedStep) => void;
-  readonly #onUnbooked: (lease: Lease, cut: CutCall, error: unknown) => void;
+  readonly #onUsageLost: (lease: Lease, cut: InterruptedCall, error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #stopForGood = new AbortController();
   readonly #claimed: number;
@@ -66,23 +66,23 @@ export class Lease {
   #ended = false;
 
   constructor(parts: {
-    turn: TakenTurn;
+    turn: LeasedTurn;
     database: Database;
     /** On `performance.now()`. */
     until: number;
     /** Called once: with the status that the turn has now, or null where the lease was lost. */
     onEnd: (lease: Lease, status: TurnStatus | null) => void;
     /** Whoever watches the turn may want to know. */
-    onNews?: (lease: Lease, news: TurnNews) => void;
+    onUpdate?: (lease: Lease, news: TurnUpdate) => void;
     /** A step was committed. */
     onStep?: (lease: Lease, step: CompletedStep) => void;
     /** What a call cost could not be entered in the ledger. */
-    onUnbooked?: (lease: Lease, cut: CutCall, error: unknown) => void;
+    onUsageLost?: (lease: Lease, cut: InterruptedCall, error: unknown) => void;
   }) {
     this.turn = parts.turn;
-    this.#onNews = parts.onNews ?? (() => undefined);
+    this.#onUpdate = parts.onUpdate ?? (() => undefined);
     this.#onStep = parts.onStep ?? (() => undefined);
-    this.#onUnbooked = parts.onUnbooked ?? (() => undefined);
+    this.#onUsageLost = parts.onUsageLost ?? (() => undefined);
     this.#database = parts.database;
     this.#onEnd = parts.onEnd;
     this.#eventCount = parts.turn.eventCount;
@@ -104,7 +104,7 @@ export class Lease {
 
   /** Shows a preview to whoever watches; nothing of a lease that has ended is shown. */
   show(preview: { stepIndex: number; attempt: number; text: string }): void {
-    if (!this.#ended) this.#onNews(this, preview);
+    if (!this.#ended) this.#onUpdate(this, preview);
   }
 
   /** How the turn ended under this lease; null where it did not. */
@@ -194,7 +194,7 @@ export class Lease {
         throw error;
       });
       this.#eventCount += advance.events.length;
-      this.#onNews(this, { eventCount: this.#eventCount });
+      this.#onUpdate(this, { eventCount: this.#eventCount });
       if (advance.step !== undefined) this.#onStep(this, advance.step);
       const { status } = advanced;
       if (isFinal(status)) this.#outcome = advance.outcome ?? null;
@@ -224,16 +224,16 @@ export class Lease {
    * Enters what a call cost that brought no answer, also where the lease is lost: it was spent. Where it
    * cannot be entered, that is reported, and the turn goes on: nothing is gained by losing it too.
    */
-  async book(cut: CutCall): Promise<void> {
+  async book(cut: InterruptedCall): Promise<void> {
     const end = performance.now() + BOOK_MS;
     for (;;) {
       try {
-        await bookCut(this.#database.pool, this.turn, cut, BOOK_MS);
+        await recordPartialUsage(this.#database.pool, this.turn, cut, BOOK_MS);
         return;
       } catch (error) {
         const isOver = performance.now() > end;
         if (!(error instanceof StoreUnavailableError) || isOver) {
-          this.#onUnbooked(this, cut, error);
+          this.#onUsageLost(this, cut, error);
           return;
         }
         await delay(RETRY_MS * (0.5 + Math.random()));

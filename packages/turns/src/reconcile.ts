@@ -7,11 +7,11 @@ import {
   expireLeases,
   findReadyTenants,
   findUnreadySessions,
-  forgetWorkers,
+  purgeWorkers,
   probeOutages,
   promoteDelayed,
-  raiseHints,
-  takeUncheckedHints,
+  reissueJobs,
+  takeUncheckedTurns,
   type Database,
   type WaitedTurn,
 } from '@turnpike/store';
@@ -24,8 +24,8 @@ import { announceTurns } from './turn-signals.ts';
 export interface ReconcileSettings extends RetentionSettings {
   /** A turn that lost this many workers fails. */
   maxLostLeases: number;
-  /** A hint that nobody took up for this long is looked after. Milliseconds. */
-  hintAgeMs: number;
+  /** A job that nobody took up for this long is looked after. Milliseconds. */
+  jobAgeMs: number;
 }
 
 /** What a pass repaired. */
@@ -33,7 +33,7 @@ export interface Repairs {
   expiredLeases: number;
   expiredActions: number;
   missedDeadlines: number;
-  lostHints: number;
+  lostJobs: number;
   unreadySessions: number;
   dueTurns: number;
   probes: number;
@@ -41,7 +41,7 @@ export interface Repairs {
   forgottenAnswers: number;
   forgottenWorkers: number;
   countedTenants: number;
-  cutTurns: number;
+  prunedTurns: number;
   /** Rows that were kept for as long as they were to be. */
   purgedRows: number;
 }
@@ -99,18 +99,18 @@ export class Reconciliation {
       dueTurns: await attempt(() => this.#promoteDelayed()),
       probes: await attempt(() => this.#probeOutages()),
       readyTenants: await attempt(() => this.#dispatchTenants()),
-      forgottenWorkers: await attempt(() => forgetWorkers(pool, BATCH)),
+      forgottenWorkers: await attempt(() => purgeWorkers(pool, BATCH)),
       countedTenants: await attempt(() => countSpending(pool, BATCH)),
-      lostHints: 0,
+      lostJobs: 0,
       forgottenAnswers: 0,
-      cutTurns: 0,
+      prunedTurns: 0,
       purgedRows: 0,
     };
     await this.#parts.dispatcher.settle();
-    repairs.lostHints = await attempt(() => this.#repeatHints());
+    repairs.lostJobs = await attempt(() => this.#repeatJobs());
     // Last, since nobody waits for it.
-    repairs.forgottenAnswers = await attempt(() => this.#retention.forgetAnswers());
-    repairs.cutTurns = await attempt(() => this.#retention.cutEvents());
+    repairs.forgottenAnswers = await attempt(() => this.#retention.purgeIdempotencyRecords());
+    repairs.prunedTurns = await attempt(() => this.#retention.pruneEvents());
     repairs.purgedRows = await attempt(() => this.#retention.purge());
     if (errors.length > 0) throw errors[0];
     return repairs;
@@ -193,17 +193,17 @@ export class Reconciliation {
     return tenants.length;
   }
 
-  async #repeatHints(): Promise<number> {
+  async #repeatJobs(): Promise<number> {
     const { database, backplane } = this.#parts;
-    const unchecked = await takeUncheckedHints(database.pool, {
+    const unchecked = await takeUncheckedTurns(database.pool, {
       limit: BATCH,
-      olderThanMs: this.#settings.hintAgeMs,
+      olderThanMs: this.#settings.jobAgeMs,
     });
     if (unchecked.length === 0) return 0;
     const lost = await backplane.missing(unchecked);
     if (lost.length === 0) return 0;
-    const raised = await raiseHints(database.pool, lost);
-    await backplane.hint(raised);
+    const raised = await reissueJobs(database.pool, lost);
+    await backplane.enqueue(raised);
     return raised.length;
   }
 }

@@ -67,7 +67,7 @@ function reconciliation(environment: Record<string, string>): Reconciliation {
   const settings = retentionSettings(z.object(retentionVariables).parse(environment));
   return new Reconciliation(
     { database, backplane, dispatcher },
-    { maxLostLeases: 5, hintAgeMs: 5_000, ...settings },
+    { maxLostLeases: 5, jobAgeMs: 5_000, ...settings },
   );
 }
 

@@ -1,4 +1,11 @@
-import { cutEvents, forgetAnswers, purge, PURGEABLE, type Database, type Purgeable } from '@turnpike/store';
+import {
+  pruneEvents,
+  purgeIdempotencyRecords,
+  purge,
+  PURGEABLE,
+  type Database,
+  type Purgeable,
+} from '@turnpike/store';
 import type { RetentionSettings } from './retention-settings.ts';
 
 /** Records of one statement, and statements of one pass: more than all requests of a pass's time can add. */
@@ -32,14 +39,14 @@ export class Retention {
   }
 
   /** Deletes idempotency records whose time has passed; returns how many. */
-  forgetAnswers(): Promise<number> {
-    return whileFull(RECORDS, () => forgetAnswers(this.#database.pool, RECORDS));
+  purgeIdempotencyRecords(): Promise<number> {
+    return whileFull(RECORDS, () => purgeIdempotencyRecords(this.#database.pool, RECORDS));
   }
 
   /** Deletes the events of turns that ended long ago; returns of how many turns. */
-  async cutEvents(): Promise<number> {
+  async pruneEvents(): Promise<number> {
     const days = this.#settings.eventRetentionDays;
-    return days === null ? 0 : whileFull(TURNS, () => cutEvents(this.#database.pool, days, TURNS));
+    return days === null ? 0 : whileFull(TURNS, () => pruneEvents(this.#database.pool, days, TURNS));
   }
 
   /** Deletes what has a retention time of its own; returns how many rows. */

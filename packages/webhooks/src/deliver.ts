@@ -1,4 +1,4 @@
-import type { Backplane, DeliveryHint, HintConsumer } from '@turnpike/backplane';
+import type { Backplane, DeliveryJob, JobConsumer } from '@turnpike/backplane';
 import { TurnpikeError } from '@turnpike/contract';
 import {
   BulkheadFullError,
@@ -11,13 +11,13 @@ import {
 } from '@turnpike/egress';
 import {
   claimDelivery,
-  putBackDelivery,
+  postponeDelivery,
   readWebhookSecrets,
   recordDelivery,
   type ClaimedDelivery,
   type Database,
   type ReceiverBreaker,
-  type Vault,
+  type SecretBox,
 } from '@turnpike/store';
 import {
   traceIdOf,
@@ -33,12 +33,12 @@ import { composeBody } from './compose-body.ts';
 import { DeliveryFeeder } from './feed-deliveries.ts';
 import { judgeAttempt, type Attempt } from './judge-attempt.ts';
 import { makeSigningSecret } from './signing-secret.ts';
-import { SlotsByKey } from './slots-by-key.ts';
+import { KeyedSemaphores } from './keyed-semaphores.ts';
 
 export interface DelivererParts {
   database: Database;
   backplane: Backplane;
-  vault: Vault;
+  secretBox: SecretBox;
   logger: Logger;
   metrics: Metrics;
   tracing: Tracing;
@@ -54,7 +54,7 @@ export interface DelivererSettings {
   /** An endpoint that only failed for so long is disabled; what could not even be tried for so long is dead. */
   disableAfterMs: number;
   everyMs: number;
-  hintAgeMs: number;
+  jobAgeMs: number;
   keepMs: number;
   /** Private addresses that may be reached all the same, for development. */
   allow: readonly string[];
@@ -86,11 +86,11 @@ export class Deliverer {
   readonly #checkUrl: (url: string) => void;
   readonly #breaker: ReceiverBreaker;
   /** One receiver may hold a quarter of the slots until it is known to be down, and then one at a time. */
-  readonly #receiverSlots: SlotsByKey;
+  readonly #receiverSlots: KeyedSemaphores;
   /** All receivers of one tenant together may hold half of them. */
-  readonly #tenantSlots: SlotsByKey;
+  readonly #tenantSlots: KeyedSemaphores;
   readonly #feeder: DeliveryFeeder;
-  readonly #consumer: HintConsumer;
+  readonly #consumer: JobConsumer;
   readonly #ended = new AbortController();
 
   constructor(parts: DelivererParts, settings: DelivererSettings) {
@@ -109,23 +109,23 @@ export class Deliverer {
     this.#egress = createEgress(policy);
     this.#checkUrl = createSecureUrlCheck(policy);
     const slots = Math.max(2, Math.floor(settings.concurrency / 4));
-    this.#receiverSlots = new SlotsByKey({ places: slots, maxWaiting: slots, maxWaitMs: 1_000 });
+    this.#receiverSlots = new KeyedSemaphores({ places: slots, maxWaiting: slots, maxWaitMs: 1_000 });
     const tenantSlots = Math.max(1, Math.floor(settings.concurrency / 2));
     const maxWaiting = Math.floor(tenantSlots / 2);
-    this.#tenantSlots = new SlotsByKey({ places: tenantSlots, maxWaiting, maxWaitMs: TENANT_LINE_MS });
+    this.#tenantSlots = new KeyedSemaphores({ places: tenantSlots, maxWaiting, maxWaitMs: TENANT_LINE_MS });
     const [firstWaitMs = 5_000] = settings.schedule;
     const openMs = Math.min(Math.max(firstWaitMs, 1), 60_000);
     const mostOpenMs = Math.min(12 * openMs, LONGEST_OPEN_MS);
     this.#breaker = { failuresToOpen: FAILURES_TO_OPEN, openMs, mostOpenMs };
-    const { everyMs, hintAgeMs, keepMs } = settings;
+    const { everyMs, jobAgeMs, keepMs } = settings;
     this.#feeder = new DeliveryFeeder(
       {
         ...parts,
-        onError: this.#warn('Deliveries could not be hinted; it is repeated.'),
+        onError: this.#warn('Deliveries could not be enqueued; it is repeated.'),
       },
       {
         everyMs,
-        hintAgeMs,
+        jobAgeMs,
         keepMs,
         window: 2 * slots,
         probeMs: timeoutMs + LEASE_MARGIN_MS,
@@ -134,7 +134,7 @@ export class Deliverer {
     );
     this.#consumer = parts.backplane.deliveries.consume({
       concurrency: settings.concurrency,
-      run: (hint) => this.#run(hint),
+      run: (job) => this.#run(job),
       onError: this.#warn('A delivery could not be worked on; it is repeated.'),
     });
   }
@@ -155,11 +155,13 @@ export class Deliverer {
     this.#ended.abort();
   }
 
-  async #run({ deliveryId, hint }: DeliveryHint): Promise<void> {
+  async #run({ deliveryId, jobNumber }: DeliveryJob): Promise<void> {
     const leaseMs = this.#settings.timeoutMs + LEASE_MARGIN_MS;
     const { pool } = this.#parts.database;
-    const delivery = await claimDelivery(pool, { deliveryId, hint, leaseMs }).catch((error: unknown) => {
-      this.#warn('A delivery could not be claimed; it is hinted again.')(error, { delivery_id: deliveryId });
+    const delivery = await claimDelivery(pool, { deliveryId, jobNumber, leaseMs }).catch((error: unknown) => {
+      this.#warn('A delivery could not be claimed; it will be enqueued again.')(error, {
+        delivery_id: deliveryId,
+      });
       return null;
     });
     if (delivery === null) return;
@@ -262,17 +264,17 @@ export class Deliverer {
   }
 
   async #openSecrets(delivery: ClaimedDelivery): Promise<Secret[]> {
-    const { database, vault } = this.#parts;
+    const { database, secretBox } = this.#parts;
     const { tenantId, endpointId } = delivery;
     const owner = { tenantId, owner: endpointId ?? tenantId };
     const make = endpointId === null ? makeSigningSecret : null;
-    const sealed = await readWebhookSecrets(database.pool, vault, owner, make);
-    return Promise.all(sealed.map((secret) => vault.open(tenantId, secret)));
+    const sealed = await readWebhookSecrets(database.pool, secretBox, owner, make);
+    return Promise.all(sealed.map((secret) => secretBox.open(tenantId, secret)));
   }
 
   async #putBack(delivery: ClaimedDelivery, delayMs: number): Promise<void> {
     const giveUpAfterMs = this.#settings.disableAfterMs;
-    await putBackDelivery(this.#parts.database.pool, delivery, { delayMs, giveUpAfterMs });
+    await postponeDelivery(this.#parts.database.pool, delivery, { delayMs, giveUpAfterMs });
   }
 
   #loggerOf({ id, eventId, tenantId, endpointId, turnId, traceparent }: ClaimedDelivery): Logger {

@@ -1,10 +1,10 @@
 import type { Backplane } from '@turnpike/backplane';
 import {
-  buryDeliveries,
+  deadLetterDeliveries,
   expireDeliveries,
-  forgetDeliveries,
+  purgeDeliveries,
   pickWaitingDeliveries,
-  raiseDeliveryHints,
+  reissueDeliveryJobs,
   takeFreshDeliveries,
   takeUncheckedDeliveries,
   type Database,
@@ -13,8 +13,8 @@ import {
 export interface FeederSettings {
   /** A pass at least so often. Milliseconds. */
   everyMs: number;
-  /** A hint that nobody took up for this long is looked after. Milliseconds. */
-  hintAgeMs: number;
+  /** A job that nobody took up for this long is looked after. Milliseconds. */
+  jobAgeMs: number;
   /** Deliveries to one receiver in the queue and on their way. */
   window: number;
   /** How long a single delivery to a receiver that may be down takes at most. Milliseconds. */
@@ -49,7 +49,7 @@ export class DeliveryFeeder {
   #isNudged = false;
   #isStopped = false;
   #lastLookAround = -Infinity;
-  #lastForgetting = performance.now();
+  #lastPurgeAt = performance.now();
 
   constructor(parts: FeederParts, settings: FeederSettings) {
     this.#parts = parts;
@@ -81,10 +81,10 @@ export class DeliveryFeeder {
 
   async #run(): Promise<void> {
     this.#isNudged = false;
-    await this.#attempt(() => this.#hintDue());
+    await this.#attempt(() => this.#jobDue());
     if (performance.now() - this.#lastLookAround >= this.#settings.everyMs / 2) {
       this.#lastLookAround = performance.now();
-      await this.#attempt(() => this.#repeatHints());
+      await this.#attempt(() => this.#repeatJobs());
       await this.#attempt(() => this.#giveUp());
       await this.#attempt(() => this.#forget());
     }
@@ -102,44 +102,44 @@ export class DeliveryFeeder {
   }
 
   /** What waits first, so that what is fresh does not keep it waiting. */
-  async #hintDue(): Promise<void> {
+  async #jobDue(): Promise<void> {
     const { database, backplane } = this.#parts;
     const { window, probeMs } = this.#settings;
     for (let seen = RECEIVERS; seen === RECEIVERS && !this.#isStopped;) {
       const settings = { limit: RECEIVERS, window, probeMs };
       const { picked, receivers } = await pickWaitingDeliveries(database.pool, settings);
-      if (picked.length > 0) await backplane.deliveries.hint(picked);
+      if (picked.length > 0) await backplane.deliveries.enqueue(picked);
       seen = receivers;
     }
     for (let seen = BATCH; seen === BATCH && !this.#isStopped;) {
       const fresh = await takeFreshDeliveries(database.pool, { limit: BATCH, window });
-      if (fresh.picked.length > 0) await backplane.deliveries.hint(fresh.picked);
+      if (fresh.picked.length > 0) await backplane.deliveries.enqueue(fresh.picked);
       seen = fresh.seen;
     }
   }
 
   /** Those of a queue that was wiped, or of a worker that died. */
-  async #repeatHints(): Promise<void> {
+  async #repeatJobs(): Promise<void> {
     const { database, backplane } = this.#parts;
-    const settings = { limit: BATCH, olderThanMs: this.#settings.hintAgeMs };
+    const settings = { limit: BATCH, olderThanMs: this.#settings.jobAgeMs };
     const unchecked = await takeUncheckedDeliveries(database.pool, settings);
     if (unchecked.length === 0) return;
     const lost = await backplane.deliveries.missing(unchecked);
     if (lost.length === 0) return;
-    await backplane.deliveries.hint(await raiseDeliveryHints(database.pool, lost));
+    await backplane.deliveries.enqueue(await reissueDeliveryJobs(database.pool, lost));
   }
 
   async #giveUp(): Promise<void> {
     const { pool } = this.#parts.database;
-    await buryDeliveries(pool, BATCH);
+    await deadLetterDeliveries(pool, BATCH);
     await expireDeliveries(pool, { afterMs: this.#settings.giveUpAfterMs, limit: BATCH });
   }
 
   async #forget(): Promise<void> {
-    if (performance.now() - this.#lastForgetting < FORGET_EVERY_MS) return;
+    if (performance.now() - this.#lastPurgeAt < FORGET_EVERY_MS) return;
     const { keepMs } = this.#settings;
-    const forgotten = await forgetDeliveries(this.#parts.database.pool, { keepMs, limit: BATCH });
+    const forgotten = await purgeDeliveries(this.#parts.database.pool, { keepMs, limit: BATCH });
     // As long as there is more, with each pass.
-    if (forgotten < BATCH) this.#lastForgetting = performance.now();
+    if (forgotten < BATCH) this.#lastPurgeAt = performance.now();
   }
 }

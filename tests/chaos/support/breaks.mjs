@@ -6,7 +6,7 @@ export const BREAKS = {
   /** A lease that is over, or that another worker has, keeps nobody from writing and sending. */
   'fence-off': [
     {
-      file: 'packages/store/dist/advance-turn.js',
+      file: 'packages/store/dist/turns/advance-turn.js',
       text: 'turns.epoch = given.epoch AND status = ANY ($2) AND leased_until > now() AND event_count = given.built_on',
       instead: 'status = ANY ($2)',
     },

@@ -58,9 +58,9 @@ function watched(target, kind, around) {
 const attempts = new WeakMap();
 
 globalThis.turnpikeBoundaries = {
-  async claim(hint, claim) {
+  async claim(job, claim) {
     await saidReady;
-    const around = startCounting(hint.turnId, hint.epoch + 1);
+    const around = startCounting(job.turnId, job.epoch + 1);
     const lease = await around('claim', claim);
     if (lease !== null) attempts.set(lease, around);
     return lease;
@@ -78,8 +78,8 @@ globalThis.turnpikeBoundaries = {
 await rewriteFiles([
   {
     file: 'apps/worker/dist/run-turns.js',
-    text: 'await this.#keeper.claim(hint)',
-    instead: 'await globalThis.turnpikeBoundaries.claim(hint, () => this.#keeper.claim(hint))',
+    text: 'await this.#keeper.claim(job)',
+    instead: 'await globalThis.turnpikeBoundaries.claim(job, () => this.#keeper.claim(job))',
   },
   {
     file: 'apps/worker/dist/run-turns.js',

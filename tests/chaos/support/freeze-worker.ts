@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { untilTrue } from '../../support/until-true.ts';
 import type { ChaosCluster, ChaosWorker } from './chaos-cluster.ts';
-import type { Blow } from './mayhem.ts';
+import type { Fault } from './fault-injector.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 const MOST_LATE_MS = 300;
@@ -16,7 +16,7 @@ export interface FrozenLease {
  * Freezes a worker until its leases are over and another one is at work on its turns, and then for a
  * moment. Throws where it does not say, when it wakes up, that it lost a turn that another one took.
  */
-export const freezeWorker: Blow = async (chaos, random) => {
+export const freezeWorker: Fault = async (chaos, random) => {
   const worker = random.pick([...chaos.workers]);
   if (worker === undefined) return false;
   const leases = await freezeBeyondLeases(chaos, random, worker);

@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 export interface LossyProxy {
   url: string;
   /** Of the next so many answers, all but the first `passBytes` bytes are lost, with their connections. */
-  loseAnswers(count: number, passBytes?: number): void;
+  loseResponses(count: number, passBytes?: number): void;
   readonly lost: number;
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function startLossyProxy(target: string): Promise<LossyProxy> {
   if (address === null || typeof address === 'string') throw new Error('No port was given.');
   return {
     url: `http://127.0.0.1:${address.port}`,
-    loseAnswers(count, pass = 0) {
+    loseResponses(count, pass = 0) {
       losing = count;
       passBytes = pass;
     },

@@ -3,7 +3,7 @@ import type { oas31, ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from
 import type { Route } from '../route.ts';
 import { describeProblems } from './describe-problems.ts';
 import { BODY_EXAMPLES } from './body-examples.ts';
-import { ANSWER_HEADERS, refersTo, type AnswerHeader } from './headers.ts';
+import { RESPONSE_HEADERS, refersTo, type ResponseHeader } from './headers.ts';
 
 const idempotencyHeader = z.object({
   'Idempotency-Key': z.string().min(1).max(255).optional().meta({
@@ -89,12 +89,12 @@ function describeAnswers({ method, answer }: Route): ZodOpenApiResponsesObject {
     ...(schema === undefined ? {} : { 'application/json': { schema } }),
     ...(stream === undefined ? {} : { 'text/event-stream': { schema: describeStream(stream) } }),
   };
-  const names: AnswerHeader[] = [
+  const names: ResponseHeader[] = [
     'X-Request-Id',
     'RateLimit',
     'RateLimit-Policy',
     ...(method === 'post' ? (['Idempotent-Replayed'] as const) : []),
-    ...Object.keys(headers?.shape ?? {}).filter((name): name is AnswerHeader => name in ANSWER_HEADERS),
+    ...Object.keys(headers?.shape ?? {}).filter((name): name is ResponseHeader => name in RESPONSE_HEADERS),
   ];
   return {
     [`${status}` as '200']: {

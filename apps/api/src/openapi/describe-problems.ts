@@ -1,7 +1,7 @@
 import { PROBLEMS, problemSchema, type ProblemCode } from '@turnpike/contract';
 import type { ZodOpenApiResponsesObject } from 'zod-openapi';
 import type { Route } from '../route.ts';
-import { refersTo, type AnswerHeader } from './headers.ts';
+import { refersTo, type ResponseHeader } from './headers.ts';
 
 /** What any operation may answer. */
 const COMMON: readonly ProblemCode[] = [
@@ -30,7 +30,7 @@ const OF_POSTS: readonly ProblemCode[] = [
 ];
 
 /** Headers of some problems, beside those of every answer. */
-const HEADERS: Record<number, readonly AnswerHeader[]> = {
+const HEADERS: Record<number, readonly ResponseHeader[]> = {
   401: ['WWW-Authenticate'],
   405: ['Allow'],
   429: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],

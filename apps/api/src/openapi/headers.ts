@@ -1,5 +1,5 @@
 /** Headers of answers, each described once and referred to. */
-export const ANSWER_HEADERS = {
+export const RESPONSE_HEADERS = {
   'X-Request-Id': 'Names this request in the logs of the service: tell it to whoever runs it.',
   'Retry-After': 'Seconds after which it is worth asking again.',
   RateLimit: 'What is left of `RateLimit-Policy`: `r` requests, all of it again in `t` seconds.',
@@ -12,16 +12,16 @@ export const ANSWER_HEADERS = {
   'WWW-Authenticate': 'How to authenticate.',
 } as const;
 
-export type AnswerHeader = keyof typeof ANSWER_HEADERS;
+export type ResponseHeader = keyof typeof RESPONSE_HEADERS;
 
 export const headerComponents = Object.fromEntries(
-  Object.entries(ANSWER_HEADERS).map(([name, description]) => [
+  Object.entries(RESPONSE_HEADERS).map(([name, description]) => [
     name,
     { description, schema: { type: 'string' as const } },
   ]),
 );
 
 /** By their names, as an answer has them. */
-export function refersTo(names: readonly AnswerHeader[]): Record<string, { $ref: string }> {
+export function refersTo(names: readonly ResponseHeader[]): Record<string, { $ref: string }> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }

@@ -2,18 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WEBHOOK_EVENT_TYPES, type Awaiting } from '@turnpike/contract';
 import supertest from 'supertest';
 import { createTestDatabase } from '../../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from '../testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from '../testing/test-api.ts';
 import { readDocument, type ApiDocument, type Operation } from '../testing/read-operations.ts';
 import { ask, TenantThings } from '../testing/tenant-things.ts';
 import { turnThatWaitsFor } from '../testing/waiting-turn.ts';
 import { BODY_EXAMPLES } from './body-examples.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let document: ApiDocument;
 /** As it is served. */
 let served: Record<string, unknown>;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
   document = await readDocument(api.url);
   served = (await supertest(api.url).get('/openapi.json').expect(200)).body;
 });

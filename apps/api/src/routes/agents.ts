@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
 import { checkCount } from '../check-count.ts';
 import { checkClientTools, checkNames } from '../check-agent.ts';
-import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { defineRoute, located, type Answer, type Route } from '../route.ts';
 
 const params = z.object({ agent_id: idSchema('agent') });
@@ -118,11 +118,11 @@ export const agentRoutes: Route[] = [
     },
     problems: ['not_found', 'invalid_cursor'],
     async handle({ tenantId, params: { agent_id: id }, query }, { database }) {
-      const [before = null] = query.cursor === undefined ? [] : decodePlace(query.cursor, 1);
+      const [before = null] = query.cursor === undefined ? [] : decodePosition(query.cursor, 1);
       const page = { before, limit: query.limit + 1 };
       const versions = await listAgentVersions(database, tenantId, id, page);
       if (versions.length === 0 && (await readAgent(database.pool, tenantId, id)) === null) throw noAgent(id);
-      return { status: 200, body: pageOf(versions, query.limit, (agent) => encodePlace([agent.version])) };
+      return { status: 200, body: pageOf(versions, query.limit, (agent) => encodePosition([agent.version])) };
     },
   }),
 

@@ -12,7 +12,7 @@ import {
   readSessionFacts,
   readTurnFacts,
   sessionExists,
-  type PlacedFact,
+  type PositionedFact,
 } from '@turnpike/store';
 import { z } from 'zod';
 import { defineRoute, type Answer, type Route } from '../route.ts';
@@ -125,9 +125,9 @@ function wantsPage(accept: string | undefined): boolean {
 }
 
 function pageOf(
-  facts: readonly PlacedFact[],
+  facts: readonly PositionedFact[],
   limit: number,
-  cursorOf: (place: PlacedFact['place']) => string,
+  cursorOf: (place: PositionedFact['place']) => string,
 ): Answer {
   const page = facts.slice(0, limit);
   const last = page.at(-1);

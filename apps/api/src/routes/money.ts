@@ -16,7 +16,7 @@ import {
 } from '@turnpike/contract';
 import { deleteBudget, listBudgets, readUsage, setBudget, type Sql } from '@turnpike/store';
 import { z } from 'zod';
-import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 const none = z.object({});
@@ -78,9 +78,9 @@ export const moneyRoutes: Route[] = [
     },
     problems: ['invalid_cursor'],
     async handle({ tenantId, query, sql }) {
-      const [after = -1] = query.cursor === undefined ? [] : decodePlace(query.cursor, 1);
+      const [after = -1] = query.cursor === undefined ? [] : decodePosition(query.cursor, 1);
       const budgets = await listBudgets(sql, tenantId);
-      const placeOf = (budget: Budget): string => encodePlace([budgets.indexOf(budget)]);
+      const placeOf = (budget: Budget): string => encodePosition([budgets.indexOf(budget)]);
       return { status: 200, body: pageOf(budgets.slice(after + 1), query.limit, placeOf) };
     },
   }),

@@ -31,14 +31,14 @@ export const secretRoutes: Route[] = [
     body: putSecretSchema,
     answer: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
     problems: ['secret_limit'],
-    async prepare({ tenantId }, { vault }) {
-      await vault.prepare(tenantId);
+    async prepare({ tenantId }, { secretBox }) {
+      await secretBox.prepare(tenantId);
     },
-    async handle({ tenantId, limits, params: { name }, body, sql }, { vault }) {
+    async handle({ tenantId, limits, params: { name }, body, sql }, { secretBox }) {
       await checkCount(sql, { tenantId, limits }, 'secrets', name);
       const value = new Secret(body.value);
       const allowedHosts = body.allowed_hosts;
-      const entry = await putSecret(sql, vault, { tenantId, name, value, allowedHosts });
+      const entry = await putSecret(sql, secretBox, { tenantId, name, value, allowedHosts });
       const details = { version: entry.version, allowed_hosts: entry.allowed_hosts };
       return { status: 200, body: entry, audited: { details } };
     },

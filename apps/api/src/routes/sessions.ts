@@ -20,7 +20,7 @@ import {
 } from '@turnpike/store';
 import { tooManySessions } from '@turnpike/turns';
 import { z } from 'zod';
-import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, located, type Route } from '../route.ts';
 
@@ -41,8 +41,8 @@ export const sessionRoutes: Route[] = [
     body: createSessionSchema,
     answer: { status: 201, description: 'The session.', schema: sessionSchema, headers: located },
     problems: ['not_found', 'session_limit', 'metadata_too_large'],
-    async handle({ tenantId, capFor, body, sql }, { room }) {
-      const mostSessions = capFor('sessions');
+    async handle({ tenantId, limitToEnforce, body, sql }, { room }) {
+      const mostSessions = limitToEnforce('sessions');
       const { session, full, sessions } = await insertSession(sql, {
         id: newId('session'),
         tenantId,
@@ -148,14 +148,14 @@ export const sessionRoutes: Route[] = [
     },
     problems: ['not_found', 'invalid_cursor'],
     async handle({ tenantId, params: { session_id: id }, query, sql }, { database }) {
-      const [turnSequence = 0, index = 0] = query.cursor === undefined ? [] : decodePlace(query.cursor, 2);
+      const [turnSequence = 0, index = 0] = query.cursor === undefined ? [] : decodePosition(query.cursor, 2);
       if (!(await sessionExists(sql, tenantId, id))) throw noSession(id);
       const messages = await listMessages(database, id, {
         after: { turnSequence, index },
         limit: query.limit + 1,
       });
       const page = pageOf(messages, query.limit, ({ place }) =>
-        encodePlace([place.turnSequence, place.index]),
+        encodePosition([place.turnSequence, place.index]),
       );
       return { status: 200, body: { ...page, items: page.items.map((item) => item.message) } };
     },

@@ -4,12 +4,12 @@ import { claimTurn } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
 import type { Test } from 'supertest';
 import { createTestDatabase } from '../../../../tests/support/test-database.ts';
-import { startApiOnTrial, type ApiOnTrial } from '../testing/api-on-trial.ts';
+import { startTestApi, type TestApi } from '../testing/test-api.ts';
 
-let api: ApiOnTrial;
+let api: TestApi;
 let names = 0;
 beforeAll(async () => {
-  api = await startApiOnTrial(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
+  api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
 });
 afterAll(() => api.stop());
 
@@ -59,12 +59,12 @@ test('the signing secret is in no row and no log line, and the vault opens it wh
     version: row.signingVersion,
     envelope: row.signingEnvelope,
   };
-  expect((await api.vault.open(api.client.tenantId, sealed)).reveal()).toBe(secret);
-  await expect(api.vault.open(api.client.tenantId, { ...sealed, name: newId('tool') })).rejects.toMatchObject(
-    {
-      code: 'secret_unreadable',
-    },
-  );
+  expect((await api.secretBox.open(api.client.tenantId, sealed)).reveal()).toBe(secret);
+  await expect(
+    api.secretBox.open(api.client.tenantId, { ...sealed, name: newId('tool') }),
+  ).rejects.toMatchObject({
+    code: 'secret_unreadable',
+  });
 });
 
 test('a worker that claims a turn gets the tool, with a key that the vault opens', async () => {
@@ -87,7 +87,7 @@ test('a worker that claims a turn gets the tool, with a key that the vault opens
   const [tool] = claimed?.tools ?? [];
   expect(tool).toMatchObject({ name: body.name, config: { ...config, method: 'POST' } });
   if (tool === undefined) throw new Error('The turn has no tool.');
-  const opened = await api.vault.open(api.client.tenantId, tool.signingSecret);
+  const opened = await api.secretBox.open(api.client.tenantId, tool.signingSecret);
   expect(opened.reveal()).toBe(body.signing_secret);
 });
 

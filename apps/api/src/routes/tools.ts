@@ -57,15 +57,15 @@ export const toolRoutes: Route[] = [
     problems: ['tool_name_taken', 'tool_limit'],
     async prepare({ tenantId, body }, services) {
       await checkTool(tenantId, body, services);
-      await services.vault.prepare(tenantId);
+      await services.secretBox.prepare(tenantId);
     },
-    async handle({ tenantId, limits, body, sql, may }, { vault }) {
+    async handle({ tenantId, limits, body, sql, may }, { secretBox }) {
       await checkCount(sql, { tenantId, limits }, 'tools');
       const config = configOf(body);
       await checkToolSecrets({ sql, tenantId, may }, config, null);
       const id = newId('tool');
       const secret = new Secret(`whsec_${randomBytes(32).toString('base64')}`);
-      const signingSecret = await vault.seal(tenantId, id, SIGNING_FIELD, 1, secret);
+      const signingSecret = await secretBox.seal(tenantId, id, SIGNING_FIELD, 1, secret);
       const { name } = body;
       const tool = await insertTool(sql, { id, tenantId, name, config, signingSecret });
       if (tool === null) throw new ProblemError('tool_name_taken', `There is a tool ${name} already.`);

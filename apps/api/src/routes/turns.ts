@@ -22,7 +22,7 @@ import {
   type AcceptedTurn,
   type CancelledTurn,
   type Sql,
-  type StoredAnswer,
+  type StoredResponse,
 } from '@turnpike/store';
 import {
   acceptTurn,
@@ -36,7 +36,7 @@ import {
   type Acceptance,
 } from '@turnpike/turns';
 import { z } from 'zod';
-import { decodePlace, encodePlace, pageOf } from '../cursor.ts';
+import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
 import { anyOf, metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
 import { preferredWait } from '../preferred-wait.ts';
@@ -77,7 +77,7 @@ export const turnRoutes: Route[] = [
     prepare: checkSubmission,
     share(call, services, { request, keep }) {
       const { tenantId, params: path, body, traceparent } = call;
-      const answer = (accepted: AcceptedTurn): StoredAnswer =>
+      const answer = (accepted: AcceptedTurn): StoredResponse =>
         keep(answerAccepted({ ...accepted, cancelled: [] }, tenantId, services));
       return submitOnce(call, services, () =>
         acceptTurnOnce(services.database, tenantId, path.session_id, body, traceparent, { request, answer }),
@@ -107,8 +107,8 @@ export const turnRoutes: Route[] = [
     prepare: checkSubmission,
     async share(call, services, { request, keep }) {
       const { tenantId, body, traceparent } = call;
-      if (call.capFor('sessions') !== null) return null;
-      const answer = (accepted: AcceptedTurn): StoredAnswer =>
+      if (call.limitToEnforce('sessions') !== null) return null;
+      const answer = (accepted: AcceptedTurn): StoredResponse =>
         keep(answerStarted(accepted, tenantId, services));
       return submitOnce(call, services, () =>
         acceptTurnWithSessionOnce(services.database, tenantId, body, traceparent, { request, answer }),
@@ -116,7 +116,7 @@ export const turnRoutes: Route[] = [
     },
     async handle(call, services) {
       const { tenantId, body, traceparent } = call;
-      const sessions = call.capFor('sessions');
+      const sessions = call.limitToEnforce('sessions');
       const accepted = await submit(call, services, (sql, waiting) =>
         acceptTurnWithSession(sql, tenantId, body, { waiting, sessions }, traceparent),
       );
@@ -302,10 +302,10 @@ export const turnRoutes: Route[] = [
     },
     problems: ['not_found', 'invalid_cursor'],
     async handle({ tenantId, params: { turn_id: id }, query, sql }, { database }) {
-      const [after = -1] = query.cursor === undefined ? [] : decodePlace(query.cursor, 1);
+      const [after = -1] = query.cursor === undefined ? [] : decodePosition(query.cursor, 1);
       if ((await readTurn(sql, tenantId, id)) === null) throw noTurn(id);
       const steps = await listSteps(database, id, { after, limit: query.limit + 1 });
-      return { status: 200, body: pageOf(steps, query.limit, (step) => encodePlace([step.index])) };
+      return { status: 200, body: pageOf(steps, query.limit, (step) => encodePosition([step.index])) };
     },
   }),
 ];
@@ -313,7 +313,7 @@ export const turnRoutes: Route[] = [
 /** A request that asks for a turn, whatever it makes the turn of. */
 type Submission = Pick<
   Call<unknown, unknown, { webhook_url?: string | undefined }>,
-  'tenantId' | 'capFor' | 'sql' | 'body'
+  'tenantId' | 'limitToEnforce' | 'sql' | 'body'
 >;
 
 function detailsOf(sentAgain: readonly { id: string; name: string }[]): AuditDetails {
@@ -326,23 +326,23 @@ async function checkSubmission({ body }: Pick<Submission, 'body'>, services: Ser
 
 /** What every submission passes: the budget, and the room that its tenant has for turns that wait. */
 async function submit<Accepted extends AcceptedTurn>(
-  { tenantId, capFor, sql }: Submission,
+  { tenantId, limitToEnforce, sql }: Submission,
   services: Services,
   accept: (sql: Sql, waiting: number | null) => Promise<Accepted>,
 ): Promise<Accepted> {
-  await services.budgetGate.pass(sql, tenantId);
-  return accept(sql, capFor('waiting'));
+  await services.budgetCheck.pass(sql, tenantId);
+  return accept(sql, limitToEnforce('waiting'));
 }
 
 /** As `submit`, in a transaction that others share: null where nothing was stored, or where something must be counted. */
 async function submitOnce(
-  { tenantId, capFor }: Pick<Submission, 'tenantId' | 'capFor'>,
+  { tenantId, limitToEnforce }: Pick<Submission, 'tenantId' | 'limitToEnforce'>,
   services: Services,
-  accept: () => Promise<StoredAnswer | null>,
-): Promise<StoredAnswer | null> {
-  if (capFor('waiting') !== null) return null;
+  accept: () => Promise<StoredResponse | null>,
+): Promise<StoredResponse | null> {
+  if (limitToEnforce('waiting') !== null) return null;
   // Whoever was accepted before the budget was spent has that answer still: `handle` finds out.
-  return (await services.budgetGate.isClosed(services.database.pool, tenantId)) ? null : accept();
+  return (await services.budgetCheck.isClosed(services.database.pool, tenantId)) ? null : accept();
 }
 
 /** To a submission that made its session. */

@@ -65,15 +65,15 @@ export const webhookEndpointRoutes: Route[] = [
     problems: ['webhook_endpoint_limit'],
     async prepare({ tenantId, body }, services) {
       checkPublicUrl(body.url, 'url', services);
-      await services.vault.prepare(tenantId);
+      await services.secretBox.prepare(tenantId);
     },
-    async handle({ tenantId, limits, body, sql }, { vault }) {
+    async handle({ tenantId, limits, body, sql }, { secretBox }) {
       const id = newId('webhookEndpoint');
       const secret = makeSigningSecret();
       const endpoint = await inTransaction(sql, async (transaction) => {
         await checkCount(transaction, { tenantId, limits }, 'webhookEndpoints');
         const inserted = await insertWebhookEndpoint(transaction, { ...body, id, tenantId });
-        await replaceWebhookSecret(transaction, vault, { tenantId, owner: id }, secret, 0);
+        await replaceWebhookSecret(transaction, secretBox, { tenantId, owner: id }, secret, 0);
         return inserted;
       });
       return {
@@ -180,13 +180,13 @@ export const webhookEndpointRoutes: Route[] = [
     problems: ['not_found'],
     async prepare({ tenantId, params: { webhook_endpoint_id: id } }, services) {
       await readThere(services, tenantId, id);
-      await services.vault.prepare(tenantId);
+      await services.secretBox.prepare(tenantId);
     },
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
       const endpoint = await readThere(services, tenantId, id);
       const secret = makeSigningSecret();
       const owner = { tenantId, owner: id };
-      await replaceWebhookSecret(sql, services.vault, owner, secret, body.overlap_seconds);
+      await replaceWebhookSecret(sql, services.secretBox, owner, secret, body.overlap_seconds);
       return { status: 200, body: endpoint, shownOnce: { signing_secret: secret.reveal() } };
     },
   }),
@@ -207,13 +207,13 @@ export const webhookEndpointRoutes: Route[] = [
       schema: webhookSecretSchema,
     },
     problems: [],
-    async prepare({ tenantId }, { vault }) {
-      await vault.prepare(tenantId);
+    async prepare({ tenantId }, { secretBox }) {
+      await secretBox.prepare(tenantId);
     },
-    async handle({ tenantId, body, sql }, { vault }) {
+    async handle({ tenantId, body, sql }, { secretBox }) {
       const secret = makeSigningSecret();
       const owner = { tenantId, owner: tenantId };
-      const made = await replaceWebhookSecret(sql, vault, owner, secret, body.overlap_seconds);
+      const made = await replaceWebhookSecret(sql, secretBox, owner, secret, body.overlap_seconds);
       return {
         status: 200,
         body: { object: 'webhook_secret', version: made.version, created_at: made.createdAt.toISOString() },

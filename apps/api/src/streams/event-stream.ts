@@ -1,5 +1,5 @@
 import { isFinal, type TurnFact, type TurnStatus } from '@turnpike/contract';
-import type { EventPlace, PlacedFact } from '@turnpike/store';
+import type { EventPosition, PositionedFact } from '@turnpike/store';
 import type { Response } from 'express';
 import { isBefore } from './event-cursor.ts';
 import { encodeFrame, type FeedText } from './feed-text.ts';
@@ -22,7 +22,7 @@ export interface StreamParts {
   feed: Feed;
   response: Response;
   /** The last fact that the client has. */
-  place: EventPlace;
+  place: EventPosition;
   /** Of which turn that is; null where there is none. */
   turnId: string | null;
   /** True for a stream that is over with its turn. */
@@ -34,7 +34,7 @@ export interface StreamParts {
 /** One client that reads events. It never holds up anybody else, and never holds more than its bounds. */
 export class EventStream implements FeedReader {
   readonly #parts: StreamParts;
-  place: EventPlace;
+  place: EventPosition;
   turnId: string | null;
   /** Of which text how much was sent. */
   #shown = { turnId: '', attempt: -1, length: 0 };
@@ -85,7 +85,7 @@ export class EventStream implements FeedReader {
     }
   }
 
-  take(facts: readonly PlacedFact[]): void {
+  take(facts: readonly PositionedFact[]): void {
     for (const { fact, place } of facts) {
       if (this.#ended) return;
       if (!isBefore(this.place, place)) continue;

@@ -1,6 +1,6 @@
 import type { Live } from '@turnpike/backplane';
 import { ProblemError } from '@turnpike/contract';
-import type { EventPlace } from '@turnpike/store';
+import type { EventPosition } from '@turnpike/store';
 import type { Response } from 'express';
 import { EventStream } from './event-stream.ts';
 import { Feed, type FeedSource } from './feed.ts';
@@ -70,7 +70,7 @@ export class EventStreams {
     stream: {
       tenantId: string;
       source: FeedSource;
-      place: EventPlace;
+      place: EventPosition;
       turnId: string | null;
       endsWithTurn: boolean;
     },

@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import type { Live } from '@turnpike/backplane';
 import type { TurnFact } from '@turnpike/contract';
-import type { EventPlace, PlacedFact } from '@turnpike/store';
+import type { EventPosition, PositionedFact } from '@turnpike/store';
 import { untilTrue } from '../../../../tests/support/until-true.ts';
 import { Feed, type FeedReader } from './feed.ts';
 
 const TURN = 'turn_1';
 
-function factAt(number: number): PlacedFact {
+function factAt(number: number): PositionedFact {
   const fact: TurnFact = {
     id: `evt_${number}`,
     type: 'turn.queued',
@@ -29,12 +29,12 @@ const silent: Live = {
 class Reader implements FeedReader {
   readonly turnId = TURN;
   readonly seen: number[] = [];
-  place: EventPlace;
+  place: EventPosition;
 
   constructor(sequenceNumber: number) {
     this.place = { turnSequence: 1, sequenceNumber };
   }
-  take(facts: readonly PlacedFact[]): void {
+  take(facts: readonly PositionedFact[]): void {
     for (const { place } of facts) {
       if (place.sequenceNumber <= this.place.sequenceNumber) continue;
       this.seen.push(place.sequenceNumber);

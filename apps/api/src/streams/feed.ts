@@ -1,5 +1,5 @@
-import type { Live, LiveNews } from '@turnpike/backplane';
-import type { EventPlace, PlacedFact } from '@turnpike/store';
+import type { Live, LiveUpdate } from '@turnpike/backplane';
+import type { EventPosition, PositionedFact } from '@turnpike/store';
 import { isBefore } from './event-cursor.ts';
 import { FeedText } from './feed-text.ts';
 
@@ -16,18 +16,18 @@ export interface FeedSource {
   /** Tells feeds apart. */
   key: string;
   sessionId: string;
-  read(after: EventPlace, limit: number): Promise<PlacedFact[]>;
+  read(after: EventPosition, limit: number): Promise<PositionedFact[]>;
   /** False once what it is about was erased. */
   isThere(): Promise<boolean>;
-  cursorOf(place: EventPlace): string;
+  cursorOf(place: EventPosition): string;
 }
 
 /** One of those who follow a feed. */
 export interface FeedReader {
   /** The last fact that it has. */
-  readonly place: EventPlace;
+  readonly place: EventPosition;
   readonly turnId: string | null;
-  take(facts: readonly PlacedFact[]): void;
+  take(facts: readonly PositionedFact[]): void;
   /** There may be more text to show. */
   show(text: FeedText): void;
   /** Nothing will ever come again. */
@@ -47,7 +47,7 @@ export class Feed {
   readonly #readers = new Set<FeedReader>();
   readonly #ready: Promise<void>;
   /** How far what was handed on goes; null while nobody follows. */
-  #place: EventPlace | null = null;
+  #place: EventPosition | null = null;
   #turnId: string | null = null;
   readonly #lookEveryMs: number;
   #wakes = 0;
@@ -147,7 +147,7 @@ export class Feed {
     if (this.#readers.size > 0) this.wake(null);
   }
 
-  #hear({ turnId, eventCount, text }: LiveNews): void {
+  #hear({ turnId, eventCount, text }: LiveUpdate): void {
     if (this.#closed) return;
     if (eventCount === null) this.wake(null);
     else if (eventCount !== undefined) this.wake({ turnId, eventCount });
@@ -201,7 +201,7 @@ export class Feed {
     this.#showText();
   }
 
-  #handOn(facts: readonly PlacedFact[]): void {
+  #handOn(facts: readonly PositionedFact[]): void {
     const last = facts.at(-1);
     if (last === undefined || this.#place === null) return;
     for (const reader of this.#readers) reader.take(facts);
@@ -209,7 +209,7 @@ export class Feed {
     if (this.#place !== null) this.#moveTo(last.place, last.fact.turn_id);
   }
 
-  #moveTo(place: EventPlace, turnId: string | null): void {
+  #moveTo(place: EventPosition, turnId: string | null): void {
     this.#place = place;
     if (turnId === null || turnId === this.#turnId) return;
     this.#turnId = turnId;

@@ -1,6 +1,6 @@
 import type { Test } from 'supertest';
 import { z } from 'zod';
-import type { Client } from './api-on-trial.ts';
+import type { Client } from './test-api.ts';
 import type { ApiDocument, Method, Operation, Parameter, Schema } from './read-operations.ts';
 import { idPrefixOf, sampleOf } from './sample-schema.ts';
 
@@ -148,4 +148,4 @@ export function isWord(schema: Schema): boolean {
 }
 
 /** An id that looks like this one and is nobody's. */
-export const nobodys = (id: string): string => id.replace(/(?<=_01)[0-9a-z]{4}/, '0000');
+export const foreignId = (id: string): string => id.replace(/(?<=_01)[0-9a-z]{4}/, '0000');

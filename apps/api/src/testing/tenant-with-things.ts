@@ -1,12 +1,12 @@
 import type { Agent, Turn } from '@turnpike/contract';
-import type { ApiOnTrial } from './api-on-trial.ts';
+import type { TestApi } from './test-api.ts';
 import { playWorker } from './play-worker.ts';
 import type { ApiDocument, Operation, Parameter, Schema } from './read-operations.ts';
 import { idPrefixOf } from './sample-schema.ts';
 import { TenantThings } from './tenant-things.ts';
 
 /** A tenant with a turn that called a tool, and answered, after all was made that may hear of it. */
-export async function tenantWithThings(api: ApiOnTrial, document: ApiDocument): Promise<TenantThings> {
+export async function tenantWithThings(api: TestApi, document: ApiDocument): Promise<TenantThings> {
   const client = await api.addTenant();
   const things = new TenantThings(client, document);
   for (const { id, method, path } of document.operations) {
@@ -31,7 +31,7 @@ export async function tenantWithThings(api: ApiOnTrial, document: ApiDocument): 
 }
 
 /** Where operations take something in their address. */
-export function placesInAddresses(document: ApiDocument): { operation: Operation; parameter: Parameter }[] {
+export function addressParameters(document: ApiDocument): { operation: Operation; parameter: Parameter }[] {
   return document.operations.flatMap((operation) =>
     operation.parameters
       .filter((parameter) => parameter.in !== 'header')
@@ -41,7 +41,7 @@ export function placesInAddresses(document: ApiDocument): { operation: Operation
 
 /** Makes one of everything that an address can name. */
 export async function needEverything(things: TenantThings, document: ApiDocument): Promise<void> {
-  for (const { parameter, operation } of placesInAddresses(document)) {
+  for (const { parameter, operation } of addressParameters(document)) {
     const prefix = idPrefixOf(document.resolve(parameter.schema));
     if (prefix !== null) await things.need(prefix);
     else if (parameter.in === 'path') await things.valueFor(operation, parameter);

@@ -1,11 +1,11 @@
 import { newId, NO_USAGE, type Awaiting } from '@turnpike/contract';
 import { advanceTurn, claimTurn } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
-import type { ApiOnTrial, Client } from './api-on-trial.ts';
+import type { TestApi, Client } from './test-api.ts';
 
 /** A turn whose worker asked about calls that wait for these, in this order. */
 export async function turnThatWaitsFor(
-  { database, dispatcher }: Pick<ApiOnTrial, 'database' | 'dispatcher'>,
+  { database, dispatcher }: Pick<TestApi, 'database' | 'dispatcher'>,
   { http }: Client,
   agentId: string,
   waits: readonly Awaiting[],

@@ -1,4 +1,4 @@
-import type { TurnHint } from '../turn-hint.ts';
+import type { TurnJob } from '../turn-job.ts';
 
 /** Runs that last until they are let go. */
 export class HeldRuns {
@@ -8,7 +8,7 @@ export class HeldRuns {
   #letGo: () => void = () => undefined;
   readonly #held = new Promise<void>((resolve) => (this.#letGo = resolve));
 
-  readonly run = async ({ turnId }: TurnHint): Promise<void> => {
+  readonly run = async ({ turnId }: TurnJob): Promise<void> => {
     this.started.push(turnId);
     this.now += 1;
     this.most = Math.max(this.most, this.now);
@@ -22,11 +22,11 @@ export class HeldRuns {
   }
 }
 
-/** Hints of turns that are numbered from `start`. */
-export function someHints(count: number, start = 0): TurnHint[] {
+/** Jobs of turns that are numbered from `start`. */
+export function someJobs(count: number, start = 0): TurnJob[] {
   return Array.from({ length: count }, (_, place) => ({
     turnId: `turn_${start + place}`,
     epoch: 0,
-    hint: 1,
+    jobNumber: 1,
   }));
 }

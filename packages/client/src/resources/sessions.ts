@@ -6,7 +6,7 @@ import type {
   updateSessionSchema,
 } from '../wire/contract.ts';
 import { path } from '../address.ts';
-import { EventSieve } from '../event-sieve.ts';
+import { EventDeduplicator } from '../event-deduplicator.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';
 import { Pages, type MetadataQuery, type PageQuery, type TimeQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
@@ -55,7 +55,7 @@ export class Sessions {
     { after, ...options }: FollowOptions & { after?: string | undefined } = {},
   ): AsyncGenerator<TurnEvent, void, undefined> {
     const source = { path: path`/v1/sessions/${id}/events`, endsWithTurn: false };
-    return followEvents(this.#transport, source, new EventSieve(after), options);
+    return followEvents(this.#transport, source, new EventDeduplicator(after), options);
   }
 
   /** Erases the session and all that was said in it. */

@@ -9,7 +9,7 @@ import type {
   TurnStatus,
 } from '../wire/contract.ts';
 import { path } from '../address.ts';
-import { EventSieve } from '../event-sieve.ts';
+import { EventDeduplicator } from '../event-deduplicator.ts';
 import { followEvents, type FollowOptions } from '../follow-events.ts';
 import { Pages, type MetadataQuery, type PageQuery, type TimeQuery } from '../pages.ts';
 import { TextSoFar } from '../text-so-far.ts';
@@ -65,7 +65,7 @@ export class Turns {
    * It ends after the turn's last event; while the turn waits for tool outputs, it waits with it.
    */
   stream(id: string, { after, ...options }: StreamOptions = {}): AsyncGenerator<TurnEvent, void, undefined> {
-    const sieve = new EventSieve(after?.toString(), after);
+    const sieve = new EventDeduplicator(after?.toString(), after);
     const source = { path: path`/v1/turns/${id}/events`, endsWithTurn: true };
     return followEvents(this.#transport, source, sieve, options);
   }

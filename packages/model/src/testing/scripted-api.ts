@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 
 /** What the scripted API does with one request. */
-export interface ScriptedAnswer {
+export interface ScriptedResponse {
   status?: number;
   headers?: Record<string, string>;
   body?: string | Buffer;
@@ -33,7 +33,7 @@ export interface ScriptedApi {
 
 /** For tests: a Messages API on a real socket that does exactly what it is told, request by request. */
 export async function startScriptedApi(
-  script: (request: ReceivedRequest, index: number) => ScriptedAnswer,
+  script: (request: ReceivedRequest, index: number) => ScriptedResponse,
 ): Promise<ScriptedApi> {
   const received: ReceivedRequest[] = [];
   const happenings = new EventEmitter();
@@ -66,7 +66,7 @@ export async function startScriptedApi(
   };
 }
 
-function answer(response: ServerResponse, scripted: ScriptedAnswer): void {
+function answer(response: ServerResponse, scripted: ScriptedResponse): void {
   if (scripted.silent === true) return;
   response.writeHead(scripted.status ?? 200, { 'content-type': 'text/event-stream', ...scripted.headers });
   response.flushHeaders();

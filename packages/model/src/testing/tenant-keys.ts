@@ -1,7 +1,7 @@
 import type { ModelAccess, SecretDestination } from '@turnpike/contract';
 import { Secret } from '@turnpike/telemetry';
 import type { ModelSecrets } from '../key-values.ts';
-import { errorBody, type ReceivedRequest, type ScriptedAnswer, textMessage } from './scripted-api.ts';
+import { errorBody, type ReceivedRequest, type ScriptedResponse, textMessage } from './scripted-api.ts';
 
 /** For tests: a tenant's secrets, which the test may change, and how often each was read. */
 export class TenantSecrets implements ModelSecrets {
@@ -34,21 +34,21 @@ export function keyOf({ headers }: ReceivedRequest): string {
 
 /** For tests: an API that answers each key as it is told, and any other well. */
 export function byKey(
-  answers: Record<string, ScriptedAnswer | (() => ScriptedAnswer)>,
-): (request: ReceivedRequest) => ScriptedAnswer {
+  answers: Record<string, ScriptedResponse | (() => ScriptedResponse)>,
+): (request: ReceivedRequest) => ScriptedResponse {
   return (request) => {
     const answer = answers[keyOf(request)];
     return (typeof answer === 'function' ? answer() : answer) ?? { body: textMessage('Hel', 'lo.') };
   };
 }
 
-export const REFUSED: ScriptedAnswer = {
+export const REFUSED: ScriptedResponse = {
   status: 401,
   body: errorBody('authentication_error', 'invalid x-api-key'),
 };
 
 /** Too many requests; come back after so many seconds. */
-export function limited(seconds?: number): ScriptedAnswer {
+export function limited(seconds?: number): ScriptedResponse {
   const headers: Record<string, string> = seconds === undefined ? {} : { 'retry-after': String(seconds) };
   return { status: 429, headers, body: errorBody('rate_limit_error', 'Too many.') };
 }

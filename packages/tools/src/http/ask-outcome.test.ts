@@ -8,15 +8,15 @@ import {
 import { createEgress } from '@turnpike/egress';
 import { Webhook } from 'standardwebhooks';
 import type { ToolSecrets } from '../ports.ts';
-import { startHttpTrial, type HttpTrial } from '../testing/http-trial.ts';
-import { callOf, textIn, turnContext } from '../testing/trial-call.ts';
-import { secretsOf, SIGNING_SECRET } from '../testing/trial-runner.ts';
+import { startHttpToolTest, type HttpToolTest } from '../testing/http-tool-test.ts';
+import { callOf, textIn, turnContext } from '../testing/test-call.ts';
+import { secretsOf, SIGNING_SECRET } from '../testing/test-runner.ts';
 
-let trial: HttpTrial;
+let trial: HttpToolTest;
 let call: ToolCall;
 
 beforeEach(async () => {
-  trial = await startHttpTrial({ secrets: secretsOf({ crm: 'crm-t0ken-value' }) });
+  trial = await startHttpToolTest({ secrets: secretsOf({ crm: 'crm-t0ken-value' }) });
   trial.configure({
     effect: 'reconcile',
     reconcile_url: `${trial.server.origin}/ask?shop=a%20b`,
@@ -113,7 +113,7 @@ test('where a secret is not there, or the address is refused, nobody knows how t
     constructor: OutcomeUnknownError,
     code: 'secret_unavailable',
   });
-  const strict = await startHttpTrial({ egress: createEgress() });
+  const strict = await startHttpToolTest({ egress: createEgress() });
   strict.configure({ effect: 'reconcile', reconcile_url: `${strict.server.origin}/ask` });
   await expect(strict.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
   expect([...trial.server.seen, ...strict.server.seen]).toEqual([]);
@@ -142,7 +142,7 @@ test('a secret that may not be sent to the address that is asked is not, and the
     asked.push(destination);
     return Promise.reject(new TerminalError('secret_refused', 'The secret crm is not sent there.'));
   };
-  const own = await startHttpTrial({ secrets: { ...secretsOf(), read } });
+  const own = await startHttpToolTest({ secrets: { ...secretsOf(), read } });
   const reconcileUrl = `${own.server.origin}/ask`;
   own.configure({
     effect: 'reconcile',

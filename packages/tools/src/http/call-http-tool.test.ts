@@ -2,20 +2,20 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { newId, OutcomeUnknownError, RetryableError } from '@turnpike/contract';
 import { createEgress } from '@turnpike/egress';
 import { Webhook } from 'standardwebhooks';
-import { startHttpTrial, type HttpTrial } from '../testing/http-trial.ts';
+import { startHttpToolTest, type HttpToolTest } from '../testing/http-tool-test.ts';
 import type { SeenRequest } from '../testing/tool-server.ts';
-import { textIn, turnContext } from '../testing/trial-call.ts';
-import { secretsOf, SIGNING_SECRET } from '../testing/trial-runner.ts';
-import { roomFor, touchyGuard } from '../testing/trial-guard.ts';
+import { textIn, turnContext } from '../testing/test-call.ts';
+import { secretsOf, SIGNING_SECRET } from '../testing/test-runner.ts';
+import { roomFor, touchyGuard } from '../testing/test-guard.ts';
 
 /** Long enough for a busy machine to connect to itself. */
 const SHORT_MS = 1_500;
 
-let trial: HttpTrial;
-let trials: HttpTrial[];
+let trial: HttpToolTest;
+let trials: HttpToolTest[];
 
-const start = async (...settings: Parameters<typeof startHttpTrial>): Promise<HttpTrial> => {
-  const started = await startHttpTrial(...settings);
+const start = async (...settings: Parameters<typeof startHttpToolTest>): Promise<HttpToolTest> => {
+  const started = await startHttpToolTest(...settings);
   trials.push(started);
   return started;
 };
@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => Promise.all(trials.map(({ server }) => server.stop())));
 
 /** Answers with each status in turn; the last one stays. */
-function answerWith({ server }: HttpTrial, ...answers: [number, Record<string, string>?][]): void {
+function answerWith({ server }: HttpToolTest, ...answers: [number, Record<string, string>?][]): void {
   let count = 0;
   server.answer = (_request, response) => {
     const [status, headers] = answers[Math.min(count, answers.length - 1)] ?? [500];
@@ -35,7 +35,7 @@ function answerWith({ server }: HttpTrial, ...answers: [number, Record<string, s
   };
 }
 
-function onlyRequest({ server }: HttpTrial): SeenRequest {
+function onlyRequest({ server }: HttpToolTest): SeenRequest {
   const [seen, ...more] = server.seen;
   if (seen === undefined || more.length > 0) throw new Error(`${server.seen.length} requests came.`);
   return seen;

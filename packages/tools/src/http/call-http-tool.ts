@@ -4,8 +4,8 @@ import { callFields } from '../call-fields.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { textOutput } from '../tool.ts';
 import { composeRequest } from './compose-request.ts';
-import { describeAnswer } from './describe-answer.ts';
-import { describeNoAnswer } from './describe-no-answer.ts';
+import { describeResponse } from './describe-response.ts';
+import { describeNoResponse } from './describe-no-response.ts';
 import type { HttpParts } from './http-parts.ts';
 import { openTool } from './open-tool.ts';
 import { requestHeaders } from './request-headers.ts';
@@ -49,8 +49,8 @@ export async function callHttpTool(
   if ('answer' in sent) {
     parts.logger.debug('An HTTP tool answered.', { ...fields, status: sent.answer.status });
     const hidden = opened.secrets.map((secret) => secret.reveal());
-    return describeAnswer(sent.answer, { effect, sends: sent.sends, hidden });
+    return describeResponse(sent.answer, { effect, sends: sent.sends, hidden });
   }
   parts.logger.warn('An HTTP tool gave no answer.', { ...fields, ...describeFailure(sent.failure) });
-  return describeNoAnswer(sent.failure, { name, effect, sends: sent.sends });
+  return describeNoResponse(sent.failure, { name, effect, sends: sent.sends });
 }

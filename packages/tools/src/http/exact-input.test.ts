@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { parseForView, type ToolConfig } from '@turnpike/contract';
-import { startHttpTrial, type HttpTrial } from '../testing/http-trial.ts';
-import { callOf, scopeOf, agentWith, textIn, turnContext } from '../testing/trial-call.ts';
+import { startHttpToolTest, type HttpToolTest } from '../testing/http-tool-test.ts';
+import { callOf, scopeOf, agentWith, textIn, turnContext } from '../testing/test-call.ts';
 
-let trial: HttpTrial;
+let trial: HttpToolTest;
 beforeEach(async () => {
-  trial = await startHttpTrial();
+  trial = await startHttpToolTest();
   trial.server.answer = (_request, response) => void response.end('fine');
 });
 afterEach(() => trial.server.stop());

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { TerminalError, type AgentTool, type ToolConfig } from '@turnpike/contract';
-import { agentWith, callOf, registered, scopeOf, textIn, turnContext } from '../testing/trial-call.ts';
-import { trialRunner } from '../testing/trial-runner.ts';
+import { agentWith, callOf, registered, scopeOf, textIn, turnContext } from '../testing/test-call.ts';
+import { testRunner } from '../testing/test-runner.ts';
 
 const url = 'https://tools.example/run';
 const input_schema: ToolConfig['input_schema'] = {
@@ -15,13 +15,13 @@ const scopeWith = (config: Partial<ToolConfig> = {}, approval = false) =>
 const fits = { city: 'Lisbon' };
 
 test('the model is shown the tool as its tenant registered it', () => {
-  expect(trialRunner().declare(scopeWith({ description: 'Tells the weather.' }))).toEqual([
+  expect(testRunner().declare(scopeWith({ description: 'Tells the weather.' }))).toEqual([
     { name: 'weather', description: 'Tells the weather.', input_schema },
   ]);
 });
 
 test('an agent that names a tool which is not registered cannot be declared', () => {
-  const declare = () => trialRunner().declare(scopeOf(agentWith(http()), []));
+  const declare = () => testRunner().declare(scopeOf(agentWith(http()), []));
   expect(declare).toThrow(TerminalError);
   expect(declare).toThrow(expect.objectContaining({ code: 'unknown_tool' }));
 });
@@ -30,13 +30,13 @@ test('a tool that was deleted meanwhile is an answer, and its calls act on nothi
   const scope = scopeOf(
     agentWith(http(), { type: 'memory', name: 'memory', namespace: 'a', requires_approval: false }),
   );
-  expect((await trialRunner().planOf(scope, callOf('weather', fits))).effect).toBe('read');
-  const output = await trialRunner().run(scope, callOf('weather', fits), turnContext());
+  expect((await testRunner().planOf(scope, callOf('weather', fits))).effect).toBe('read');
+  const output = await testRunner().run(scope, callOf('weather', fits), turnContext());
   expect(textIn(output)).toBe('There is no tool "weather". The tools are: memory.');
 });
 
 test('a call is treated as the tool is registered, and waits for approval where the agent says so', async () => {
-  const { planOf } = trialRunner();
+  const { planOf } = testRunner();
   expect(await planOf(scopeWith(), callOf('weather', fits))).toEqual({
     effect: 'idempotent',
     onUnknown: 'tell_model',
@@ -51,7 +51,7 @@ test('a call is treated as the tool is registered, and waits for approval where 
 });
 
 test('an input that does not fit acts on nothing, and is told with its paths; whether it fits may change, so it needs its approval too', async () => {
-  const runner = trialRunner();
+  const runner = testRunner();
   const scope = scopeWith({ effect: 'once' }, true);
   const plan = await runner.planOf(scope, callOf('weather', { city: 5 }));
   expect(plan).toEqual({ effect: 'read', onUnknown: 'tell_model', awaiting: 'approval' });
@@ -61,7 +61,7 @@ test('an input that does not fit acts on nothing, and is told with its paths; wh
 });
 
 test('a schema that cannot be used is an answer, and acts on nothing', async () => {
-  const runner = trialRunner();
+  const runner = testRunner();
   const scope = scopeWith({ input_schema: { type: 'object', required: 'city' } });
   expect((await runner.planOf(scope, callOf('weather', fits))).effect).toBe('read');
   const output = await runner.run(scope, callOf('weather', fits), turnContext());
@@ -77,7 +77,7 @@ test.each([
   'a call that the journal takes for %s is not made by a tool that is %s by now',
   async (known, now) => {
     const scope = scopeWith({ effect: now });
-    const output = await trialRunner().run(scope, callOf('weather', fits, known), turnContext());
+    const output = await testRunner().run(scope, callOf('weather', fits, known), turnContext());
     expect(output.isError).toBe(true);
     expect(textIn(output)).toBe('weather has changed meanwhile, so nothing was done. Call it again.');
   },

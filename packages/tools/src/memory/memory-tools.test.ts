@@ -4,8 +4,8 @@ import type { ToolLimits } from '../limits.ts';
 import type { MemoryStore } from '@turnpike/contract';
 import { memoryInMind } from '../testing/memory-in-mind.ts';
 import { recordingLogger } from '../testing/recording-logger.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from '../testing/trial-call.ts';
-import { trialRunner } from '../testing/trial-runner.ts';
+import { agentWith, callOf, scopeOf, textIn, turnContext } from '../testing/test-call.ts';
+import { testRunner } from '../testing/test-runner.ts';
 
 const named: AgentTool = { type: 'memory', name: 'notebook', namespace: 'team', requires_approval: false };
 const scope = scopeOf(agentWith(named));
@@ -14,7 +14,7 @@ const effectOf = (command: string) => (command === 'view' ? 'read' : 'idempotent
 /** A memory with these files, and a way to give it commands that tells what the model reads. */
 function setUp(given: Record<string, string> = {}, limits: ToolLimits = {}) {
   const memory = memoryInMind(given);
-  const runner = trialRunner({ memory, limits });
+  const runner = testRunner({ memory, limits });
   const output = (command: string, rest: object) =>
     runner.run(scope, callOf('notebook', { command, ...rest }, effectOf(command)), turnContext());
   const tell = async (command: string, rest: object): Promise<string> => textIn(await output(command, rest));
@@ -24,7 +24,7 @@ function setUp(given: Record<string, string> = {}, limits: ToolLimits = {}) {
 const notes = { '/memories/notes.txt': 'one\ntwo\nthree' };
 
 test('the model is shown one flat schema under the agent’s name for the tool', () => {
-  const [declaration] = trialRunner().declare(scope);
+  const [declaration] = testRunner().declare(scope);
   expect(declaration).toMatchObject({
     name: 'notebook',
     input_schema: { type: 'object', required: ['command'] },
@@ -276,7 +276,7 @@ const gone = () => Promise.reject(new RetryableError('store_unavailable', 'The d
 
 test('a store that cannot be reached for a moment is asked again', async () => {
   const { memory, calls } = storeThat(gone, gone);
-  const output = await trialRunner({ memory }).run(scope, create, turnContext());
+  const output = await testRunner({ memory }).run(scope, create, turnContext());
   expect(textIn(output)).toBe('File created successfully at: /memories/a');
   expect(calls()).toBe(3);
 });
@@ -284,11 +284,7 @@ test('a store that cannot be reached for a moment is asked again', async () => {
 test('a store that stays away, or never answers, is an answer by the deadline', async () => {
   for (const answer of [gone, () => new Promise<never>(() => undefined)]) {
     const memory: MemoryStore = { look: answer, once: answer };
-    const output = await trialRunner({ memory, limits: { deadlineMs: 50 } }).run(
-      scope,
-      create,
-      turnContext(),
-    );
+    const output = await testRunner({ memory, limits: { deadlineMs: 50 } }).run(scope, create, turnContext());
     expect(output.isError).toBe(true);
     expect(textIn(output)).toBe('The memory cannot be reached now. View it before you repeat the command.');
   }
@@ -297,10 +293,10 @@ test('a store that stays away, or never answers, is an answer by the deadline', 
 test('a lease that is lost ends the call, and a failure inside is an answer that the log explains', async () => {
   const { logger, lines } = recordingLogger();
   const lost = new LeaseLostError('turn_1');
-  const strict = trialRunner({ memory: storeThat(() => Promise.reject(lost)).memory });
+  const strict = testRunner({ memory: storeThat(() => Promise.reject(lost)).memory });
   await expect(strict.run(scope, create, turnContext())).rejects.toBe(lost);
   const { memory } = storeThat(() => Promise.reject(new TypeError('words of a file')));
-  const output = await trialRunner({ memory, logger }).run(scope, create, turnContext());
+  const output = await testRunner({ memory, logger }).run(scope, create, turnContext());
   expect(textIn(output)).toBe('The memory failed inside. View it before you repeat the command.');
   expect(lines.join('')).toContain('TypeError');
   expect(lines.join('')).not.toContain('words of a file');
@@ -310,7 +306,7 @@ test('a turn that stops ends a call at once with its own reason', async () => {
   const turn = new AbortController();
   const reason = new Error('the turn stops');
   const hang = () => new Promise<never>(() => turn.abort(reason));
-  const running = trialRunner({ memory: { look: hang, once: hang } }).run(
+  const running = testRunner({ memory: { look: hang, once: hang } }).run(
     scope,
     create,
     turnContext(turn.signal),

@@ -2,7 +2,7 @@ import { Agent, request as sendHttp, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { FuzzRequest } from './make-request.ts';
 
-export interface FuzzAnswer {
+export interface FuzzResponse {
   status: number;
   type: string;
   /** Empty for a stream, which is left at once. */
@@ -16,7 +16,7 @@ const LIMIT_MS = 120_000;
 export async function sendRequest(
   { url, apiKey, agent }: { url: string; apiKey: string; agent: Agent },
   { operation, path, headers, body }: FuzzRequest,
-): Promise<FuzzAnswer> {
+): Promise<FuzzResponse> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const length = body === null ? {} : { 'content-length': String(body.length) };
     const sent = sendHttp(url, {

@@ -1,0 +1,89 @@
+import type { ConsumeOptions, JobConsumer, JobQueue } from './backplane.ts';
+import { QueueConsumer } from './consume-jobs.ts';
+import type { JobKind } from './job-kind.ts';
+import type { MakeWorker } from './queue-worker.ts';
+import { withTimeout } from './with-timeout.ts';
+
+/** What is used of BullMQ's queue: the same for both of its backends. */
+export interface BullQueue {
+  addBulk(jobs: { name: string; data: unknown; opts: object }[]): Promise<unknown>;
+  getJobCounts(...states: ('waiting' | 'prioritized' | 'active')[]): Promise<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface BullJobQueueParts<Job> {
+  kind: JobKind<Job>;
+  queue: BullQueue;
+  /** Resolves once the server can be asked; rejects when the signal aborts. */
+  ready(limit: AbortSignal): Promise<void>;
+  /** Those of these job ids that wait, or whose taker still renews its lock. One round trip. */
+  findAlive(jobIds: readonly string[]): Promise<Set<string>>;
+  makeWorker: MakeWorker;
+  deafAfterMs: number;
+}
+
+/** Nothing is kept, whatever comes of a job: the truth is elsewhere, and the id must be free again. */
+const DISPOSABLE = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+
+/** The queue of jobs, on whatever backend. */
+export class BullJobQueue<Job> implements JobQueue<Job> {
+  readonly #parts: BullJobQueueParts<Job>;
+  readonly #consumers = new Set<QueueConsumer<Job>>();
+
+  constructor(parts: BullJobQueueParts<Job>) {
+    this.#parts = parts;
+  }
+
+  async enqueue(jobs: readonly Job[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const { kind } = this.#parts;
+    const bullJobs = jobs.map((job) => ({
+      name: 'job',
+      data: kind.schema.parse(job),
+      opts: { ...DISPOSABLE, jobId: kind.jobIdOf(job) },
+    }));
+    await this.#ask('adding jobs', () => this.#parts.queue.addBulk(bullJobs));
+  }
+
+  async missing(jobs: readonly Job[]): Promise<Job[]> {
+    if (jobs.length === 0) return [];
+    const { jobIdOf } = this.#parts.kind;
+    const alive = await this.#ask('looking for jobs', () => this.#parts.findAlive(jobs.map(jobIdOf)));
+    return jobs.filter((job) => !alive.has(jobIdOf(job)));
+  }
+
+  async depth(): Promise<{ waiting: number; active: number }> {
+    const counts = await this.#ask('counting', () =>
+      this.#parts.queue.getJobCounts('waiting', 'prioritized', 'active'),
+    );
+    return {
+      waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
+      active: counts['active'] ?? 0,
+    };
+  }
+
+  consume(options: ConsumeOptions<Job>): JobConsumer {
+    const consumer = new QueueConsumer({
+      ...options,
+      kind: this.#parts.kind,
+      makeWorker: this.#parts.makeWorker,
+      deafAfterMs: this.#parts.deafAfterMs,
+      waiting: async () => (await this.depth()).waiting,
+      onClose: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close(0)));
+    await this.#parts.queue.close();
+  }
+
+  #ask<Answer>(what: string, work: () => Promise<Answer>): Promise<Answer> {
+    return withTimeout(what, async (limit) => {
+      await this.#parts.ready(limit);
+      return work();
+    });
+  }
+}

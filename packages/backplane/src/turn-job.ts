@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import type { JobKind } from './job-kind.ts';
+
+/** BullMQ allows no colon in a job's id. */
+export const turnJobSchema = z.strictObject({
+  turnId: z.string().regex(/^[^:\s]{1,100}$/),
+  epoch: z.int().nonnegative(),
+  jobNumber: z.int().nonnegative(),
+});
+
+/** What a job carries: never more than it takes to claim a turn, or to see that it has moved on. */
+export type TurnJob = z.infer<typeof turnJobSchema>;
+
+export const TURN_JOBS: JobKind<TurnJob> = {
+  queue: 'turns',
+  what: 'a turn',
+  schema: turnJobSchema,
+  jobIdOf: ({ turnId, epoch, jobNumber }) => `${turnId}.${epoch}.${jobNumber}`,
+};

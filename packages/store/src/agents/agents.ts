@@ -1,0 +1,228 @@
+import {
+  agentConfigSchema,
+  metadataSchema,
+  type Agent,
+  type AgentConfig,
+  type Metadata,
+} from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from '../database/database.ts';
+import { json, query, type Sql } from '../database/sql.ts';
+
+const agentRow = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    version: z.int(),
+    metadata: metadataSchema,
+    createdAt: z.date(),
+    updatedAt: z.date(),
+    config: agentConfigSchema,
+  })
+  .transform(asAgent);
+
+function asAgent(row: {
+  id: string;
+  name: string;
+  version: number;
+  metadata: Metadata;
+  createdAt: Date;
+  updatedAt: Date;
+  config: AgentConfig;
+}): Agent {
+  return {
+    ...row.config,
+    id: row.id,
+    object: 'agent',
+    name: row.name,
+    version: row.version,
+    metadata: row.metadata,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}
+
+const RETURNED = `
+SELECT agent.id, agent.name, agent.version, agent.metadata, agent.created_at AS "createdAt",
+  agent.updated_at AS "updatedAt", version.config
+FROM agent CROSS JOIN version`;
+
+const INSERT_VERSION = `
+  INSERT INTO agent_versions (agent_id, version, tenant_id, name, metadata, config)
+  SELECT agent.id, agent.version, agent.tenant_id, agent.name, agent.metadata, $5::jsonb FROM agent RETURNING *`;
+
+const INSERT = {
+  name: 'insert-agent',
+  text: `
+WITH agent AS (
+  INSERT INTO agents (id, tenant_id, name, metadata) VALUES ($1, $2, $3, $4::jsonb) RETURNING *
+), version AS (${INSERT_VERSION}
+)${RETURNED}`,
+  row: agentRow,
+};
+
+/** What a version holds, and whose it is. */
+export interface AgentContents {
+  id: string;
+  tenantId: string;
+  name: string;
+  metadata: Metadata;
+  config: AgentConfig;
+}
+
+/** Stores an agent and its first version. */
+export function insertAgent(sql: Sql, agent: AgentContents): Promise<Agent> {
+  return write(sql, INSERT, agent);
+}
+
+/*
+ * Invariant: a version is built on the one before it. Whoever adds one has locked the agent's row before it read
+ * the newest version, so of two that change an agent at once one builds on what the other left.
+ */
+const LOCK = {
+  name: 'lock-agent',
+  text: `SELECT id FROM agents WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE`,
+  row: z.object({ id: z.string() }),
+};
+
+/**
+ * The agent at its newest version, locked until the transaction ends. Null for an agent that is not there, was
+ * deleted, or is another tenant's.
+ */
+export async function lockAgent(sql: Sql, tenantId: string, agentId: string): Promise<Agent | null> {
+  const locked = await query(sql, LOCK, [agentId, tenantId]);
+  // By a statement of its own: it sees what was committed while the lock was waited for.
+  return locked.length === 0 ? null : readAgent(sql, tenantId, agentId);
+}
+
+const ADD_VERSION = {
+  name: 'add-agent-version',
+  text: `
+WITH agent AS (
+  UPDATE agents SET version = version + 1, updated_at = now(), name = $3, metadata = $4::jsonb
+  WHERE id = $1 AND tenant_id = $2 RETURNING *
+), version AS (${INSERT_VERSION}
+)${RETURNED}`,
+  row: agentRow,
+};
+
+/** Stores a new version of an agent that `lockAgent` locked. */
+export function addAgentVersion(sql: Sql, agent: AgentContents): Promise<Agent> {
+  return write(sql, ADD_VERSION, agent);
+}
+
+async function write(
+  sql: Sql,
+  statement: typeof INSERT,
+  { id, tenantId, name, metadata, config }: AgentContents,
+): Promise<Agent> {
+  const values = [id, tenantId, name, json(metadata), json(config)];
+  const [written] = await query(sql, statement, values);
+  if (written === undefined) throw new Error('A write returned no row.');
+  return written;
+}
+
+const DELETE = {
+  name: 'delete-agent',
+  text: `UPDATE agents SET deleted_at = now() WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Takes no more turns; those that were accepted run on. False where there is no such agent. */
+export async function deleteAgent(sql: Sql, tenantId: string, agentId: string): Promise<boolean> {
+  const deleted = await query(sql, DELETE, [agentId, tenantId]);
+  return deleted.length > 0;
+}
+
+/** What was stored before versions had names has the agent's own. */
+const READ = {
+  name: 'read-agent',
+  text: `
+SELECT agents.id, coalesce(versions.name, agents.name) AS name, versions.version,
+  coalesce(versions.metadata, agents.metadata) AS metadata, agents.created_at AS "createdAt",
+  versions.created_at AS "updatedAt", versions.config
+FROM agents JOIN agent_versions AS versions
+  ON versions.agent_id = agents.id AND versions.version = coalesce($3::int, agents.version)
+WHERE agents.id = $1 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL`,
+  row: agentRow,
+};
+
+/**
+ * An agent at this version, the newest one where none is given. Null for an agent or a version that is not there,
+ * for an agent that was deleted, and for another tenant's.
+ */
+export async function readAgent(
+  sql: Sql,
+  tenantId: string,
+  agentId: string,
+  version: number | null = null,
+): Promise<Agent | null> {
+  const [agent] = await query(sql, READ, [agentId, tenantId, version]);
+  return agent ?? null;
+}
+
+const HAS_VERSION = {
+  name: 'agent-has-version',
+  text: `
+SELECT EXISTS (SELECT 1 FROM agent_versions WHERE agent_id = agents.id AND version = $4) AS has
+FROM agents
+WHERE tenant_id = $1 AND id = coalesce($2, (SELECT agent_id FROM sessions WHERE id = $3 AND tenant_id = $1))`,
+  row: z.object({ has: z.boolean() }),
+};
+
+/** Whether an agent, or the agent of a session, has this version. Null where there is no such agent. */
+export async function agentHasVersion(
+  sql: Sql,
+  tenantId: string,
+  of: { agentId: string } | { sessionId: string },
+  version: number,
+): Promise<boolean | null> {
+  const ids = 'agentId' in of ? [of.agentId, null] : [null, of.sessionId];
+  const [agent] = await query(sql, HAS_VERSION, [tenantId, ...ids, version]);
+  return agent?.has ?? null;
+}
+
+/** A tenant's agents at their newest versions, newest agent first, those after `cursor` (the id of the last one seen). */
+export async function listAgents(
+  database: Database,
+  tenantId: string,
+  page: { cursor: string | null; limit: number },
+): Promise<Agent[]> {
+  const rows = await database.prisma.agent.findMany({
+    where: { tenantId, deletedAt: null, ...(page.cursor === null ? {} : { id: { lt: page.cursor } }) },
+    include: { versions: { orderBy: { version: 'desc' }, take: 1 } },
+    orderBy: { id: 'desc' },
+    take: page.limit,
+  });
+  return rows.map((row) => agentRow.parse({ ...row, config: row.versions[0]?.config }));
+}
+
+/** Versions of an agent, newest first, those before version `before`. */
+export async function listAgentVersions(
+  database: Database,
+  tenantId: string,
+  agentId: string,
+  page: { before: number | null; limit: number },
+): Promise<Agent[]> {
+  const rows = await database.prisma.agentVersion.findMany({
+    where: {
+      agentId,
+      tenantId,
+      agent: { deletedAt: null },
+      ...(page.before === null ? {} : { version: { lt: page.before } }),
+    },
+    include: { agent: true },
+    orderBy: { version: 'desc' },
+    take: page.limit,
+  });
+  return rows.map(({ agent, name, metadata, version, config, createdAt: updatedAt }) =>
+    agentRow.parse({
+      ...agent,
+      version,
+      name: name ?? agent.name,
+      metadata: metadata ?? agent.metadata,
+      config,
+      updatedAt,
+    }),
+  );
+}

@@ -1,0 +1,172 @@
+import { toolConfigSchema, type Tool, type ToolConfig } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from '../database/database.ts';
+import { json, query, type Sql } from '../database/sql.ts';
+
+const toolRow = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    config: toolConfigSchema,
+    createdAt: z.date(),
+    updatedAt: z.date(),
+  })
+  .transform((row): Tool => ({
+    ...row.config,
+    id: row.id,
+    object: 'tool',
+    name: row.name,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  }));
+
+const RETURNED = `id, name, config, created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+const INSERT = {
+  name: 'insert-tool',
+  text: `
+INSERT INTO tools (id, tenant_id, name, config, signing_envelope, signing_version)
+VALUES ($1, $2, $3, $4::jsonb, $5, $6)
+ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${RETURNED}`,
+  row: toolRow,
+};
+
+/** Stores a tool with the key that its calls are signed with, sealed. Null where its name is taken. */
+export async function insertTool(
+  sql: Sql,
+  tool: {
+    id: string;
+    tenantId: string;
+    name: string;
+    config: ToolConfig;
+    signingSecret: { envelope: string; version: number };
+  },
+): Promise<Tool | null> {
+  const { envelope, version } = tool.signingSecret;
+  const values = [tool.id, tool.tenantId, tool.name, json(tool.config), envelope, version];
+  const [inserted] = await query(sql, INSERT, values);
+  return inserted ?? null;
+}
+
+const UPDATE = {
+  name: 'update-tool',
+  text: `
+UPDATE tools SET config = $3::jsonb, updated_at = now() WHERE id = $1 AND tenant_id = $2
+RETURNING ${RETURNED}`,
+  row: toolRow,
+};
+
+/** Replaces a tool's configuration; turns take it when a worker next claims them. Null for a tool that is not there. */
+export async function updateTool(
+  sql: Sql,
+  tool: { id: string; tenantId: string; config: ToolConfig },
+): Promise<Tool | null> {
+  const [updated] = await query(sql, UPDATE, [tool.id, tool.tenantId, json(tool.config)]);
+  return updated ?? null;
+}
+
+/*
+ * Invariant: a tool that an agent's newest version names is not deleted, unless that is forced. Whoever writes a
+ * version shares the rows of the tools that it names until its commit; whoever deletes a tool locks its row alone,
+ * and looks for agents after that, by a statement of its own.
+ */
+const SHARE_NAMED = {
+  name: 'share-named-tools',
+  text: `SELECT name FROM tools WHERE tenant_id = $1 AND name = ANY ($2::text[]) FOR KEY SHARE`,
+  row: z.object({ name: z.string() }),
+};
+
+/** Those of these names that the tenant has a tool of. They stay until the transaction ends. */
+export async function shareNamedTools(
+  sql: Sql,
+  tenantId: string,
+  names: readonly string[],
+): Promise<Set<string>> {
+  const found = await query(sql, SHARE_NAMED, [tenantId, names]);
+  return new Set(found.map(({ name }) => name));
+}
+
+const LOCK = {
+  name: 'lock-tool',
+  text: `SELECT ${RETURNED} FROM tools WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
+  row: toolRow,
+};
+
+/** A tool that nobody else changes, deletes or begins to use until the transaction ends. Null where there is none. */
+export async function lockTool(sql: Sql, tenantId: string, toolId: string): Promise<Tool | null> {
+  const [tool] = await query(sql, LOCK, [toolId, tenantId]);
+  return tool ?? null;
+}
+
+const FIND_USERS = {
+  name: 'find-users-of-tool',
+  text: `
+SELECT agents.id, count(*) OVER ()::int AS count
+FROM agents JOIN agent_versions AS newest ON newest.agent_id = agents.id AND newest.version = agents.version
+WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL
+  AND newest.config -> 'tools' @> jsonb_build_array(jsonb_build_object('type', 'http', 'name', $2::text))
+ORDER BY agents.id LIMIT $3`,
+  row: z.object({ id: z.string(), count: z.int() }),
+};
+
+/** How many agents name this HTTP tool in their newest version, and the first `limit` of them. */
+export async function findUsersOfTool(
+  sql: Sql,
+  tenantId: string,
+  name: string,
+  limit: number,
+): Promise<{ agentIds: string[]; count: number }> {
+  const rows = await query(sql, FIND_USERS, [tenantId, name, limit]);
+  return { agentIds: rows.map(({ id }) => id), count: rows[0]?.count ?? 0 };
+}
+
+const FIND_SENDERS = {
+  name: 'find-tools-that-send',
+  text: `
+SELECT DISTINCT tools.name AS tool, header.value ->> 'secret' AS secret
+FROM tools CROSS JOIN jsonb_each(tools.config -> 'headers') AS header
+WHERE tools.tenant_id = $1 AND jsonb_typeof(header.value) = 'object' AND header.value ->> 'secret' = ANY ($2::text[])`,
+  row: z.object({ tool: z.string(), secret: z.string() }),
+};
+
+/** Of these secrets, those that tools send, with the name of one such tool. */
+export async function findToolsThatSend(
+  sql: Sql,
+  tenantId: string,
+  secrets: readonly string[],
+): Promise<Map<string, string>> {
+  const senders = await query(sql, FIND_SENDERS, [tenantId, secrets]);
+  return new Map(senders.map(({ tool, secret }) => [secret, tool]));
+}
+
+const DELETE = {
+  name: 'delete-tool',
+  text: `DELETE FROM tools WHERE id = $1 AND tenant_id = $2 RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Turns that name it fail when a worker next claims them. False where there is no such tool. */
+export async function deleteTool(sql: Sql, tenantId: string, toolId: string): Promise<boolean> {
+  const deleted = await query(sql, DELETE, [toolId, tenantId]);
+  return deleted.length > 0;
+}
+
+/** Null for a tool that is not there, or is another tenant's. */
+export async function readTool(database: Database, tenantId: string, toolId: string): Promise<Tool | null> {
+  const row = await database.prisma.tool.findFirst({ where: { id: toolId, tenantId } });
+  return row === null ? null : toolRow.parse(row);
+}
+
+/** A tenant's tools, newest first, those after `cursor` (the id of the last one seen). */
+export async function listTools(
+  database: Database,
+  tenantId: string,
+  page: { cursor: string | null; limit: number },
+): Promise<Tool[]> {
+  const rows = await database.prisma.tool.findMany({
+    where: { tenantId, ...(page.cursor === null ? {} : { id: { lt: page.cursor } }) },
+    orderBy: { id: 'desc' },
+    take: page.limit,
+  });
+  return rows.map((row) => toolRow.parse(row));
+}

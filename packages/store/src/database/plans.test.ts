@@ -1,0 +1,294 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { agentConfigSchema, newId, type Advance } from '@turnpike/contract';
+import type pg from 'pg';
+import { z } from 'zod';
+import { modelStep } from '../../../../tests/support/model-step.ts';
+import { newTurn } from '../../../../tests/support/new-turn.ts';
+import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { insertTurn, insertTurnWithSession, type NewTurn } from '../turns/accept-turn.ts';
+import { advanceTurn } from '../turns/advance-turn.ts';
+import { insertAgent } from '../agents/agents.ts';
+import { takeUncheckedTurns } from '../turns/reissue-jobs.ts';
+import { claimTurn } from '../turns/claim-turn.ts';
+import { openDatabase, type Database } from './database.ts';
+import { dispatchTurns } from '../turns/dispatch-turns.ts';
+import { expireLeases } from '../turns/expire-leases.ts';
+import { expireActions, expireDeadlines } from '../turns/expire-waits.ts';
+import { findReadyTenants, findUnreadySessions } from '../turns/find-waiting.ts';
+import { purgeIdempotencyRecords } from '../idempotency/idempotency.ts';
+import {
+  pickWaitingDeliveries,
+  takeFreshDeliveries,
+  takeUncheckedDeliveries,
+} from '../deliveries/pick-deliveries.ts';
+import { listTurns } from '../turns/read-turns.ts';
+import { listSessions } from '../sessions/sessions.ts';
+import { endOutage, probeOutages } from '../turns/probe-outages.ts';
+import { promoteDelayed } from '../turns/promote-delayed.ts';
+import { purge, PURGEABLE } from '../retention/purge.ts';
+import { renewLeases } from '../turns/renew-leases.ts';
+import { createTenant } from '../tenants/tenants.ts';
+
+/** Tables that grow with every turn. What is read of them must be found by an index. */
+const GROWING = [
+  'turns',
+  'sessions',
+  'messages',
+  'events',
+  'steps',
+  'tool_calls',
+  'ledger_entries',
+  'summaries',
+  'turn_labels',
+  'session_labels',
+];
+const STORED = 5_000;
+
+/** A pool of one connection, whose every statement tells its plan, also those inside of functions. */
+let told: Database;
+let pool: pg.Pool;
+let drop: () => Promise<void>;
+let tenantId: string;
+let agentId: string;
+const plans: unknown[] = [];
+
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  const open = (poolSize: number): Database =>
+    openDatabase({ url: made.url, poolSize, applicationName: 'test', onError: () => undefined });
+  const database = open(2);
+  tenantId = await createTenant(database, 'Acme');
+  agentId = newId('agent');
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  await grow(database.pool);
+  const { rows } = await database.pool.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indpred IS NOT NULL`,
+  );
+  partial = new Set(rows.map(({ name }) => name));
+  await database.close();
+  told = open(1);
+  ({ pool } = told);
+  const client = await pool.connect();
+  client.on('notice', ({ message = '' }) => {
+    const start = message.indexOf('{');
+    if (message.includes('plan:') && start >= 0) plans.push(JSON.parse(message.slice(start)));
+  });
+  await client.query(`LOAD 'auto_explain'`);
+  await client.query(`
+    SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on;
+    SET auto_explain.log_format = json; SET client_min_messages = log`);
+  client.release();
+}, 120_000);
+afterAll(async () => {
+  await told.close();
+  await drop();
+});
+
+/** Turns that are over, each with all that a turn leaves behind; one session of a hundred is our tenant's. */
+async function grow(sql: pg.Pool): Promise<void> {
+  await sql.query(
+    `INSERT INTO sessions (id, tenant_id, agent_id, last_sequence)
+     SELECT 's' || n, CASE WHEN n % 100 = 0 THEN $1 ELSE 'ten_other' END, $2, 10
+     FROM generate_series(0, $3::int * 4) AS n`,
+    [tenantId, agentId, STORED],
+  );
+  await sql.query(
+    `INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, status, stop_reason,
+                        message_count, event_count, step_count, started_at, finished_at, deadline_at)
+     SELECT 't' || n, tenant_id, sessions.id, n % 10 + 1, $1, 1, 'completed', 'end_turn', 2, 1, 1, now(), now(), now()
+     FROM generate_series(0, $2::int - 1) AS n JOIN sessions ON sessions.id = 's' || n / 10`,
+    [agentId, STORED],
+  );
+  await sql.query(
+    `INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
+     SELECT id, place, id || '_' || place, tenant_id, session_id, sequence, 'user', '[]'
+     FROM turns, generate_series(0, 1) AS place`,
+  );
+  await sql.query(
+    `INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
+     SELECT id, 1, id || '_e', tenant_id, 'step.completed', '{}' FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO steps (turn_id, index, id, tenant_id, type, input_tokens, output_tokens,
+                        cache_creation_input_tokens, cache_read_input_tokens, attempts, epoch, started_at)
+     SELECT id, 0, id || '_s', tenant_id, 'model_call', 1, 1, 0, 0, 1, 1, now() FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, status,
+                             output, completed_at, started_at)
+     SELECT id || '_c', tenant_id, id, 0, 0, 'toolu', 'tool', '{}', 'read', 'completed', '[]', now(), now() FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
+     SELECT session_id, sequence, tenant_id, id, 0, 'Short.' FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
+                                 cache_creation_input_tokens, cache_read_input_tokens, cost_micros, counted)
+     SELECT id || '_s', tenant_id, session_id, id, agent_id, 'm', 1, 1, 0, 0, 1, true FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO turn_labels (turn_id, key, tenant_id, value)
+     SELECT id, 'customer', tenant_id, 'c' || sequence FROM turns`,
+  );
+  await sql.query(
+    `INSERT INTO session_labels (session_id, key, tenant_id, value)
+     SELECT id, 'customer', tenant_id, 'c' || length(id) FROM sessions`,
+  );
+  await sql.query('VACUUM ANALYZE');
+}
+
+const planSchema = z.looseObject({
+  'Node Type': z.string(),
+  'Relation Name': z.string().optional(),
+  'Index Name': z.string().optional(),
+  'Index Cond': z.string().optional(),
+  get Plans() {
+    return z.array(planSchema).optional();
+  },
+});
+const explainedSchema = z.looseObject({ 'Query Text': z.string(), Plan: planSchema });
+
+/** Indexes of some rows only: such as wait, or run. To read all of one is to read what there is to do. */
+let partial: Set<string>;
+
+/** What read a whole table that grows, by itself or through an index, and in which statement. */
+function wholeReads(explained: unknown): string[] {
+  const { 'Query Text': text, Plan: root } = explainedSchema.parse(explained);
+  const walk = (plan: z.infer<typeof planSchema>): string[] => {
+    const table = plan['Relation Name'] ?? '';
+    const index = plan['Index Name'];
+    const isNarrowed = index !== undefined && (plan['Index Cond'] !== undefined || partial.has(index));
+    const isWhole = GROWING.includes(table) && plan['Node Type'].endsWith('Scan') && !isNarrowed;
+    return [
+      ...(isWhole ? [`${table}: ${text.trim().slice(0, 200)}`] : []),
+      ...(plan.Plans ?? []).flatMap(walk),
+    ];
+  };
+  return walk(root);
+}
+
+const countedTurn = (sessionId: string): NewTurn => ({
+  ...newTurn(tenantId, sessionId),
+  mostWaiting: 10_000,
+});
+
+const answer = (): Advance => ({
+  step: modelStep(),
+  messages: [{ role: 'assistant', content: [{ type: 'text', text: 'Done.' }] }],
+  events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
+  outcome: { status: 'completed', stopReason: 'end_turn', output: [], error: null },
+});
+
+test('no statement on the way of a turn reads the whole of a table that grows', async () => {
+  // As often as it takes for Postgres to keep one plan for all values of a prepared statement.
+  for (let round = 0; round < 8; round++) {
+    const started = await insertTurnWithSession(pool, {
+      ...countedTurn(newId('session')),
+      agentId,
+      sessionMetadata: {},
+      mostSessions: 1_000_000,
+    });
+    // Counted and alone, and as one of a group.
+    const counted = { ...countedTurn(`s${round * 100}`), onlyIfIdle: false };
+    const grouped = { ...newTurn(tenantId, `s${(round + 10) * 100}`), onlyIfIdle: false };
+    const turns = [started, await insertTurn(pool, counted), await insertTurn(pool, grouped)];
+    const sessions = turns.flatMap(({ turn }) => turn?.session_id ?? []);
+    const { turns: jobs } = await dispatchTurns(pool, sessions, [tenantId]);
+    expect(jobs).toHaveLength(3);
+    for (const { turnId, epoch } of jobs) {
+      const claim = { turnId, epoch, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
+      const claimed = await claimTurn(pool, claim);
+      if (claimed === null) throw new Error('The turn was not claimed.');
+      const lease = { turnId, epoch: claimed.epoch };
+      const held = await renewLeases(pool, [lease], 60_000, { id: 'w', concurrency: 10 });
+      expect(held.size).toBe(1);
+      const fence = { ...lease, from: ['in_progress' as const], eventCount: claimed.eventCount };
+      expect(await advanceTurn(pool, fence, answer())).toMatchObject({ status: 'completed' });
+    }
+  }
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+  // The plans were told, those inside of functions too.
+  const texts = plans.map((plan) => explainedSchema.parse(plan)['Query Text']).join('\n');
+  expect(texts).toContain('SET dispatched_at = clock_timestamp()');
+});
+
+test('no pass that looks for what is to be repaired reads the whole of a table that grows', async () => {
+  plans.length = 0;
+  for (let round = 0; round < 8; round++) {
+    await expireLeases(pool, { limit: 50, maxLostLeases: 5 });
+    await expireActions(pool, 50, 'requires_action');
+    await expireDeadlines(pool, 50);
+    await promoteDelayed(pool, 1_000);
+    await probeOutages(pool, 200, 5_000);
+    await endOutage(pool, { tenantId, id: 'o' }, 10);
+    await findReadyTenants(pool, '', 200);
+    await findUnreadySessions(pool, '', 200);
+    await takeUncheckedTurns(pool, { limit: 200, olderThanMs: 5_000 });
+    await pickWaitingDeliveries(pool, { limit: 100, window: 10, probeMs: 1_000 });
+    await takeFreshDeliveries(pool, { limit: 100, window: 10 });
+  }
+  expect(plans.length).toBeGreaterThan(50);
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+});
+
+test('no list of turns or sessions reads the whole of a table that grows, whatever it is narrowed by', async () => {
+  plans.length = 0;
+  const metadata = { customer: 'c1' };
+  const range = { createdAfter: new Date(0), createdBefore: new Date() };
+  const statuses = ['queued', 'failed'] as const;
+  for (let round = 0; round < 8; round++) {
+    const page = { cursor: newId('turn'), limit: 21 };
+    for (const filter of [
+      {},
+      { statuses, ...range },
+      { metadata, statuses, ...range },
+      { metadata, sessionId: 's100' },
+    ])
+      await listTurns(pool, tenantId, page, filter);
+    for (const filter of [{}, range, { metadata, ...range }])
+      await listSessions(pool, tenantId, { cursor: newId('session'), limit: 21 }, filter);
+  }
+  expect(plans).toHaveLength(8 * 7);
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+  expect(JSON.stringify(plans)).toContain('turn_labels_tenant_id_key_value_turn_id_idx');
+  expect(JSON.stringify(plans)).toContain('session_labels_tenant_id_key_value_session_id_idx');
+});
+
+test('no purge reads the whole of a table that grows', async () => {
+  plans.length = 0;
+  await pool.query(`UPDATE turns SET finished_at = now() - interval '9 days' WHERE id < 't2'`);
+  plans.length = 0;
+  let deleted = 0;
+  for (let round = 0; round < 8; round++)
+    for (const kind of PURGEABLE)
+      deleted += (await purge(told, kind, { after: `s${round}`, keptDays: 5, limit: 20 })).deleted;
+  expect(deleted).toBeGreaterThan(0);
+  expect(plans.length).toBeGreaterThan(50);
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+});
+
+test('a limit holds, however small the table was when its plan was made', async () => {
+  // `pool` is one connection, so what is prepared here is what is used below.
+  const take = () =>
+    Promise.all([
+      purgeIdempotencyRecords(pool, 10),
+      takeUncheckedDeliveries(pool, { limit: 10, olderThanMs: 5_000 }),
+    ]);
+  for (let round = 0; round < 8; round++) await take();
+  await pool.query(
+    `INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
+     SELECT $1, 'POST /', 'k' || n, '', 202, '{}', '', now() - interval '1 hour' FROM generate_series(1, 2000) AS n`,
+    [tenantId],
+  );
+  await pool.query(
+    `INSERT INTO deliveries (id, tenant_id, url, lane, event_id, type, payload, hinted_at)
+     SELECT 'd' || n, $1, 'https://example.com', 'lane', 'e' || n, 'turn.completed', '{}', now() - interval '1 hour'
+     FROM generate_series(1, 2000) AS n`,
+    [tenantId],
+  );
+  const [forgotten, taken] = await take();
+  expect([forgotten, taken.length]).toEqual([10, 10]);
+});

@@ -1,0 +1,103 @@
+import { requiredActionSchema, type Turn } from '@turnpike/contract';
+import { z } from 'zod';
+import { query, type Sql } from '../database/sql.ts';
+import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
+
+const claimedSchema = z.object({
+  id: z.string(),
+  tenantId: z.string(),
+  endpointId: z.string().nullable(),
+  url: z.string(),
+  lane: z.string(),
+  eventId: z.string(),
+  type: z.string(),
+  turnId: z.string().nullable(),
+  /** The span of the request that brought the turn, where requests are traced. */
+  traceparent: z.string().nullable(),
+  createdAt: z.date(),
+  /** The database's time at the moment of the claim, in milliseconds since 1970. */
+  claimedAt: z.number(),
+  claim: z.int(),
+  tries: z.int(),
+  payload: z.looseObject({}),
+});
+
+/** A delivery in a worker's hands. `tries` are those made before, since it was begun. */
+export type ClaimedDelivery = z.infer<typeof claimedSchema>;
+
+/*
+ * Invariant: a delivery is in the hands of one worker at a time, by the database's clock, and a claim raises
+ * its number, so whoever had it before records nothing any more. What an endpoint that is disabled is to be
+ * told stays where it is; it is given up by `deadLetterDeliveries`.
+ */
+const CLAIM = {
+  name: 'claim-delivery',
+  text: `
+WITH held AS (
+  UPDATE deliveries
+  SET claim = claim + 1, claimed_until = now() + $3::double precision * interval '1 millisecond', hinted_at = now()
+  WHERE id = $1 AND hint = $2 AND hinted_at IS NOT NULL AND status IN ('pending', 'failed') AND next_attempt_at <= now()
+    AND (claimed_until IS NULL OR claimed_until <= now())
+    AND (endpoint_id IS NULL OR EXISTS (
+      SELECT 1 FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id AND enabled))
+  RETURNING *
+)
+SELECT held.id, held.tenant_id AS "tenantId", held.endpoint_id AS "endpointId", coalesce(held.url, endpoint.url) AS url,
+  held.lane, held.event_id AS "eventId", held.type, held.turn_id AS "turnId",
+  (SELECT turns.traceparent FROM turns WHERE turns.id = held.turn_id) AS traceparent, held.created_at AS "createdAt",
+  (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt", held.claim, held.tries, held.payload
+FROM held LEFT JOIN webhook_endpoints AS endpoint ON endpoint.id = held.endpoint_id`,
+  row: claimedSchema,
+};
+
+/** Takes a delivery for `leaseMs`. Null where the job is stale, or there is nothing to be done for it now. */
+export async function claimDelivery(
+  sql: Sql,
+  claim: { deliveryId: string; jobNumber: number; leaseMs: number },
+): Promise<ClaimedDelivery | null> {
+  const [claimed] = await query(sql, CLAIM, [claim.deliveryId, claim.jobNumber, claim.leaseMs]);
+  return claimed ?? null;
+}
+
+/** The snapshot has no texts of inputs: they never change, and are read from the calls. */
+const waitingCallSchema = requiredActionSchema.shape.tool_calls.element.omit({ input_text: true });
+
+const snapshotSchema = z.object({
+  sequence_number: z.int(),
+  truncated: z.boolean(),
+  actions: z.array(waitingCallSchema).nullable(),
+});
+
+/*
+ * What was kept is a row of `turns` as it was: read like any other, so that a new column is read by itself.
+ * Of a column that came after the event it has nothing; that is read from the turn as it is now.
+ */
+const READ_TURN = {
+  name: 'read-turn-of-delivery',
+  text: `
+SELECT ${TURN_COLUMNS}, (
+  SELECT json_object_agg(tool_calls.id, tool_calls.input_text) FROM tool_calls
+  WHERE tool_calls.turn_id = present.id AND tool_calls.id IN (
+    SELECT action.value ->> 'id'
+    FROM jsonb_array_elements(coalesce(nullif(deliveries.payload -> 'actions', 'null'), '[]')) AS action(value))
+  ) AS "inputTexts"
+FROM deliveries JOIN turns AS present ON present.id = deliveries.turn_id
+CROSS JOIN LATERAL jsonb_populate_record(present, deliveries.payload -> 'turn') AS turns
+WHERE deliveries.id = $1`,
+  row: storedTurnSchema.extend({ inputTexts: z.record(z.string(), z.string().nullable()).nullable() }),
+};
+
+/** The turn that a delivery tells of, as it was at the time of the event. Null where it was erased meanwhile. */
+export async function readTurnOfDelivery(
+  sql: Sql,
+  delivery: ClaimedDelivery,
+): Promise<{ turn: Turn; sequenceNumber: number; truncated: boolean } | null> {
+  const [row] = await query(sql, READ_TURN, [delivery.id]);
+  if (row === undefined) return null;
+  const { sequence_number: sequenceNumber, truncated, actions } = snapshotSchema.parse(delivery.payload);
+  // Where its value was left out for its length, so is its text.
+  const textOf = ({ id, input }: z.infer<typeof waitingCallSchema>): string | null =>
+    truncated && input === null ? null : (row.inputTexts?.[id] ?? null);
+  const waiting = actions && actions.map((call) => ({ ...call, input_text: textOf(call) }));
+  return { turn: asTurn({ ...row, actions: waiting }), sequenceNumber, truncated };
+}

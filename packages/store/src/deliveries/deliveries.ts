@@ -1,0 +1,124 @@
+import {
+  deliveryStatusSchema,
+  type Delivery,
+  type DeliveryAttempt,
+  type DeliveryStatus,
+} from '@turnpike/contract';
+import { z } from 'zod';
+import { inRange, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
+import { query, type Sql } from '../database/sql.ts';
+
+const COLUMNS = `deliveries.id, deliveries.event_id AS "eventId", deliveries.type, deliveries.endpoint_id AS "endpointId",
+  coalesce(deliveries.url, (SELECT url FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id)) AS url,
+  deliveries.turn_id AS "turnId", deliveries.status, deliveries.attempts, deliveries.next_attempt_at AS "nextAttemptAt",
+  deliveries.created_at AS "createdAt", deliveries.delivered_at AS "deliveredAt"`;
+
+const deliveryRow = z
+  .object({
+    id: z.string(),
+    eventId: z.string(),
+    type: z.string(),
+    endpointId: z.string().nullable(),
+    url: z.string(),
+    turnId: z.string().nullable(),
+    status: deliveryStatusSchema,
+    attempts: z.int(),
+    nextAttemptAt: z.date(),
+    createdAt: z.date(),
+    deliveredAt: z.date().nullable(),
+  })
+  .transform((row): Delivery => ({
+    id: row.id,
+    object: 'delivery',
+    event_id: row.eventId,
+    type: row.type,
+    webhook_endpoint_id: row.endpointId,
+    url: row.url,
+    turn_id: row.turnId,
+    status: row.status,
+    attempts: row.attempts,
+    next_attempt_at:
+      row.status === 'pending' || row.status === 'failed' ? row.nextAttemptAt.toISOString() : null,
+    created_at: row.createdAt.toISOString(),
+    delivered_at: row.deliveredAt?.toISOString() ?? null,
+  }));
+
+export interface DeliveryFilter extends TimeRange {
+  endpointId?: string | undefined;
+  turnId?: string | undefined;
+  /** Any of these. */
+  statuses?: readonly DeliveryStatus[] | undefined;
+  type?: string | undefined;
+}
+
+/** What narrows a list by itself stands in the text, so that each list has the index that fits it. */
+const list = (name: string, which: string) => ({
+  name,
+  text: `
+SELECT ${COLUMNS} FROM deliveries
+WHERE deliveries.tenant_id = $1 AND ${inRange('deliveries')}
+  AND ($7::text[] IS NULL OR deliveries.status = ANY ($7)) AND ($8::text IS NULL OR deliveries.type = $8) AND ${which}
+ORDER BY deliveries.id DESC LIMIT $6`,
+  row: deliveryRow,
+});
+
+const LIST = list('list-deliveries', '$9::text IS NULL');
+const LIST_OF_ENDPOINT = list('list-deliveries-of-endpoint', 'deliveries.endpoint_id = $9');
+const LIST_OF_TURN = list('list-deliveries-of-turn', 'deliveries.turn_id = $9');
+
+/** A tenant's deliveries, newest first, those after the cursor. */
+export function listDeliveries(
+  sql: Sql,
+  tenantId: string,
+  page: ListPage,
+  filter: DeliveryFilter,
+): Promise<Delivery[]> {
+  const { endpointId, turnId, statuses, type } = filter;
+  const range = rangeValues('delivery', page, filter);
+  const values = [tenantId, ...range, statuses ?? null, type ?? null];
+  if (turnId !== undefined) return query(sql, LIST_OF_TURN, [...values, turnId]);
+  if (endpointId !== undefined) return query(sql, LIST_OF_ENDPOINT, [...values, endpointId]);
+  return query(sql, LIST, [...values, null]);
+}
+
+const READ = {
+  name: 'read-delivery',
+  text: `SELECT ${COLUMNS} FROM deliveries WHERE id = $2 AND tenant_id = $1`,
+  row: deliveryRow,
+};
+
+/** Null for a delivery that is not there, or is another tenant's. */
+export async function readDelivery(sql: Sql, tenantId: string, deliveryId: string): Promise<Delivery | null> {
+  const [delivery] = await query(sql, READ, [tenantId, deliveryId]);
+  return delivery ?? null;
+}
+
+const ATTEMPTS = {
+  name: 'list-delivery-attempts',
+  text: `
+SELECT number, started_at AS "startedAt", duration_ms AS "durationMs", response_status AS "responseStatus",
+  response_body AS "responseBody", error_code AS "errorCode"
+FROM delivery_attempts WHERE delivery_id = $1 ORDER BY number`,
+  row: z
+    .object({
+      number: z.int(),
+      startedAt: z.date(),
+      durationMs: z.int(),
+      responseStatus: z.int().nullable(),
+      responseBody: z.string().nullable(),
+      errorCode: z.string().nullable(),
+    })
+    .transform((row): DeliveryAttempt => ({
+      number: row.number,
+      started_at: row.startedAt.toISOString(),
+      duration_ms: row.durationMs,
+      response_status: row.responseStatus,
+      response_body: row.responseBody,
+      error_code: row.errorCode,
+    })),
+};
+
+/** What is kept of a delivery's attempts, oldest first. */
+export function listDeliveryAttempts(sql: Sql, deliveryId: string): Promise<DeliveryAttempt[]> {
+  return query(sql, ATTEMPTS, [deliveryId]);
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { query, type Sql } from '../database/sql.ts';
+
+const jobSchema = z.object({ deliveryId: z.string(), jobNumber: z.int() });
+export type PickedDelivery = z.infer<typeof jobSchema>;
+
+/*
+ * Invariant: a receiver has no more in the queue and on its way than its window (two that pick at the very same
+ * moment may each fill it), however much of it is due: ten thousand deliveries to an endpoint that is dead keep
+ * nobody else's waiting. And what waits is not looked at again and again: a delivery that cannot be enqueued when
+ * it comes is put behind its receiver's row (`turnpike_pick_waiting_deliveries`), in the same commit.
+ */
+const TAKE_FRESH = {
+  name: 'take-fresh-deliveries',
+  text: `
+WITH fresh AS MATERIALIZED (
+  SELECT id, lane, tenant_id, next_attempt_at FROM deliveries
+  WHERE fresh AND status IN ('pending', 'failed') AND hinted_at IS NULL
+  ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+), slots AS MATERIALIZED (
+  SELECT lane, $2::int - (SELECT count(*) FROM deliveries AS in_window
+                          WHERE in_window.lane = receiver.lane AND in_window.status IN ('pending', 'failed')
+                            AND in_window.hinted_at IS NOT NULL) AS free
+  FROM (SELECT DISTINCT lane FROM fresh) AS receiver
+  WHERE NOT EXISTS (SELECT 1 FROM webhook_receivers
+                    WHERE webhook_receivers.id = receiver.lane AND open_until IS NOT NULL)
+), sorted AS MATERIALIZED (
+  SELECT fresh.*, fresh.next_attempt_at <= now() AND row_number() OVER (
+      PARTITION BY fresh.lane ORDER BY fresh.next_attempt_at > now(), fresh.id) <= coalesce(slots.free, 0) AS may_leave
+  FROM fresh LEFT JOIN slots ON slots.lane = fresh.lane
+), hinted AS (
+  UPDATE deliveries SET fresh = false, hinted_at = now(), hint = deliveries.hint + 1
+  -- As a list: joined, a planner that expects more of them would read the whole table.
+  WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE may_leave))
+  RETURNING deliveries.id AS "deliveryId", deliveries.hint AS "jobNumber"
+), waiting AS (
+  UPDATE deliveries SET fresh = false WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE NOT may_leave))
+), receivers AS (
+  -- In order: two passes never wait for each other in a circle.
+  INSERT INTO webhook_receivers AS known (id, tenant_id, try_at)
+  SELECT lane, min(tenant_id), min(next_attempt_at) FROM sorted WHERE NOT may_leave GROUP BY lane ORDER BY lane
+  ON CONFLICT (id) DO UPDATE SET try_at = least(known.try_at, greatest(excluded.try_at, known.open_until))
+)
+SELECT (SELECT coalesce(json_agg(json_build_object('deliveryId', "deliveryId", 'jobNumber', "jobNumber")), '[]') FROM hinted) AS picked,
+  (SELECT count(*)::int FROM fresh) AS seen`,
+  row: z.object({ picked: z.array(jobSchema), seen: z.int() }),
+};
+
+/**
+ * Marks fresh deliveries as enqueued as far as their receivers have slots in their windows, and puts the others
+ * behind their receivers. `seen` are those of both kinds: as many as `limit` means that there may be more.
+ */
+export async function takeFreshDeliveries(
+  sql: Sql,
+  settings: { limit: number; window: number },
+): Promise<{ picked: PickedDelivery[]; seen: number }> {
+  return theOne(await query(sql, TAKE_FRESH, [settings.limit, settings.window]));
+}
+
+/** As the column names it. */
+const columnsSchema = z
+  .object({ deliveryId: z.string(), hint: z.int() })
+  .transform(({ deliveryId, hint }) => ({ deliveryId, jobNumber: hint }));
+
+/* The function, with its invariant, is in the migration that made it. */
+const PICK_WAITING = {
+  name: 'pick-waiting-deliveries',
+  text: `SELECT picked, receivers FROM turnpike_pick_waiting_deliveries($1, $2, $3)`,
+  row: z.object({ picked: z.array(columnsSchema), receivers: z.int() }),
+};
+
+/**
+ * Marks what waits for up to `limit` receivers that may be tried now as enqueued, at most `window` of each, and one of
+ * each whose circuit breaker is not closed: the next one after `probeMs` at the latest. `receivers` is how many
+ * were looked at.
+ */
+export async function pickWaitingDeliveries(
+  sql: Sql,
+  settings: { limit: number; window: number; probeMs: number },
+): Promise<{ picked: PickedDelivery[]; receivers: number }> {
+  return theOne(await query(sql, PICK_WAITING, [settings.limit, settings.window, settings.probeMs]));
+}
+
+function theOne<Row>([row]: readonly Row[]): Row {
+  if (row === undefined) throw new Error('A select without a table returned no row.');
+  return row;
+}
+
+/* Longest unchecked first, and checked ones go to the end of the line: no delivery is passed over for ever. */
+const TAKE_UNCHECKED = {
+  name: 'take-unchecked-deliveries',
+  text: `
+UPDATE deliveries SET hinted_at = now()
+WHERE id = ANY (ARRAY(
+  SELECT id FROM deliveries
+  WHERE status IN ('pending', 'failed') AND hinted_at < now() - $2::double precision * interval '1 millisecond'
+    AND (claimed_until IS NULL OR claimed_until <= now())
+  ORDER BY hinted_at LIMIT $1 FOR UPDATE SKIP LOCKED
+))
+RETURNING id AS "deliveryId", hint AS "jobNumber"`,
+  row: jobSchema,
+};
+
+/** Up to `limit` jobs that nobody works on, and nobody checked for `olderThanMs`. */
+export function takeUncheckedDeliveries(
+  sql: Sql,
+  settings: { limit: number; olderThanMs: number },
+): Promise<PickedDelivery[]> {
+  return query(sql, TAKE_UNCHECKED, [settings.limit, settings.olderThanMs]);
+}
+
+const RAISE = {
+  name: 'reissue-delivery-jobs',
+  text: `
+UPDATE deliveries SET hint = deliveries.hint + 1
+FROM unnest($1::text[], $2::int[]) AS lost(id, hint)
+WHERE deliveries.id = lost.id AND deliveries.hint = lost.hint
+  AND deliveries.status IN ('pending', 'failed') AND deliveries.hinted_at IS NOT NULL
+RETURNING deliveries.id AS "deliveryId", deliveries.hint AS "jobNumber"`,
+  row: jobSchema,
+};
+
+/** New numbers for jobs that were lost, so that they are new jobs whatever became of the old ones. */
+export function reissueDeliveryJobs(sql: Sql, jobs: readonly PickedDelivery[]): Promise<PickedDelivery[]> {
+  return query(sql, RAISE, [jobs.map((job) => job.deliveryId), jobs.map((job) => job.jobNumber)]);
+}
+
+const BACKLOG = {
+  name: 'delivery-backlog',
+  text: `
+SELECT count(*)::int AS due, coalesce(extract(epoch FROM now() - min(next_attempt_at)), 0)::double precision AS "oldestSeconds"
+FROM (SELECT next_attempt_at FROM deliveries
+      WHERE status IN ('pending', 'failed') AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT 100000) AS due`,
+  row: z.object({ due: z.int(), oldestSeconds: z.number() }),
+};
+
+/** How many deliveries are due (counted up to 100,000), and how long the oldest of them waits. */
+export async function readDeliveryBacklog(sql: Sql): Promise<{ due: number; oldestSeconds: number }> {
+  const [backlog] = await query(sql, BACKLOG, []);
+  return backlog ?? { due: 0, oldestSeconds: 0 };
+}
+
+const OPEN_RECEIVERS = {
+  name: 'count-open-receivers',
+  text: `SELECT count(*)::int AS count FROM webhook_receivers WHERE open_until IS NOT NULL`,
+  row: z.object({ count: z.int() }),
+};
+
+/** Receivers that are left alone now, or tried with one delivery at a time. */
+export async function countOpenReceivers(sql: Sql): Promise<number> {
+  return theOne(await query(sql, OPEN_RECEIVERS, [])).count;
+}

@@ -1,0 +1,67 @@
+import { turnStatusSchema } from '@turnpike/contract';
+import { z } from 'zod';
+import { query, type Sql } from '../database/sql.ts';
+
+const turnLogSchema = z.object({
+  sessionId: z.string(),
+  turnSequence: z.int(),
+  status: turnStatusSchema,
+  /** The number of the newest event. */
+  eventCount: z.int(),
+  /** Events up to this number are no longer kept. */
+  eventsCut: z.int(),
+});
+export type TurnLog = z.infer<typeof turnLogSchema>;
+
+const TURN = {
+  name: 'find-turn-log',
+  text: `
+SELECT session_id AS "sessionId", sequence AS "turnSequence", status, event_count AS "eventCount", events_cut AS "eventsCut"
+FROM turns WHERE tenant_id = $1 AND id = $2`,
+  row: turnLogSchema,
+};
+
+/** How far a turn's events go, and from where on they are kept. Null where the tenant has no such turn. */
+export async function findTurnLog(sql: Sql, tenantId: string, turnId: string): Promise<TurnLog | null> {
+  const [log] = await query(sql, TURN, [tenantId, turnId]);
+  return log ?? null;
+}
+
+const sessionLogSchema = z.object({
+  /** The newest turn's; 0 where there is none. */
+  lastSequence: z.int(),
+  /** The turn at the asked-for place; null where there is none. */
+  turnId: z.string().nullable(),
+  /** How many events the turn at the asked-for place has; null where there is no such turn. */
+  eventCount: z.int().nullable(),
+  /** Where what is kept of the session begins: events up to this place are no longer there. */
+  cutTurn: z.int(),
+  cutEvent: z.int(),
+});
+export type SessionLog = z.infer<typeof sessionLogSchema>;
+
+const SESSION = {
+  name: 'find-session-log',
+  text: `
+SELECT sessions.last_sequence AS "lastSequence", place.id AS "turnId", place.event_count AS "eventCount",
+  coalesce(cut.sequence, 0) AS "cutTurn", coalesce(cut.events_cut, 0) AS "cutEvent"
+FROM sessions
+LEFT JOIN turns AS place ON place.session_id = sessions.id AND place.sequence = $3
+LEFT JOIN LATERAL (
+  SELECT sequence, events_cut FROM turns WHERE session_id = sessions.id AND events_cut > 0
+  ORDER BY sequence DESC LIMIT 1
+) AS cut ON true
+WHERE sessions.tenant_id = $1 AND sessions.id = $2`,
+  row: sessionLogSchema,
+};
+
+/** As `findTurnLog` for a session and the turn at one place in it. Null where the tenant has no such session. */
+export async function findSessionLog(
+  sql: Sql,
+  tenantId: string,
+  sessionId: string,
+  turnSequence: number,
+): Promise<SessionLog | null> {
+  const [log] = await query(sql, SESSION, [tenantId, sessionId, turnSequence]);
+  return log ?? null;
+}

@@ -1,0 +1,211 @@
+import {
+  awaitingSchema,
+  contentBlockSchema,
+  eventTypeSchema,
+  isFinal,
+  turnFactSchema,
+  type Turn,
+  type TurnFact,
+} from '@turnpike/contract';
+import { z } from 'zod';
+import { query, type Sql } from '../database/sql.ts';
+import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
+
+/** A place in a session's events: the turn's place in the session, and the event's in the turn. */
+export interface EventPosition {
+  turnSequence: number;
+  sequenceNumber: number;
+}
+
+export interface PositionedFact {
+  fact: TurnFact;
+  place: EventPosition;
+}
+
+const time = z.string().transform((text) => new Date(text).toISOString());
+const callSchema = z.object({
+  id: z.string(),
+  tool_use_id: z.string(),
+  name: z.string(),
+  input: z.unknown(),
+  input_text: z.string().nullable(),
+  output: z.array(contentBlockSchema).nullable(),
+});
+const stepSchema = z.looseObject({ started_at: time, completed_at: time });
+
+const rowSchema = z.object({
+  turnSequence: z.int(),
+  sequenceNumber: z.int(),
+  id: z.string(),
+  turnId: z.string(),
+  type: eventTypeSchema,
+  createdAt: z.date(),
+  payload: z.looseObject({
+    attempt: z.int().optional(),
+    index: z.int().optional(),
+    status: z.string().optional(),
+    is_error: z.boolean().optional(),
+    timeout_ms: z.number().optional(),
+    tool_calls: z.array(z.object({ id: z.string(), awaiting: awaitingSchema })).optional(),
+  }),
+  step: stepSchema.nullable(),
+  calls: z.array(callSchema).nullable(),
+});
+type Row = z.infer<typeof rowSchema>;
+
+const CALL = `json_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id, 'name', tool_calls.name,
+  'input', tool_calls.input, 'input_text', tool_calls.input_text, 'output', tool_calls.output)`;
+
+/** An event with what it speaks of, which is read from where it is stored. */
+const COLUMNS = `
+  turns.sequence AS "turnSequence", events.sequence_number AS "sequenceNumber", events.id, events.turn_id AS "turnId",
+  events.type, events.created_at AS "createdAt", events.payload,
+  CASE WHEN events.type = 'step.completed' THEN (
+    SELECT json_build_object('id', steps.id, 'object', 'step', 'turn_id', steps.turn_id, 'index', steps.index,
+      'type', steps.type, 'model', steps.model, 'stop_reason', steps.stop_reason, 'content', (
+        SELECT coalesce(json_agg(block.value ORDER BY messages.index, block.place), '[]')
+        FROM messages, jsonb_array_elements(messages.content) WITH ORDINALITY AS block(value, place)
+        WHERE messages.turn_id = steps.turn_id AND messages.step_index = steps.index),
+      'usage', json_build_object('input_tokens', steps.input_tokens, 'output_tokens', steps.output_tokens,
+        'cache_creation_input_tokens', steps.cache_creation_input_tokens,
+        'cache_read_input_tokens', steps.cache_read_input_tokens),
+      'cost_micros', steps.cost_micros::double precision, 'attempts', steps.attempts, 'provider_request_id', steps.provider_request_id,
+      'started_at', steps.started_at, 'completed_at', steps.completed_at)
+    FROM steps WHERE steps.turn_id = events.turn_id AND steps.index = (events.payload ->> 'index')::int) END AS step,
+  CASE WHEN events.type LIKE 'tool.%' THEN (
+    SELECT json_build_array(${CALL}) FROM tool_calls
+    WHERE tool_calls.id = events.payload ->> 'tool_call_id' AND tool_calls.turn_id = events.turn_id)
+  WHEN events.type = 'turn.requires_action' THEN (
+    SELECT json_agg(${CALL} ORDER BY tool_calls.position) FROM tool_calls
+    WHERE tool_calls.turn_id = events.turn_id AND tool_calls.id IN (
+      SELECT asked.value ->> 'id' FROM jsonb_array_elements(events.payload -> 'tool_calls') AS asked(value))) END AS calls`;
+
+const OF_TURN = {
+  name: 'read-turn-events',
+  text: `
+SELECT ${COLUMNS} FROM events JOIN turns ON turns.id = events.turn_id
+WHERE events.turn_id = $1 AND events.sequence_number > $2
+ORDER BY events.sequence_number LIMIT $3`,
+  row: rowSchema,
+};
+
+/*
+ * Turn after turn: what comes of a turn is told once all before it have ended, since a place in the
+ * session's events must mean that everything before it was told.
+ */
+const OF_SESSION = {
+  name: 'read-session-events',
+  text: `
+SELECT ${COLUMNS} FROM turns JOIN events ON events.turn_id = turns.id
+WHERE turns.session_id = $1 AND turns.sequence >= $2
+  AND (turns.sequence > $2 OR events.sequence_number > $3)
+  AND turns.sequence <= coalesce((
+    SELECT min(open.sequence) FROM turns AS open
+    WHERE open.session_id = $1 AND open.status IN ('queued', 'in_progress', 'requires_action', 'cancelling')), 2147483647)
+ORDER BY turns.sequence, events.sequence_number LIMIT $4`,
+  row: rowSchema,
+};
+
+const ENDED = {
+  name: 'read-ended-turns',
+  text: `SELECT ${TURN_COLUMNS} FROM turns WHERE id = ANY ($1)`,
+  row: storedTurnSchema.transform(asTurn),
+};
+
+/** Facts of a turn after the number `after`, in order. Whose turn it is has been looked at. */
+export async function readTurnFacts(
+  sql: Sql,
+  turnId: string,
+  page: { after: number; limit: number },
+): Promise<PositionedFact[]> {
+  return complete(sql, await query(sql, OF_TURN, [turnId, page.after, page.limit]));
+}
+
+/** Facts of a session after the place `after`, turn after turn. Whose session it is has been looked at. */
+export async function readSessionFacts(
+  sql: Sql,
+  sessionId: string,
+  page: { after: EventPosition; limit: number },
+): Promise<PositionedFact[]> {
+  const { turnSequence, sequenceNumber } = page.after;
+  return complete(sql, await query(sql, OF_SESSION, [sessionId, turnSequence, sequenceNumber, page.limit]));
+}
+
+/**
+ * The turns of those that are a turn's end are read with them: they never change again. Where there is none, the
+ * session was erased since the events were read.
+ */
+async function complete(sql: Sql, rows: readonly Row[]): Promise<PositionedFact[]> {
+  const ids = rows.filter((row) => isEnd(row.type)).map((row) => row.turnId);
+  const turns = ids.length === 0 ? [] : await query(sql, ENDED, [ids]);
+  const byId = new Map(turns.map((turn) => [turn.id, turn]));
+  const there = rows.filter((row) => !isEnd(row.type) || byId.has(row.turnId));
+  return there.map((row) => ({
+    fact: asFact(row, byId.get(row.turnId)),
+    place: { turnSequence: row.turnSequence, sequenceNumber: row.sequenceNumber },
+  }));
+}
+
+/** True for the last event of a turn. */
+function isEnd(type: Row['type']): boolean {
+  const [noun, status] = type.split('.');
+  return noun === 'turn' && isFinal(status as Turn['status']);
+}
+
+function asFact(row: Row, turn: Turn | undefined): TurnFact {
+  return turnFactSchema.parse({
+    id: row.id,
+    type: row.type,
+    turn_id: row.turnId,
+    sequence_number: row.sequenceNumber,
+    created_at: row.createdAt.toISOString(),
+    ...detailsOf(row, turn),
+  });
+}
+
+function detailsOf(row: Row, turn: Turn | undefined): object {
+  const { type, payload, step, calls } = row;
+  const { id, tool_use_id: toolUseId, name, output } = calls?.[0] ?? {};
+  switch (type) {
+    case 'turn.started':
+      return { attempt: payload.attempt };
+    case 'step.started':
+    case 'step.restarted':
+      return { step_index: payload.index };
+    case 'step.completed':
+      return { step };
+    case 'tool.started':
+      return { tool_call: { id, tool_use_id: toolUseId, name } };
+    case 'tool.completed': {
+      const { status, is_error: isError } = payload;
+      // What is stored by now may be what somebody said later.
+      const known = status === 'unknown' ? null : output;
+      return { tool_call: { id, tool_use_id: toolUseId, name, status, is_error: isError, output: known } };
+    }
+    case 'turn.requires_action':
+      return { required_action: requiredAction(row) };
+    case 'turn.completed':
+    case 'turn.failed':
+    case 'turn.cancelled':
+    case 'turn.incomplete':
+      return { turn };
+    case 'turn.queued':
+    case 'input.added':
+    case 'message.delta':
+      return {};
+    default:
+      return type satisfies never;
+  }
+}
+
+function requiredAction({ createdAt, payload, calls }: Row): object {
+  const awaiting = new Map(payload.tool_calls?.map((call) => [call.id, call.awaiting]));
+  return {
+    type: 'submit_tool_outputs',
+    expires_at: new Date(createdAt.getTime() + (payload.timeout_ms ?? 0)).toISOString(),
+    tool_calls: (calls ?? []).map(({ output: _output, ...call }) => ({
+      ...call,
+      awaiting: awaiting.get(call.id),
+    })),
+  };
+}

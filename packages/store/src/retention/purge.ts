@@ -1,0 +1,178 @@
+import { idBoundary, type IdKind } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from '../database/database.ts';
+import { query, transaction, type Sql } from '../database/sql.ts';
+
+/** What may be kept for a number of days only. */
+export const PURGEABLE = [
+  'sessions',
+  'turns',
+  'agentVersions',
+  'ledgerEntries',
+  'auditEntries',
+  'revokedKeys',
+] as const;
+export type Purgeable = (typeof PURGEABLE)[number];
+
+export interface PurgeStep {
+  /** The last id that was looked at; empty at the beginning. */
+  after: string;
+  keptDays: number;
+  /** Rows to look at. */
+  limit: number;
+}
+
+export interface PurgeResult {
+  deleted: number;
+  /** Where to go on; null at the end. */
+  last: string | null;
+}
+
+/*
+ * A purge walks a table by its primary key: ids sort by the time at which they were made, so whatever is old enough
+ * lies at the beginning, and no index is needed beside the one that is there. What a step finds is locked before
+ * a second statement, which sees what was committed until then, decides what is deleted.
+ */
+interface Kind {
+  id: IdKind;
+  /** Reads a window: $1 is the id before it, $2 the id at which it ends, $3 how many. Locks what decides; `free` where it could. */
+  look: string;
+  /** Deletes of these ids ($1) what is older than $2. */
+  purge: string;
+  isAudit?: boolean;
+}
+
+const window = (table: string, id = 'id'): string =>
+  `SELECT ${id} AS id FROM ${table} WHERE ${id} > $1 AND ${id} < $2 ORDER BY ${id} LIMIT $3`;
+
+const OPEN = `('queued', 'in_progress', 'requires_action', 'cancelling')`;
+
+const KINDS: Record<Purgeable, Kind> = {
+  /* Invariant: a session goes whole, while nobody can add a turn to it, and only where all its turns are old. */
+  sessions: {
+    id: 'session',
+    look: `
+WITH old AS MATERIALIZED (${window('sessions')}), locked AS MATERIALIZED (
+  SELECT sessions.id FROM sessions WHERE id IN (SELECT id FROM old) AND open_turns = 0 FOR UPDATE SKIP LOCKED
+)
+SELECT old.id, locked.id IS NOT NULL AS free FROM old LEFT JOIN locked USING (id) ORDER BY old.id`,
+    purge: `
+DELETE FROM sessions WHERE id = ANY ($1) AND created_at < $2 AND open_turns = 0
+  AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.session_id = sessions.id
+                  AND (turns.finished_at IS NULL OR turns.finished_at >= $2))
+RETURNING 1`,
+  },
+  /*
+   * Invariant: what is left of a session is a conversation. A turn goes with all its messages, and stays where a later
+   * one that is kept goes on from what was before it. A session's budget is held against its turns, which stay.
+   */
+  turns: {
+    id: 'turn',
+    look: `
+WITH old AS MATERIALIZED (
+  SELECT id, session_id FROM turns WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3
+), locked AS MATERIALIZED (
+  SELECT sessions.id FROM sessions WHERE id IN (SELECT session_id FROM old) AND budget_micros IS NULL
+  FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT old.id, locked.id IS NOT NULL AS free FROM old LEFT JOIN locked ON locked.id = old.session_id ORDER BY old.id`,
+    purge: `
+WITH old AS MATERIALIZED (
+  SELECT id, session_id, sequence FROM turns WHERE id = ANY ($1) AND finished_at < $2
+), kept AS MATERIALIZED (
+  SELECT turns.session_id, max(turns.sequence) AS sequence FROM turns
+  WHERE turns.session_id IN (SELECT session_id FROM old) AND turns.resumes IS NOT NULL
+    AND (turns.finished_at IS NULL OR turns.finished_at >= $2)
+  GROUP BY 1
+)
+DELETE FROM turns WHERE id = ANY (ARRAY(
+  SELECT old.id FROM old LEFT JOIN kept USING (session_id)
+  WHERE kept.sequence IS NULL OR kept.sequence < old.sequence))
+RETURNING 1`,
+  },
+  /*
+   * Invariant: a turn finds its version. One that an open turn has stays; a turn that names an older version shares
+   * its row until it is stored (`HAS_VERSION` in accept-turn.ts), and is seen by the second statement.
+   */
+  agentVersions: {
+    id: 'agent',
+    look: `
+WITH old AS MATERIALIZED (${window('agents')}), locked AS MATERIALIZED (
+  SELECT agent_id FROM agent_versions WHERE agent_id IN (SELECT id FROM old) FOR UPDATE SKIP LOCKED
+)
+SELECT old.id, (SELECT count(*) FROM locked WHERE locked.agent_id = old.id)
+  = (SELECT count(*) FROM agent_versions WHERE agent_versions.agent_id = old.id) AS free
+FROM old ORDER BY old.id`,
+    purge: `
+WITH open AS MATERIALIZED (
+  SELECT DISTINCT agent_id, agent_version FROM turns WHERE status IN ${OPEN}
+)
+DELETE FROM agent_versions AS versions USING agents
+WHERE agents.id = ANY ($1) AND versions.agent_id = agents.id
+  AND CASE WHEN agents.deleted_at IS NOT NULL THEN agents.deleted_at < $2
+      ELSE versions.version < agents.version AND EXISTS (
+        SELECT 1 FROM agent_versions AS later WHERE later.agent_id = versions.agent_id
+          AND later.version > versions.version AND later.created_at < $2) END
+  AND NOT EXISTS (SELECT 1 FROM open WHERE open.agent_id = versions.agent_id AND open.agent_version = versions.version)
+RETURNING 1`,
+  },
+  ledgerEntries: {
+    id: 'step',
+    look: `SELECT id, true AS free FROM (${window('ledger_entries', 'step_id')}) AS old`,
+    purge: `DELETE FROM ledger_entries WHERE step_id = ANY ($1) AND counted AND spent_at < $2 RETURNING 1`,
+  },
+  auditEntries: {
+    id: 'auditEntry',
+    look: `SELECT id, true AS free FROM (${window('audit_entries')}) AS old`,
+    purge: `DELETE FROM audit_entries WHERE id = ANY ($1) AND at < $2 RETURNING 1`,
+    isAudit: true,
+  },
+  /* Expired ones too: neither works again. */
+  revokedKeys: {
+    id: 'apiKey',
+    look: `SELECT id, true AS free FROM (${window('api_keys')}) AS old`,
+    purge: `DELETE FROM api_keys WHERE id = ANY ($1) AND least(revoked_at, expires_at) < $2 RETURNING 1`,
+  },
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** An id is made by a process's clock, and a row's time by the database's. */
+const MOST_SKEW_MS = 60 * 60 * 1000;
+
+const NOW = {
+  name: 'read-clock',
+  text: 'SELECT now() AS now',
+  row: z.object({ now: z.date() }),
+};
+const lookedSchema = z.object({ id: z.string(), free: z.boolean() });
+const deletedSchema = z.object({});
+
+const ALLOW = {
+  name: 'allow-audit-purge',
+  text: `SELECT turnpike_allow_audit_purge(), 'on' AS allowed`,
+  row: z.object({ allowed: z.string() }),
+};
+
+/** Lets entries of the audit log be deleted until the transaction ends. */
+export async function allowAuditPurge(sql: Sql): Promise<void> {
+  await query(sql, ALLOW, []);
+}
+
+/** Looks at the next rows of a kind, and deletes those that are no longer kept. */
+export function purge(database: Database, purgeable: Purgeable, step: PurgeStep): Promise<PurgeResult> {
+  const kind = KINDS[purgeable];
+  return transaction(database.pool, async (sql) => {
+    const [clock] = await query(sql, NOW, []);
+    const end = new Date((clock?.now.getTime() ?? Date.now()) - step.keptDays * DAY_MS);
+    const boundary = idBoundary(kind.id, Math.max(0, end.getTime() + MOST_SKEW_MS));
+    const look = { name: `look-for-old-${purgeable}`, text: kind.look, row: lookedSchema };
+    const looked = await query(sql, look, [step.after, boundary, step.limit]);
+    const ids = looked.flatMap(({ id, free }) => (free ? [id] : []));
+    const last = looked.length < step.limit ? null : (looked.at(-1)?.id ?? null);
+    if (ids.length === 0) return { deleted: 0, last };
+    if (kind.isAudit === true) await allowAuditPurge(sql);
+    const remove = { name: `purge-${purgeable}`, text: kind.purge, row: deletedSchema };
+    const deleted = await query(sql, remove, [ids, end]);
+    return { deleted: deleted.length, last };
+  });
+}

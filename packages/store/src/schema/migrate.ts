@@ -1,0 +1,105 @@
+import pg from 'pg';
+import { z } from 'zod';
+import { isLockTimeout, withMigrationLock } from './migration-lock.ts';
+import { appliedMigrations } from './migration-state.ts';
+import type { MigrationList } from '@prisma/schema-engine-wasm/schema_engine_bg';
+import { prepareSchema } from './prepare-schema.ts';
+import {
+  NO_FILTERS,
+  readMigrations,
+  readSchema,
+  withSchemaEngine,
+  type SchemaFile,
+} from './schema-engine.ts';
+import { connectionTo, readSessionTarget } from '../database/session-settings.ts';
+
+export interface MigrateOptions {
+  /** How long another migration of the same database is waited for, in milliseconds. Default: a minute. */
+  lockTimeoutMs?: number;
+  /** Told in a sentence who holds the lock that is waited for. */
+  onWait?(holder: string): void;
+}
+
+/**
+ * Applies the migrations of `folder` (the repository's `prisma/`) that this database does not
+ * have yet, in the schema that the address names, which is made where it is not there. Returns their names.
+ * `prisma migrate deploy` agrees with what it leaves. A migration that fails changes nothing, and is tried again by
+ * the next run. Throws `MigrationLockedError`, `MigrationForbiddenError`, `DatabaseSettingsError`, and what the
+ * server says of a migration.
+ */
+export async function migrate(
+  databaseUrl: string,
+  folder: string,
+  { lockTimeoutMs = 60_000, onWait = () => undefined }: MigrateOptions = {},
+): Promise<string[]> {
+  const target = readSessionTarget(databaseUrl);
+  const migrationsList = await readMigrations(folder);
+  const file = await readSchema(folder);
+  const pool = new pg.Pool({
+    ...connectionTo(target),
+    application_name: 'turnpike-migrate',
+    connectionTimeoutMillis: 5_000,
+  });
+  // A connection that breaks is told by the statement that needed it.
+  pool.on('error', () => undefined);
+  const { schema } = target;
+  try {
+    return await withMigrationLock(pool, { limitMs: lockTimeoutMs, onWait }, async () => {
+      const known = await appliedMigrations(pool, schema);
+      const missing = migrationsList.migrationDirectories.filter(({ path }) => !known.includes(path));
+      if (missing.length === 0) return [];
+      await prepareSchema(pool, schema);
+      return await applyAll(pool, { schema, file, migrationsList });
+    });
+  } finally {
+    await pool.end();
+  }
+}
+
+async function applyAll(
+  pool: pg.Pool,
+  { migrationsList, ...engineParts }: { schema: string; file: SchemaFile; migrationsList: MigrationList },
+): Promise<string[]> {
+  let failure: Error | undefined;
+  const onFailure = (error: Error): void => {
+    failure = error;
+  };
+  return withSchemaEngine(pool, { ...engineParts, onFailure }, async (engine) => {
+    try {
+      const applied = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
+      return applied.appliedMigrationNames;
+    } catch (error) {
+      if (failure === undefined) throw error;
+      const name = await noteRolledBack(pool);
+      throw new Error(`${name}: ${isLockTimeout(failure) ? await describeBlockers(pool) : failure.message}`, {
+        cause: error,
+      });
+    }
+  });
+}
+
+/* The engine refuses to go on after a migration that did not finish. This one left nothing: it may be tried again. */
+async function noteRolledBack(pool: pg.Pool): Promise<string> {
+  const { rows } = await pool.query(
+    `UPDATE _prisma_migrations SET rolled_back_at = now()
+     WHERE finished_at IS NULL AND rolled_back_at IS NULL RETURNING migration_name AS name`,
+  );
+  return z.array(z.object({ name: z.string() })).parse(rows)[0]?.name ?? 'A migration';
+}
+
+const BLOCKERS = `
+SELECT pid, coalesce(nullif(application_name, ''), 'without a name') AS name, extract(epoch FROM now() - xact_start)::int AS seconds
+FROM pg_stat_activity
+WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+  AND application_name <> 'turnpike-migrate'
+ORDER BY xact_start LIMIT 1`;
+
+async function describeBlockers(pool: pg.Pool): Promise<string> {
+  const { rows } = await pool.query(BLOCKERS);
+  const found = z.array(z.object({ pid: z.int(), name: z.string(), seconds: z.int() })).parse(rows);
+  const oldest = found.map(
+    ({ pid, name, seconds }) =>
+      ` The oldest transaction is that of the Postgres process ${pid} (application ${name}), ${seconds} s old.`,
+  );
+  return `a lock on a table did not become free in time; nothing was changed, run it again.${oldest.join('')}`;
+}

@@ -1,0 +1,166 @@
+import { metadataSchema, type Metadata, type Session, type UpdateSession } from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from '../database/database.ts';
+import { inRange, labelValues, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
+import { json, query, type Sql } from '../database/sql.ts';
+
+const sessionRow = z
+  .object({
+    id: z.string(),
+    agentId: z.string(),
+    metadata: metadataSchema,
+    lastSequence: z.int(),
+    budgetMicros: z.coerce.number().int().nullable(),
+    createdAt: z.date(),
+  })
+  .transform((row): Session => ({
+    id: row.id,
+    object: 'session',
+    agent_id: row.agentId,
+    metadata: row.metadata,
+    turn_count: row.lastSequence,
+    budget_micros: row.budgetMicros,
+    created_at: row.createdAt.toISOString(),
+  }));
+
+const COLUMNS = `sessions.id, sessions.agent_id AS "agentId", sessions.metadata, sessions.last_sequence AS "lastSequence",
+  sessions.budget_micros AS "budgetMicros", sessions.created_at AS "createdAt"`;
+
+const INSERT = {
+  name: 'insert-session',
+  text: `
+WITH room AS MATERIALIZED (
+  SELECT sessions, coalesce(sessions >= $5::int, false) AS full
+  FROM (SELECT CASE WHEN $5::int IS NOT NULL THEN turnpike_count_sessions($2, $5) END AS sessions) AS counted
+), session AS (
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros)
+  SELECT $1, $2, agents.id, $4::jsonb, $6 FROM agents, room
+  WHERE agents.id = $3 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND NOT room.full
+  RETURNING created_at
+)
+SELECT session.created_at AS "createdAt", room.sessions, room.full FROM room LEFT JOIN session ON true`,
+  row: z.object({ createdAt: z.date().nullable(), sessions: z.int().nullable(), full: z.boolean() }),
+};
+
+export interface NewSession {
+  id: string;
+  tenantId: string;
+  agentId: string;
+  metadata: Metadata;
+  budgetMicros?: number | null;
+  /** What its tenant may have, where that is to be counted; left out where there is room for certain. */
+  mostSessions?: number | null;
+}
+
+/**
+ * Without a session where the tenant has no such agent, or has too many sessions: `full` tells which.
+ * `sessions` is what was counted before, null where it was not.
+ */
+export async function insertSession(
+  sql: Sql,
+  { id, tenantId, agentId, metadata, budgetMicros = null, mostSessions = null }: NewSession,
+): Promise<{ session: Session | null; full: boolean; sessions: number | null }> {
+  const values = [id, tenantId, agentId, json(metadata), mostSessions, budgetMicros];
+  const [answer] = await query(sql, INSERT, values);
+  if (answer === undefined) throw new Error('A count returned no row.');
+  const { createdAt, full, sessions } = answer;
+  const session =
+    createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, budgetMicros, createdAt });
+  return { session, full, sessions };
+}
+
+const UPDATE = {
+  name: 'update-session',
+  text: `
+UPDATE sessions
+SET metadata = coalesce($3::jsonb, metadata), budget_micros = CASE WHEN $4 THEN $5 ELSE budget_micros END
+WHERE id = $1 AND tenant_id = $2 RETURNING ${COLUMNS}`,
+  row: sessionRow,
+};
+
+/** Changes what is given; null where there is no such session. */
+export async function updateSession(
+  sql: Sql,
+  session: { id: string; tenantId: string },
+  change: UpdateSession,
+): Promise<Session | null> {
+  const { metadata, budget_micros: budget } = change;
+  const given = metadata === undefined ? null : json(metadata);
+  const values = [session.id, session.tenantId, given, budget !== undefined, budget ?? null];
+  const [updated] = await query(sql, UPDATE, values);
+  return updated ?? null;
+}
+
+const DELETE = {
+  name: 'delete-session',
+  text: `DELETE FROM sessions WHERE id = $1 AND tenant_id = $2 RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/**
+ * Erases a session with its turns, messages, steps and events. A worker that runs one of its
+ * turns finds its lease gone. False where there is no such session.
+ */
+export async function deleteSession(sql: Sql, tenantId: string, sessionId: string): Promise<boolean> {
+  const deleted = await query(sql, DELETE, [sessionId, tenantId]);
+  return deleted.length > 0;
+}
+
+const EXISTS = {
+  name: 'session-exists',
+  text: `SELECT id FROM sessions WHERE id = $1 AND tenant_id = $2`,
+  row: z.object({ id: z.string() }),
+};
+
+export async function sessionExists(sql: Sql, tenantId: string, sessionId: string): Promise<boolean> {
+  const found = await query(sql, EXISTS, [sessionId, tenantId]);
+  return found.length > 0;
+}
+
+/** Null for a session that is not there, or is another tenant's. */
+export async function readSession(
+  database: Database,
+  tenantId: string,
+  sessionId: string,
+): Promise<Session | null> {
+  const row = await database.prisma.session.findFirst({ where: { id: sessionId, tenantId } });
+  return row === null ? null : sessionRow.parse(row);
+}
+
+export interface SessionFilter extends TimeRange {
+  agentId?: string | undefined;
+  /** All of these entries. */
+  metadata?: Metadata | undefined;
+}
+
+const LIST = {
+  name: 'list-sessions',
+  text: `
+SELECT ${COLUMNS} FROM sessions
+WHERE sessions.tenant_id = $1 AND ${inRange('sessions')} AND ($7::text IS NULL OR sessions.agent_id = $7)
+ORDER BY sessions.id DESC LIMIT $6`,
+  row: sessionRow,
+};
+
+const LIST_LABELLED = {
+  name: 'list-sessions-labelled',
+  text: `
+SELECT ${COLUMNS} FROM session_labels JOIN sessions ON sessions.id = session_labels.session_id
+WHERE session_labels.tenant_id = $1 AND session_labels.key = $8 AND session_labels.value = $9
+  AND ${inRange('sessions', 'session_labels.session_id')} AND ($7::text IS NULL OR sessions.agent_id = $7)
+  AND sessions.metadata @> $10::jsonb
+ORDER BY session_labels.session_id DESC LIMIT $6`,
+  row: sessionRow,
+};
+
+/** A tenant's sessions, newest first, those after the cursor. */
+export function listSessions(
+  sql: Sql,
+  tenantId: string,
+  page: ListPage,
+  filter: SessionFilter,
+): Promise<Session[]> {
+  const values = [tenantId, ...rangeValues('session', page, filter), filter.agentId ?? null];
+  const label = labelValues(filter.metadata);
+  return label === null ? query(sql, LIST, values) : query(sql, LIST_LABELLED, [...values, ...label]);
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { query, type Sql } from '../database/sql.ts';
+
+/** The rows of a tenant ($1) that count, by what they are; $2 names one that does not. */
+const OWNED = {
+  agents: `agents WHERE tenant_id = $1 AND deleted_at IS NULL AND id <> $2`,
+  tools: `tools WHERE tenant_id = $1 AND id <> $2`,
+  secrets: `secrets WHERE tenant_id = $1 AND name <> $2`,
+  apiKeys: `api_keys
+    WHERE tenant_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND id <> $2`,
+  webhookEndpoints: `webhook_endpoints WHERE tenant_id = $1 AND deleted_at IS NULL AND id <> $2`,
+} as const;
+export type Owned = keyof typeof OWNED;
+
+/*
+ * Invariant: the lock is held until the caller's transaction ends, and the count is a statement of its own after it:
+ * of those that count before they add, each sees what all before it added.
+ */
+const LOCK = {
+  name: 'lock-owned',
+  text: `SELECT pg_advisory_xact_lock(hashtextextended('turnpike.owned ' || $1 || ' ' || $2, 0))::text AS locked`,
+  row: z.object({ locked: z.string() }),
+};
+const hasRoomSchema = z.object({ hasRoom: z.boolean() });
+
+/**
+ * Whether the tenant has fewer than `most` of these, not counting `except`. Nobody else adds one until the
+ * transaction that `sql` is in ends.
+ */
+export async function hasRoomFor(
+  sql: Sql,
+  tenantId: string,
+  owned: Owned,
+  most: number,
+  except = '',
+): Promise<boolean> {
+  await query(sql, LOCK, [owned, tenantId]);
+  const count = {
+    name: `count-${owned}`,
+    text: `SELECT count(*) < $3::int AS "hasRoom" FROM (SELECT 1 FROM ${OWNED[owned]} LIMIT $3::int) AS counted`,
+    row: hasRoomSchema,
+  };
+  const [counted] = await query(sql, count, [tenantId, except, most]);
+  return counted?.hasRoom === true;
+}
+
+const COUNT_VERSIONS = {
+  name: 'count-agent-versions',
+  text: `
+SELECT count(*) < $2::int AS "hasRoom"
+FROM (SELECT 1 FROM agent_versions WHERE agent_id = $1 LIMIT $2::int) AS counted`,
+  row: hasRoomSchema,
+};
+
+/** Whether an agent that `lockAgent` locked has fewer versions than `most`. */
+export async function hasRoomForVersion(sql: Sql, agentId: string, most: number): Promise<boolean> {
+  const [counted] = await query(sql, COUNT_VERSIONS, [agentId, most]);
+  return counted?.hasRoom === true;
+}

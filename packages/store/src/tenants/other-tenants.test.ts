@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { agentConfigSchema, newId } from '@turnpike/contract';
+import { newTurn } from '../../../../tests/support/new-turn.ts';
+import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { insertTurn, insertTurnWithSession } from '../turns/accept-turn.ts';
+import { insertTurnOnce } from '../turns/accept-turn-once.ts';
+import { insertAgent } from '../agents/agents.ts';
+import { lockWaitingTurn } from '../turns/answer-action.ts';
+import { cancelOpenTurns, cancelTurn } from '../turns/cancel-turns.ts';
+import { openDatabase, type Database } from '../database/database.ts';
+import { findRefusal } from '../turns/find-refusal.ts';
+import { lockStoppedTurn } from '../turns/find-resumable.ts';
+import { lockSession, lockSessionOfTurn } from '../sessions/lock-session.ts';
+import { readTurn } from '../turns/read-turns.ts';
+import {
+  deleteSession,
+  insertSession,
+  readSession,
+  sessionExists,
+  updateSession,
+} from '../sessions/sessions.ts';
+import { transaction, type Sql } from '../database/sql.ts';
+import { steerTurn } from '../turns/steer-turn.ts';
+import { createTenant } from './tenants.ts';
+
+let database: Database;
+let drop: () => Promise<void>;
+let [ours, theirs, agentId, sessionId, turnId] = ['', '', newId('agent'), '', ''];
+
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
+  [ours, theirs] = [await createTenant(database, 'Ours'), await createTenant(database, 'Theirs')];
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(database.pool, { id: agentId, tenantId: ours, name: 'a', metadata: {}, config });
+  const turn = { ...newTurn(ours), agentId, sessionMetadata: {} };
+  await insertTurnWithSession(database.pool, turn);
+  ({ sessionId, id: turnId } = turn);
+});
+afterAll(async () => {
+  await database.close();
+  await drop();
+});
+
+/** All that there is of our session. */
+async function everything(): Promise<unknown> {
+  const { rows } = await database.pool.query(
+    `SELECT (SELECT jsonb_agg(sessions) FROM sessions) AS sessions, (SELECT jsonb_agg(turns ORDER BY id) FROM turns) AS turns,
+       (SELECT count(*) FROM messages) AS messages, (SELECT count(*) FROM events) AS events`,
+  );
+  return rows;
+}
+
+const inside = <Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> =>
+  transaction(database.pool, work);
+const theirTurn = () => ({ ...newTurn(theirs, sessionId), onlyIfIdle: false });
+const theirMessage = () => ({
+  tenantId: theirs,
+  sessionId,
+  messageId: newId('message'),
+  content: [{ type: 'text', text: 'Hi.' }],
+  webhookUrl: null,
+});
+const once = {
+  request: { tenantId: theirs, route: 'r', key: 'k', fingerprint: createHash('sha256').digest() },
+  answer: () => ({ status: 202, headers: {}, body: '{}' }),
+};
+
+const NOTHING = { turn: null, full: null };
+
+test.each<[string, (pool: Database['pool']) => Promise<unknown>, unknown]>([
+  ['adds a turn to it', (pool) => insertTurn(pool, theirTurn()), NOTHING],
+  ['adds one by itself', () => inside((sql) => insertTurn(sql, theirTurn())), NOTHING],
+  ['adds one with a key', (pool) => insertTurnOnce(pool, 'accept', theirTurn(), once), null],
+  [
+    'starts one with its agent',
+    (pool) => insertTurnWithSession(pool, { ...newTurn(theirs), agentId, sessionMetadata: {} }),
+    NOTHING,
+  ],
+  [
+    'makes a session of its agent',
+    (pool) => insertSession(pool, { id: newId('session'), tenantId: theirs, agentId, metadata: {} }),
+    { session: null },
+  ],
+  ['joins a turn of it', (pool) => steerTurn(pool, theirMessage(), ['queued']), null],
+  ['cancels a turn of it', (pool) => cancelTurn(pool, theirs, turnId, ['queued']), null],
+  [
+    'cancels all of its turns',
+    () => inside((sql) => cancelOpenTurns(sql, { tenantId: theirs, sessionId, forget: true }, ['queued'])),
+    [],
+  ],
+  ['locks it', () => inside((sql) => lockSession(sql, theirs, sessionId)), false],
+  ['locks it by its turn', () => inside((sql) => lockSessionOfTurn(sql, theirs, turnId)), false],
+  [
+    'answers a turn of it',
+    () => inside((sql) => lockWaitingTurn(sql, { tenantId: theirs, turnId }, 'queued')),
+    false,
+  ],
+  ['goes on where a turn of it stopped', () => inside((sql) => lockStoppedTurn(sql, theirs, turnId)), null],
+  [
+    'changes it',
+    (pool) => updateSession(pool, { id: sessionId, tenantId: theirs }, { metadata: { a: 'b' } }),
+    null,
+  ],
+  ['erases it', (pool) => deleteSession(pool, theirs, sessionId), false],
+  ['hears why it takes no turn', (pool) => findRefusal(pool, theirs, sessionId), null],
+  ['hears that it is there', (pool) => sessionExists(pool, theirs, sessionId), false],
+  ['reads it', () => readSession(database, theirs, sessionId), null],
+  ['reads a turn of it', (pool) => readTurn(pool, theirs, turnId), null],
+])('no tenant but the session’s own %s', async (_what, attempt, answer) => {
+  const before = await everything();
+  const answered = await attempt(database.pool);
+  if (typeof answer === 'object' && answer !== null) expect(answered).toMatchObject(answer);
+  else expect(answered).toBe(answer);
+  expect(await everything()).toEqual(before);
+});

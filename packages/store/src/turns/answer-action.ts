@@ -1,0 +1,97 @@
+import { awaitingSchema, newId, type SubmittedOutput, type TurnStatus } from '@turnpike/contract';
+import { z } from 'zod';
+import { json, query, type Sql } from '../database/sql.ts';
+
+const waitingCallSchema = z.object({ id: z.string(), name: z.string(), awaiting: awaitingSchema.nullable() });
+export type WaitingCall = z.infer<typeof waitingCallSchema>;
+
+const LOCK = {
+  name: 'lock-waiting-turn',
+  text: `SELECT id FROM turns WHERE id = $1 AND tenant_id = $2 AND status = $3 FOR UPDATE`,
+  row: z.object({ id: z.string() }),
+};
+
+/**
+ * Locks a turn that waits for somebody outside until the transaction ends. False where it waits for
+ * nobody. What is read after it, by a statement of its own, is what everybody before us left.
+ */
+export async function lockWaitingTurn(
+  sql: Sql,
+  turn: { tenantId: string; turnId: string },
+  status: TurnStatus,
+): Promise<boolean> {
+  const locked = await query(sql, LOCK, [turn.turnId, turn.tenantId, status]);
+  return locked.length > 0;
+}
+
+const CALLS = {
+  name: 'read-calls-of-round',
+  text: `
+SELECT tool_calls.id, tool_calls.name, tool_calls.awaiting FROM turns
+JOIN tool_calls ON tool_calls.turn_id = turns.id AND tool_calls.step_index = turns.step_count - 1
+WHERE turns.id = $1 ORDER BY tool_calls.position`,
+  row: waitingCallSchema,
+};
+
+/** The calls of the round that is open, and what each waits for. */
+export function readWaitingCalls(sql: Sql, turnId: string): Promise<WaitingCall[]> {
+  return query(sql, CALLS, [turnId]);
+}
+
+/*
+ * Invariant: a turn that waits goes back to its queue when, and only when, no call of it waits any
+ * longer. The turn's row is locked, so of two that bring the last answers one is after the other.
+ */
+const ANSWER = {
+  name: 'answer-action',
+  text: `
+WITH answer AS (
+  SELECT place, value ->> 'toolCallId' AS id, value ->> 'status' AS status, value -> 'content' AS output,
+    coalesce((value ->> 'isError')::boolean, false) AS is_error
+  FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS entry(value, place)
+), answered AS (
+  UPDATE tool_calls
+  SET awaiting = NULL, status = answer.status, output = answer.output, is_error = answer.is_error,
+      completed_at = CASE WHEN answer.status <> 'pending' THEN now() END
+  FROM answer WHERE tool_calls.turn_id = $1 AND tool_calls.id = answer.id AND tool_calls.awaiting IS NOT NULL
+  RETURNING tool_calls.id, tool_calls.status, tool_calls.is_error, answer.place
+), told AS (
+  SELECT id, status, is_error, row_number() OVER (ORDER BY place) AS number FROM answered WHERE status <> 'pending'
+), turn AS (
+  UPDATE turns
+  SET event_count = event_count + (SELECT count(*)::int FROM told),
+      status = CASE WHEN done THEN 'queued' ELSE status END,
+      action_expires_at = CASE WHEN done THEN NULL ELSE action_expires_at END,
+      ready_at = CASE WHEN done THEN now() ELSE ready_at END,
+      available_at = CASE WHEN done THEN NULL ELSE available_at END
+  FROM (
+    SELECT NOT EXISTS (
+      SELECT 1 FROM tool_calls WHERE turn_id = $1 AND awaiting IS NOT NULL AND id NOT IN (SELECT id FROM answer)
+    ) AS done
+  ) AS round
+  WHERE turns.id = $1
+  RETURNING turns.*
+), event AS (
+  INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
+  SELECT turn.id, turn.event_count - (SELECT count(*) FROM told) + told.number, ($3::text[])[told.number::int],
+         turn.tenant_id, 'tool.completed',
+         jsonb_build_object('tool_call_id', told.id, 'status', told.status, 'is_error', told.is_error)
+  FROM turn, told
+)
+SELECT id, session_id AS "sessionId", status = 'queued' AS resumes FROM turn`,
+  row: z.object({ id: z.string(), sessionId: z.string(), resumes: z.boolean() }),
+};
+
+/**
+ * Stores answers of a turn that `lockWaitingTurn` locked, each for a call that waits. Resolves with
+ * true where they were the last ones, and the turn is queued again.
+ */
+export async function answerAction(
+  sql: Sql,
+  turnId: string,
+  answers: readonly SubmittedOutput[],
+): Promise<boolean> {
+  const values = [turnId, json(answers), answers.map(() => newId('event'))];
+  const [turn] = await query(sql, ANSWER, values);
+  return turn?.resumes ?? false;
+}

@@ -1,0 +1,98 @@
+import { turnStatusSchema, type TurnStatus } from '@turnpike/contract';
+import { z } from 'zod';
+import { closingTurn } from './close-turn.ts';
+import { lockSession, lockSessionOfTurn } from '../sessions/lock-session.ts';
+import { inTransaction, query, type Sql } from '../database/sql.ts';
+
+const cancelledSchema = z.object({ turnId: z.string(), status: turnStatusSchema });
+export type CancelledTurn = z.infer<typeof cancelledSchema>;
+
+/** Turns of one session that one statement cancels at most. */
+const BATCH = 50;
+
+const OPEN = `status IN ('queued', 'in_progress', 'requires_action', 'cancelling')`;
+
+/* In one order everywhere, after the session: two that lock turns of a session never wait in a circle. */
+const lock = (name: string, which: string) => ({
+  name,
+  text: `SELECT id FROM turns WHERE ${which} AND ${OPEN} ORDER BY sequence FOR UPDATE`,
+  row: z.object({ id: z.string() }),
+});
+
+const LOCK = lock('lock-open-turn', 'tenant_id = $1 AND id = $2');
+const LOCK_OPEN = lock('lock-open-turns', 'tenant_id = $1 AND session_id = $2');
+
+/*
+ * Invariant: a turn that nobody holds is cancelled here and now; one that a worker holds is only
+ * asked to stop, and it is the worker, or the end of its lease, that confirms it. The event count is
+ * left alone where a worker holds the turn: it is part of its fence.
+ *
+ * The turns were locked by a statement before this one. Locked in this one, a turn that was claimed while it
+ * waited would be decided on as it is now, and written as it was before (decision 8).
+ */
+const cancel = (name: string, which: string) => ({
+  name,
+  text: `
+WITH open AS MATERIALIZED (
+  SELECT id, sequence,
+    CASE WHEN status = ANY ($2) THEN 'cancelled' ELSE 'cancelling' END AS status
+  FROM turns WHERE ${which} AND ${OPEN}
+  ORDER BY sequence LIMIT ${BATCH}
+), asked AS (
+  UPDATE turns SET status = 'cancelling' FROM open WHERE turns.id = open.id AND open.status = 'cancelling'
+)
+SELECT id AS "turnId", sequence, status, ${closingTurn({ when: "status = 'cancelled'" })}
+FROM open`,
+  row: cancelledSchema.extend({ sequence: z.int() }),
+});
+
+const CANCEL = cancel('cancel-turn', 'tenant_id = $1 AND id = $3');
+const CANCEL_OPEN = cancel('cancel-open-turns', 'tenant_id = $1 AND session_id = $3 AND sequence > $4');
+
+/**
+ * Cancels a turn, in whatever state before its end. Null where it has ended, or is not there.
+ * `unheld` are the statuses in which no worker holds a turn.
+ */
+export function cancelTurn(
+  sql: Sql,
+  tenantId: string,
+  turnId: string,
+  unheld: readonly TurnStatus[],
+): Promise<CancelledTurn | null> {
+  return inTransaction(sql, async (transaction) => {
+    // In one round trip: each begins when what the one before it waited for is locked.
+    const [, , [turn]] = await Promise.all([
+      lockSessionOfTurn(transaction, tenantId, turnId),
+      query(transaction, LOCK, [tenantId, turnId]),
+      query(transaction, CANCEL, [tenantId, unheld, turnId]),
+    ]);
+    return turn ?? null;
+  });
+}
+
+const FORGET = {
+  name: 'forget-turns',
+  text: `UPDATE turns SET rolled_back = true WHERE id = ANY ($1) RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/**
+ * Cancels every turn of a session that has not ended; `forget` keeps later turns from seeing them. To be run in
+ * a transaction: until it ends, the session stays locked, so that none is added between.
+ */
+export async function cancelOpenTurns(
+  sql: Sql,
+  session: { tenantId: string; sessionId: string; forget: boolean },
+  unheld: readonly TurnStatus[],
+): Promise<CancelledTurn[]> {
+  const { tenantId, sessionId, forget } = session;
+  const cancelled: CancelledTurn[] = [];
+  await Promise.all([lockSession(sql, tenantId, sessionId), query(sql, LOCK_OPEN, [tenantId, sessionId])]);
+  for (let after = 0; ;) {
+    const batch = await query(sql, CANCEL_OPEN, [tenantId, unheld, sessionId, after]);
+    cancelled.push(...batch);
+    if (forget) await query(sql, FORGET, [batch.map((turn) => turn.turnId)]);
+    if (batch.length < BATCH) return cancelled;
+    after = Math.max(...batch.map((turn) => turn.sequence));
+  }
+}

@@ -1,0 +1,276 @@
+import {
+  agentConfigSchema,
+  awaitingSchema,
+  contentBlockSchema,
+  effectSchema,
+  modelAuthSchema,
+  newId,
+  onUnknownSchema,
+  refusedBlockSchema,
+  toolCallStatusSchema,
+  toolConfigSchema,
+  turnStatusSchema,
+} from '@turnpike/contract';
+import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
+import pg from 'pg';
+import { z } from 'zod';
+import { GroupCommit, perPool } from '../database/group-commit.ts';
+import { isBudgeted } from '../budgets/reserve-cost.ts';
+import { isTimeout, queryInOrder, StoreUnavailableError, type Sql, type UnreadRow } from '../database/sql.ts';
+
+/** A turn that was claimed just now. */
+export interface LeasedTurn extends ClaimedTurn {
+  /** Its tenant has turns that may run and are not dispatched: it has a place in the queue to give. */
+  othersReady: boolean;
+  /** The database's time from which on it could have run, were there nothing else to do; as `claimedAt`. */
+  acceptedAt: number;
+  /** The span of the request that brought it, where requests are traced. */
+  traceparent: string | null;
+}
+
+const messageSchema = z.object({
+  id: z.string(),
+  turnSequence: z.int(),
+  index: z.int(),
+  role: z.enum(['user', 'assistant']),
+  content: z.array(contentBlockSchema),
+  partial: z.boolean(),
+  refused: z.array(refusedBlockSchema),
+  model: z
+    .string()
+    .nullable()
+    .transform((model) => model ?? undefined),
+});
+
+const claimedSchema = z.object({
+  id: z.string(),
+  tenantId: z.string(),
+  sessionId: z.string(),
+  sequence: z.int(),
+  agentId: z.string(),
+  agentVersion: z.int(),
+  epoch: z.int(),
+  attempts: z.int(),
+  status: turnStatusSchema,
+  agent: agentConfigSchema,
+  tools: z.array(
+    z.object({
+      name: z.string(),
+      config: toolConfigSchema,
+      signingSecret: z.object({
+        name: z.string(),
+        field: z.string(),
+        version: z.int(),
+        envelope: z.string(),
+      }),
+    }),
+  ),
+  modelAccess: z.object({
+    keys: z.array(z.string()),
+    baseUrl: z.string().nullable(),
+    auth: modelAuthSchema,
+    operatorKey: z.boolean(),
+  }),
+  claimedAt: z.number(),
+  remainingMs: z.number(),
+  stepCount: z.int(),
+  modelAttempts: z.int(),
+  eventCount: z.int(),
+  modelCallCount: z.int(),
+  lastStopReason: z.string().nullable(),
+  pauseCount: z.int(),
+  summary: z.string().nullable(),
+  history: z.array(messageSchema),
+  messages: z.array(messageSchema),
+  openToolCalls: z.array(
+    z.object({
+      id: z.string(),
+      toolUseId: z.string(),
+      name: z.string(),
+      input: z.unknown(),
+      inputText: z.string().nullable(),
+      effect: effectSchema,
+      onUnknown: onUnknownSchema,
+      status: toolCallStatusSchema,
+      awaiting: awaitingSchema.nullable(),
+      output: z.array(contentBlockSchema).nullable(),
+      isError: z.boolean(),
+    }),
+  ),
+  pendingInputs: z.int(),
+  othersReady: z.boolean(),
+  acceptedAt: z.number(),
+  traceparent: z.string().nullable(),
+  isBudgeted: z.boolean(),
+  outage: z.string().nullable(),
+}) satisfies z.ZodType<LeasedTurn>;
+
+export interface Claim {
+  turnId: string;
+  epoch: number;
+  /** The statuses that may be claimed. */
+  from: readonly TurnStatus[];
+  workerId: string;
+  leaseMs: number;
+}
+
+const GIVEN = `
+WITH given AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::double precision[], $5::text[], $6::text[])
+  AS given(turn_id, epoch, worker_id, lease_ms, started_id, step_started_id)
+)`;
+
+const CLAIMABLE = `turns.id = given.turn_id AND turns.epoch = given.epoch AND turns.status = ANY ($7)
+    AND turns.dispatched_at IS NOT NULL`;
+
+/** A group waits for no lock: it would hold others meanwhile, and two groups could wait for each other. */
+const LOCK_FREE = `, free AS MATERIALIZED (
+  SELECT turns.id FROM given JOIN turns ON ${CLAIMABLE} FOR NO KEY UPDATE OF turns SKIP LOCKED
+)`;
+
+/*
+ * Invariant: a claim succeeds at most once for an epoch. The epoch rises with it, so whoever
+ * held the turn before can write nothing more. Time is the database's.
+ *
+ * The journal is read in the same statement. Its snapshot is sound: a turn that qualifies was
+ * `queued` at this epoch in that snapshot, and nobody writes to the journal of a queued turn. What
+ * joins a turn is in its row, which is the locked one.
+ */
+const take = (of: 'all' | 'free'): string => `, turn AS (
+  UPDATE turns
+  SET status = 'in_progress', epoch = turns.epoch + 1, attempts = attempts + 1, worker_id = given.worker_id,
+      leased_until = now() + given.lease_ms * interval '1 millisecond',
+      started_at = coalesce(started_at, now()), event_count = event_count + 2,
+      reserved_micros = 0, reserved_tokens = 0
+  FROM given
+  WHERE ${CLAIMABLE}${of === 'free' ? ' AND turns.id IN (SELECT id FROM free)' : ''}
+  RETURNING turns.*, given.started_id, given.step_started_id
+), event AS (
+  INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
+  SELECT turn.id, turn.event_count - 1, turn.started_id, turn.tenant_id, 'turn.started',
+         jsonb_build_object('attempt', turn.attempts)
+  FROM turn
+  UNION ALL
+  SELECT turn.id, turn.event_count, turn.step_started_id, turn.tenant_id,
+         CASE WHEN turn.attempts = 1 THEN 'step.started' ELSE 'step.restarted' END,
+         jsonb_build_object('index', turn.step_count)
+  FROM turn
+)`;
+
+const MESSAGE = `json_build_object('id', messages.id, 'turnSequence', messages.turn_sequence, 'index', messages.index,
+                'role', messages.role, 'content', messages.content, 'partial', messages.partial,
+                'refused', messages.refused, 'model', (
+                  SELECT version.config ->> 'model' FROM turns AS said
+                  JOIN agent_versions AS version ON version.agent_id = said.agent_id AND version.version = said.agent_version
+                  WHERE said.id = messages.turn_id AND messages.role = 'assistant'))`;
+
+const READ = `
+SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.sequence, turn.agent_id AS "agentId",
+  turn.agent_version AS "agentVersion", turn.epoch, turn.attempts, turn.status,
+  agent_versions.config AS agent,
+  (SELECT coalesce(json_agg(json_build_object('name', tools.name, 'config', tools.config, 'signingSecret',
+                     json_build_object('name', tools.id, 'field', 'signing_secret', 'version', tools.signing_version,
+                                       'envelope', tools.signing_envelope))), '[]')
+   FROM jsonb_array_elements(agent_versions.config -> 'tools') AS given(tool)
+   JOIN tools ON tools.tenant_id = turn.tenant_id AND tools.name = given.tool ->> 'name'
+   WHERE given.tool ->> 'type' = 'http') AS tools,
+  (SELECT json_build_object('keys', coalesce(model_settings.keys, '{}'), 'baseUrl', model_settings.base_url,
+                            'auth', coalesce(model_settings.auth, 'x-api-key'), 'operatorKey', tenants.operator_key)
+   FROM tenants LEFT JOIN model_settings ON model_settings.tenant_id = tenants.id
+   WHERE tenants.id = turn.tenant_id) AS "modelAccess",
+  (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt",
+  (extract(epoch FROM greatest(turn.created_at, turn.run_at)) * 1000)::double precision AS "acceptedAt",
+  turn.traceparent, turn.outage,
+  (extract(epoch FROM turn.deadline_at - now()) * 1000)::double precision AS "remainingMs",
+  turn.step_count AS "stepCount", turn.model_attempts AS "modelAttempts",
+  turn.event_count AS "eventCount",
+  (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call') AS "modelCallCount",
+  (SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
+   ORDER BY steps.index DESC LIMIT 1) AS "lastStopReason",
+  (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.index > coalesce(
+     (SELECT max(other.index) FROM steps AS other
+      WHERE other.turn_id = turn.id AND other.stop_reason IS DISTINCT FROM 'pause_turn'), -1)) AS "pauseCount",
+  summary.content AS summary,
+  (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
+   FROM messages
+   WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
+     AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
+     AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
+                     WHERE forgotten.session_id = turn.session_id AND forgotten.rolled_back
+                       AND forgotten.sequence = messages.turn_sequence)) AS history,
+  (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
+   FROM messages WHERE messages.turn_id = turn.id) AS messages,
+  (SELECT coalesce(json_agg(json_build_object('id', tool_calls.id, 'toolUseId', tool_calls.tool_use_id,
+                     'name', tool_calls.name, 'input', tool_calls.input, 'inputText', tool_calls.input_text, 'effect', tool_calls.effect,
+                     'onUnknown', tool_calls.on_unknown, 'status', tool_calls.status,
+                     'awaiting', tool_calls.awaiting, 'output', tool_calls.output, 'isError', tool_calls.is_error)
+                   ORDER BY tool_calls.position), '[]')
+   FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1) AS "openToolCalls",
+  jsonb_array_length(turn.pending_inputs) AS "pendingInputs",
+  EXISTS (SELECT 1 FROM turns AS others
+          WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
+            AND others.dispatched_at IS NULL AND others.available_at IS NULL) AS "othersReady",
+  ${isBudgeted('turn')} AS "isBudgeted"
+FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version
+LEFT JOIN LATERAL (
+  SELECT summaries.through_sequence, summaries.content FROM summaries
+  WHERE summaries.session_id = turn.session_id AND summaries.through_sequence < turn.sequence
+  ORDER BY summaries.through_sequence DESC LIMIT 1
+) AS summary ON true`;
+
+const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ };
+const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ };
+
+/**
+ * Takes a turn for `leaseMs`. Null where the job is stale: the turn has moved on, or another worker was
+ * first. With the pool it shares a statement with the claims that come meanwhile.
+ */
+export async function claimTurn(sql: Sql, claim: Claim): Promise<LeasedTurn | null> {
+  const shared = sql instanceof pg.Pool ? await claimInGroup(sql, claim) : null;
+  // Also what a group passed over: it waits for who holds the row, or learns that the job is stale.
+  const row = shared ?? (await claimAll(sql, CLAIM, [claim]))[0];
+  return row == null ? null : claimedSchema.parse(row);
+}
+
+/** Null also where its group took too long: one of them may be what takes so long, and each goes alone then. */
+async function claimInGroup(pool: pg.Pool, claim: Claim): Promise<UnreadRow | null> {
+  try {
+    return await groupOf(pool).add(claim, BYTES);
+  } catch (error) {
+    if (error instanceof StoreUnavailableError && isTimeout(error.cause)) return null;
+    throw error;
+  }
+}
+
+/** Each may bring the whole history of its session. */
+const MOST_TOGETHER = 16;
+/** A claim is small, however large its answer. */
+const BYTES = 200;
+
+const groupOf = perPool(
+  (pool) =>
+    new GroupCommit({
+      write: (claims: readonly Claim[]) => claimAll(pool, CLAIM_FREE, claims),
+      keyOf: ({ turnId }) => turnId,
+      mostItems: MOST_TOGETHER,
+    }),
+);
+
+/** The rows of those that were taken, each in its place. All of them may be claimed from the same statuses. */
+function claimAll(
+  sql: Sql,
+  statement: typeof CLAIM,
+  claims: readonly Claim[],
+): Promise<(UnreadRow | null)[]> {
+  const turnIds = claims.map(({ turnId }) => turnId);
+  const values = [
+    turnIds,
+    claims.map(({ epoch }) => epoch),
+    claims.map(({ workerId }) => workerId),
+    claims.map(({ leaseMs }) => leaseMs),
+    claims.map(() => newId('event')),
+    claims.map(() => newId('event')),
+    claims[0]?.from ?? [],
+  ];
+  return queryInOrder(sql, statement, values, turnIds);
+}

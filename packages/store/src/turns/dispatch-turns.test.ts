@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openDatabase, type Database } from '../database/database.ts';
+import { dispatchTurns } from './dispatch-turns.ts';
+import { promoteDelayed } from './promote-delayed.ts';
+import { renewLeases } from './renew-leases.ts';
+import { createTenant } from '../tenants/tenants.ts';
+import { purgeWorkers } from './workers.ts';
+
+const POOL = 4;
+
+let database: Database;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  database = openDatabase({
+    url: made.url,
+    poolSize: POOL,
+    applicationName: 'test',
+    onError: () => undefined,
+  });
+});
+afterAll(async () => {
+  await database.close();
+  await drop();
+});
+beforeEach(() => ask('TRUNCATE workers'));
+
+async function ask(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  return (await database.pool.query<Record<string, unknown>>(text, values)).rows;
+}
+
+/** Stores turns that wait, all as if they were heads of sessions; `more` are further columns. */
+async function fill(tenantId: string, turns: number, more: Record<string, string> = {}): Promise<void> {
+  const [session] = await ask(
+    `INSERT INTO sessions (id, tenant_id, agent_id) VALUES ('s' || gen_random_uuid(), $1, 'a') RETURNING id`,
+    [tenantId],
+  );
+  await ask(
+    `INSERT INTO turns (${['id, tenant_id, session_id, sequence, agent_id, agent_version, ready_at, deadline_at', ...Object.keys(more)].join(', ')})
+     SELECT ${["$2 || n, $1, $2, n, 'a', 1, clock_timestamp(), now() + interval '9 days'", ...Object.values(more)].join(', ')}
+     FROM generate_series(1, $3) AS n`,
+    [tenantId, session?.['id'], turns],
+  );
+}
+
+const tenantWith = async (weight: number, turns: number): Promise<string> => {
+  const tenantId = await createTenant(database, 'Acme');
+  await ask('UPDATE tenants SET weight = $2 WHERE id = $1', [tenantId, weight]);
+  await fill(tenantId, turns);
+  return tenantId;
+};
+const dispatch = async (tenantId: string): Promise<number> =>
+  (await dispatchTurns(database.pool, [], [tenantId])).turns.length;
+const seen = (id: string, concurrency: number) => renewLeases(database.pool, [], 1_000, { id, concurrency });
+
+test.each([
+  {
+    weight: 1,
+    places: [],
+    window: 16,
+    title: 'without a worker, a quarter of the 64 places that are assumed',
+  },
+  { weight: 1, places: [4], window: 8, title: 'with few places, eight' },
+  { weight: 1, places: [100, 60], window: 40, title: 'else a quarter of the places of all workers' },
+  { weight: 3, places: [40], window: 30, title: 'as many times as it weighs' },
+  { weight: 0.1, places: [4], window: 1, title: 'one at least' },
+])('a tenant has so many turns in the queue: $title', async ({ weight, places, window }) => {
+  for (const [number, concurrency] of places.entries()) await seen(`w${number}`, concurrency);
+  const tenantId = await tenantWith(weight, 60);
+  expect(await dispatch(tenantId)).toBe(window);
+  expect(await dispatch(tenantId)).toBe(0);
+  // Two end, and leave their places in the queue to two others.
+  await ask(
+    `UPDATE turns SET status = 'incomplete', finished_at = now() WHERE id IN
+     (SELECT id FROM turns WHERE tenant_id = $1 AND dispatched_at IS NOT NULL AND status = 'queued' LIMIT 2)`,
+    [tenantId],
+  );
+  expect(await dispatch(tenantId)).toBe(Math.min(2, window));
+});
+
+test('a worker that was not seen for 30 seconds does not count, and is forgotten', async () => {
+  await seen('alive', 40);
+  await seen('dead', 400);
+  await ask(`UPDATE workers SET seen_at = now() - interval '31 seconds' WHERE id = 'dead'`);
+  expect(await dispatch(await tenantWith(1, 60))).toBe(10);
+  expect(await purgeWorkers(database.pool, 10)).toBe(1);
+  expect(await ask('SELECT id FROM workers')).toEqual([{ id: 'alive' }]);
+});
+
+test('many that dispatch at once put no more into the queue than the window', async () => {
+  await seen('w', 40);
+  const tenantId = await tenantWith(1, 100);
+  const counts = await Promise.all(Array.from({ length: 12 }, () => dispatch(tenantId)));
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10);
+});
+
+test('dispatch and promotion read what they need, and not the 50,000 turns whose time has not come', async () => {
+  const tenantId = await createTenant(database, 'Later');
+  await fill(tenantId, 50_000, {
+    available_at: `now() + interval '1 day'`,
+    run_at: `now() + interval '1 day'`,
+  });
+  await fill(tenantId, 20, { priority: '5' });
+  await fill(tenantId, 3, { available_at: `now() - interval '1 second'` });
+  await ask('ANALYZE turns');
+
+  expect(await buffersOf(() => promoteDelayed(database.pool, 100))).toBeLessThan(500);
+  expect(
+    await ask(`SELECT count(*)::int AS n FROM turns WHERE tenant_id = $1 AND available_at IS NULL`, [
+      tenantId,
+    ]),
+  ).toEqual([{ n: 23 }]);
+  expect(await buffersOf(async () => expect(await dispatch(tenantId)).toBe(16))).toBeLessThan(2_000);
+  // And once there is nothing to do, it is next to nothing.
+  expect(await buffersOf(() => promoteDelayed(database.pool, 100))).toBeLessThan(100);
+}, 120_000);
+
+/** Pages of `turns` and its indexes that were looked at meanwhile. */
+async function buffersOf(work: () => Promise<unknown>): Promise<number> {
+  const pages = async (): Promise<number> => {
+    await flushAll();
+    const [row] = await ask(
+      `SELECT (heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)::int AS pages
+       FROM pg_statio_user_tables WHERE relname = 'turns'`,
+    );
+    return Number(row?.['pages']);
+  };
+  const before = await pages();
+  await work();
+  return (await pages()) - before;
+}
+
+/** Each connection tells its own statistics, when its next statement ends. */
+async function flushAll(): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: POOL }, () => database.pool.connect()));
+  for (const client of clients) {
+    await client.query('SELECT pg_stat_force_next_flush()');
+    await client.query('SELECT 1');
+    client.release();
+  }
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { query, type Sql } from '../database/sql.ts';
+
+const refusalSchema = z.object({
+  isAgentDeleted: z.boolean(),
+  /** The turn that comes first, of those that have not ended. */
+  openTurnId: z.string().nullable(),
+});
+
+const READ = {
+  name: 'find-refusal',
+  text: `
+SELECT agents.id IS NULL AS "isAgentDeleted",
+  (SELECT turns.id FROM turns
+   WHERE turns.session_id = sessions.id AND turns.status IN ('queued', 'in_progress', 'requires_action', 'cancelling')
+   ORDER BY turns.sequence LIMIT 1) AS "openTurnId"
+FROM sessions LEFT JOIN agents ON agents.id = sessions.agent_id AND agents.deleted_at IS NULL
+WHERE sessions.id = $2 AND sessions.tenant_id = $1`,
+  row: refusalSchema,
+};
+
+/** Why a session may have taken no turn: what stands in the way now. Null where there is no such session. */
+export async function findRefusal(
+  sql: Sql,
+  tenantId: string,
+  sessionId: string,
+): Promise<z.infer<typeof refusalSchema> | null> {
+  const [refusal] = await query(sql, READ, [tenantId, sessionId]);
+  return refusal ?? null;
+}

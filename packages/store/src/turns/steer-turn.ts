@@ -1,0 +1,50 @@
+import type { ContentBlock, Turn, TurnStatus } from '@turnpike/contract';
+import { json, query, type Sql } from '../database/sql.ts';
+import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
+
+/** Messages that may wait to join one turn. */
+const MOST_PENDING = 50;
+
+/*
+ * Invariant: a message joins a turn or it does not; it is never lost between the two. It is put into
+ * the turn's row, and whoever ends the turn holds that row's lock. The event count is left alone: it
+ * is part of the fence of the worker that holds the turn.
+ */
+const STEER = {
+  name: 'steer-turn',
+  text: `
+UPDATE turns SET pending_inputs = pending_inputs || jsonb_build_array(
+  jsonb_build_object('id', $4::text, 'role', 'user', 'content', $5::jsonb)),
+  webhook_url = coalesce(webhook_url, $6)
+WHERE id = (SELECT id FROM turns WHERE tenant_id = $1 AND session_id = $2 AND status = ANY ($3) LIMIT 1)
+  AND status = ANY ($3) AND jsonb_array_length(pending_inputs) < ${MOST_PENDING}
+RETURNING ${TURN_COLUMNS}`,
+  row: storedTurnSchema.transform(asTurn),
+};
+
+/**
+ * Adds a message to the turn of a session that is in one of these statuses. Null where there is none. A turn
+ * that knows a webhook's URL already keeps that one.
+ */
+export async function steerTurn(
+  sql: Sql,
+  message: {
+    tenantId: string;
+    sessionId: string;
+    messageId: string;
+    content: ContentBlock[];
+    webhookUrl: string | null;
+  },
+  joinable: readonly TurnStatus[],
+): Promise<Turn | null> {
+  const { tenantId, sessionId, messageId, content, webhookUrl } = message;
+  const [turn] = await query(sql, STEER, [
+    tenantId,
+    sessionId,
+    joinable,
+    messageId,
+    json(content),
+    webhookUrl,
+  ]);
+  return turn ?? null;
+}

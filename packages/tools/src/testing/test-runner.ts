@@ -1,0 +1,46 @@
+import { RetryableError } from '@turnpike/contract';
+import { createEgress } from '@turnpike/egress';
+import { Secret, silentLogger } from '@turnpike/telemetry';
+import { createToolRunner, type ToolRunner, type ToolRunnerSettings } from '../create-tool-runner.ts';
+import type { MemoryStore } from '@turnpike/contract';
+import type { ToolSecrets } from '../ports.ts';
+import { InputSchemas } from '../schema/input-schemas.ts';
+import { roomFor } from './test-guard.ts';
+
+/** The key that every tool's calls are signed with here. */
+export const SIGNING_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+/** Secrets of this tenant, and one signing secret for all. */
+export function secretsOf(values: Record<string, string> = {}): ToolSecrets {
+  return {
+    read: (_tenantId, name) => {
+      const value = values[name];
+      return Promise.resolve(value === undefined ? null : new Secret(value));
+    },
+    open: () => Promise.resolve(new Secret(SIGNING_SECRET)),
+  };
+}
+
+const noMemory: MemoryStore = {
+  look: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
+  once: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
+};
+
+/** Shared by all: its threads take some time to start. */
+const schemas = new InputSchemas((error) => {
+  throw error;
+});
+
+/** A runner that reaches this machine; what is left out is as plain as can be. */
+export function testRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRunner {
+  return createToolRunner({
+    builtins: [],
+    egress: createEgress({ allow: ['127.0.0.1'] }),
+    guard: roomFor(1_000),
+    secrets: secretsOf(),
+    memory: noMemory,
+    logger: silentLogger,
+    schemas,
+    ...settings,
+  });
+}

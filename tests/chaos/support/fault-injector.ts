@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChaosCluster } from './chaos-cluster.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+/**
+ * One fault against the cluster; false where there was nothing to strike. It may take its time: the
+ * next one comes after it.
+ */
+export type Fault = (chaos: ChaosCluster, random: SeededRandom) => Promise<boolean>;
+
+/** Strikes every so often, until it is stopped. */
+export class FaultInjector {
+  /** Faults that were struck. */
+  count = 0;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(chaos: ChaosCluster, random: SeededRandom, settings: { everyMs: number; fault: Fault }) {
+    this.#running = this.#run(chaos, random, settings);
+    chaos.beforeStop(() => this.stop());
+    // What went wrong is told by `stop`.
+    this.#running.catch(() => undefined);
+  }
+
+  /** Waits for the fault under way. Throws what a fault threw. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(
+    chaos: ChaosCluster,
+    random: SeededRandom,
+    { everyMs, fault }: { everyMs: number; fault: Fault },
+  ): Promise<void> {
+    const { signal } = this.#stop;
+    for (;;) {
+      const waitMs = everyMs * random.between(0.5, 1.5);
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      if (await fault(chaos, random)) this.count += 1;
+    }
+  }
+}
+
+/**
+ * Kills a worker; another one takes its place once it has started, and none is killed before that, so
+ * that a slow machine gets on as well.
+ */
+export const killWorker: Fault = async (chaos, random) => {
+  const worker = random.pick([...chaos.workers]);
+  if (worker === undefined || chaos.isReplacing) return false;
+  await chaos.killWorker(worker);
+  chaos.replaceWorker();
+  return true;
+};
