@@ -9,7 +9,7 @@ const made = 'packages/store/src/generated/client.ts';
 
 if (!existsSync(made) || statSync(made).mtimeMs < statSync(schema).mtimeMs) {
   const prisma = createRequire(import.meta.url).resolve('prisma/build/index.js');
-  const run = spawnSync(process.execPath, [prisma, 'generate', '--schema', schema, '--no-jobs'], {
+  const run = spawnSync(process.execPath, [prisma, 'generate', '--schema', schema, '--no-hints'], {
     env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' },
     encoding: 'utf8',
   });
