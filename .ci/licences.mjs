@@ -1,9 +1,9 @@
-// Writes docs/licences.md: the licence of every package that runs in production, from the lock file and the
+// Writes docs/reference/licences.md: the licence of every package that runs in production, from the lock file and the
 // installed packages. `--check` writes nothing, and fails where the file is not true any more. Either way it fails
 // for a licence that is not on the list.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const TARGET = new URL('../docs/licences.md', import.meta.url);
+const TARGET = new URL('../docs/reference/licences.md', import.meta.url);
 /** What may be used in a program under the MIT licence without any duty but to say so. */
 const ALLOWED = new Set([
   '0BSD',
@@ -61,7 +61,8 @@ ${table.join('\n')}
 
 const isTrue = existsSync(TARGET) && readFileSync(TARGET, 'utf8') === text;
 if (process.argv.includes('--check')) {
-  if (!isTrue) process.stderr.write('docs/licences.md is not true any more: run `npm run licences`.\n');
+  if (!isTrue)
+    process.stderr.write('docs/reference/licences.md is not true any more: run `npm run licences`.\n');
   process.exit(isTrue && refused.length === 0 ? 0 : 1);
 }
 writeFileSync(TARGET, text);

@@ -45,7 +45,7 @@ test('hosts are found with a scheme and without one', () => {
 });
 
 test('no example in the pages sends anything to a real host when it is pasted', () => {
-  expect(pages).toContain('docs/webhooks.md');
+  expect(pages).toContain('docs/how-to/webhooks.md');
   const real = pages.flatMap((page) =>
     codeOf(readFileSync(join(REPOSITORY, page), 'utf8'))
       .flatMap(hostsIn)

@@ -46,7 +46,7 @@ test('the image is made without any package’s scripts', () => {
   for (const command of installs) expect(command).toContain('--ignore-scripts');
 });
 
-test('the licence of every package is one that is allowed, and docs/licences.md lists it', () => {
+test('the licence of every package is one that is allowed, and docs/reference/licences.md lists it', () => {
   const script = fileURLToPath(new URL('.ci/licences.mjs', ROOT));
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

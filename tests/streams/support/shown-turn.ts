@@ -1,6 +1,6 @@
 import { textOf, turnEventSchema, type TurnEvent } from '@turnpike/contract';
 
-/** What a client that keeps to docs/streaming.md shows of a turn, and what it got. */
+/** What a client that keeps to docs/how-to/streaming.md shows of a turn, and what it got. */
 export class ShownTurn {
   /** Cursors of the facts, as they came. */
   readonly cursors: string[] = [];
