@@ -1,8 +1,8 @@
-import { metadataSchema, momentSchema } from '@turnpike/contract';
+import { metadataSchema, timestampSchema } from '@turnpike/contract';
 import { z } from 'zod';
 
 const momentOf = (description: string) =>
-  momentSchema
+  timestampSchema
     .transform((text) => new Date(text))
     .optional()
     .meta({ description, example: '2026-11-30T12:00:00Z' });

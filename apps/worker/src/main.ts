@@ -102,9 +102,9 @@ async function start(config: Config): Promise<void> {
     deadlineMs: LONGEST_CALL_MS,
     idleTimeoutMs: LONGEST_CALL_MS,
   });
-  // One hung tool may hold a part of the worker's places, and no more.
-  const places = Math.max(16, Math.floor(config.concurrency / 2));
-  const guard = createCallGuard({ places, maxWaiting: places, maxWaitMs: 1_000 });
+  // One hung tool may hold a part of the worker's slots, and no more.
+  const slots = Math.max(16, Math.floor(config.concurrency / 2));
+  const guard = createCallGuard({ slots, maxWaiting: slots, maxWaitMs: 1_000 });
   const schemas = new InputSchemas(warn('The input of a tool could not be checked.'));
   const tools = createToolRunner({
     builtins: createBuiltins({ egress }),

@@ -39,12 +39,12 @@ export function watchModel(
         hasText = true;
         options.onText(text);
       };
-      const onCut = (cut: InterruptedCall): Promise<void> => {
+      const onInterrupted = (cut: InterruptedCall): Promise<void> => {
         countSpent(metrics, label, cut);
-        return options.onCut(cut);
+        return options.onInterrupted(cut);
       };
       try {
-        const answer = await model.call(request, { ...options, onText, onCut });
+        const answer = await model.call(request, { ...options, onText, onInterrupted });
         countSpent(metrics, label, answer);
         countCall(metrics, label, 'ok', answer.attempts - options.previousAttempts, options);
         describeResponse(span, answer);

@@ -58,7 +58,7 @@ export async function askModel(
       restarted.catch(() => undefined);
       preview?.restart(restarted).catch(() => undefined);
     },
-    onCut(cut) {
+    onInterrupted(cut) {
       cost = cut;
       return lease.book(cut);
     },

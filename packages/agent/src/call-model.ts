@@ -1,4 +1,4 @@
-import { askedCall, isFinal, isToolUse, newId, storedBlock } from '@turnpike/contract';
+import { requestedCall, isFinal, isToolUse, newId, storedBlock } from '@turnpike/contract';
 import type { ContentBlock, Message, ModelResponse, NewMessage } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import { summaryMessages } from './compact-history.ts';
@@ -44,7 +44,7 @@ export async function callModel(
   const { status } = await commit(lease, progress, {
     step,
     messages,
-    askedCalls: openCalls,
+    requestedCalls: openCalls,
     events: [
       stepCompleted(progress.stepCount, step),
       ...(outcome === null ? [stepStarted(progress.stepCount + 1)] : [turnEnded(outcome)]),
@@ -86,7 +86,7 @@ async function callsIn(
   tools: ToolRunner,
 ): Promise<OpenCall[]> {
   if (CUTS.has(stopReason)) return [];
-  const asked = content.filter(isToolUse).map(askedCall);
+  const asked = content.filter(isToolUse).map(requestedCall);
   const plans = await Promise.all(
     asked.map((call, position) =>
       isBeyondMost(position) ? Promise.resolve(NOT_MADE) : tools.planOf(lease.turn, call),

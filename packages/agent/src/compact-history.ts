@@ -1,4 +1,4 @@
-import { askedCall, isText, isToolUse, ModelError, textOf } from '@turnpike/contract';
+import { requestedCall, isText, isToolUse, ModelError, textOf } from '@turnpike/contract';
 import type { AgentConfig, CompletedStep, ContentBlock, Message, ToolUseBlock } from '@turnpike/contract';
 import { askModel } from './ask-model.ts';
 import type { Overflow } from './context-window.ts';
@@ -126,7 +126,7 @@ function describeBlock(block: ContentBlock): string {
 }
 
 function describeCall(block: ToolUseBlock): string {
-  const { name, inputText } = askedCall(block);
+  const { name, inputText } = requestedCall(block);
   return `(calls ${name} with ${inputText ?? 'nothing'})`;
 }
 

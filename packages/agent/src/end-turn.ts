@@ -59,7 +59,7 @@ function partialAnswer({ text, cost, attempts, durationMs }: PartialResponse): {
       costMicros: cost?.costMicros ?? 0,
       attempts,
       providerRequestId: cost?.providerRequestId ?? null,
-      isBooked: true,
+      isCostRecorded: true,
       durationMs,
     },
   };

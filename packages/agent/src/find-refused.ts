@@ -1,5 +1,5 @@
 import {
-  placeOf,
+  blockPathOf,
   type BlockPath,
   type ContentBlock,
   type Message,
@@ -13,7 +13,7 @@ const MEDIA = new Set(['image', 'document']);
 /** A block that the model was shown, with where it is stored. */
 interface Shown {
   block: ContentBlock;
-  place: BlockPath;
+  path: BlockPath;
 }
 
 /**
@@ -22,13 +22,13 @@ interface Shown {
  */
 export function findRefused(
   progress: Pick<Progress, 'history' | 'messages'>,
-  { places, likely }: RefusedParts,
-): { places: BlockPath[]; certain: boolean } {
-  if (places.length > 0) return { places, certain: true };
+  { paths, likely }: RefusedParts,
+): { paths: BlockPath[]; certain: boolean } {
+  if (paths.length > 0) return { paths, certain: true };
   const own = shownMessages(progress.messages);
   const unread = own.slice(own.findLastIndex(({ role }) => role === 'assistant') + 1);
   const suspects = suspectsIn(likely, unread, [...shownMessages(progress.history), ...own]);
-  return { places: suspects.map(({ place }) => place), certain: false };
+  return { paths: suspects.map(({ path }) => path), certain: false };
 }
 
 function suspectsIn(
@@ -59,8 +59,8 @@ function itemsOf({ content }: ContentBlock): ContentBlock[] {
 }
 
 function shown(block: ContentBlock): Shown[] {
-  const place = placeOf(block);
-  return place === undefined ? [] : [{ block, place }];
+  const path = blockPathOf(block);
+  return path === undefined ? [] : [{ block, path }];
 }
 
 function isFetched({ source }: ContentBlock): boolean {

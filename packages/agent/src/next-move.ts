@@ -1,4 +1,4 @@
-import { faultyRounds, type AgentConfig, type Outcome, type TurnError } from '@turnpike/contract';
+import { countInvalidRounds, type AgentConfig, type Outcome, type TurnError } from '@turnpike/contract';
 import { findOverflow, type Overflow } from './context-window.ts';
 import { failedWith, outcomeOf, stoppedBy } from './outcome.ts';
 import type { Progress } from './progress.ts';
@@ -35,7 +35,7 @@ export function nextMove(progress: Progress, agent: AgentConfig): Move {
   if (progress.pauseCount >= MOST_PAUSES) {
     return { type: 'finish', outcome: stoppedBy('pause_turn', progress.messages) };
   }
-  if (faultyRounds(progress.messages) >= MOST_FAULTY_ROUNDS) {
+  if (countInvalidRounds(progress.messages) >= MOST_FAULTY_ROUNDS) {
     return { type: 'finish', outcome: failedWith(UNUSABLE_CALLS, progress.messages) };
   }
   if (progress.modelCallCount >= agent.max_steps) {

@@ -1,7 +1,7 @@
 import type {
   Advance,
-  Advanced,
-  AskedCall,
+  AdvanceResult,
+  RequestedCall,
   CallCost,
   ClaimedTurn,
   InterruptedCall,
@@ -55,7 +55,7 @@ export interface TurnLease {
    * now: one that was joined meanwhile goes on although its outcome was to be `completed`.
    * Throws `LeaseLostError` where another may own the turn.
    */
-  advance(advance: Advance): Promise<Advanced>;
+  advance(advance: Advance): Promise<AdvanceResult>;
   /**
    * Puts aside what the next model call may cost at most, until its step is committed.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
@@ -85,7 +85,7 @@ export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
   /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
-  planOf(scope: ToolScope, call: AskedCall): Promise<ToolPlan>;
+  planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**
    * Runs one call. A tool that fails is an answer for the model (`isError`), never a throw.
    * Throws `OutcomeUnknownError` when the call left and no answer came, `RetryableError` when something of ours

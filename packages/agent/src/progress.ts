@@ -1,7 +1,7 @@
 import { newId } from '@turnpike/contract';
 import type {
   Advance,
-  Advanced,
+  AdvanceResult,
   ClaimedTurn,
   CompletedStep,
   InterruptedCall,
@@ -91,11 +91,11 @@ export function isAnswered(call: ToolCall): boolean {
 }
 
 /** Commits, and notes what joined the turn and what the write put into the conversation. */
-export async function commit(lease: TurnLease, progress: Progress, advance: Advance): Promise<Advanced> {
+export async function commit(lease: TurnLease, progress: Progress, advance: Advance): Promise<AdvanceResult> {
   const messages = (advance.messages ?? []).map((message) => ({ id: newId('message'), ...message }));
   const advanced = await lease.advance({ ...advance, messages });
   if (advance.step !== undefined) noteStep(progress, advance.step);
-  noteMessages(progress, [...messages, ...advanced.taken]);
+  noteMessages(progress, [...messages, ...advanced.addedInputs]);
   progress.pendingInputs = advanced.pendingInputs;
   progress.isBudgeted = advanced.isBudgeted;
   return advanced;

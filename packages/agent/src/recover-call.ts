@@ -55,9 +55,9 @@ async function leaveOut(
   error: ModelError,
   parts: RefusedParts,
 ): Promise<boolean> {
-  const { places, certain } = findRefused(progress, parts);
-  if (places.length === 0) throw error;
-  const refusals = places.map((place) => ({ ...place, certain, reason: error.message }));
+  const { paths, certain } = findRefused(progress, parts);
+  if (paths.length === 0) throw error;
+  const refusals = paths.map((path) => ({ ...path, certain, reason: error.message }));
   progress.refusalCount += 1;
   const fails =
     refusals.some((refusal) => isOwnInput(progress, refusal)) || progress.refusalCount > MOST_REFUSALS;

@@ -173,7 +173,7 @@ async function recordUnknown(lease: TurnLease, progress: Progress, call: OpenCal
   if (call.onUnknown === 'tell_model') {
     await recordReceipt(lease, progress, receipt);
   } else if (call.onUnknown === 'ask') {
-    await commit(lease, progress, { askedAbout: [call.id], events: [toolCompleted(receipt)] });
+    await commit(lease, progress, { awaitingOutcome: [call.id], events: [toolCompleted(receipt)] });
     noteCall(progress, call.id, { status: 'unknown', awaiting: 'outcome' });
   } else {
     await recordReceipt(lease, progress, receipt);

@@ -4,11 +4,11 @@ import {
   DrainError,
   ModelError,
   NO_USAGE,
-  placeOf,
+  blockPathOf,
   RetryableError,
   TurnCancelledError,
   type Advance,
-  type Advanced,
+  type AdvanceResult,
   type ClaimedTurn,
   type InterruptedCall,
   type Effect,
@@ -87,12 +87,12 @@ class TestLease implements TurnLease {
     this.#stop.abort(reason);
     if (!(reason instanceof DrainError)) this.#end.abort(reason);
   }
-  async advance(advance: Advance): Promise<Advanced> {
+  async advance(advance: Advance): Promise<AdvanceResult> {
     this.advances.push(advance);
     this.onAdvance(advance);
     const status =
       advance.outcome?.status ?? (advance.action === undefined ? 'in_progress' : 'requires_action');
-    return { status, pendingInputs: 0, taken: [], isBudgeted: false };
+    return { status, pendingInputs: 0, addedInputs: [], isBudgeted: false };
   }
   async reserve(): Promise<void> {}
   async book(cut: InterruptedCall): Promise<void> {
@@ -189,13 +189,13 @@ test('a turn that was joined while it ended goes on with what joined it', async 
   let pending = 1;
   lease.advance = async (advance) => {
     lease.advances.push(advance);
-    if (advance.takeInputs === true) {
+    if (advance.addPendingInputs === true) {
       pending = 0;
-      return { status: 'in_progress', pendingInputs: 0, taken: [joined], isBudgeted: false };
+      return { status: 'in_progress', pendingInputs: 0, addedInputs: [joined], isBudgeted: false };
     }
     const ends = advance.outcome !== undefined && pending === 0;
     const status = ends ? 'completed' : 'in_progress';
-    return { status, pendingInputs: pending, taken: [], isBudgeted: false };
+    return { status, pendingInputs: pending, addedInputs: [], isBudgeted: false };
   };
   const model: Model = {
     mostCost: () => ({ micros: 0, tokens: 0 }),
@@ -234,8 +234,8 @@ const refusing: Model = {
     if (picture === undefined) {
       return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
     }
-    const place = placeOf(picture);
-    const refused = { places: place === undefined ? [] : [place], likely: 'none' as const };
+    const path = blockPathOf(picture);
+    const refused = { paths: path === undefined ? [] : [path], likely: 'none' as const };
     const facts = { terminal: true, attempts: 1, providerRequestId: null, refused };
     throw new ModelError('model_rejected_request', 'Could not process image', facts);
   },

@@ -50,7 +50,7 @@ async function advanceOnce(
     case 'run_tools':
       return runTools(lease, progress, parts.tools);
     case 'take_inputs':
-      await commit(lease, progress, { takeInputs: true, events: [inputAdded()] });
+      await commit(lease, progress, { addPendingInputs: true, events: [inputAdded()] });
       return false;
     case 'compact':
       await compactHistory(lease, progress, parts.model, move.overflow);

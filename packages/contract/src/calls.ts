@@ -55,7 +55,7 @@ export interface ModelCallOptions {
   /** The stream broke and is tried again: what `onText` gave for this call is void. */
   onRestart(): void;
   /** A request ended after its message had begun, and brought no answer: it is billed all the same. Never rejects. */
-  onCut(cut: InterruptedCall): Promise<void>;
+  onInterrupted(cut: InterruptedCall): Promise<void>;
   /**
    * To be called before a request that follows on one that was cut: what was put aside for the call is spent.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.

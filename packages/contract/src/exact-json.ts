@@ -30,7 +30,7 @@ export function stringifyExact(value: unknown): string {
 }
 
 /** The value of a JSON text for whoever only looks at it: a number that cannot be kept is its text. Throws a SyntaxError. */
-export function parseForView(jsonText: string): unknown {
+export function parseForDisplay(jsonText: string): unknown {
   return JSON.parse(replaceInexact(jsonText, (number) => `"${number}"`));
 }
 

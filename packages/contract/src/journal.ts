@@ -113,7 +113,7 @@ export interface CompletedStep {
   attempts: number;
   providerRequestId: string | null;
   /** What it cost is in the ledger already: a call that was stopped is booked by itself. */
-  isBooked?: boolean;
+  isCostRecorded?: boolean;
   /** How long it took. Not when it began: a worker's clock may be wrong, the database's is the one. */
   durationMs: number;
 }
@@ -147,14 +147,14 @@ export interface Advance {
   /** Blocks of the session's messages that the model is not shown any more. */
   refusals?: Refusal[];
   /** Calls that the message of this step asks for. */
-  askedCalls?: ToolCall[];
+  requestedCalls?: ToolCall[];
   /** Ids of calls that are about to leave: the intent. */
   startedCalls?: string[];
   receipts?: ToolReceipt[];
   /** Calls whose outcome nobody knows, and that a person is asked about. */
-  askedAbout?: string[];
+  awaitingOutcome?: string[];
   /** Puts what joined the turn meanwhile into the conversation. */
-  takeInputs?: boolean;
+  addPendingInputs?: boolean;
   /** The session's turns up to this one are shown to the model as this summary from now on. */
   summary?: { throughSequence: number; content: string };
   /** The turn waits for somebody outside, this many milliseconds at most; the lease ends. */
@@ -166,12 +166,12 @@ export interface Advance {
 }
 
 /** What a write left behind. */
-export interface Advanced {
+export interface AdvanceResult {
   status: TurnStatus;
   /** Messages that joined the turn and are not in the conversation yet. */
   pendingInputs: number;
   /** Those that this very write put there. */
-  taken: (Message & { id: string })[];
+  addedInputs: (Message & { id: string })[];
   /** As in `ClaimedTurn`: a budget may come while the turn runs. */
   isBudgeted: boolean;
 }

@@ -30,12 +30,12 @@ export interface MemoryFiles extends MemoryReader {
 }
 
 export interface MemoryStore {
-  look<Result>(place: MemoryScope, work: (files: MemoryReader) => Promise<Result>): Promise<Result>;
+  read<Result>(scope: MemoryScope, work: (files: MemoryReader) => Promise<Result>): Promise<Result>;
   /**
    * Does `work` once for a call, alone with this memory, in one transaction with its output: a call that
    * was made before gets the output that it had then. Throws `LeaseLostError` where the lease does not
    * hold by the end, with nothing written, `RetryableError` where the store cannot be reached, and what
    * `work` throws.
    */
-  once(place: MemoryCallScope, work: (files: MemoryFiles) => Promise<ToolOutput>): Promise<ToolOutput>;
+  once(scope: MemoryCallScope, work: (files: MemoryFiles) => Promise<ToolOutput>): Promise<ToolOutput>;
 }

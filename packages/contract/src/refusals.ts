@@ -53,22 +53,22 @@ export interface Refusal extends BlockPath {
  * (`media`), one that it had not been sent before if there is one (`new_media`), or anything that is new (`any`).
  */
 export interface RefusedParts {
-  places: BlockPath[];
+  paths: BlockPath[];
   likely: 'media' | 'new_media' | 'any' | 'none';
 }
 
 /** JSON leaves out what a symbol names, and copies of a block keep it. */
-const PLACE = Symbol('place');
-type PlacedBlock = ContentBlock & { [PLACE]?: BlockPath };
+const PATH = Symbol('path');
+type BlockWithPath = ContentBlock & { [PATH]?: BlockPath };
 
 /** A copy of the block that knows where it is stored, on its way through whatever prepares a conversation. */
-export function withBlockPath(block: ContentBlock, place: BlockPath): ContentBlock {
-  const copy: PlacedBlock = { ...block, [PLACE]: place };
+export function withBlockPath(block: ContentBlock, path: BlockPath): ContentBlock {
+  const copy: BlockWithPath = { ...block, [PATH]: path };
   return copy;
 }
 
 /** Undefined for a block that is not stored, such as one that stands in for another. */
-export function placeOf(block: object): BlockPath | undefined {
-  const placed: Pick<PlacedBlock, typeof PLACE> = block;
-  return placed[PLACE];
+export function blockPathOf(block: object): BlockPath | undefined {
+  const withPath: Pick<BlockWithPath, typeof PATH> = block;
+  return withPath[PATH];
 }

@@ -11,10 +11,10 @@ const IN_RANGE = 'must be a time from 1970 to 9999';
  * A moment that a client gives, with its offset (RFC 3339), as the same moment in UTC: what comes out is taken
  * by Postgres, whatever the offset was.
  */
-export const momentSchema = z.iso
+export const timestampSchema = z.iso
   .datetime({ offset: true, abort: true })
   .refine((text) => isInRange(Date.parse(text)), { error: IN_RANGE, abort: true })
   .overwrite((text) => new Date(text).toISOString());
 
 /** A day of UTC that a client gives. */
-export const daySchema = z.iso.date({ abort: true }).refine((text) => isInRange(Date.parse(text)), IN_RANGE);
+export const dateSchema = z.iso.date({ abort: true }).refine((text) => isInRange(Date.parse(text)), IN_RANGE);

@@ -1,10 +1,10 @@
-import { inexactNumbers, parseForView } from './exact-json.ts';
+import { inexactNumbers, parseForDisplay } from './exact-json.ts';
 
 /** The most levels of lists and objects in a call's input. */
 const MAX_DEPTH = 100;
 
 /** What is wrong with the text of a call's input, in words for the model; null where a tool can be given it. */
-export function inputFault(text: string): string | null {
+export function invalidInputReason(text: string): string | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -19,9 +19,9 @@ export function inputFault(text: string): string | null {
 }
 
 /** The value of a text, for whoever only looks at it; undefined where it is not JSON, or nested too deeply to be shown. */
-export function viewOf(text: string): unknown {
+export function displayValue(text: string): unknown {
   try {
-    const value = parseForView(text);
+    const value = parseForDisplay(text);
     return scan(text).depth > MAX_DEPTH ? undefined : value;
   } catch {
     return undefined;
@@ -30,7 +30,7 @@ export function viewOf(text: string): unknown {
 
 /** Whether `JSON.parse` gives what this text says, all of it. */
 export function isExactInput(text: string): boolean {
-  return inputFault(text) === null && inexactNumbers(text).length === 0;
+  return invalidInputReason(text) === null && inexactNumbers(text).length === 0;
 }
 
 export function isJsonObject(value: unknown): value is Record<string, unknown> {

@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from '@jest/globals';
-import { inexactNumbers, parseExact, parseForView, stringifyExact } from './exact-json.ts';
+import { inexactNumbers, parseExact, parseForDisplay, stringifyExact } from './exact-json.ts';
 import { storableJsonText } from './storable-text.ts';
-import { inputFault } from './tool-input.ts';
-import { askedCall, callFault, faultyRounds, setInput, storedBlock } from './tool-use.ts';
+import { invalidInputReason } from './tool-input.ts';
+import { requestedCall, invalidCallReason, countInvalidRounds, setInput, storedBlock } from './tool-use.ts';
 
 describe('a JSON text whose numbers JavaScript cannot hold', () => {
   it.each([
@@ -17,7 +17,7 @@ describe('a JSON text whose numbers JavaScript cannot hold', () => {
     const text = `{"a":[${number},1],"b":"${number}"}`;
     expect(inexactNumbers(text)).toEqual([number]);
     expect(stringifyExact(parseExact(text))).toBe(text);
-    expect(parseForView(text)).toEqual({ a: [number, 1], b: number });
+    expect(parseForDisplay(text)).toEqual({ a: [number, 1], b: number });
   });
 
   it.each([
@@ -64,7 +64,7 @@ describe('the input of a call', () => {
     [String.raw`{"a":1,"\u0061":2}`, /name "a" twice/],
     ['{"a":{"b":1},"c":[{"b":1},{"b":2}],"b":"b"}', null],
   ])('is one that a tool can be given, or the model is told why not: %s', (text, why) => {
-    const fault = inputFault(text);
+    const fault = invalidInputReason(text);
     if (why === null) expect(fault).toBeNull();
     else expect(fault).toMatch(why);
   });
@@ -74,22 +74,22 @@ describe('the input of a call', () => {
       const block = { type: 'tool_use' as const, id: 'a', name: 'n' };
       setInput(block, text);
       const stored = storedBlock(block);
-      return { stored, call: askedCall({ ...stored, type: 'tool_use' }) };
+      return { stored, call: requestedCall({ ...stored, type: 'tool_use' }) };
     };
     expect(kept('{ "a": 1 }').stored).toEqual({ type: 'tool_use', id: 'a', name: 'n', input: { a: 1 } });
     expect(kept('{"a": 1e400}').stored).toMatchObject({ input: { a: '1e400' }, input_text: '{"a": 1e400}' });
     expect(kept('{"a": nope}').stored).toMatchObject({ input: {}, input_text: '{"a": nope}' });
-    expect(callFault(kept('{"a": nope}').call)).toMatch(/not valid JSON/);
-    expect(callFault(kept('{ "a": 1 }').call)).toBeNull();
+    expect(invalidCallReason(kept('{"a": nope}').call)).toMatch(/not valid JSON/);
+    expect(invalidCallReason(kept('{ "a": 1 }').call)).toBeNull();
   });
 });
 
 test('a call that lacks anything is a call, and what it lacks is said', () => {
   const whole = { type: 'tool_use' as const, id: 'a', name: 'n', input: {} };
-  expect(callFault(askedCall(whole))).toBeNull();
-  expect(callFault(askedCall({ ...whole, id: 5 }))).toMatch(/no id/);
-  expect(callFault(askedCall({ ...whole, name: '' }))).toMatch(/names no tool/);
-  expect(callFault(askedCall({ type: 'tool_use', id: 'a', name: 'n' }))).toMatch(/no input/);
+  expect(invalidCallReason(requestedCall(whole))).toBeNull();
+  expect(invalidCallReason(requestedCall({ ...whole, id: 5 }))).toMatch(/no id/);
+  expect(invalidCallReason(requestedCall({ ...whole, name: '' }))).toMatch(/names no tool/);
+  expect(invalidCallReason(requestedCall({ type: 'tool_use', id: 'a', name: 'n' }))).toMatch(/no input/);
 });
 
 test('rounds without a call that can be made are counted up to one that has one', () => {
@@ -97,9 +97,9 @@ test('rounds without a call that can be made are counted up to one that has one'
   const said = (...content: { type: string }[]) => ({ role: 'assistant' as const, content });
   const user = { role: 'user' as const, content: [] };
   const bad = { ...good, name: '' };
-  expect(faultyRounds([user, said(bad), user, said(good), user, said(bad), user, said(bad, bad), user])).toBe(
-    2,
-  );
-  expect(faultyRounds([user, said(bad), user, said(bad, good), user])).toBe(0);
-  expect(faultyRounds([user, said(bad), user, said({ type: 'text' })])).toBe(0);
+  expect(
+    countInvalidRounds([user, said(bad), user, said(good), user, said(bad), user, said(bad, bad), user]),
+  ).toBe(2);
+  expect(countInvalidRounds([user, said(bad), user, said(bad, good), user])).toBe(0);
+  expect(countInvalidRounds([user, said(bad), user, said({ type: 'text' })])).toBe(0);
 });

@@ -1,8 +1,8 @@
 import { isToolUse, type ContentBlock, type Message, type ToolUseBlock } from './content.ts';
-import { inputFault, isExactInput, isJsonObject, viewOf } from './tool-input.ts';
+import { invalidInputReason, isExactInput, isJsonObject, displayValue } from './tool-input.ts';
 
 /** A tool call as the model asks for it. */
-export interface AskedCall {
+export interface RequestedCall {
   /** Empty where the model gave none. */
   toolUseId: string;
   /** Empty where the model gave none. */
@@ -14,7 +14,7 @@ export interface AskedCall {
 }
 
 /** The call that a block asks for. */
-export function askedCall(block: ToolUseBlock): AskedCall {
+export function requestedCall(block: ToolUseBlock): RequestedCall {
   const { id, name, input = null, input_text: text } = block;
   return {
     toolUseId: typeof id === 'string' ? id : '',
@@ -28,14 +28,14 @@ export function askedCall(block: ToolUseBlock): AskedCall {
  * Why a call cannot be made as it was asked for, in words for the model; null where it can. The tool's own view
  * of its input is not asked.
  */
-export function callFault({ toolUseId, name, input, inputText }: AskedCall): string | null {
+export function invalidCallReason({ toolUseId, name, input, inputText }: RequestedCall): string | null {
   const fault =
     name === ''
       ? 'it names no tool'
       : toolUseId === ''
         ? 'it has no id'
         : inputText !== null
-          ? inputFault(inputText)
+          ? invalidInputReason(inputText)
           : isJsonObject(input)
             ? null
             : 'it has no input, which must be a JSON object';
@@ -43,12 +43,12 @@ export function callFault({ toolUseId, name, input, inputText }: AskedCall): str
 }
 
 /** How many of the newest messages of the assistant's, in a row, asked for calls none of which could be made. */
-export function faultyRounds(messages: readonly Message[]): number {
+export function countInvalidRounds(messages: readonly Message[]): number {
   let rounds = 0;
   for (const { role, content } of messages.toReversed()) {
     if (role === 'user') continue;
-    const calls = content.filter(isToolUse).map(askedCall);
-    if (calls.length === 0 || calls.some((call) => callFault(call) === null)) break;
+    const calls = content.filter(isToolUse).map(requestedCall);
+    if (calls.length === 0 || calls.some((call) => invalidCallReason(call) === null)) break;
     rounds += 1;
   }
   return rounds;
@@ -59,7 +59,7 @@ export function faultyRounds(messages: readonly Message[]): number {
  * written in any other way.
  */
 export function setInput(block: ContentBlock, text: string): void {
-  block['input'] = viewOf(text) ?? {};
+  block['input'] = displayValue(text) ?? {};
   if (JSON.stringify(block['input']) !== text) block['input_text'] = text;
 }
 

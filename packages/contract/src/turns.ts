@@ -7,7 +7,7 @@ import { metadataSchema } from './metadata.ts';
 import { microsSchema } from './money.ts';
 import { refusedInputSchema } from './refusals.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
-import { momentSchema } from './times.ts';
+import { timestampSchema } from './times.ts';
 import { awaitingSchema, callInputText, callInputView, requiredActionSchema } from './tool-outputs.ts';
 import { usageSchema } from './usage.ts';
 import { webhookUrlSchema } from './webhooks.ts';
@@ -47,7 +47,7 @@ const submission = {
     .max(100)
     .optional()
     .meta({ description: 'Of the turns that may run, higher ones go first. Default: 0.' }),
-  run_at: momentSchema
+  run_at: timestampSchema
     .refine(isSchedulable, 'must be a time of this century, at most 30 days ahead')
     .optional()
     .meta({ description: 'The turn waits until then, and later turns of its session wait behind it.' }),

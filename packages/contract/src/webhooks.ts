@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
-import { momentSchema } from './times.ts';
+import { timestampSchema } from './times.ts';
 
 /**
  * What a webhook endpoint can be told of. Not steps and tool calls: there are many of them in a turn, they
@@ -148,8 +148,8 @@ export const deliveryWithAttemptsSchema = deliverySchema
 
 export const redeliverSchema = z
   .strictObject({
-    since: momentSchema,
-    until: momentSchema.optional(),
+    since: timestampSchema,
+    until: timestampSchema.optional(),
     statuses: z
       .array(z.enum(['failed', 'delivered', 'dead']))
       .min(1)

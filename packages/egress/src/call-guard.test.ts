@@ -66,7 +66,7 @@ describe('a guarded call', () => {
 
 describe('the room of a key', () => {
   it('lets some wait, refuses the rest, and is no other key’s', async () => {
-    const { guard } = testGuard({ places: 1, maxWaiting: 1, maxWaitMs: 3_600_000 });
+    const { guard } = testGuard({ slots: 1, maxWaiting: 1, maxWaitMs: 3_600_000 });
     const { ends, call } = heldCalls();
     const first = guard.run('hung', calm(), call);
     const second = guard.run('hung', calm(), call);
@@ -80,7 +80,7 @@ describe('the room of a key', () => {
   });
 
   it('is taken until the call ends, not only until its turn has stopped', async () => {
-    const { guard } = testGuard({ places: 1, maxWaiting: 0 });
+    const { guard } = testGuard({ slots: 1, maxWaiting: 0 });
     const { ends, call } = heldCalls();
     const turn = new AbortController();
     const deaf = guard.run('a', turn.signal, call);
@@ -92,7 +92,7 @@ describe('the room of a key', () => {
   });
 
   it('is waited for only so long, and no longer than the turn runs; a call that gave up is never made', async () => {
-    const { guard } = testGuard({ places: 1, maxWaiting: 5, maxWaitMs: 20 });
+    const { guard } = testGuard({ slots: 1, maxWaiting: 5, maxWaitMs: 20 });
     const { ends, call } = heldCalls();
     const first = guard.run('a', calm(), call);
     await expect(guard.run('a', calm(), call)).rejects.toEqual(full);
@@ -107,7 +107,7 @@ describe('the room of a key', () => {
   });
 
   it('goes to whoever waits behind one that gave up', async () => {
-    const { guard } = testGuard({ places: 1, maxWaiting: 5, maxWaitMs: 3_600_000 });
+    const { guard } = testGuard({ slots: 1, maxWaiting: 5, maxWaitMs: 3_600_000 });
     const { ends, call } = heldCalls();
     const first = guard.run('a', calm(), call);
     const turn = new AbortController();
@@ -121,7 +121,7 @@ describe('the room of a key', () => {
   });
 
   it('is waited for no longer once the breaker opens', async () => {
-    const { guard } = testGuard({ places: 4, maxWaiting: 9, maxWaitMs: 3_600_000 });
+    const { guard } = testGuard({ slots: 4, maxWaiting: 9, maxWaitMs: 3_600_000 });
     const { ends, call } = heldCalls();
     const failed = Array.from({ length: 4 }, () => settled(guard.run('a', calm(), call)));
     const waiting = Array.from({ length: 9 }, () => settled(guard.run('a', calm(), call)));
@@ -195,12 +195,12 @@ describe('an open breaker', () => {
     const { ends, call } = heldCalls();
     const probe = guard.run('a', calm(), call);
     await expect(guard.run('a', calm(), call)).rejects.toEqual(open);
-    expect(guard.openFor('a')).toBeGreaterThan(0);
+    expect(guard.openForMs('a')).toBeGreaterThan(0);
     expect(guard.states()).toEqual({ open: 0, half_open: 1, closed: 0 });
     ends[0]?.();
     expect(await probe).toBe('done');
     expect(ends).toHaveLength(1);
-    expect(guard.openFor('a')).toBe(0);
+    expect(guard.openForMs('a')).toBe(0);
     expect(await guard.run('a', calm(), well)).toBe('well');
     expect(guard.states()).toEqual({ open: 0, half_open: 0, closed: 1 });
   });
@@ -258,7 +258,7 @@ describe('an open breaker', () => {
     time.now += await refusedFor(guard);
     const { ends, guarded, call } = heldCalls();
     const probe = settled(guard.run('a', calm(), call));
-    guarded[0]?.answers();
+    guarded[0]?.reportSuccess();
     await new Promise((resolve) => setImmediate(resolve));
     expect(await guard.run('a', calm(), well)).toBe('well');
     await settled(guard.run('a', calm(), failing));

@@ -22,7 +22,7 @@ export interface CallGuard {
     options?: GuardOptions<Result>,
   ): Promise<Result>;
   /** Milliseconds for which a key is left alone from now on; 0 where the next call may leave. */
-  openFor(key: string): number;
+  openForMs(key: string): number;
   /** How many keys are in which state. */
   states(): { open: number; half_open: number; closed: number };
 }
@@ -31,7 +31,7 @@ const count = z.int().min(1).max(100_000);
 const milliseconds = z.int().min(1).max(3_600_000);
 
 const settingsSchema = z.strictObject({
-  places: count.default(64),
+  slots: count.default(64),
   maxWaiting: z.int().min(0).max(100_000).default(256),
   maxWaitMs: milliseconds.default(5_000),
   failureShare: z.number().gt(0).lt(1).default(0.5),
@@ -45,7 +45,7 @@ const settingsSchema = z.strictObject({
 
 /**
  * All of it is optional.
- * - `places`: calls of a key at once, 64; `maxWaiting` more wait, 256, each at most `maxWaitMs`, 5 s.
+ * - `slots`: calls of a key at once, 64; `maxWaiting` more wait, 256, each at most `maxWaitMs`, 5 s.
  * - The breaker opens when more than `failureShare`, a half, of at least `minCalls`, 10, failed within
  *   `windowMs`, about 10 s; for `openMs`, 2 s, doubled each time the probe after it fails, up to
  *   `maxOpenMs`, 15 s, all with jitter downwards. A probe that has shown nothing within `probeMs`, 15 s,
@@ -76,7 +76,7 @@ export function createCallGuard(
 
   return {
     run: async (key, signal, call, options) => lineOf(key).run(signal, call, options),
-    openFor: (key) => lines.get(key)?.refusesForMs ?? 0,
+    openForMs: (key) => lines.get(key)?.openForMs ?? 0,
     states() {
       const states = { open: 0, half_open: 0, closed: 0 };
       for (const line of lines.values()) states[line.state] += 1;

@@ -23,7 +23,7 @@ export type Verdict = 'well' | 'failed' | 'nothing';
 /** The right of one call to leave. */
 export interface Pass {
   /** The other side has begun to answer well: that ends a probe, however long the answer takes. */
-  answers(): void;
+  reportSuccess(): void;
   /** To be called when the call has ended. */
   end(verdict: Verdict): Promise<void>;
 }
@@ -61,7 +61,7 @@ export class CircuitBreaker {
   }
 
   /** Milliseconds for which calls are refused, as far as that is known; 0 where the next one may leave. */
-  get refusesForMs(): number {
+  get openForMs(): number {
     if (this.state === 'closed') return 0;
     if (this.state === 'open') return Math.max(0, Math.ceil(this.#openUntil - this.#now()));
     // Nobody knows how long the probe takes: soon enough if it goes well, not all too often if it does not.
@@ -70,7 +70,7 @@ export class CircuitBreaker {
 
   /** Lets a call leave. Throws `CircuitOpenError` while it is open, and while a probe is under way. */
   admit(): Pass {
-    const forMs = this.refusesForMs;
+    const forMs = this.openForMs;
     if (forMs > 0) throw new CircuitOpenError(forMs);
     return this.state === 'closed' ? this.#ordinary() : this.#probe();
   }
@@ -78,7 +78,7 @@ export class CircuitBreaker {
   #ordinary(): Pass {
     const openings = this.#openings;
     return {
-      answers: () => undefined,
+      reportSuccess: () => undefined,
       end: async (verdict) => {
         if (verdict !== 'nothing' && openings === this.#openings) await this.#show(verdict);
       },
@@ -97,15 +97,15 @@ export class CircuitBreaker {
       settle(given);
     };
     const overdue = setTimeout(() => decide('failed'), this.#settings.probeMs).unref();
-    const answers = (): void => {
+    const reportSuccess = (): void => {
       if (decided === undefined) decide('well');
       // It came too late to be waited for, but it came: that is as good as another probe.
       else if (decided !== 'well' && this.state === 'open') void this.#show('well');
     };
     return {
-      answers,
+      reportSuccess,
       end: async (given) => {
-        if (given === 'well') answers();
+        if (given === 'well') reportSuccess();
         else if (decided === undefined) decide(given);
         await shown;
         if (given === 'failed' && decided === 'well' && openings === this.#openings) await this.#show(given);

@@ -10,7 +10,7 @@ export type CallOutcome<Result> = { error: unknown } | { result: Result };
 /** What a call may tell its breaker while it is under way. */
 export interface GuardedCall {
   /** The other side has begun to answer well: others need not wait for the end of a long answer. */
-  answers(): void;
+  reportSuccess(): void;
 }
 
 export interface GuardOptions<Result> {
@@ -36,13 +36,13 @@ export class DependencyGuard {
   }
 
   /** Milliseconds for which calls are refused, as far as that is known; 0 where the next one may leave. */
-  get refusesForMs(): number {
-    return this.#breaker.refusesForMs;
+  get openForMs(): number {
+    return this.#breaker.openForMs;
   }
 
   /** Nobody uses it, and it keeps nobody away. */
   get idle(): boolean {
-    return this.#room.empty && this.refusesForMs === 0;
+    return this.#room.empty && this.openForMs === 0;
   }
 
   async run<Result>(
@@ -51,7 +51,7 @@ export class DependencyGuard {
     { isFailure = isError }: GuardOptions<Result> = {},
   ): Promise<Result> {
     signal.throwIfAborted();
-    const forMs = this.refusesForMs;
+    const forMs = this.openForMs;
     if (forMs > 0) throw new CircuitOpenError(forMs);
     return this.#room.run(signal, async () => {
       const pass = this.#breaker.admit();

@@ -2,7 +2,7 @@ import { BulkheadFullError } from './errors.ts';
 
 export interface SemaphoreSettings {
   /** Calls at once. */
-  places: number;
+  slots: number;
   /** Calls that wait for a place. */
   maxWaiting: number;
   /** Milliseconds that each of them waits at most. */
@@ -33,7 +33,7 @@ export class Semaphore {
    * `BulkheadFullError`, the signal's reason when it aborts before, and what `work` throws.
    */
   async run<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    if (this.#taken < this.#settings.places) this.#taken += 1;
+    if (this.#taken < this.#settings.slots) this.#taken += 1;
     else await this.#takePlace(signal);
     try {
       signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import {
-  faultyRounds,
+  countInvalidRounds,
   storableJsonText,
   stringifyExact,
   type ContentBlock,
@@ -62,7 +62,7 @@ export function buildRequest(request: ModelRequest, { withoutThoughts = false } 
   const stopSequences = agent.stop_sequences?.filter((sequence) => sequence.trim() !== '') ?? [];
   if (stopSequences.length > 0) body.stop_sequences = stopSequences;
   if (thinking !== undefined && mayThink) body.thinking = thinking;
-  const followsBrokenCall = faultyRounds(request.messages) > 0;
+  const followsBrokenCall = countInvalidRounds(request.messages) > 0;
   const built = { body, hasThoughts, followsBrokenCall, apiVersion: API_VERSION };
   // No temperature goes with thinking.
   if (agent.temperature === undefined || thinking !== undefined) return built;

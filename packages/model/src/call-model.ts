@@ -182,7 +182,7 @@ class Call {
           keepsBrokenCalls: this.#attempts > 1 || this.#built.followsBrokenCall,
           onPiece: (piece) => meter.take(piece),
           untilNext: () => this.#tools.turns.next(this.#request.tenantId),
-          onStart: () => guarded.answers(),
+          onStart: () => guarded.reportSuccess(),
           onText: (text) => this.#options.onText(text),
         },
         progress,
@@ -222,7 +222,7 @@ class Call {
     const { max_tokens: most } = this.#request.agent;
     const usage = { ...spent.usage, output_tokens: Math.min(spent.usage.output_tokens, most) };
     this.#wasCut = true;
-    await this.#options.onCut({
+    await this.#options.onInterrupted({
       id: newId('step'),
       model: hide(spent.model),
       usage,
@@ -256,7 +256,7 @@ class Call {
       this.#brokenAnswers += 1;
       if (this.#brokenAnswers >= limits.maxBrokenAnswers) throw this.#error(seen.code, seen.message);
     }
-    const openMs = guard.openFor(key.id);
+    const openMs = guard.openForMs(key.id);
     const isBreaker = openMs > 0 && isOutage(seen, progress);
     let hasOther = false;
     let failure = seen;

@@ -43,7 +43,7 @@ function openModel(guard: CallGuardSettings, budget: RetryBudgetSettings = {}): 
     },
   };
   const limits = { parkSpreadMs: 40, budgetWaitMs: 40 };
-  const settings = { guard: createCallGuard({ places: 1_000, ...guard }), retryBudget, limits };
+  const settings = { guard: createCallGuard({ slots: 1_000, ...guard }), retryBudget, limits };
   ({ model } = testModel(sim.url, settings));
 }
 
@@ -204,7 +204,7 @@ describe('a step whose lease used up its attempts', () => {
 
 describe('an API that hangs', () => {
   it('for one tenant leaves the calls of another alone; what finds no room is parked', async () => {
-    openModel({ ...FOR_GOOD, places: 2, maxWaiting: 0 });
+    openModel({ ...FOR_GOOD, slots: 2, maxWaiting: 0 });
     await control.setScript({
       rules: [{ match: { text: 'hang' }, fault: { type: 'hang', after_events: 0 } }],
     });

@@ -43,7 +43,7 @@ export interface ModelSettings {
  * Model calls take long, and a worker has its own limit for them: what matters here is the breaker. It
  * opens for ten seconds at most, so that with the spread nobody is parked for more than about fifteen.
  */
-const MODEL_GUARD = { places: 20_000, maxWaiting: 0, maxOpenMs: 10_000 };
+const MODEL_GUARD = { slots: 20_000, maxWaiting: 0, maxOpenMs: 10_000 };
 
 export interface GuardedModel {
   /**

@@ -78,7 +78,7 @@ describe('a stream that is cut at any byte', () => {
     const reserved = Promise.reject(new SpendingPausedError('budget_busy', 1_234));
     reserved.catch(() => undefined);
     const options = {
-      async onCut(cut: InterruptedCall) {
+      async onInterrupted(cut: InterruptedCall) {
         cuts.push(cut);
       },
       reserveAgain: () => reserved,
@@ -96,7 +96,7 @@ describe('a stream that is cut at any byte', () => {
 
   it('costs what the API counted, where only its end is missing', async () => {
     const cuts: InterruptedCall[] = [];
-    const options = { onCut: async (cut: InterruptedCall) => void cuts.push(cut) };
+    const options = { onInterrupted: async (cut: InterruptedCall) => void cuts.push(cut) };
     const end = WHOLE.indexOf('event: message_stop');
     await callTestModel(model, { text: `Counted: cut ${end} end`, options }).answer;
     expect(cuts.map(({ usage }) => usage.output_tokens)).toEqual([7]);

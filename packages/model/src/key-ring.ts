@@ -76,7 +76,7 @@ export class KeyRing {
     const { aside, guard } = this.#parts;
     const left: (Choice & { worthMs: number })[] = [];
     for await (const key of this.#keys(signal)) {
-      const openMs = guard.openFor(key.id);
+      const openMs = guard.openForMs(key.id);
       const waitMs = Math.max(aside.cooldownMs(key.id), openMs);
       if (waitMs === 0) return { key, waitMs };
       left.push({ key, waitMs, worthMs: Math.max(aside.waitMs(key.id), openMs) });
@@ -96,7 +96,7 @@ export class KeyRing {
   async shortestWaitMs(signal: AbortSignal): Promise<number> {
     let shortest = Infinity;
     for await (const key of this.#keys(signal)) {
-      const waitMs = Math.max(this.#parts.aside.waitMs(key.id), this.#parts.guard.openFor(key.id));
+      const waitMs = Math.max(this.#parts.aside.waitMs(key.id), this.#parts.guard.openForMs(key.id));
       shortest = Math.min(shortest, waitMs);
     }
     return shortest;

@@ -31,8 +31,8 @@ describe('an error of the API that refuses a request', () => {
     ['messages.1: all messages must have non-empty content', [placeAt(0), placeAt(1)]],
     ['Invalid request: messages[1].content[0].image: unreadable', [placeAt(0)]],
     ['messages.1.content.0: no; messages.1.content.1: neither', [placeAt(0), placeAt(1)]],
-  ])('says what it refuses: %s', (words, places) => {
-    expect(locateRefusal(readRefusal(words), CONVERSATION)).toEqual({ places, likely: 'none' });
+  ])('says what it refuses: %s', (words, paths) => {
+    expect(locateRefusal(readRefusal(words), CONVERSATION)).toEqual({ paths, likely: 'none' });
   });
 
   it('names nothing of the session where it names what is not stored, or is not there', () => {
@@ -41,7 +41,7 @@ describe('an error of the API that refuses a request', () => {
       'messages.7.content.0: no',
       'messages.1.content.9: no',
     ]) {
-      expect(locateRefusal(readRefusal(words), CONVERSATION)).toEqual({ places: [], likely: 'none' });
+      expect(locateRefusal(readRefusal(words), CONVERSATION)).toEqual({ paths: [], likely: 'none' });
     }
   });
 
@@ -73,7 +73,7 @@ it('a call that is refused says where the block is stored that the API named, by
       { role: 'user' as const, content: [stored('image', 4)] },
     ];
     const error = await failureOf(callTestModel(model, { request: { messages } }).answer);
-    expect(error.refused).toEqual({ places: [placeAt(4)], likely: 'none' });
+    expect(error.refused).toEqual({ paths: [placeAt(4)], likely: 'none' });
     // What the block knows of its place is not sent.
     expect(JSON.stringify(api.received[0]?.body)).not.toContain('msg_1');
   } finally {

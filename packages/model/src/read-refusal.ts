@@ -1,4 +1,4 @@
-import { placeOf, type BlockPath, type RefusedParts } from '@turnpike/contract';
+import { blockPathOf, type BlockPath, type RefusedParts } from '@turnpike/contract';
 
 /** A part of the conversation that was sent, as the API counts them. Null: the whole message, or the whole block. */
 interface NamedPart {
@@ -43,25 +43,25 @@ function guess(words: string): RefusedParts['likely'] {
   return FILTER.test(words) ? 'any' : 'new_media';
 }
 
-/** The same, by where the blocks are stored. What is not stored, such as notes of ours, has no place. */
+/** The same, by where the blocks are stored. What is not stored, such as notes of ours, has no path. */
 export function locateRefusal(
   { named, likely }: RefusalWords,
   messages: readonly { content: unknown }[],
 ): RefusedParts {
-  const places = named.flatMap(({ message, block, item }) => {
+  const paths = named.flatMap(({ message, block, item }) => {
     const blocks = objectsIn(messages[message]?.content);
-    if (block === null) return blocks.flatMap(placesOf);
+    if (block === null) return blocks.flatMap(pathsOf);
     const given = blocks[block];
     if (given === undefined) return [];
     const part = item === null ? undefined : objectsIn('content' in given ? given.content : null)[item];
-    return placesOf(part ?? given);
+    return pathsOf(part ?? given);
   });
-  return { places, likely };
+  return { paths, likely };
 }
 
-function placesOf(block: object): BlockPath[] {
-  const place = placeOf(block);
-  return place === undefined ? [] : [place];
+function pathsOf(block: object): BlockPath[] {
+  const path = blockPathOf(block);
+  return path === undefined ? [] : [path];
 }
 
 function objectsIn(content: unknown): object[] {

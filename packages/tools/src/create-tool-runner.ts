@@ -1,7 +1,7 @@
-import { callFault, inexactNumbers, TerminalError } from '@turnpike/contract';
+import { invalidCallReason, inexactNumbers, TerminalError } from '@turnpike/contract';
 import type {
   AgentTool,
-  AskedCall,
+  RequestedCall,
   Effect,
   ToolCall,
   ToolCallContext,
@@ -43,7 +43,7 @@ export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
   /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
-  planOf(scope: ToolScope, call: AskedCall): Promise<ToolPlan>;
+  planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**
    * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError` where a
    * call that must not be repeated left and gave no answer, `RetryableError` where something of ours is away
@@ -102,7 +102,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       const found = find(scope, call.name);
       const prepared = found && (await prepare(found.tool, call));
       // No tool can ever be given what is wrong by itself: nobody needs to approve it.
-      if (found === null || callFault(call) !== null)
+      if (found === null || invalidCallReason(call) !== null)
         return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
       const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
       // Also of what is not valid now: the tool may have become less strict when the call is run.
@@ -116,7 +116,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     async run(scope, call, context) {
       context.signal.throwIfAborted();
       const found = find(scope, call.name);
-      if (call.name === '') return textOutput(callFault(call) ?? '', true);
+      if (call.name === '') return textOutput(invalidCallReason(call) ?? '', true);
       if (found === null) return noSuchTool(scope, call.name, (named) => open(named, scope) !== null);
       const prepared = await prepare(found.tool, call);
       if (!prepared.valid) return textOutput(prepared.explanation, true);
@@ -138,8 +138,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
 }
 
 /** What is wrong with a call whoever its tool is comes before what its tool says of it. */
-async function prepare(tool: GivenTool, call: AskedCall): Promise<PreparedCall> {
-  const explanation = callFault(call);
+async function prepare(tool: GivenTool, call: RequestedCall): Promise<PreparedCall> {
+  const explanation = invalidCallReason(call);
   if (explanation !== null) return { valid: false, explanation };
   const { input: value, inputText: text } = call;
   return tool.prepare({ value, text, inexact: text === null ? [] : inexactNumbers(text) });

@@ -8,7 +8,7 @@ import {
   isFinal,
   isSettled,
   type Advance,
-  type Advanced,
+  type AdvanceResult,
   type CallCost,
   type CompletedStep,
   type InterruptedCall,
@@ -185,7 +185,7 @@ export class Lease {
    * sent again: what a model call cost is not thrown away because Postgres restarted.
    * Throws `LeaseLostError` where another may own the turn.
    */
-  advance(advance: Advance): Promise<Advanced> {
+  advance(advance: Advance): Promise<AdvanceResult> {
     return this.#inOrder(async () => {
       const advanced = await this.#commit(advance).catch(async (error: unknown) => {
         // Another's, or erased: the call was made all the same. If it arrived after all, it is there already.
@@ -277,7 +277,7 @@ export class Lease {
     }
   }
 
-  async #commit(advance: Advance): Promise<Advanced> {
+  async #commit(advance: Advance): Promise<AdvanceResult> {
     const fence = {
       turnId: this.turn.id,
       epoch: this.turn.epoch,
@@ -294,8 +294,8 @@ export class Lease {
         const progress = uncertain === undefined ? null : await readProgress(this.#database.pool, fence);
         const arrived = progress?.eventCount === fence.eventCount + advance.events.length;
         // What was taken into the conversation is not known then; the next lease reads it.
-        if (!arrived || advance.takeInputs === true) throw this.lose(uncertain);
-        return { ...progress, taken: [] };
+        if (!arrived || advance.addPendingInputs === true) throw this.lose(uncertain);
+        return { ...progress, addedInputs: [] };
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error;
         uncertain = error;

@@ -109,10 +109,10 @@ export class Deliverer {
     this.#egress = createEgress(policy);
     this.#checkUrl = createSecureUrlCheck(policy);
     const slots = Math.max(2, Math.floor(settings.concurrency / 4));
-    this.#receiverSlots = new KeyedSemaphores({ places: slots, maxWaiting: slots, maxWaitMs: 1_000 });
+    this.#receiverSlots = new KeyedSemaphores({ slots, maxWaiting: slots, maxWaitMs: 1_000 });
     const tenantSlots = Math.max(1, Math.floor(settings.concurrency / 2));
     const maxWaiting = Math.floor(tenantSlots / 2);
-    this.#tenantSlots = new KeyedSemaphores({ places: tenantSlots, maxWaiting, maxWaitMs: TENANT_LINE_MS });
+    this.#tenantSlots = new KeyedSemaphores({ slots: tenantSlots, maxWaiting, maxWaitMs: TENANT_LINE_MS });
     const [firstWaitMs = 5_000] = settings.schedule;
     const openMs = Math.min(Math.max(firstWaitMs, 1), 60_000);
     const mostOpenMs = Math.min(12 * openMs, LONGEST_OPEN_MS);

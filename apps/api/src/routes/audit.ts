@@ -2,7 +2,7 @@ import {
   auditActionSchema,
   auditEntrySchema,
   idSchema,
-  momentSchema,
+  timestampSchema,
   pageLimitSchema,
   pageSchema,
 } from '@turnpike/contract';
@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { pageOf } from '../cursor.ts';
 import { defineRoute, type Route } from '../route.ts';
 
-const time = momentSchema.transform((text) => new Date(text));
+const time = timestampSchema.transform((text) => new Date(text));
 
 export const auditRoutes: Route[] = [
   defineRoute({

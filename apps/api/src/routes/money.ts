@@ -1,7 +1,7 @@
 import {
   budgetPeriodSchema,
   budgetSchema,
-  daySchema,
+  dateSchema,
   idSchema,
   pageLimitSchema,
   pageSchema,
@@ -26,8 +26,8 @@ const MOST_DAYS = 366;
 const MOST_ITEMS = 10_000;
 
 const usageQuery = z.object({
-  from: daySchema.optional().meta({ description: 'The first day, in UTC. Default: 29 days before `to`.' }),
-  to: daySchema.optional().meta({ description: 'The last day, in UTC. Default: today.' }),
+  from: dateSchema.optional().meta({ description: 'The first day, in UTC. Default: 29 days before `to`.' }),
+  to: dateSchema.optional().meta({ description: 'The last day, in UTC. Default: today.' }),
   group_by: z
     .string()
     .default('day')

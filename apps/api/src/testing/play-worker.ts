@@ -58,7 +58,7 @@ async function playRound(
   await advance({
     step: modelCall('tool_use'),
     messages: [{ role: 'assistant', content: [use] }],
-    askedCalls: [call],
+    requestedCalls: [call],
   });
   const output = [{ type: 'text', text: 'Noon.' }];
   const result = { type: 'tool_result', tool_use_id: use.id, content: output };

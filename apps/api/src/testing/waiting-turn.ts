@@ -16,7 +16,7 @@ export async function turnThatWaitsFor(
   const claim = { turnId: id, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
   const turn = await claimTurn(database.pool, claim);
   if (turn === null) throw new Error(`${id} cannot be claimed.`);
-  const askedCalls = waits.map((awaiting, place) => ({
+  const requestedCalls = waits.map((awaiting, place) => ({
     id: newId('toolCall'),
     toolUseId: `toolu_${place}`,
     name: `pay_${awaiting}`,
@@ -29,7 +29,7 @@ export async function turnThatWaitsFor(
     output: null,
     isError: false,
   }));
-  const content = askedCalls.map(({ toolUseId, name }) => ({
+  const content = requestedCalls.map(({ toolUseId, name }) => ({
     type: 'tool_use',
     id: toolUseId,
     name,
@@ -53,11 +53,11 @@ export async function turnThatWaitsFor(
     {
       step,
       messages: [{ role: 'assistant', content }],
-      askedCalls,
+      requestedCalls,
       action: { timeoutMs: 60_000 },
       events: [{ id: newId('event'), type: 'turn.requires_action', payload: {} }],
     },
   );
   if (advanced?.status !== 'requires_action') throw new Error(`${id} does not wait.`);
-  return { id, calls: askedCalls.map((call) => call.id) };
+  return { id, calls: requestedCalls.map((call) => call.id) };
 }

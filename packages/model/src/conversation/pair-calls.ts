@@ -1,4 +1,4 @@
-import { askedCall, isToolUse, type ContentBlock, type Message } from '@turnpike/contract';
+import { requestedCall, isToolUse, type ContentBlock, type Message } from '@turnpike/contract';
 import { sentCall, sentResult } from './sent-block.ts';
 
 const NOT_RECORDED = 'The turn ended before a result of this call was recorded.';
@@ -31,7 +31,7 @@ export function pairCalls(messages: readonly Message[]): Message[] {
       role,
       content: content.map((block) => {
         if (!isToolUse(block)) return block;
-        const { toolUseId } = askedCall(block);
+        const { toolUseId } = requestedCall(block);
         const id = freeId(toolUseId, taken);
         open.push({ id, toolUseId });
         return sentCall(block, id);

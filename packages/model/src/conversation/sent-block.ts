@@ -1,6 +1,6 @@
 import {
-  askedCall,
-  inputFault,
+  requestedCall,
+  invalidInputReason,
   isJsonObject,
   isText,
   parseExact,
@@ -27,7 +27,7 @@ export function sentMedia(block: ContentBlock): ContentBlock {
 
 /** A call as the API takes it, by the id that it has in this request. */
 export function sentCall(block: ToolUseBlock, id: string): ContentBlock {
-  const call = askedCall(block);
+  const call = requestedCall(block);
   return sentBlock(block, { type: 'tool_use', id, name: sentName(call.name), input: sentInput(call) });
 }
 
@@ -39,9 +39,9 @@ function sentName(name: string): string {
 const MAX_NAME = 64;
 
 /** An object: what is none is shown to the model inside of one, so that it sees what it wrote. */
-function sentInput({ input, inputText }: ReturnType<typeof askedCall>): unknown {
+function sentInput({ input, inputText }: ReturnType<typeof requestedCall>): unknown {
   if (inputText === null) return {};
-  if (inputFault(inputText) === null) return inStoredOrder(parseExact(inputText));
+  if (invalidInputReason(inputText) === null) return inStoredOrder(parseExact(inputText));
   return { invalid_input: isJsonObject(input) || input === null ? inputText : inStoredOrder(input) };
 }
 

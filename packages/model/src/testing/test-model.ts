@@ -60,7 +60,7 @@ export function callTestModel(
       previousAttempts: 0,
       onText: (text) => told.push(text),
       onRestart: () => told.push('<restart>'),
-      onCut: async () => undefined,
+      onInterrupted: async () => undefined,
       reserveAgain: async () => undefined,
       ...asked.options,
     },

@@ -65,7 +65,7 @@ const write = (place: MemoryCallScope, path: string, content: string): Promise<T
 
 /** What a memory holds. */
 const contents = (namespace = 'default', ofTenant = tenantId): Promise<Record<string, string | null>> =>
-  memory.look({ tenantId: ofTenant, namespace }, async (files) =>
+  memory.read({ tenantId: ofTenant, namespace }, async (files) =>
     Object.fromEntries(
       await Promise.all((await files.list()).map(async ({ path }) => [path, await files.read(path)])),
     ),
@@ -76,7 +76,7 @@ test('files are written, replaced, moved and removed, and read as they are', asy
   await write(await startCall(), '/memories/a/x', 'one');
   await write(await startCall(), '/memories/b', 'éé');
   const place = { tenantId, namespace: 'default' };
-  expect(await memory.look(place, (files) => files.list())).toEqual([
+  expect(await memory.read(place, (files) => files.list())).toEqual([
     { path: '/memories/a/x', bytes: 3 },
     { path: '/memories/b', bytes: 4 },
   ]);

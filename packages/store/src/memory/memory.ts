@@ -69,7 +69,7 @@ export function createMemoryStore(database: Database): MemoryStore {
   };
 
   return {
-    look: (place, work) => work(readerOf(database.pool, place)),
+    read: (place, work) => work(readerOf(database.pool, place)),
     once: (place, work) =>
       inOrder(place.tenantId, () => transaction(database.pool, (sql) => changeOnce(sql, place, work))),
   };

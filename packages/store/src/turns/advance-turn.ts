@@ -3,7 +3,7 @@ import {
   newId,
   turnStatusSchema,
   type Advance,
-  type Advanced,
+  type AdvanceResult,
   type TurnStatus,
 } from '@turnpike/contract';
 import pg from 'pg';
@@ -61,7 +61,7 @@ WITH given AS MATERIALIZED (
   FOR UPDATE OF turns ${of === 'free' ? 'SKIP LOCKED' : ''}
 ), written AS (
   SELECT fenced.*, fenced.said || fenced.taken AS messages,
-    CASE WHEN fenced.step -> 'isBooked' = 'true' THEN NULL ELSE fenced.step END AS spent
+    CASE WHEN fenced.step -> 'isCostRecorded' = 'true' THEN NULL ELSE fenced.step END AS spent
   FROM fenced
 ), held AS (
   UPDATE turns
@@ -170,7 +170,7 @@ WITH given AS MATERIALIZED (
               THEN jsonb_build_object('index', held.step_count) ELSE entry.value -> 'payload' END
   FROM held, jsonb_array_elements(held.told) WITH ORDINALITY AS entry(value, place)
 )
-SELECT held.id, held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken,
+SELECT held.id, held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken AS "addedInputs",
   ${isBudgeted('held')} AS "isBudgeted"
 FROM held`;
 
@@ -178,8 +178,10 @@ const advancedSchema = z.object({
   status: turnStatusSchema,
   pendingInputs: z.int(),
   isBudgeted: z.boolean(),
-  taken: z.array(z.object({ id: z.string(), role: z.literal('user'), content: z.array(contentBlockSchema) })),
-}) satisfies z.ZodType<Advanced>;
+  addedInputs: z.array(
+    z.object({ id: z.string(), role: z.literal('user'), content: z.array(contentBlockSchema) }),
+  ),
+}) satisfies z.ZodType<AdvanceResult>;
 
 const ADVANCE = { name: 'advance-turn', text: advanceAs('all') };
 const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('free') };
@@ -197,7 +199,11 @@ export interface WriteFence {
  * One fenced write. Returns where the turn is now, or null where the lease is lost. With the pool it shares a
  * statement with the writes that come meanwhile.
  */
-export async function advanceTurn(sql: Sql, fence: WriteFence, advance: Advance): Promise<Advanced | null> {
+export async function advanceTurn(
+  sql: Sql,
+  fence: WriteFence,
+  advance: Advance,
+): Promise<AdvanceResult | null> {
   const write: Write = { fence, given: givenOf(fence, advance) };
   const shared =
     sql instanceof pg.Pool && write.given.length <= MOST_SHARED_BYTES
@@ -243,14 +249,14 @@ function givenOf({ turnId, epoch, eventCount }: WriteFence, advance: Advance): s
     built_on: eventCount,
     step: advance.step,
     said: (advance.messages ?? []).map((message) => ({ id: newId('message'), ...message })),
-    asked: advance.askedCalls ?? [],
+    asked: advance.requestedCalls ?? [],
     started: advance.startedCalls ?? [],
     received: advance.receipts ?? [],
     told: advance.events,
     outcome: advance.outcome,
-    take_inputs: advance.takeInputs ?? false,
+    take_inputs: advance.addPendingInputs ?? false,
     action_ms: advance.action?.timeoutMs,
-    asked_about: advance.askedAbout ?? [],
+    asked_about: advance.awaitingOutcome ?? [],
     summary: advance.summary,
     refused: (advance.refusals ?? []).map(
       ({ turnSequence, messageIndex, blockIndex, itemIndex, certain, reason }) => ({

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { parseForView, type ToolConfig } from '@turnpike/contract';
+import { parseForDisplay, type ToolConfig } from '@turnpike/contract';
 import { startHttpToolTest, type HttpToolTest } from '../testing/http-tool-test.ts';
 import { callOf, scopeOf, agentWith, textIn, turnContext } from '../testing/test-call.ts';
 
@@ -18,7 +18,7 @@ async function told(
 ): Promise<string> {
   trial.configure({ ...config, input_schema: { type: 'object', properties } });
   const scope = scopeOf(agentWith({ type: 'http', name: 'tool', requires_approval: false }), [trial.tool]);
-  const asked = { ...callOf('tool', parseForView(inputText)), inputText };
+  const asked = { ...callOf('tool', parseForDisplay(inputText)), inputText };
   const call = { ...asked, ...(await trial.runner.planOf(scope, asked)) };
   return textIn(await trial.runner.run(scope, call, turnContext()));
 }

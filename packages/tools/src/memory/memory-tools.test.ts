@@ -266,7 +266,7 @@ function storeThat(...answers: (() => Promise<never>)[]): { memory: MemoryStore;
   return {
     calls: () => calls,
     memory: {
-      look: (place, work) => next()?.() ?? good.look(place, work),
+      read: (place, work) => next()?.() ?? good.read(place, work),
       once: (place, work) => next()?.() ?? good.once(place, work),
     },
   };
@@ -283,7 +283,7 @@ test('a store that cannot be reached for a moment is asked again', async () => {
 
 test('a store that stays away, or never answers, is an answer by the deadline', async () => {
   for (const answer of [gone, () => new Promise<never>(() => undefined)]) {
-    const memory: MemoryStore = { look: answer, once: answer };
+    const memory: MemoryStore = { read: answer, once: answer };
     const output = await testRunner({ memory, limits: { deadlineMs: 50 } }).run(scope, create, turnContext());
     expect(output.isError).toBe(true);
     expect(textIn(output)).toBe('The memory cannot be reached now. View it before you repeat the command.');
@@ -306,7 +306,7 @@ test('a turn that stops ends a call at once with its own reason', async () => {
   const turn = new AbortController();
   const reason = new Error('the turn stops');
   const hang = () => new Promise<never>(() => turn.abort(reason));
-  const running = testRunner({ memory: { look: hang, once: hang } }).run(
+  const running = testRunner({ memory: { read: hang, once: hang } }).run(
     scope,
     create,
     turnContext(turn.signal),

@@ -66,7 +66,7 @@ async function runCommand(
   const bound = (output: ToolOutput): ToolOutput => boundOutput(output, shown) ?? output;
   const work = (): Promise<ToolOutput> =>
     command.command === 'view'
-      ? memory.look(place, async (files) => bound(await viewMemory(files, command)))
+      ? memory.read(place, async (files) => bound(await viewMemory(files, command)))
       : memory.once({ ...place, turnId, epoch, toolCallId: call.id }, async (files) =>
           bound(await changeMemory(files, command, bounds)),
         );

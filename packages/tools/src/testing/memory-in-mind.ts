@@ -32,7 +32,7 @@ export function memoryInMind(given: Record<string, string> = {}): MemoryInMind {
   return {
     files,
     places,
-    look(place, work) {
+    read(place, work) {
       places.push(place);
       return work(access);
     },

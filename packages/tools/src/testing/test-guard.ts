@@ -3,8 +3,8 @@ import { createCallGuard, type CallGuard } from '@turnpike/egress';
 const LONG_MS = 3_600_000;
 
 /** A guard with this much room for each key, where `waiting` more may wait for it. Its breaker stays closed. */
-export function roomFor(places: number, waiting = 0): CallGuard {
-  return createCallGuard({ places, maxWaiting: waiting, maxWaitMs: LONG_MS, minCalls: 100_000 });
+export function roomFor(slots: number, waiting = 0): CallGuard {
+  return createCallGuard({ slots, maxWaiting: waiting, maxWaitMs: LONG_MS, minCalls: 100_000 });
 }
 
 /** A guard whose breaker opens after a few failures, and stays open. */

@@ -22,7 +22,7 @@ export function secretsOf(values: Record<string, string> = {}): ToolSecrets {
 }
 
 const noMemory: MemoryStore = {
-  look: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
+  read: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
   once: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
 };
 

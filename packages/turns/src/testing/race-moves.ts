@@ -80,7 +80,7 @@ const MOVES = {
     passesOver: true,
     run: advance(() => ({
       step: modelStep(),
-      takeInputs: true,
+      addPendingInputs: true,
       messages: [{ role: 'assistant', content: [{ type: 'text', text: 'So far.' }] }],
       events: [{ id: newId('event'), type: 'step.completed', payload: {} }],
     })),

@@ -42,7 +42,7 @@ const said = [{ type: 'text', text: 'Done.' }];
 export const parking = (callId: string): Advance => ({
   step: { ...modelStep(), stopReason: 'tool_use' },
   messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'pay', input: {} }] }],
-  askedCalls: [
+  requestedCalls: [
     {
       id: callId,
       toolUseId: 'toolu_1',
