@@ -226,7 +226,7 @@ test('an early answer to a long request is taken, though the rest was not wanted
 const HANGS: [string, Script][] = [
   ['before the head', {}],
   ['inside the head', { onRequest: (socket) => socket.write('HTTP/1.1 200 OK\r\nx-one:') }],
-  ['after an early job', { onRequest: (socket) => socket.write('HTTP/1.1 103 Early Jobs\r\n\r\n') }],
+  ['after early hints', { onRequest: (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n') }],
 ];
 
 test.each(HANGS)(
@@ -261,7 +261,7 @@ test.each([
   await server.firstClosed;
 });
 
-test('jobs without end and headers without end do not outlast the bounds', async () => {
+test('early hints without end and headers without end do not outlast the bounds', async () => {
   const forever = (text: string): Script => ({
     onRequest(socket) {
       const pour = (): void => {
@@ -271,7 +271,7 @@ test('jobs without end and headers without end do not outlast the bounds', async
       pour();
     },
   });
-  const jobs = await start(forever('HTTP/1.1 103 Early Jobs\r\n\r\n'));
+  const hints = await start(forever('HTTP/1.1 103 Early Hints\r\n\r\n'));
   const headers = await start({
     onRequest(socket) {
       socket.write('HTTP/1.1 200 OK\r\n');
@@ -279,7 +279,7 @@ test('jobs without end and headers without end do not outlast the bounds', async
     },
   });
   const [late, large] = await Promise.all([
-    caught(sendTo(jobs, { deadlineMs: SHORT_MS })),
+    caught(sendTo(hints, { deadlineMs: SHORT_MS })),
     caught(sendTo(headers)),
   ]);
   expect(late).toMatchObject({ code: 'answer_timeout' });

@@ -42,7 +42,7 @@ const ANSWERLESS: [string, (socket: Socket) => void, string][] = [
     (socket) => void (socket.write('HTTP/1.1 200 OK\r\nx-'), socket.resetAndDestroy()),
     'connection_lost',
   ],
-  ['closed after a job', (socket) => socket.end('HTTP/1.1 103 Early Jobs\r\n\r\n'), 'connection_lost'],
+  ['closed after early hints', (socket) => socket.end('HTTP/1.1 103 Early Hints\r\n\r\n'), 'connection_lost'],
   ['answered in another protocol', (socket) => socket.end('SSH-2.0-OpenSSH_9.6\r\n'), 'answer_invalid'],
   [
     'answered with two lengths',
