@@ -2,7 +2,7 @@
 import { SCOPES } from '@turnpike/contract';
 import { Command, InvalidArgumentError } from 'commander';
 import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
-import { checkSchema } from './commands/check-schema.ts';
+import { checkSchema, writeSchema } from './commands/check-schema.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
 import { receive } from './commands/receive.ts';
@@ -38,14 +38,19 @@ program
   .description('apply the migrations that DATABASE_URL does not have yet')
   .action(migrateDatabase);
 
-program
-  .command('schema')
-  .description('look at the database schema')
+const schema = program.command('schema').description('check the database schema, or write its snapshot');
+schema
   .command('check')
-  .description('compare the migrations with schema.prisma; exit code 1 where they differ')
+  .description(
+    'compare the migrations with schema.prisma, the SQL functions and the snapshot; exit code 1 where they differ',
+  )
   .action(async () => {
     process.exitCode = await checkSchema();
   });
+schema
+  .command('write')
+  .description('write the snapshot packages/store/sql/schema.sql from the migrations')
+  .action(writeSchema);
 
 const tenants = program
   .command('tenants')

@@ -6,6 +6,8 @@ const file = (path: string, base: string | URL = REPOSITORY): string => fileURLT
 
 /** The schema and its migrations. */
 export const PRISMA_FOLDER = file('prisma');
+/** What \`schema check\` compares. */
+export const SCHEMA_FOLDERS = { prisma: PRISMA_FOLDER, sql: file('packages/store/sql') };
 
 /** What `start` runs, in its built form. */
 export const PROGRAMS = {

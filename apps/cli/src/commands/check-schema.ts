@@ -1,30 +1,39 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findSchemaDrift } from '@turnpike/store';
+import { findSchemaProblems, writeSchemaSnapshot } from '@turnpike/store';
 import { Children } from '../children/children.ts';
 import { readDatabaseUrl, readServerEnvironment } from '../config.ts';
 import { Failure } from '../failure.ts';
-import { PRISMA_FOLDER, PROGRAMS } from '../places.ts';
+import { PROGRAMS, SCHEMA_FOLDERS } from '../places.ts';
 import type { PostgresArgument } from '../programs/postgres.ts';
 import { say } from '../say.ts';
 import { withDatabase } from '../with-database.ts';
 
 const STOP_WITHIN_MS = 30_000;
 
-/** Compares what the migrations make with `schema.prisma`. Returns the exit code: 1 where they differ. */
+/** Compares the migrations with everything that describes the schema. Returns the exit code: 1 where something differs. */
 export async function checkSchema(): Promise<number> {
-  const url = readDatabaseUrl();
-  const differences = await (url === undefined
-    ? withTemporaryPostgres((temporary) => findSchemaDrift(temporary, PRISMA_FOLDER))
-    : withDatabase(url, () => findSchemaDrift(url, PRISMA_FOLDER)));
-  if (differences.length === 0) {
-    say('The migrations make what schema.prisma says.');
-    return 0;
+  const problems = await withServer((url) => findSchemaProblems(url, SCHEMA_FOLDERS));
+  for (const { title, lines, remedy } of problems) {
+    say(title);
+    for (const line of lines) say(`  ${line}`);
+    say(`${remedy}\n`);
   }
-  say('The migrations (-) and schema.prisma (+) differ:');
-  for (const difference of differences) say(difference);
-  return 1;
+  if (problems.length > 0) return 1;
+  say('The migrations make what schema.prisma, sql/schema.sql and sql/functions say.');
+  return 0;
+}
+
+/** Writes the snapshot of the schema that the migrations make. */
+export async function writeSchema(): Promise<void> {
+  say(`Wrote ${await withServer((url) => writeSchemaSnapshot(url, SCHEMA_FOLDERS))}.`);
+}
+
+/** Calls `work` with the server that is set, or with a temporary one. */
+function withServer<Result>(work: (url: string) => Promise<Result>): Promise<Result> {
+  const url = readDatabaseUrl();
+  return url === undefined ? withTemporaryPostgres(work) : withDatabase(url, () => work(url));
 }
 
 async function withTemporaryPostgres<Result>(work: (url: string) => Promise<Result>): Promise<Result> {

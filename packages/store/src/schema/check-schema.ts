@@ -1,30 +1,67 @@
-import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { z } from 'zod';
+import { compareFunctions } from './function-files.ts';
 import { migrate } from './migrate.ts';
 import { NO_FILTERS, readSchema, withSchemaEngine } from './schema-engine.ts';
+import type { SchemaProblem } from './schema-problem.ts';
+import { compareSnapshot, writeSnapshot } from './schema-snapshot.ts';
+import { withClient, withScratchDatabase } from './scratch-database.ts';
+
+/** The repository's folders `prisma/` and `packages/store/sql/`. */
+export interface SchemaFolders {
+  prisma: string;
+  sql: string;
+}
 
 /**
- * Compares what the migrations make with what `schema.prisma` says, in two databases that
- * come and go on this server (the role must be allowed to create them). Returns one line a
- * difference, prefixed with `-` where only the migrations have it and `+` where only the
- * schema has it; empty where they agree. What the schema language cannot say (partial
- * indexes, checks, functions) is not compared.
+ * Compares what the migrations make with `schema.prisma`, with the functions in `sql/functions` and with the snapshot
+ * `sql/schema.sql`, in databases that it creates on this server and drops (the role must be allowed to). Returns what
+ * differs; empty if all agree. What Prisma's schema language cannot say (partial indexes, checks, triggers) is
+ * compared by the snapshot alone.
  */
-export async function findSchemaDrift(databaseUrl: string, folder: string): Promise<string[]> {
-  const migrated = await withScratchDatabase(databaseUrl, async (url) => {
-    await migrate(url, folder);
-    return describe(url);
+export async function findSchemaProblems(
+  databaseUrl: string,
+  folders: SchemaFolders,
+): Promise<SchemaProblem[]> {
+  const { migrated, problems } = await withMigrated(databaseUrl, folders, async (client) => {
+    const functions = await compareFunctions(client, folders.sql);
+    const snapshot = await compareSnapshot(client, folders.sql);
+    return { migrated: await describe(client), problems: [...functions, ...(snapshot ? [snapshot] : [])] };
   });
   const declared = await withScratchDatabase(databaseUrl, async (url) => {
-    const script = await scriptOf(url, folder);
-    await withClient(url, (client) => client.query(script));
-    return describe(url);
+    const script = await scriptOf(url, folders.prisma);
+    return withClient(url, async (client) => {
+      await client.query(script);
+      return describe(client);
+    });
   });
-  return [
+  const lines = [
     ...migrated.filter((line) => !declared.includes(line)).map((line) => `- ${line}`),
     ...declared.filter((line) => !migrated.includes(line)).map((line) => `+ ${line}`),
   ];
+  if (lines.length === 0) return problems;
+  const drift = {
+    title: 'The migrations (-) and prisma/schema.prisma (+) differ:',
+    lines,
+    remedy: 'Add a migration for what schema.prisma adds, or correct schema.prisma.',
+  };
+  return [drift, ...problems];
+}
+
+/** Writes `sql/schema.sql` anew from the migrations. Returns its path, relative to the repository. */
+export function writeSchemaSnapshot(databaseUrl: string, folders: SchemaFolders): Promise<string> {
+  return withMigrated(databaseUrl, folders, (client) => writeSnapshot(client, folders.sql));
+}
+
+function withMigrated<Result>(
+  databaseUrl: string,
+  folders: SchemaFolders,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  return withScratchDatabase(databaseUrl, async (url) => {
+    await migrate(url, folders.prisma);
+    return withClient(url, work);
+  });
 }
 
 async function scriptOf(databaseUrl: string, folder: string): Promise<string> {
@@ -66,36 +103,7 @@ ORDER BY line`;
 
 const lineSchema = z.object({ line: z.string() });
 
-async function describe(databaseUrl: string): Promise<string[]> {
-  const answer = await withClient(databaseUrl, (client) => client.query(CATALOGUE));
-  return answer.rows.map((row) => lineSchema.parse(row).line);
-}
-
-async function withScratchDatabase<Result>(
-  databaseUrl: string,
-  work: (url: string) => Promise<Result>,
-): Promise<Result> {
-  const name = `turnpike_check_${randomUUID().replaceAll('-', '')}`;
-  const url = new URL(databaseUrl);
-  url.pathname = `/${name}`;
-  url.searchParams.delete('schema');
-  await withClient(databaseUrl, (client) => client.query(`CREATE DATABASE ${name}`));
-  try {
-    return await work(url.href);
-  } finally {
-    await withClient(databaseUrl, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
-  }
-}
-
-async function withClient<Result>(
-  url: string,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+async function describe(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(CATALOGUE);
+  return rows.map((row) => lineSchema.parse(row).line);
 }

@@ -1,0 +1,74 @@
+-- Reserves the most that a model call may cost, in money and tokens, before the call is made.
+--
+-- Invariant: spent and reserved amounts together never exceed a budget, or a minute's tokens. A tenant's reservations are
+-- made one after another under its budget lock, and everything a decision depends on is read after that lock is held.
+-- Other transactions may commit what they spent meanwhile: their reservations are read before the spending, so an amount
+-- may be counted twice, never missed.
+--
+-- Returns `lost` if the lease does not hold, `granted`, `wait` if the call fits once other calls have finished, `tokens`
+-- if it fits in a later minute, or the budget that it exceeds: `turn`, `session`, `day` or `month`. A call that needs
+-- more than a whole minute's tokens is granted when no other tokens are in use.
+CREATE OR REPLACE FUNCTION turnpike_reserve(
+    spending_turn text, lease_epoch integer, amount bigint, tokens integer, event_ids text[]
+) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    of_tenant text;
+    turn turns%ROWTYPE;
+    tight text;
+    session_limit bigint;
+    others bigint;
+    others_tokens bigint;
+    minute_tokens bigint;
+    minute_limit bigint;
+BEGIN
+    SELECT tenant_id INTO of_tenant FROM turns WHERE id = spending_turn AND epoch = lease_epoch;
+    IF NOT FOUND THEN RETURN 'lost'; END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('turnpike.budget ' || of_tenant, 0));
+    -- Read after the lock, which may have taken time to get: the cost so far and the lease are current.
+    SELECT * INTO turn FROM turns
+    WHERE id = spending_turn AND epoch = lease_epoch AND leased_until > clock_timestamp();
+    IF NOT FOUND THEN RETURN 'lost'; END IF;
+
+    IF turn.cost_micros + amount > turn.budget_micros THEN RETURN 'turn'; END IF;
+    SELECT sessions.budget_micros INTO session_limit FROM sessions WHERE sessions.id = turn.session_id;
+    -- Adding up a long session is expensive: only done for a session with a budget.
+    IF session_limit IS NOT NULL
+       AND (SELECT sum(turns.cost_micros) FROM turns WHERE turns.session_id = turn.session_id) + amount > session_limit
+    THEN
+        RETURN 'session';
+    END IF;
+
+    SELECT coalesce(sum(turns.reserved_micros), 0), coalesce(sum(turns.reserved_tokens), 0)
+    INTO others, others_tokens FROM turns
+    WHERE turns.tenant_id = turn.tenant_id AND turns.reserved_tokens > 0 AND turns.leased_until IS NOT NULL
+      AND turns.id <> turn.id;
+    PERFORM turnpike_count_spending(turn.tenant_id, event_ids);
+    SELECT CASE WHEN spent + amount > limit_micros THEN period ELSE 'wait' END INTO tight
+    FROM (
+        SELECT budgets.period, min(budgets.limit_micros) AS limit_micros, coalesce(max(spending.spent_micros), 0) AS spent
+        FROM budgets LEFT JOIN spending
+          ON spending.tenant_id = budgets.tenant_id AND spending.period = budgets.period
+         AND spending.starts_on = turnpike_period_start(budgets.period)
+        WHERE budgets.tenant_id = turn.tenant_id GROUP BY budgets.period
+    ) AS budget
+    WHERE spent + others + amount > limit_micros
+    ORDER BY (spent + amount > limit_micros) DESC, period
+    LIMIT 1;
+    IF FOUND THEN RETURN tight; END IF;
+
+    SELECT (tenants.limits ->> 'tokens_per_minute')::bigint INTO minute_limit
+    FROM tenants WHERE tenants.id = turn.tenant_id;
+    IF minute_limit IS NOT NULL THEN
+        -- Tokens read from the prompt cache do not count, as in the provider's own limits.
+        SELECT others_tokens + coalesce(sum(input_tokens + output_tokens + cache_creation_input_tokens), 0)
+        INTO minute_tokens FROM ledger_entries
+        WHERE ledger_entries.tenant_id = turn.tenant_id AND spent_at > now() - interval '1 minute';
+        IF minute_tokens > 0 AND minute_tokens + tokens > minute_limit THEN RETURN 'tokens'; END IF;
+    END IF;
+
+    UPDATE turns SET reserved_micros = amount, reserved_tokens = tokens
+    WHERE id = spending_turn AND epoch = lease_epoch AND leased_until > clock_timestamp();
+    RETURN CASE WHEN FOUND THEN 'granted' ELSE 'lost' END;
+END;
+$$;

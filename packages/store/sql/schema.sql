@@ -1,0 +1,541 @@
+-- The schema that the migrations make: for reading, and for seeing in a review what a migration changes.
+-- Written by `npm run schema:write`, compared by `npm run schema:check`. Functions: functions/*.sql.
+
+CREATE TABLE agent_versions (
+  agent_id text NOT NULL,
+  version integer NOT NULL,
+  tenant_id text NOT NULL,
+  config jsonb NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  name text,
+  metadata jsonb,
+  CONSTRAINT agent_versions_pkey PRIMARY KEY (agent_id, version),
+  CONSTRAINT agent_versions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE agents (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  name text NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  deleted_at timestamptz(3),
+  CONSTRAINT agents_pkey PRIMARY KEY (id)
+);
+CREATE INDEX agents_tenant_id_id_idx ON agents USING btree (tenant_id, id);
+
+CREATE TABLE api_keys (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  name text NOT NULL,
+  hash bytea NOT NULL,
+  last_four text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  revoked_at timestamptz(3),
+  scopes text[] DEFAULT ARRAY['admin'::text],
+  expires_at timestamptz(3),
+  last_used_at timestamptz(3),
+  CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+  CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX api_keys_hash_key ON api_keys USING btree (hash);
+CREATE INDEX api_keys_tenant_id_id_idx ON api_keys USING btree (tenant_id, id);
+
+CREATE TABLE audit_entries (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  actor_type text NOT NULL,
+  actor_id text,
+  action text NOT NULL,
+  subject text,
+  request_id text,
+  details jsonb NOT NULL DEFAULT '{}'::jsonb,
+  CONSTRAINT audit_entries_pkey PRIMARY KEY (id),
+  CONSTRAINT audit_entries_actor CHECK ((((actor_type = 'operator'::text) AND (actor_id IS NULL)) OR ((actor_type = 'api_key'::text) AND (actor_id IS NOT NULL))))
+);
+CREATE INDEX audit_entries_tenant_id_id_idx ON audit_entries USING btree (tenant_id, id);
+CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+CREATE TABLE budgets (
+  tenant_id text NOT NULL,
+  period text NOT NULL,
+  set_by text NOT NULL,
+  limit_micros bigint NOT NULL,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT budgets_pkey PRIMARY KEY (tenant_id, period, set_by),
+  CONSTRAINT budgets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT budgets_limit_check CHECK ((limit_micros >= 0)),
+  CONSTRAINT budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text]))),
+  CONSTRAINT budgets_set_by_check CHECK ((set_by = ANY (ARRAY['operator'::text, 'tenant'::text])))
+);
+
+CREATE TABLE data_keys (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  wrapped text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT data_keys_pkey PRIMARY KEY (id),
+  CONSTRAINT data_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX data_keys_tenant_id_id_idx ON data_keys USING btree (tenant_id, id);
+
+CREATE TABLE deliveries (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  endpoint_id text,
+  url text,
+  lane text NOT NULL,
+  event_id text NOT NULL,
+  type text NOT NULL,
+  turn_id text,
+  payload jsonb NOT NULL,
+  status text NOT NULL DEFAULT 'pending'::text,
+  attempts integer NOT NULL DEFAULT 0,
+  tries integer NOT NULL DEFAULT 0,
+  begun_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  next_attempt_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  hint integer NOT NULL DEFAULT 0,
+  hinted_at timestamptz(3),
+  claim integer NOT NULL DEFAULT 0,
+  claimed_until timestamptz(3),
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  delivered_at timestamptz(3),
+  fresh boolean NOT NULL DEFAULT true,
+  CONSTRAINT deliveries_pkey PRIMARY KEY (id),
+  CONSTRAINT deliveries_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT deliveries_delivered_check CHECK (((status = 'delivered'::text) = (delivered_at IS NOT NULL))),
+  CONSTRAINT deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'failed'::text, 'delivered'::text, 'dead'::text]))),
+  CONSTRAINT deliveries_target_check CHECK (((endpoint_id IS NULL) <> (url IS NULL)))
+);
+CREATE INDEX deliveries_due ON deliveries USING btree (lane, next_attempt_at) WHERE ((status = ANY (ARRAY['pending'::text, 'failed'::text])) AND (hinted_at IS NULL));
+CREATE INDEX deliveries_endpoint_id_id_idx ON deliveries USING btree (endpoint_id, id);
+CREATE INDEX deliveries_fresh ON deliveries USING btree (id) WHERE (fresh AND (status = ANY (ARRAY['pending'::text, 'failed'::text])) AND (hinted_at IS NULL));
+CREATE INDEX deliveries_hinted ON deliveries USING btree (hinted_at) WHERE ((status = ANY (ARRAY['pending'::text, 'failed'::text])) AND (hinted_at IS NOT NULL));
+CREATE INDEX deliveries_in_window ON deliveries USING btree (lane) WHERE ((status = ANY (ARRAY['pending'::text, 'failed'::text])) AND (hinted_at IS NOT NULL));
+CREATE INDEX deliveries_over ON deliveries USING btree (status, created_at) WHERE (status = ANY (ARRAY['delivered'::text, 'dead'::text]));
+CREATE INDEX deliveries_tenant_id_id_idx ON deliveries USING btree (tenant_id, id);
+CREATE INDEX deliveries_turn_id_idx ON deliveries USING btree (turn_id);
+CREATE INDEX deliveries_waiting ON deliveries USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['pending'::text, 'failed'::text]));
+CREATE TRIGGER deliveries_status_edge AFTER UPDATE OF status ON deliveries FOR EACH ROW WHEN (old.status <> new.status AND (((old.status || ' '::text) || new.status) <> ALL (ARRAY['pending failed'::text, 'pending delivered'::text, 'pending dead'::text, 'failed pending'::text, 'failed delivered'::text, 'failed dead'::text, 'delivered pending'::text, 'dead pending'::text]))) EXECUTE FUNCTION turnpike_refuse_status();
+
+CREATE TABLE delivery_attempts (
+  delivery_id text NOT NULL,
+  number integer NOT NULL,
+  started_at timestamptz(3) NOT NULL,
+  duration_ms integer NOT NULL,
+  response_status integer,
+  response_body text,
+  error_code text,
+  CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, number),
+  CONSTRAINT delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE events (
+  turn_id text NOT NULL,
+  sequence_number integer NOT NULL,
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  type text NOT NULL,
+  payload jsonb NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT events_pkey PRIMARY KEY (turn_id, sequence_number),
+  CONSTRAINT events_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE TRIGGER events_deliver AFTER INSERT ON events FOR EACH ROW WHEN (new.type = ANY (ARRAY['turn.queued'::text, 'turn.started'::text, 'turn.requires_action'::text, 'turn.completed'::text, 'turn.failed'::text, 'turn.cancelled'::text, 'turn.incomplete'::text])) EXECUTE FUNCTION turnpike_deliver_turn_event();
+
+CREATE TABLE idempotency_records (
+  tenant_id text NOT NULL,
+  route text NOT NULL,
+  key text NOT NULL,
+  fingerprint bytea NOT NULL,
+  status integer NOT NULL,
+  headers jsonb NOT NULL,
+  body text,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  expires_at timestamptz(3) NOT NULL,
+  packed bytea,
+  omitted text[] DEFAULT ARRAY[]::text[],
+  CONSTRAINT idempotency_records_pkey PRIMARY KEY (tenant_id, route, key),
+  CONSTRAINT idempotency_records_body_check CHECK (((body IS NULL) <> (packed IS NULL))) NOT VALID
+);
+CREATE INDEX idempotency_records_expires_at_idx ON idempotency_records USING btree (expires_at);
+
+CREATE TABLE ledger_entries (
+  step_id text NOT NULL,
+  tenant_id text NOT NULL,
+  session_id text NOT NULL,
+  turn_id text NOT NULL,
+  agent_id text NOT NULL,
+  model text NOT NULL,
+  input_tokens integer NOT NULL,
+  output_tokens integer NOT NULL,
+  cache_creation_input_tokens integer NOT NULL,
+  cache_read_input_tokens integer NOT NULL,
+  cost_micros bigint NOT NULL,
+  counted boolean NOT NULL,
+  spent_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT ledger_entries_pkey PRIMARY KEY (step_id)
+);
+CREATE INDEX ledger_entries_tenant_id_spent_at_idx ON ledger_entries USING btree (tenant_id, spent_at);
+CREATE INDEX ledger_entries_uncounted ON ledger_entries USING btree (tenant_id) WHERE (NOT counted);
+
+CREATE TABLE memory_calls (
+  tool_call_id text NOT NULL,
+  tenant_id text NOT NULL,
+  output jsonb NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT memory_calls_pkey PRIMARY KEY (tool_call_id),
+  CONSTRAINT memory_calls_tool_call_id_fkey FOREIGN KEY (tool_call_id) REFERENCES tool_calls(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE memory_files (
+  tenant_id text NOT NULL,
+  namespace text NOT NULL,
+  path text NOT NULL,
+  content text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT memory_files_pkey PRIMARY KEY (tenant_id, namespace, path),
+  CONSTRAINT memory_files_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE messages (
+  turn_id text NOT NULL,
+  index integer NOT NULL,
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  session_id text NOT NULL,
+  turn_sequence integer NOT NULL,
+  step_index integer,
+  role text NOT NULL,
+  content jsonb NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  partial boolean NOT NULL DEFAULT false,
+  refused jsonb NOT NULL DEFAULT '[]'::jsonb,
+  CONSTRAINT messages_pkey PRIMARY KEY (turn_id, index),
+  CONSTRAINT messages_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT messages_refused_check CHECK ((jsonb_typeof(refused) = 'array'::text)),
+  CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
+);
+CREATE UNIQUE INDEX messages_session_id_turn_sequence_index_key ON messages USING btree (session_id, turn_sequence, index);
+
+CREATE TABLE model_settings (
+  tenant_id text NOT NULL,
+  keys text[] DEFAULT ARRAY[]::text[],
+  base_url text,
+  auth text NOT NULL DEFAULT 'x-api-key'::text,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT model_settings_pkey PRIMARY KEY (tenant_id),
+  CONSTRAINT model_settings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE outages (
+  tenant_id text NOT NULL,
+  id text NOT NULL,
+  probe_at timestamptz(3) NOT NULL,
+  CONSTRAINT outages_pkey PRIMARY KEY (tenant_id, id),
+  CONSTRAINT outages_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX outages_probe_at_idx ON outages USING btree (probe_at);
+
+CREATE TABLE secrets (
+  tenant_id text NOT NULL,
+  name text NOT NULL,
+  version integer NOT NULL DEFAULT 1,
+  envelope text NOT NULL,
+  last_four text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  allowed_hosts text[] DEFAULT ARRAY[]::text[],
+  is_model_key boolean NOT NULL DEFAULT false,
+  CONSTRAINT secrets_pkey PRIMARY KEY (tenant_id, name),
+  CONSTRAINT secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE session_labels (
+  session_id text NOT NULL,
+  key text NOT NULL,
+  tenant_id text NOT NULL,
+  value text NOT NULL,
+  CONSTRAINT session_labels_pkey PRIMARY KEY (session_id, key),
+  CONSTRAINT session_labels_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX session_labels_tenant_id_key_value_session_id_idx ON session_labels USING btree (tenant_id, key, value, session_id);
+
+CREATE TABLE sessions (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  agent_id text NOT NULL,
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  last_sequence integer NOT NULL DEFAULT 0,
+  open_turns integer NOT NULL DEFAULT 0,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  budget_micros bigint,
+  CONSTRAINT sessions_pkey PRIMARY KEY (id),
+  CONSTRAINT sessions_open_turns_check CHECK ((open_turns >= 0))
+);
+CREATE INDEX sessions_tenant_id_id_idx ON sessions USING btree (tenant_id, id);
+CREATE TRIGGER sessions_labels AFTER INSERT ON sessions FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_session();
+CREATE TRIGGER sessions_labels_changed AFTER UPDATE OF metadata ON sessions FOR EACH ROW WHEN (new.metadata <> old.metadata) EXECUTE FUNCTION turnpike_label_session();
+
+CREATE TABLE spending (
+  tenant_id text NOT NULL,
+  period text NOT NULL,
+  starts_on date NOT NULL,
+  spent_micros bigint NOT NULL DEFAULT 0,
+  warned_micros bigint NOT NULL DEFAULT 0,
+  exhausted_micros bigint NOT NULL DEFAULT 0,
+  CONSTRAINT spending_pkey PRIMARY KEY (tenant_id, period, starts_on),
+  CONSTRAINT spending_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE steps (
+  turn_id text NOT NULL,
+  index integer NOT NULL,
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  type text NOT NULL,
+  model text,
+  stop_reason text,
+  input_tokens integer NOT NULL,
+  output_tokens integer NOT NULL,
+  cache_creation_input_tokens integer NOT NULL,
+  cache_read_input_tokens integer NOT NULL,
+  attempts integer NOT NULL,
+  provider_request_id text,
+  epoch integer NOT NULL,
+  started_at timestamptz(3) NOT NULL,
+  completed_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  cost_micros bigint NOT NULL DEFAULT 0,
+  CONSTRAINT steps_pkey PRIMARY KEY (turn_id, index),
+  CONSTRAINT steps_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT steps_type_check CHECK ((type = ANY (ARRAY['model_call'::text, 'tool_calls'::text, 'compaction'::text])))
+);
+
+CREATE TABLE summaries (
+  session_id text NOT NULL,
+  through_sequence integer NOT NULL,
+  tenant_id text NOT NULL,
+  turn_id text NOT NULL,
+  step_index integer NOT NULL,
+  content text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT summaries_pkey PRIMARY KEY (session_id, through_sequence),
+  CONSTRAINT summaries_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
+CREATE TABLE tenant_events (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  type text NOT NULL,
+  payload jsonb NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT tenant_events_pkey PRIMARY KEY (id),
+  CONSTRAINT tenant_events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX tenant_events_created_at_idx ON tenant_events USING btree (created_at);
+CREATE INDEX tenant_events_tenant_id_id_idx ON tenant_events USING btree (tenant_id, id);
+
+CREATE TABLE tenants (
+  id text NOT NULL,
+  name text NOT NULL,
+  max_running_turns integer NOT NULL DEFAULT 1000,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  limits jsonb NOT NULL DEFAULT '{}'::jsonb,
+  weight double precision NOT NULL DEFAULT 1,
+  operator_key boolean NOT NULL DEFAULT false,
+  debug_until timestamptz(3),
+  CONSTRAINT tenants_pkey PRIMARY KEY (id),
+  CONSTRAINT tenants_limits_check CHECK ((jsonb_typeof(limits) = 'object'::text)),
+  CONSTRAINT tenants_weight_check CHECK (((weight >= (0.1)::double precision) AND (weight <= (10)::double precision)))
+);
+
+CREATE TABLE tool_calls (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  turn_id text NOT NULL,
+  step_index integer NOT NULL,
+  "position" integer NOT NULL,
+  tool_use_id text NOT NULL,
+  name text NOT NULL,
+  input jsonb NOT NULL,
+  effect text NOT NULL,
+  status text NOT NULL,
+  output jsonb,
+  is_error boolean NOT NULL DEFAULT false,
+  attempts integer NOT NULL DEFAULT 0,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  started_at timestamptz(3),
+  completed_at timestamptz(3),
+  on_unknown text NOT NULL DEFAULT 'tell_model'::text,
+  awaiting text,
+  input_text text,
+  CONSTRAINT tool_calls_pkey PRIMARY KEY (id),
+  CONSTRAINT tool_calls_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT tool_calls_awaiting_check CHECK (((awaiting IS NULL) OR ((awaiting = ANY (ARRAY['approval'::text, 'output'::text])) AND (status = 'pending'::text) AND (output IS NULL)) OR ((awaiting = 'outcome'::text) AND (status = 'unknown'::text) AND (output IS NULL)))),
+  CONSTRAINT tool_calls_effect_check CHECK ((effect = ANY (ARRAY['read'::text, 'idempotent'::text, 'once'::text, 'reconcile'::text]))),
+  CONSTRAINT tool_calls_on_unknown_check CHECK ((on_unknown = ANY (ARRAY['tell_model'::text, 'ask'::text, 'fail'::text]))),
+  CONSTRAINT tool_calls_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'started'::text, 'completed'::text, 'unknown'::text])))
+);
+CREATE UNIQUE INDEX tool_calls_turn_id_step_index_position_key ON tool_calls USING btree (turn_id, step_index, "position");
+
+CREATE TABLE tools (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  name text NOT NULL,
+  config jsonb NOT NULL,
+  signing_envelope text NOT NULL,
+  signing_version integer NOT NULL DEFAULT 1,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT tools_pkey PRIMARY KEY (id),
+  CONSTRAINT tools_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX tools_tenant_id_id_idx ON tools USING btree (tenant_id, id);
+CREATE UNIQUE INDEX tools_tenant_id_name_key ON tools USING btree (tenant_id, name);
+
+CREATE TABLE turn_labels (
+  turn_id text NOT NULL,
+  key text NOT NULL,
+  tenant_id text NOT NULL,
+  value text NOT NULL,
+  CONSTRAINT turn_labels_pkey PRIMARY KEY (turn_id, key),
+  CONSTRAINT turn_labels_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX turn_labels_tenant_id_key_value_turn_id_idx ON turn_labels USING btree (tenant_id, key, value, turn_id);
+
+CREATE TABLE turns (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  session_id text NOT NULL,
+  sequence integer NOT NULL,
+  agent_id text NOT NULL,
+  agent_version integer NOT NULL,
+  status text NOT NULL DEFAULT 'queued'::text,
+  stop_reason text,
+  output jsonb,
+  error jsonb,
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  input_tokens integer NOT NULL DEFAULT 0,
+  output_tokens integer NOT NULL DEFAULT 0,
+  cache_creation_input_tokens integer NOT NULL DEFAULT 0,
+  cache_read_input_tokens integer NOT NULL DEFAULT 0,
+  step_count integer NOT NULL DEFAULT 0,
+  message_count integer NOT NULL DEFAULT 0,
+  event_count integer NOT NULL DEFAULT 0,
+  epoch integer NOT NULL DEFAULT 0,
+  leased_until timestamptz(3),
+  worker_id text,
+  attempts integer NOT NULL DEFAULT 0,
+  lost_leases integer NOT NULL DEFAULT 0,
+  model_attempts integer NOT NULL DEFAULT 0,
+  ready_at timestamptz(3),
+  available_at timestamptz(3),
+  dispatched_at timestamptz(3),
+  hint integer NOT NULL DEFAULT 0,
+  hinted_at timestamptz(3),
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  started_at timestamptz(3),
+  finished_at timestamptz(3),
+  deadline_at timestamptz(3) NOT NULL,
+  pending_inputs jsonb NOT NULL DEFAULT '[]'::jsonb,
+  rolled_back boolean NOT NULL DEFAULT false,
+  action_expires_at timestamptz(3),
+  priority integer NOT NULL DEFAULT 0,
+  run_at timestamptz(3),
+  webhook_url text,
+  events_cut integer NOT NULL DEFAULT 0,
+  cost_micros bigint NOT NULL DEFAULT 0,
+  budget_micros bigint,
+  reserved_micros bigint NOT NULL DEFAULT 0,
+  reserved_tokens integer NOT NULL DEFAULT 0,
+  resumes text,
+  traceparent text,
+  partial boolean NOT NULL DEFAULT false,
+  outage text,
+  CONSTRAINT turns_pkey PRIMARY KEY (id),
+  CONSTRAINT turns_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT turns_action_check CHECK (((action_expires_at IS NOT NULL) = (status = 'requires_action'::text))),
+  CONSTRAINT turns_cost_check CHECK (((cost_micros >= 0) AND (reserved_micros >= 0) AND (reserved_tokens >= 0))),
+  CONSTRAINT turns_finished_check CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'incomplete'::text])))),
+  CONSTRAINT turns_lease_check CHECK (((leased_until IS NOT NULL) = (status = ANY (ARRAY['in_progress'::text, 'cancelling'::text])))),
+  CONSTRAINT turns_pending_inputs_check CHECK ((jsonb_typeof(pending_inputs) = 'array'::text)),
+  CONSTRAINT turns_priority_check CHECK (((priority >= '-100'::integer) AND (priority <= 100))),
+  CONSTRAINT turns_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'in_progress'::text, 'requires_action'::text, 'cancelling'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'incomplete'::text])))
+);
+CREATE INDEX turns_action_expiring ON turns USING btree (action_expires_at) WHERE (status = 'requires_action'::text);
+CREATE INDEX turns_deadline ON turns USING btree (deadline_at) WHERE (status = ANY (ARRAY['queued'::text, 'requires_action'::text]));
+CREATE INDEX turns_delayed ON turns USING btree (available_at) WHERE ((status = 'queued'::text) AND (available_at IS NOT NULL));
+CREATE INDEX turns_dispatched ON turns USING btree (tenant_id) WHERE (dispatched_at IS NOT NULL);
+CREATE INDEX turns_hinted ON turns USING btree (hinted_at) WHERE ((status = 'queued'::text) AND (dispatched_at IS NOT NULL));
+CREATE INDEX turns_leased ON turns USING btree (leased_until) WHERE (leased_until IS NOT NULL);
+CREATE UNIQUE INDEX turns_one_running_per_session ON turns USING btree (session_id) WHERE (status = ANY (ARRAY['in_progress'::text, 'requires_action'::text, 'cancelling'::text]));
+CREATE INDEX turns_open ON turns USING btree (session_id, sequence) WHERE (status = ANY (ARRAY['queued'::text, 'in_progress'::text, 'requires_action'::text, 'cancelling'::text]));
+CREATE INDEX turns_parked ON turns USING btree (tenant_id, outage, available_at) WHERE ((status = 'queued'::text) AND (outage IS NOT NULL) AND (available_at IS NOT NULL));
+CREATE INDEX turns_ready ON turns USING btree (tenant_id, priority DESC, ready_at) WHERE ((status = 'queued'::text) AND (ready_at IS NOT NULL) AND (dispatched_at IS NULL) AND (available_at IS NULL));
+CREATE INDEX turns_reserved ON turns USING btree (tenant_id) INCLUDE (reserved_micros, reserved_tokens) WHERE ((reserved_tokens > 0) AND (leased_until IS NOT NULL));
+CREATE INDEX turns_rolled_back ON turns USING btree (session_id, sequence) WHERE rolled_back;
+CREATE UNIQUE INDEX turns_session_id_sequence_key ON turns USING btree (session_id, sequence);
+CREATE INDEX turns_tenant_id_id_idx ON turns USING btree (tenant_id, id);
+CREATE INDEX turns_uncut_idx ON turns USING btree (finished_at) WHERE ((finished_at IS NOT NULL) AND (events_cut = 0));
+CREATE INDEX turns_unready ON turns USING btree (session_id, sequence) WHERE ((status = 'queued'::text) AND (ready_at IS NULL));
+CREATE INDEX turns_waiting ON turns USING btree (tenant_id) WHERE (status = 'queued'::text);
+CREATE TRIGGER turns_labels AFTER INSERT ON turns FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_turn();
+CREATE TRIGGER turns_status_edge AFTER UPDATE OF status ON turns FOR EACH ROW WHEN (old.status <> new.status AND (((old.status || ' '::text) || new.status) <> ALL (ARRAY['queued in_progress'::text, 'queued cancelled'::text, 'queued incomplete'::text, 'in_progress queued'::text, 'in_progress requires_action'::text, 'in_progress cancelling'::text, 'in_progress completed'::text, 'in_progress failed'::text, 'in_progress incomplete'::text, 'requires_action queued'::text, 'requires_action cancelled'::text, 'requires_action incomplete'::text, 'cancelling cancelled'::text]))) EXECUTE FUNCTION turnpike_refuse_status();
+
+CREATE TABLE webhook_endpoints (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  url text NOT NULL,
+  description text NOT NULL DEFAULT ''::text,
+  events text[],
+  enabled boolean NOT NULL DEFAULT true,
+  disabled_reason text,
+  disabled_at timestamptz(3),
+  failing_since timestamptz(3),
+  failures integer NOT NULL DEFAULT 0,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  deleted_at timestamptz(3),
+  CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
+  CONSTRAINT webhook_endpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT webhook_endpoints_disabled_check CHECK (((enabled = (disabled_at IS NULL)) AND (enabled = (disabled_reason IS NULL)) AND ((disabled_reason IS NULL) OR (disabled_reason = ANY (ARRAY['requested'::text, 'gone'::text, 'failing'::text, 'deleted'::text])))))
+);
+CREATE INDEX webhook_endpoints_disabled ON webhook_endpoints USING btree (id) WHERE (NOT enabled);
+CREATE INDEX webhook_endpoints_tenant_id_id_idx ON webhook_endpoints USING btree (tenant_id, id);
+
+CREATE TABLE webhook_receivers (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  failures integer NOT NULL DEFAULT 0,
+  openings integer NOT NULL DEFAULT 0,
+  open_until timestamptz(3),
+  try_at timestamptz(3) NOT NULL,
+  CONSTRAINT webhook_receivers_pkey PRIMARY KEY (id),
+  CONSTRAINT webhook_receivers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX webhook_receivers_open ON webhook_receivers USING btree (open_until) WHERE (open_until IS NOT NULL);
+CREATE INDEX webhook_receivers_tenant_id_idx ON webhook_receivers USING btree (tenant_id);
+CREATE INDEX webhook_receivers_try_at_idx ON webhook_receivers USING btree (try_at);
+
+CREATE TABLE webhook_secrets (
+  owner text NOT NULL,
+  version integer NOT NULL,
+  tenant_id text NOT NULL,
+  envelope text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  expires_at timestamptz(3),
+  CONSTRAINT webhook_secrets_pkey PRIMARY KEY (owner, version),
+  CONSTRAINT webhook_secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX webhook_secrets_tenant_id_idx ON webhook_secrets USING btree (tenant_id);
+
+CREATE TABLE workers (
+  id text NOT NULL,
+  concurrency integer NOT NULL,
+  seen_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT workers_pkey PRIMARY KEY (id)
+);
