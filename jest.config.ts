@@ -31,6 +31,7 @@ const config: Config = {
   ],
   globalSetup: '<rootDir>/tests/support/start-services.ts',
   globalTeardown: '<rootDir>/tests/support/stop-services.ts',
+  reporters: ['default', '<rootDir>/tests/support/print-slowest.mjs'],
   // Most tests wait for processes and timeouts, not for a processor.
   maxWorkers: Math.max(3, availableParallelism() - 1),
   // Only ends a test that would never end: on a machine that is busy, a start alone may take a minute.

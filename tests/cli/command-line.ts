@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isThere, readRun, type KnownProcess } from '../../apps/cli/src/children/run-file.ts';
+import { countStart } from '../support/count-start.ts';
 import { untilTrue } from '../support/until-true.ts';
 
 const MAIN = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
@@ -37,6 +38,7 @@ export class CommandLine {
 
   constructor(words: string[], options: { folder: string; environment: Record<string, string> }) {
     this.folder = options.folder;
+    countStart('cli');
     this.process = spawn(process.execPath, [MAIN, ...words], {
       cwd: options.folder,
       env: options.environment,

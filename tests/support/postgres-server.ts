@@ -36,14 +36,14 @@ export async function startPostgres({
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: [
-      `fsync=${durable ? 'on' : 'off'}`,
+      ...(durable ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']),
       'max_connections=300',
       'listen_addresses=127.0.0.1',
       ...settings,
     ].flatMap((setting) => ['-c', setting]),
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     onLog: () => undefined,
-    onError: (complaint: unknown) => reportedErrors.push(String(complaint)),
+    onError: (error: unknown) => reportedErrors.push(String(error)),
   });
   try {
     await server.initialise();

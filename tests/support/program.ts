@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { countStart } from './count-start.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const MAX_LINES = 5_000;
@@ -26,6 +27,7 @@ export async function startProgram(
   environment: Record<string, string>,
   nodeOptions: readonly string[] = [],
 ): Promise<Program> {
+  countStart(name);
   const child = fork(fileURLToPath(new URL(`apps/${name}/dist/main.js`, ROOT)), {
     env: { PATH: process.env['PATH'], ...environment },
     execArgv: [...process.execArgv, ...nodeOptions],

@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startPostgres } from './postgres-server.ts';
 import { startRedis } from './redis-server.ts';
 import type { Service } from './service.ts';
@@ -11,6 +14,7 @@ export default async function startServices(): Promise<void> {
   services.push(postgres);
   const redis = await startRedis();
   process.env['TEST_DATABASE_URL'] = postgres.url;
+  process.env['TEST_STARTS_FILE'] = join(mkdtempSync(join(tmpdir(), 'turnpike-test-starts-')), 'starts');
   if (redis === null) {
     process.stderr.write('No redis-server on PATH: what needs Redis is skipped, the rest uses Postgres.\n');
   } else {
