@@ -8,7 +8,7 @@ let cluster: Cluster;
 let receiver: FixedResponseServer;
 beforeAll(async () => {
   receiver = await startFixedResponseServer((response) => response.writeHead(204).end());
-  const environment = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300', EGRESS_ALLOW: '127.0.0.1' };
+  const environment = { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300', EGRESS_ALLOW: '127.0.0.1' };
   cluster = await Cluster.start({ workers: 1, environment });
 });
 afterAll(async () => {

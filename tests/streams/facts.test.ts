@@ -6,7 +6,7 @@ let cluster: Cluster;
 beforeAll(async () => {
   cluster = await Cluster.start({
     workers: 1,
-    environment: { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300' },
+    environment: { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' },
   });
 }, 120_000);
 afterAll(() => cluster.stop());

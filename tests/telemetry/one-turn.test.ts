@@ -238,8 +238,8 @@ test('what happened to the turn is counted and timed', async () => {
   expect(valueOf(worker, 'turnpike_model_cost_dollars_total') * 1_000_000).toBeCloseTo(turn.cost_micros);
   expect(valueOf(worker, 'turnpike_tool_calls_total', { kind: 'http', outcome: 'ok' })).toBe(1);
   expect(valueOf(worker, 'turnpike_webhook_attempts_total', { outcome: 'delivered' })).toBe(1);
-  for (const lane of ['turns', 'deliveries']) {
-    expect(valueOf(api, 'turnpike_queue_waiting', { lane })).toBe(0);
+  for (const queue of ['turns', 'deliveries']) {
+    expect(valueOf(api, 'turnpike_queue_waiting', { queue })).toBe(0);
   }
   for (const state of ['ready', 'dispatched', 'delayed']) {
     expect(valueOf(api, 'turnpike_turns_waiting', { state })).toBe(0);
@@ -285,7 +285,7 @@ test('what cannot be read takes no other number with it', async () => {
       const text = await metricsOf('api');
       return Number.isNaN(valueOf(text, 'turnpike_turns_waiting', { state: 'ready' }));
     });
-    expect(valueOf(await metricsOf('api'), 'turnpike_queue_waiting', { lane: 'turns' })).toBe(0);
+    expect(valueOf(await metricsOf('api'), 'turnpike_queue_waiting', { queue: 'turns' })).toBe(0);
     await linesThat(cluster.api, 'A number for /metrics could not be read.');
   } finally {
     await cluster.database.pool.query('ALTER TABLE turns_away RENAME TO turns');

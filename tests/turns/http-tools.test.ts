@@ -32,7 +32,7 @@ beforeAll(async () => {
       EGRESS_ALLOW: '127.0.0.1',
       LEASE_MS: '3000',
       RECONCILE_EVERY_MS: '100',
-      HINT_AGE_MS: '300',
+      JOB_AGE_MS: '300',
     },
   });
 });

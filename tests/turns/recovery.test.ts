@@ -11,7 +11,7 @@ afterEach(async () => {
   cluster = undefined;
 });
 
-const FAST = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300' };
+const FAST = { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' };
 /** Where a lease has to end for the test to go on; elsewhere a slow machine must not lose one. */
 const SHORT_LEASE = { ...FAST, LEASE_MS: '2000' };
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Turn } from '@turnpike/contract';
 import { Cluster } from '../support/cluster.ts';
 
-const FAST = { RECONCILE_EVERY_MS: '100', HINT_AGE_MS: '300' };
+const FAST = { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' };
 const PLACES = {
   type: 'client',
   name: 'where_am_i',

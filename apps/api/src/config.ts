@@ -22,60 +22,136 @@ function isOrigin(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes('*');
 }
 
-const environmentSchema = z
-  .object({
-    HOST: z.string().min(1).default('0.0.0.0'),
-    PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
-    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-    BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
-    REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
-    BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
-    DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
-    MAX_BODY_BYTES: z.coerce
-      .number()
-      .int()
-      .min(1024)
-      .default(32 * MIB),
-    /** Of all request bodies that this process holds at once, half of it of one tenant. */
-    MAX_BODY_BYTES_IN_FLIGHT: z.coerce
-      .number()
-      .int()
-      .min(1024)
-      .default(128 * MIB),
-    /** Origins whose pages may call the API from a browser, comma-separated; empty: none. */
-    CORS_ORIGINS: listed(z.string().refine(isOrigin, 'must be origins such as https://app.example.com')),
-    /** Private addresses, ranges or names that webhooks may reach, comma-separated: as the workers have it. */
-    EGRESS_ALLOW: listed(z.string()),
-    RECONCILE_EVERY_MS: milliseconds.default(1_000),
-    HINT_AGE_MS: milliseconds.default(5_000),
-    MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
-    /** Streams of events at once, of this process and of one tenant in it. */
-    MAX_STREAMS: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreams),
-    MAX_STREAMS_PER_TENANT: z.coerce.number().int().min(1).default(STREAM_DEFAULTS.maxStreamsPerTenant),
-    /** The proxies whose word for a client's address is taken: their number, or addresses, comma-separated. */
-    TRUST_PROXY: z
-      .string()
-      .default('')
-      .transform((text, context) => {
-        const trusted = readTrustedProxies(text);
-        if (trusted !== null) return trusted;
-        context.addIssue(
-          'must be the number of proxies (up to 16), or addresses and ranges, loopback, linklocal, uniquelocal',
-        );
-        return z.NEVER;
-      }),
-    SHUTDOWN_MS: milliseconds.default(10_000),
-    /** How long it is not ready and serves on before it stops. Default: five seconds in production, else none. */
-    SHUTDOWN_DELAY_MS: z.coerce.number().int().min(0).max(600_000).optional(),
-    NODE_ENV: z.string().optional(),
-    /** Where `/metrics` is answered; nowhere where left out. */
-    METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
-    METRICS_HOST: z.string().min(1).default('127.0.0.1'),
-    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-    LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
-    ...retentionVariables,
-    ...tracingVariables,
-  })
+/** Every variable that the API reads, but for those of the master keys. Their descriptions are in the reference. */
+export const environmentVariables = z.object({
+  HOST: z.string().min(1).default('0.0.0.0').describe('The address that the API listens on.'),
+  PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(3000)
+    .describe('The port that the API listens on.'),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .describe('Postgres, the source of truth. `?schema=` names the schema.'),
+  BACKPLANE_URL: z
+    .url({ protocol: /^(rediss?|postgres(ql)?)$/ })
+    .optional()
+    .describe('The backplane: Redis, or Postgres for a small installation.')
+    .meta({ unset: '`REDIS_URL`, else `DATABASE_URL`' }),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .optional()
+    .describe('The backplane, where `BACKPLANE_URL` is not set.'),
+  BACKPLANE_PREFIX: z
+    .string()
+    .min(1)
+    .max(64)
+    .default('turnpike')
+    .describe('Prefix of every key in Redis. It separates installations that share one Redis.'),
+  DATABASE_POOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(1000)
+    .default(20)
+    .describe('The most connections to Postgres of this process.'),
+  MAX_BODY_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(32 * MIB)
+    .describe('The largest request body that is accepted.'),
+  MAX_BODY_BYTES_IN_FLIGHT: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(128 * MIB)
+    .describe(
+      'The most bytes of request bodies that this process holds at once; half of that for one tenant. At least `MAX_BODY_BYTES`.',
+    ),
+  CORS_ORIGINS: listed(z.string().refine(isOrigin, 'must be origins such as https://app.example.com'))
+    .describe('Origins whose pages may call the API from a browser, comma-separated.')
+    .meta({ unset: 'none' }),
+  EGRESS_ALLOW: listed(z.string())
+    .describe(
+      'Private addresses, ranges or names that tools, webhooks and model gateways may have, comma-separated. The same value for the API and the workers.',
+    )
+    .meta({ unset: 'none' }),
+  RECONCILE_EVERY_MS: milliseconds
+    .default(1_000)
+    .describe('Time between two passes of the reconciler. Milliseconds.'),
+  JOB_AGE_MS: milliseconds
+    .default(5_000)
+    .describe('A job that no worker has claimed for this long is added to the queue again. Milliseconds.'),
+  MAX_LOST_LEASES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(5)
+    .describe('A turn fails with `max_attempts` once this many workers have lost their lease on it.'),
+  MAX_STREAMS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(STREAM_DEFAULTS.maxStreams)
+    .describe('The most event streams that this process keeps open.'),
+  MAX_STREAMS_PER_TENANT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(STREAM_DEFAULTS.maxStreamsPerTenant)
+    .describe('The most event streams of one tenant in this process.'),
+  TRUST_PROXY: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const trusted = readTrustedProxies(text);
+      if (trusted !== null) return trusted;
+      context.addIssue(
+        'must be the number of proxies (up to 16), or addresses and ranges, loopback, linklocal, uniquelocal',
+      );
+      return z.NEVER;
+    })
+    .describe(
+      'The proxies whose `X-Forwarded-For` is believed: their number, or their addresses and ranges, comma-separated.',
+    )
+    .meta({ unset: 'none' }),
+  SHUTDOWN_MS: milliseconds
+    .default(10_000)
+    .describe('After `SIGTERM`: how long requests in progress may take. Milliseconds.'),
+  SHUTDOWN_DELAY_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(600_000)
+    .optional()
+    .describe('After `SIGTERM`: how long the API reports not ready and still serves. Milliseconds.')
+    .meta({ unset: '`5000` where `NODE_ENV=production`, else `0`' }),
+  NODE_ENV: z.string().optional().describe('Only decides the default of `SHUTDOWN_DELAY_MS`.'),
+  METRICS_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('The port of `/metrics` and the probes.')
+    .meta({ unset: 'no metrics; the probes are on `PORT` too' }),
+  METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('The address of `METRICS_PORT`.'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('The lowest level that is logged.'),
+  LOG_FORMAT: z
+    .enum(['json', 'pretty'])
+    .default('json')
+    .describe('`json`: one object per line. `pretty`: for a terminal.'),
+  ...retentionVariables,
+  ...tracingVariables,
+});
+
+const environmentSchema = environmentVariables
   .refine((given) => given.MAX_BODY_BYTES_IN_FLIGHT >= given.MAX_BODY_BYTES, {
     path: ['MAX_BODY_BYTES_IN_FLIGHT'],
     message: 'must be MAX_BODY_BYTES at least',
@@ -92,7 +168,7 @@ const environmentSchema = z
     corsOrigins: environment.CORS_ORIGINS,
     egressAllow: environment.EGRESS_ALLOW,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
-    jobAgeMs: environment.HINT_AGE_MS,
+    jobAgeMs: environment.JOB_AGE_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
     ...retentionSettings(environment),
     streams: {

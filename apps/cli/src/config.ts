@@ -9,21 +9,64 @@ const milliseconds = z.coerce.number().int().min(1);
 /** Tools and webhooks on this very machine, which is where a developer has them. */
 const THIS_MACHINE = '127.0.0.0/8,::1,localhost';
 
-const environmentSchema = z.object({
-  DATABASE_URL: postgresUrl.optional(),
-  MIGRATE_DATABASE_URL: postgresUrl.optional(),
-  MIGRATE_LOCK_TIMEOUT_MS: milliseconds.max(86_400_000).default(60_000),
-  BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).optional(),
-  ANTHROPIC_API_KEY: z.string().optional(),
-  ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
-  TURNPIKE_MASTER_KEYS: z.string().optional(),
-  PORT: z.coerce.number().int().min(0).max(65_535).optional(),
-  PATH: z.string().default(''),
-  LOG_FORMAT: z.string().default('pretty'),
-  EGRESS_ALLOW: z.string().default(THIS_MACHINE),
-  DRAIN_MS: milliseconds.default(20_000),
-  SHUTDOWN_MS: milliseconds.default(10_000),
+/** Every variable that the command line reads, but for those of the master keys. */
+export const environmentVariables = z.object({
+  DATABASE_URL: postgresUrl
+    .optional()
+    .describe('The database that commands work on, and that `start` uses.')
+    .meta({ unset: '`start`: an embedded Postgres. Other commands: that of the `start` in this directory' }),
+  MIGRATE_DATABASE_URL: postgresUrl
+    .optional()
+    .describe('The address that `migrate` uses: past a pooler, or as another role.')
+    .meta({ unset: '`DATABASE_URL`' }),
+  MIGRATE_LOCK_TIMEOUT_MS: milliseconds
+    .max(86_400_000)
+    .default(60_000)
+    .describe('How long `migrate` waits for another migration of the same database. Milliseconds.'),
+  BACKPLANE_URL: z
+    .url({ protocol: /^(rediss?|postgres(ql)?)$/ })
+    .optional()
+    .describe('`start`: the backplane that the programs use.')
+    .meta({ unset: '`REDIS_URL`, else a `redis-server` on `PATH`, else Postgres' }),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' })
+    .optional()
+    .describe('`start`: the backplane, where `BACKPLANE_URL` is not set.'),
+  ANTHROPIC_API_KEY: z
+    .string()
+    .optional()
+    .describe('`start`: the model key.')
+    .meta({ unset: 'a simulator responds' }),
+  ANTHROPIC_BASE_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('`start`: a gateway that speaks the Messages API.')
+    .meta({ unset: 'the public API' }),
+  TURNPIKE_MASTER_KEYS: z
+    .string()
+    .optional()
+    .describe('`start`: the master keys of a database of your own.')
+    .meta({ unset: 'one is made and kept in `.turnpike`' }),
+  PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe("`start`: the API's port; `--port` overrides it.")
+    .meta({ unset: '`3000` if it is free, else another' }),
+  PATH: z.string().default('').describe('Where `redis-server` is looked for.').meta({ unset: 'nowhere' }),
+  LOG_FORMAT: z.string().default('pretty').describe('`start`: the log format of the programs.'),
+  EGRESS_ALLOW: z
+    .string()
+    .default(THIS_MACHINE)
+    .describe('`start`: private addresses that tools and webhooks may have, comma-separated.'),
+  DRAIN_MS: milliseconds
+    .default(20_000)
+    .describe('`start`: how long a worker may take to stop. Milliseconds.'),
+  SHUTDOWN_MS: milliseconds
+    .default(10_000)
+    .describe('`start`: how long the API may take to stop. Milliseconds.'),
 });
 
 export interface StartConfig {
@@ -47,7 +90,7 @@ export interface StartConfig {
 /** Reads the environment for `start`. Throws a `Failure` that names every mistake in it. */
 export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): StartConfig {
   const given = withoutEmpty(environment);
-  const parsed = parse(environmentSchema, given);
+  const parsed = parse(environmentVariables, given);
   const backplaneVariable = parsed.BACKPLANE_URL === undefined ? 'REDIS_URL' : 'BACKPLANE_URL';
   const backplaneUrl = parsed[backplaneVariable];
   return {
@@ -67,7 +110,7 @@ export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): S
 
 /** The database that the environment names; undefined where it names none. */
 export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
-  return parse(environmentSchema.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;
+  return parse(environmentVariables.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;
 }
 
 /** The database that a command works on: the environment's, else that of what `start` runs in this directory. */
@@ -81,7 +124,7 @@ export function readMigrateConfig(environment: NodeJS.ProcessEnv = process.env):
   lockTimeoutMs: number;
 } {
   const wanted = { MIGRATE_DATABASE_URL: true, MIGRATE_LOCK_TIMEOUT_MS: true } as const;
-  const parsed = parse(environmentSchema.pick(wanted), withoutEmpty(environment));
+  const parsed = parse(environmentVariables.pick(wanted), withoutEmpty(environment));
   return { url: parsed.MIGRATE_DATABASE_URL, lockTimeoutMs: parsed.MIGRATE_LOCK_TIMEOUT_MS };
 }
 

@@ -7,81 +7,167 @@ import { z } from 'zod';
 const milliseconds = z.coerce.number().int().min(1);
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-const environmentSchema = z
-  .object({
-    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-    BACKPLANE_URL: z.url({ protocol: /^(rediss?|postgres(ql)?)$/ }).optional(),
-    REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
-    BACKPLANE_PREFIX: z.string().min(1).max(64).default('turnpike'),
-    /** The operator's own key, for tenants that may use it; without it, each tenant brings its own. */
-    ANTHROPIC_API_KEY: z.string().min(1).optional(),
-    ANTHROPIC_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
-    /** A price table of the operator's own, which goes before the one that comes with Turnpike. */
-    TURNPIKE_PRICES: z.string().min(1).optional(),
-    /** How long a worker keeps a tenant's model key: one that is replaced or deleted is used so long. */
-    MODEL_KEY_TTL_MS: milliseconds.max(3_600_000).default(60_000),
-    /** Turns at once. They wait on I/O, so there can be many. */
-    CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(100),
-    LEASE_MS: milliseconds.min(500).default(30_000),
-    DRAIN_MS: milliseconds.default(20_000),
-    RECONCILE_EVERY_MS: milliseconds.default(1_000),
-    HINT_AGE_MS: milliseconds.default(5_000),
-    MAX_LOST_LEASES: z.coerce.number().int().min(1).default(5),
-    /** Webhook deliveries at once. */
-    WEBHOOK_CONCURRENCY: z.coerce.number().int().min(1).max(10_000).default(20),
-    /** For one attempt. */
-    WEBHOOK_TIMEOUT_MS: milliseconds.min(100).max(30_000).default(20_000),
-    /** Waits between the attempts of a delivery, such as `5s,5m,2h`. */
-    WEBHOOK_RETRY_SCHEDULE: retryScheduleSchema.default(retryScheduleSchema.parse(DEFAULT_RETRY_SCHEDULE)),
-    /** An endpoint that only fails for so long is disabled. */
-    WEBHOOK_DISABLE_AFTER_MS: milliseconds.default(5 * DAY_MS),
-    /** How long deliveries that arrived are kept; dead letters twice as long. */
-    WEBHOOK_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
-    /** Private addresses, ranges or names that tools, webhooks and tenants' model gateways may reach, comma-separated: for development. */
-    EGRESS_ALLOW: z
-      .string()
-      .default('')
-      .transform((list) => list.split(',').flatMap((entry) => entry.trim() || [])),
-    DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(1000).default(20),
-    /** Where `/metrics` is answered; nowhere where left out. */
-    METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
-    METRICS_HOST: z.string().min(1).default('127.0.0.1'),
-    LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-    LOG_FORMAT: z.enum(['json', 'pretty']).default('json'),
-    ...retentionVariables,
-    ...tracingVariables,
-  })
-  .transform((environment) => ({
-    databaseUrl: environment.DATABASE_URL,
-    backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
-    backplanePrefix: environment.BACKPLANE_PREFIX,
-    modelApiKey:
-      environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
-    modelBaseUrl: environment.ANTHROPIC_BASE_URL,
-    pricesPath: environment.TURNPIKE_PRICES,
-    modelKeyTtlMs: environment.MODEL_KEY_TTL_MS,
-    concurrency: environment.CONCURRENCY,
-    leaseMs: environment.LEASE_MS,
-    drainMs: environment.DRAIN_MS,
-    reconcileEveryMs: environment.RECONCILE_EVERY_MS,
-    jobAgeMs: environment.HINT_AGE_MS,
-    maxLostLeases: environment.MAX_LOST_LEASES,
-    webhooks: {
-      concurrency: environment.WEBHOOK_CONCURRENCY,
-      timeoutMs: environment.WEBHOOK_TIMEOUT_MS,
-      schedule: environment.WEBHOOK_RETRY_SCHEDULE,
-      disableAfterMs: environment.WEBHOOK_DISABLE_AFTER_MS,
-      keepMs: environment.WEBHOOK_RETENTION_DAYS * DAY_MS,
-    },
-    ...retentionSettings(environment),
-    egressAllow: environment.EGRESS_ALLOW,
-    databasePoolSize: environment.DATABASE_POOL_SIZE,
-    metricsPort: environment.METRICS_PORT,
-    metricsHost: environment.METRICS_HOST,
-    logLevel: environment.LOG_LEVEL,
-    logFormat: environment.LOG_FORMAT,
-    tracing: tracingSettings(environment),
-  }));
+/** Every variable that a worker reads, but for those of the master keys. Their descriptions are in the reference. */
+export const environmentVariables = z.object({
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .describe('Postgres, the source of truth. `?schema=` names the schema.'),
+  BACKPLANE_URL: z
+    .url({ protocol: /^(rediss?|postgres(ql)?)$/ })
+    .optional()
+    .describe('The backplane: Redis, or Postgres for a small installation.')
+    .meta({ unset: '`REDIS_URL`, else `DATABASE_URL`' }),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .optional()
+    .describe('The backplane, where `BACKPLANE_URL` is not set.'),
+  BACKPLANE_PREFIX: z
+    .string()
+    .min(1)
+    .max(64)
+    .default('turnpike')
+    .describe('Prefix of every key in Redis. It separates installations that share one Redis.'),
+  ANTHROPIC_API_KEY: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The operator's own model key, for tenants that may use it.")
+    .meta({ unset: 'each tenant brings its own' }),
+  ANTHROPIC_BASE_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('A gateway that speaks the Messages API.')
+    .meta({ unset: 'the public API' }),
+  TURNPIKE_PRICES: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of the operator's own price table. It overrides the bundled one, model by model.")
+    .meta({ unset: 'the bundled table' }),
+  MODEL_KEY_TTL_MS: milliseconds
+    .max(3_600_000)
+    .default(60_000)
+    .describe(
+      "How long a worker caches a tenant's model key after it was replaced or deleted. Milliseconds.",
+    ),
+  CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(100)
+    .describe('Turns that this worker runs at once. They mostly wait for I/O.'),
+  LEASE_MS: milliseconds
+    .min(500)
+    .default(30_000)
+    .describe('How long a lease lasts without a heartbeat. Milliseconds.'),
+  DRAIN_MS: milliseconds
+    .default(20_000)
+    .describe('After `SIGTERM`: how long turns may take to reach the end of a step. Milliseconds.'),
+  RECONCILE_EVERY_MS: milliseconds
+    .default(1_000)
+    .describe('Time between two passes of the reconciler. Milliseconds.'),
+  JOB_AGE_MS: milliseconds
+    .default(5_000)
+    .describe('A job that no worker has claimed for this long is added to the queue again. Milliseconds.'),
+  MAX_LOST_LEASES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(5)
+    .describe('A turn fails with `max_attempts` once this many workers have lost their lease on it.'),
+  WEBHOOK_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(20)
+    .describe('Webhook deliveries that this worker makes at once.'),
+  WEBHOOK_TIMEOUT_MS: milliseconds
+    .min(100)
+    .max(30_000)
+    .default(20_000)
+    .describe('Timeout of one webhook attempt. Milliseconds.'),
+  WEBHOOK_RETRY_SCHEDULE: retryScheduleSchema
+    .prefault(DEFAULT_RETRY_SCHEDULE)
+    .describe('Waits between the attempts of a delivery, such as `5s,5m,2h`.'),
+  WEBHOOK_DISABLE_AFTER_MS: milliseconds
+    .default(5 * DAY_MS)
+    .describe('An endpoint whose attempts have all failed for this long is disabled. Milliseconds.'),
+  WEBHOOK_RETENTION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3_650)
+    .default(30)
+    .describe('How long delivered deliveries are kept. Dead letters are kept twice as long. Days.'),
+  EGRESS_ALLOW: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
+    .describe(
+      'Private addresses, ranges or names that tools, webhooks and model gateways may have, comma-separated. The same value for the API and the workers.',
+    )
+    .meta({ unset: 'none' }),
+  DATABASE_POOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(1000)
+    .default(20)
+    .describe('The most connections to Postgres of this process.'),
+  METRICS_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('The port of `/metrics` and the probes.')
+    .meta({ unset: 'neither' }),
+  METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('The address of `METRICS_PORT`.'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('The lowest level that is logged.'),
+  LOG_FORMAT: z
+    .enum(['json', 'pretty'])
+    .default('json')
+    .describe('`json`: one object per line. `pretty`: for a terminal.'),
+  ...retentionVariables,
+  ...tracingVariables,
+});
+
+const environmentSchema = environmentVariables.transform((environment) => ({
+  databaseUrl: environment.DATABASE_URL,
+  backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
+  backplanePrefix: environment.BACKPLANE_PREFIX,
+  modelApiKey:
+    environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
+  modelBaseUrl: environment.ANTHROPIC_BASE_URL,
+  pricesPath: environment.TURNPIKE_PRICES,
+  modelKeyTtlMs: environment.MODEL_KEY_TTL_MS,
+  concurrency: environment.CONCURRENCY,
+  leaseMs: environment.LEASE_MS,
+  drainMs: environment.DRAIN_MS,
+  reconcileEveryMs: environment.RECONCILE_EVERY_MS,
+  jobAgeMs: environment.JOB_AGE_MS,
+  maxLostLeases: environment.MAX_LOST_LEASES,
+  webhooks: {
+    concurrency: environment.WEBHOOK_CONCURRENCY,
+    timeoutMs: environment.WEBHOOK_TIMEOUT_MS,
+    schedule: environment.WEBHOOK_RETRY_SCHEDULE,
+    disableAfterMs: environment.WEBHOOK_DISABLE_AFTER_MS,
+    keepMs: environment.WEBHOOK_RETENTION_DAYS * DAY_MS,
+  },
+  ...retentionSettings(environment),
+  egressAllow: environment.EGRESS_ALLOW,
+  databasePoolSize: environment.DATABASE_POOL_SIZE,
+  metricsPort: environment.METRICS_PORT,
+  metricsHost: environment.METRICS_HOST,
+  logLevel: environment.LOG_LEVEL,
+  logFormat: environment.LOG_FORMAT,
+  tracing: tracingSettings(environment),
+}));
 
 /** The master keys have settings of their own, which all programs share. */
 export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };

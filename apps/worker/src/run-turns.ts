@@ -211,7 +211,7 @@ export class TurnRunner {
       span?.end('lease_lost');
       return;
     }
-    metrics.turnsLeft.inc({ status });
+    metrics.turnsReleased.inc({ status });
     if (isFinal(status)) {
       const lastedMs = lease.now() - lease.turn.acceptedAt;
       turnMetrics.turns.observe({ status }, Math.max(0, lastedMs) / 1000);

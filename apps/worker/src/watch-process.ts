@@ -15,32 +15,20 @@ export interface WorkerParts {
   runner: TurnRunner;
 }
 
-/** The numbers of a worker that are read when they are asked for. */
+/** Registers the gauges of a worker. */
 export function watchProcess({ metrics, database, guard, model, runner }: WorkerParts): void {
-  metrics.gauge('turnpike_tool_breakers_open', 'Origins of tools that are left alone now.', () => {
+  metrics.gauge('turnpike_tool_breakers_open', () => {
     const { open, half_open: halfOpen } = guard.states();
     return open + halfOpen;
   });
-  metrics.gauge('turnpike_model_breakers_open', 'Models of tenants that are left alone now.', () => {
+  metrics.gauge('turnpike_model_breakers_open', () => {
     const { open, half_open: halfOpen } = model.breakers();
     return open + halfOpen;
   });
-  metrics.gauge('turnpike_leases_held', 'Turns that this worker runs now.', () => runner.held);
-  metrics.gauge(
-    'turnpike_webhook_breakers_open',
-    'Webhook receivers that are left alone or probed now, of all workers.',
-    () => countOpenReceivers(database.pool),
-  );
+  metrics.gauge('turnpike_leases_held', () => runner.held);
+  metrics.gauge('turnpike_webhook_breakers_open', () => countOpenReceivers(database.pool));
   const backlog = rememberRead(() => readDeliveryBacklog(database.pool), KEEP_MS);
-  metrics.gauge(
-    'turnpike_webhook_deliveries_due',
-    'Webhook deliveries that are due, of all workers.',
-    async () => (await backlog()).due,
-  );
-  metrics.gauge(
-    'turnpike_webhook_oldest_due_seconds',
-    'How long the oldest of them has been due.',
-    async () => (await backlog()).oldestSeconds,
-  );
+  metrics.gauge('turnpike_webhook_deliveries_due', async () => (await backlog()).due);
+  metrics.gauge('turnpike_webhook_oldest_due_seconds', async () => (await backlog()).oldestSeconds);
   watchPool(metrics, database.pool);
 }

@@ -2,13 +2,19 @@ import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { masterKeysSchema } from './master-keys.ts';
 
-const environmentKeys = z
-  .object({
-    TURNPIKE_KEY_PROVIDER: z.literal('environment'),
-    /** `id:base64 of 32 bytes`, comma-separated, the current one first: what tenants' keys are wrapped with. */
-    TURNPIKE_MASTER_KEYS: masterKeysSchema,
-  })
-  .transform(({ TURNPIKE_MASTER_KEYS: masterKeys }) => ({ provider: 'environment' as const, masterKeys }));
+const keyProvider = { description: 'Where the master keys are: `environment` or `vault`.' };
+
+const environmentVariables = z.object({
+  TURNPIKE_KEY_PROVIDER: z.literal('environment').meta(keyProvider),
+  TURNPIKE_MASTER_KEYS: masterKeysSchema.describe(
+    "The keys that wrap tenants' data keys: `id:base64 of 32 bytes`, comma-separated, the current one first.",
+  ),
+});
+
+const environmentKeys = environmentVariables.transform(({ TURNPIKE_MASTER_KEYS: masterKeys }) => ({
+  provider: 'environment' as const,
+  masterKeys,
+}));
 
 const secret = z
   .string()
@@ -17,44 +23,56 @@ const secret = z
 const flag = z.enum(['true', 'false']).transform((word) => word === 'true');
 
 /** `VAULT_*` are the names that Vault's own programs read. */
-const vaultKeys = z
-  .object({
-    TURNPIKE_KEY_PROVIDER: z.literal('vault'),
-    VAULT_ADDR: z.url({ protocol: /^https?$/ }),
-    VAULT_NAMESPACE: z.string().optional(),
-    /** A file of certificates (PEM) that are trusted, and no others. */
-    VAULT_CACERT: z.string().optional(),
-    VAULT_TOKEN: secret.optional(),
-    VAULT_ROLE_ID: z.string().optional(),
-    VAULT_SECRET_ID: secret.optional(),
-    TURNPIKE_VAULT_APPROLE_MOUNT: z.string().default('approle'),
-    TURNPIKE_VAULT_MOUNT: z.string().default('transit'),
-    TURNPIKE_VAULT_KEY: z.string().default('turnpike'),
-    TURNPIKE_VAULT_BINDING: z.enum(['context', 'associated_data']).default('context'),
-    /** Lets data keys and tokens pass the network in the clear. */
-    TURNPIKE_VAULT_PLAIN_HTTP: flag.default(false),
-  })
-  .transform((given, context) => {
-    const auth = readAuth(given);
-    if (auth === null) {
-      const message = 'is needed, or VAULT_ROLE_ID and VAULT_SECRET_ID are, and not all of them';
-      context.issues.push({ code: 'custom', path: ['VAULT_TOKEN'], message, input: undefined });
-      return z.NEVER;
-    }
-    return {
-      provider: 'vault' as const,
-      caFile: given.VAULT_CACERT,
-      vault: {
-        address: given.VAULT_ADDR.replace(/\/$/, ''),
-        plainHttp: given.TURNPIKE_VAULT_PLAIN_HTTP,
-        namespace: given.VAULT_NAMESPACE,
-        mount: given.TURNPIKE_VAULT_MOUNT,
-        key: given.TURNPIKE_VAULT_KEY,
-        binding: given.TURNPIKE_VAULT_BINDING,
-        auth,
-      },
-    };
-  });
+const vaultVariables = z.object({
+  TURNPIKE_KEY_PROVIDER: z.literal('vault').meta(keyProvider),
+  VAULT_ADDR: z.url({ protocol: /^https?$/ }).describe('Address of Vault.'),
+  VAULT_NAMESPACE: z.string().optional().describe('Namespace of Vault Enterprise.'),
+  VAULT_CACERT: z
+    .string()
+    .optional()
+    .describe('Path of a PEM file of the only authorities that are trusted for Vault.')
+    .meta({ unset: "Node's" }),
+  VAULT_TOKEN: secret.optional().describe('A token, renewed for as long as Vault allows.'),
+  VAULT_ROLE_ID: z.string().optional().describe('An AppRole, in place of a token.'),
+  VAULT_SECRET_ID: secret.optional().describe('The secret id of the AppRole.'),
+  TURNPIKE_VAULT_APPROLE_MOUNT: z.string().default('approle').describe('Mount of the AppRole login.'),
+  TURNPIKE_VAULT_MOUNT: z.string().default('transit').describe('Mount of the transit engine.'),
+  TURNPIKE_VAULT_KEY: z.string().default('turnpike').describe('Name of the transit key.'),
+  TURNPIKE_VAULT_BINDING: z
+    .enum(['context', 'associated_data'])
+    .default('context')
+    .describe('How a data key is bound to its tenant. `context` needs a key made with `derived=true`.'),
+  TURNPIKE_VAULT_PLAIN_HTTP: flag
+    .prefault('false')
+    .describe(
+      '`true` allows plain http to another machine: data keys and tokens are then readable on the network.',
+    ),
+});
+
+/** Every variable about the master keys, for the reference of settings. */
+export const keyVariables = [environmentVariables, vaultVariables] as const;
+
+const vaultKeys = vaultVariables.transform((given, context) => {
+  const auth = readAuth(given);
+  if (auth === null) {
+    const message = 'is needed, or VAULT_ROLE_ID and VAULT_SECRET_ID are, and not all of them';
+    context.issues.push({ code: 'custom', path: ['VAULT_TOKEN'], message, input: undefined });
+    return z.NEVER;
+  }
+  return {
+    provider: 'vault' as const,
+    caFile: given.VAULT_CACERT,
+    vault: {
+      address: given.VAULT_ADDR.replace(/\/$/, ''),
+      plainHttp: given.TURNPIKE_VAULT_PLAIN_HTTP,
+      namespace: given.VAULT_NAMESPACE,
+      mount: given.TURNPIKE_VAULT_MOUNT,
+      key: given.TURNPIKE_VAULT_KEY,
+      binding: given.TURNPIKE_VAULT_BINDING,
+      auth,
+    },
+  };
+});
 
 /** Who holds the master keys, as the environment of a program says it. An issue quotes no value. */
 export const keySettingsSchema = z.preprocess(

@@ -9,6 +9,7 @@ export { redact } from './redact.ts';
 export { rememberRead } from './remember-read.ts';
 export { reportSparingly, type Report } from './report-sparingly.ts';
 export { Secret } from './secret.ts';
+export { METRICS } from './metric-catalogue.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { serveMetrics } from './serve-metrics.ts';
 export { noTracing, openTracing, traceIdOf } from './tracing.ts';

@@ -5,23 +5,23 @@ import { rememberRead } from './remember-read.ts';
 test('a gauge that cannot be read is NaN, is reported, and takes no other with it', async () => {
   const errors: unknown[] = [];
   const metrics = createMetrics('trial', (error) => errors.push(error));
-  metrics.gauge('broken', 'Cannot be read.', async () => {
+  metrics.gauge('turnpike_body_bytes', async () => {
     throw new Error('no');
   });
-  metrics.gauge('well', 'Can be read.', () => 7);
+  metrics.gauge('turnpike_long_polls', () => 7);
   const { text } = await metrics.render();
-  expect(text).toContain('broken{service="trial"} Nan');
-  expect(text).toContain('well{service="trial"} 7');
+  expect(text).toContain('turnpike_body_bytes{service="trial"} Nan');
+  expect(text).toContain('turnpike_long_polls{service="trial"} 7');
   expect(errors).toEqual([new Error('no')]);
 });
 
 test('a gauge that takes too long is left out, and nobody waits for it', async () => {
   const metrics = createMetrics('trial');
-  metrics.gauges('slow', 'Hangs.', 'state', () => new Promise(() => undefined));
-  metrics.gauge('well', 'Can be read.', () => 7);
+  metrics.gauges('turnpike_turns_waiting', () => new Promise(() => undefined));
+  metrics.gauge('turnpike_long_polls', () => 7);
   const { text } = await metrics.render();
-  expect(text).not.toMatch(/^slow\{/m);
-  expect(text).toContain('well{service="trial"} 7');
+  expect(text).not.toMatch(/^turnpike_turns_waiting\{/m);
+  expect(text).toContain('turnpike_long_polls{service="trial"} 7');
 });
 
 test('the lag of the event loop is told, with its 99th percentile', async () => {

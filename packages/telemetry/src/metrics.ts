@@ -1,4 +1,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  METRICS,
+  type LabelledGauge,
+  type LabelOf,
+  type NameOf,
+  type PlainGauge,
+} from './metric-catalogue.ts';
 
 /** Numbers by the value of a label. */
 export type ReadGauges = () => Record<string, number> | Promise<Record<string, number>>;
@@ -6,12 +13,12 @@ export type ReadGauges = () => Record<string, number> | Promise<Record<string, n
 /** Well below the ten seconds after which Prometheus gives up: what can be read is shown when the rest cannot. */
 const READ_LIMIT_MS = 3_000;
 
-/** What a process counts, in Prometheus's terms. Labels are few and bounded: never an id. */
+/** What a process counts, in Prometheus's terms. Names, labels and help are in `METRICS`; each is registered once. */
 export interface Metrics {
-  /** Repairs of the reconciler, by kind: each is something that went wrong and was put right. */
+  /** Repairs of the reconciler, by kind. */
   readonly repairs: Counter<'kind'>;
-  /** Turns that left a worker, by the status that they had then. */
-  readonly turnsLeft: Counter<'status'>;
+  /** Turns that a worker finished or released, by the status that they had then. */
+  readonly turnsReleased: Counter<'status'>;
   /** Leases that were lost: a worker was frozen, cut off, or too slow. */
   readonly leasesLost: Counter;
   /** Attempts to deliver a webhook, by what became of the delivery. */
@@ -21,82 +28,58 @@ export interface Metrics {
   /** How long it took until a turn was stored and its client had the 202. Seconds. */
   readonly accepts: Histogram;
   /** A number that only grows. Its name ends in `_total`. */
-  counter<Label extends string>(name: string, help: string, labels: readonly Label[]): Counter<Label>;
-  /** Values by size; `buckets` are upper bounds. */
-  histogram<Label extends string>(
-    name: string,
-    help: string,
-    labels: readonly Label[],
-    buckets: readonly number[],
-  ): Histogram<Label>;
+  counter<Name extends NameOf<'counter'>>(name: Name): Counter<LabelOf<Name>>;
+  /** Values by size. */
+  histogram<Name extends NameOf<'histogram'>>(name: Name): Histogram<LabelOf<Name>>;
   /** A number that is read when it is asked for; NaN where it cannot be read in time. */
-  gauge(name: string, help: string, read: () => number | Promise<number>): void;
-  /** As `gauge`, one number for each value of a label; none of them where they cannot be read in time. */
-  gauges(name: string, help: string, label: string, read: ReadGauges): void;
+  gauge(name: PlainGauge, read: () => number | Promise<number>): void;
+  /** As `gauge`, one number for each value of its label; none of them where they cannot be read in time. */
+  gauges(name: LabelledGauge, read: ReadGauges): void;
   /** All of it in the text format of Prometheus, and that format's media type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
 
 /**
- * Makes the metrics of a process: Node's own (event-loop lag, memory, CPU), and ours. `onError` is told of a
- * gauge that could not be read.
+ * Makes the metrics of a process: Node's own (event-loop lag, memory, CPU), and ours. `onError` is called with the
+ * error of a gauge that could not be read.
  */
 export function createMetrics(service: string, onError: (error: unknown) => void = () => undefined): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  const counter = <Name extends NameOf<'counter'>>(name: Name): Counter<LabelOf<Name>> => {
+    const { help, labels } = METRICS[name];
+    return new Counter({ name, help, labelNames: [...labels], registers });
+  };
+  const histogram = <Name extends NameOf<'histogram'>>(name: Name): Histogram<LabelOf<Name>> => {
+    const { help, labels, buckets } = METRICS[name];
+    return new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers });
+  };
   return {
-    repairs: new Counter({
-      name: 'turnpike_reconciler_repairs_total',
-      help: 'What the reconciler found wrong and put right, by kind.',
-      labelNames: ['kind'],
-      registers,
-    }),
-    turnsLeft: new Counter({
-      name: 'turnpike_turns_left_total',
-      help: 'Turns that left a worker, by the status they had then.',
-      labelNames: ['status'],
-      registers,
-    }),
-    leasesLost: new Counter({
-      name: 'turnpike_leases_lost_total',
-      help: 'Leases that a worker lost before it was done.',
-      registers,
-    }),
-    deliveries: new Counter({
-      name: 'turnpike_webhook_attempts_total',
-      help: 'Attempts to deliver a webhook, by what became of the delivery; held_back: its receiver was left alone.',
-      labelNames: ['outcome'],
-      registers,
-    }),
-    requests: new Histogram({
-      name: 'turnpike_http_request_duration_seconds',
-      help: 'Answers to HTTP requests, long polls included.',
-      labelNames: ['route', 'method', 'status'],
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-      registers,
-    }),
-    accepts: new Histogram({
-      name: 'turnpike_turn_accept_duration_seconds',
-      help: 'From a submission to its 202: the turn is stored by then.',
-      buckets: [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
-    }),
-    counter: (name, help, labels) => new Counter({ name, help, labelNames: labels, registers }),
-    histogram: (name, help, labels, buckets) =>
-      new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers }),
-    gauge(name, help, read) {
+    repairs: counter('turnpike_reconciler_repairs_total'),
+    turnsReleased: counter('turnpike_turns_released_total'),
+    leasesLost: counter('turnpike_leases_lost_total'),
+    deliveries: counter('turnpike_webhook_attempts_total'),
+    requests: histogram('turnpike_http_request_duration_seconds'),
+    accepts: histogram('turnpike_turn_accept_duration_seconds'),
+    counter,
+    histogram,
+    gauge(name, read) {
       const gauge = new Gauge({
         name,
-        help,
+        help: METRICS[name].help,
         registers,
         async collect() {
           gauge.set((await readInTime(read, onError)) ?? NaN);
         },
       });
     },
-    gauges(name, help, label, read) {
+    gauges(name, read) {
+      const {
+        help,
+        labels: [label],
+      } = METRICS[name];
       const gauge = new Gauge({
         name,
         help,

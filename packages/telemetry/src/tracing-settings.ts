@@ -10,9 +10,11 @@ export interface TracingSettings {
 
 /** OpenTelemetry's own variables, for a program's schema of its environment. */
 export const tracingVariables = {
-  /** Where traces go; nothing is traced where it is left out. */
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
-  /** `name=value`, comma-separated, values URL-encoded. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('A collector that takes OTLP over HTTP. `/v1/traces` is appended.')
+    .meta({ unset: 'no traces' }),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
     .default('')
@@ -26,9 +28,13 @@ export const tracingVariables = {
         else headers[name.toLowerCase()] = new Secret(decoded);
       }
       return headers;
-    }),
-  /** `true` traces nothing, whatever the endpoint says: for where that is set for a whole cluster. */
-  OTEL_SDK_DISABLED: z.string().optional(),
+    })
+    .describe('Headers of every export: `name=value`, comma-separated, values URL-encoded.')
+    .meta({ unset: 'none' }),
+  OTEL_SDK_DISABLED: z
+    .string()
+    .optional()
+    .describe('`true` switches tracing off although an endpoint is set.'),
 };
 
 const environmentSchema = z.object(tracingVariables);

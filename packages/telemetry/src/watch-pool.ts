@@ -9,13 +9,9 @@ export interface CountedPool {
 
 /** A pool that is used up is why everything is slow: callers wait for a connection. */
 export function watchPool(metrics: Metrics, pool: CountedPool): void {
-  metrics.gauges('turnpike_database_connections', 'Connections of the pool, by state.', 'state', () => ({
+  metrics.gauges('turnpike_database_connections', () => ({
     used: pool.totalCount - pool.idleCount,
     idle: pool.idleCount,
   }));
-  metrics.gauge(
-    'turnpike_database_waiting',
-    'Callers that wait for a connection of the pool.',
-    () => pool.waitingCount,
-  );
+  metrics.gauge('turnpike_database_waiting', () => pool.waitingCount);
 }

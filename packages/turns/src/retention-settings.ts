@@ -1,25 +1,35 @@
 import type { Purgeable } from '@turnpike/store';
 import { z } from 'zod';
 
-const days = z.coerce.number().int().min(0).max(36_500);
-/** 0: for ever. */
-const kept = days.default(0);
+/** Days; 0: for ever. */
+const kept = z.coerce.number().int().min(0).max(36_500).default(0);
 
-/** How long what is over is kept, for the environment of each program that runs the reconciler. */
+/** Retention settings, for the environment of each program that runs the reconciler. Days; 0 keeps for ever. */
 export const retentionVariables = {
-  /** Events of turns that ended longer ago are deleted, all but the last; 0: never. */
-  EVENT_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(30),
-  /** Sessions without an open turn, whose turns all ended longer ago, are deleted whole. */
-  SESSION_RETENTION_DAYS: kept,
-  /** Turns that ended longer ago are deleted, with their steps and messages, of sessions that go on too. */
-  TURN_RETENTION_DAYS: kept,
-  /** Versions that were replaced longer ago, and those of deleted agents. */
-  AGENT_VERSION_RETENTION_DAYS: kept,
-  /** A budget that is set for a month counts what the month has cost so far. */
-  LEDGER_RETENTION_DAYS: kept.refine((value) => value === 0 || value >= 32, 'must be 0, or 32 at least'),
-  AUDIT_RETENTION_DAYS: kept,
-  /** Keys that were revoked, or expired, longer ago. */
-  REVOKED_KEY_RETENTION_DAYS: kept,
+  EVENT_RETENTION_DAYS: z.coerce
+    .number()
+    .min(0)
+    .max(36_500)
+    .default(30)
+    .describe('Events of turns that ended longer ago are deleted, except the last of each turn. `0`: never.'),
+  SESSION_RETENTION_DAYS: kept.describe(
+    'Sessions whose turns all ended longer ago are deleted with everything in them. `0`: never.',
+  ),
+  TURN_RETENTION_DAYS: kept.describe(
+    'Turns that ended longer ago are deleted with their steps and messages. `0`: never.',
+  ),
+  AGENT_VERSION_RETENTION_DAYS: kept.describe(
+    'Agent versions that were replaced longer ago are deleted, and those of deleted agents. `0`: never.',
+  ),
+  LEDGER_RETENTION_DAYS: kept
+    .refine((value) => value === 0 || value >= 32, 'must be 0, or 32 at least')
+    .describe(
+      'Ledger entries that are older are deleted. At least 32, which a monthly budget needs. `0`: never.',
+    ),
+  AUDIT_RETENTION_DAYS: kept.describe('Audit entries that are older are deleted. `0`: never.'),
+  REVOKED_KEY_RETENTION_DAYS: kept.describe(
+    'API keys that were revoked, or expired, longer ago are deleted. `0`: never.',
+  ),
 };
 
 const environmentSchema = z.object(retentionVariables);

@@ -7,7 +7,7 @@ export const LEASE_MS = 1_500;
 const FAST = {
   LEASE_MS: String(LEASE_MS),
   RECONCILE_EVERY_MS: '100',
-  HINT_AGE_MS: '500',
+  JOB_AGE_MS: '500',
   MAX_LOST_LEASES: '1000',
   EGRESS_ALLOW: '127.0.0.1',
 };

@@ -6,7 +6,7 @@ import { untilTrue } from '../../support/until-true.ts';
 export const FAST = {
   EGRESS_ALLOW: '127.0.0.1',
   RECONCILE_EVERY_MS: '100',
-  HINT_AGE_MS: '500',
+  JOB_AGE_MS: '500',
   WEBHOOK_TIMEOUT_MS: '2000',
   WEBHOOK_RETRY_SCHEDULE: '200ms,300ms,400ms',
 };

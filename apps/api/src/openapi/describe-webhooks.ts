@@ -6,21 +6,21 @@ type WebhookType = WebhookEventType | 'ping';
 
 const MEANINGS: Record<WebhookType, string> = {
   'turn.queued': 'A turn was accepted',
-  'turn.started': 'A worker took up a turn',
+  'turn.started': 'A worker claimed a turn',
   'turn.requires_action': 'A turn waits for tool outputs or an approval',
-  'turn.completed': 'A turn has its answer',
+  'turn.completed': 'A turn completed',
   'turn.failed': 'A turn failed',
   'turn.cancelled': 'A turn was cancelled',
   'turn.incomplete': 'A turn was stopped by a limit',
   'webhook_endpoint.disabled': 'A webhook endpoint was disabled',
-  'budget.threshold_reached': 'Most of a budget is spent',
+  'budget.threshold_reached': '80 % of a budget is spent',
   'budget.exhausted': 'A budget is spent',
-  ping: 'Somebody asked for a ping',
+  ping: 'A client requested a ping',
 };
 
 const signature = z.object({
   'webhook-id': z.string().meta({
-    description: 'The same at every attempt: what tells a repeated event.',
+    description: 'The same at every attempt: it identifies a repeated event.',
     example: 'evt_01kapjt9e8f7ga5vxq3c2m4n6r',
   }),
   'webhook-timestamp': z
@@ -44,14 +44,14 @@ function bodyOf(type: WebhookType): z.ZodType {
   }
   return z.object({
     ...head(type),
-    sequence_number: z
-      .int()
-      .meta({ description: 'Its place among the events of the turn: webhooks may come in another order.' }),
+    sequence_number: z.int().meta({
+      description: 'Its position among the events of the turn: webhooks may arrive in another order.',
+    }),
     data: z.object({
       turn: turnSchema,
       truncated: z
         .boolean()
-        .meta({ description: 'The turn was too large for a webhook: read it for what is missing.' }),
+        .meta({ description: 'The turn was too large for a webhook: read the turn for the rest.' }),
     }),
   });
 }
@@ -64,12 +64,12 @@ function nameOf(type: WebhookType): string {
   return `${words.join('')}Webhook`;
 }
 
-/** The bodies, which the service writes: as answers are, with every field. */
+/** The bodies. The service writes them, so every field is present, as in a response. */
 export const webhookSchemas: readonly z.ZodType[] = TYPES.map((type) =>
   bodyOf(type).meta({ id: nameOf(type) }),
 );
 
-/** What the service sends to webhook endpoints, one entry for each type of event. */
+/** The webhooks that the service sends, one entry for each type of event. */
 export function describeWebhooks(): ZodOpenApiPathsObject {
   return Object.fromEntries(TYPES.map((type) => [type, describeWebhook(type)]));
 }
