@@ -126,10 +126,10 @@ test('each line of a worker about a turn names the turn, tenant, session and epo
   const [worker] = cluster.workers;
   const ids = { turn_id: turn.id, tenant_id: cluster.tenantId, session_id: turn.session_id, epoch: 1 };
   for (const [message, count] of [
-    ['Turn taken.', 1],
+    ['Turn claimed.', 1],
     ['model answered', 2],
     ['An HTTP tool answered.', 1],
-    ['Turn left.', 1],
+    ['Turn released.', 1],
   ] as const) {
     const lines = await linesThat(worker, message, count);
     expect(lines).toHaveLength(count);

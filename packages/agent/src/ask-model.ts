@@ -60,7 +60,7 @@ export async function askModel(
     },
     onInterrupted(cut) {
       cost = cut;
-      return lease.book(cut);
+      return lease.recordUsage(cut);
     },
     async reserveAgain() {
       if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
@@ -84,7 +84,7 @@ export async function askModel(
   try {
     await restarted;
   } catch (error) {
-    await lease.book({ ...step, model: answer.model });
+    await lease.recordUsage({ ...step, model: answer.model });
     throw error;
   }
   return { answer, step };

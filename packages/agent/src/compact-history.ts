@@ -69,7 +69,7 @@ async function writeNotes(
     });
     const content = textOf(answer.content).trim();
     if (content !== '') return { content, step };
-    await lease.book({ ...step, model: answer.model });
+    await lease.recordUsage({ ...step, model: answer.model });
     return null;
   } catch (error) {
     const isRefused = error instanceof ModelError && error.refused !== undefined;

@@ -62,10 +62,10 @@ export interface TurnLease {
    */
   reserve(most: CallCost): Promise<void>;
   /**
-   * Enters what a call cost that brought no answer, or one that nothing came of. It needs no lease: it was spent.
-   * Never rejects.
+   * Records the usage of a model call that became no step. It needs no lease: it was spent, whoever holds the turn
+   * now. Never rejects.
    */
-  book(cut: InterruptedCall): Promise<void>;
+  recordUsage(call: InterruptedCall): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }

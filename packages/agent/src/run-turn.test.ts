@@ -95,7 +95,7 @@ class TestLease implements TurnLease {
     return { status, pendingInputs: 0, addedInputs: [], isBudgeted: false };
   }
   async reserve(): Promise<void> {}
-  async book(cut: InterruptedCall): Promise<void> {
+  async recordUsage(cut: InterruptedCall): Promise<void> {
     this.booked.push(cut);
   }
   async release(release: Release): Promise<void> {

@@ -29,5 +29,6 @@ export * from './tool-outputs.ts';
 export * from './tool-use.ts';
 export * from './tools.ts';
 export * from './turns.ts';
+export * from './typed-emitter.ts';
 export * from './usage.ts';
 export * from './webhooks.ts';

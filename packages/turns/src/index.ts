@@ -11,7 +11,7 @@ export { answerAction } from './answer-action.ts';
 export { cancelTurn } from './cancel-turn.ts';
 export { Dispatcher, type Change } from './dispatcher.ts';
 export { LeaseKeeper, type LeaseKeeperParts } from './lease-keeper.ts';
-export { Lease, type TurnUpdate } from './lease.ts';
+export { Lease, type LeaseEvents, type TextPreview } from './lease.ts';
 export { Reconciliation, type ReconcileSettings, type Repairs } from './reconcile.ts';
 export { resumeTurn } from './resume-turn.ts';
 export { retentionSettings, retentionVariables, type RetentionSettings } from './retention-settings.ts';

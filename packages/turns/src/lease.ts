@@ -15,50 +15,58 @@ import {
   type Outcome,
   type Release,
   type TurnStatus,
+  type TypedEmitter,
 } from '@turnpike/contract';
-import {
-  advanceTurn,
-  recordPartialUsage,
-  readProgress,
-  releaseTurn,
-  reserveCost,
-  StoreUnavailableError,
-  type Database,
-  type LeasedTurn,
-} from '@turnpike/store';
-import { setTimeout as delay } from 'node:timers/promises';
+import { readProgress, releaseTurn, reserveCost, type Database, type LeasedTurn } from '@turnpike/store';
+import { commitAdvance } from './commit-advance.ts';
+import { LeaseClock } from './lease-clock.ts';
+import { recordUsage } from './record-usage.ts';
 import { TRANSITIONS } from './transitions.ts';
+import { untilStored } from './until-stored.ts';
 
-const RETRY_MS = 200;
-/** For so long is it tried to enter what a turn spent, each try taking as long at most. */
-const BOOK_MS = 3_000;
-/** Other calls take seconds: after about this time one of them may be done. */
+/** Other calls take seconds: after about this time one of them may have ended. */
 const BUDGET_BUSY_MS = 1_500;
 /** The oldest calls of the minute leave it one after another. */
 const MINUTE_BUSY_MS = 5_000;
 
-/** What is new of a turn under its lease: that it has more events, or a piece of text that is only a preview. */
-export type TurnUpdate = { eventCount: number } | { stepIndex: number; attempt: number; text: string };
+/** A piece of a step's text, shown before the step is committed. */
+export interface TextPreview {
+  stepIndex: number;
+  /** The number of the newest event when this try at the step began. */
+  attempt: number;
+  text: string;
+}
+
+/** What happens to the leases of one worker. Every event but the heartbeat's names its lease. */
+export interface LeaseEvents {
+  /** A turn was claimed. */
+  claimed: [lease: Lease];
+  /** New events of the turn are committed; `lease.eventCount` is the number of the newest. */
+  committed: [lease: Lease];
+  /** A step is committed; comes after `committed`. */
+  stepCompleted: [lease: Lease, step: CompletedStep];
+  /** Nothing waits for a preview, and it may be lost. */
+  preview: [lease: Lease, preview: TextPreview];
+  /** The usage of a model call could not be recorded in the ledger. */
+  usageLost: [lease: Lease, call: InterruptedCall, error: unknown];
+  /** Comes once, as the last event: with the status that the turn has now, or null where the lease was lost. */
+  ended: [lease: Lease, status: TurnStatus | null];
+  /** A heartbeat failed; the leases expire unless one of the next succeeds. */
+  heartbeatFailed: [error: unknown];
+}
 
 /**
- * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it
- * still holds; `until` here is only the moment, by the monotonic clock and before the database's
- * own, from which this process acts as if it did not.
+ * A worker's right to write to one turn: (turn, epoch, until). The database decides whether it still holds;
+ * `until` here is only the moment, by the monotonic clock and before the database's own, from which this process
+ * treats it as expired.
  */
 export class Lease {
   readonly turn: LeasedTurn;
   readonly #database: Database;
-  readonly #onEnd: (lease: Lease, status: TurnStatus | null) => void;
-  readonly #onUpdate: (lease: Lease, news: TurnUpdate) => void;
-  readonly #onStep: (lease: Lease, step: CompletedStep) => void;
-  readonly #onUsageLost: (lease: Lease, cut: InterruptedCall, error: unknown) => void;
+  readonly #events: TypedEmitter<LeaseEvents>;
+  readonly #clock: LeaseClock;
   readonly #stop = new AbortController();
   readonly #stopForGood = new AbortController();
-  readonly #claimed: number;
-  readonly #deadline: number;
-  readonly #deadlineTimer: NodeJS.Timeout;
-  #until: number;
-  #untilTimer: NodeJS.Timeout;
   #eventCount: number;
   #outcome: Outcome | null = null;
   #lastWrite: Promise<unknown> = Promise.resolve();
@@ -70,41 +78,26 @@ export class Lease {
     database: Database;
     /** On `performance.now()`. */
     until: number;
-    /** Called once: with the status that the turn has now, or null where the lease was lost. */
-    onEnd: (lease: Lease, status: TurnStatus | null) => void;
-    /** Whoever watches the turn may want to know. */
-    onUpdate?: (lease: Lease, news: TurnUpdate) => void;
-    /** A step was committed. */
-    onStep?: (lease: Lease, step: CompletedStep) => void;
-    /** What a call cost could not be entered in the ledger. */
-    onUsageLost?: (lease: Lease, cut: InterruptedCall, error: unknown) => void;
+    events: TypedEmitter<LeaseEvents>;
   }) {
-    this.turn = parts.turn;
-    this.#onUpdate = parts.onUpdate ?? (() => undefined);
-    this.#onStep = parts.onStep ?? (() => undefined);
-    this.#onUsageLost = parts.onUsageLost ?? (() => undefined);
+    const { turn } = parts;
+    this.turn = turn;
     this.#database = parts.database;
-    this.#onEnd = parts.onEnd;
-    this.#eventCount = parts.turn.eventCount;
-    this.#until = parts.until;
-    this.#untilTimer = this.#armUntil();
-    this.#claimed = performance.now();
-    this.#deadline = this.#claimed + parts.turn.remainingMs;
-    this.#deadlineTimer = setTimeout(
-      () => this.stop(new DeadlineError(this.turn.id)),
-      Math.max(0, parts.turn.remainingMs),
-    );
-    if (parts.turn.remainingMs <= 0) this.stop(new DeadlineError(this.turn.id));
+    this.#events = parts.events;
+    this.#eventCount = turn.eventCount;
+    this.#clock = new LeaseClock({
+      claimedAt: turn.claimedAt,
+      remainingMs: turn.remainingMs,
+      until: parts.until,
+      onExpired: () => this.lose(),
+      onDeadline: () => this.stop(new DeadlineError(turn.id)),
+    });
+    if (turn.remainingMs <= 0) this.stop(new DeadlineError(turn.id));
   }
 
   /** The number of the turn's newest event. */
   get eventCount(): number {
     return this.#eventCount;
-  }
-
-  /** Shows a preview to whoever watches; nothing of a lease that has ended is shown. */
-  show(preview: { stepIndex: number; attempt: number; text: string }): void {
-    if (!this.#ended) this.#onUpdate(this, preview);
   }
 
   /** How the turn ended under this lease; null where it did not. */
@@ -133,37 +126,34 @@ export class Lease {
 
   /** Milliseconds until the turn's deadline, as of now. */
   remainingMs(): number {
-    return Math.max(0, this.#deadline - performance.now());
+    return this.#clock.remainingMs();
   }
 
-  /** The database's time now, in milliseconds since 1970: this machine's own clock may be wrong. */
+  /** The database's time now, in milliseconds since 1970. */
   now(): number {
-    return this.turn.claimedAt + (performance.now() - this.#claimed);
+    return this.#clock.now();
   }
 
-  /** Asks whoever works under this lease to stop, for this reason. The first reason stays. */
+  /** Stops the work under this lease. The first reason stays. */
   stop(reason: Error): void {
     this.#stop.abort(reason);
     if (!(reason instanceof DrainError)) this.#stopForGood.abort(reason);
   }
 
-  /** The database prolonged it: by the local clock, until then. */
-  prolong(until: number): void {
-    if (this.#ended) return;
-    this.#until = until;
-    clearTimeout(this.#untilTimer);
-    this.#untilTimer = this.#armUntil();
+  /** The database renewed it: until then, on `performance.now()`. */
+  renew(until: number): void {
+    if (!this.#ended) this.#clock.renew(until);
   }
 
   /** Throws `LeaseLostError` once another may own the turn. */
   assertHeld(): void {
-    if (!this.#ended && performance.now() < this.#until) return;
+    if (!this.#ended && !this.#clock.isExpired) return;
     throw this.lose();
   }
 
   /**
-   * The heartbeat found no lease. It may have been our own last write that ended it, and its answer is
-   * still on the way: so this is looked at when that write is done.
+   * The heartbeat found no lease. Our own last write may have ended it, and its response may still be on its way:
+   * so the lease is lost only if it has not ended when that write is done.
    */
   refused(): void {
     void this.#inOrder(async () => {
@@ -179,23 +169,23 @@ export class Lease {
     return error;
   }
 
+  /** Shows a preview to those who watch the turn; nothing is shown once the lease has ended. */
+  show(preview: TextPreview): void {
+    if (!this.#ended) this.#events.emit('preview', this, preview);
+  }
+
   /**
-   * Commits all of it or nothing; an outcome ends the lease, and so does an action. Writes are made
-   * one after another. While the database cannot be reached, and the lease lasts, the same write is
-   * sent again: what a model call cost is not thrown away because Postgres restarted.
+   * Commits all of it or nothing; an outcome ends the lease, and so does an action. Writes are made one after
+   * another. While the database cannot be reached, and the lease lasts, the same write is sent again: a paid model
+   * call is not thrown away because Postgres restarted.
    * Throws `LeaseLostError` where another may own the turn.
    */
   advance(advance: Advance): Promise<AdvanceResult> {
     return this.#inOrder(async () => {
-      const advanced = await this.#commit(advance).catch(async (error: unknown) => {
-        // Another's, or erased: the call was made all the same. If it arrived after all, it is there already.
-        const { step } = advance;
-        if (step?.model != null) await this.book({ ...step, model: step.model });
-        throw error;
-      });
+      const advanced = await this.#commit(advance);
       this.#eventCount += advance.events.length;
-      this.#onUpdate(this, { eventCount: this.#eventCount });
-      if (advance.step !== undefined) this.#onStep(this, advance.step);
+      this.#events.emit('committed', this);
+      if (advance.step !== undefined) this.#events.emit('stepCompleted', this, advance.step);
       const { status } = advanced;
       if (isFinal(status)) this.#outcome = advance.outcome ?? null;
       if (isSettled(status)) this.#end(status);
@@ -205,12 +195,13 @@ export class Lease {
   }
 
   /**
-   * Puts aside what the next model call may cost at most.
+   * Reserves what the next model call may cost at most.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
   reserve(most: CallCost): Promise<void> {
     return this.#inOrder(async () => {
-      const verdict = await this.#untilStored(() => reserveCost(this.#database.pool, this.#fence, most));
+      const reserveMost = () => reserveCost(this.#database.pool, this.#fence, most);
+      const verdict = await untilStored(reserveMost, () => this.assertHeld());
       if (verdict === 'granted') return;
       if (verdict === 'lost') throw this.lose();
       const spread = 0.5 + Math.random();
@@ -221,35 +212,26 @@ export class Lease {
   }
 
   /**
-   * Enters what a call cost that brought no answer, also where the lease is lost: it was spent. Where it
-   * cannot be entered, that is reported, and the turn goes on: nothing is gained by losing it too.
+   * Records the usage of a model call that became no step, also where the lease is lost: it was spent. Never
+   * rejects: where it cannot be recorded, that is reported, and the turn goes on.
    */
-  async book(cut: InterruptedCall): Promise<void> {
-    const end = performance.now() + BOOK_MS;
-    for (;;) {
-      try {
-        await recordPartialUsage(this.#database.pool, this.turn, cut, BOOK_MS);
-        return;
-      } catch (error) {
-        const isOver = performance.now() > end;
-        if (!(error instanceof StoreUnavailableError) || isOver) {
-          this.#onUsageLost(this, cut, error);
-          return;
-        }
-        await delay(RETRY_MS * (0.5 + Math.random()));
-      }
+  async recordUsage(call: InterruptedCall): Promise<void> {
+    try {
+      await recordUsage(this.#database, this.turn, call);
+    } catch (error) {
+      this.#events.emit('usageLost', this, call, error);
     }
   }
 
   /**
-   * Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`, and
-   * `TurnCancelledError` where it was asked to cancel meanwhile: then it is to be ended instead.
+   * Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`, and `TurnCancelledError` where the
+   * turn was asked to cancel meanwhile: then it is to be ended instead.
    */
   release(release: Release): Promise<void> {
     return this.#inOrder(async () => {
       this.assertHeld();
       const [from] = TRANSITIONS.release.from;
-      const fence = { turnId: this.turn.id, epoch: this.turn.epoch, from };
+      const fence = { ...this.#fence, from };
       if (await releaseTurn(this.#database.pool, fence, release)) {
         this.#end('queued');
         return;
@@ -264,61 +246,31 @@ export class Lease {
     return { turnId: this.turn.id, epoch: this.turn.epoch };
   }
 
-  /** Does what may be done twice again while the database cannot be reached, and the lease lasts. */
-  async #untilStored<Result>(work: () => Promise<Result>): Promise<Result> {
-    for (;;) {
-      this.assertHeld();
-      try {
-        return await work();
-      } catch (error) {
-        if (!(error instanceof StoreUnavailableError)) throw error;
-        await delay(RETRY_MS * (0.5 + Math.random()));
-      }
-    }
-  }
-
   async #commit(advance: Advance): Promise<AdvanceResult> {
-    const fence = {
-      turnId: this.turn.id,
-      epoch: this.turn.epoch,
-      from: TRANSITIONS.advance.from,
-      eventCount: this.#eventCount,
-    };
-    let uncertain: StoreUnavailableError | undefined;
-    for (;;) {
-      this.assertHeld();
-      try {
-        const advanced = await advanceTurn(this.#database.pool, fence, advance);
-        if (advanced !== null) return advanced;
-        // An earlier try may have arrived after all: then it is our own write that shut us out.
-        const progress = uncertain === undefined ? null : await readProgress(this.#database.pool, fence);
-        const arrived = progress?.eventCount === fence.eventCount + advance.events.length;
-        // What was taken into the conversation is not known then; the next lease reads it.
-        if (!arrived || advance.addPendingInputs === true) throw this.lose(uncertain);
-        return { ...progress, addedInputs: [] };
-      } catch (error) {
-        if (!(error instanceof StoreUnavailableError)) throw error;
-        uncertain = error;
-        await delay(RETRY_MS * (0.5 + Math.random()));
-      }
+    const basis = { ...this.#fence, eventCount: this.#eventCount };
+    try {
+      return await commitAdvance(this.#database, basis, advance, () => this.assertHeld());
+    } catch (error) {
+      const reason = error instanceof LeaseLostError ? this.lose(error.cause) : error;
+      // The turn is another worker's, or erased: the call was paid for all the same. If the commit arrived after
+      // all, its usage is recorded already, and is not recorded twice.
+      const { step } = advance;
+      if (step?.model != null) await this.recordUsage({ ...step, model: step.model });
+      throw reason;
     }
   }
 
+  /** One write after another, whether or not the one before succeeded. */
   #inOrder<Result>(write: () => Promise<Result>): Promise<Result> {
     const result = this.#lastWrite.then(write, write);
     this.#lastWrite = result.catch(() => undefined);
     return result;
   }
 
-  #armUntil(): NodeJS.Timeout {
-    return setTimeout(() => this.lose(), Math.max(0, this.#until - performance.now()));
-  }
-
   #end(status: TurnStatus | null): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#untilTimer);
-    clearTimeout(this.#deadlineTimer);
-    this.#onEnd(this, status);
+    this.#clock.stop();
+    this.#events.emit('ended', this, status);
   }
 }

@@ -1,0 +1,43 @@
+import type { Backplane } from '@turnpike/backplane';
+import { isSettled, type TypedEmitter } from '@turnpike/contract';
+import { announceTurns, type Dispatcher, type Lease, type LeaseEvents } from '@turnpike/turns';
+import type { LeaseObserver } from './observe-leases.ts';
+
+/** Tells other processes what happens to leases: those that stream a turn, wait for it, or may run the next one. */
+export function publishLeases(
+  events: TypedEmitter<LeaseEvents>,
+  {
+    backplane,
+    dispatcher,
+    observer,
+  }: { backplane: Backplane; dispatcher: Dispatcher; observer: LeaseObserver },
+): void {
+  const { live } = backplane;
+  const showProgress = (lease: Lease): void => {
+    const { sessionId, id: turnId } = lease.turn;
+    live.changed({ sessionId, turnId, eventCount: lease.eventCount });
+  };
+  events
+    .on('claimed', (lease) => {
+      if (lease.turn.othersReady) dispatcher.changed({ tenantId: lease.turn.tenantId });
+      showProgress(lease);
+    })
+    .on('committed', showProgress)
+    .on('preview', ({ turn }, { stepIndex, attempt, text }) => {
+      live.show({ sessionId: turn.sessionId, turnId: turn.id, stepIndex, attempt, text });
+    })
+    .on('ended', (lease, status) => {
+      const { id: turnId, sessionId, tenantId } = lease.turn;
+      live.forget(turnId);
+      if (status === null) return;
+      dispatcher.changed({ sessionId, tenantId });
+      if (!isSettled(status)) return;
+      announceTurns(backplane, [{ turn_id: turnId, status }]).catch((error: unknown) => {
+        const { logger } = observer.of(lease);
+        logger.warn('The end of a turn could not be announced; waiting clients see it later.', {
+          status,
+          error,
+        });
+      });
+    });
+}
