@@ -1,5 +1,4 @@
-# One image for every process: `node apps/api/dist/main.js`, `node apps/worker/dist/main.js`,
-# `node apps/cli/dist/main.js migrate`.
+# One image for every process: `node dist/api.js`, `node dist/worker.js`, `node apps/cli/dist/main.js migrate`.
 FROM node:24.11.0-bookworm-slim AS build
 WORKDIR /turnpike
 COPY . .
@@ -14,7 +13,8 @@ COPY --from=build /turnpike/package.json ./
 COPY --from=build /turnpike/node_modules node_modules
 COPY --from=build /turnpike/packages packages
 COPY --from=build /turnpike/apps apps
+COPY --from=build /turnpike/dist dist
 COPY --from=build /turnpike/prisma prisma
 USER node
 EXPOSE 3000
-CMD ["node", "apps/api/dist/main.js"]
+CMD ["node", "dist/api.js"]

@@ -8,13 +8,25 @@ import { growth } from './scenarios/growth.ts';
 import { outage } from './scenarios/outage.ts';
 import { readers } from './scenarios/readers.ts';
 import { scale } from './scenarios/scale.ts';
+import { start } from './scenarios/start.ts';
 import { streaming } from './scenarios/streaming.ts';
 import { turns } from './scenarios/turns.ts';
 import { waiting } from './scenarios/waiting.ts';
 import { webhooks } from './scenarios/webhooks.ts';
 import { startStage } from './stage.ts';
 
-const SCENARIOS: Scenario[] = [accept, turns, waiting, streaming, readers, scale, growth, outage, webhooks];
+const SCENARIOS: Scenario[] = [
+  start,
+  accept,
+  turns,
+  waiting,
+  streaming,
+  readers,
+  scale,
+  growth,
+  outage,
+  webhooks,
+];
 const RESULTS = new URL('../results/', import.meta.url);
 
 const words = process.argv.slice(2);

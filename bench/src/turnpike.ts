@@ -85,7 +85,7 @@ export class Turnpike implements Subject {
       environment,
       idempotent,
     });
-    turnpike.#api = await Child.start('apps/api/dist/main.js', environment);
+    turnpike.#api = await Child.start('dist/api.js', environment);
     await turnpike.addWorkers(options.workers);
     const wire = turnpike.wire();
     const agent = await wire.request('POST', '/v1/agents', {
@@ -121,7 +121,7 @@ export class Turnpike implements Subject {
   }
 
   async addWorkers(count: number): Promise<void> {
-    const start = (): Promise<Child> => Child.start('apps/worker/dist/main.js', this.#environment);
+    const start = (): Promise<Child> => Child.start('dist/worker.js', this.#environment);
     this.workers.push(...(await Promise.all(Array.from({ length: count }, start))));
   }
 

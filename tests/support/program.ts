@@ -19,8 +19,8 @@ export interface Program {
 }
 
 /**
- * Starts `apps/<name>/dist/main.js` with just this environment, and waits until it says that it is ready.
- * `nodeOptions` are for node itself, such as `--import`.
+ * Starts `dist/<name>.js` with just this environment, and waits until it says that it is ready. `nodeOptions` are for
+ * node itself, such as `--import`; with them `apps/<name>/dist/main.js` is started, whose files hooks can rewrite.
  */
 export async function startProgram(
   name: 'api' | 'worker',
@@ -28,7 +28,8 @@ export async function startProgram(
   nodeOptions: readonly string[] = [],
 ): Promise<Program> {
   countStart(name);
-  const child = fork(fileURLToPath(new URL(`apps/${name}/dist/main.js`, ROOT)), {
+  const path = nodeOptions.length === 0 ? `dist/${name}.js` : `apps/${name}/dist/main.js`;
+  const child = fork(fileURLToPath(new URL(path, ROOT)), {
     env: { PATH: process.env['PATH'], ...environment },
     execArgv: [...process.execArgv, ...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -8,7 +8,6 @@ import type { BodyMemory } from './body-memory.ts';
 import { checkHeaders } from './check-headers.ts';
 import { logRequests } from './log-requests.ts';
 import { mountRoutes } from './mount-routes.ts';
-import { describeRoutes } from './openapi/describe-routes.ts';
 import { operationRoutes } from './operations.ts';
 import { readQuery } from './parse-request.ts';
 import { giveRequestId } from './request-id.ts';
@@ -64,6 +63,12 @@ export const routes = [
   ...auditRoutes,
 ];
 
+/** The OpenAPI document of every operation. Loaded when it is first asked for: no start needs it. */
+async function describeApi(): Promise<object> {
+  const { describeRoutes } = await import('./openapi/describe-routes.ts');
+  return describeRoutes(routes);
+}
+
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
 export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings): Express {
   const services = { ...given, room: new CapacityCache() };
@@ -80,7 +85,6 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
   );
   const { corsOrigins = [] } = settings;
   if (corsOrigins.length > 0) app.use('/v1', allowOrigins(corsOrigins));
-  const document = describeRoutes(routes);
   app.use(
     mountRoutes(routes, services, {
       authenticate: createAuthenticate(services.database, services.keyUses),
@@ -89,7 +93,7 @@ export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings):
       maxBodyBytes: settings.maxBodyBytes,
     }),
     welcome(),
-    operationRoutes({ document, readiness: settings.readiness }),
+    operationRoutes({ describe: describeApi, readiness: settings.readiness }),
   );
   app.use(() => {
     throw new ProblemError('not_found', 'There is nothing at this address.');

@@ -2,9 +2,16 @@ import express, { type Router } from 'express';
 import type { Readiness } from '@turnpike/telemetry';
 import { docsPage } from './docs-page.ts';
 
+export interface OperationParts {
+  /** Makes the OpenAPI document; called once, when it is first asked for. */
+  describe(): Promise<object>;
+  readiness: Readiness;
+}
+
 /** What operators and their machines ask: probes, and the document with a page to read it. */
-export function operationRoutes(parts: { document: object; readiness: Readiness }): Router {
+export function operationRoutes(parts: OperationParts): Router {
   const router = express.Router();
+  let document: Promise<object> | undefined;
   router.get('/livez', (_request, response) => {
     response.json({ status: 'ok' });
   });
@@ -12,8 +19,8 @@ export function operationRoutes(parts: { document: object; readiness: Readiness 
     const report = await parts.readiness.read();
     response.status(report.status === 'ok' ? 200 : 503).json(report);
   });
-  router.get('/openapi.json', (_request, response) => {
-    response.json(parts.document);
+  router.get('/openapi.json', async (_request, response) => {
+    response.json(await (document ??= parts.describe()));
   });
   router.use('/docs', docsPage());
   return router;

@@ -11,8 +11,8 @@ export const SCHEMA_FOLDERS = { prisma: PRISMA_FOLDER, sql: file('packages/store
 
 /** What `start` runs, in its built form. */
 export const PROGRAMS = {
-  api: file('apps/api/dist/main.js'),
-  worker: file('apps/worker/dist/main.js'),
+  api: file('dist/api.js'),
+  worker: file('dist/worker.js'),
   postgres: file('programs/postgres.js', import.meta.url),
   redis: file('programs/redis.js', import.meta.url),
   simulator: file('programs/simulator.js', import.meta.url),
