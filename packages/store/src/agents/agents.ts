@@ -7,45 +7,32 @@ import {
 } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
+import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 
-const agentRow = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    version: z.int(),
-    metadata: metadataSchema,
-    createdAt: z.date(),
-    updatedAt: z.date(),
-    config: agentConfigSchema,
-  })
-  .transform(asAgent);
+const storedAgentSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  version: z.int(),
+  metadata: metadataSchema,
+  createdAt: z.date(),
+  updatedAt: z.date(),
+  config: agentConfigSchema,
+});
 
-function asAgent(row: {
-  id: string;
-  name: string;
-  version: number;
-  metadata: Metadata;
-  createdAt: Date;
-  updatedAt: Date;
-  config: AgentConfig;
-}): Agent {
-  return {
-    ...row.config,
-    id: row.id,
-    object: 'agent',
-    name: row.name,
-    version: row.version,
-    metadata: row.metadata,
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
-  };
-}
+const agentRow = storedAgentSchema.transform((row): Agent => ({
+  ...row.config,
+  id: row.id,
+  object: 'agent',
+  name: row.name,
+  version: row.version,
+  metadata: row.metadata,
+  created_at: row.createdAt.toISOString(),
+  updated_at: row.updatedAt.toISOString(),
+}));
 
 const RETURNED = `
-SELECT agent.id, agent.name, agent.version, agent.metadata, agent.created_at AS "createdAt",
-  agent.updated_at AS "updatedAt", version.config
-FROM agent CROSS JOIN version`;
+SELECT ${selectList(storedAgentSchema, 'agent', { config: 'version.config' })} FROM agent CROSS JOIN version`;
 
 const INSERT_VERSION = `
   INSERT INTO agent_versions (agent_id, version, tenant_id, name, metadata, config)
@@ -134,13 +121,19 @@ export async function deleteAgent(sql: Sql, tenantId: string, agentId: string): 
   return deleted.length > 0;
 }
 
-/** What was stored before versions had names has the agent's own. */
+/** Versions that were stored before versions had names have the agent's own name and metadata. */
+const VERSION_COLUMNS = selectList(storedAgentSchema, 'versions', {
+  id: 'agents.id',
+  name: 'coalesce(versions.name, agents.name)',
+  metadata: 'coalesce(versions.metadata, agents.metadata)',
+  createdAt: 'agents.created_at',
+  updatedAt: 'versions.created_at',
+});
+
 const READ = {
   name: 'read-agent',
   text: `
-SELECT agents.id, coalesce(versions.name, agents.name) AS name, versions.version,
-  coalesce(versions.metadata, agents.metadata) AS metadata, agents.created_at AS "createdAt",
-  versions.created_at AS "updatedAt", versions.config
+SELECT ${VERSION_COLUMNS}
 FROM agents JOIN agent_versions AS versions
   ON versions.agent_id = agents.id AND versions.version = coalesce($3::int, agents.version)
 WHERE agents.id = $1 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL`,

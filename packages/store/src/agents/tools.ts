@@ -1,33 +1,34 @@
 import { toolConfigSchema, type Tool, type ToolConfig } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
+import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 
-const toolRow = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    config: toolConfigSchema,
-    createdAt: z.date(),
-    updatedAt: z.date(),
-  })
-  .transform((row): Tool => ({
-    ...row.config,
-    id: row.id,
-    object: 'tool',
-    name: row.name,
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
-  }));
+const storedToolSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  config: toolConfigSchema,
+  createdAt: z.date(),
+  updatedAt: z.date(),
+});
 
-const RETURNED = `id, name, config, created_at AS "createdAt", updated_at AS "updatedAt"`;
+const COLUMNS = selectList(storedToolSchema, 'tools');
+
+const toolRow = storedToolSchema.transform((row): Tool => ({
+  ...row.config,
+  id: row.id,
+  object: 'tool',
+  name: row.name,
+  created_at: row.createdAt.toISOString(),
+  updated_at: row.updatedAt.toISOString(),
+}));
 
 const INSERT = {
   name: 'insert-tool',
   text: `
 INSERT INTO tools (id, tenant_id, name, config, signing_envelope, signing_version)
 VALUES ($1, $2, $3, $4::jsonb, $5, $6)
-ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${RETURNED}`,
+ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${COLUMNS}`,
   row: toolRow,
 };
 
@@ -52,7 +53,7 @@ const UPDATE = {
   name: 'update-tool',
   text: `
 UPDATE tools SET config = $3::jsonb, updated_at = now() WHERE id = $1 AND tenant_id = $2
-RETURNING ${RETURNED}`,
+RETURNING ${COLUMNS}`,
   row: toolRow,
 };
 
@@ -88,7 +89,7 @@ export async function shareNamedTools(
 
 const LOCK = {
   name: 'lock-tool',
-  text: `SELECT ${RETURNED} FROM tools WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
+  text: `SELECT ${COLUMNS} FROM tools WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
   row: toolRow,
 };
 

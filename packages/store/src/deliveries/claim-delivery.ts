@@ -1,5 +1,6 @@
 import { requiredActionSchema, type Turn } from '@turnpike/contract';
 import { z } from 'zod';
+import { selectList } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
 
@@ -42,10 +43,11 @@ WITH held AS (
       SELECT 1 FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id AND enabled))
   RETURNING *
 )
-SELECT held.id, held.tenant_id AS "tenantId", held.endpoint_id AS "endpointId", coalesce(held.url, endpoint.url) AS url,
-  held.lane, held.event_id AS "eventId", held.type, held.turn_id AS "turnId",
-  (SELECT turns.traceparent FROM turns WHERE turns.id = held.turn_id) AS traceparent, held.created_at AS "createdAt",
-  (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt", held.claim, held.tries, held.payload
+SELECT ${selectList(claimedSchema, 'held', {
+    url: 'coalesce(held.url, endpoint.url)',
+    traceparent: '(SELECT turns.traceparent FROM turns WHERE turns.id = held.turn_id)',
+    claimedAt: '(extract(epoch FROM now()) * 1000)::double precision',
+  })}
 FROM held LEFT JOIN webhook_endpoints AS endpoint ON endpoint.id = held.endpoint_id`,
   row: claimedSchema,
 };

@@ -6,42 +6,42 @@ import {
 } from '@turnpike/contract';
 import { z } from 'zod';
 import { inRange, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
+import { selectList } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 
-const COLUMNS = `deliveries.id, deliveries.event_id AS "eventId", deliveries.type, deliveries.endpoint_id AS "endpointId",
-  coalesce(deliveries.url, (SELECT url FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id)) AS url,
-  deliveries.turn_id AS "turnId", deliveries.status, deliveries.attempts, deliveries.next_attempt_at AS "nextAttemptAt",
-  deliveries.created_at AS "createdAt", deliveries.delivered_at AS "deliveredAt"`;
+const storedDeliverySchema = z.object({
+  id: z.string(),
+  eventId: z.string(),
+  type: z.string(),
+  endpointId: z.string().nullable(),
+  url: z.string(),
+  turnId: z.string().nullable(),
+  status: deliveryStatusSchema,
+  attempts: z.int(),
+  nextAttemptAt: z.date(),
+  createdAt: z.date(),
+  deliveredAt: z.date().nullable(),
+});
 
-const deliveryRow = z
-  .object({
-    id: z.string(),
-    eventId: z.string(),
-    type: z.string(),
-    endpointId: z.string().nullable(),
-    url: z.string(),
-    turnId: z.string().nullable(),
-    status: deliveryStatusSchema,
-    attempts: z.int(),
-    nextAttemptAt: z.date(),
-    createdAt: z.date(),
-    deliveredAt: z.date().nullable(),
-  })
-  .transform((row): Delivery => ({
-    id: row.id,
-    object: 'delivery',
-    event_id: row.eventId,
-    type: row.type,
-    webhook_endpoint_id: row.endpointId,
-    url: row.url,
-    turn_id: row.turnId,
-    status: row.status,
-    attempts: row.attempts,
-    next_attempt_at:
-      row.status === 'pending' || row.status === 'failed' ? row.nextAttemptAt.toISOString() : null,
-    created_at: row.createdAt.toISOString(),
-    delivered_at: row.deliveredAt?.toISOString() ?? null,
-  }));
+const COLUMNS = selectList(storedDeliverySchema, 'deliveries', {
+  url: 'coalesce(deliveries.url, (SELECT url FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id))',
+});
+
+const deliveryRow = storedDeliverySchema.transform((row): Delivery => ({
+  id: row.id,
+  object: 'delivery',
+  event_id: row.eventId,
+  type: row.type,
+  webhook_endpoint_id: row.endpointId,
+  url: row.url,
+  turn_id: row.turnId,
+  status: row.status,
+  attempts: row.attempts,
+  next_attempt_at:
+    row.status === 'pending' || row.status === 'failed' ? row.nextAttemptAt.toISOString() : null,
+  created_at: row.createdAt.toISOString(),
+  delivered_at: row.deliveredAt?.toISOString() ?? null,
+}));
 
 export interface DeliveryFilter extends TimeRange {
   endpointId?: string | undefined;
@@ -93,29 +93,28 @@ export async function readDelivery(sql: Sql, tenantId: string, deliveryId: strin
   return delivery ?? null;
 }
 
+const storedAttemptSchema = z.object({
+  number: z.int(),
+  startedAt: z.date(),
+  durationMs: z.int(),
+  responseStatus: z.int().nullable(),
+  responseBody: z.string().nullable(),
+  errorCode: z.string().nullable(),
+});
+
 const ATTEMPTS = {
   name: 'list-delivery-attempts',
   text: `
-SELECT number, started_at AS "startedAt", duration_ms AS "durationMs", response_status AS "responseStatus",
-  response_body AS "responseBody", error_code AS "errorCode"
-FROM delivery_attempts WHERE delivery_id = $1 ORDER BY number`,
-  row: z
-    .object({
-      number: z.int(),
-      startedAt: z.date(),
-      durationMs: z.int(),
-      responseStatus: z.int().nullable(),
-      responseBody: z.string().nullable(),
-      errorCode: z.string().nullable(),
-    })
-    .transform((row): DeliveryAttempt => ({
-      number: row.number,
-      started_at: row.startedAt.toISOString(),
-      duration_ms: row.durationMs,
-      response_status: row.responseStatus,
-      response_body: row.responseBody,
-      error_code: row.errorCode,
-    })),
+SELECT ${selectList(storedAttemptSchema, 'delivery_attempts')} FROM delivery_attempts
+WHERE delivery_id = $1 ORDER BY number`,
+  row: storedAttemptSchema.transform((row): DeliveryAttempt => ({
+    number: row.number,
+    started_at: row.startedAt.toISOString(),
+    duration_ms: row.durationMs,
+    response_status: row.responseStatus,
+    response_body: row.responseBody,
+    error_code: row.errorCode,
+  })),
 };
 
 /** What is kept of a delivery's attempts, oldest first. */

@@ -6,37 +6,37 @@ import {
 } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
+import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 
-const COLUMNS = `id, url, description, events, enabled, disabled_reason AS "disabledReason", disabled_at AS "disabledAt",
-  failing_since AS "failingSince", created_at AS "createdAt", updated_at AS "updatedAt"`;
+const storedEndpointSchema = z.object({
+  id: z.string(),
+  url: z.string(),
+  description: z.string(),
+  events: z.array(webhookEventTypeSchema),
+  enabled: z.boolean(),
+  disabledReason: z.enum(['requested', 'gone', 'failing']).nullable(),
+  disabledAt: z.date().nullable(),
+  failingSince: z.date().nullable(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+});
 
-const endpointRow = z
-  .object({
-    id: z.string(),
-    url: z.string(),
-    description: z.string(),
-    events: z.array(webhookEventTypeSchema),
-    enabled: z.boolean(),
-    disabledReason: z.enum(['requested', 'gone', 'failing']).nullable(),
-    disabledAt: z.date().nullable(),
-    failingSince: z.date().nullable(),
-    createdAt: z.date(),
-    updatedAt: z.date(),
-  })
-  .transform((row): WebhookEndpoint => ({
-    id: row.id,
-    object: 'webhook_endpoint',
-    url: row.url,
-    events: row.events,
-    description: row.description,
-    enabled: row.enabled,
-    disabled_reason: row.disabledReason,
-    disabled_at: row.disabledAt?.toISOString() ?? null,
-    failing_since: row.failingSince?.toISOString() ?? null,
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
-  }));
+const COLUMNS = selectList(storedEndpointSchema, 'webhook_endpoints');
+
+const endpointRow = storedEndpointSchema.transform((row): WebhookEndpoint => ({
+  id: row.id,
+  object: 'webhook_endpoint',
+  url: row.url,
+  events: row.events,
+  description: row.description,
+  enabled: row.enabled,
+  disabled_reason: row.disabledReason,
+  disabled_at: row.disabledAt?.toISOString() ?? null,
+  failing_since: row.failingSince?.toISOString() ?? null,
+  created_at: row.createdAt.toISOString(),
+  updated_at: row.updatedAt.toISOString(),
+}));
 
 const INSERT = {
   name: 'insert-webhook-endpoint',

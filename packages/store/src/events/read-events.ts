@@ -8,6 +8,7 @@ import {
   type TurnFact,
 } from '@turnpike/contract';
 import { z } from 'zod';
+import { jsonObject } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
 
@@ -53,8 +54,7 @@ const rowSchema = z.object({
 });
 type Row = z.infer<typeof rowSchema>;
 
-const CALL = `json_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id, 'name', tool_calls.name,
-  'input', tool_calls.input, 'input_text', tool_calls.input_text, 'output', tool_calls.output)`;
+const CALL = jsonObject(callSchema, 'tool_calls');
 
 /** An event with what it speaks of, which is read from where it is stored. */
 const COLUMNS = `

@@ -2,29 +2,29 @@ import { metadataSchema, type Metadata, type Session, type UpdateSession } from 
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { inRange, labelValues, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
+import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 
-const sessionRow = z
-  .object({
-    id: z.string(),
-    agentId: z.string(),
-    metadata: metadataSchema,
-    lastSequence: z.int(),
-    budgetMicros: z.coerce.number().int().nullable(),
-    createdAt: z.date(),
-  })
-  .transform((row): Session => ({
-    id: row.id,
-    object: 'session',
-    agent_id: row.agentId,
-    metadata: row.metadata,
-    turn_count: row.lastSequence,
-    budget_micros: row.budgetMicros,
-    created_at: row.createdAt.toISOString(),
-  }));
+const storedSessionSchema = z.object({
+  id: z.string(),
+  agentId: z.string(),
+  metadata: metadataSchema,
+  lastSequence: z.int(),
+  budgetMicros: z.coerce.number().int().nullable(),
+  createdAt: z.date(),
+});
 
-const COLUMNS = `sessions.id, sessions.agent_id AS "agentId", sessions.metadata, sessions.last_sequence AS "lastSequence",
-  sessions.budget_micros AS "budgetMicros", sessions.created_at AS "createdAt"`;
+const COLUMNS = selectList(storedSessionSchema, 'sessions');
+
+const sessionRow = storedSessionSchema.transform((row): Session => ({
+  id: row.id,
+  object: 'session',
+  agent_id: row.agentId,
+  metadata: row.metadata,
+  turn_count: row.lastSequence,
+  budget_micros: row.budgetMicros,
+  created_at: row.createdAt.toISOString(),
+}));
 
 const INSERT = {
   name: 'insert-session',

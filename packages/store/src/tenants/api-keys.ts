@@ -2,6 +2,7 @@ import { newId, scopeSchema, type ApiKey, type Limits, type Scope } from '@turnp
 import { z } from 'zod';
 import { hashApiKey, makeApiKey } from './api-key-text.ts';
 import type { Database } from '../database/database.ts';
+import { selectList } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { LIMIT_COLUMNS, limitsOf, storedLimits } from './tenant-limits.ts';
 
@@ -13,31 +14,30 @@ export interface KeyHolder {
   limits: Limits;
 }
 
-const COLUMNS = `id, name, scopes, last_four AS "lastFour", created_at AS "createdAt", expires_at AS "expiresAt",
-  last_used_at AS "lastUsedAt", revoked_at AS "revokedAt"`;
+const storedKeySchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(scopeSchema),
+  lastFour: z.string(),
+  createdAt: z.date(),
+  expiresAt: z.date().nullable(),
+  lastUsedAt: z.date().nullable(),
+  revokedAt: z.date().nullable(),
+});
 
-const keyRow = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    scopes: z.array(scopeSchema),
-    lastFour: z.string(),
-    createdAt: z.date(),
-    expiresAt: z.date().nullable(),
-    lastUsedAt: z.date().nullable(),
-    revokedAt: z.date().nullable(),
-  })
-  .transform((row): ApiKey => ({
-    id: row.id,
-    object: 'api_key',
-    name: row.name,
-    scopes: row.scopes,
-    last_four: row.lastFour,
-    created_at: row.createdAt.toISOString(),
-    expires_at: row.expiresAt?.toISOString() ?? null,
-    last_used_at: row.lastUsedAt?.toISOString() ?? null,
-    revoked_at: row.revokedAt?.toISOString() ?? null,
-  }));
+const COLUMNS = selectList(storedKeySchema, 'api_keys');
+
+const keyRow = storedKeySchema.transform((row): ApiKey => ({
+  id: row.id,
+  object: 'api_key',
+  name: row.name,
+  scopes: row.scopes,
+  last_four: row.lastFour,
+  created_at: row.createdAt.toISOString(),
+  expires_at: row.expiresAt?.toISOString() ?? null,
+  last_used_at: row.lastUsedAt?.toISOString() ?? null,
+  revoked_at: row.revokedAt?.toISOString() ?? null,
+}));
 
 const INSERT = {
   name: 'insert-api-key',

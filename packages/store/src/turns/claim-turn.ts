@@ -15,6 +15,8 @@ import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
 import { GroupCommit, perPool } from '../database/group-commit.ts';
+import { parameterRows } from '../database/parameter-rows.ts';
+import { jsonObject, selectList } from '../database/select-list.ts';
 import { isBudgeted } from '../budgets/reserve-cost.ts';
 import { isTimeout, queryInOrder, StoreUnavailableError, type Sql, type UnreadRow } from '../database/sql.ts';
 
@@ -40,6 +42,20 @@ const messageSchema = z.object({
     .string()
     .nullable()
     .transform((model) => model ?? undefined),
+});
+
+const toolCallSchema = z.object({
+  id: z.string(),
+  toolUseId: z.string(),
+  name: z.string(),
+  input: z.unknown(),
+  inputText: z.string().nullable(),
+  effect: effectSchema,
+  onUnknown: onUnknownSchema,
+  status: toolCallStatusSchema,
+  awaiting: awaitingSchema.nullable(),
+  output: z.array(contentBlockSchema).nullable(),
+  isError: z.boolean(),
 });
 
 const claimedSchema = z.object({
@@ -82,21 +98,7 @@ const claimedSchema = z.object({
   summary: z.string().nullable(),
   history: z.array(messageSchema),
   messages: z.array(messageSchema),
-  openToolCalls: z.array(
-    z.object({
-      id: z.string(),
-      toolUseId: z.string(),
-      name: z.string(),
-      input: z.unknown(),
-      inputText: z.string().nullable(),
-      effect: effectSchema,
-      onUnknown: onUnknownSchema,
-      status: toolCallStatusSchema,
-      awaiting: awaitingSchema.nullable(),
-      output: z.array(contentBlockSchema).nullable(),
-      isError: z.boolean(),
-    }),
-  ),
+  openToolCalls: z.array(toolCallSchema),
   pendingInputs: z.int(),
   othersReady: z.boolean(),
   acceptedAt: z.number(),
@@ -114,13 +116,19 @@ export interface Claim {
   leaseMs: number;
 }
 
-const GIVEN = `
-WITH given AS MATERIALIZED (
-  SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::double precision[], $5::text[], $6::text[])
-  AS given(turn_id, epoch, worker_id, lease_ms, started_id, step_started_id)
-)`;
+const CLAIMS = parameterRows<Claim>('given', {
+  turn_id: ['text', ({ turnId }) => turnId],
+  epoch: ['int', ({ epoch }) => epoch],
+  worker_id: ['text', ({ workerId }) => workerId],
+  lease_ms: ['double precision', ({ leaseMs }) => leaseMs],
+  started_id: ['text', () => newId('event')],
+  step_started_id: ['text', () => newId('event')],
+});
 
-const CLAIMABLE = `turns.id = given.turn_id AND turns.epoch = given.epoch AND turns.status = ANY ($7)
+const GIVEN = `
+WITH given AS MATERIALIZED (SELECT * FROM ${CLAIMS.from})`;
+
+const CLAIMABLE = `turns.id = given.turn_id AND turns.epoch = given.epoch AND turns.status = ANY ($${CLAIMS.next})
     AND turns.dispatched_at IS NOT NULL`;
 
 /** A group waits for no lock: it would hold others meanwhile, and two groups could wait for each other. */
@@ -157,60 +165,64 @@ const take = (of: 'all' | 'free'): string => `, turn AS (
   FROM turn
 )`;
 
-const MESSAGE = `json_build_object('id', messages.id, 'turnSequence', messages.turn_sequence, 'index', messages.index,
-                'role', messages.role, 'content', messages.content, 'partial', messages.partial,
-                'refused', messages.refused, 'model', (
-                  SELECT version.config ->> 'model' FROM turns AS said
-                  JOIN agent_versions AS version ON version.agent_id = said.agent_id AND version.version = said.agent_version
-                  WHERE said.id = messages.turn_id AND messages.role = 'assistant'))`;
+const MESSAGE = jsonObject(messageSchema, 'messages', {
+  model: `(
+    SELECT version.config ->> 'model' FROM turns AS said
+    JOIN agent_versions AS version ON version.agent_id = said.agent_id AND version.version = said.agent_version
+    WHERE said.id = messages.turn_id AND messages.role = 'assistant')`,
+});
+
+const milliseconds = (interval: string): string =>
+  `(extract(epoch FROM ${interval}) * 1000)::double precision`;
 
 const READ = `
-SELECT turn.id, turn.tenant_id AS "tenantId", turn.session_id AS "sessionId", turn.sequence, turn.agent_id AS "agentId",
-  turn.agent_version AS "agentVersion", turn.epoch, turn.attempts, turn.status,
-  agent_versions.config AS agent,
-  (SELECT coalesce(json_agg(json_build_object('name', tools.name, 'config', tools.config, 'signingSecret',
-                     json_build_object('name', tools.id, 'field', 'signing_secret', 'version', tools.signing_version,
-                                       'envelope', tools.signing_envelope))), '[]')
-   FROM jsonb_array_elements(agent_versions.config -> 'tools') AS given(tool)
-   JOIN tools ON tools.tenant_id = turn.tenant_id AND tools.name = given.tool ->> 'name'
-   WHERE given.tool ->> 'type' = 'http') AS tools,
-  (SELECT json_build_object('keys', coalesce(model_settings.keys, '{}'), 'baseUrl', model_settings.base_url,
-                            'auth', coalesce(model_settings.auth, 'x-api-key'), 'operatorKey', tenants.operator_key)
-   FROM tenants LEFT JOIN model_settings ON model_settings.tenant_id = tenants.id
-   WHERE tenants.id = turn.tenant_id) AS "modelAccess",
-  (extract(epoch FROM now()) * 1000)::double precision AS "claimedAt",
-  (extract(epoch FROM greatest(turn.created_at, turn.run_at)) * 1000)::double precision AS "acceptedAt",
-  turn.traceparent, turn.outage,
-  (extract(epoch FROM turn.deadline_at - now()) * 1000)::double precision AS "remainingMs",
-  turn.step_count AS "stepCount", turn.model_attempts AS "modelAttempts",
-  turn.event_count AS "eventCount",
-  (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call') AS "modelCallCount",
-  (SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
-   ORDER BY steps.index DESC LIMIT 1) AS "lastStopReason",
-  (SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.index > coalesce(
-     (SELECT max(other.index) FROM steps AS other
-      WHERE other.turn_id = turn.id AND other.stop_reason IS DISTINCT FROM 'pause_turn'), -1)) AS "pauseCount",
-  summary.content AS summary,
-  (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
-   FROM messages
-   WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
-     AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
-     AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
-                     WHERE forgotten.session_id = turn.session_id AND forgotten.rolled_back
-                       AND forgotten.sequence = messages.turn_sequence)) AS history,
-  (SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
-   FROM messages WHERE messages.turn_id = turn.id) AS messages,
-  (SELECT coalesce(json_agg(json_build_object('id', tool_calls.id, 'toolUseId', tool_calls.tool_use_id,
-                     'name', tool_calls.name, 'input', tool_calls.input, 'inputText', tool_calls.input_text, 'effect', tool_calls.effect,
-                     'onUnknown', tool_calls.on_unknown, 'status', tool_calls.status,
-                     'awaiting', tool_calls.awaiting, 'output', tool_calls.output, 'isError', tool_calls.is_error)
-                   ORDER BY tool_calls.position), '[]')
-   FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1) AS "openToolCalls",
-  jsonb_array_length(turn.pending_inputs) AS "pendingInputs",
-  EXISTS (SELECT 1 FROM turns AS others
-          WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
-            AND others.dispatched_at IS NULL AND others.available_at IS NULL) AS "othersReady",
-  ${isBudgeted('turn')} AS "isBudgeted"
+SELECT ${selectList(claimedSchema, 'turn', {
+  agent: 'agent_versions.config',
+  tools: `(
+    SELECT coalesce(json_agg(json_build_object('name', tools.name, 'config', tools.config, 'signingSecret',
+                      json_build_object('name', tools.id, 'field', 'signing_secret', 'version', tools.signing_version,
+                                        'envelope', tools.signing_envelope))), '[]')
+    FROM jsonb_array_elements(agent_versions.config -> 'tools') AS given(tool)
+    JOIN tools ON tools.tenant_id = turn.tenant_id AND tools.name = given.tool ->> 'name'
+    WHERE given.tool ->> 'type' = 'http')`,
+  modelAccess: `(
+    SELECT json_build_object('keys', coalesce(model_settings.keys, '{}'), 'baseUrl', model_settings.base_url,
+                             'auth', coalesce(model_settings.auth, 'x-api-key'), 'operatorKey', tenants.operator_key)
+    FROM tenants LEFT JOIN model_settings ON model_settings.tenant_id = tenants.id
+    WHERE tenants.id = turn.tenant_id)`,
+  claimedAt: milliseconds('now()'),
+  acceptedAt: milliseconds('greatest(turn.created_at, turn.run_at)'),
+  remainingMs: milliseconds('turn.deadline_at - now()'),
+  modelCallCount: `(SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call')`,
+  lastStopReason: `(
+    SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
+    ORDER BY steps.index DESC LIMIT 1)`,
+  pauseCount: `(
+    SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.index > coalesce(
+      (SELECT max(other.index) FROM steps AS other
+       WHERE other.turn_id = turn.id AND other.stop_reason IS DISTINCT FROM 'pause_turn'), -1))`,
+  summary: 'summary.content',
+  history: `(
+    SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
+    FROM messages
+    WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
+      AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
+      AND NOT EXISTS (SELECT 1 FROM turns AS rolled_back
+                      WHERE rolled_back.session_id = turn.session_id AND rolled_back.rolled_back
+                        AND rolled_back.sequence = messages.turn_sequence))`,
+  messages: `(
+    SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
+    FROM messages WHERE messages.turn_id = turn.id)`,
+  openToolCalls: `(
+    SELECT coalesce(json_agg(${jsonObject(toolCallSchema, 'tool_calls')} ORDER BY tool_calls.position), '[]')
+    FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1)`,
+  pendingInputs: 'jsonb_array_length(turn.pending_inputs)',
+  othersReady: `EXISTS (
+    SELECT 1 FROM turns AS others
+    WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
+      AND others.dispatched_at IS NULL AND others.available_at IS NULL)`,
+  isBudgeted: isBudgeted('turn'),
+})}
 FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version
 LEFT JOIN LATERAL (
   SELECT summaries.through_sequence, summaries.content FROM summaries
@@ -262,15 +274,11 @@ function claimAll(
   statement: typeof CLAIM,
   claims: readonly Claim[],
 ): Promise<(UnreadRow | null)[]> {
-  const turnIds = claims.map(({ turnId }) => turnId);
-  const values = [
-    turnIds,
-    claims.map(({ epoch }) => epoch),
-    claims.map(({ workerId }) => workerId),
-    claims.map(({ leaseMs }) => leaseMs),
-    claims.map(() => newId('event')),
-    claims.map(() => newId('event')),
-    claims[0]?.from ?? [],
-  ];
-  return queryInOrder(sql, statement, values, turnIds);
+  const values = [...CLAIMS.values(claims), claims[0]?.from ?? []];
+  return queryInOrder(
+    sql,
+    statement,
+    values,
+    claims.map(({ turnId }) => turnId),
+  );
 }

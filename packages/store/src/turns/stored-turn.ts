@@ -9,6 +9,7 @@ import {
   type Turn,
 } from '@turnpike/contract';
 import { z } from 'zod';
+import { jsonObject, selectList } from '../database/select-list.ts';
 import { usageOf } from './stored-usage.ts';
 
 /** A turn's row, as far as clients may see it. */
@@ -43,24 +44,17 @@ export const storedTurnSchema = z.object({
   actions: requiredActionSchema.shape.tool_calls.nullable(),
 });
 
+/** The tool calls that a turn waits for, where it waits for any. */
+const ACTIONS = `CASE WHEN turns.status = 'requires_action' THEN (
+    SELECT json_agg(${jsonObject(requiredActionSchema.shape.tool_calls.element, 'tool_calls')} ORDER BY tool_calls.position)
+    FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END`;
+
 /** The select list that `storedTurnSchema` reads; `turns` must be in scope by that name. */
-export const TURN_COLUMNS = `
-  turns.id, turns.session_id AS "sessionId", turns.sequence,
-  turns.agent_id AS "agentId", turns.agent_version AS "agentVersion", turns.status,
-  turns.stop_reason AS "stopReason", turns.output, turns.partial, turns.error, turns.metadata,
-  turns.priority, turns.run_at AS "runAt",
-  turns.input_tokens AS "inputTokens", turns.output_tokens AS "outputTokens",
-  turns.cache_creation_input_tokens AS "cacheCreationInputTokens",
-  turns.cache_read_input_tokens AS "cacheReadInputTokens",
-  turns.cost_micros::double precision AS "costMicros", turns.budget_micros::double precision AS "budgetMicros", turns.resumes,
-  turns.step_count AS "stepCount", turns.attempts, turns.created_at AS "createdAt",
-  turns.started_at AS "startedAt", turns.finished_at AS "finishedAt", turns.deadline_at AS "deadlineAt",
-  turns.action_expires_at AS "actionExpiresAt",
-  CASE WHEN turns.status = 'requires_action' THEN (
-    SELECT json_agg(json_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id, 'name', tool_calls.name,
-                                      'input', tool_calls.input, 'input_text', tool_calls.input_text, 'awaiting', tool_calls.awaiting)
-                    ORDER BY tool_calls.position)
-    FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END AS actions`;
+export const TURN_COLUMNS = selectList(storedTurnSchema, 'turns', {
+  costMicros: 'turns.cost_micros::double precision',
+  budgetMicros: 'turns.budget_micros::double precision',
+  actions: ACTIONS,
+});
 
 /** The turn as clients see it. */
 export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {

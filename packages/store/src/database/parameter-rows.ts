@@ -1,0 +1,25 @@
+/** One column of parameter rows: its Postgres type, and its value for an item. */
+export type ParameterColumn<Item> = readonly [type: string, valueOf: (item: Item) => unknown];
+
+export interface ParameterRows<Item> {
+  /** The rows, for a FROM clause: `unnest($1::text[], ...) AS name(column, ...)`. */
+  from: string;
+  /** The statement's parameters for these items, one array for each column. */
+  values(items: readonly Item[]): unknown[][];
+  /** The number of the first parameter after these. */
+  next: number;
+}
+
+/** Parameters of a statement that takes many rows at once. Nothing in the statement has to count them. */
+export function parameterRows<Item>(
+  name: string,
+  columns: Readonly<Record<string, ParameterColumn<Item>>>,
+): ParameterRows<Item> {
+  const types = Object.values(columns).map(([type], index) => `$${index + 1}::${type}[]`);
+  const readers = Object.values(columns).map(([, valueOf]) => valueOf);
+  return {
+    from: `unnest(${types.join(', ')}) AS ${name}(${Object.keys(columns).join(', ')})`,
+    values: (items) => readers.map((valueOf) => items.map((item) => valueOf(item))),
+    next: types.length + 1,
+  };
+}
