@@ -24,7 +24,7 @@ test.each<[string, () => ValidationIssue[], string, string]>([
   ['an input that is missing', () => turn(undefined), 'input', 'is missing: it must be a string or an array'],
   ['an input of another type', () => turn(5), 'input', 'must be a string or an array'],
   ['an input that is null', () => turn(null), 'input', 'must be a string or an array'],
-  ['a text of white space', () => turn(' '), 'input', 'must hold more than white space'],
+  ['a text of white space', () => turn(' '), 'input', 'must contain more than white space'],
   ['a block that is no object', () => turn([5]), 'input.0', 'must be an object'],
   [
     'a block of an unknown type',

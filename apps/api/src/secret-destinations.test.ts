@@ -258,7 +258,7 @@ test('a secret that is bound to hosts is registered for tools of those hosts onl
     expect(refused.body.errors).toEqual([
       {
         path: 'headers.Authorization.secret',
-        message: `the secret ${bound} is not sent to ${host}, which its allowed_hosts does not name`,
+        message: `the secret ${bound} is not sent to ${host}: its allowed_hosts do not contain this host`,
       },
     ]);
   }

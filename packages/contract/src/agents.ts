@@ -10,7 +10,9 @@ import { inputSchemaSchema, toolNameSchema } from './tools.ts';
 const requiresApproval = z
   .boolean()
   .default(false)
-  .meta({ description: 'The turn waits in `requires_action` until somebody approves the call.' });
+  .meta({
+    description: 'If true, the turn waits in `requires_action` until the call is approved or denied.',
+  });
 
 /** A tool that the operator registered in code. */
 const builtinToolSchema = z.strictObject({
@@ -19,7 +21,7 @@ const builtinToolSchema = z.strictObject({
   requires_approval: requiresApproval,
 });
 
-/** A tool of the tenant's own, registered at `/v1/tools`; each turn takes it as it is then. */
+/** An HTTP tool of the tenant, registered at `/v1/tools`. Each turn uses its configuration at the time of the claim. */
 const httpToolSchema = z.strictObject({
   type: z.literal('http'),
   name: toolNameSchema,
@@ -34,7 +36,7 @@ const clientToolSchema = z.strictObject({
   input_schema: inputSchemaSchema,
 });
 
-/** Files of text that the model keeps between sessions, with the commands of Anthropic's memory tool. */
+/** Text files that the model keeps across sessions, with the commands of Anthropic's memory tool. */
 const memoryToolSchema = z.strictObject({
   type: z.literal('memory'),
   name: toolNameSchema.default('memory'),
@@ -54,14 +56,14 @@ export const agentToolSchema = z.discriminatedUnion('type', [
 ]);
 export type AgentTool = z.infer<typeof agentToolSchema>;
 
-/** What a version of an agent fixes. A turn keeps the version it was accepted with. */
+/** The configuration of one agent version. A turn keeps the version it was accepted with. */
 export const agentConfigSchema = z.strictObject({
   model: z.string().min(1).max(200).meta({ example: 'claude-sonnet-4-5' }),
   system: z.string().max(200_000).optional(),
   model_keys: modelKeysSchema
     .min(1)
     .optional()
-    .meta({ description: "Names of secrets, the preferred one first, in place of the tenant's model keys." }),
+    .meta({ description: "Names of secrets in order of preference. They replace the tenant's model keys." }),
   tools: z
     .array(agentToolSchema)
     .max(128)
@@ -75,23 +77,32 @@ export const agentConfigSchema = z.strictObject({
     .min(1)
     .max(128_000)
     .default(4096)
-    .meta({ description: 'Output tokens of one model call.' }),
-  max_steps: z.int().min(1).max(1000).default(50).meta({ description: 'Model calls in one turn.' }),
+    .meta({ description: 'Maximum output tokens of one model call.' }),
+  max_steps: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(50)
+    .meta({ description: 'Maximum number of model calls in one turn.' }),
   step_timeout_ms: z
     .int()
     .min(1000)
     .max(3_600_000)
     .default(600_000)
-    .meta({ description: 'How long one model call may take, its retries included.' }),
+    .meta({ description: 'Time limit of one model call, including its retries.' }),
   context_tokens: z.int().min(1000).max(2_000_000).default(150_000).meta({
-    description: 'How much of the session the model is shown; what is older is summarised by the model.',
+    description:
+      'How many tokens of the session the model sees. Older messages are replaced by a summary that the model writes.',
   }),
   action_timeout_ms: z
     .int()
     .min(1000)
     .max(7 * 24 * 60 * 60 * 1000)
     .default(24 * 60 * 60 * 1000)
-    .meta({ description: 'An approval or output that has not come by then is a denial.' }),
+    .meta({
+      description:
+        'How long a turn waits for an approval or a tool output. After that, the call counts as denied.',
+    }),
   temperature: z.number().min(0).max(1).optional(),
   stop_sequences: z.array(z.string().min(1).max(200)).max(16).optional(),
   thinking: z.strictObject({ type: z.literal('enabled'), budget_tokens: z.int().min(1024) }).optional(),
@@ -110,7 +121,7 @@ export type CreateAgent = z.infer<typeof createAgentSchema>;
 
 const fields = agentConfigSchema.shape;
 
-/** A part of a configuration: what is left out stays as it is, and null stands for what a new agent would have. */
+/** A partial configuration. Omitted fields keep their value; null resets a field to its default. */
 const configChangeSchema = z.strictObject({
   model: fields.model.optional(),
   system: clearable(fields.system),
@@ -131,13 +142,12 @@ export const updateAgentSchema = configChangeSchema
     name: agentName.optional(),
     metadata: metadataSchema.nullable().optional(),
     if_version: agentVersionSchema.optional().meta({
-      description:
-        'Refuses the update with `agent_changed` where the agent has a newer version than this one.',
+      description: 'The update is refused with `agent_changed` if the agent has a newer version than this.',
     }),
   })
   .meta({
     id: 'UpdateAgent',
-    description: 'What is left out stays as it is; `null` sets a field back to what a new agent has.',
+    description: 'Omitted fields keep their value; `null` resets a field to its default.',
   });
 export type UpdateAgent = z.infer<typeof updateAgentSchema>;
 
@@ -149,16 +159,16 @@ function clearable<Inner extends z.ZodType>(
   return description === undefined ? changed : changed.meta({ description });
 }
 
-/** The configuration after an update. Each field is fit by itself; `agentConfigIssues` says what does not go together. */
+/** The configuration after an update. It validates fields one by one; `agentConfigIssues` finds combinations that are invalid. */
 export function changeAgentConfig(config: AgentConfig, change: UpdateAgent): AgentConfig {
-  const given = Object.entries(change).filter(([field, value]) => field in fields && value !== undefined);
-  const changed = Object.entries({ ...config, ...Object.fromEntries(given) });
-  return agentConfigSchema.parse(Object.fromEntries(changed.filter(([, value]) => value !== null)));
+  const changes = Object.entries(change).filter(([field, value]) => field in fields && value !== undefined);
+  const merged = Object.entries({ ...config, ...Object.fromEntries(changes) });
+  return agentConfigSchema.parse(Object.fromEntries(merged.filter(([, value]) => value !== null)));
 }
 
 /**
- * What the Messages API would refuse of a configuration that is given; what is stored may be older than a rule, and
- * is not held against it.
+ * What the Messages API would reject in a submitted configuration. Stored configurations are not checked: they may be
+ * older than a rule.
  */
 export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
   const { thinking, temperature, max_tokens: maxTokens, stop_sequences: stops = [] } = config;
@@ -168,15 +178,15 @@ export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
     add('thinking.budget_tokens', 'must be less than max_tokens');
   }
   if (thinking !== undefined && temperature !== undefined && temperature !== 1) {
-    add('temperature', 'must be 1 or left out where thinking is enabled');
+    add('temperature', 'must be 1 or omitted when thinking is enabled');
   }
-  for (const [place, stop] of stops.entries()) {
-    if (stop.trim() === '') add(`stop_sequences.${place}`, 'must hold more than white space');
+  for (const [index, stop] of stops.entries()) {
+    if (stop.trim() === '') add(`stop_sequences.${index}`, 'must contain more than white space');
   }
-  for (const [place, tool] of config.tools.entries()) {
+  for (const [index, tool] of config.tools.entries()) {
     if (tool.type !== 'client') continue;
     const schemaIssues = toolSchemaIssues(tool.input_schema);
-    for (const { path, message } of schemaIssues) add(`tools.${place}.input_schema.${path}`, message);
+    for (const { path, message } of schemaIssues) add(`tools.${index}.input_schema.${path}`, message);
   }
   return issues;
 }
@@ -192,8 +202,8 @@ export const agentSchema = agentConfigSchema
     name: z.string(),
     version: z.int().positive(),
     metadata: metadataSchema,
-    created_at: z.iso.datetime().meta({ description: 'When its first version was made.' }),
-    updated_at: z.iso.datetime().meta({ description: 'When this version was made.' }),
+    created_at: z.iso.datetime().meta({ description: 'When the first version was created.' }),
+    updated_at: z.iso.datetime().meta({ description: 'When this version was created.' }),
   })
-  .meta({ id: 'Agent', description: 'An agent at one of its versions.' });
+  .meta({ id: 'Agent', description: 'One version of an agent.' });
 export type Agent = z.infer<typeof agentSchema>;

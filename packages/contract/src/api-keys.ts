@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { idSchema } from './ids.ts';
 
 /**
- * What a key may do. `admin` may do everything, and is the only one that makes and ends keys. `secrets:use` may name
- * a secret where its value is then sent; `secrets:write`, which writes values, may do that too.
+ * What a key may do. `admin` may do everything and is the only scope that creates and revokes keys. `secrets:use` may
+ * reference a secret in a field that sends its value somewhere; `secrets:write` includes `secrets:use`.
  */
 export const SCOPES = [
   'turns:read',
@@ -24,10 +24,10 @@ export const SCOPES = [
 export const scopeSchema = z.enum(SCOPES);
 export type Scope = z.infer<typeof scopeSchema>;
 
-/** True where one of these scopes is the one that is needed, or stands above it. */
-export function allows(scopes: readonly Scope[], needed: Scope): boolean {
-  const stronger: Scope[] = needed === 'secrets:use' ? ['secrets:write', 'admin'] : ['admin'];
-  return [needed, ...stronger].some((scope) => scopes.includes(scope));
+/** True if one of these scopes is the required one, or includes it. */
+export function allows(scopes: readonly Scope[], required: Scope): boolean {
+  const stronger: Scope[] = required === 'secrets:use' ? ['secrets:write', 'admin'] : ['admin'];
+  return [required, ...stronger].some((scope) => scopes.includes(scope));
 }
 
 const YEAR_SECONDS = 366 * 24 * 60 * 60;
@@ -35,7 +35,7 @@ const YEAR_SECONDS = 366 * 24 * 60 * 60;
 const scopesSchema = z
   .array(scopeSchema)
   .min(1)
-  .refine((scopes) => new Set(scopes).size === scopes.length, 'each scope once');
+  .refine((scopes) => new Set(scopes).size === scopes.length, 'must not contain a scope twice');
 
 const lifetimeSchema = z
   .int()
@@ -46,7 +46,9 @@ export const createApiKeySchema = z
   .strictObject({
     name: z.string().min(1).max(200),
     scopes: scopesSchema,
-    expires_in_seconds: lifetimeSchema.optional().meta({ description: 'Left out: it does not expire.' }),
+    expires_in_seconds: lifetimeSchema
+      .optional()
+      .meta({ description: 'If omitted, the key does not expire.' }),
   })
   .meta({ id: 'CreateApiKey' });
 export type CreateApiKey = z.infer<typeof createApiKeySchema>;
@@ -58,10 +60,10 @@ export const rotateApiKeySchema = z
       .min(0)
       .max(30 * 24 * 60 * 60)
       .default(24 * 60 * 60)
-      .meta({ description: 'How long the old key works on beside the new one.' }),
+      .meta({ description: 'How long the old key stays valid beside the new one.' }),
     expires_in_seconds: lifetimeSchema
       .optional()
-      .meta({ description: 'Of the new key. Left out: it expires when the old one would have.' }),
+      .meta({ description: 'Lifetime of the new key. If omitted, it expires when the old key would have.' }),
   })
   .meta({ id: 'RotateApiKey' });
 
@@ -74,13 +76,13 @@ export const apiKeySchema = z
     last_four: z.string(),
     created_at: z.iso.datetime(),
     expires_at: z.iso.datetime().nullable(),
-    last_used_at: z.iso.datetime().nullable().meta({ description: 'To the minute.' }),
+    last_used_at: z.iso.datetime().nullable().meta({ description: 'Accurate to the minute.' }),
     revoked_at: z.iso.datetime().nullable(),
   })
-  .meta({ id: 'ApiKey', description: 'A key of the API, without the key itself.' });
+  .meta({ id: 'ApiKey', description: 'An API key, without its value.' });
 export type ApiKey = z.infer<typeof apiKeySchema>;
 
-/** The only time that the key can be seen. */
+/** The only response that contains the key. */
 export const createdApiKeySchema = apiKeySchema
   .extend({ key: z.string().meta({ example: 'tp_live_...' }) })
   .meta({ id: 'CreatedApiKey' });

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
 
-/** What was done, as `noun.verb`: `secret.put`, `api_key.revoked`. */
+/** The action as `noun.verb`: `secret.put`, `api_key.revoked`. */
 export const auditActionSchema = z
   .string()
-  .regex(/^[a-z_]{1,48}\.[a-z_]{1,48}$/, 'must be like `secret.put`')
+  .regex(/^[a-z_]{1,48}\.[a-z_]{1,48}$/, 'must have the form `secret.put`')
   .meta({ example: 'secret.put' });
 
 export const auditActorSchema = z.discriminatedUnion('type', [
@@ -13,7 +13,7 @@ export const auditActorSchema = z.discriminatedUnion('type', [
 ]);
 export type AuditActor = z.infer<typeof auditActorSchema>;
 
-/** Names, versions and counts. Never a value of a secret, and no word of a conversation. */
+/** Names, versions and counts. Never the value of a secret or content of a conversation. */
 export const auditDetailsSchema = z.record(
   z.string(),
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]),
@@ -27,14 +27,14 @@ export const auditEntrySchema = z
     at: z.iso.datetime(),
     actor: auditActorSchema,
     action: auditActionSchema,
-    subject: z.string().nullable().meta({ description: 'The id or the name of what it was done to.' }),
+    subject: z.string().nullable().meta({ description: 'The id or the name of the object of the action.' }),
     request_id: z.string().nullable(),
     details: auditDetailsSchema,
   })
-  .meta({ id: 'AuditEntry', description: 'An administrative act. Entries are never changed, nor deleted.' });
+  .meta({ id: 'AuditEntry', description: 'An administrative action. Entries are never changed or deleted.' });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 
-/** An act on its way into the log. */
+/** An entry before it is written to the log. */
 export interface NewAuditEntry {
   tenantId: string;
   actor: AuditActor;

@@ -5,20 +5,20 @@ import type { ModelAccess } from './model-settings.ts';
 import type { OnUnknown, RegisteredTool } from './tools.ts';
 import type { Usage } from './usage.ts';
 
-/** A tool as the model is told of it. */
+/** A tool as it is declared to the model. */
 export interface ToolDeclaration {
   name: string;
   description: string;
   input_schema: { type: 'object'; [key: string]: unknown };
 }
 
-/** A message as a model call is given it. */
+/** A message as a model call receives it. */
 export interface ConversationMessage extends Message {
-  /** Of a message of the assistant's, the model that was asked for it; left out where it is the one asked now. */
+  /** The model that wrote an assistant message; undefined if it is the model of this call. */
   model?: string | undefined;
 }
 
-/** What one model call is asked. */
+/** The input of one model call. */
 export interface ModelRequest {
   tenantId: string;
   turnId: string;
@@ -26,14 +26,14 @@ export interface ModelRequest {
   /** The lease under which the call is made. */
   epoch: number;
   agent: AgentConfig;
-  /** Whose keys may be used, and where. */
+  /** Which model keys may be used, and at which endpoint. */
   access: ModelAccess;
-  /** The conversation as it is stored; what is sent of it is the model's to see to. */
+  /** The conversation as it is stored. The model package decides what of it is sent. */
   messages: ConversationMessage[];
   tools: ToolDeclaration[];
 }
 
-/** What a model call may come to: millionths of a US dollar, and tokens that were not read from the cache. */
+/** An upper bound of a model call's cost: millionths of a US dollar, and tokens not read from the cache. */
 export interface CallCost {
   micros: number;
   tokens: number;
@@ -42,30 +42,30 @@ export interface CallCost {
 export interface ModelCallOptions {
   /** Ends the call at once; the promise rejects with the signal's reason. */
   signal: AbortSignal;
-  /** To be called right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
+  /** Call this right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
   assertHeld(): void;
   /** Milliseconds until the turn's deadline: no retry waits past it. */
   remainingMs: number;
-  /** Milliseconds that this step may take, its retries included. */
+  /** Time limit of this step in milliseconds, including retries. */
   stepTimeoutMs: number;
   /** Requests already made for this step by earlier leases. */
   previousAttempts: number;
-  /** A piece of the answer's text, as it comes: a preview that a restart takes back. */
+  /** A chunk of the response's text as it arrives. It is a preview: a restart discards it. */
   onText(text: string): void;
-  /** The stream broke and is tried again: what `onText` gave for this call is void. */
+  /** The stream broke and the request is retried: discard what `onText` received for this call. */
   onRestart(): void;
-  /** A request ended after its message had begun, and brought no answer: it is billed all the same. Never rejects. */
-  onInterrupted(cut: InterruptedCall): Promise<void>;
+  /** A request ended after its message had begun and before it was complete: the provider bills it. Never rejects. */
+  onInterrupted(call: InterruptedCall): Promise<void>;
   /**
-   * To be called before a request that follows on one that was cut: what was put aside for the call is spent.
+   * Call this before a request that follows an interrupted one: the call's budget reservation is spent.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
   reserveAgain(): Promise<void>;
 }
 
-/** What a request cost that brought no answer. Its output is counted where the stream came to that, else estimated. */
+/** The cost of a request that ended before its response was complete. Output tokens are estimated if the stream did not report them. */
 export interface InterruptedCall {
-  /** The id of the step that it did not become. */
+  /** The step id that the call would have had. */
   id: string;
   model: string;
   usage: Usage;
@@ -74,40 +74,40 @@ export interface InterruptedCall {
   providerRequestId: string | null;
 }
 
-/** A whole answer: only ever made from a message that reached its end. */
+/** A complete model response: built only from a message that reached its end. */
 export interface ModelResponse {
   content: ContentBlock[];
-  /** `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `pause_turn`, `refusal`, `model_context_window_exceeded` or one we do not know. */
+  /** `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `pause_turn`, `refusal`, `model_context_window_exceeded` or an unknown one. */
   stopReason: string;
-  /** The model that answered, as it names itself. */
+  /** The model as the response names it. */
   model: string;
   usage: Usage;
-  /** What it cost by the price table, in millionths of a US dollar. */
+  /** Cost according to the price table, in millionths of a US dollar. */
   costMicros: number;
   /** Requests made for this step, `previousAttempts` included. */
   attempts: number;
   providerRequestId: string | null;
 }
 
-/** What the model is told of a tool call. */
+/** The tool result that the model receives. */
 export interface ToolOutput {
   content: ContentBlock[];
   isError: boolean;
 }
 
-/** Whose tools they are, and which: what a turn fixes. */
+/** The tenant, agent and tools of a turn. */
 export interface ToolScope {
   tenantId: string;
   agent: AgentConfig;
-  /** The tenant's own tools that the agent was given. */
+  /** The tenant's HTTP tools that the agent uses. */
   tools: readonly RegisteredTool[];
 }
 
-/** How a call is to be treated, decided before it leaves. */
+/** How a call is treated; decided before it is sent. */
 export interface ToolPlan {
   effect: Effect;
   onUnknown: OnUnknown;
-  /** What must come from outside first; null where the worker runs it at once. */
+  /** What the call waits for from outside; null if the worker runs it at once. */
   awaiting: 'approval' | 'output' | null;
 }
 
@@ -117,9 +117,9 @@ export interface ToolCallContext {
   sessionId: string;
   /** The lease under which the call is made. */
   epoch: number;
-  /** To be called right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
+  /** Call this right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
   assertHeld(): void;
-  /** The database's time now, in milliseconds since 1970. */
+  /** The current time of the database, in milliseconds since 1970. */
   now(): number;
   /** Ends the call at once; the promise rejects with the signal's reason. */
   signal: AbortSignal;

@@ -11,8 +11,8 @@ import {
 } from './messages-api/media.ts';
 
 /**
- * A content block of the Messages API, kept as it came: a block type that we do not know
- * yet (or a thinking block with its signature) must survive storage unchanged.
+ * A content block of the Messages API, stored unchanged: an unknown block type, or a thinking block
+ * with its signature, must survive storage.
  */
 export const contentBlockSchema = z
   .looseObject({ type: z.string() })
@@ -22,7 +22,7 @@ export type ContentBlock = z.infer<typeof contentBlockSchema>;
 export const textBlockSchema = z.looseObject({ type: z.literal('text'), text: z.string() });
 export type TextBlock = z.infer<typeof textBlockSchema>;
 
-/** A tool call, whatever it lacks: a model or a gateway may leave out any of its fields, or fill them oddly. */
+/** A tool call, possibly malformed: a model or a gateway may omit any field, or give it an unexpected value. */
 export interface ToolUseBlock extends ContentBlock {
   type: 'tool_use';
 }
@@ -35,7 +35,7 @@ export function isText(block: ContentBlock): block is TextBlock {
   return textBlockSchema.safeParse(block).success;
 }
 
-/** All text of these blocks, joined without anything between: what a person would read. */
+/** The text of these blocks, concatenated without a separator. */
 export function textOf(content: readonly ContentBlock[]): string {
   return content
     .filter(isText)
@@ -58,7 +58,7 @@ const imageSource = z
     media_type: z.enum(IMAGE_MEDIA_TYPES),
     data: base64Data.max(
       MAX_IMAGE_CHARACTERS,
-      `must have at most ${MAX_IMAGE_CHARACTERS} characters, which is what the model takes of one image`,
+      `must have at most ${MAX_IMAGE_CHARACTERS} characters, the model's limit for one image`,
     ),
   })
   .superRefine(({ media_type: declared, data }, context) => {
@@ -73,7 +73,7 @@ const pdfSource = z
     checkMediaType(declared, readFileHeader(data), context);
   });
 
-/** A file that is not recognised passes: whether it is whole, the model finds out. */
+/** A file that is not recognised passes: the model rejects it if it is broken. */
 function checkMediaType(declared: string, header: FileHeader | null, context: z.RefinementCtx): void {
   if (header === null || header.mediaType === declared) return;
   const message = `is ${declared}, but the data is ${header.mediaType}`;
@@ -82,22 +82,22 @@ function checkMediaType(declared: string, header: FileHeader | null, context: z.
 
 function checkSide(
   { width, height }: { width: number; height: number },
-  most: number,
-  where: string,
+  max: number,
+  condition: string,
   path: PropertyKey[],
   context: z.RefinementCtx,
 ): void {
-  if (width <= most && height <= most) return;
-  const message = `is an image of ${width} x ${height} pixels: the model takes ${most} x ${most} at most${where}`;
+  if (width <= max && height <= max) return;
+  const message = `is an image of ${width} x ${height} pixels: the model accepts at most ${max} x ${max}${condition}`;
   context.addIssue({ code: 'custom', path, message });
 }
 
-/** The model must be told something: white space alone is refused by the Messages API. */
-const spokenText = z.string().regex(/\S/, 'must hold more than white space');
+/** The Messages API rejects text that is only white space. */
+const nonBlankText = z.string().regex(/\S/, 'must contain more than white space');
 
-/** What a client may put into a turn. Tool blocks are the service's to write. */
+/** The blocks that a client may submit. Only the service writes tool blocks. */
 export const inputBlockSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('text'), text: spokenText }),
+  z.strictObject({ type: z.literal('text'), text: nonBlankText }),
   z.strictObject({
     type: z.literal('image'),
     source: z.discriminatedUnion('type', [imageSource, urlSource]),
@@ -117,23 +117,23 @@ export const inputBlockSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
-/** Blocks that reach the model in one message. */
+/** Blocks that are sent to the model in one message. */
 export const inputBlocksSchema = z
   .array(inputBlockSchema)
   .max(MAX_IMAGES)
   .superRefine((blocks, context) => {
     const images = blocks.map((block) => (block.type === 'image' ? block.source : null));
     if (images.filter((source) => source !== null).length <= MANY_IMAGES) return;
-    for (const [place, source] of images.entries()) {
+    for (const [index, source] of images.entries()) {
       const size = source?.type === 'base64' ? readFileHeader(source.data)?.size : null;
-      const where = ` where there are more than ${MANY_IMAGES} images`;
-      if (size != null) checkSide(size, MAX_SIDE_OF_MANY, where, [place, 'source', 'data'], context);
+      const condition = ` if there are more than ${MANY_IMAGES} images`;
+      if (size != null) checkSide(size, MAX_SIDE_OF_MANY, condition, [index, 'source', 'data'], context);
     }
   });
 
 /** A turn's input: plain text, or content blocks. */
 export const turnInputSchema = z
-  .union([spokenText, inputBlocksSchema.min(1)])
+  .union([nonBlankText, inputBlocksSchema.min(1)])
   .meta({ description: 'Plain text, or content blocks.', example: 'What time is it in Lisbon?' });
 export type TurnInput = z.infer<typeof turnInputSchema>;
 

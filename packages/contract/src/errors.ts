@@ -2,8 +2,8 @@ import type { ProblemCode } from './problems.ts';
 import type { RefusedParts } from './refusals.ts';
 
 /**
- * The root of every error that Turnpike throws on purpose. The class says what to do,
- * the code says what happened. No instance carries a prompt, a body or a header.
+ * The base class of the errors that Turnpike throws deliberately. The class tells the caller what to do;
+ * the code tells what happened. No instance contains a prompt, a body or a header.
  */
 export class TurnpikeError extends Error {
   readonly code: string;
@@ -15,10 +15,10 @@ export class TurnpikeError extends Error {
   }
 }
 
-/** Trying again cannot help. */
+/** A retry cannot succeed. */
 export class TerminalError extends TurnpikeError {}
 
-/** Trying again may help, after `retryAfterMs` where the other side named a time. */
+/** A retry may succeed; after `retryAfterMs`, if the other side specified a delay. */
 export class RetryableError extends TurnpikeError {
   readonly retryAfterMs: number | undefined;
 
@@ -28,24 +28,24 @@ export class RetryableError extends TurnpikeError {
   }
 }
 
-/** The call left and no answer came back: it may or may not have happened. */
+/** The request was sent and no response arrived: it may or may not have taken effect. */
 export class OutcomeUnknownError extends TurnpikeError {}
 
-/** A tenant's memory holds as much as it may hold. The message is for the model that wanted to add to it. */
+/** A tenant's memory has reached its limit. The message is written for the model. */
 export class MemoryFullError extends TerminalError {
   constructor(message: string) {
     super('memory_full', message);
   }
 }
 
-/** Another worker may own the turn by now: stop at once, write nothing. */
+/** The lease is lost, and another worker may hold it: stop at once, write nothing. */
 export class LeaseLostError extends TurnpikeError {
   constructor(turnId: string, cause?: unknown) {
     super('lease_lost', `The lease on ${turnId} is lost.`, cause);
   }
 }
 
-/** The turn was asked to cancel: stop what runs, and confirm. */
+/** Cancellation of the turn was requested: stop what is running, then confirm. */
 export class TurnCancelledError extends TerminalError {
   constructor(turnId: string) {
     super('turn_cancelled', `${turnId} is being cancelled.`);
@@ -59,52 +59,49 @@ export class DeadlineError extends TerminalError {
   }
 }
 
-/** What the turn would cost next is more than this budget has left. */
+/** The next model call may cost more than the budget has left. */
 export class BudgetExceededError extends TerminalError {
   constructor(budget: 'turn' | 'session' | 'day' | 'month') {
-    super(
-      'budget_exceeded',
-      `The next model call may cost more than is left of the budget of the ${budget}.`,
-    );
+    super('budget_exceeded', `The next model call may cost more than is left of the ${budget} budget.`);
   }
 }
 
-/** The next model call must wait: for what others have put aside, or for the tokens of another minute. */
+/** The next model call must wait: for reservations of other calls to end, or for the next minute's tokens. */
 export class SpendingPausedError extends RetryableError {
   declare readonly retryAfterMs: number;
 
   constructor(code: 'budget_busy' | 'tokens_per_minute', retryAfterMs: number) {
     const why = {
-      budget_busy: 'Other model calls have put aside what is left of the budget.',
-      tokens_per_minute: "The tenant's tokens of this minute are used up.",
+      budget_busy: 'Other model calls have reserved the rest of the budget.',
+      tokens_per_minute: 'The tenant has reached its limit of tokens per minute.',
     };
     super(code, why[code], retryAfterMs);
   }
 }
 
-/** The worker stops: what is not finished is another worker's to do. */
+/** The worker is shutting down: another worker continues what is unfinished. */
 export class DrainError extends RetryableError {
   constructor() {
     super('draining', 'The worker is stopping.');
   }
 }
 
-/** One thing that is wrong with what the client sent. `path` is dotted, from the root of the body. */
+/** One validation error in a client's request. `path` is dotted, from the root of the body. */
 export interface ValidationIssue {
   path: string;
   message: string;
 }
 
-/** An error that a client is told of as an RFC 9457 problem; status and title follow from the code. */
+/** An error that is sent to the client as an RFC 9457 problem. The code determines status and title. */
 export class ProblemError extends TurnpikeError {
   declare readonly code: ProblemCode;
   readonly issues: readonly ValidationIssue[] | undefined;
   readonly retryAfterSeconds: number | undefined;
-  /** The turn that stands in the way, for `session_busy`. */
+  /** For `session_busy`: the turn that blocks the session. */
   readonly blockingTurnId: string | undefined;
-  /** Agents that stand in the way, for `tool_in_use`. */
+  /** For `tool_in_use`: agents that use the tool. */
   readonly agentIds: readonly string[] | undefined;
-  /** The oldest cursor that can still be used, for `cursor_expired`. */
+  /** For `cursor_expired`: the oldest cursor that is still valid. */
   readonly oldestCursor: string | undefined;
 
   constructor(
@@ -128,17 +125,17 @@ export class ProblemError extends TurnpikeError {
   }
 }
 
-/** A model call that gave no answer. `terminal`: trying again cannot help. */
+/** A model call that produced no complete response. `terminal`: a retry cannot succeed. */
 export class ModelError extends TurnpikeError {
   readonly terminal: boolean;
-  /** Requests made for this step so far, those of earlier leases included. */
+  /** Requests made for this step so far, including those of earlier leases. */
   readonly attempts: number;
-  /** Wait this long before the next try; undefined when terminal. */
+  /** How long to wait before the next attempt; undefined if terminal. */
   readonly retryAfterMs: number | undefined;
   readonly providerRequestId: string | null;
-  /** The model is away: what names the outage among those of the tenant. Undefined where it is not. */
+  /** Identifies the outage within the tenant; undefined unless the model is unavailable. */
   readonly outage: string | undefined;
-  /** What of the conversation was refused; undefined where that was not the reason. */
+  /** The blocks of the conversation that the API refused; undefined if the error has another cause. */
   readonly refused: RefusedParts | undefined;
 
   constructor(

@@ -25,44 +25,44 @@ export const EVENT_TYPES = [
 export const eventTypeSchema = z.enum(EVENT_TYPES);
 export type EventType = z.infer<typeof eventTypeSchema>;
 
-/** A fact before it is written; the database numbers it. */
+/** An event before it is written; the database assigns its sequence number. */
 export interface NewEvent {
   id: string;
   type: EventType;
   payload: Record<string, unknown>;
 }
 
-const fact = {
+const eventFields = {
   id: idSchema('event'),
   turn_id: idSchema('turn'),
-  sequence_number: z.int().positive().meta({ description: 'Its position in the turn, from 1 without gaps.' }),
+  sequence_number: z.int().positive().meta({ description: 'Position of the event in the turn: starts at 1, without gaps.' }),
   created_at: z.iso.datetime(),
 };
 const stepIndex = z.int().nonnegative();
-const callNamed = { id: idSchema('toolCall'), tool_use_id: z.string(), name: z.string() };
+const callReference = { id: idSchema('toolCall'), tool_use_id: z.string(), name: z.string() };
 
-const factsOf = {
-  queued: z.object({ type: z.literal('turn.queued'), ...fact }).meta({
-    description: 'The turn waits for a worker. Comes again where it continues after an action expired.',
+const eventSchemas = {
+  queued: z.object({ type: z.literal('turn.queued'), ...eventFields }).meta({
+    description: 'The turn waits for a worker. Sent again when a turn continues because its required action expired.',
   }),
   started: z
-    .object({ type: z.literal('turn.started'), ...fact, attempt: z.int().positive() })
+    .object({ type: z.literal('turn.started'), ...eventFields, attempt: z.int().positive() })
     .meta({ description: 'A worker claimed the turn; `attempt` counts the claims.' }),
   stepStarted: z
-    .object({ type: z.literal('step.started'), ...fact, step_index: stepIndex })
+    .object({ type: z.literal('step.started'), ...eventFields, step_index: stepIndex })
     .meta({ description: 'A model call begins; the text of the step is empty.' }),
   stepRestarted: z
-    .object({ type: z.literal('step.restarted'), ...fact, step_index: stepIndex })
+    .object({ type: z.literal('step.restarted'), ...eventFields, step_index: stepIndex })
     .meta({ description: 'The model call begins again: discard the text of the step so far.' }),
   toolStarted: z
-    .object({ type: z.literal('tool.started'), ...fact, tool_call: z.object(callNamed) })
+    .object({ type: z.literal('tool.started'), ...eventFields, tool_call: z.object(callReference) })
     .meta({ description: 'A tool call is about to be sent.' }),
   toolCompleted: z
     .object({
       type: z.literal('tool.completed'),
-      ...fact,
+      ...eventFields,
       tool_call: z.object({
-        ...callNamed,
+        ...callReference,
         status: z.enum(['completed', 'unknown']),
         is_error: z.boolean(),
         output: z.array(contentBlockSchema).nullable(),
@@ -70,47 +70,47 @@ const factsOf = {
     })
     .meta({ description: 'A tool call has a result, or its outcome is unknown (`output` is null).' }),
   stepCompleted: z
-    .object({ type: z.literal('step.completed'), ...fact, step: stepSchema.omit({ tool_calls: true }) })
+    .object({ type: z.literal('step.completed'), ...eventFields, step: stepSchema.omit({ tool_calls: true }) })
     .meta({ description: 'The whole step. It replaces every `message.delta` of the step.' }),
   inputAdded: z
-    .object({ type: z.literal('input.added'), ...fact })
+    .object({ type: z.literal('input.added'), ...eventFields })
     .meta({ description: 'Messages joined the running turn (`multitask_strategy: "steer"`).' }),
   requiresAction: z
     .object({
       type: z.literal('turn.requires_action'),
-      ...fact,
+      ...eventFields,
       required_action: requiredActionSchema,
     })
     .meta({ description: 'The turn waits for tool outputs, approvals or outcomes.' }),
   ended: z
     .object({
       type: z.enum(['turn.completed', 'turn.failed', 'turn.cancelled', 'turn.incomplete']),
-      ...fact,
+      ...eventFields,
       turn: turnSchema,
     })
     .meta({ description: 'The turn has ended. The last event of a turn.' }),
 };
 
-/** A fact as clients get it: committed, numbered, and the same at every read. */
+/** A stored event as clients receive it: committed, numbered, and the same on every read. */
 export const turnFactSchema = z
   .discriminatedUnion('type', [
-    factsOf.queued,
-    factsOf.started,
-    factsOf.stepStarted,
-    factsOf.stepRestarted,
-    factsOf.toolStarted,
-    factsOf.toolCompleted,
-    factsOf.stepCompleted,
-    factsOf.inputAdded,
-    factsOf.requiresAction,
-    factsOf.ended,
+    eventSchemas.queued,
+    eventSchemas.started,
+    eventSchemas.stepStarted,
+    eventSchemas.stepRestarted,
+    eventSchemas.toolStarted,
+    eventSchemas.toolCompleted,
+    eventSchemas.stepCompleted,
+    eventSchemas.inputAdded,
+    eventSchemas.requiresAction,
+    eventSchemas.ended,
   ])
-  .meta({ id: 'TurnFact', description: 'Something that happened to a turn, committed.' });
+  .meta({ id: 'TurnFact', description: 'A stored event of a turn.' });
 export type TurnFact = z.infer<typeof turnFactSchema>;
 
 /**
- * A piece of a model response in progress. It is a preview, not a fact: it has no number, is kept for minutes, and
- * `step.completed` repeats all of it. `text.slice(0, offset) + piece` is correct also where a piece comes twice.
+ * A chunk of a model response that is being streamed. It has no sequence number, is kept only for minutes, and
+ * `step.completed` repeats its text. `text.slice(0, offset) + chunk` is correct even if a chunk arrives twice.
  */
 export const messageDeltaSchema = z
   .object({
@@ -119,17 +119,17 @@ export const messageDeltaSchema = z
     step_index: stepIndex,
     attempt: z.int().nonnegative().meta({
       description:
-        'The attempt at the step that it belongs to: the number of the newest event when that attempt began.',
+        'Identifies the attempt at the step: the sequence number of the newest event when the attempt began.',
     }),
     offset: z.int().nonnegative().meta({
-      description: 'Length of the text of the step before it, in UTF-16 code units, as JavaScript counts.',
+      description: 'Where the chunk starts in the text of the step, in UTF-16 code units.',
     }),
     text: z.string(),
   })
-  .meta({ id: 'MessageDelta', description: 'A preview: a piece of the text of the step in progress.' });
+  .meta({ id: 'MessageDelta', description: 'A preview: a chunk of the text of the current step.' });
 export type MessageDelta = z.infer<typeof messageDeltaSchema>;
 
-/** What a stream sends, each as one line of `data`. */
+/** An event of a stream, sent as one line of `data`. */
 export const turnEventSchema = z
   .union([turnFactSchema, messageDeltaSchema])
   .meta({ id: 'TurnEvent', description: 'The `data` of a server-sent event; `type` is its `event`.' });

@@ -1,51 +1,51 @@
 /*
- * JSON texts whose numbers JavaScript cannot hold, such as 1e400 or 2512292042121000001: they are read and
- * written without a change to them. Between the two, such a number is a text that begins with NUL, which no text
- * that was made storable has.
+ * Reads and writes JSON with numbers that a JavaScript number cannot represent, such as 1e400 or
+ * 2512292042121000001, without changing them. While parsed, such a number is a string that starts with NUL. No
+ * other string does: `storableText` replaces NUL.
  */
 
-/** A string, or a number, of a text that is JSON. */
+/** A string or a number in JSON text. */
 const TOKEN = /"[^"\\]*(?:\\[^][^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** The numbers of a JSON text that JavaScript would change, as they are written there. */
+/** The numbers in a JSON text that JavaScript cannot represent exactly, as they are written. */
 export function inexactNumbers(jsonText: string): string[] {
   return (jsonText.match(TOKEN) ?? []).filter((token) => !token.startsWith('"') && !isExact(token));
 }
 
-/** The JSON text with each of those numbers replaced by another JSON text. */
+/** The JSON text with each inexact number replaced. */
 export function replaceInexact(jsonText: string, replacement: (number: string) => string): string {
   return jsonText.replace(TOKEN, (token) =>
     token.startsWith('"') || isExact(token) ? token : replacement(token),
   );
 }
 
-/** The value of a JSON text, for `stringifyExact` alone to read. Throws a SyntaxError. */
+/** Parses a JSON text into a value that only `stringifyExact` understands. Throws a `SyntaxError`. */
 export function parseExact(jsonText: string): unknown {
   return JSON.parse(replaceInexact(jsonText, (number) => `"\\u0000${number}"`));
 }
 
-/** The JSON text of a value with parts that `parseExact` read. */
+/** The JSON text of a value that contains output of `parseExact`. */
 export function stringifyExact(value: unknown): string {
   return JSON.stringify(value).replace(/"\\u0000(-?\d[-+.\deE]*)"/g, '$1');
 }
 
-/** The value of a JSON text for whoever only looks at it: a number that cannot be kept is its text. Throws a SyntaxError. */
+/** Parses a JSON text for display: a number that JavaScript cannot represent becomes a string. Throws a `SyntaxError`. */
 export function parseForDisplay(jsonText: string): unknown {
   return JSON.parse(replaceInexact(jsonText, (number) => `"${number}"`));
 }
 
-/** Whether JavaScript's number for this text stands for the same number; how it is written does not count. */
+/** Whether JavaScript represents this number exactly, regardless of its notation. */
 function isExact(text: string): boolean {
   const number = Number(text);
   return Number.isFinite(number) && canonical(text) === canonical(String(number));
 }
 
-/** Whether the number that a text stands for is a whole one. */
+/** Whether a text in JSON's number syntax denotes an integer. */
 export function isWholeNumber(text: string): boolean {
   return !canonical(text).includes('e-');
 }
 
-/** One text for each number: its digits without zeros around them, and the power of ten that they are multiplied by. */
+/** A canonical form: the significant digits and the power of ten they are multiplied by. */
 function canonical(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];

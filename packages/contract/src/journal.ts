@@ -10,12 +10,12 @@ import type { FinalStatus, StopReason, TurnStatus } from './statuses.ts';
 import type { TurnError } from './turns.ts';
 import type { Usage } from './usage.ts';
 
-/** A turn in a worker's hands: everything that the loop needs to go on from where the journal ends. */
+/** A turn that a worker has claimed, with everything the loop needs to continue where the journal ends. */
 export interface ClaimedTurn {
   id: string;
   tenantId: string;
   sessionId: string;
-  /** Its place in the session. */
+  /** Position of the turn in the session. */
   sequence: number;
   agentId: string;
   agentVersion: number;
@@ -23,84 +23,84 @@ export interface ClaimedTurn {
   attempts: number;
   status: TurnStatus;
   agent: AgentConfig;
-  /** The tenant's own tools that the agent was given, as they were at the moment of the claim. */
+  /** The tenant's HTTP tools that the agent uses, as configured at the time of the claim. */
   tools: RegisteredTool[];
-  /** Whose keys its model calls may use, as it was at the moment of the claim; never a key itself. */
+  /** Which model keys the turn may use, as configured at the time of the claim. Contains no key. */
   modelAccess: ModelAccess;
-  /** The database's time at the moment of the claim, in milliseconds since 1970: a worker's clock may be wrong. */
+  /** Time of the claim by the database's clock, in milliseconds since 1970: a worker's clock may be wrong. */
   claimedAt: number;
-  /** Milliseconds left until the turn's deadline at the moment of the claim. */
+  /** Milliseconds from the claim to the turn's deadline. */
   remainingMs: number;
-  /** What the model wrote down of the turns before `history`; null where nothing was left out. */
+  /** The model's summary of the turns before `history`; null if no turn was compacted. */
   summary: string | null;
-  /** Messages of the session's earlier turns, oldest first, without those that the summary covers. */
+  /** Messages of the session's earlier turns that the summary does not cover, oldest first. */
   history: StoredMessage[];
-  /** Messages of this turn: its input, then what its steps added. */
+  /** Messages of this turn: its input, then those that its steps added. */
   messages: StoredMessage[];
-  /** Requests that earlier leases made for the step under way. */
+  /** Requests that earlier leases made for the current step. */
   modelAttempts: number;
-  /** The number of its newest event. */
+  /** Sequence number of the turn's newest event. */
   eventCount: number;
-  /** How many steps are committed; the index of the next one. */
+  /** Number of committed steps, which is the index of the next one. */
   stepCount: number;
-  /** How many of them were model calls, for the limit on steps. */
+  /** Number of committed model calls, for the limit on steps. */
   modelCallCount: number;
-  /** The stop reason of the last model call, null before the first. */
+  /** Stop reason of the last model call; null before the first. */
   lastStopReason: string | null;
-  /** How many of the newest steps in a row were model calls that stopped with `pause_turn`. */
+  /** Number of model calls at the end of the journal that stopped with `pause_turn`. */
   pauseCount: number;
-  /** Calls that the last assistant message asked for and that no message answers yet. */
+  /** Calls that the last assistant message requested and that have no tool result yet. */
   openToolCalls: ToolCall[];
-  /** Messages that joined the turn while it ran and are not in the conversation yet. */
+  /** Number of messages that joined the running turn and are not in the conversation yet. */
   pendingInputs: number;
-  /** The outage that it was parked for, where the model was away when it was last tried. */
+  /** The outage for which the turn was parked, if the model was unavailable at the last attempt. */
   outage: string | null;
-  /** Something limits what it may cost: each model call is put aside for before it is made. */
+  /** True if a budget applies: each model call reserves its maximum cost first. */
   isBudgeted: boolean;
 }
 
-/** A message of the session, with the place of its turn in the session and its own in the turn. */
+/** A stored message, with the position of its turn in the session and of the message in the turn. */
 export interface StoredMessage extends Message {
   id: string;
   turnSequence: number;
   index: number;
-  /** An answer that was stopped while the model wrote it. */
+  /** True if the model was stopped while it wrote this message. */
   partial: boolean;
-  /** Blocks that the model is not shown any more. */
+  /** Blocks that are no longer sent to the model. */
   refused: RefusedBlock[];
-  /** The model that its turn's agent asks; left out where that is the one of the turn at hand. */
+  /** The model of the agent of this message's turn; undefined if it is the current turn's model. */
   model?: string | undefined;
 }
 
-/** A message on its way into the conversation; without an id it is given one. */
+/** A message to be added to the conversation. The store assigns an id if there is none. */
 export interface NewMessage extends Message {
   id?: string;
-  /** An answer that was stopped while the model wrote it. */
+  /** True if the model was stopped while it wrote this message. */
   partial?: boolean;
 }
 
-/** A tool call as the journal has it. `id` is its idempotency key, however often it is tried. */
+/** A tool call in the journal. `id` is its idempotency key, the same in every attempt. */
 export interface ToolCall {
   id: string;
   toolUseId: string;
   name: string;
-  /** For whoever looks at it; null where the model gave none. A number that JavaScript cannot hold is its text. */
+  /** The input for display; null if the model gave none. Numbers that JavaScript cannot represent are strings. */
   input: unknown;
-  /** The input as the model wrote it: what the tool is given. Null where there is none. */
+  /** The input as the model wrote it, which is what the tool receives. Null if there is none. */
   inputText: string | null;
   effect: Effect;
   onUnknown: OnUnknown;
   status: ToolCallStatus;
-  /** What it waits for from outside; null where it is the worker's to run. */
+  /** What the call waits for from outside; null if the worker runs it. */
   awaiting: Awaiting | null;
   output: ContentBlock[] | null;
   isError: boolean;
 }
 
-/** `compaction` is a model call too: it writes down what the oldest turns of the session said. */
+/** `compaction` is a model call that summarises the oldest turns of the session. */
 export type StepType = 'model_call' | 'tool_calls' | 'compaction';
 
-/** A model call or a round of tool calls that is done. */
+/** A finished model call or round of tool calls. */
 export interface CompletedStep {
   id: string;
   type: StepType;
@@ -109,16 +109,16 @@ export interface CompletedStep {
   usage: Usage;
   /** Millionths of a US dollar. */
   costMicros: number;
-  /** How many requests it took. */
+  /** Number of requests made. */
   attempts: number;
   providerRequestId: string | null;
-  /** What it cost is in the ledger already: a call that was stopped is booked by itself. */
+  /** The cost is already in the ledger: the usage of an interrupted call is recorded separately. */
   isCostRecorded?: boolean;
-  /** How long it took. Not when it began: a worker's clock may be wrong, the database's is the one. */
+  /** Duration. The database derives the start time from it, because a worker's clock may be wrong. */
   durationMs: number;
 }
 
-/** How a call ended: its output as the model will see it. */
+/** The outcome of a tool call: its output as the model will see it. */
 export interface ToolReceipt {
   id: string;
   status: 'completed' | 'unknown';
@@ -131,59 +131,59 @@ export interface Outcome {
   status: FinalStatus;
   stopReason: StopReason | null;
   output: ContentBlock[] | null;
-  /** The output ends where the model was stopped. */
+  /** True if the model was stopped while it wrote the output. */
   partial?: boolean;
   error: TurnError | null;
 }
 
 /**
- * One fenced write to a turn: all of it is committed, or none. This is the only way a
- * worker writes, so whatever it does can be read off the values that it passes here.
+ * One fenced write to a turn, committed atomically. Workers write in no other way, so these fields
+ * describe everything that a worker can change.
  */
 export interface Advance {
   step?: CompletedStep;
   /** Appended to the conversation, in order. */
   messages?: NewMessage[];
-  /** Blocks of the session's messages that the model is not shown any more. */
+  /** Blocks of the session's messages that are no longer sent to the model. */
   refusals?: Refusal[];
-  /** Calls that the message of this step asks for. */
+  /** Calls that the message of this step requests. */
   requestedCalls?: ToolCall[];
-  /** Ids of calls that are about to leave: the intent. */
+  /** Ids of calls that are about to be sent: the record of intent. */
   startedCalls?: string[];
   receipts?: ToolReceipt[];
-  /** Calls whose outcome nobody knows, and that a person is asked about. */
+  /** Ids of calls with an unknown outcome, which the client is asked to resolve. */
   awaitingOutcome?: string[];
-  /** Puts what joined the turn meanwhile into the conversation. */
+  /** Adds the messages that joined the turn to the conversation. */
   addPendingInputs?: boolean;
-  /** The session's turns up to this one are shown to the model as this summary from now on. */
+  /** From now on the model sees this summary instead of the session's turns up to and including this one. */
   summary?: { throughSequence: number; content: string };
-  /** The turn waits for somebody outside, this many milliseconds at most; the lease ends. */
+  /** The turn waits for the client, for at most this many milliseconds; the lease ends. */
   action?: { timeoutMs: number };
-  /** What clients are told of it: never nothing. */
+  /** The events of this write; never empty. */
   events: NewEvent[];
-  /** Ends the turn; `completed` only where nothing joined it meanwhile. */
+  /** Ends the turn. `completed` takes effect only if no message is pending. */
   outcome?: Outcome;
 }
 
-/** What a write left behind. */
+/** The state of the turn after a write. */
 export interface AdvanceResult {
   status: TurnStatus;
-  /** Messages that joined the turn and are not in the conversation yet. */
+  /** Number of messages that joined the turn and are not in the conversation yet. */
   pendingInputs: number;
-  /** Those that this very write put there. */
+  /** The messages that this write added to the conversation. */
   addedInputs: (Message & { id: string })[];
-  /** As in `ClaimedTurn`: a budget may come while the turn runs. */
+  /** As in `ClaimedTurn`: a budget may be set while the turn runs. */
   isBudgeted: boolean;
 }
 
-/** How a turn goes back to the queue. */
+/** How a turn returns to the queue. */
 export interface Release {
-  /** Not to be taken up again before this many milliseconds have passed. */
+  /** The turn is not claimed again before this many milliseconds have passed. */
   delayMs: number;
-  /** Requests made so far for the step under way. */
+  /** Requests made so far for the current step. */
   modelAttempts: number;
-  /** What it waits for, shown to clients meanwhile. */
+  /** The reason for the wait, which clients see until the turn is claimed again. */
   error: TurnError | null;
-  /** The model is away: the turn waits, with all others of its tenant that wait for the same, until a probe is answered. */
+  /** Identifies an outage of the model: all the tenant's turns that are parked for it wait until a probe succeeds. */
   outage?: string;
 }

@@ -1,36 +1,34 @@
 import { z } from 'zod';
 import { NAMES_SECRET, secretNameSchema } from './secrets.ts';
 
-/** Names of the tenant's secrets that hold a key of the model API, the preferred one first. */
+/** Names of the tenant's secrets that contain keys of the model API, in order of preference. */
 export const modelKeysSchema = z
   .array(secretNameSchema.meta(NAMES_SECRET))
   .max(8)
-  .refine((names) => new Set(names).size === names.length, 'each key once')
-  .meta({ description: 'Names of secrets, the preferred one first.', example: ['anthropic', 'anthropic_2'] });
+  .refine((names) => new Set(names).size === names.length, 'must not contain a key twice')
+  .meta({ description: 'Names of secrets in order of preference.', example: ['anthropic', 'anthropic_2'] });
 
-/**
- * How a key is sent. Anthropic's API takes its keys both ways; a gateway often knows only one of them.
- */
+/** How a key is sent. Anthropic's API accepts both forms; a gateway often accepts only one. */
 export const modelAuthSchema = z.enum(['x-api-key', 'bearer']).meta({
-  description: 'The header that a key travels in: `x-api-key`, or `Authorization: Bearer`.',
+  description: 'The header that contains the key: `x-api-key`, or `Authorization: Bearer`.',
 });
 export type ModelAuth = z.infer<typeof modelAuthSchema>;
 
-/** A name that only means this machine: there is no network on which a key could be read. */
+/** Names of this machine: a key sent there does not pass a network. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** Keys are sent there, so it is https; http only to loopback, which the operator must allow as well. */
+/** Must be https, because keys are sent to it; http only to loopback, which the operator must also allow. */
 export const modelBaseUrlSchema = z
   .url({ protocol: /^https?$/ })
   .max(2_000)
   .superRefine((text, context) => {
-    const complain = (message: string): void => context.addIssue({ code: 'custom', message });
+    const addIssue = (message: string): void => context.addIssue({ code: 'custom', message });
     const url = readUrl(text);
-    // Zod has said so already.
+    // Zod has already reported it.
     if (url === null) return;
-    if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) complain('must begin with https://');
-    if (url.username !== '' || url.password !== '') complain('must have no user name and no password');
-    if (/[?#]/.test(text)) complain('must have no query and no fragment');
+    if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) addIssue('must begin with https://');
+    if (url.username !== '' || url.password !== '') addIssue('must have no user name and no password');
+    if (/[?#]/.test(text)) addIssue('must have no query and no fragment');
   })
   .meta({ example: 'https://gateway.invalid' });
 
@@ -48,7 +46,7 @@ export const putModelSettingsSchema = z
     base_url: modelBaseUrlSchema
       .nullable()
       .default(null)
-      .meta({ description: 'A gateway that speaks the Messages API; null: where the operator calls it.' }),
+      .meta({ description: "URL of a gateway for the Messages API; null: the operator's endpoint." }),
     auth: modelAuthSchema.default('x-api-key'),
   })
   .meta({ id: 'PutModelSettings' });
@@ -62,19 +60,21 @@ export const modelSettingsSchema = z
     auth: modelAuthSchema,
     operator_key: z
       .boolean()
-      .meta({ description: "Whether the operator's own key may be used; the operator decides that." }),
-    updated_at: z.iso.datetime().nullable().meta({ description: 'Null where nothing was ever set.' }),
+      .meta({
+        description: "Whether the tenant may use the operator's key. Only the operator can change it.",
+      }),
+    updated_at: z.iso.datetime().nullable().meta({ description: 'Null if nothing was ever set.' }),
   })
-  .meta({ id: 'ModelSettings', description: 'Whose keys pay for model calls, and where they go.' });
+  .meta({ id: 'ModelSettings', description: 'The keys and the endpoint of model calls.' });
 export type ModelSettings = z.infer<typeof modelSettingsSchema>;
 
-/** With what a turn may call the model, as it was when the turn was claimed. */
+/** The keys and the endpoint of a turn's model calls, as configured at the time of the claim. */
 export interface ModelAccess {
-  /** The tenant's list; an agent's `model_keys` stand above it. */
+  /** The tenant's list; an agent's `model_keys` take precedence. */
   keys: string[];
-  /** Null: where the operator calls the model. */
+  /** Null: the operator's endpoint. */
   baseUrl: string | null;
   auth: ModelAuth;
-  /** The operator lets this tenant use the operator's own key. */
+  /** Whether this tenant may use the operator's key. */
   operatorKey: boolean;
 }

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { idSchema } from './ids.ts';
 import { usageSchema } from './usage.ts';
 
-/** Ten billion dollars: an amount that every number of JSON can say exactly. */
-const MOST_MICROS = 10_000_000_000_000_000 / 2;
+/** Five billion dollars: small enough to be exact as a JSON number. */
+const MAX_MICROS = 10_000_000_000_000_000 / 2;
 
-/** Money is in millionths of a US dollar: whole numbers, so that sums are exact. */
+/** Money is a whole number of millionths of a US dollar, so that sums are exact. */
 export const microsSchema = z
   .int()
   .min(0)
-  .max(MOST_MICROS)
+  .max(MAX_MICROS)
   .meta({ description: 'Millionths of a US dollar.', example: 2_500_000 });
 
 export const BUDGET_PERIODS = ['day', 'month'] as const;
@@ -21,16 +21,16 @@ export const setBudgetSchema = z.strictObject({ limit_micros: microsSchema }).me
 export const budgetSchema = z
   .object({
     object: z.literal('budget'),
-    period: budgetPeriodSchema.meta({ description: 'A day or a month of UTC.' }),
+    period: budgetPeriodSchema.meta({ description: 'A calendar day or month in UTC.' }),
     set_by: z.enum(['operator', 'tenant']),
     limit_micros: microsSchema,
-    spent_micros: microsSchema.meta({ description: 'In the period that is running.' }),
+    spent_micros: microsSchema.meta({ description: 'Spent in the current period.' }),
     starts_on: z.iso.date(),
     updated_at: z.iso.datetime(),
   })
   .meta({
     id: 'Budget',
-    description: 'What may be spent on model calls. Of several for one period, the least counts.',
+    description: 'A limit on the cost of model calls. If several apply to a period, the lowest counts.',
   });
 export type Budget = z.infer<typeof budgetSchema>;
 
@@ -48,7 +48,10 @@ export const usageItemSchema = z
     usage: usageSchema,
     cost_micros: microsSchema,
   })
-  .meta({ id: 'UsageItem', description: 'What was used; `null` where it is not told apart.' });
+  .meta({
+    id: 'UsageItem',
+    description: 'Usage of one group. A field that `group_by` does not name is `null`.',
+  });
 export type UsageItem = z.infer<typeof usageItemSchema>;
 
 export const usageReportSchema = z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** One page of a list. `next_cursor` goes into `?cursor=`; null on the last page. */
+/** One page of a list. `next_cursor` is the next request's `?cursor=`; null on the last page. */
 export function pageSchema<Item extends z.ZodType>(item: Item) {
   return z.object({
     object: z.literal('list'),

@@ -1,57 +1,57 @@
 import { z } from 'zod';
 
 /**
- * Every problem the API can answer with: its stable code, HTTP status and title (RFC 9457).
+ * All problems that the API can return: stable code, HTTP status and title (RFC 9457).
  * Codes are never renamed; a new cause gets a new code.
  */
 export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request is not valid' },
-  malformed_request: { status: 400, title: 'The request is not HTTP' },
+  malformed_request: { status: 400, title: 'The request is not valid HTTP' },
   ambiguous_header: { status: 400, title: 'A header has several values' },
   invalid_json: { status: 400, title: 'The body is not JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not valid' },
   invalid_idempotency_key: { status: 400, title: 'The Idempotency-Key is not valid' },
-  budget_exceeded: { status: 402, title: 'The budget is spent' },
-  unauthenticated: { status: 401, title: 'A valid API key is needed' },
-  insufficient_scope: { status: 403, title: 'The API key may not do this' },
-  not_found: { status: 404, title: 'There is no such thing' },
+  budget_exceeded: { status: 402, title: 'The budget is exhausted' },
+  unauthenticated: { status: 401, title: 'A valid API key is required' },
+  insufficient_scope: { status: 403, title: 'The API key lacks the required scope' },
+  not_found: { status: 404, title: 'The resource was not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
-  request_timeout: { status: 408, title: 'The request took too long to arrive' },
-  idempotency_key_in_use: { status: 409, title: 'A request with this Idempotency-Key is still running' },
+  request_timeout: { status: 408, title: 'The request was not received in time' },
+  idempotency_key_in_use: { status: 409, title: 'A request with this Idempotency-Key is still in progress' },
   agent_deleted: { status: 409, title: 'The agent was deleted' },
   agent_changed: { status: 409, title: 'The agent has a newer version' },
   session_busy: { status: 409, title: 'The session is busy' },
-  no_action_required: { status: 409, title: 'The turn waits for nothing' },
-  tool_call_settled: { status: 409, title: 'The tool call has its answer already' },
+  no_action_required: { status: 409, title: 'The turn requires no action' },
+  tool_call_settled: { status: 409, title: 'The tool call already has an outcome' },
   session_limit: { status: 409, title: 'There are too many sessions' },
-  tool_name_taken: { status: 409, title: 'There is a tool of this name' },
-  tool_in_use: { status: 409, title: 'Agents use the tool' },
+  tool_name_taken: { status: 409, title: 'A tool with this name exists' },
+  tool_in_use: { status: 409, title: 'The tool is used by agents' },
   not_resumable: { status: 409, title: 'The turn cannot be resumed' },
   agent_limit: { status: 409, title: 'There are too many agents' },
   agent_version_limit: { status: 409, title: 'The agent has too many versions' },
   tool_limit: { status: 409, title: 'There are too many tools' },
   secret_limit: { status: 409, title: 'There are too many secrets' },
-  api_key_limit: { status: 409, title: 'There are too many API keys that work' },
-  webhook_endpoint_limit: { status: 409, title: 'The tenant has as many webhook endpoints as it may have' },
+  api_key_limit: { status: 409, title: 'There are too many active API keys' },
+  webhook_endpoint_limit: { status: 409, title: 'There are too many webhook endpoints' },
   webhook_endpoint_disabled: { status: 409, title: 'The webhook endpoint is disabled' },
-  result_deleted: { status: 410, title: 'What the request made is deleted' },
-  cursor_expired: { status: 410, title: 'The cursor is no longer kept' },
+  result_deleted: { status: 410, title: 'The result of the request was deleted' },
+  cursor_expired: { status: 410, title: 'The cursor has expired' },
   metadata_too_large: { status: 413, title: 'The metadata is too large' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   rate_limited: { status: 429, title: 'Too many requests' },
-  queue_full: { status: 429, title: 'Too many turns wait' },
-  too_many_bodies: { status: 429, title: 'Too many bytes of bodies are on their way' },
+  queue_full: { status: 429, title: 'Too many turns are waiting' },
+  too_many_bodies: { status: 429, title: 'Too many request bodies are being received' },
   too_many_streams: { status: 429, title: 'Too many streams are open' },
-  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  internal_error: { status: 500, title: 'Internal error' },
   not_ready: { status: 503, title: 'The service is not ready' },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** The body of an error answer, `application/problem+json`. */
+/** The body of an error response, `application/problem+json`. */
 export const problemSchema = z
   .object({
     type: z.string(),
@@ -65,5 +65,5 @@ export const problemSchema = z
     agent_ids: z.array(z.string()).optional(),
     oldest_cursor: z.string().optional(),
   })
-  .meta({ id: 'Problem', description: 'An error, as RFC 9457 has it.' });
+  .meta({ id: 'Problem', description: 'An error, in the format of RFC 9457.' });
 export type Problem = z.infer<typeof problemSchema>;

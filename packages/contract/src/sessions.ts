@@ -9,14 +9,12 @@ export const createSessionSchema = z
   .strictObject({
     agent_id: idSchema('agent'),
     metadata: metadataSchema.optional(),
-    budget_micros: microsSchema
-      .optional()
-      .meta({ description: 'What the turns of the session may cost together.' }),
+    budget_micros: microsSchema.optional().meta({ description: 'Limit on the total cost of the session.' }),
   })
   .meta({ id: 'CreateSession' });
 export type CreateSession = z.infer<typeof createSessionSchema>;
 
-/** What stays as it is, is left out. */
+/** Omitted fields keep their value. */
 export const updateSessionSchema = z
   .strictObject({ metadata: metadataSchema.optional(), budget_micros: microsSchema.nullable().optional() })
   .meta({ id: 'UpdateSession' });
@@ -32,7 +30,7 @@ export const sessionSchema = z
     budget_micros: microsSchema.nullable(),
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'Session', description: 'One conversation; its turns run one after another, in order.' });
+  .meta({ id: 'Session', description: 'One conversation. Its turns run in order, one at a time.' });
 export type Session = z.infer<typeof sessionSchema>;
 
 export const messageSchema = z
@@ -44,22 +42,24 @@ export const messageSchema = z
     role: z.enum(['user', 'assistant']),
     content: z.array(contentBlockSchema),
     partial: z.boolean().meta({
-      description: 'An answer that was stopped while the model wrote it: this is what it had said by then.',
+      description:
+        'True if the model was stopped while it wrote the message: `content` is what it had written.',
     }),
     visible_to_model: z.boolean().meta({
-      description: 'Whether the next model call of the session is shown it, apart from its `refused_blocks`.',
+      description:
+        'Whether the next model call of the session contains the message, apart from its `refused_blocks`.',
     }),
     hidden_reason: z
       .enum(['rolled_back', 'compacted', 'refused'])
       .nullable()
       .meta({
         description:
-          'Why it is not: its turn was rolled back; the model is shown notes of it instead; or the model API ' +
-          'refused all of its blocks.',
+          'Why the model does not see the message: its turn was rolled back, a summary replaced it, or the model ' +
+          'API refused all its blocks.',
       }),
     refused_blocks: z.array(refusedBlockSchema).meta({
-      description: 'Blocks that the model API refused. The model is shown a short text in place of each.',
+      description: 'Blocks that the model API refused. The model sees a short text instead of each.',
     }),
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'Message', description: 'One message of a session, and whether the model sees it.' });
+  .meta({ id: 'Message', description: 'One message of a session.' });

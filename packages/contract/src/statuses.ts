@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The words for where a turn is; those of OpenAI's background responses, so that clients know them. */
+/** The statuses of a turn. They follow OpenAI's background responses, which clients know. */
 export const TURN_STATUSES = [
   'queued',
   'in_progress',
@@ -18,17 +18,17 @@ export type TurnStatus = z.infer<typeof turnStatusSchema>;
 export const FINAL_STATUSES = ['completed', 'failed', 'cancelled', 'incomplete'] as const;
 export type FinalStatus = (typeof FINAL_STATUSES)[number];
 
-/** True once nothing will ever change this turn again. */
+/** True if the turn has ended: it never changes again. */
 export function isFinal(status: TurnStatus): status is FinalStatus {
   return (FINAL_STATUSES as readonly string[]).includes(status);
 }
 
-/** True when there is nothing left to wait for, or the client is the one who is waited for. */
+/** True if the turn has ended, or waits for the client. */
 export function isSettled(status: TurnStatus): boolean {
   return isFinal(status) || status === 'requires_action';
 }
 
-/** Why a turn stopped: the model's own words, and ours for a limit of the service. */
+/** Why a turn stopped: the model's stop reasons, and the limits of the service. */
 export const STOP_REASONS = [
   'end_turn',
   'stop_sequence',

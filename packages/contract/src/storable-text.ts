@@ -1,27 +1,27 @@
-/** Text that JSON and Postgres can both hold: NUL and halves of surrogate pairs become U+FFFD. */
+/** Text that both JSON and Postgres can store: NUL and unpaired surrogates become U+FFFD. */
 export function storableText(text: string): string {
   return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }
 
-/** A copy of a JSON value in which every text, and every name, is storable; the value itself where all are. */
+/** A copy of a JSON value in which every string and every property name is storable. */
 export function storableJson<Value>(value: Value): Value;
 export function storableJson(value: unknown): unknown {
   if (typeof value === 'string') return storableText(value);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => storableJson(item));
-  // A name such as `__proto__` stays a name like any other.
+  // `fromEntries` keeps a name such as `__proto__` as an ordinary property.
   return Object.fromEntries(
     Object.entries(value).map(([name, part]) => [storableText(name), storableJson(part)]),
   );
 }
 
-/** An escape of a pair, of what cannot be stored, or of anything else. */
+/** Matches an escape of a surrogate pair, of a character that cannot be stored, or any other escape. */
 const ESCAPE =
   /\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})|\\[^]/g;
 
 const PAIR_LENGTH = '\\ud83d\\ude00'.length;
 
-/** A JSON text, or a part of one, in which every string is storable; not another character of it is changed. */
+/** A JSON text, or a part of one, with every string made storable and every other character unchanged. */
 export function storableJsonText(text: string): string {
   const clean = storableText(text);
   if (!/\\u(?:0000|d[89a-f])/i.test(clean)) return clean;

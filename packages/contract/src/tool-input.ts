@@ -1,9 +1,9 @@
 import { inexactNumbers, parseForDisplay } from './exact-json.ts';
 
-/** The most levels of lists and objects in a call's input. */
+/** Maximum nesting depth of a call's input. */
 const MAX_DEPTH = 100;
 
-/** What is wrong with the text of a call's input, in words for the model; null where a tool can be given it. */
+/** Why a call's input is invalid, in words for the model; null if it is valid. */
 export function invalidInputReason(text: string): string | null {
   let value: unknown;
   try {
@@ -18,7 +18,7 @@ export function invalidInputReason(text: string): string | null {
   return null;
 }
 
-/** The value of a text, for whoever only looks at it; undefined where it is not JSON, or nested too deeply to be shown. */
+/** The value of a text for display; undefined if it is not JSON, or is nested too deeply. */
 export function displayValue(text: string): unknown {
   try {
     const value = parseForDisplay(text);
@@ -28,7 +28,7 @@ export function displayValue(text: string): unknown {
   }
 }
 
-/** Whether `JSON.parse` gives what this text says, all of it. */
+/** Whether `JSON.parse` represents this text without loss. */
 export function isExactInput(text: string): boolean {
   return invalidInputReason(text) === null && inexactNumbers(text).length === 0;
 }
@@ -39,7 +39,7 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 
 const TOKEN = /("[^"\\]*(?:\\[^][^"\\]*)*")(\s*:)?|[{}[\]]/g;
 
-/** How deep a JSON text is nested, and a name that an object of it has twice: what it means, each reader says differently. */
+/** The nesting depth of a JSON text, and a name that occurs twice in one object: parsers disagree on which value counts. */
 function scan(text: string): { depth: number; repeated: string | null } {
   const open: Set<string>[] = [];
   let depth = 0;

@@ -4,27 +4,29 @@ import { inputBlocksSchema } from './content.ts';
 import { idSchema } from './ids.ts';
 
 /**
- * What a tool call waits for from outside: somebody's approval, the output of a tool that the
- * client runs, or a person's word on how a call ended that was sent and never answered.
+ * What a tool call waits for from outside: an approval, the output of a tool that the client runs, or
+ * the outcome of a call that was sent and got no response.
  */
 export const awaitingSchema = z.enum(['approval', 'output', 'outcome']);
 export type Awaiting = z.infer<typeof awaitingSchema>;
 
-/** The input of a call for whoever looks at it, and as its tool is given it. */
+/** The input of a call for display. */
 export const callInputView = z.unknown().meta({
   description:
-    'The input. A number that a double cannot hold is a string here; null, or what it was, where it is no object.',
+    'The input. A number that a double cannot represent is a string. Null if the model gave none; not always an object.',
 });
 export const callInputText = z.string().nullable().meta({
   description:
-    'The input as the model wrote it: an HTTP tool is sent exactly this. Null where there is none, and for calls of earlier versions.',
+    'The input as the model wrote it: an HTTP tool receives exactly this text. Null if there is none, and for calls of earlier versions.',
 });
 
 /** What a turn in `requires_action` waits for. */
 export const requiredActionSchema = z
   .object({
     type: z.literal('submit_tool_outputs'),
-    expires_at: z.iso.datetime().meta({ description: 'What has no answer by then counts as denied.' }),
+    expires_at: z.iso
+      .datetime()
+      .meta({ description: 'A call that is still unresolved at this time counts as denied.' }),
     tool_calls: z.array(
       z.object({
         id: idSchema('toolCall'),
@@ -36,7 +38,7 @@ export const requiredActionSchema = z
       }),
     ),
   })
-  .meta({ id: 'RequiredAction', description: 'Answered with `POST /v1/turns/{turn_id}/tool_outputs`.' });
+  .meta({ id: 'RequiredAction', description: 'Resolved with `POST /v1/turns/{turn_id}/tool_outputs`.' });
 export type RequiredAction = z.infer<typeof requiredActionSchema>;
 
 const outputSchema = z
@@ -47,7 +49,7 @@ const ofCall = { tool_call_id: idSchema('toolCall') };
 
 const outputOfCallSchema = z
   .strictObject({ ...ofCall, output: outputSchema, is_error: z.boolean().default(false) })
-  .meta({ description: 'For `awaiting: "output"`, and for `"outcome"`: what came of the call.' });
+  .meta({ description: 'For `awaiting: "output"` and `"outcome"`: the output of the call.' });
 const approvalOfCallSchema = z
   .strictObject({ ...ofCall, approved: z.literal(true) })
   .meta({ description: 'For `awaiting: "approval"`: the call may be made.' });
@@ -55,16 +57,18 @@ const denialOfCallSchema = z
   .strictObject({
     ...ofCall,
     approved: z.literal(false),
-    reason: z.string().max(10_000).optional().meta({ description: 'Told to the model.' }),
+    reason: z.string().max(10_000).optional().meta({ description: 'Shown to the model.' }),
   })
   .meta({ description: 'For `awaiting: "approval"`: the call is not made.' });
 const unknownOutcomeSchema = z
   .strictObject({ ...ofCall, outcome: z.literal('unknown') })
-  .meta({ description: 'For `awaiting: "outcome"`: nobody can tell, and the model is told so.' });
+  .meta({
+    description: 'For `awaiting: "outcome"`: the outcome cannot be determined. The model is told so.',
+  });
 const repeatedCallSchema = z.strictObject({ ...ofCall, send_again: z.literal(true) }).meta({
   description:
-    'For `awaiting: "outcome"`: make the call a second time, with the same Idempotency-Key, although the first may ' +
-    'have taken effect. Written to the audit log.',
+    'For `awaiting: "outcome"`: send the call again with the same Idempotency-Key, although the first attempt may ' +
+    'have taken effect. Recorded in the audit log.',
 });
 
 export const submitToolOutputsSchema = z
@@ -89,7 +93,7 @@ export const submitToolOutputsSchema = z
   .meta({ id: 'SubmitToolOutputs' });
 export type SubmitToolOutputs = z.infer<typeof submitToolOutputsSchema>;
 
-/** One answer as it is stored: the worker is to make the call (again), or what the model will be told of it. */
+/** One submitted output as it is stored. `pending`: the worker makes the call (again). Otherwise: its tool result. */
 export type SubmittedOutput =
   | { toolCallId: string; status: 'pending' }
   | ({ toolCallId: string; status: 'completed' | 'unknown' } & ToolOutput);

@@ -4,7 +4,7 @@ import { storableJsonText } from './storable-text.ts';
 import { invalidInputReason } from './tool-input.ts';
 import { requestedCall, invalidCallReason, countInvalidRounds, setInput, storedBlock } from './tool-use.ts';
 
-describe('a JSON text whose numbers JavaScript cannot hold', () => {
+describe('a JSON text with numbers that JavaScript cannot represent', () => {
   it.each([
     '1e400',
     '-1e400',
@@ -13,7 +13,7 @@ describe('a JSON text whose numbers JavaScript cannot hold', () => {
     '0.1234567890123456789',
     '9007199254740993',
     '1.5e9999999999',
-  ])('has %s, which is written again as it was read', (number) => {
+  ])('keeps %s unchanged when parsed and written again', (number) => {
     const text = `{"a":[${number},1],"b":"${number}"}`;
     expect(inexactNumbers(text)).toEqual([number]);
     expect(stringifyExact(parseExact(text))).toBe(text);
@@ -31,23 +31,21 @@ describe('a JSON text whose numbers JavaScript cannot hold', () => {
     '9007199254740992',
     '100000000000000000000000',
     '1.7976931348623157e308',
-  ])('is none for %s, however that is written', (number) =>
-    expect(inexactNumbers(`[${number}]`)).toEqual([]),
-  );
+  ])('does not include %s, in any notation', (number) => expect(inexactNumbers(`[${number}]`)).toEqual([]));
 
-  it('is not changed where a string looks like a number, or like what marks one', () => {
+  it('keeps strings that look like a number, or like the marker of one', () => {
     const text = String.raw`{"1e400":"1e400","a":"\\u00001e400","b":"\"","c":"\\\" 1e400"}`;
     expect(inexactNumbers(text)).toEqual([]);
     expect(stringifyExact(parseExact(text))).toBe(text);
   });
 
-  it('is looked through in time that grows with its length alone', () => {
+  it('is scanned in time linear in its length', () => {
     const long = `[1${'0'.repeat(200_000)}1,${'"\\""'.repeat(1)}]`;
     expect(inexactNumbers(long)).toHaveLength(1);
   });
 });
 
-test('a text becomes storable without a change to any other character of it', () => {
+test('making a text storable changes no other character', () => {
   const text = String.raw`{"a":"\ud83d\ude00 \ud83d \ude00 \u0000 \\u0000 \\\u0000 \u00e9 \n"}`;
   const clean = String.raw`{"a":"\ud83d\ude00 \ufffd \ufffd \ufffd \\u0000 \\\ufffd \u00e9 \n"}`;
   expect(storableJsonText(text)).toBe(clean);
@@ -63,13 +61,12 @@ describe('the input of a call', () => {
     [`{"a":${'['.repeat(200)}${']'.repeat(200)}}`, /nested/],
     [String.raw`{"a":1,"\u0061":2}`, /name "a" twice/],
     ['{"a":{"b":1},"c":[{"b":1},{"b":2}],"b":"b"}', null],
-  ])('is one that a tool can be given, or the model is told why not: %s', (text, why) => {
-    const fault = invalidInputReason(text);
-    if (why === null) expect(fault).toBeNull();
-    else expect(fault).toMatch(why);
+  ])('is valid, or the model is told why not: %s', (text, reason) => {
+    if (reason === null) expect(invalidInputReason(text)).toBeNull();
+    else expect(invalidInputReason(text)).toMatch(reason);
   });
 
-  it('is kept as a text where its value does not say all of it, and is the same read from either', () => {
+  it('keeps its text if its value is lossy, and reads the same from either', () => {
     const kept = (text: string) => {
       const block = { type: 'tool_use' as const, id: 'a', name: 'n' };
       setInput(block, text);
@@ -84,7 +81,7 @@ describe('the input of a call', () => {
   });
 });
 
-test('a call that lacks anything is a call, and what it lacks is said', () => {
+test('an incomplete call is read as a call, and the reason names what is missing', () => {
   const whole = { type: 'tool_use' as const, id: 'a', name: 'n', input: {} };
   expect(invalidCallReason(requestedCall(whole))).toBeNull();
   expect(invalidCallReason(requestedCall({ ...whole, id: 5 }))).toMatch(/no id/);
@@ -92,7 +89,7 @@ test('a call that lacks anything is a call, and what it lacks is said', () => {
   expect(invalidCallReason(requestedCall({ type: 'tool_use', id: 'a', name: 'n' }))).toMatch(/no input/);
 });
 
-test('rounds without a call that can be made are counted up to one that has one', () => {
+test('rounds without a valid call are counted back to the newest round with one', () => {
   const good = { type: 'tool_use', id: 'a', name: 'n', input: {} };
   const said = (...content: { type: string }[]) => ({ role: 'assistant' as const, content });
   const user = { role: 'user' as const, content: [] };

@@ -1,19 +1,19 @@
 import { isToolUse, type ContentBlock, type Message, type ToolUseBlock } from './content.ts';
 import { invalidInputReason, isExactInput, isJsonObject, displayValue } from './tool-input.ts';
 
-/** A tool call as the model asks for it. */
+/** A tool call as the model requests it. */
 export interface RequestedCall {
-  /** Empty where the model gave none. */
+  /** Empty if the model gave none. */
   toolUseId: string;
-  /** Empty where the model gave none. */
+  /** Empty if the model gave none. */
   name: string;
-  /** For whoever looks at it; null where the model gave none. A number that JavaScript cannot hold is its text. */
+  /** The input for display; null if the model gave none. Numbers that JavaScript cannot represent are strings. */
   input: unknown;
-  /** The input as the model wrote it: what a tool is given. Null where the model gave none. */
+  /** The input as the model wrote it, which is what the tool receives. Null if the model gave none. */
   inputText: string | null;
 }
 
-/** The call that a block asks for. */
+/** The call that a block requests. */
 export function requestedCall(block: ToolUseBlock): RequestedCall {
   const { id, name, input = null, input_text: text } = block;
   return {
@@ -25,11 +25,11 @@ export function requestedCall(block: ToolUseBlock): RequestedCall {
 }
 
 /**
- * Why a call cannot be made as it was asked for, in words for the model; null where it can. The tool's own view
- * of its input is not asked.
+ * Why a requested call is malformed, in words for the model; null if it is well-formed. The input is not validated
+ * against the tool's schema.
  */
 export function invalidCallReason({ toolUseId, name, input, inputText }: RequestedCall): string | null {
-  const fault =
+  const reason =
     name === ''
       ? 'it names no tool'
       : toolUseId === ''
@@ -39,10 +39,10 @@ export function invalidCallReason({ toolUseId, name, input, inputText }: Request
           : isJsonObject(input)
             ? null
             : 'it has no input, which must be a JSON object';
-  return fault === null ? null : `The call was not made: ${fault}. Nothing was done; call the tool again.`;
+  return reason === null ? null : `The call was not made: ${reason}. Nothing was done; call the tool again.`;
 }
 
-/** How many of the newest messages of the assistant's, in a row, asked for calls none of which could be made. */
+/** How many of the newest assistant messages, in a row, requested only malformed calls. */
 export function countInvalidRounds(messages: readonly Message[]): number {
   let rounds = 0;
   for (const { role, content } of messages.toReversed()) {
@@ -55,15 +55,15 @@ export function countInvalidRounds(messages: readonly Message[]): number {
 }
 
 /**
- * Gives a call the input whose text came: `input` is its value, and `input_text` the text itself where that is
- * written in any other way.
+ * Sets the input of a call from its text: `input` is the parsed value, and `input_text` the text itself if it differs
+ * from the serialised value.
  */
 export function setInput(block: ContentBlock, text: string): void {
   block['input'] = displayValue(text) ?? {};
   if (JSON.stringify(block['input']) !== text) block['input_text'] = text;
 }
 
-/** The block as it is kept: the text of its input only where the input does not say all of it. */
+/** The block as it is stored: with the text of its input only if the parsed value is lossy. */
 export function storedBlock(block: ContentBlock): ContentBlock {
   const { input_text: text, ...rest } = block;
   return typeof text === 'string' && isExactInput(text) ? { ...rest, type: block.type } : block;

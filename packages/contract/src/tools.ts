@@ -5,12 +5,12 @@ import { NAMES_SECRET } from './secrets.ts';
 import { addIssues } from './issues.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 
-/** What the Messages API takes for a tool's name. */
+/** The tool names that the Messages API accepts. */
 export const toolNameSchema = z
   .string()
   .regex(/^[a-zA-Z0-9_-]{1,64}$/, 'must be 1 to 64 of a-z, A-Z, 0-9, _ and -');
 
-/** A JSON Schema (draft 2020-12) of an object: what the model must give. */
+/** A JSON Schema (draft 2020-12) of the tool's input, which is an object. */
 export const inputSchemaSchema = z
   .looseObject({ type: z.literal('object') })
   .refine((schema) => JSON.stringify(schema).length <= 100_000, 'must have at most 100,000 characters')
@@ -18,8 +18,8 @@ export const inputSchemaSchema = z
 export type InputSchema = z.infer<typeof inputSchemaSchema>;
 
 /**
- * What becomes of a call that was sent and gave no answer, where it may not be sent again:
- * the model is told so, a person is asked, or the turn fails.
+ * What happens when a call was sent, got no response and must not be repeated: the model is told,
+ * the client is asked, or the turn fails.
  */
 export const onUnknownSchema = z.enum(['tell_model', 'ask', 'fail']);
 export type OnUnknown = z.infer<typeof onUnknownSchema>;
@@ -33,14 +33,18 @@ const headerValue = z.union([
     .max(8_000)
     .regex(/^[\t\x20-\x7e]*$/, 'must be visible ASCII characters'),
   z
-    // What is stored may be older than the rule for names; one that breaks it is none of a secret.
+    // Not `secretNameSchema`: stored configurations may be older than that rule. Such a name matches no secret.
     .strictObject({ secret: z.string().min(1).max(128).meta(NAMES_SECRET) })
-    .meta({ description: 'The value of this secret, put in at the moment of the call.' }),
+    .meta({ description: 'Replaced with the value of this secret at the time of the call.' }),
 ]);
 
-/** A tool of the tenant's own, reached over HTTP. */
+/** A tenant's tool, called over HTTP. */
 export const toolConfigSchema = z.strictObject({
-  description: z.string().min(1).max(10_000).meta({ description: 'Tells the model what it does and when.' }),
+  description: z
+    .string()
+    .min(1)
+    .max(10_000)
+    .meta({ description: 'Tells the model what the tool does and when to use it.' }),
   input_schema: inputSchemaSchema,
   url: toolUrl,
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
@@ -50,10 +54,10 @@ export const toolConfigSchema = z.strictObject({
     .default({}),
   effect: effectSchema.default('idempotent').meta({
     description:
-      'What a second identical call would do. `idempotent`: your side removes duplicates by the Idempotency-Key.',
+      'What a repeated call would do. `idempotent`: your server discards duplicates by the Idempotency-Key.',
   }),
   reconcile_url: toolUrl.optional().meta({
-    description: 'Asked after a crash, with `?tool_call_id=`: did the call happen, and with what result?',
+    description: 'Requested with `?tool_call_id=` after a crash, to find out whether a call took effect.',
   }),
   on_unknown: onUnknownSchema.default('tell_model'),
   timeout_ms: z.int().min(100).max(600_000).default(30_000),
@@ -61,13 +65,13 @@ export const toolConfigSchema = z.strictObject({
 });
 export type ToolConfig = z.infer<typeof toolConfigSchema>;
 
-/** What cannot be used of a configuration that is given; one that is stored may be older than a rule. */
+/** Rules for submitted configurations only: a stored one may be older than a rule. */
 function checkTool(tool: ToolConfig, context: z.RefinementCtx): void {
   const issues = toolSchemaIssues(tool.input_schema);
-  const inSchema = issues.map(({ path, message }) => ({ path: `input_schema.${path}`, message }));
-  addIssues(inSchema, context);
+  const schemaIssues = issues.map(({ path, message }) => ({ path: `input_schema.${path}`, message }));
+  addIssues(schemaIssues, context);
   if ((tool.effect === 'reconcile') === (tool.reconcile_url !== undefined)) return;
-  const message = 'is needed for the effect `reconcile`, and has no meaning for any other';
+  const message = 'is required for the effect `reconcile`, and not allowed for any other';
   addIssues([{ path: 'reconcile_url', message }], context);
 }
 
@@ -77,7 +81,7 @@ export const createToolSchema = toolConfigSchema
   .meta({ id: 'CreateTool' });
 export type CreateTool = z.infer<typeof createToolSchema>;
 
-/** The whole configuration again; the name stays. */
+/** The complete new configuration; the name does not change. */
 export const updateToolSchema = toolConfigSchema.superRefine(checkTool).meta({ id: 'UpdateTool' });
 
 export const toolSchema = toolConfigSchema
@@ -88,23 +92,23 @@ export const toolSchema = toolConfigSchema
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })
-  .meta({ id: 'Tool', description: "An HTTP tool of the tenant's own." });
+  .meta({ id: 'Tool', description: 'An HTTP tool of the tenant.' });
 export type Tool = z.infer<typeof toolSchema>;
 
-/** The only time that the key which calls are signed with can be seen. */
+/** The only response that contains the key that calls are signed with. */
 export const createdToolSchema = toolSchema
   .extend({ signing_secret: z.string().meta({ example: 'whsec_...' }) })
   .meta({ id: 'CreatedTool' });
 
-/** A registered tool as a turn's worker has it. */
+/** A registered tool as a worker receives it with a turn. */
 export interface RegisteredTool {
   name: string;
   config: ToolConfig;
-  /** Sealed; opened at the moment of use. */
+  /** Encrypted; decrypted when it is used. */
   signingSecret: SealedSecret;
 }
 
-/** A secret as it is stored: nobody can read it without the tenant's data key. */
+/** A stored secret, encrypted with the tenant's data key. */
 export interface SealedSecret {
   name: string;
   field: string;

@@ -13,20 +13,23 @@ import { usageSchema } from './usage.ts';
 import { webhookUrlSchema } from './webhooks.ts';
 
 /**
- * What a submission to a busy session does (the words are LangGraph's): waits in line, is refused,
- * cancels what is open and keeps what it did, cancels and forgets it, or joins the turn that runs
- * before its next model call.
+ * What a submission to a busy session does (LangGraph's terms).
+ * - `enqueue`: it waits until the session's earlier turns have ended.
+ * - `reject`: it is refused.
+ * - `interrupt`: it cancels the open turns and keeps their messages.
+ * - `rollback`: it cancels the open turns and hides their messages from the model.
+ * - `steer`: its input joins the running turn before the next model call.
  */
 export const multitaskStrategySchema = z
   .enum(['enqueue', 'reject', 'interrupt', 'rollback', 'steer'])
-  .meta({ description: 'What this turn does when the session is busy.' });
+  .meta({ description: 'What the submission does if the session is busy.' });
 export type MultitaskStrategy = z.infer<typeof multitaskStrategySchema>;
 
-const FARTHEST_MS = 30 * 24 * 60 * 60 * 1000;
+const MAX_AHEAD_MS = 30 * 24 * 60 * 60 * 1000;
 
 function isSchedulable(time: string): boolean {
   const at = Date.parse(time);
-  return at >= Date.UTC(2000) && at <= Date.now() + FARTHEST_MS;
+  return at >= Date.UTC(2000) && at <= Date.now() + MAX_AHEAD_MS;
 }
 
 const submission = {
@@ -39,48 +42,49 @@ const submission = {
     .optional()
     .meta({
       description:
-        'The turn ends `incomplete` this long after it was accepted, or after `run_at`. Default: a day.',
+        'The turn ends as `incomplete` this long after it was accepted, or after `run_at`. Default: one day.',
     }),
   priority: z
     .int()
     .min(-100)
     .max(100)
     .optional()
-    .meta({ description: 'Of the turns that may run, higher ones go first. Default: 0.' }),
+    .meta({ description: 'Turns with a higher priority run first. Default: 0.' }),
   run_at: timestampSchema
-    .refine(isSchedulable, 'must be a time of this century, at most 30 days ahead')
+    .refine(isSchedulable, 'must be a time from the year 2000 on, at most 30 days ahead')
     .optional()
-    .meta({ description: 'The turn waits until then, and later turns of its session wait behind it.' }),
+    .meta({ description: 'The turn does not run before this time. Later turns of its session wait for it.' }),
   budget_micros: microsSchema
     .optional()
-    .meta({ description: 'What its model calls may cost, in millionths of a US dollar.' }),
+    .meta({ description: "Limit on the cost of the turn's model calls, in millionths of a US dollar." }),
   agent_version: agentVersionSchema
     .optional()
-    .meta({ description: "The version of the agent that answers. Default: the agent's newest." }),
+    .meta({ description: "The version of the agent. Default: the agent's newest." }),
   webhook_url: webhookUrlSchema.optional().meta({
-    description: "Told of the end of this turn, and of what it waits for, beside the tenant's endpoints.",
+    description:
+      "Receives webhooks when this turn ends or requires action, in addition to the tenant's endpoints.",
   }),
 };
 
-/** A turn for a session that is there. The agent is the session's. */
+/** A turn in an existing session, with the session's agent. */
 export const submitTurnSchema = z
   .strictObject({ ...submission, multitask_strategy: multitaskStrategySchema.default('enqueue') })
   .refine(({ multitask_strategy: strategy, run_at: runAt }) => strategy !== 'steer' || runAt === undefined, {
     path: ['run_at'],
-    message: 'cannot be set with `steer`: what joins a turn has no time of its own',
+    message: 'cannot be set with `steer`: the input joins a turn that is running',
   })
   .refine(
     ({ multitask_strategy: strategy, agent_version: version }) =>
       strategy !== 'steer' || version === undefined,
     {
       path: ['agent_version'],
-      message: 'cannot be set with `steer`: what joins a turn is answered by the version of that turn',
+      message: 'cannot be set with `steer`: the running turn keeps its version',
     },
   )
   .meta({ id: 'SubmitTurn' });
 export type SubmitTurn = z.infer<typeof submitTurnSchema>;
 
-/** A turn that makes its session. */
+/** A turn that creates its session. */
 export const startTurnSchema = z
   .strictObject({
     ...submission,
@@ -88,18 +92,18 @@ export const startTurnSchema = z
     session_metadata: metadataSchema.optional(),
     session_budget_micros: microsSchema
       .optional()
-      .meta({ description: 'What the turns of the session may cost together.' }),
+      .meta({ description: 'Limit on the total cost of the session.' }),
   })
   .meta({ id: 'StartTurn' });
 export type StartTurn = z.infer<typeof startTurnSchema>;
 
-const { input: _input, ...resumption } = submission;
+const { input: _input, ...resumeFields } = submission;
 
-/** A turn that goes on where another stopped. */
-export const resumeTurnSchema = z.strictObject(resumption).meta({ id: 'ResumeTurn' });
+/** A turn that continues where another one stopped. */
+export const resumeTurnSchema = z.strictObject(resumeFields).meta({ id: 'ResumeTurn' });
 export type ResumeTurn = z.infer<typeof resumeTurnSchema>;
 
-/** Why a turn failed. `retry_status` is Anthropic's word: was it tried again, and could it have been? */
+/** Why a turn failed. `retry_status` (Anthropic's term) tells whether the step is or could be retried. */
 export const turnErrorSchema = z
   .object({
     code: z.string(),
@@ -110,7 +114,7 @@ export const turnErrorSchema = z
       .int()
       .nonnegative()
       .optional()
-      .meta({ description: 'Requests made to the model for the step that failed.' }),
+      .meta({ description: 'Number of requests to the model for the failed step.' }),
     refused: z
       .array(refusedInputSchema)
       .optional()
@@ -127,21 +131,24 @@ export const turnSchema = z
     session_id: idSchema('session'),
     agent_id: idSchema('agent'),
     agent_version: z.int().positive(),
-    sequence: z.int().positive().meta({ description: 'Its place in the session, from 1.' }),
+    sequence: z.int().positive().meta({ description: 'Position of the turn in the session, starting at 1.' }),
     stop_reason: stopReasonSchema.nullable(),
-    output: z.array(contentBlockSchema).nullable().meta({ description: "The answer's content blocks." }),
-    output_text: z.string().nullable().meta({ description: "The answer's text." }),
+    output: z
+      .array(contentBlockSchema)
+      .nullable()
+      .meta({ description: 'Content blocks of the final response.' }),
+    output_text: z.string().nullable().meta({ description: 'Text of `output`.' }),
     partial: z.boolean().meta({
-      description: 'The turn was stopped while the model wrote: `output` is what it had said by then.',
+      description: 'True if the turn was stopped while the model wrote: `output` is what it had written.',
     }),
     error: turnErrorSchema.nullable(),
     required_action: requiredActionSchema.nullable(),
     usage: usageSchema,
     cost_micros: microsSchema,
     budget_micros: microsSchema.nullable(),
-    resumes: idSchema('turn').nullable().meta({ description: 'The turn that it goes on with.' }),
+    resumes: idSchema('turn').nullable().meta({ description: 'The turn that this turn continues.' }),
     step_count: z.int().nonnegative(),
-    attempts: z.int().nonnegative().meta({ description: 'How often a worker took the turn up.' }),
+    attempts: z.int().nonnegative().meta({ description: 'How often a worker claimed the turn.' }),
     metadata: metadataSchema,
     priority: z.int(),
     run_at: z.iso.datetime().nullable(),
@@ -150,7 +157,7 @@ export const turnSchema = z
     finished_at: z.iso.datetime().nullable(),
     deadline_at: z.iso.datetime(),
   })
-  .meta({ id: 'Turn', description: 'One user input and all that answers it.' });
+  .meta({ id: 'Turn', description: 'One user input and everything that is done to respond to it.' });
 export type Turn = z.infer<typeof turnSchema>;
 
 export const toolCallSchema = z
@@ -169,7 +176,7 @@ export const toolCallSchema = z
     started_at: z.iso.datetime().nullable(),
     completed_at: z.iso.datetime().nullable(),
   })
-  .meta({ id: 'ToolCall', description: 'One invocation that the model asked for.' });
+  .meta({ id: 'ToolCall', description: 'One tool invocation that the model requested.' });
 
 export const stepSchema = z
   .object({
@@ -189,4 +196,4 @@ export const stepSchema = z
     started_at: z.iso.datetime(),
     completed_at: z.iso.datetime(),
   })
-  .meta({ id: 'Step', description: 'One committed move of a turn: a model call, or a round of tool calls.' });
+  .meta({ id: 'Step', description: 'One committed step of a turn: a model call, or a round of tool calls.' });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Tokens as the Messages API counts them. Input is what was neither read from nor written to a cache. */
+/** Tokens as the Messages API counts them. `input_tokens` excludes tokens read from or written to a cache. */
 export const usageSchema = z
   .object({
     input_tokens: z.int().nonnegative(),
@@ -8,7 +8,7 @@ export const usageSchema = z
     cache_creation_input_tokens: z.int().nonnegative(),
     cache_read_input_tokens: z.int().nonnegative(),
   })
-  .meta({ id: 'Usage', description: 'Tokens, summed over the model calls that finished.' });
+  .meta({ id: 'Usage', description: 'Tokens, summed over the finished model calls.' });
 export type Usage = z.infer<typeof usageSchema>;
 
 export const NO_USAGE: Usage = {

@@ -3,8 +3,8 @@ import { idSchema } from './ids.ts';
 import { timestampSchema } from './times.ts';
 
 /**
- * What a webhook endpoint can be told of. Not steps and tool calls: there are many of them in a turn, they
- * are read better from its stream of events, and each would be a row more in the worker's write.
+ * The events that a webhook endpoint can subscribe to. Steps and tool calls are not among them: a turn has many,
+ * the event stream suits them better, and each would add a row to a worker's write.
  */
 export const WEBHOOK_EVENT_TYPES = [
   'turn.queued',
@@ -22,17 +22,17 @@ export const WEBHOOK_EVENT_TYPES = [
 export const webhookEventTypeSchema = z.enum(WEBHOOK_EVENT_TYPES);
 export type WebhookEventType = z.infer<typeof webhookEventTypeSchema>;
 
-const UNASKED = new Set<WebhookEventType>(['turn.queued', 'turn.started']);
-const DEFAULT_EVENTS = WEBHOOK_EVENT_TYPES.filter((type) => !UNASKED.has(type));
+const OPT_IN = new Set<WebhookEventType>(['turn.queued', 'turn.started']);
+const DEFAULT_EVENTS = WEBHOOK_EVENT_TYPES.filter((type) => !OPT_IN.has(type));
 
-/** Also checked against the address guard, when it is given and at every connection. */
+/** The address guard checks it as well: when it is submitted, and at every connection. */
 export const webhookUrlSchema = z.url({ protocol: /^https?$/ }).max(2_000);
 
 const eventsSchema = z
   .array(webhookEventTypeSchema)
   .min(1)
-  .refine((types) => new Set(types).size === types.length, 'each type once')
-  .meta({ description: 'The types of events that it is told of.' });
+  .refine((types) => new Set(types).size === types.length, 'must not contain a type twice')
+  .meta({ description: 'The event types that are sent to this endpoint.' });
 const descriptionSchema = z.string().max(1_000);
 
 export const createWebhookEndpointSchema = z
@@ -44,13 +44,16 @@ export const createWebhookEndpointSchema = z
   .meta({ id: 'CreateWebhookEndpoint' });
 export type CreateWebhookEndpoint = z.infer<typeof createWebhookEndpointSchema>;
 
-/** What is left out stays as it is. */
+/** Omitted fields keep their value. */
 export const updateWebhookEndpointSchema = z
   .strictObject({
     url: webhookUrlSchema.optional(),
     events: eventsSchema.optional(),
     description: descriptionSchema.optional(),
-    enabled: z.boolean().optional().meta({ description: 'True also lifts what disabled it by itself.' }),
+    enabled: z
+      .boolean()
+      .optional()
+      .meta({ description: 'True also re-enables an endpoint that was disabled automatically.' }),
   })
   .meta({ id: 'UpdateWebhookEndpoint' });
 export type UpdateWebhookEndpoint = z.infer<typeof updateWebhookEndpointSchema>;
@@ -64,19 +67,22 @@ export const webhookEndpointSchema = z
     description: z.string(),
     enabled: z.boolean(),
     disabled_reason: z.enum(['requested', 'gone', 'failing']).nullable().meta({
-      description: '`gone`: it answered 410. `failing`: for five days nothing reached it.',
+      description: '`gone`: it responded with 410. `failing`: every delivery failed for five days.',
     }),
     disabled_at: z.iso.datetime().nullable(),
-    failing_since: z.iso.datetime().nullable().meta({ description: 'Since when every attempt failed.' }),
+    failing_since: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'Start of the current series of failed attempts.' }),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })
-  .meta({ id: 'WebhookEndpoint', description: 'Somewhere that is told of events.' });
+  .meta({ id: 'WebhookEndpoint', description: 'A URL that receives events.' });
 export type WebhookEndpoint = z.infer<typeof webhookEndpointSchema>;
 
 const signingSecretSchema = z.string().meta({ example: 'whsec_...' });
 
-/** The only time that the key which its webhooks are signed with can be seen. */
+/** The only response that contains the key that webhooks are signed with. */
 export const createdWebhookEndpointSchema = webhookEndpointSchema
   .extend({ signing_secret: signingSecretSchema })
   .meta({ id: 'CreatedWebhookEndpoint' });
@@ -88,7 +94,7 @@ export const rotateWebhookSecretSchema = z
       .min(0)
       .max(30 * 24 * 60 * 60)
       .default(24 * 60 * 60)
-      .meta({ description: 'How long webhooks carry the signature of the old key as well.' }),
+      .meta({ description: 'How long webhooks are also signed with the old key.' }),
   })
   .meta({ id: 'RotateWebhookSecret' });
 
@@ -101,12 +107,11 @@ export const webhookSecretSchema = z
   })
   .meta({
     id: 'WebhookSecret',
-    description: 'The key that the webhooks to the URLs of turns are signed with.',
+    description: 'The key that signs webhooks to the `webhook_url` of turns.',
   });
 
 export const deliveryStatusSchema = z.enum(['pending', 'failed', 'delivered', 'dead']).meta({
-  description:
-    '`pending`: not tried yet. `failed`: tried, and tried again at `next_attempt_at`. `dead`: not tried any more.',
+  description: '`pending`: not attempted yet. `failed`: retried at `next_attempt_at`. `dead`: given up.',
 });
 export type DeliveryStatus = z.infer<typeof deliveryStatusSchema>;
 
@@ -125,7 +130,10 @@ export const deliverySchema = z
     created_at: z.iso.datetime(),
     delivered_at: z.iso.datetime().nullable(),
   })
-  .meta({ id: 'Delivery', description: 'One event on its way to one endpoint, or to the URL of a turn.' });
+  .meta({
+    id: 'Delivery',
+    description: 'One event that is sent to one endpoint, or to the `webhook_url` of a turn.',
+  });
 export type Delivery = z.infer<typeof deliverySchema>;
 
 export const deliveryAttemptSchema = z
@@ -134,15 +142,17 @@ export const deliveryAttemptSchema = z
     started_at: z.iso.datetime(),
     duration_ms: z.int().nonnegative(),
     response_status: z.int().nullable(),
-    response_body: z.string().nullable().meta({ description: 'The first kilobyte.' }),
+    response_body: z.string().nullable().meta({ description: 'The first kilobyte of the body.' }),
     error_code: z.string().nullable(),
   })
-  .meta({ id: 'DeliveryAttempt', description: 'One POST, and what came of it.' });
+  .meta({ id: 'DeliveryAttempt', description: 'One POST request and its outcome.' });
 export type DeliveryAttempt = z.infer<typeof deliveryAttemptSchema>;
 
 export const deliveryWithAttemptsSchema = deliverySchema
   .extend({
-    attempt_log: z.array(deliveryAttemptSchema).meta({ description: 'The newest 20, oldest first.' }),
+    attempt_log: z
+      .array(deliveryAttemptSchema)
+      .meta({ description: 'The newest 20 attempts, oldest first.' }),
   })
   .meta({ id: 'DeliveryWithAttempts' });
 
@@ -157,7 +167,7 @@ export const redeliverSchema = z
   })
   .meta({
     id: 'Redeliver',
-    description: 'Events of this time, those that did not arrive unless said otherwise.',
+    description: 'Selects deliveries to repeat by time and status. Default: those that failed.',
   });
 
 export const redeliverySchema = z
@@ -165,7 +175,8 @@ export const redeliverySchema = z
     object: z.literal('redelivery'),
     redelivered: z.int().nonnegative(),
     through: z.iso.datetime().nullable().meta({
-      description: 'Where there is more than one request redelivers: the `since` of the next one. Else null.',
+      description:
+        'Null, unless one request cannot redeliver everything: then the `since` of the next request.',
     }),
   })
   .meta({ id: 'Redelivery' });

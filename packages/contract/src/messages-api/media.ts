@@ -1,31 +1,31 @@
 import { imageDimensionsFromData } from 'image-dimensions';
 
 /*
- * What the Messages API takes as pictures and documents, as it documents it:
+ * The images and documents that the Messages API accepts, according to its documentation:
  * https://platform.claude.com/docs/en/build-with-claude/vision and /pdf-support.
  */
 
 export const IMAGE_MEDIA_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
 export type ImageMediaType = (typeof IMAGE_MEDIA_TYPES)[number];
 
-/** Of one image, counted as the API counts it: characters of base64. */
+/** Limit of one image, in the unit of the API: characters of base64. */
 export const MAX_IMAGE_CHARACTERS = 10 * 1024 * 1024;
-/** Pixels of either side. */
+/** Limit of width and height in pixels. */
 export const MAX_IMAGE_SIDE = 8_000;
-/** In a request with more images than this, the limit of either side is `MAX_SIDE_OF_MANY`. */
+/** In a request with more images than this, width and height are limited to `MAX_SIDE_OF_MANY`. */
 export const MANY_IMAGES = 20;
 export const MAX_SIDE_OF_MANY = 2_000;
-/** Images in one request, of a model with a context of 200,000 tokens. */
+/** Images in one request to a model with a context of 200,000 tokens. */
 export const MAX_IMAGES = 100;
 
-/** What the first bytes say that a file is. */
+/** The media type that the first bytes of a file indicate. */
 export interface FileHeader {
   mediaType: string;
-  /** Pixels; null for what is no image, or where the header ends before its size. */
+  /** Pixels; null if the file is not an image, or its header is truncated before the size. */
   size: { width: number; height: number } | null;
 }
 
-/** By the bytes as Latin 1, one character each. */
+/** Matched against the first bytes as Latin 1, one character per byte. */
 const SIGNATURES: readonly (readonly [mediaType: string, isAtStart: (start: string) => boolean])[] = [
   ['image/png', (start) => start.startsWith('\x89PNG\r\n\x1a\n')],
   ['image/jpeg', (start) => start.startsWith('\xff\xd8\xff')],
@@ -41,15 +41,15 @@ const SIGNATURES: readonly (readonly [mediaType: string, isAtStart: (start: stri
   ['application/zip', (start) => start.startsWith('PK\x03\x04')],
 ];
 
-/** Of a file in the ISO base media format. */
+/** The major brand of a file in the ISO base media format. */
 const brandOf = (start: string): string => (start.startsWith('ftyp', 4) ? start.slice(8) : '');
 
 /** More than any signature needs. */
 const SIGNATURE_CHARACTERS = 1024;
 
 /**
- * What a file in base64 is by its first bytes; null for one that is not recognised. Whether the rest of it is
- * whole is not looked at.
+ * Detects a base64 file's type from its first bytes; null if it is not recognised. The rest of the file is not
+ * validated.
  */
 export function readFileHeader(base64: string): FileHeader | null {
   const start = Buffer.from(base64.slice(0, SIGNATURE_CHARACTERS), 'base64').toString('latin1');
