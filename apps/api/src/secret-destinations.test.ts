@@ -307,7 +307,7 @@ test('a key of the model is sent to no tool that its allowed_hosts does not name
   for (const name of [forSettings, forAgent]) {
     expect((await api.client.http.get(`/v1/secrets/${name}`).expect(200)).body.model_key).toBe(true);
     const refused = await postTool(sending(name)).expect(400);
-    expect(refused.body.errors[0].message).toContain('is a key of the model');
+    expect(refused.body.errors[0].message).toContain('is a model key');
     // Not even after it was deleted and put again.
     await api.client.http.delete(`/v1/secrets/${name}`).expect(204);
     await putSecret(name).expect(200);

@@ -7,12 +7,9 @@ import { metadataSchema } from './metadata.ts';
 import { modelKeysSchema } from './model-settings.ts';
 import { inputSchemaSchema, toolNameSchema } from './tools.ts';
 
-const requiresApproval = z
-  .boolean()
-  .default(false)
-  .meta({
-    description: 'If true, the turn waits in `requires_action` until the call is approved or denied.',
-  });
+const requiresApproval = z.boolean().default(false).meta({
+  description: 'If true, the turn waits in `requires_action` until the call is approved or denied.',
+});
 
 /** A tool that the operator registered in code. */
 const builtinToolSchema = z.strictObject({

@@ -35,7 +35,10 @@ export interface NewEvent {
 const eventFields = {
   id: idSchema('event'),
   turn_id: idSchema('turn'),
-  sequence_number: z.int().positive().meta({ description: 'Position of the event in the turn: starts at 1, without gaps.' }),
+  sequence_number: z
+    .int()
+    .positive()
+    .meta({ description: 'Position of the event in the turn: starts at 1, without gaps.' }),
   created_at: z.iso.datetime(),
 };
 const stepIndex = z.int().nonnegative();
@@ -43,7 +46,8 @@ const callReference = { id: idSchema('toolCall'), tool_use_id: z.string(), name:
 
 const eventSchemas = {
   queued: z.object({ type: z.literal('turn.queued'), ...eventFields }).meta({
-    description: 'The turn waits for a worker. Sent again when a turn continues because its required action expired.',
+    description:
+      'The turn waits for a worker. Sent again when a turn continues because its required action expired.',
   }),
   started: z
     .object({ type: z.literal('turn.started'), ...eventFields, attempt: z.int().positive() })
@@ -70,7 +74,11 @@ const eventSchemas = {
     })
     .meta({ description: 'A tool call has a result, or its outcome is unknown (`output` is null).' }),
   stepCompleted: z
-    .object({ type: z.literal('step.completed'), ...eventFields, step: stepSchema.omit({ tool_calls: true }) })
+    .object({
+      type: z.literal('step.completed'),
+      ...eventFields,
+      step: stepSchema.omit({ tool_calls: true }),
+    })
     .meta({ description: 'The whole step. It replaces every `message.delta` of the step.' }),
   inputAdded: z
     .object({ type: z.literal('input.added'), ...eventFields })

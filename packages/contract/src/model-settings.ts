@@ -58,11 +58,9 @@ export const modelSettingsSchema = z
     keys: modelKeysSchema,
     base_url: modelBaseUrlSchema.nullable(),
     auth: modelAuthSchema,
-    operator_key: z
-      .boolean()
-      .meta({
-        description: "Whether the tenant may use the operator's key. Only the operator can change it.",
-      }),
+    operator_key: z.boolean().meta({
+      description: "Whether the tenant may use the operator's key. Only the operator can change it.",
+    }),
     updated_at: z.iso.datetime().nullable().meta({ description: 'Null if nothing was ever set.' }),
   })
   .meta({ id: 'ModelSettings', description: 'The keys and the endpoint of model calls.' });

@@ -60,11 +60,9 @@ const denialOfCallSchema = z
     reason: z.string().max(10_000).optional().meta({ description: 'Shown to the model.' }),
   })
   .meta({ description: 'For `awaiting: "approval"`: the call is not made.' });
-const unknownOutcomeSchema = z
-  .strictObject({ ...ofCall, outcome: z.literal('unknown') })
-  .meta({
-    description: 'For `awaiting: "outcome"`: the outcome cannot be determined. The model is told so.',
-  });
+const unknownOutcomeSchema = z.strictObject({ ...ofCall, outcome: z.literal('unknown') }).meta({
+  description: 'For `awaiting: "outcome"`: the outcome cannot be determined. The model is told so.',
+});
 const repeatedCallSchema = z.strictObject({ ...ofCall, send_again: z.literal(true) }).meta({
   description:
     'For `awaiting: "outcome"`: send the call again with the same Idempotency-Key, although the first attempt may ' +
