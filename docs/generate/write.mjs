@@ -1,25 +1,32 @@
 // Writes what the documentation takes from the code: the reference of settings, metrics, problem codes and events, and
-// the state chart of ARCHITECTURE.md. With `--check` it writes nothing, and fails where a page does not match the code.
+// the state chart and the packages of ARCHITECTURE.md. With `--check` it writes nothing, and fails where a page does not match the code.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { events } from './events.mjs';
+import { listPackages } from './packages.mjs';
 import { metrics } from './metrics.mjs';
 import { problems } from './problems.mjs';
 import { settings } from './settings.mjs';
 import { drawStateChart } from './state-chart.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
-const CHART = /(<!-- state chart -->\n\n)[^]*?(\n\n<!-- end of state chart -->)/;
 
 const read = (page) => (existsSync(new URL(page, ROOT)) ? readFileSync(new URL(page, ROOT), 'utf8') : '');
-const architecture = read('ARCHITECTURE.md');
-if (!CHART.test(architecture)) throw new Error('ARCHITECTURE.md has no place for the state chart.');
 
+/** The page with this text between the comments `<!-- name -->` and `<!-- end of name -->`. */
+function fill(page, name, text) {
+  const [before, rest = ''] = page.split(`<!-- ${name} -->`);
+  const [, after] = rest.split(`<!-- end of ${name} -->`);
+  if (after === undefined) throw new Error(`The page has no place for the ${name}.`);
+  return `${before}<!-- ${name} -->\n\n${text}\n\n<!-- end of ${name} -->${after}`;
+}
+
+const architecture = fill(read('ARCHITECTURE.md'), 'state chart', drawStateChart());
 const pages = {
   'docs/reference/settings.md': settings,
   'docs/reference/metrics.md': metrics,
   'docs/reference/problems.md': problems,
   'docs/reference/events.md': events,
-  'ARCHITECTURE.md': architecture.replace(CHART, (_, before, after) => before + drawStateChart() + after),
+  'ARCHITECTURE.md': fill(architecture, 'packages', listPackages()),
 };
 
 const stale = Object.entries(pages).filter(([page, text]) => read(page) !== text);

@@ -80,3 +80,10 @@ test('every test that the page of guarantees quotes exists in the file that it n
   expect(page).toMatch(/`tests\/turns\/recovery\.test\.ts`: "/);
   expect(missing).toEqual([]);
 });
+
+test('every package and app has a README', () => {
+  const manifests = files.filter((file) => /^(packages|apps)\/[^/]+\/package\.json$/.test(file));
+  expect(manifests.length).toBeGreaterThan(10);
+  const without = manifests.filter((file) => !exists(file.replace('package.json', 'README.md')));
+  expect(without).toEqual([]);
+});
