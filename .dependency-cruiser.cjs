@@ -15,6 +15,7 @@ const MAY_IMPORT = {
   webhooks: ['contract', 'egress', 'telemetry', 'store', 'backplane'],
   agent: ['contract'],
   client: [],
+  runtime: ['telemetry', 'egress', 'secrets', 'store', 'backplane', 'turns'],
 };
 
 /** The only places that may import these: `pg` serves the truth, and the backplane that runs on Postgres. */

@@ -20,7 +20,7 @@ const config: Config = {
     ],
   },
   moduleNameMapper: {
-    '^@turnpike/(contract|telemetry|egress|secrets|store|backplane|turns|model|tools|webhooks|agent|client)$':
+    '^@turnpike/(contract|telemetry|egress|secrets|store|backplane|turns|model|tools|webhooks|agent|client|runtime)$':
       '<rootDir>/packages/$1/src/index.ts',
     '^@turnpike/(model-sim)$': '<rootDir>/apps/$1/src/index.ts',
   },

@@ -25,6 +25,7 @@ const variablesIn = (...files: string[]): string[] =>
   );
 
 const SHARED = [
+  'packages/runtime/src/settings.ts',
   'packages/secrets/src/key-settings.ts',
   'packages/secrets/src/vault-settings.ts',
   'packages/telemetry/src/tracing-settings.ts',

@@ -286,7 +286,7 @@ test('what cannot be read takes no other number with it', async () => {
       return Number.isNaN(valueOf(text, 'turnpike_turns_waiting', { state: 'ready' }));
     });
     expect(valueOf(await metricsOf('api'), 'turnpike_queue_waiting', { queue: 'turns' })).toBe(0);
-    await linesThat(cluster.api, 'A number for /metrics could not be read.');
+    await linesThat(cluster.api, 'A metric could not be read.');
   } finally {
     await cluster.database.pool.query('ALTER TABLE turns_away RENAME TO turns');
   }

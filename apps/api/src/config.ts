@@ -1,20 +1,11 @@
+import { runtimeSettings, runtimeVariables } from '@turnpike/runtime';
 import { readEnvironment, type KeySettings } from '@turnpike/secrets';
-import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
-import { retentionSettings, retentionVariables } from '@turnpike/turns';
 import { z } from 'zod';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 import { readTrustedProxies } from './trust-proxy.ts';
 
 const MIB = 1024 * 1024;
 const milliseconds = z.coerce.number().int().min(1);
-
-/** Comma-separated; empty: none. */
-const listed = (entry: z.ZodType<string, string>) =>
-  z
-    .string()
-    .default('')
-    .transform((list) => list.split(',').flatMap((text) => text.trim() || []))
-    .pipe(z.array(entry));
 
 /** As a browser writes it: no path, no slash at its end, and never a wildcard. */
 function isOrigin(text: string): boolean {
@@ -24,6 +15,8 @@ function isOrigin(text: string): boolean {
 
 /** Every variable that the API reads, but for those of the master keys. Their descriptions are in the reference. */
 export const environmentVariables = z.object({
+  ...runtimeVariables,
+  METRICS_PORT: runtimeVariables.METRICS_PORT.meta({ unset: 'no metrics; the probes are on `PORT` too' }),
   HOST: z.string().min(1).default('0.0.0.0').describe('The address that the API listens on.'),
   PORT: z.coerce
     .number()
@@ -32,31 +25,6 @@ export const environmentVariables = z.object({
     .max(65_535)
     .default(3000)
     .describe('The port that the API listens on.'),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
-    .describe('Postgres, the source of truth. `?schema=` names the schema.'),
-  BACKPLANE_URL: z
-    .url({ protocol: /^(rediss?|postgres(ql)?)$/ })
-    .optional()
-    .describe('The backplane: Redis, or Postgres for a small installation.')
-    .meta({ unset: '`REDIS_URL`, else `DATABASE_URL`' }),
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/ })
-    .optional()
-    .describe('The backplane, where `BACKPLANE_URL` is not set.'),
-  BACKPLANE_PREFIX: z
-    .string()
-    .min(1)
-    .max(64)
-    .default('turnpike')
-    .describe('Prefix of every key in Redis. It separates installations that share one Redis.'),
-  DATABASE_POOL_SIZE: z.coerce
-    .number()
-    .int()
-    .min(2)
-    .max(1000)
-    .default(20)
-    .describe('The most connections to Postgres of this process.'),
   MAX_BODY_BYTES: z.coerce
     .number()
     .int()
@@ -71,26 +39,13 @@ export const environmentVariables = z.object({
     .describe(
       'The most bytes of request bodies that this process holds at once; half of that for one tenant. At least `MAX_BODY_BYTES`.',
     ),
-  CORS_ORIGINS: listed(z.string().refine(isOrigin, 'must be origins such as https://app.example.com'))
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
+    .pipe(z.array(z.string().refine(isOrigin, 'must be origins such as https://app.example.com')))
     .describe('Origins whose pages may call the API from a browser, comma-separated.')
     .meta({ unset: 'none' }),
-  EGRESS_ALLOW: listed(z.string())
-    .describe(
-      'Private addresses, ranges or names that tools, webhooks and model gateways may have, comma-separated. The same value for the API and the workers.',
-    )
-    .meta({ unset: 'none' }),
-  RECONCILE_EVERY_MS: milliseconds
-    .default(1_000)
-    .describe('Time between two passes of the reconciler. Milliseconds.'),
-  JOB_AGE_MS: milliseconds
-    .default(5_000)
-    .describe('A job that no worker has claimed for this long is added to the queue again. Milliseconds.'),
-  MAX_LOST_LEASES: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(5)
-    .describe('A turn fails with `max_attempts` once this many workers have lost their lease on it.'),
   MAX_STREAMS: z.coerce
     .number()
     .int()
@@ -130,25 +85,6 @@ export const environmentVariables = z.object({
     .describe('After `SIGTERM`: how long the API reports not ready and still serves. Milliseconds.')
     .meta({ unset: '`5000` where `NODE_ENV=production`, else `0`' }),
   NODE_ENV: z.string().optional().describe('Only decides the default of `SHUTDOWN_DELAY_MS`.'),
-  METRICS_PORT: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
-    .optional()
-    .describe('The port of `/metrics` and the probes.')
-    .meta({ unset: 'no metrics; the probes are on `PORT` too' }),
-  METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('The address of `METRICS_PORT`.'),
-  LOG_LEVEL: z
-    .enum(['debug', 'info', 'warn', 'error'])
-    .default('info')
-    .describe('The lowest level that is logged.'),
-  LOG_FORMAT: z
-    .enum(['json', 'pretty'])
-    .default('json')
-    .describe('`json`: one object per line. `pretty`: for a terminal.'),
-  ...retentionVariables,
-  ...tracingVariables,
 });
 
 const environmentSchema = environmentVariables
@@ -157,20 +93,12 @@ const environmentSchema = environmentVariables
     message: 'must be MAX_BODY_BYTES at least',
   })
   .transform((environment) => ({
+    ...runtimeSettings(environment),
     host: environment.HOST,
     port: environment.PORT,
-    databaseUrl: environment.DATABASE_URL,
-    backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
-    backplanePrefix: environment.BACKPLANE_PREFIX,
-    databasePoolSize: environment.DATABASE_POOL_SIZE,
     maxBodyBytes: environment.MAX_BODY_BYTES,
     maxBodyBytesInFlight: environment.MAX_BODY_BYTES_IN_FLIGHT,
     corsOrigins: environment.CORS_ORIGINS,
-    egressAllow: environment.EGRESS_ALLOW,
-    reconcileEveryMs: environment.RECONCILE_EVERY_MS,
-    jobAgeMs: environment.JOB_AGE_MS,
-    maxLostLeases: environment.MAX_LOST_LEASES,
-    ...retentionSettings(environment),
     streams: {
       ...STREAM_DEFAULTS,
       maxStreams: environment.MAX_STREAMS,
@@ -179,11 +107,6 @@ const environmentSchema = environmentVariables
     trustProxy: environment.TRUST_PROXY,
     shutdownMs: environment.SHUTDOWN_MS,
     shutdownDelayMs: environment.SHUTDOWN_DELAY_MS ?? (environment.NODE_ENV === 'production' ? 5_000 : 0),
-    metricsPort: environment.METRICS_PORT,
-    metricsHost: environment.METRICS_HOST,
-    logLevel: environment.LOG_LEVEL,
-    logFormat: environment.LOG_FORMAT,
-    tracing: tracingSettings(environment),
   }));
 
 /** The master keys have settings of their own, which all programs share. */

@@ -1,6 +1,6 @@
+import { runtimeSettings, runtimeVariables } from '@turnpike/runtime';
 import { readEnvironment, type KeySettings } from '@turnpike/secrets';
-import { Secret, tracingSettings, tracingVariables } from '@turnpike/telemetry';
-import { retentionSettings, retentionVariables } from '@turnpike/turns';
+import { Secret } from '@turnpike/telemetry';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
 
@@ -9,24 +9,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Every variable that a worker reads, but for those of the master keys. Their descriptions are in the reference. */
 export const environmentVariables = z.object({
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
-    .describe('Postgres, the source of truth. `?schema=` names the schema.'),
-  BACKPLANE_URL: z
-    .url({ protocol: /^(rediss?|postgres(ql)?)$/ })
-    .optional()
-    .describe('The backplane: Redis, or Postgres for a small installation.')
-    .meta({ unset: '`REDIS_URL`, else `DATABASE_URL`' }),
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/ })
-    .optional()
-    .describe('The backplane, where `BACKPLANE_URL` is not set.'),
-  BACKPLANE_PREFIX: z
-    .string()
-    .min(1)
-    .max(64)
-    .default('turnpike')
-    .describe('Prefix of every key in Redis. It separates installations that share one Redis.'),
+  ...runtimeVariables,
   ANTHROPIC_API_KEY: z
     .string()
     .min(1)
@@ -64,18 +47,6 @@ export const environmentVariables = z.object({
   DRAIN_MS: milliseconds
     .default(20_000)
     .describe('After `SIGTERM`: how long turns may take to reach the end of a step. Milliseconds.'),
-  RECONCILE_EVERY_MS: milliseconds
-    .default(1_000)
-    .describe('Time between two passes of the reconciler. Milliseconds.'),
-  JOB_AGE_MS: milliseconds
-    .default(5_000)
-    .describe('A job that no worker has claimed for this long is added to the queue again. Milliseconds.'),
-  MAX_LOST_LEASES: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(5)
-    .describe('A turn fails with `max_attempts` once this many workers have lost their lease on it.'),
   WEBHOOK_CONCURRENCY: z.coerce
     .number()
     .int()
@@ -101,46 +72,10 @@ export const environmentVariables = z.object({
     .max(3_650)
     .default(30)
     .describe('How long delivered deliveries are kept. Dead letters are kept twice as long. Days.'),
-  EGRESS_ALLOW: z
-    .string()
-    .default('')
-    .transform((list) => list.split(',').flatMap((entry) => entry.trim() || []))
-    .describe(
-      'Private addresses, ranges or names that tools, webhooks and model gateways may have, comma-separated. The same value for the API and the workers.',
-    )
-    .meta({ unset: 'none' }),
-  DATABASE_POOL_SIZE: z.coerce
-    .number()
-    .int()
-    .min(2)
-    .max(1000)
-    .default(20)
-    .describe('The most connections to Postgres of this process.'),
-  METRICS_PORT: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
-    .optional()
-    .describe('The port of `/metrics` and the probes.')
-    .meta({ unset: 'neither' }),
-  METRICS_HOST: z.string().min(1).default('127.0.0.1').describe('The address of `METRICS_PORT`.'),
-  LOG_LEVEL: z
-    .enum(['debug', 'info', 'warn', 'error'])
-    .default('info')
-    .describe('The lowest level that is logged.'),
-  LOG_FORMAT: z
-    .enum(['json', 'pretty'])
-    .default('json')
-    .describe('`json`: one object per line. `pretty`: for a terminal.'),
-  ...retentionVariables,
-  ...tracingVariables,
 });
 
 const environmentSchema = environmentVariables.transform((environment) => ({
-  databaseUrl: environment.DATABASE_URL,
-  backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
-  backplanePrefix: environment.BACKPLANE_PREFIX,
+  ...runtimeSettings(environment),
   modelApiKey:
     environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
   modelBaseUrl: environment.ANTHROPIC_BASE_URL,
@@ -149,9 +84,6 @@ const environmentSchema = environmentVariables.transform((environment) => ({
   concurrency: environment.CONCURRENCY,
   leaseMs: environment.LEASE_MS,
   drainMs: environment.DRAIN_MS,
-  reconcileEveryMs: environment.RECONCILE_EVERY_MS,
-  jobAgeMs: environment.JOB_AGE_MS,
-  maxLostLeases: environment.MAX_LOST_LEASES,
   webhooks: {
     concurrency: environment.WEBHOOK_CONCURRENCY,
     timeoutMs: environment.WEBHOOK_TIMEOUT_MS,
@@ -159,14 +91,6 @@ const environmentSchema = environmentVariables.transform((environment) => ({
     disableAfterMs: environment.WEBHOOK_DISABLE_AFTER_MS,
     keepMs: environment.WEBHOOK_RETENTION_DAYS * DAY_MS,
   },
-  ...retentionSettings(environment),
-  egressAllow: environment.EGRESS_ALLOW,
-  databasePoolSize: environment.DATABASE_POOL_SIZE,
-  metricsPort: environment.METRICS_PORT,
-  metricsHost: environment.METRICS_HOST,
-  logLevel: environment.LOG_LEVEL,
-  logFormat: environment.LOG_FORMAT,
-  tracing: tracingSettings(environment),
 }));
 
 /** The master keys have settings of their own, which all programs share. */
