@@ -2,11 +2,17 @@ import type { Readable } from 'node:stream';
 import { arrayBuffer, json, text } from 'node:stream/consumers';
 import type { Agent, Dispatcher } from 'undici';
 
-/** A request that is told how much of its answer has come. */
+/** A request whose response body is measured, and read as slowly as its caller wants. */
 export interface MeteredInit extends RequestInit {
-  /** Called with each piece of the body before it is handed on. What it throws ends the answer. */
-  meter?: (piece: Uint8Array) => void;
+  /**
+   * Called with each piece of the body, of 16 KiB at most, before it is handed on: once the returned promise is
+   * resolved, or at once for null. What it throws ends the response.
+   */
+  meter?: (piece: Uint8Array) => Promise<void> | null;
 }
+
+/** Whoever parses a piece holds the event loop for as long. */
+const PIECE_BYTES = 16 * 1024;
 
 /**
  * Sends one request by undici's `request`: its `fetch` brings each piece of a stream through queues of its own,
@@ -67,10 +73,14 @@ function asResponse(
   }
 }
 
-async function* metered(body: Readable, meter: (piece: Uint8Array) => void): AsyncGenerator<Buffer> {
-  for await (const piece of body) {
-    meter(piece);
-    yield piece;
+async function* metered(body: Readable, meter: NonNullable<MeteredInit['meter']>): AsyncGenerator<Buffer> {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
+      const piece = chunk.subarray(start, start + PIECE_BYTES);
+      const turn = meter(piece);
+      if (turn !== null) await turn;
+      yield piece;
+    }
   }
 }
 

@@ -24,17 +24,17 @@ import { isBroken, isOutage, outageOf } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import { locateRefusal } from './read-refusal.ts';
 import type { ResponseMemory } from './response-memory.ts';
+import type { ResponsePacing } from './response-pacing.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { safeRequestId } from './safe-message.ts';
 import { newProgress, streamMessage, type RequestProgress } from './stream-message.ts';
-import type { TenantTurns } from './tenant-turns.ts';
 
 export interface CallTools extends KeyParts {
   limits: ModelLimits;
   budget: RetryBudget;
   prices: PriceTable;
   responses: ResponseMemory;
-  turns: TenantTurns;
+  pacing: ResponsePacing;
   /** For requests that fail. */
   report: Report;
 }
@@ -170,6 +170,7 @@ class Call {
     if (this.#isFailover) this.#failovers += 1;
     progress.startedAt = performance.now();
     const meter = this.#tools.responses.open(this.#request.tenantId, this.#request.agent.max_tokens);
+    const pace = this.#tools.pacing.open(this.#request.tenantId);
     try {
       const message = await streamMessage(
         key,
@@ -180,8 +181,10 @@ class Call {
           limitCode: leftMs < limits.totalTimeoutMs ? 'model_step_timeout' : 'model_timeout',
           // The first time it may be the stream that broke; from then on it is what the model writes.
           keepsBrokenCalls: this.#attempts > 1 || this.#built.followsBrokenCall,
-          onPiece: (piece) => meter.take(piece),
-          untilNext: () => this.#tools.turns.next(this.#request.tenantId),
+          onPiece: (piece) => {
+            meter.take(piece);
+            return pace.next(piece.length);
+          },
           onStart: () => guarded.reportSuccess(),
           onText: (text) => this.#options.onText(text),
         },

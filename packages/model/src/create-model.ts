@@ -17,7 +17,7 @@ import { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
 import { ModelEndpoints } from './model-endpoints.ts';
 import { readPrices, type PriceTable } from './prices.ts';
 import { ResponseMemory } from './response-memory.ts';
-import { TenantTurns } from './tenant-turns.ts';
+import { ResponsePacing } from './response-pacing.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
 export interface ModelSettings {
@@ -75,7 +75,7 @@ export function createModel(settings: ModelSettings): GuardedModel {
     places,
     prices,
     responses: new ResponseMemory(),
-    turns: new TenantTurns(),
+    pacing: new ResponsePacing(),
     guard: settings.guard ?? createCallGuard(MODEL_GUARD),
     limits,
     budget: settings.retryBudget ?? createRetryBudget(),

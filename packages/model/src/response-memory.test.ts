@@ -10,17 +10,24 @@ test('a response may be as large as its max_tokens can make it, and no larger', 
   expect(() => meter.take(piece(200))).toThrow(expect.objectContaining({ code: 'model_response_too_large' }));
 });
 
-test('all responses of a tenant together have a bound, and one of all tenants; what is over counts no more', () => {
-  const memory = new ResponseMemory({ ofTenant: 300 * KIB, ofAll: 500 * KIB });
-  const [one, two, other] = ['a', 'a', 'b'].map((tenant) => memory.open(tenant, 10_000));
+test('the responses of one tenant together have a limit', () => {
+  const memory = new ResponseMemory({ ofTenant: 300 * KIB, ofAll: 5_000 * KIB });
+  const [one, two] = ['a', 'a'].map((tenant) => memory.open(tenant, 10_000));
   one?.take(piece(200));
   expect(() => two?.take(piece(200))).toThrow(expect.objectContaining({ code: 'model_busy' }));
-  expect(() => other?.take(piece(200))).toThrow(expect.objectContaining({ code: 'model_busy' }));
   two?.close();
-  other?.take(piece(50));
+  one?.take(piece(90));
+});
+
+test('where all tenants together are over the limit, those that hold more than an equal share are refused', () => {
+  const memory = new ResponseMemory({ ofTenant: 300 * KIB, ofAll: 500 * KIB });
+  const [one, two, small] = ['a', 'b', 'c'].map((tenant) => memory.open(tenant, 10_000));
+  one?.take(piece(250));
+  two?.take(piece(240));
+  small?.take(piece(100));
+  expect(() => one?.take(piece(1))).toThrow(expect.objectContaining({ code: 'model_busy' }));
   one?.close();
-  other?.close();
-  memory.open('c', 10_000).take(piece(300));
+  two?.take(piece(50));
 });
 
 test.each(['\n', '\r'])(

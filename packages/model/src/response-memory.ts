@@ -12,9 +12,10 @@ const BYTES_OF_LINE = 32;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
-/** Bytes of responses that are under way in one worker. */
+/** Bytes of responses that are being read in one worker. */
 export interface ResponseMemoryLimits {
   ofTenant: number;
+  /** Beyond it, only tenants that hold less than an equal share of it may receive more: all together, twice as much. */
   ofAll: number;
 }
 
@@ -53,9 +54,8 @@ export class ResponseMemory {
         held += bytes;
         this.#change(tenantId, bytes);
         if (held > most) throw new TerminalError('model_response_too_large', TOO_LARGE);
-        const ofTenant = this.#ofTenants.get(tenantId) ?? 0;
-        if (ofTenant > this.#limits.ofTenant || this.#ofAll > this.#limits.ofAll) {
-          throw new RetryableError('model_busy', 'Too much of other model responses is under way.');
+        if (this.#holdsTooMuch(tenantId)) {
+          throw new RetryableError('model_busy', 'Too many bytes of model responses are being read at once.');
         }
       },
       close: () => {
@@ -63,6 +63,12 @@ export class ResponseMemory {
         held = 0;
       },
     };
+  }
+
+  #holdsTooMuch(tenantId: string): boolean {
+    const { ofTenant, ofAll } = this.#limits;
+    const held = this.#ofTenants.get(tenantId) ?? 0;
+    return held > ofTenant || (this.#ofAll > ofAll && held > ofAll / this.#ofTenants.size);
   }
 
   #change(tenantId: string, bytes: number): void {

@@ -45,10 +45,8 @@ export interface StreamOptions {
   limitCode: 'model_timeout' | 'model_step_timeout';
   /** A call whose input is no JSON is taken as the model wrote it, to be told of it. */
   keepsBrokenCalls: boolean;
-  /** A piece of the response has come. What it throws ends the response. */
-  onPiece(piece: Uint8Array): void;
-  /** Others have waited while much of this response was read: resolves when it may go on. */
-  untilNext(): Promise<void>;
+  /** As `meter` of `MeteredInit`. */
+  onPiece(piece: Uint8Array): Promise<void> | null;
   /** The message has begun. */
   onStart(): void;
   onText(text: string): void;
@@ -56,8 +54,6 @@ export interface StreamOptions {
 
 /** How long the end of the body may take after `message_stop`: worth it, as the connection is kept then. */
 const TAIL_MS = 1_000;
-/** Of one response, before others have their turn. Events of so many bytes take about 10 ms to read. */
-const PIECE_BYTES = 64 * 1024;
 
 /**
  * Makes one request and reads its stream to the end. Throws what the SDK throws, the signal's reason,
@@ -101,12 +97,7 @@ async function readEvents(
   progress: RequestProgress,
 ): Promise<void> {
   // As `MeteredInit` has it; a redirect is an answer for every `fetch` that is handed in.
-  let unread = 0;
-  const meter = (piece: Uint8Array): void => {
-    unread += piece.length;
-    options.onPiece(piece);
-  };
-  const fetchOptions = { redirect: 'manual' as const, meter };
+  const fetchOptions = { redirect: 'manual' as const, meter: (piece: Uint8Array) => options.onPiece(piece) };
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
   const { data: stream, response } = await key.api.client
     .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
@@ -122,10 +113,6 @@ async function readEvents(
   let tail: NodeJS.Timeout | undefined;
   try {
     for await (const event of stream) {
-      if (unread > PIECE_BYTES) {
-        unread = 0;
-        await options.untilNext();
-      }
       const text = assembly.add(event);
       if (event.type === 'message_start') {
         progress.begun = true;

@@ -19,3 +19,17 @@ test('tenants are served in turn, one in each round of the event loop', async ()
   expect(rounds).toBeGreaterThanOrEqual(11);
   await turns.next('a');
 });
+
+test('with a share, the loop is left to everything else for the rest of the time', async () => {
+  const turns = new TenantTurns(0.2);
+  let workedMs = 0;
+  const startedAt = performance.now();
+  for (let piece = 0; piece < 5; piece += 1) {
+    await turns.next('a');
+    const workUntil = performance.now() + 5;
+    while (performance.now() < workUntil);
+    workedMs += 5;
+  }
+  await turns.next('a');
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(4 * workedMs);
+});

@@ -3,7 +3,7 @@ import type { InputSchema } from '@turnpike/contract';
 import { LRUCache } from 'lru-cache';
 import type { CheckResult } from './check-thread.ts';
 import { FairSlots, TooManyWaitingError } from './fair-slots.ts';
-import { exceededLimit } from './schema-limits.ts';
+import { MAX_SCHEMA_CHARACTERS } from './schema-limits.ts';
 import { SchemaThreads } from './schema-threads.ts';
 import { TimeShares } from './time-shares.ts';
 
@@ -22,7 +22,6 @@ const STOPPED_FOR_MS = 10 * 60_000;
 
 type Verdict =
   | CheckResult
-  | { type: 'too_large'; reason: string }
   | { type: 'too_long' }
   | { type: 'busy' }
   | { type: 'failed' };
@@ -137,9 +136,11 @@ export class InputSchemas {
 type PreparedSchema = { reason: string } | { text: string; hash: string };
 
 function prepareSchema(schema: InputSchema): PreparedSchema {
-  const reason = exceededLimit(schema);
-  if (reason !== null) return { reason };
-  const text = JSON.stringify(schema);
+  const text = jsonOf(schema);
+  if (text === null) return { reason: 'it is nested too deeply' };
+  if (text.length > MAX_SCHEMA_CHARACTERS) {
+    return { reason: `it has ${text.length} characters of JSON, and may have ${MAX_SCHEMA_CHARACTERS}` };
+  }
   return { text, hash: createHash('sha256').update(text).digest('base64') };
 }
 

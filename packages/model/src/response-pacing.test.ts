@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import { ResponsePacing } from './response-pacing.ts';
+
+const KIB = 1024;
+
+test('a response shorter than one piece is read at once', () => {
+  const pace = new ResponsePacing().open('a');
+  expect(pace.next(10 * KIB)).toBeNull();
+  expect(pace.next(5 * KIB)).toBeNull();
+  expect(pace.next(2 * KIB)).not.toBeNull();
+});
+
+test('tenants whose responses come faster than a model writes leave most of the time to a tenant whose do not', async () => {
+  const pacing = new ResponsePacing();
+  const busy = (ms: number): void => {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  };
+  let isOver = false;
+  let fastMs = 0;
+  const readFast = async (tenantId: string): Promise<void> => {
+    const pace = pacing.open(tenantId);
+    pace.next(10_000 * KIB);
+    while (!isOver) {
+      await pace.next(16 * KIB);
+      busy(4);
+      fastMs += 4;
+    }
+  };
+  const fast = ['a', 'a', 'a', 'b', 'b', 'b'].map(readFast);
+  const startedAt = performance.now();
+  for (let piece = 0; piece < 16; piece += 1) {
+    const pace = pacing.open('c');
+    await pace.next(16 * KIB);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const passedMs = performance.now() - startedAt;
+  isOver = true;
+  await Promise.all(fast);
+  expect(fastMs).toBeLessThan(passedMs / 2);
+});
