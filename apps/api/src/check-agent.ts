@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { AgentConfig, AgentTool, ValidationIssue } from '@turnpike/contract';
 import { readModelSettings, shareNamedTools } from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
@@ -12,9 +13,12 @@ export async function checkClientTools(
   tools: readonly AgentTool[],
 ): Promise<void> {
   const issues: ValidationIssue[] = [];
-  for (const [place, tool] of tools.entries()) {
-    const message = tool.type === 'client' ? await schemas.fault(tenantId, tool.input_schema) : null;
-    if (message !== null) issues.push({ path: `tools.${place}.input_schema`, message });
+  for (const [index, tool] of tools.entries()) {
+    if (tool.type !== 'client') continue;
+    // To read a hundred schemas takes a while: other requests are served in between.
+    await setImmediate();
+    const message = await schemas.fault(tenantId, tool.input_schema);
+    if (message !== null) issues.push({ path: `tools.${index}.input_schema`, message });
   }
   throwIssues(issues);
 }

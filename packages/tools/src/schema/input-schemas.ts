@@ -20,11 +20,7 @@ const MOST_WAITING = 1_000;
 const MOST_STOPPED = 10_000;
 const STOPPED_FOR_MS = 10 * 60_000;
 
-type Verdict =
-  | CheckResult
-  | { type: 'too_long' }
-  | { type: 'busy' }
-  | { type: 'failed' };
+type Verdict = CheckResult | { type: 'too_long' } | { type: 'busy' } | { type: 'failed' };
 
 /**
  * Checks of tenants' schemas, and of inputs by them, off the thread that everybody shares. Each tenant has a share
