@@ -16,12 +16,12 @@ test('tenants whose responses come faster than a model writes leave most of the 
     const until = performance.now() + ms;
     while (performance.now() < until);
   };
-  let isOver = false;
+  const over = new AbortController();
   let fastMs = 0;
   const readFast = async (tenantId: string): Promise<void> => {
     const pace = pacing.open(tenantId);
-    pace.next(10_000 * KIB);
-    while (!isOver) {
+    void pace.next(10_000 * KIB);
+    while (!over.signal.aborted) {
       await pace.next(16 * KIB);
       busy(4);
       fastMs += 4;
@@ -35,7 +35,7 @@ test('tenants whose responses come faster than a model writes leave most of the 
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   const passedMs = performance.now() - startedAt;
-  isOver = true;
+  over.abort();
   await Promise.all(fast);
   expect(fastMs).toBeLessThan(passedMs / 2);
 });
