@@ -8,7 +8,7 @@ import { createTestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertTurn, insertTurnWithSession, type NewTurn } from '../turns/accept-turn.ts';
 import { advanceTurn } from '../turns/advance-turn.ts';
 import { insertAgent } from '../agents/agents.ts';
-import { takeUncheckedTurns } from '../turns/reissue-jobs.ts';
+import { reissueJobs, takeUncheckedTurns } from '../turns/reissue-jobs.ts';
 import { claimTurn } from '../turns/claim-turn.ts';
 import { openDatabase, type Database } from './database.ts';
 import { dispatchTurns } from '../turns/dispatch-turns.ts';
@@ -227,6 +227,7 @@ test('no pass that looks for what is to be repaired reads the whole of a table t
     await findReadyTenants(pool, '', 200);
     await findUnreadySessions(pool, '', 200);
     await takeUncheckedTurns(pool, { limit: 200, olderThanMs: 5_000 });
+    await reissueJobs(pool, [{ turnId: `t${round}`, epoch: 1, jobNumber: 1 }]);
     await pickWaitingDeliveries(pool, { limit: 100, window: 10, probeMs: 1_000 });
     await takeFreshDeliveries(pool, { limit: 100, window: 10 });
   }

@@ -60,6 +60,8 @@ async function read(columns: string): Promise<Record<string, unknown>[]> {
 
 /** One pass, as a worker makes it. */
 async function pick(window = 100, limit = 100): Promise<PickedDelivery[]> {
+  // Columns round times to milliseconds: what became due just now may be due half a millisecond from now.
+  await database.pool.query('SELECT pg_sleep(0.001)');
   const waiting = await pickWaitingDeliveries(database.pool, { limit, window, probeMs: 60_000 });
   const fresh = await takeFreshDeliveries(database.pool, { limit: 10_000, window });
   return [...waiting.picked, ...fresh.picked];
@@ -379,6 +381,19 @@ test('a job that was lost is given a new number, and the old one is good for not
   expect(await claim(raised)).not.toBeNull();
   // Somebody works on it: nothing is lost.
   expect(await takeUncheckedDeliveries(database.pool, { limit: 10, olderThanMs: 0 })).toEqual([]);
+});
+
+test('reissuing lost jobs waits for no lock: a delivery that is locked is skipped', async () => {
+  await endpoint();
+  for (let event = 0; event < 3; event++) await announce();
+  const [first, ...others] = await pick();
+  await transaction(database.pool, async (sql) => {
+    await sql.query('SELECT FROM deliveries WHERE id = $1 FOR UPDATE', [first?.deliveryId]);
+    const reissued = await reissueDeliveryJobs(database.pool, [...others, ...(first ? [first] : [])]);
+    expect(new Set(reissued)).toEqual(
+      new Set(others.map((job) => ({ ...job, jobNumber: job.jobNumber + 1 }))),
+    );
+  });
 });
 
 test('what is put back counts as no attempt, and is given up when it could not be tried for too long', async () => {

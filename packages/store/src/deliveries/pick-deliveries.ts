@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parameterRows } from '../database/parameter-rows.ts';
 import { query, type Sql } from '../database/sql.ts';
 
 const jobSchema = z.object({ deliveryId: z.string(), jobNumber: z.int() });
@@ -109,20 +110,29 @@ export function takeUncheckedDeliveries(
   return query(sql, TAKE_UNCHECKED, [settings.limit, settings.olderThanMs]);
 }
 
-const RAISE = {
+const LOST = parameterRows<PickedDelivery>('lost', {
+  id: ['text', ({ deliveryId }) => deliveryId],
+  number: ['int', ({ jobNumber }) => jobNumber],
+});
+
+/* A delivery that is locked is changing, so its job is not lost. Waiting for it could deadlock (decision 8). */
+const REISSUE = {
   name: 'reissue-delivery-jobs',
   text: `
 UPDATE deliveries SET hint = deliveries.hint + 1
-FROM unnest($1::text[], $2::int[]) AS lost(id, hint)
-WHERE deliveries.id = lost.id AND deliveries.hint = lost.hint
-  AND deliveries.status IN ('pending', 'failed') AND deliveries.hinted_at IS NOT NULL
+WHERE deliveries.id = ANY (ARRAY(
+  SELECT deliveries.id FROM ${LOST.from}
+  JOIN deliveries ON deliveries.id = lost.id AND deliveries.hint = lost.number
+  WHERE deliveries.status IN ('pending', 'failed') AND deliveries.hinted_at IS NOT NULL
+  FOR NO KEY UPDATE OF deliveries SKIP LOCKED
+))
 RETURNING deliveries.id AS "deliveryId", deliveries.hint AS "jobNumber"`,
   row: jobSchema,
 };
 
-/** New numbers for jobs that were lost, so that they are new jobs whatever became of the old ones. */
+/** New numbers for jobs that were lost: a job with a new number is a new job, whatever became of the old one. */
 export function reissueDeliveryJobs(sql: Sql, jobs: readonly PickedDelivery[]): Promise<PickedDelivery[]> {
-  return query(sql, RAISE, [jobs.map((job) => job.deliveryId), jobs.map((job) => job.jobNumber)]);
+  return query(sql, REISSUE, LOST.values(jobs));
 }
 
 const BACKLOG = {

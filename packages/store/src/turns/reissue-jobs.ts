@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { parameterRows } from '../database/parameter-rows.ts';
 import { query, type Sql } from '../database/sql.ts';
 
 const jobSchema = z.object({ turnId: z.string(), epoch: z.int(), jobNumber: z.int() });
+type TurnJob = z.infer<typeof jobSchema>;
 
-/* Longest unchecked first, and checked ones go to the end of the line: no turn is passed over for ever. */
+/* Those that were not checked for longest come first, so every one is checked in the end. */
 const TAKE_UNCHECKED = {
   name: 'take-unchecked-turns',
   text: `
@@ -22,28 +24,32 @@ RETURNING id AS "turnId", epoch, hint AS "jobNumber"`,
 export function takeUncheckedTurns(
   sql: Sql,
   settings: { limit: number; olderThanMs: number },
-): Promise<z.infer<typeof jobSchema>[]> {
+): Promise<TurnJob[]> {
   return query(sql, TAKE_UNCHECKED, [settings.limit, settings.olderThanMs]);
 }
 
-const RAISE = {
+const LOST = parameterRows<TurnJob>('lost', {
+  id: ['text', ({ turnId }) => turnId],
+  epoch: ['int', ({ epoch }) => epoch],
+  number: ['int', ({ jobNumber }) => jobNumber],
+});
+
+/* A turn that is locked is changing, so its job is not lost. Waiting for it could deadlock (decision 8). */
+const REISSUE = {
   name: 'reissue-jobs',
   text: `
 UPDATE turns SET hint = turns.hint + 1
-FROM unnest($1::text[], $2::int[], $3::int[]) AS lost(id, epoch, hint)
-WHERE turns.id = lost.id AND turns.epoch = lost.epoch AND turns.hint = lost.hint
-  AND turns.status = 'queued' AND turns.dispatched_at IS NOT NULL
+WHERE turns.id = ANY (ARRAY(
+  SELECT turns.id FROM ${LOST.from}
+  JOIN turns ON turns.id = lost.id AND turns.epoch = lost.epoch AND turns.hint = lost.number
+  WHERE turns.status = 'queued' AND turns.dispatched_at IS NOT NULL
+  FOR NO KEY UPDATE OF turns SKIP LOCKED
+))
 RETURNING turns.id AS "turnId", turns.epoch, turns.hint AS "jobNumber"`,
   row: jobSchema,
 };
 
-/** New numbers for jobs that were lost, so that they are new jobs whatever became of the old ones. */
-export function reissueJobs(
-  sql: Sql,
-  jobs: readonly z.infer<typeof jobSchema>[],
-): Promise<z.infer<typeof jobSchema>[]> {
-  const ids = jobs.map((job) => job.turnId);
-  const epochs = jobs.map((job) => job.epoch);
-  const numbers = jobs.map((job) => job.jobNumber);
-  return query(sql, RAISE, [ids, epochs, numbers]);
+/** New numbers for jobs that were lost: a job with a new number is a new job, whatever became of the old one. */
+export function reissueJobs(sql: Sql, jobs: readonly TurnJob[]): Promise<TurnJob[]> {
+  return query(sql, REISSUE, LOST.values(jobs));
 }
