@@ -54,12 +54,12 @@ test.each([
   'http://a',
   'a/b',
   '*',
-])('the entry "%s" cannot be read, and the error names it', (entry) => {
+])('the entry "%s" is rejected, and the error names it', (entry) => {
   expect(() => parseAddressList(['localhost', entry])).toThrow(TypeError);
   expect(() => parseAddressList(['localhost', entry])).toThrow(`"${entry}" is not`);
 });
 
-test('an empty list has nothing', () => {
+test('an empty list matches nothing', () => {
   const list = parseAddressList([]);
   expect(list.hasAddress('127.0.0.1', 80) || list.hasName('localhost', 80)).toBe(false);
 });

@@ -6,14 +6,13 @@ import {
   type DependencySettings,
 } from './dependency-guard.ts';
 
-/** Bounded room and a circuit breaker for each key. */
+/** A semaphore and a circuit breaker for each key. */
 export interface CallGuard {
   /**
-   * Runs `call` in the room of `key` and behind its breaker. A place is held until the call really
-   * ends, also when nobody waits for it any more. A call that was stopped by its signal counts
-   * neither way.
-   * Throws `CircuitOpenError` at once while the breaker is open, `BulkheadFullError` where no place
-   * came free in time, the signal's reason when it aborts while waiting, and what `call` throws.
+   * Runs `call` within the concurrency limit of `key` and behind its circuit breaker. The slot is held until the
+   * call has settled, even after its signal aborted. An aborted call counts neither as success nor as failure.
+   * Throws `CircuitOpenError` at once while the breaker is open, `BulkheadFullError` if no slot became free
+   * in time, the signal's reason if it aborts during the wait, and what `call` throws.
    */
   run<Result>(
     key: string,
@@ -21,9 +20,9 @@ export interface CallGuard {
     call: (guarded: GuardedCall) => Promise<Result>,
     options?: GuardOptions<Result>,
   ): Promise<Result>;
-  /** Milliseconds for which a key is left alone from now on; 0 where the next call may leave. */
+  /** Milliseconds for which calls of a key are refused; 0 if the next call is admitted. */
   openForMs(key: string): number;
-  /** How many keys are in which state. */
+  /** The number of keys in each state. */
   states(): { open: number; half_open: number; closed: number };
 }
 
@@ -44,50 +43,51 @@ const settingsSchema = z.strictObject({
 });
 
 /**
- * All of it is optional.
- * - `slots`: calls of a key at once, 64; `maxWaiting` more wait, 256, each at most `maxWaitMs`, 5 s.
- * - The breaker opens when more than `failureShare`, a half, of at least `minCalls`, 10, failed within
- *   `windowMs`, about 10 s; for `openMs`, 2 s, doubled each time the probe after it fails, up to
- *   `maxOpenMs`, 15 s, all with jitter downwards. A probe that has shown nothing within `probeMs`, 15 s,
- *   has failed.
- * - `maxKeys`: keys remembered, 10,000. The one unused for longest is forgotten, but none that is in use
- *   or keeps callers away, so there may be more for a moment.
+ * All settings are optional; defaults are in parentheses.
+ * - `slots` (64): concurrent calls per key. Up to `maxWaiting` (256) more wait, each for at most `maxWaitMs` (5 s).
+ * - `failureShare` (0.5), `minCalls` (10), `windowMs` (10 s): the breaker opens if more than this share of at least
+ *   `minCalls` calls failed within about `windowMs`.
+ * - `openMs` (2 s), `maxOpenMs` (15 s): how long it stays open. The time doubles after each failed probe, up to
+ *   `maxOpenMs`; jitter shortens it.
+ * - `probeMs` (15 s): a probe without a verdict by then counts as failed.
+ * - `maxKeys` (10,000): keys in memory. The least recently used key is evicted, but not while it has calls or an open
+ *   breaker, so the number can exceed `maxKeys` for a while.
  */
 export type CallGuardSettings = z.input<typeof settingsSchema>;
 
 /**
- * Throws a `ZodError` for settings that make no sense. `now` is in milliseconds, and never runs backwards.
+ * `now` is a monotonic clock in milliseconds. Throws a `ZodError` for invalid settings.
  */
 export function createCallGuard(
-  given: CallGuardSettings = {},
+  input: CallGuardSettings = {},
   now: () => number = () => performance.now(),
 ): CallGuard {
-  const settings: DependencySettings & { maxKeys: number } = settingsSchema.parse(given);
-  // A Map keeps the order of insertion: taken out and put back on each use, the first is the oldest.
-  const lines = new Map<string, DependencyGuard>();
+  const settings: DependencySettings & { maxKeys: number } = settingsSchema.parse(input);
+  // A Map keeps insertion order. Each use re-inserts its key, so the first key is the least recently used.
+  const guards = new Map<string, DependencyGuard>();
 
-  const lineOf = (key: string): DependencyGuard => {
-    const line = lines.get(key) ?? new DependencyGuard(settings, now);
-    lines.delete(key);
-    dropOldest(lines, settings.maxKeys - 1);
-    lines.set(key, line);
-    return line;
+  const guardOf = (key: string): DependencyGuard => {
+    const guard = guards.get(key) ?? new DependencyGuard(settings, now);
+    guards.delete(key);
+    evictIdle(guards, settings.maxKeys - 1);
+    guards.set(key, guard);
+    return guard;
   };
 
   return {
-    run: async (key, signal, call, options) => lineOf(key).run(signal, call, options),
-    openForMs: (key) => lines.get(key)?.openForMs ?? 0,
+    run: async (key, signal, call, options) => guardOf(key).run(signal, call, options),
+    openForMs: (key) => guards.get(key)?.openForMs ?? 0,
     states() {
       const states = { open: 0, half_open: 0, closed: 0 };
-      for (const line of lines.values()) states[line.state] += 1;
+      for (const guard of guards.values()) states[guard.state] += 1;
       return states;
     },
   };
 }
 
-function dropOldest(lines: Map<string, DependencyGuard>, most: number): void {
-  for (const [key, line] of lines) {
-    if (lines.size <= most) return;
-    if (line.idle) lines.delete(key);
+function evictIdle(guards: Map<string, DependencyGuard>, maxSize: number): void {
+  for (const [key, guard] of guards) {
+    if (guards.size <= maxSize) return;
+    if (guard.idle) guards.delete(key);
   }
 }

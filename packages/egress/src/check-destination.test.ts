@@ -124,11 +124,11 @@ test.each([
   'http://[fd00:ec2::254]',
   'http://[ff02::1]',
   'http://[2001:db8::1]',
-])('%s is refused before anyone is asked', (url) => {
+])('%s is refused without a look-up', (url) => {
   expect(codeOf(url)).toBe('address_refused');
 });
 
-test('a narrower policy refuses what the usual one lets through', () => {
+test('a stricter policy refuses what the default policy allows', () => {
   expect(codeOf('http://example.com', { schemes: ['https'] })).toBe('scheme_refused');
   expect(codeOf('https://example.com', { schemes: ['https'] })).toBe('passed');
   expect(codeOf('https://example.com:8443', { ports: [443] })).toBe('port_refused');
@@ -136,7 +136,7 @@ test('a narrower policy refuses what the usual one lets through', () => {
   expect(codeOf('https://8.8.8.8', { deny: ['8.8.8.0/24'] })).toBe('address_refused');
 });
 
-test('the allow-list lets through what it names and nothing beside it', () => {
+test('the allow-list allows what it names and nothing else', () => {
   const policy = { allow: ['127.0.0.1:4010', 'dev.internal:22', '10.0.0.0/8'] };
   expect(codeOf('http://127.0.0.1:4010', policy)).toBe('passed');
   expect(codeOf('http://2130706433:4010', policy)).toBe('passed');
@@ -150,7 +150,7 @@ test('the allow-list lets through what it names and nothing beside it', () => {
   expect(codeOf('http://10.9.9.9:22', { ...policy, deny: ['10.9.0.0/16'] })).toBe('address_refused');
 });
 
-test('the default port of the scheme counts where none is named', () => {
+test('without a port, the default port of the scheme applies', () => {
   expect(checkDestination('https://a.example', parsePolicy({}))).toMatchObject({
     host: 'a.example',
     port: 443,
@@ -161,7 +161,7 @@ test('the default port of the scheme counts where none is named', () => {
   });
 });
 
-test('a refusal never repeats the URL’s path, query, fragment or credentials', () => {
+test('a refusal never contains the URL’s path, query, fragment or credentials', () => {
   const urls = [
     'http://127.0.0.1',
     'ftp://a.example',

@@ -3,7 +3,7 @@ import { EgressRefusedError } from './errors.ts';
 import type { EgressRules } from './policy.ts';
 import { isPublicAddress } from './public-addresses.ts';
 
-/** Where a request goes, once the URL itself was found fit. */
+/** The destination of a request whose URL passed the checks. */
 export interface Destination {
   url: URL;
   /** A name or an address, without the brackets of IPv6. */
@@ -11,21 +11,21 @@ export interface Destination {
   port: number;
 }
 
-/** Ports from 1024 that a browser's fetch blocks, since other protocols live there (WHATWG Fetch, "bad port"). */
+/** Ports from 1024 on that a browser's fetch blocks because other protocols use them (WHATWG Fetch, "bad port"). */
 const BLOCKED_PORTS = new Set([
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
   10_080,
 ]);
 
 /**
- * Checks all of a URL that can be checked without asking a resolver. The WHATWG parser has by then
- * turned decimal, octal, hex and short forms of IPv4 into the usual one, so an address is checked here;
- * a connector never asks for a lookup of one.
+ * Checks a URL as far as possible without resolving its name. A host that is an address is checked here, because a
+ * connector does not call its lookup for it; the WHATWG parser has already normalised decimal, octal, hex and short
+ * forms of IPv4.
  * Throws `EgressRefusedError`.
  */
 export function checkDestination(text: string, rules: EgressRules): Destination {
   const url = URL.parse === undefined ? parseUrl(text) : URL.parse(text);
-  if (url === null) throw new EgressRefusedError('url_refused', 'The URL cannot be read.');
+  if (url === null) throw new EgressRefusedError('url_refused', 'The URL is not valid.');
   const scheme = url.protocol.slice(0, -1);
   if (!(rules.schemes as string[]).includes(scheme)) {
     throw new EgressRefusedError(
@@ -36,7 +36,7 @@ export function checkDestination(text: string, rules: EgressRules): Destination 
   if (url.username !== '' || url.password !== '') {
     throw new EgressRefusedError(
       'credentials_refused',
-      'A URL with a user name or password is not requested.',
+      'URLs with a user name or a password cannot be requested.',
     );
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -46,7 +46,10 @@ export function checkDestination(text: string, rules: EgressRules): Destination 
   return { url, host, port };
 }
 
-/** Refuses an address that is denied, or neither public nor allowed. `host` is what the message may name. */
+/**
+ * Refuses an address that is denied, or neither public nor allowed. Messages name `host` and never the address.
+ * Throws `EgressRefusedError`.
+ */
 export function checkAddress(address: string, host: string, port: number, rules: EgressRules): void {
   if (rules.deny.hasAddress(address, port) || rules.deny.hasName(host, port)) throw refusedAddress(host);
   if (isPublicAddress(address)) return;
@@ -55,13 +58,13 @@ export function checkAddress(address: string, host: string, port: number, rules:
 }
 
 function checkPort(host: string, port: number, rules: EgressRules): void {
-  const usual = port === 80 || port === 443 || (port >= 1024 && !BLOCKED_PORTS.has(port));
-  if (rules.ports === undefined ? usual : rules.ports.includes(port)) return;
+  const isUsual = port === 80 || port === 443 || (port >= 1024 && !BLOCKED_PORTS.has(port));
+  if (rules.ports === undefined ? isUsual : rules.ports.includes(port)) return;
   if (rules.allow.hasName(host, port) || rules.allow.hasAddress(host, port)) return;
-  throw new EgressRefusedError('port_refused', `Port ${port} is not one that can be requested.`);
+  throw new EgressRefusedError('port_refused', `Port ${port} cannot be requested.`);
 }
 
-/** The address itself is not named: what an internal name resolves to is not the caller's to learn. */
+/** The address is not named: callers must not learn what an internal name resolves to. */
 function refusedAddress(host: string): EgressRefusedError {
   return new EgressRefusedError('address_refused', `${host} is not at a public address.`);
 }

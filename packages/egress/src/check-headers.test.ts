@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { checkHeaders } from './check-headers.ts';
 import { EgressRefusedError } from './errors.ts';
 
-test('names are sent in lower case, values as they are', () => {
+test('names are sent in lower case, values unchanged', () => {
   expect(
     checkHeaders({ 'X-Thing': ' a\tb ', Authorization: 'Bearer x', 'x-latin': 'gr\xfc\xdfe', 'x-empty': '' }),
   ).toEqual({
@@ -31,7 +31,7 @@ test.each([
   'Via',
   'HTTP2-Settings',
   'Accept-Encoding',
-])('%s is the client’s to set', (name) => {
+])('%s is refused, because only the HTTP client sets it', (name) => {
   expect(() => checkHeaders({ [name]: '1' })).toThrow(`The header ${name.toLowerCase()} cannot be set.`);
 });
 
@@ -50,7 +50,7 @@ test.each([
   'hoſt',
   'a(b)',
   'a'.repeat(129),
-])('the name %j is none, and is not repeated', (name) => {
+])('the name %j is refused, and the error does not contain it', (name) => {
   expect(() => checkHeaders({ [name]: '1' })).toThrow('A header name is not valid.');
 });
 
@@ -66,12 +66,12 @@ test.each([
   '€',
   '\u010d\u010a',
   'a\u2028b',
-])('the value %j could end the line or cannot be sent, and is not repeated', (value) => {
+])('the value %j is refused, and the error does not contain it', (value) => {
   expect(() => checkHeaders({ 'x-a': value })).toThrow('The value of the header x-a is not valid.');
   expect(() => checkHeaders({ 'x-a': value })).toThrow(EgressRefusedError);
 });
 
-test('there is a bound to how many there are and to how long they are', () => {
+test('the number and the total length of headers are limited', () => {
   const many = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_none, index) => [`x-${index}`, 'a']));
   expect(Object.keys(checkHeaders(many(64)))).toHaveLength(64);

@@ -1,6 +1,6 @@
 import { EgressRefusedError } from './errors.ts';
 
-/** They belong to the connection or to the framing of the message, so they are the client's to set. */
+/** Headers of the connection or of the message framing: only the HTTP client sets them. */
 const REFUSED_HEADERS = new Set([
   'accept-encoding',
   'connection',
@@ -21,9 +21,9 @@ const MAX_HEADERS = 64;
 const MAX_TOTAL_LENGTH = 32_768;
 
 /**
- * The headers as they are sent, names in lower case. Refuses hop-by-hop and proxy headers,
- * names that are no tokens and values that could start a new line (RFC 9110, section 5).
- * Throws `EgressRefusedError` with the code `header_refused`; no value is named.
+ * Returns the headers with lower-case names. Refuses hop-by-hop and proxy headers, names that are not
+ * tokens, and values that could start a new line (RFC 9110, section 5).
+ * Throws `EgressRefusedError` with the code `header_refused`; the message contains no value.
  */
 export function checkHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const checked: Record<string, string> = {};
@@ -39,7 +39,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Record<
     length += name.length + value.length;
   }
   if (Object.keys(headers).length > MAX_HEADERS || length > MAX_TOTAL_LENGTH) {
-    throw refused(`More than ${MAX_HEADERS} headers or ${MAX_TOTAL_LENGTH} characters of them.`);
+    throw refused(`There are more than ${MAX_HEADERS} headers, or ${MAX_TOTAL_LENGTH} characters in them.`);
   }
   return checked;
 }

@@ -12,7 +12,7 @@ test.each([
   'http://10.1.2.3/',
   'http://dev.internal:4010/',
   'http://localhost:4010/',
-])('%s is fit', (url) => {
+])('%s is accepted', (url) => {
   expect(() => check(url)).not.toThrow();
 });
 
@@ -40,7 +40,7 @@ test.each([
 });
 
 test.each(['https://localhost/', 'https://LOCALHOST./', 'https://a.localhost:8443/', 'http://localhost/'])(
-  '%s is this machine, which only an operator can allow',
+  '%s is this machine: it is refused unless the operator allows it',
   (url) => {
     expect(() => createSecureUrlCheck({})(url)).toThrow(expect.objectContaining({ code: 'address_refused' }));
     expect(() => check(url)).not.toThrow();

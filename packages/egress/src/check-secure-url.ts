@@ -2,15 +2,15 @@ import { checkDestination } from './check-destination.ts';
 import { EgressRefusedError } from './errors.ts';
 import { type EgressPolicy, parsePolicy } from './policy.ts';
 
-/** Names that only ever mean this machine (RFC 6761), so that no resolver need be asked. */
+/** Names that always mean this machine (RFC 6761), so no look-up is needed. */
 const LOOPBACK_NAME = /(^|\.)localhost\.?$/i;
 const LOOPBACK = ['127.0.0.1', '::1'];
 
 /**
- * Returns a check of URLs that are given long before they are requested: all that can be said of one without
- * asking a resolver, and that it is https, unless its very host is on the policy's allow-list. What it lets
- * through is still guarded at each connection. It throws `EgressRefusedError`.
- * Throws a `ZodError` or a `TypeError` for a policy that cannot be read.
+ * Returns a check for URLs that are stored and requested later. It checks what can be checked without resolving the
+ * name, and requires https unless the policy's allow-list names the host. Each connection is guarded again. The check
+ * throws `EgressRefusedError`.
+ * Throws a `ZodError` or a `TypeError` for an invalid policy.
  */
 export function createSecureUrlCheck(policy: EgressPolicy): (url: string) => void {
   const rules = parsePolicy(policy);

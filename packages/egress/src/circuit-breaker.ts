@@ -10,28 +10,28 @@ import { CircuitOpenError } from './errors.ts';
 import { RecentCalls, type WindowSettings } from './recent-calls.ts';
 
 export interface BreakerSettings extends WindowSettings {
-  /** Milliseconds for which it opens; twice as long after each probe that fails. */
+  /** Milliseconds for which it opens; doubled after each failed probe. */
   openMs: number;
   maxOpenMs: number;
-  /** A probe that has shown nothing by then counts as failed, and another one may go. */
+  /** Milliseconds after which a probe without a verdict counts as failed, and another one is admitted. */
   probeMs: number;
 }
 
-/** What a call says of the other side. `nothing`: it was stopped, or never left. */
-export type Verdict = 'well' | 'failed' | 'nothing';
+/** What a call tells about its dependency. `ignored`: it was aborted, or never sent. */
+export type Verdict = 'success' | 'failure' | 'ignored';
 
-/** The right of one call to leave. */
-export interface Pass {
-  /** The other side has begun to answer well: that ends a probe, however long the answer takes. */
+/** The admission of one call. */
+export interface Permit {
+  /** The dependency has started to respond normally: a probe ends here, even if the response takes long. */
   reportSuccess(): void;
-  /** To be called when the call has ended. */
+  /** Must be called when the call has ended. */
   end(verdict: Verdict): Promise<void>;
 }
 
 /**
- * A circuit breaker. It is shown verdicts, not calls: a long call must not keep it half open, and one
- * that began before it opened says nothing of the time after. The states are cockatiel's; how long it
- * is open is measured here, by `now`, since cockatiel's clock is the wall clock.
+ * A circuit breaker. It receives verdicts instead of running the calls: a long call must not keep it half open, and
+ * a call that started before it opened tells nothing about the time since. Cockatiel manages the states; the open
+ * time is measured here with the monotonic `now`, because cockatiel uses the wall clock.
  */
 export class CircuitBreaker {
   readonly #settings: BreakerSettings;
@@ -42,12 +42,12 @@ export class CircuitBreaker {
   #openMs = 0;
   #openUntil = 0;
 
-  /** `now` is in milliseconds, and never runs backwards. */
+  /** `now` is a monotonic clock in milliseconds. */
   constructor(settings: BreakerSettings, now: () => number) {
     this.#settings = settings;
     this.#now = now;
     this.#circuit = circuitBreaker(
-      handleWhenResult((verdict) => verdict !== 'well'),
+      handleWhenResult((verdict) => verdict !== 'success'),
       {
         breaker: new RecentCalls(settings, now),
         halfOpenAfter: new DelegateBackoff<IHalfOpenAfterBackoffContext>((context) => this.#open(context)),
@@ -60,67 +60,68 @@ export class CircuitBreaker {
     return this.#circuit.state === CircuitState.HalfOpen ? 'half_open' : 'open';
   }
 
-  /** Milliseconds for which calls are refused, as far as that is known; 0 where the next one may leave. */
+  /** Milliseconds for which calls are refused, estimated during a probe; 0 if the next call is admitted. */
   get openForMs(): number {
     if (this.state === 'closed') return 0;
     if (this.state === 'open') return Math.max(0, Math.ceil(this.#openUntil - this.#now()));
-    // Nobody knows how long the probe takes: soon enough if it goes well, not all too often if it does not.
+    // The duration of the probe is unknown. Half the open time is soon enough if it succeeds, and rare enough if not.
     return Math.ceil(this.#openMs / 2);
   }
 
-  /** Lets a call leave. Throws `CircuitOpenError` while it is open, and while a probe is under way. */
-  admit(): Pass {
+  /** Admits a call. Throws `CircuitOpenError` while the breaker is open, and while a probe is running. */
+  admit(): Permit {
     const forMs = this.openForMs;
     if (forMs > 0) throw new CircuitOpenError(forMs);
-    return this.state === 'closed' ? this.#ordinary() : this.#probe();
+    return this.state === 'closed' ? this.#admitCall() : this.#admitProbe();
   }
 
-  #ordinary(): Pass {
+  #admitCall(): Permit {
     const openings = this.#openings;
     return {
       reportSuccess: () => undefined,
       end: async (verdict) => {
-        if (verdict !== 'nothing' && openings === this.#openings) await this.#show(verdict);
+        if (verdict !== 'ignored' && openings === this.#openings) await this.#report(verdict);
       },
     };
   }
 
-  #probe(): Pass {
+  #admitProbe(): Permit {
     const openings = this.#openings;
     let decided: Verdict | undefined;
     let settle: (verdict: Verdict) => void = () => undefined;
     const verdict = new Promise<Verdict>((resolve) => (settle = resolve));
-    const shown = this.#circuit.execute(() => verdict);
-    const decide = (given: Verdict): void => {
-      clearTimeout(overdue);
-      decided = given;
-      settle(given);
+    const reported = this.#circuit.execute(() => verdict);
+    const decide = (value: Verdict): void => {
+      clearTimeout(timeout);
+      decided = value;
+      settle(value);
     };
-    const overdue = setTimeout(() => decide('failed'), this.#settings.probeMs).unref();
+    const timeout = setTimeout(() => decide('failure'), this.#settings.probeMs).unref();
     const reportSuccess = (): void => {
-      if (decided === undefined) decide('well');
-      // It came too late to be waited for, but it came: that is as good as another probe.
-      else if (decided !== 'well' && this.state === 'open') void this.#show('well');
+      if (decided === undefined) decide('success');
+      // The probe timed out before, but its success is as good as that of another probe.
+      else if (decided !== 'success' && this.state === 'open') void this.#report('success');
     };
     return {
       reportSuccess,
-      end: async (given) => {
-        if (given === 'well') reportSuccess();
-        else if (decided === undefined) decide(given);
-        await shown;
-        if (given === 'failed' && decided === 'well' && openings === this.#openings) await this.#show(given);
+      end: async (final) => {
+        if (final === 'success') reportSuccess();
+        else if (decided === undefined) decide(final);
+        await reported;
+        const brokeLater = final === 'failure' && decided === 'success' && openings === this.#openings;
+        if (brokeLater) await this.#report(final);
       },
     };
   }
 
-  async #show(verdict: Verdict): Promise<void> {
+  async #report(verdict: Verdict): Promise<void> {
     await this.#circuit.execute(() => verdict);
   }
 
-  /** Called by cockatiel as it opens. What it is told is that its own time to wait is over already. */
+  /** Cockatiel calls this when it opens. `-Infinity` means that its own wait is already over. */
   #open({ attempt, result }: IHalfOpenAfterBackoffContext): number {
-    // A probe that was stopped has shown nothing, and made nobody wait longer: the next call is one.
-    if ('value' in result && result.value === 'nothing') return -Infinity;
+    // An aborted probe has no verdict and must not extend the open time: the next call is a probe.
+    if ('value' in result && result.value === 'ignored') return -Infinity;
     const { openMs, maxOpenMs } = this.#settings;
     this.#failedProbes = attempt === 1 ? 0 : this.#failedProbes + 1;
     this.#openings += 1;

@@ -6,12 +6,12 @@ import { EgressRefusedError, EgressUnreachableError } from './errors.ts';
 import { type EgressPolicy, parsePolicy } from './policy.ts';
 import { caught } from './testing/caught.ts';
 import { CERTIFICATE } from './testing/certificate.ts';
-import { answerOf, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
+import { responseWith, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
 
 const servers: RawServer[] = [];
 
 async function start(script: Script = {}): Promise<RawServer> {
-  const server = await startRawServer({ onRequest: (socket) => socket.end(answerOf('fine')), ...script });
+  const server = await startRawServer({ onRequest: (socket) => socket.end(responseWith('fine')), ...script });
   servers.push(server);
   return server;
 }
@@ -39,7 +39,7 @@ test.each([
   [['8.8.8.8', '']],
   [['8.8.8.8', '0x7f.1']],
 ])(
-  'a name with the addresses %j is refused, whatever their order, and none of them is named',
+  'a name with the addresses %j is refused, in any order, and the error contains no address',
   async (addresses) => {
     const server = await start();
     const failure = await caught(
@@ -51,54 +51,54 @@ test.each([
   },
 );
 
-test('with the system’s resolver localhost is refused too, in any spelling', async () => {
+test('localhost is refused by the system’s resolver too, in any spelling', async () => {
   const server = await start();
   for (const name of ['localhost', 'LOCALHOST', 'localhost.']) {
     const failure = await caught(get(`http://${name}:${server.port}`, {}));
-    // Not every resolver knows the name with a dot at its end.
+    // Not every resolver accepts the name with a trailing dot.
     expect(['address_refused', 'dns_failed']).toContain((failure as { code?: string }).code);
   }
   expect(server.connections).toBe(0);
 });
 
-test('an answer that changes between look-ups never leads to an address that was not checked', async () => {
+test('DNS records that change between look-ups never lead to an unchecked address', async () => {
   const allowed = await start();
   const forbidden = await start({ host: '127.0.0.2', port: allowed.port });
-  const answers = [
+  const records = [
     ['127.0.0.1'],
     ['127.0.0.2'],
     ['127.0.0.1', '127.0.0.2'],
     ['127.0.0.2', '127.0.0.1'],
     ['127.0.0.1'],
   ];
-  let asked = 0;
+  let lookups = 0;
   const egress = createEgress({
     allow: ['127.0.0.1'],
-    lookup: () => Promise.resolve(answers[asked++ % answers.length] ?? []),
+    lookup: () => Promise.resolve(records[lookups++ % records.length] ?? []),
   });
-  const tally = { answered: 0, refused: 0 };
+  const tally = { succeeded: 0, refused: 0 };
   const sendSome = async (): Promise<void> => {
     for (let count = 0; count < 125; count += 1) {
       const request = egress.send({ method: 'GET', url: `http://flip.example:${allowed.port}` });
       const outcome = await request.catch((error: unknown) => error);
       if (outcome instanceof EgressRefusedError) tally.refused += 1;
       else if (outcome instanceof Error) throw outcome;
-      else tally.answered += 1;
+      else tally.succeeded += 1;
     }
   };
   await Promise.all(Array.from({ length: 8 }, sendSome));
-  expect(tally).toEqual({ answered: 400, refused: 600 });
-  // One look-up a request: there is no second one that could say something else.
-  expect(asked).toBe(1_000);
+  expect(tally).toEqual({ succeeded: 400, refused: 600 });
+  // One look-up per request: there is no second one that could return something else.
+  expect(lookups).toBe(1_000);
   expect(allowed.connections).toBe(400);
   expect(forbidden.connections).toBe(0);
 });
 
-test('a list that is changed after its check does not change where the connection goes', async () => {
+test('an address list that changes after its check does not redirect the connection', async () => {
   const allowed = await start();
   const forbidden = await start({ host: '127.0.0.2', port: allowed.port });
   let reads = 0;
-  const shifty = new Proxy(['127.0.0.1'], {
+  const changing = new Proxy(['127.0.0.1'], {
     get(target, key) {
       if (key !== '0') return Reflect.get(target, key) as unknown;
       reads += 1;
@@ -108,25 +108,25 @@ test('a list that is changed after its check does not change where the connectio
   const failure = await caught(
     get(`http://flip.example:${allowed.port}`, {
       allow: ['127.0.0.1'],
-      lookup: () => Promise.resolve(shifty),
+      lookup: () => Promise.resolve(changing),
     }),
   );
   expect(failure).toBeInstanceOf(EgressRefusedError);
-  // The peer is checked before the request leaves, so the worst there can be is an empty connection.
+  // The peer is checked before the request is sent, so at worst there is a connection without data.
   expect(forbidden.received.join('')).toBe('');
 });
 
-test('of several allowed addresses one that answers is enough', async () => {
+test('of several allowed addresses, one that accepts connections is enough', async () => {
   const server = await start();
-  const answer = await get(`http://two.example:${server.port}`, {
+  const response = await get(`http://two.example:${server.port}`, {
     allow: ['127.0.0.0/8'],
     lookup: () => Promise.resolve(['127.0.0.2', '127.0.0.1']),
   });
-  expect(answer.status).toBe(200);
+  expect(response.status).toBe(200);
   expect(server.received).toHaveLength(1);
 });
 
-test('a name on the allow-list may be private, and its neighbours may not', async () => {
+test('a name on the allow-list may be private, and its subdomains may not', async () => {
   const server = await start();
   const policy = { allow: [`dev.internal:${server.port}`], lookup: () => Promise.resolve(['127.0.0.1']) };
   expect((await get(`http://dev.internal:${server.port}`, policy)).status).toBe(200);
@@ -137,7 +137,7 @@ test('a name on the allow-list may be private, and its neighbours may not', asyn
 test.each([
   ['its address', ['127.0.0.0/8']],
   ['its name', ['dev.internal']],
-])('a denial by %s is stronger than any permission', async (_by, deny) => {
+])('a denial by %s takes precedence over the allow-list', async (_by, deny) => {
   const server = await start();
   const allow = ['dev.internal', '127.0.0.1'];
   const lookup = () => Promise.resolve(['127.0.0.1']);
@@ -156,13 +156,13 @@ test.each([
       throw new Error('broken resolver');
     },
   ],
-  ['has nothing', () => Promise.resolve([])],
-])('a look-up that %s sends nothing and may be tried again', async (_what, lookup) => {
+  ['returns nothing', () => Promise.resolve([])],
+])('a look-up that %s sends nothing and can be retried', async (_what, lookup) => {
   const failure = await caught(get('http://tenant.example', { lookup }));
   expect(failure).toMatchObject({ constructor: EgressUnreachableError, code: 'dns_failed' });
 });
 
-test('a look-up that never ends is given up', async () => {
+test('a look-up that never ends times out', async () => {
   const lookup = () => new Promise<never>(() => undefined);
   for (const limits of [{ connectTimeoutMs: 20 }, { deadlineMs: 20 }]) {
     const failure = await caught(get('http://tenant.example', { lookup, ...limits }));
@@ -170,21 +170,21 @@ test('a look-up that never ends is given up', async () => {
   }
 });
 
-test('a look-up that answers after the request was given up makes no connection', async () => {
+test('a look-up that ends after the request timed out makes no connection', async () => {
   const server = await start();
-  let answer = (_addresses: string[]): void => undefined;
-  const answered = new Promise<string[]>((resolve) => {
-    answer = resolve;
+  let resolveName = (_addresses: string[]): void => undefined;
+  const resolved = new Promise<string[]>((resolve) => {
+    resolveName = resolve;
   });
-  const policy = { allow: ['127.0.0.1'], deadlineMs: 20, lookup: () => answered };
+  const policy = { allow: ['127.0.0.1'], deadlineMs: 20, lookup: () => resolved };
   await caught(get(`http://tenant.example:${server.port}`, policy));
-  answer(['127.0.0.1']);
-  // A later request passes through the same resolver and is seen: the first would have been, too.
+  resolveName(['127.0.0.1']);
+  // A later request through the same resolver arrives, so the first one would have arrived by now.
   await get(`http://tenant.example:${server.port}`, { ...policy, deadlineMs: 60_000 });
   expect(server.connections).toBe(1);
 });
 
-test('a trusted certificate for the name is enough, also for an address', async () => {
+test('a trusted certificate is accepted, for a name and for an address', async () => {
   const server = await start({ tls: true });
   const policy = { ca: CERTIFICATE, allow: ['127.0.0.1'], lookup: () => Promise.resolve(['127.0.0.1']) };
   expect((await get(`https://tenant.example:${server.port}`, policy)).status).toBe(200);
@@ -192,9 +192,9 @@ test('a trusted certificate for the name is enough, also for an address', async 
 });
 
 test.each([
-  ['nobody vouches for', 'tenant.example', {}],
+  ['is not trusted', 'tenant.example', {}],
   ['is for another name', 'other.example', { ca: CERTIFICATE }],
-])('a certificate that %s ends it before a byte of the request leaves', async (_what, host, more) => {
+])('a certificate that %s ends the request before a byte of it is sent', async (_what, host, more) => {
   const server = await start({ tls: true });
   const policy = { ...more, allow: ['127.0.0.1'], lookup: () => Promise.resolve(['127.0.0.1']) };
   const failure = await caught(get(`https://${host}:${server.port}`, policy));
@@ -202,7 +202,7 @@ test.each([
   expect(server.received.join('')).toBe('');
 });
 
-test('no variable of the environment turns the check of certificates off', async () => {
+test('no environment variable turns certificate verification off', async () => {
   const server = await start({ tls: true });
   const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
@@ -216,7 +216,7 @@ test('no variable of the environment turns the check of certificates off', async
   expect(server.received.join('')).toBe('');
 });
 
-test('a request has one connection: a client that asks for a second one gets none', async () => {
+test('a request has one connection: a second one is refused', async () => {
   const server = await start();
   const rules = parsePolicy({ allow: ['127.0.0.1'] });
   const destination = checkDestination(`http://127.0.0.1:${server.port}`, rules);
@@ -228,7 +228,7 @@ test('a request has one connection: a client that asks for a second one gets non
       connector(options, (error, socket) => (error === null ? resolve(socket.destroy()) : reject(error)));
     });
   await open();
-  await expect(open()).rejects.toThrow('The one connection of this request is gone.');
+  await expect(open()).rejects.toThrow('The connection of this request was closed.');
   await server.firstClosed;
   expect(server.connections).toBe(1);
 });

@@ -4,19 +4,19 @@ import { checkAddress, type Destination } from './check-destination.ts';
 import { EgressRefusedError, EgressUnreachableError } from './errors.ts';
 import type { EgressRules } from './policy.ts';
 
-/** How far a connection got: what tells "never left" from "may have left". */
+/** The progress of a connection. It tells "never sent" from "possibly sent". */
 export interface Connection {
   connected: boolean;
-  /** Aborted once nobody waits any longer: a look-up or a handshake under way ends with it. */
+  /** Aborted when the request ends or is given up; ends a look-up or a handshake in progress. */
   abandoned: AbortSignal;
-  /** The other side broke the connection off instead of closing it. */
+  /** The server reset the connection instead of closing it. */
   reset: boolean;
 }
 
 /**
- * A connector for one request: resolves the name once, refuses unless *every* address may be
- * reached (one bad record is enough, or a second try would find it), and connects to those addresses
- * with no further look-up. The peer's address is checked once more before a byte of the request leaves.
+ * A connector for one request. It resolves the name once, refuses unless *every* address is allowed (otherwise a
+ * second attempt could reach the bad one), and connects to the checked addresses without another look-up. The
+ * peer's address is checked again before the first byte of the request is sent.
  */
 export function guardedConnector(
   destination: Destination,
@@ -28,15 +28,15 @@ export function guardedConnector(
     options: buildConnector.Options,
     callback: buildConnector.Callback,
   ): Promise<void> => {
-    // The client would connect anew for a request that it thinks unsent: that is the caller's to decide.
-    if (connection.connected) throw new Error('The one connection of this request is gone.');
+    // The client would reconnect for a request that it considers unsent. Only the caller may decide to resend.
+    if (connection.connected) throw new Error('The connection of this request was closed.');
     const addresses = await resolveChecked(destination, rules, connection.abandoned);
     connection.abandoned.throwIfAborted();
     const plainConnector = buildConnector({
       timeout: rules.connectTimeoutMs,
-      lookup: answerWith(addresses),
+      lookup: lookupReturning(addresses),
       signal: connection.abandoned,
-      // Said out loud, so that no variable of the environment can turn it off.
+      // Explicit, so that no environment variable can turn it off.
       rejectUnauthorized: true,
       maxCachedSessions: 0,
       ...(rules.ca === undefined ? {} : { ca: rules.ca }),
@@ -49,9 +49,9 @@ export function guardedConnector(
       try {
         checkPeer(socket.remoteAddress, destination, rules);
         beforeSend();
-      } catch (refusal) {
+      } catch (error) {
         socket.destroy();
-        callback(refusal as Error, null);
+        callback(error as Error, null);
         return;
       }
       socket.once('error', (failure: NodeJS.ErrnoException) => {
@@ -69,9 +69,9 @@ export function guardedConnector(
 }
 
 function checkPeer(address: string | undefined, { host, port }: Destination, rules: EgressRules): void {
-  // A connection that is already gone again has no peer: that says nothing about the address.
+  // A connection that is already closed has no peer address: this is not a refusal.
   if (address === undefined) {
-    throw new EgressUnreachableError('connect_failed', `${host} broke the connection off at once.`);
+    throw new EgressUnreachableError('connect_failed', `${host} closed the connection at once.`);
   }
   checkAddress(address, host, port, rules);
 }
@@ -101,7 +101,7 @@ async function withTimeout<Value>(
   let expire = (): void => undefined;
   const expiry = new Promise<never>((_, reject) => {
     expire = () =>
-      reject(new EgressUnreachableError('connect_timeout', `The name ${host} was not resolved in time.`));
+      reject(new EgressUnreachableError('connect_timeout', `Resolving the name ${host} timed out.`));
     timer = setTimeout(expire, limitMs);
     abandoned.addEventListener('abort', expire, { once: true });
   });
@@ -109,14 +109,14 @@ async function withTimeout<Value>(
     return await Promise.race([lookup(), expiry]);
   } catch (error) {
     if (error instanceof EgressUnreachableError) throw error;
-    throw new EgressUnreachableError('dns_failed', `The name ${host} cannot be resolved.`, error);
+    throw new EgressUnreachableError('dns_failed', `The name ${host} could not be resolved.`, error);
   } finally {
     clearTimeout(timer);
     abandoned.removeEventListener('abort', expire);
   }
 }
 
-function answerWith(addresses: readonly string[]): LookupFunction {
+function lookupReturning(addresses: readonly string[]): LookupFunction {
   const records = addresses.map((address) => ({ address, family: isIP(address) }));
   return (_hostname, options, callback) => {
     const usable = options.family ? records.filter((record) => record.family === options.family) : records;

@@ -8,13 +8,13 @@ const DECODERS: ReadonlyMap<string, () => Duplex> = new Map([
   ['br', createBrotliDecompress],
 ]);
 
-/** More of them, one in the other, nobody has an honest use for. */
-const MOST_CODINGS = 2;
+/** Limit of nested codings: more have no legitimate use. */
+const MAX_CODINGS = 2;
 
 /**
- * The body as it was before it was compressed, piece by piece, so that whoever reads a part of it pays for that
- * part alone; null where it is not compressed, or in a way that is not known.
- * An error of either stream is one of the result; who stops reading the result ends both.
+ * Decompresses a body as a stream, so that reading a part costs only that part. Null if the body is not compressed,
+ * or its coding is unknown.
+ * The returned stream fails if any stream of the chain fails; destroying it destroys the chain.
  */
 export function decompress(body: Readable, contentEncoding: string | undefined): Readable | null {
   const codings = (contentEncoding ?? '')
@@ -22,16 +22,16 @@ export function decompress(body: Readable, contentEncoding: string | undefined):
     .split(',')
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding !== 'identity');
-  if (codings.length === 0 || codings.length > MOST_CODINGS) return null;
-  const makers = codings.toReversed().map((coding) => DECODERS.get(coding));
+  if (codings.length === 0 || codings.length > MAX_CODINGS) return null;
+  const factories = codings.toReversed().map((coding) => DECODERS.get(coding));
   let stream = body;
   const decoders: Duplex[] = [];
-  for (const make of makers) {
-    if (make === undefined) return null;
-    decoders.push(make());
+  for (const createDecoder of factories) {
+    if (createDecoder === undefined) return null;
+    decoders.push(createDecoder());
   }
   for (const decoder of decoders) {
-    // The error is the decoder's too, and whoever reads the result is told of it there.
+    // The decoder emits the error as well, and so the reader of the result receives it.
     pipeline(stream, decoder, () => undefined);
     stream = decoder;
   }

@@ -4,30 +4,30 @@ import { type BreakerSettings, CircuitBreaker, type Verdict } from './circuit-br
 
 export type DependencySettings = SemaphoreSettings & BreakerSettings;
 
-/** How a call ended, for whoever decides whether that speaks against the other side. */
+/** How a call ended: the input of `isFailure`. */
 export type CallOutcome<Result> = { error: unknown } | { result: Result };
 
-/** What a call may tell its breaker while it is under way. */
+/** What a call can tell its circuit breaker while it is running. */
 export interface GuardedCall {
-  /** The other side has begun to answer well: others need not wait for the end of a long answer. */
+  /** The dependency has started to respond normally: other calls need not wait for the end of a long response. */
   reportSuccess(): void;
 }
 
 export interface GuardOptions<Result> {
   /**
-   * Does this end speak against the other side? Where left out, every error does. Null: it says
-   * nothing of the other side, such as a call that never left after all.
+   * Whether an outcome counts as a failure of the dependency; by default, every error does. Null: it does not count
+   * at all, such as a call that was never sent.
    */
   isFailure?: (outcome: CallOutcome<Result>) => boolean | null;
 }
 
-/** The calls of one key: room for some at once, behind one breaker. */
+/** Guards the calls of one key with a semaphore and a circuit breaker. */
 export class DependencyGuard {
-  readonly #room: Semaphore;
+  readonly #semaphore: Semaphore;
   readonly #breaker: CircuitBreaker;
 
   constructor(settings: DependencySettings, now: () => number) {
-    this.#room = new Semaphore(settings);
+    this.#semaphore = new Semaphore(settings);
     this.#breaker = new CircuitBreaker(settings, now);
   }
 
@@ -35,14 +35,14 @@ export class DependencyGuard {
     return this.#breaker.state;
   }
 
-  /** Milliseconds for which calls are refused, as far as that is known; 0 where the next one may leave. */
+  /** Milliseconds for which calls are refused, estimated during a probe; 0 if the next call is admitted. */
   get openForMs(): number {
     return this.#breaker.openForMs;
   }
 
-  /** Nobody uses it, and it keeps nobody away. */
+  /** True if no call is running or waiting, and none would be refused. */
   get idle(): boolean {
-    return this.#room.empty && this.openForMs === 0;
+    return this.#semaphore.idle && this.openForMs === 0;
   }
 
   async run<Result>(
@@ -53,17 +53,17 @@ export class DependencyGuard {
     signal.throwIfAborted();
     const forMs = this.openForMs;
     if (forMs > 0) throw new CircuitOpenError(forMs);
-    return this.#room.run(signal, async () => {
-      const pass = this.#breaker.admit();
-      let verdict: Verdict = 'nothing';
+    return this.#semaphore.run(signal, async () => {
+      const permit = this.#breaker.admit();
+      let verdict: Verdict = 'ignored';
       try {
-        const outcome = await outcomeOf(() => call(pass));
-        const wasStopped = signal.aborted && 'error' in outcome;
-        verdict = wasStopped ? 'nothing' : verdictOf(isFailure(outcome));
+        const outcome = await outcomeOf(() => call(permit));
+        const wasAborted = signal.aborted && 'error' in outcome;
+        verdict = wasAborted ? 'ignored' : verdictOf(isFailure(outcome));
         if ('error' in outcome) throw outcome.error;
         return outcome.result;
       } finally {
-        await pass.end(verdict);
+        await permit.end(verdict);
       }
     });
   }
@@ -74,11 +74,11 @@ function isError(outcome: CallOutcome<unknown>): boolean {
 }
 
 function verdictOf(failed: boolean | null): Verdict {
-  if (failed === null) return 'nothing';
-  return failed ? 'failed' : 'well';
+  if (failed === null) return 'ignored';
+  return failed ? 'failure' : 'success';
 }
 
-/** Also a call that throws before its first await has ended. */
+/** Also catches what a call throws synchronously. */
 async function outcomeOf<Result>(call: () => Promise<Result>): Promise<CallOutcome<Result>> {
   try {
     return { result: await call() };

@@ -5,9 +5,9 @@ import { createEgress, EGRESS_METHODS, type EgressMethod, type EgressRequest } f
 import { EgressRefusedError, EgressUnreachableError } from './errors.ts';
 import type { EgressPolicy } from './policy.ts';
 import { caught } from './testing/caught.ts';
-import { answerOf, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
+import { responseWith, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
 
-/** Long enough for a busy machine to connect to itself. */
+/** Long enough to connect to itself on a busy machine. */
 const SHORT_MS = 1_500;
 const servers: RawServer[] = [];
 
@@ -30,22 +30,22 @@ function textOf({ body }: { body: Uint8Array }): string {
   return Buffer.from(body).toString();
 }
 
-test('an answer is given as it came: status, joined headers, body', async () => {
+test('a response is returned with status, joined headers and body', async () => {
   const head = 'X-One: 1\r\nset-cookie: a\r\nSet-Cookie: b\r\n__proto__: x\r\nconstructor: y\r\n';
-  const server = await start({ onRequest: (socket) => socket.end(answerOf('grüße', head)) });
-  const answer = await sendTo(server);
-  expect(answer).toMatchObject({ status: 200, truncated: false, bodyEnd: 'complete' });
-  expect(answer.headers).toMatchObject({
+  const server = await start({ onRequest: (socket) => socket.end(responseWith('grüße', head)) });
+  const response = await sendTo(server);
+  expect(response).toMatchObject({ status: 200, truncated: false, bodyEnd: 'complete' });
+  expect(response.headers).toMatchObject({
     'x-one': '1',
     'set-cookie': 'a, b',
     constructor: 'y',
     'content-length': '7',
   });
-  expect(textOf(answer)).toBe('grüße');
+  expect(textOf(response)).toBe('grüße');
 });
 
-test('the request says what it was given, asks for no compression and is the last on its connection', async () => {
-  const server = await start({ onRequest: (socket) => socket.end(answerOf('')) });
+test('the request is sent as given, asks for no compression and closes its connection', async () => {
+  const server = await start({ onRequest: (socket) => socket.end(responseWith('')) });
   const url = `http://127.0.0.1:${server.port}/a%20b/?q=ü&c=%0d%0a#fragment`;
   await sendTo(server, { method: 'POST', url, headers: { 'X-One': '1' }, body: 'grüße' });
   const [head, body] = (server.received[0] ?? '').split('\r\n\r\n');
@@ -66,16 +66,13 @@ test('the request says what it was given, asks for no compression and is the las
   expect(Buffer.from(body ?? '', 'latin1').toString()).toBe('grüße');
 });
 
-test.each(EGRESS_METHODS.map((method) => [method]))(
-  '%s is sent as such, with bytes or without',
-  async (method) => {
-    const server = await start({ onRequest: (socket) => socket.end('HTTP/1.1 204 None\r\n\r\n') });
-    await sendTo(server, { method });
-    await sendTo(server, { method, body: new Uint8Array([1, 2, 255]) });
-    expect(server.received[0]).toMatch(new RegExp(`^${method} / HTTP/1.1\r\n`));
-    expect(server.received[1]?.split('\r\n\r\n')[1]).toBe('\x01\x02\xff');
-  },
-);
+test.each(EGRESS_METHODS.map((method) => [method]))('%s is sent, with a body or without', async (method) => {
+  const server = await start({ onRequest: (socket) => socket.end('HTTP/1.1 204 None\r\n\r\n') });
+  await sendTo(server, { method });
+  await sendTo(server, { method, body: new Uint8Array([1, 2, 255]) });
+  expect(server.received[0]).toMatch(new RegExp(`^${method} / HTTP/1.1\r\n`));
+  expect(server.received[1]?.split('\r\n\r\n')[1]).toBe('\x01\x02\xff');
+});
 
 test.each(['CONNECT', 'TRACE', 'get', '', 'GET / HTTP/1.1\r\nhost: a\r\n\r\nGET'])(
   'the method %j is refused',
@@ -99,29 +96,28 @@ test.each([
   expect(server.connections).toBe(0);
 });
 
-test.each([301, 302, 303, 307, 308])(
-  'a %i is an answer, and where it points is not asked',
-  async (status) => {
-    const other = await start({ onRequest: (socket) => socket.end(answerOf('elsewhere')) });
-    const location = `http://127.0.0.1:${other.port}/`;
-    const server = await start({
-      onRequest: (socket) =>
-        socket.end(`HTTP/1.1 ${status} Go\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`),
-    });
-    expect(await sendTo(server)).toMatchObject({ status, headers: { location } });
-    expect(server.connections).toBe(1);
-    expect(other.connections).toBe(0);
-  },
-);
+test.each([301, 302, 303, 307, 308])('a %i is returned, and not followed', async (status) => {
+  const other = await start({ onRequest: (socket) => socket.end(responseWith('elsewhere')) });
+  const location = `http://127.0.0.1:${other.port}/`;
+  const server = await start({
+    onRequest: (socket) =>
+      socket.end(`HTTP/1.1 ${status} Go\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`),
+  });
+  expect(await sendTo(server)).toMatchObject({ status, headers: { location } });
+  expect(server.connections).toBe(1);
+  expect(other.connections).toBe(0);
+});
 
-test('a second answer on the connection is not taken for anything', async () => {
-  const server = await start({ onRequest: (socket) => socket.end(answerOf('one') + answerOf('two')) });
+test('a second response on the connection is ignored', async () => {
+  const server = await start({
+    onRequest: (socket) => socket.end(responseWith('one') + responseWith('two')),
+  });
   expect(textOf(await sendTo(server))).toBe('one');
 });
 
-test('every request has a connection of its own, even where the server would keep it', async () => {
+test('every request opens a new connection, even if the server would keep it open', async () => {
   const server = await start({
-    onRequest: (socket) => socket.write(answerOf('a', 'connection: keep-alive\r\n')),
+    onRequest: (socket) => socket.write(responseWith('a', 'connection: keep-alive\r\n')),
   });
   const egress = createEgress({ allow: ['127.0.0.1'] });
   for (let count = 0; count < 3; count += 1) {
@@ -130,11 +126,11 @@ test('every request has a connection of its own, even where the server would kee
   expect(server.connections).toBe(3);
 });
 
-function flood(piece: string): Script {
+function flood(chunk: string): Script {
   return {
     onRequest(socket) {
       const pour = (): void => {
-        while (!socket.destroyed && socket.write(piece));
+        while (!socket.destroyed && socket.write(chunk));
         socket.once('drain', pour);
       };
       socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
@@ -144,60 +140,60 @@ function flood(piece: string): Script {
 }
 
 test.each([
-  ['in large pieces', `8000\r\n${'x'.repeat(0x8000)}\r\n`],
+  ['in large chunks', `8000\r\n${'x'.repeat(0x8000)}\r\n`],
   ['a byte at a time', '1\r\nx\r\n'.repeat(10_000)],
-])('a server that sends without end, %s, is cut at the bound and let go', async (_how, piece) => {
-  const server = await start(flood(piece));
-  const answer = await sendTo(server, {}, { maxResponseBytes: 100_000 });
-  expect(answer).toMatchObject({ status: 200, truncated: true, bodyEnd: 'size_limit' });
-  expect(textOf(answer)).toBe('x'.repeat(100_000));
+])('a server that sends without end, %s, is truncated at the limit and disconnected', async (_how, chunk) => {
+  const server = await start(flood(chunk));
+  const response = await sendTo(server, {}, { maxResponseBytes: 100_000 });
+  expect(response).toMatchObject({ status: 200, truncated: true, bodyEnd: 'size_limit' });
+  expect(textOf(response)).toBe('x'.repeat(100_000));
   await server.firstClosed;
 });
 
-test('a body of just the bound is whole, and a request cannot raise the policy’s bound', async () => {
-  const server = await start({ onRequest: (socket) => socket.end(answerOf('0123456789')) });
+test('a body of exactly the limit is complete, and a request cannot raise the policy’s limit', async () => {
+  const server = await start({ onRequest: (socket) => socket.end(responseWith('0123456789')) });
   const policy = { maxResponseBytes: 10 };
   expect(await sendTo(server, {}, policy)).toMatchObject({ truncated: false, bodyEnd: 'complete' });
-  const cut = await sendTo(server, { maxResponseBytes: 9 }, policy);
-  expect({ text: textOf(cut), end: cut.bodyEnd }).toEqual({ text: '012345678', end: 'size_limit' });
-  const still = await sendTo(server, { maxResponseBytes: 1_000 }, { maxResponseBytes: 4 });
-  expect({ text: textOf(still), end: still.bodyEnd }).toEqual({ text: '0123', end: 'size_limit' });
+  const lower = await sendTo(server, { maxResponseBytes: 9 }, policy);
+  expect({ text: textOf(lower), end: lower.bodyEnd }).toEqual({ text: '012345678', end: 'size_limit' });
+  const higher = await sendTo(server, { maxResponseBytes: 1_000 }, { maxResponseBytes: 4 });
+  expect({ text: textOf(higher), end: higher.bodyEnd }).toEqual({ text: '0123', end: 'size_limit' });
 });
 
 test.each([
-  ['a length that is not reached', 'content-length: 10\r\n\r\nhalf'],
-  ['a last chunk that is missing', 'transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
-  ['a chunk that is cut', 'transfer-encoding: chunked\r\n\r\n8\r\nhalf'],
+  ['fewer bytes than its length', 'content-length: 10\r\n\r\nhalf'],
+  ['a missing last chunk', 'transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
+  ['a truncated chunk', 'transfer-encoding: chunked\r\n\r\n8\r\nhalf'],
   [
-    'a chunk that is cut, having said close',
+    'a truncated chunk and connection: close',
     'connection: close\r\ntransfer-encoding: chunked\r\n\r\n8\r\nhalf',
   ],
-])('a body with %s is not taken for a whole one', async (_what, rest) => {
+])('a body with %s is not reported as complete', async (_what, rest) => {
   const server = await start({ onRequest: (socket) => socket.end(`HTTP/1.1 200 OK\r\n${rest}`) });
-  const answer = await sendTo(server, { method: 'POST' });
-  expect(answer).toMatchObject({ status: 200, truncated: true, bodyEnd: 'connection_lost' });
-  expect(textOf(answer)).toBe('half');
+  const response = await sendTo(server, { method: 'POST' });
+  expect(response).toMatchObject({ status: 200, truncated: true, bodyEnd: 'connection_lost' });
+  expect(textOf(response)).toBe('half');
 });
 
 test.each([
-  ['of a stated length', 'content-length: 10\r\n\r\nhalf'],
+  ['with a length', 'content-length: 10\r\n\r\nhalf'],
   ['in chunks', 'connection: close\r\ntransfer-encoding: chunked\r\n\r\n8\r\nhalf'],
-  ['of no stated length', '\r\nhalf'],
-  ['of no stated length, having said close', 'connection: close\r\n\r\nhalf'],
-])('a body %s that a reset cuts is not taken for a whole one', async (_what, rest) => {
+  ['without a length', '\r\nhalf'],
+  ['without a length, with connection: close', 'connection: close\r\n\r\nhalf'],
+])('a body %s that a reset truncates is not reported as complete', async (_what, rest) => {
   const server = await start({
     onConnect(socket) {
       socket.once('data', () => {
-        // What is left unread makes the system reset the connection instead of closing it.
+        // Unread data makes the system reset the connection instead of closing it.
         socket.pause();
-        // Only once the answer was read: a reset that comes with the last bytes looks like an end.
+        // Only after the head was read: a reset that arrives with the last bytes looks like an end.
         onceHeadIsRead(() => socket.destroy());
         socket.write(`HTTP/1.1 200 OK\r\n${rest}`);
       });
     },
   });
-  const answer = await sendTo(server, { method: 'POST', body: 'x'.repeat(5_000_000) });
-  expect(answer).toMatchObject({ status: 200, truncated: true, bodyEnd: 'connection_lost' });
+  const response = await sendTo(server, { method: 'POST', body: 'x'.repeat(5_000_000) });
+  expect(response).toMatchObject({ status: 200, truncated: true, bodyEnd: 'connection_lost' });
 });
 
 function onceHeadIsRead(act: () => void): void {
@@ -208,19 +204,19 @@ function onceHeadIsRead(act: () => void): void {
   subscribe('undici:request:headers', listener);
 }
 
-test('a body of no stated length is whole when the connection is closed in order', async () => {
+test('a body without a length is complete if the connection is closed normally', async () => {
   const server = await start({ onRequest: (socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it') });
-  const answer = await sendTo(server);
-  expect({ text: textOf(answer), end: answer.bodyEnd }).toEqual({ text: 'all of it', end: 'complete' });
+  const response = await sendTo(server);
+  expect({ text: textOf(response), end: response.bodyEnd }).toEqual({ text: 'all of it', end: 'complete' });
 });
 
-test('an early answer to a long request is taken, though the rest was not wanted', async () => {
+test('an early response to a long request is returned before the request is complete', async () => {
   const server = await start({
     onConnect: (socket) =>
       socket.once('data', () => socket.write('HTTP/1.1 413 No\r\ncontent-length: 2\r\n\r\nno')),
   });
-  const answer = await sendTo(server, { method: 'POST', body: 'x'.repeat(20_000_000) });
-  expect({ status: answer.status, text: textOf(answer) }).toEqual({ status: 413, text: 'no' });
+  const response = await sendTo(server, { method: 'POST', body: 'x'.repeat(20_000_000) });
+  expect({ status: response.status, text: textOf(response) }).toEqual({ status: 413, text: 'no' });
 });
 
 const HANGS: [string, Script][] = [
@@ -230,7 +226,7 @@ const HANGS: [string, Script][] = [
 ];
 
 test.each(HANGS)(
-  'a server that hangs %s is given up at the deadline, its outcome unknown',
+  'a request to a server that hangs %s ends at the deadline with an unknown outcome',
   async (_where, script) => {
     const server = await start(script);
     const failure = await caught(sendTo(server, { method: 'POST', deadlineMs: SHORT_MS }));
@@ -239,25 +235,22 @@ test.each(HANGS)(
   },
 );
 
-test.each(HANGS)(
-  'a server that hangs %s is given up when it was silent for too long',
-  async (_where, script) => {
-    const server = await start(script);
-    const failure = await caught(sendTo(server, { method: 'POST' }, { idleTimeoutMs: 50 }));
-    expect(failure).toMatchObject({ name: 'OutcomeUnknownError', code: 'answer_timeout' });
-  },
-);
+test.each(HANGS)('a request to a server that hangs %s ends at the idle timeout', async (_where, script) => {
+  const server = await start(script);
+  const failure = await caught(sendTo(server, { method: 'POST' }, { idleTimeoutMs: 50 }));
+  expect(failure).toMatchObject({ name: 'OutcomeUnknownError', code: 'answer_timeout' });
+});
 
 test.each([
   ['deadline', { deadlineMs: SHORT_MS }],
-  ['longest silence', { idleTimeoutMs: 50 }],
-])('a server that hangs inside the body gives what came by the %s', async (_which, policy) => {
+  ['idle timeout', { idleTimeoutMs: 50 }],
+])('a body that hangs is returned as far as it came by the %s', async (_which, policy) => {
   const server = await start({
     onRequest: (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'),
   });
-  const answer = await sendTo(server, {}, policy);
-  expect(answer).toMatchObject({ status: 200, truncated: true, bodyEnd: 'timeout' });
-  expect(textOf(answer)).toBe('half');
+  const response = await sendTo(server, {}, policy);
+  expect(response).toMatchObject({ status: 200, truncated: true, bodyEnd: 'timeout' });
+  expect(textOf(response)).toBe('half');
   await server.firstClosed;
 });
 
@@ -289,15 +282,12 @@ test('early hints without end and headers without end do not outlast the bounds'
 test.each([
   ['the connect timeout', { connectTimeoutMs: 50 }],
   ['the deadline', { deadlineMs: 50 }],
-])(
-  'a server that hangs in the TLS handshake is given up at %s, and nothing was sent',
-  async (_which, policy) => {
-    const server = await start({});
-    const url = `https://127.0.0.1:${server.port}/path`;
-    const failure = await caught(sendTo(server, { method: 'POST', url, body: 'x' }, policy));
-    expect(failure).toMatchObject({ constructor: EgressUnreachableError, code: 'connect_timeout' });
-  },
-);
+])('a TLS handshake that hangs ends at %s, and nothing was sent', async (_which, policy) => {
+  const server = await start({});
+  const url = `https://127.0.0.1:${server.port}/path`;
+  const failure = await caught(sendTo(server, { method: 'POST', url, body: 'x' }, policy));
+  expect(failure).toMatchObject({ constructor: EgressUnreachableError, code: 'connect_timeout' });
+});
 
 test('a request cannot raise the policy’s deadline', async () => {
   const server = await start({});
@@ -307,7 +297,7 @@ test('a request cannot raise the policy’s deadline', async () => {
 });
 
 test.each(['before', 'lookup', 'handshake', 'head', 'body'])(
-  'an abort at the stage "%s" ends it at once with its own reason',
+  'an abort at the stage "%s" rejects at once with its reason',
   async (stage) => {
     const reason = new Error('the turn stops');
     const turn = new AbortController();
@@ -316,7 +306,7 @@ test.each(['before', 'lookup', 'handshake', 'head', 'body'])(
       onConnect: () => stage === 'handshake' && abort(),
       onRequest(socket) {
         if (stage === 'head') abort();
-        // The head is on its way before the abort: it may or may not be seen, the reason is the same.
+        // The head is sent before the abort: whether it arrives or not, the reason is the same.
         else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', abort);
       },
     });
@@ -338,12 +328,12 @@ test.each(['before', 'lookup', 'handshake', 'head', 'body'])(
   },
 );
 
-test('an abort after the answer changes nothing and leaves no listener behind', async () => {
-  const server = await start({ onRequest: (socket) => socket.end(answerOf('fine')) });
+test('an abort after the response changes nothing', async () => {
+  const server = await start({ onRequest: (socket) => socket.end(responseWith('fine')) });
   const turn = new AbortController();
-  const answer = await sendTo(server, { signal: turn.signal });
+  const response = await sendTo(server, { signal: turn.signal });
   turn.abort();
-  expect(textOf(answer)).toBe('fine');
+  expect(textOf(response)).toBe('fine');
 });
 
 test.each([
@@ -355,11 +345,11 @@ test.each([
   { lookup: 'system' },
   { allow: ['not an address'] },
   { allowed: [] },
-])('a policy that cannot be read, such as %j, is not taken', (policy) => {
+])('an invalid policy such as %j is rejected', (policy) => {
   expect(() => createEgress(policy as EgressPolicy)).toThrow();
 });
 
-/** An answer with these bytes, said to be compressed so. */
+/** A response with these bytes and this content-encoding. */
 function compressed(coding: string, bytes: Buffer, head = ''): Script {
   return {
     onRequest: (socket) => {
@@ -378,33 +368,33 @@ test.each([
   ['br', brotliCompressSync('grüße')],
   ['gzip, br', brotliCompressSync(gzipSync('grüße'))],
   ['identity', Buffer.from('grüße')],
-])('an answer that is compressed unasked, by %s, is decompressed', async (coding, bytes) => {
-  const answer = await sendTo(await start(compressed(coding, bytes)));
-  expect(textOf(answer)).toBe('grüße');
-  expect(answer.bodyEnd).toBe('complete');
-  if (coding !== 'identity') expect(answer.headers).not.toHaveProperty('content-encoding');
+])('a response that is compressed without being asked, with %s, is decompressed', async (coding, bytes) => {
+  const response = await sendTo(await start(compressed(coding, bytes)));
+  expect(textOf(response)).toBe('grüße');
+  expect(response.bodyEnd).toBe('complete');
+  if (coding !== 'identity') expect(response.headers).not.toHaveProperty('content-encoding');
 });
 
-test('what an answer is decompressed to is bounded, however small it came', async () => {
+test('the decompressed size of a response is limited', async () => {
   const bomb = gzipSync(Buffer.alloc(200_000_000));
   const before = process.memoryUsage().arrayBuffers;
-  const answer = await sendTo(await start(compressed('gzip', bomb)), { maxResponseBytes: 1_000 });
-  expect(answer).toMatchObject({ truncated: true, bodyEnd: 'size_limit' });
-  expect(answer.body).toHaveLength(1_000);
+  const response = await sendTo(await start(compressed('gzip', bomb)), { maxResponseBytes: 1_000 });
+  expect(response).toMatchObject({ truncated: true, bodyEnd: 'size_limit' });
+  expect(response.body).toHaveLength(1_000);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
 });
 
 test.each([
-  ['is no such thing', 'gzip', Buffer.from('grüße'), ''],
-  ['is cut', 'gzip', gzipSync('x'.repeat(10_000)).subarray(0, 30), 'x'],
-])('an answer that %s, and said to be compressed, is not whole', async (_what, coding, bytes, begins) => {
-  const answer = await sendTo(await start(compressed(coding, bytes)));
-  expect(answer).toMatchObject({ status: 200, truncated: true, bodyEnd: 'undecodable' });
-  expect(textOf(answer).startsWith(begins)).toBe(true);
+  ['is not compressed', 'gzip', Buffer.from('grüße'), ''],
+  ['is truncated', 'gzip', gzipSync('x'.repeat(10_000)).subarray(0, 30), 'x'],
+])('a response that claims to be compressed and %s is not complete', async (_what, coding, bytes, prefix) => {
+  const response = await sendTo(await start(compressed(coding, bytes)));
+  expect(response).toMatchObject({ status: 200, truncated: true, bodyEnd: 'undecodable' });
+  expect(textOf(response).startsWith(prefix)).toBe(true);
 });
 
-test('an answer in a coding that nobody here knows is given as it came, and says so', async () => {
-  const answer = await sendTo(await start(compressed('zstd', Buffer.from('bytes'))));
-  expect(answer.headers).toMatchObject({ 'content-encoding': 'zstd' });
-  expect(textOf(answer)).toBe('bytes');
+test('a response in an unknown coding is returned unchanged, with its content-encoding', async () => {
+  const response = await sendTo(await start(compressed('zstd', Buffer.from('bytes'))));
+  expect(response.headers).toMatchObject({ 'content-encoding': 'zstd' });
+  expect(textOf(response)).toBe('bytes');
 });

@@ -16,52 +16,52 @@ export interface EgressRequest {
   url: string;
   headers?: Readonly<Record<string, string>>;
   body?: string | Uint8Array;
-  /** Ends the request at once; the promise rejects with the signal's reason. */
+  /** Aborts the request at once; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Asked when the connection is there, before a byte leaves; what it throws ends the request. */
+  /** Called when the connection is established, before a byte is sent. What it throws ends the request. */
   beforeSend?: () => void;
-  /** Milliseconds for all of it; the policy's where left out, and never more than that. */
+  /** Milliseconds for the whole request. Default and maximum: the policy's. */
   deadlineMs?: number;
-  /** Bytes of the body that are kept; the policy's where left out, and never more than that. */
+  /** Bytes of the response body that are kept. Default and maximum: the policy's. */
   maxResponseBytes?: number;
 }
 
-/** An answer, also one that is cut: once the head is there, the other side has spoken. */
+/** A response, possibly with a truncated body: once the head has arrived, the outcome is known. */
 export interface EgressResponse {
   status: number;
-  /** Names in lower case; a header that came several times is joined with `, `. */
+  /** Names are in lower case; the values of a repeated header are joined with `, `. */
   headers: Readonly<Record<string, string>>;
-  /** No compression is asked for; what is compressed all the same is undone, up to the bound on the body. */
+  /** Decompressed, up to the size limit, if the server compresses although the request asks for `identity`. */
   body: Uint8Array;
-  /** True unless the body is whole; `bodyEnd` says what ended it. */
+  /** True unless the body is complete; `bodyEnd` says what ended it. */
   truncated: boolean;
   bodyEnd: BodyEnd;
 }
 
-/** The way out to URLs that a tenant or a model chose. */
+/** An HTTP client for URLs that a tenant or a model chose. */
 export interface Egress {
   /**
-   * Sends one HTTP/1.1 request on a connection of its own, never twice, and follows no redirect:
-   * a 3xx is an answer like any other.
+   * Sends one HTTP/1.1 request on a new connection, never twice, and follows no redirect: a 3xx is returned
+   * like any other response.
    * Throws
-   * - `EgressRefusedError`: the guard said no; nothing left.
-   * - `EgressUnreachableError` (retryable): no connection was made; nothing left.
-   * - `OutcomeUnknownError` (`answer_timeout`, `connection_lost`, `answer_invalid`): it may have left,
-   *   and no head of an answer came.
+   * - `EgressRefusedError`: the guard refused the request; nothing was sent.
+   * - `EgressUnreachableError` (retryable): no connection was established; nothing was sent.
+   * - `OutcomeUnknownError` (`answer_timeout`, `connection_lost`, `answer_invalid`): the request may have been
+   *   sent, and no response head arrived.
    * - the signal's reason.
    */
   send(request: EgressRequest): Promise<EgressResponse>;
 }
 
-/** Throws a `ZodError` or a `TypeError` for a policy that cannot be read. */
+/** Throws a `ZodError` or a `TypeError` for an invalid policy. */
 export function createEgress(policy: EgressPolicy = {}): Egress {
   const rules = parsePolicy(policy);
   return { send: (request) => sendGuarded(request, rules) };
 }
 
 /**
- * The connection is not kept: a kept one may be closed by the other side just as the next request
- * leaves on it, and then nobody could say whether that request was seen.
+ * Connections are not reused: the server may close an idle one just as the next request is sent on it, and then
+ * it is unknown whether that request arrived.
  */
 async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<EgressResponse> {
   request.signal?.throwIfAborted();
@@ -80,40 +80,44 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
     maxHeaderSize: rules.maxHeaderBytes,
   });
 
-  const end = { expired: false };
+  const progress = { expired: false };
   const giveUp = (): void => {
-    void client.destroy(new Error('given up')).catch(() => undefined);
+    void client.destroy(new Error('The request was given up.')).catch(() => undefined);
     abandonment.abort();
   };
   const timer = setTimeout(
     () => {
-      end.expired = true;
+      progress.expired = true;
       giveUp();
     },
     Math.min(request.deadlineMs ?? rules.deadlineMs, rules.deadlineMs),
   );
   request.signal?.addEventListener('abort', giveUp, { once: true });
   try {
-    const answer = await client.request({
+    const response = await client.request({
       method: request.method,
       path: destination.url.pathname + destination.url.search,
       headers: { ...sentHeaders, 'accept-encoding': 'identity' },
       ...(request.body === undefined ? {} : { body: request.body }),
     });
     const limit = Math.min(request.maxResponseBytes ?? rules.maxResponseBytes, rules.maxResponseBytes);
-    const received = joinHeaders(answer.headers);
-    const hasBody = request.method !== 'HEAD' && ![204, 304].includes(answer.statusCode);
+    const received = joinHeaders(response.headers);
+    const hasBody = request.method !== 'HEAD' && ![204, 304].includes(response.statusCode);
     const coding = hasBody && received['content-length'] !== '0' ? received['content-encoding'] : undefined;
-    const plain = decompress(answer.body, coding);
-    const { body, bodyEnd: seenEnd } = await readBounded(plain ?? answer.body, limit, () => end.expired);
+    const decompressed = decompress(response.body, coding);
+    const { body, bodyEnd: readEnd } = await readBounded(
+      decompressed ?? response.body,
+      limit,
+      () => progress.expired,
+    );
     request.signal?.throwIfAborted();
-    const headers = plain === null ? received : withoutCompression(received);
+    const headers = decompressed === null ? received : withoutCompression(received);
     const bodyEnd =
-      seenEnd === 'complete' && connection.reset && endsWithConnection(received)
+      readEnd === 'complete' && connection.reset && endsWithConnection(received)
         ? 'connection_lost'
-        : seenEnd;
+        : readEnd;
     return {
-      status: answer.statusCode,
+      status: response.statusCode,
       headers,
       body,
       truncated: bodyEnd !== 'complete',
@@ -121,7 +125,7 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
     };
   } catch (error) {
     request.signal?.throwIfAborted();
-    throw explainFailure(error, { host: destination.host, connected: connection.connected, ...end });
+    throw explainFailure(error, { host: destination.host, connected: connection.connected, ...progress });
   } finally {
     clearTimeout(timer);
     request.signal?.removeEventListener('abort', giveUp);
@@ -129,12 +133,12 @@ async function sendGuarded(request: EgressRequest, rules: EgressRules): Promise<
   }
 }
 
-/** A body of no stated length is over when the connection is; the client takes a reset for that too. */
+/** Without a length, a body ends with its connection. The client does not tell a reset from such an end. */
 function endsWithConnection(headers: Readonly<Record<string, string>>): boolean {
   return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
 }
 
-/** These speak of the body as it was on its way. */
+/** Removes the headers that describe the compressed body. */
 function withoutCompression(headers: Readonly<Record<string, string>>): Record<string, string> {
   const { 'content-encoding': _coding, 'content-length': _length, ...rest } = headers;
   return rest;

@@ -1,6 +1,6 @@
 import { RetryableError, TerminalError } from '@turnpike/contract';
 
-/** Why a request was not let out. */
+/** Why the guard refused a request. */
 export type RefusalCode =
   | 'url_refused'
   | 'scheme_refused'
@@ -10,7 +10,7 @@ export type RefusalCode =
   | 'method_refused'
   | 'header_refused';
 
-/** The guard said no: no byte of the request left. The same request is refused every time. */
+/** The guard refused the request: nothing was sent. The same request is refused every time. */
 export class EgressRefusedError extends TerminalError {
   declare readonly code: RefusalCode;
 
@@ -19,10 +19,10 @@ export class EgressRefusedError extends TerminalError {
   }
 }
 
-/** Why no connection was made. */
+/** Why no connection was established. */
 export type UnreachableCode = 'dns_failed' | 'connect_failed' | 'connect_timeout' | 'tls_failed';
 
-/** No connection was made, so no byte of the request left: sending it again cannot act twice. */
+/** No connection was established, so nothing was sent: a retry cannot act twice. */
 export class EgressUnreachableError extends RetryableError {
   declare readonly code: UnreachableCode;
 
@@ -31,22 +31,18 @@ export class EgressUnreachableError extends RetryableError {
   }
 }
 
-/** The other side is failing, and is left alone for `retryAfterMs`. Nothing was sent. */
+/** The circuit breaker is open for `retryAfterMs`: the dependency is failing. Nothing was sent. */
 export class CircuitOpenError extends RetryableError {
   declare readonly retryAfterMs: number;
 
   constructor(retryAfterMs: number) {
-    super(
-      'circuit_open',
-      'Too many calls to it failed just now, so it is left alone for a moment.',
-      retryAfterMs,
-    );
+    super('circuit_open', 'The circuit breaker is open: too many recent calls failed.', retryAfterMs);
   }
 }
 
-/** All places are taken, and none came free in time. Nothing was sent. */
+/** All slots are in use, and none became free in time. Nothing was sent. */
 export class BulkheadFullError extends RetryableError {
   constructor() {
-    super('bulkhead_full', 'Too many calls to it are under way.');
+    super('bulkhead_full', 'Too many concurrent calls.');
   }
 }

@@ -6,7 +6,7 @@ import { createEgress } from './egress.ts';
 import { EgressRefusedError, EgressUnreachableError } from './errors.ts';
 import { caught } from './testing/caught.ts';
 import { CERTIFICATE } from './testing/certificate.ts';
-import { answerOf, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
+import { responseWith, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
 
 const servers: RawServer[] = [];
 const egress = createEgress({ allow: ['127.0.0.1'], ca: CERTIFICATE });
@@ -32,7 +32,7 @@ test('a refused connection sent nothing', async () => {
   expect(failure).toMatchObject({ constructor: EgressUnreachableError, code: 'connect_failed' });
 });
 
-const ANSWERLESS: [string, (socket: Socket) => void, string][] = [
+const UNANSWERED: [string, (socket: Socket) => void, string][] = [
   ['closed', (socket) => socket.end(), 'connection_lost'],
   ['reset', (socket) => socket.resetAndDestroy(), 'connection_lost'],
   ['closed inside the status line', (socket) => socket.end('HTTP/1.1 2'), 'connection_lost'],
@@ -57,7 +57,7 @@ const ANSWERLESS: [string, (socket: Socket) => void, string][] = [
   ],
   [
     'answered with too long a head',
-    (socket) => socket.end(answerOf('', `x-one: ${'a'.repeat(20_000)}\r\n`)),
+    (socket) => socket.end(responseWith('', `x-one: ${'a'.repeat(20_000)}\r\n`)),
     'answer_invalid',
   ],
   [
@@ -67,8 +67,8 @@ const ANSWERLESS: [string, (socket: Socket) => void, string][] = [
   ],
 ];
 
-test.each(ANSWERLESS)(
-  'a request that arrived and was %s has an unknown outcome and was sent once',
+test.each(UNANSWERED)(
+  'a request that arrived and was %s has an unknown outcome, and was sent once',
   async (_how, onRequest, code) => {
     for (const tls of [false, true]) {
       // With TLS a reset of the inner socket is a close.
@@ -83,7 +83,7 @@ test.each(ANSWERLESS)(
   },
 );
 
-test('a request of which only a part was read has an unknown outcome', async () => {
+test('a request that was read only in part has an unknown outcome', async () => {
   const server = await start({ onConnect: (socket) => socket.once('data', () => socket.resetAndDestroy()) });
   const url = `http://127.0.0.1:${server.port}/`;
   const failure = await caught(egress.send({ method: 'POST', url, body: 'x'.repeat(50_000_000) }));
@@ -92,14 +92,14 @@ test('a request of which only a part was read has an unknown outcome', async () 
 });
 
 test.each(['http', 'https'])(
-  'a server that speaks first over %s is connected to once, and what it says is no answer',
+  'a server that sends before the request over %s is connected to once, and what it sends is not a response',
   async (scheme) => {
     const server = await start({
       tls: scheme === 'https',
-      onConnect: (socket) => socket.write(answerOf('too early')),
+      onConnect: (socket) => socket.write(responseWith('too early')),
     });
     const outcome = await post(server, scheme).catch((error: unknown) => error);
-    // Over a slow path the request leaves before the answer is seen; then it looks like one.
+    // Over a slow path the request is sent before the data arrives; then it looks like a response.
     if (outcome instanceof Error) expect(outcome).toBeInstanceOf(OutcomeUnknownError);
     expect(server.connections).toBe(1);
   },
@@ -116,30 +116,30 @@ test.each([
   expect(server.received.join('')).not.toContain('pay');
 });
 
-test('a connection that breaks as the handshake ends is no refusal, whichever side was faster', async () => {
-  const inner = await start({ tls: true, onRequest: (socket) => socket.end(answerOf('fine')) });
-  // Between the two: it passes the server's whole first flight on, and then resets.
-  const between = await start({
+test('a connection that breaks at the end of the handshake is not a refusal, whichever side is faster', async () => {
+  const inner = await start({ tls: true, onRequest: (socket) => socket.end(responseWith('fine')) });
+  // A proxy: it forwards the server's first flight and then resets.
+  const proxy = await start({
     onConnect(socket) {
-      const onward = connect(inner.port, '127.0.0.1');
-      onward.on('error', () => undefined);
-      socket.pipe(onward);
-      onward.once('data', (flight: Buffer) => {
+      const upstream = connect(inner.port, '127.0.0.1');
+      upstream.on('error', () => undefined);
+      socket.pipe(upstream);
+      upstream.once('data', (flight: Buffer) => {
         socket.write(flight);
         socket.resetAndDestroy();
-        onward.destroy();
+        upstream.destroy();
       });
     },
   });
   for (let count = 0; count < 20; count += 1) {
-    const failure = await caught(post(between, 'https'));
+    const failure = await caught(post(proxy, 'https'));
     expect(failure).not.toBeInstanceOf(EgressRefusedError);
     expect([EgressUnreachableError, OutcomeUnknownError]).toContain((failure as Error).constructor);
   }
   expect(inner.received.join('')).toBe('');
 });
 
-test('whenever a connection breaks: what is said to be unsent was not seen, and nothing is seen twice', async () => {
+test('whenever a connection breaks, a request reported as unsent never arrived, and none arrived twice', async () => {
   const stages: ((socket: Socket) => void)[] = [
     (socket) => socket.resetAndDestroy(),
     (socket) => socket.end(),
@@ -149,8 +149,9 @@ test('whenever a connection breaks: what is said to be unsent was not seen, and 
     (socket) => socket.once('data', () => socket.end()),
     (socket) => socket.once('data', () => setImmediate(() => socket.destroy())),
     (socket) => socket.once('data', () => socket.end('HTTP/1.1 200')),
-    (socket) => socket.once('data', () => void (socket.write(answerOf('fine')), socket.resetAndDestroy())),
-    (socket) => socket.once('data', () => socket.end(answerOf('fine'))),
+    (socket) =>
+      socket.once('data', () => void (socket.write(responseWith('fine')), socket.resetAndDestroy())),
+    (socket) => socket.once('data', () => socket.end(responseWith('fine'))),
   ];
   let accepted = 0;
   const server = await start({ onConnect: (socket) => stages[accepted++ % stages.length]?.(socket) });
@@ -174,7 +175,7 @@ test('whenever a connection breaks: what is said to be unsent was not seen, and 
   expect(server.connections).toBeLessThanOrEqual(sent);
 });
 
-test('no failure, its causes included, repeats the query, a header or the body', async () => {
+test('no error, including its causes, contains the query, a header or the body', async () => {
   const hidden = 'hunter22';
   const echo = (head: string) => (socket: Socket, request: string) => void socket.end(head + request);
   const closed = await start();

@@ -2,47 +2,55 @@ import { OutcomeUnknownError, TurnpikeError } from '@turnpike/contract';
 import { errors } from 'undici';
 import { EgressUnreachableError } from './errors.ts';
 
-/** Turns what the HTTP client threw before a head came into the error that says what to do. */
+/** Converts an error of the HTTP client, thrown before a response head arrived, into one of ours. */
 export function explainFailure(
   error: unknown,
   facts: { host: string; connected: boolean; expired: boolean },
 ): TurnpikeError {
   if (error instanceof TurnpikeError) return error;
   const { host } = facts;
-  if (facts.connected) return explainLostAnswer(error, host, facts.expired);
+  if (facts.connected) return explainLostResponse(error, host, facts.expired);
   if (facts.expired || error instanceof errors.ConnectTimeoutError) {
     return new EgressUnreachableError('connect_timeout', `${host} could not be reached in time.`, error);
   }
   if (isTlsFailure(error)) {
-    return new EgressUnreachableError('tls_failed', `No trusted TLS connection to ${host} was made.`, error);
+    return new EgressUnreachableError(
+      'tls_failed',
+      `No trusted TLS connection to ${host} could be established.`,
+      error,
+    );
   }
-  return new EgressUnreachableError('connect_failed', `No connection to ${host} was made.`, error);
+  return new EgressUnreachableError(
+    'connect_failed',
+    `No connection to ${host} could be established.`,
+    error,
+  );
 }
 
-/** What the parser throws before a head; lengths that contradict each other are the last of them. */
-const UNREADABLE = [
+/** The parser's errors before a head is complete. The last one is thrown for contradictory lengths. */
+const PARSER_ERRORS = [
   errors.HeadersOverflowError,
   errors.HTTPParserError,
   errors.ResponseContentLengthMismatchError,
 ];
 
-function explainLostAnswer(error: unknown, host: string, expired: boolean): OutcomeUnknownError {
+function explainLostResponse(error: unknown, host: string, expired: boolean): OutcomeUnknownError {
   if (expired || error instanceof errors.HeadersTimeoutError) {
-    return new OutcomeUnknownError('answer_timeout', `${host} gave no answer in time.`, error);
+    return new OutcomeUnknownError('answer_timeout', `${host} did not respond in time.`, error);
   }
-  if (UNREADABLE.some((kind) => error instanceof kind)) {
-    // The parser's error carries what could not be read, and an answer may repeat the request's secrets.
+  if (PARSER_ERRORS.some((kind) => error instanceof kind)) {
+    // The parser's error contains the invalid bytes, and a response may repeat secrets of the request.
     const cause = new Error(error instanceof Error ? error.message : 'The parser failed.');
-    return new OutcomeUnknownError('answer_invalid', `${host} gave an answer that cannot be read.`, cause);
+    return new OutcomeUnknownError('answer_invalid', `${host} sent an invalid HTTP response.`, cause);
   }
   return new OutcomeUnknownError(
     'connection_lost',
-    `${host} closed the connection without an answer.`,
+    `${host} closed the connection without a response.`,
     error,
   );
 }
 
-/** Node names the failure of a handshake or of a certificate in the error's code only. */
+/** Node identifies a failed handshake or certificate only by the error's code. */
 function isTlsFailure(error: unknown): boolean {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   return /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERROR_IN_CERT|HOSTNAME_MISMATCH)/.test(

@@ -7,16 +7,19 @@ import { createGuardedFetch } from './guarded-fetch.ts';
 import type { EgressPolicy } from './policy.ts';
 import { caught } from './testing/caught.ts';
 import { CERTIFICATE } from './testing/certificate.ts';
-import { answerOf, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
+import { responseWith, type RawServer, type Script, startRawServer } from './testing/raw-server.ts';
 import type { UpstreamFetch } from './upstream-fetch.ts';
 
 const opened: (RawServer | UpstreamFetch)[] = [];
 afterEach(async () => {
-  for (const thing of opened.splice(0)) await thing.close();
+  for (const resource of opened.splice(0)) await resource.close();
 });
 
 async function start(script: Script = {}): Promise<RawServer> {
-  const server = await startRawServer({ onRequest: (socket) => socket.write(answerOf('fine')), ...script });
+  const server = await startRawServer({
+    onRequest: (socket) => socket.write(responseWith('fine')),
+    ...script,
+  });
   opened.push(server);
   return server;
 }
@@ -27,15 +30,15 @@ function open(policy: EgressPolicy = {}): UpstreamFetch {
   return guarded;
 }
 
-/** What was thrown, or what stands behind it. */
-async function refusalOf(answer: Promise<unknown>): Promise<unknown> {
-  const error = await caught(answer);
+/** The refusal that was thrown, or is the cause of what was thrown. */
+async function refusalOf(request: Promise<unknown>): Promise<unknown> {
+  const error = await caught(request);
   return error instanceof EgressRefusedError ? error : (error as Error).cause;
 }
 
 const LOOPBACK = { allow: ['127.0.0.1'] };
 
-test('an address that is allowed is reached, and its answer can be read while it comes', async () => {
+test('an allowed address is reached, and the response can be read as a stream', async () => {
   let more = (): void => undefined;
   const server = await start({
     onRequest: (socket) => {
@@ -44,18 +47,18 @@ test('an address that is allowed is reached, and its answer can be read while it
     },
   });
   const { fetch } = open(LOOPBACK);
-  const answer = await fetch(`http://127.0.0.1:${server.port}/v1?a=b`, {
+  const response = await fetch(`http://127.0.0.1:${server.port}/v1?a=b`, {
     method: 'post',
     body: 'hello',
     headers: { 'x-api-key': 'k' },
   });
-  expect([answer.status, answer.headers.get('x-one')]).toEqual([200, '1']);
-  const pieces: string[] = [];
-  for await (const piece of answer.body ?? []) {
-    pieces.push(Buffer.from(piece).toString());
+  expect([response.status, response.headers.get('x-one')]).toEqual([200, '1']);
+  const chunks: string[] = [];
+  for await (const chunk of response.body ?? []) {
+    chunks.push(Buffer.from(chunk).toString());
     more();
   }
-  expect(pieces).toEqual(['one', 'two']);
+  expect(chunks).toEqual(['one', 'two']);
   expect(server.received[0]).toMatch(
     /^POST \/v1\?a=b HTTP[^]*x-api-key: k[^]*accept-encoding: identity[^]*hello$/,
   );
@@ -83,14 +86,14 @@ test.each([
   'http://me:pass@gateway.example/',
   'http://gateway.example:25/',
   'nonsense',
-])('the URL %s is refused before anything is resolved', async (url) => {
-  const asked: string[] = [];
-  const { fetch } = open({ lookup: (name) => (asked.push(name), Promise.resolve(['8.8.8.8'])) });
+])('the URL %s is refused before a look-up', async (url) => {
+  const lookups: string[] = [];
+  const { fetch } = open({ lookup: (name) => (lookups.push(name), Promise.resolve(['8.8.8.8'])) });
   expect(await caught(fetch(url))).toBeInstanceOf(EgressRefusedError);
-  expect(asked).toEqual([]);
+  expect(lookups).toEqual([]);
 });
 
-test('a name that is bound anew leads nowhere: a kept connection stays where it is, a new one is checked', async () => {
+test('DNS rebinding has no effect: a reused connection keeps its address, a new one is checked', async () => {
   const ports: (number | undefined)[] = [];
   let waiting: ServerResponse | undefined;
   const good = createServer((request, response) => {
@@ -102,18 +105,18 @@ test('a name that is bound anew leads nowhere: a kept connection stays where it 
   await new Promise<void>((resolve) => good.listen(0, '127.0.0.1', resolve));
   const { port } = good.address() as AddressInfo;
   const evil = await start({ host: '127.0.0.2', port });
-  const answers = [['127.0.0.1'], ['127.0.0.2']];
-  const { fetch } = open({ ...LOOPBACK, lookup: () => Promise.resolve(answers.shift() ?? ['127.0.0.2']) });
+  const records = [['127.0.0.1'], ['127.0.0.2']];
+  const { fetch } = open({ ...LOOPBACK, lookup: () => Promise.resolve(records.shift() ?? ['127.0.0.2']) });
   const url = `http://gateway.example:${port}/`;
   try {
     for (let call = 0; call < 3; call++) {
       expect(await (await fetch(url)).text()).toBe('fine');
-      // The connection is given back just after the end was read.
+      // The connection returns to the pool just after the end of the body was read.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect([new Set(ports).size, answers.length]).toEqual([1, 1]);
+    expect([new Set(ports).size, records.length]).toEqual([1, 1]);
 
-    // While the one connection is taken, a second is needed.
+    // While the only connection is in use, a second one is needed.
     const slow = await fetch(`${url}slow`);
     expect(await refusalOf(fetch(url))).toMatchObject({ code: 'address_refused' });
     expect(evil.connections).toBe(0);
@@ -125,7 +128,7 @@ test('a name that is bound anew leads nowhere: a kept connection stays where it 
   }
 });
 
-test('a redirect is an answer, and nobody is asked elsewhere', async () => {
+test('a redirect is returned, and not followed', async () => {
   const other = await start();
   const server = await start({
     onRequest: (socket) =>
@@ -134,12 +137,12 @@ test('a redirect is an answer, and nobody is asked elsewhere', async () => {
       ),
   });
   const { fetch } = open(LOOPBACK);
-  const answer = await fetch(`http://127.0.0.1:${server.port}/`, { redirect: 'follow' });
-  expect(answer.status).toBe(307);
+  const response = await fetch(`http://127.0.0.1:${server.port}/`, { redirect: 'follow' });
+  expect(response.status).toBe(307);
   expect(other.connections).toBe(0);
 });
 
-test('compression is not undone, so that a small answer stays small', async () => {
+test('a response is not decompressed, so that a small one stays small', async () => {
   const packed = gzipSync('x'.repeat(100_000));
   const server = await start({
     onRequest: (socket) => {
@@ -147,47 +150,47 @@ test('compression is not undone, so that a small answer stays small', async () =
       socket.write(packed);
     },
   });
-  const answer = await open(LOOPBACK).fetch(`http://127.0.0.1:${server.port}/`);
-  expect((await answer.arrayBuffer()).byteLength).toBe(packed.length);
+  const response = await open(LOOPBACK).fetch(`http://127.0.0.1:${server.port}/`);
+  expect((await response.arrayBuffer()).byteLength).toBe(packed.length);
 });
 
 test.each([
-  ['says nothing', ''],
-  ['falls silent inside the body', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'],
-])('an answer that %s is given up', async (_what, said) => {
-  const server = await start({ onRequest: (socket) => socket.write(said) });
+  ['sends nothing', ''],
+  ['stops inside the body', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf'],
+])('a request to a server that %s ends at the idle timeout', async (_what, sent) => {
+  const server = await start({ onRequest: (socket) => socket.write(sent) });
   const { fetch } = open({ ...LOOPBACK, idleTimeoutMs: 50 });
   const read = async (): Promise<string> => (await fetch(`http://127.0.0.1:${server.port}/`)).text();
   await expect(read()).rejects.toThrow();
 });
 
-test('an answer that is longer than the bound is an error', async () => {
-  const server = await start({ onRequest: (socket) => socket.write(answerOf('12345')) });
+test('a response longer than the limit is an error', async () => {
+  const server = await start({ onRequest: (socket) => socket.write(responseWith('12345')) });
   const { fetch } = open({ ...LOOPBACK, maxResponseBytes: 4 });
   const read = async (): Promise<string> => (await fetch(`http://127.0.0.1:${server.port}/`)).text();
   await expect(read()).rejects.toThrow();
 });
 
 test.each(['HTTP/1.1 999 What\r\ncontent-length: 0\r\n\r\n', 'HTTP/1.1 204 No\r\n\r\n'])(
-  'a status without a body, or without a meaning, breaks nothing: %j',
+  'an empty or unknown status is handled: %j',
   async (head) => {
     const server = await start({ onRequest: (socket) => socket.write(head) });
-    const answer = await open(LOOPBACK)
+    const response = await open(LOOPBACK)
       .fetch(`http://127.0.0.1:${server.port}/`)
       .then(
-        (response) => response.status,
+        ({ status }) => status,
         (error: Error) => error.name,
       );
-    expect([204, 'RangeError']).toContain(answer);
+    expect([204, 'RangeError']).toContain(response);
   },
 );
 
-test('the signal ends it, before the head and inside the body', async () => {
-  for (const said of ['', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf']) {
+test('the signal ends a request, before the head and inside the body', async () => {
+  for (const sent of ['', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf']) {
     const stopping = new AbortController();
     const server = await start({
       onRequest: (socket) => {
-        socket.write(said);
+        socket.write(sent);
         setTimeout(() => stopping.abort(), 20);
       },
     });
@@ -199,7 +202,7 @@ test('the signal ends it, before the head and inside the body', async () => {
   }
 });
 
-test('TLS is verified against the name, and the name is the one that was asked for', async () => {
+test('the certificate is verified against the requested name', async () => {
   const server = await start({ tls: true });
   const lookup = (): Promise<string[]> => Promise.resolve(['127.0.0.1']);
   const trusting = open({ ...LOOPBACK, lookup, ca: CERTIFICATE });

@@ -6,35 +6,35 @@ import { type EgressPolicy, type EgressRules, parsePolicy } from './policy.ts';
 import { sendRequest } from './send-request.ts';
 import type { UpstreamFetch } from './upstream-fetch.ts';
 
-/** Idle connections are kept so long, and no longer, whatever the other side promises. */
-const KEPT_MS = 10_000;
-/** Origins with a connection at once. */
-const MOST_ORIGINS = 1_000;
-/** Connections to one origin at once. */
-const MOST_CONNECTIONS = 1_000;
+/** How long idle connections are kept, regardless of the server's keep-alive header. */
+const KEEP_ALIVE_MS = 10_000;
+/** Origins with open connections. */
+const MAX_ORIGINS = 1_000;
+/** Open connections to one origin. */
+const MAX_CONNECTIONS = 1_000;
 
 /**
- * A `fetch` for URLs that a *tenant* chose and whose answers are streams, such as a gateway for the model
- * API. Each connection is guarded as one of `Egress` is: the name is resolved once, refused unless every
- * address may be reached, and the connection goes to what was checked; a kept one stays there. Of the
- * policy, `deadlineMs` does not apply: the caller's signal ends a long answer.
- * - A redirect is an answer, not followed.
- * - No compression is asked for or undone: a small answer cannot become a large one.
- * - `maxResponseBytes` bounds an answer; a longer one is an error.
- * It takes a URL as text, and a body of text. Rejects with `EgressRefusedError`, where nothing left,
- * `EgressUnreachableError`, the signal's reason, and with what the HTTP client throws.
- * Throws a `ZodError` or a `TypeError` for a policy that cannot be read.
+ * A `fetch` for URLs that a *tenant* chose and whose responses are streams, such as a gateway for the model
+ * API. Each connection is guarded like one of `Egress`: the name is resolved once, refused unless every address is
+ * allowed, and the connection goes to a checked address; a reused connection stays there. The policy's `deadlineMs`
+ * does not apply: the caller's signal ends a long response.
+ * - Redirects are returned, not followed.
+ * - Responses are not decompressed, so a small one cannot become large.
+ * - A response longer than `maxResponseBytes` is an error.
+ * The URL and the body must be strings. Rejects with `EgressRefusedError` (nothing was sent),
+ * `EgressUnreachableError`, the signal's reason, and what the HTTP client throws.
+ * Throws a `ZodError` or a `TypeError` for an invalid policy.
  */
 export function createGuardedFetch(policy: EgressPolicy = {}): UpstreamFetch {
   const rules = parsePolicy(policy);
   const closing = new AbortController();
   const agent = new Agent({
     connect: (options, callback) => connectGuarded(options, callback, rules, closing.signal),
-    connections: MOST_CONNECTIONS,
-    maxOrigins: MOST_ORIGINS,
+    connections: MAX_CONNECTIONS,
+    maxOrigins: MAX_ORIGINS,
     pipelining: 1,
-    keepAliveTimeout: KEPT_MS,
-    keepAliveMaxTimeout: KEPT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
     headersTimeout: rules.idleTimeoutMs,
     bodyTimeout: rules.idleTimeoutMs,
     maxHeaderSize: rules.maxHeaderBytes,
@@ -42,7 +42,7 @@ export function createGuardedFetch(policy: EgressPolicy = {}): UpstreamFetch {
   });
   return {
     async fetch(input, init) {
-      if (typeof input !== 'string') throw new TypeError('The URL must be a text.');
+      if (typeof input !== 'string') throw new TypeError('The URL must be a string.');
       return sendRequest(agent, checkDestination(input, rules).url, init);
     },
     async close() {
@@ -52,7 +52,7 @@ export function createGuardedFetch(policy: EgressPolicy = {}): UpstreamFetch {
   };
 }
 
-/** The URL of the request is not known here, its origin is: that is all that is checked of a connection. */
+/** Checks the origin of a connection. The request's URL is checked before; the connector does not know it. */
 function connectGuarded(
   options: buildConnector.Options,
   callback: buildConnector.Callback,

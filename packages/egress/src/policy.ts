@@ -2,7 +2,7 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import { z } from 'zod';
 import { type AddressList, parseAddressList } from './address-list.ts';
 
-/** Answers with every address of a name. Asked once for each request. */
+/** Resolves a name to all its addresses. Called once per request. */
 export type Lookup = (hostname: string) => Promise<readonly string[]>;
 
 const milliseconds = z.int().min(1).max(3_600_000);
@@ -23,27 +23,27 @@ const policySchema = z.strictObject({
 });
 
 /**
- * What may be reached, and the bounds of one request. All of it is optional.
+ * The destinations that may be reached, and the limits of one request. All fields are optional.
  * - `schemes`: default `http` and `https`.
- * - `ports`: the only ones; default 80, 443 and every port from 1024 that fetch does not block.
- * - `allow`: private addresses, ranges or names that may be reached all the same, for development
- *   (see `parseAddressList`). A name here is trusted whatever it resolves to. It lifts the port rule too.
- * - `deny`: refused although public, and although allowed: say, a NAT64 prefix of your own network.
+ * - `ports`: the only allowed ports; default 80, 443 and every port from 1024 on that fetch does not block.
+ * - `allow`: private addresses, ranges or names that are allowed, for development (see `parseAddressList`). A
+ *   name is trusted whatever it resolves to. The port rule does not apply to them.
+ * - `deny`: refused even if public or allowed, such as a NAT64 prefix of your own network.
  * - `ca`: PEM certificates to trust instead of the system's. Certificates are always verified.
- * - `lookup`: how names are resolved; default the system's resolver.
- * - Times are milliseconds: `connectTimeoutMs` (name, TCP and TLS), `idleTimeoutMs` (no byte came),
- *   `deadlineMs` (the whole request). Sizes are bytes: of the body kept, of the answer's headers.
+ * - `lookup`: resolves names; default the system's resolver.
+ * - Times are milliseconds: `connectTimeoutMs` (name, TCP and TLS), `idleTimeoutMs` (between two bytes),
+ *   `deadlineMs` (the whole request). Sizes are bytes: `maxResponseBytes` (body), `maxHeaderBytes` (response headers).
  */
 export type EgressPolicy = z.input<typeof policySchema>;
 
-/** A policy that was checked, its lists read. */
+/** A validated policy with parsed lists. */
 export interface EgressRules extends Omit<z.output<typeof policySchema>, 'allow' | 'deny' | 'lookup'> {
   allow: AddressList;
   deny: AddressList;
   lookup: Lookup;
 }
 
-/** Throws a `ZodError` or a `TypeError` for a policy that cannot be read. */
+/** Throws a `ZodError` or a `TypeError` for an invalid policy. */
 export function parsePolicy(policy: EgressPolicy): EgressRules {
   const { allow, deny, lookup, ...rest } = policySchema.parse(policy);
   return {

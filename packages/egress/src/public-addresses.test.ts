@@ -21,9 +21,9 @@ test.each([
   ['IPv6 unspecified and loopback', ['::', '::1', '0:0:0:0:0:0:0:1', '0000::0001']],
   ['IPv6 link-local', ['fe80::1', 'fe80::1%eth0', 'febf:ffff::1']],
   ['IPv6 site-local', ['fec0::1', 'feff::1']],
-  ['ULA, also where metadata is', ['fc00::1', 'fd00::1', 'fd00:ec2::254', 'fdff:ffff::1']],
+  ['ULA, including metadata', ['fc00::1', 'fd00::1', 'fd00:ec2::254', 'fdff:ffff::1']],
   ['mapped', ['::ffff:127.0.0.1', '::ffff:7f00:1', '::FFFF:A9FE:A9FE', '0:0:0:0:0:ffff:10.0.0.1']],
-  ['mapped, though what it carries is public', ['::ffff:8.8.8.8', '::ffff:808:808']],
+  ['mapped, even if the embedded address is public', ['::ffff:8.8.8.8', '::ffff:808:808']],
   ['translated', ['::ffff:0:127.0.0.1', '::ffff:0:808:808']],
   ['compatible', ['::127.0.0.1', '::7f00:1', '::a9fe:a9fe', '::8.8.8.8']],
   ['6to4', ['2002:7f00:1::', '2002:a9fe:a9fe::1', '2002:808:808::1']],
@@ -33,7 +33,7 @@ test.each([
   ['IPv6 documentation', ['2001:db8::1', '3fff::1', '3fff:fff::1']],
   ['IPv6 discard and segment routing', ['100::1', '5f00::1']],
   ['IPv6 multicast', ['ff00::1', 'ff02::1', 'ff0e::1']],
-  ['outside of all global unicast', ['4000::1', '8000::1', 'e000::1', '1fff::1', '200::1']],
+  ['outside global unicast', ['4000::1', '8000::1', 'e000::1', '1fff::1', '200::1']],
 ])('%s addresses are not public', (_kind, addresses) => {
   for (const address of addresses)
     expect({ address, public: isPublicAddress(address) }).toEqual({ address, public: false });
@@ -62,7 +62,7 @@ test.each([
   '2a00:1450::1',
   '2003::1',
   '3ffe:ffff::1',
-])('%s is public, next to what is not', (address) => {
+])('%s is public, although neighbouring ranges are not', (address) => {
   expect(isPublicAddress(address)).toBe(true);
 });
 
@@ -77,6 +77,6 @@ test.each([
   '8.8.8.8:80',
   '8.8.8.8 ',
   '1.1.1.1/8',
-])('what is not written as an address, such as "%s", is not public', (text) => {
+])('"%s" is not an address, and so not public', (text) => {
   expect(isPublicAddress(text)).toBe(false);
 });

@@ -1,9 +1,9 @@
 import { errors } from 'undici';
 
-/** What ended a body: it was whole, the size bound, the other side or a time limit cut it, or it was not compressed as it said. */
+/** What ended a body: completion, the size limit, a lost connection, a timeout, or invalid compressed data. */
 export type BodyEnd = 'complete' | 'size_limit' | 'connection_lost' | 'timeout' | 'undecodable';
 
-/** Reads up to `limit` bytes and then stops, so that an endless body costs no memory. */
+/** Reads up to `limit` bytes and then stops, so that an endless body cannot exhaust the memory. */
 export async function readBounded(
   stream: AsyncIterable<Uint8Array>,
   limit: number,
@@ -24,13 +24,13 @@ export async function readBounded(
     }
   } catch (error) {
     const isTimeout = expired() || error instanceof errors.BodyTimeoutError;
-    bodyEnd = isTimeout ? 'timeout' : isCodingError(error) ? 'undecodable' : 'connection_lost';
+    bodyEnd = isTimeout ? 'timeout' : isDecompressionError(error) ? 'undecodable' : 'connection_lost';
   }
   return { body: Buffer.concat(chunks, length), bodyEnd };
 }
 
-/** One of zlib's: they are named `Z_DATA_ERROR`, `Z_BUF_ERROR` or `ERR_BROTLI_...`. */
-function isCodingError(error: unknown): boolean {
-  const isCoded = typeof error === 'object' && error !== null && 'code' in error;
-  return isCoded && /^(Z_|ERR_BROTLI|ERR__ERROR)/.test(String(error.code));
+/** zlib's errors have codes such as `Z_DATA_ERROR`, `Z_BUF_ERROR` or `ERR_BROTLI_...`. */
+function isDecompressionError(error: unknown): boolean {
+  const hasCode = typeof error === 'object' && error !== null && 'code' in error;
+  return hasCode && /^(Z_|ERR_BROTLI|ERR__ERROR)/.test(String(error.code));
 }

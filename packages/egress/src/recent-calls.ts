@@ -1,17 +1,17 @@
 import { type CircuitState, type IBreaker, SamplingBreaker } from 'cockatiel';
 
 export interface WindowSettings {
-  /** The breaker opens when more than this part of the calls failed, between 0 and 1. */
+  /** The breaker opens if more than this share of the calls failed; between 0 and 1. */
   failureShare: number;
-  /** Milliseconds that a call is remembered. */
+  /** Milliseconds for which a call counts. */
   windowMs: number;
-  /** Fewer calls than this open nothing. */
+  /** Fewer calls than this never open the breaker. */
   minCalls: number;
 }
 
 /**
- * Cockatiel's rolling window, begun anew after a pause. Its own moves on with calls only: what failed
- * last night would count as just now in the morning. And it goes by the wall clock, which may be set back.
+ * Cockatiel's rolling window, restarted after a pause. Cockatiel advances its window only when there are calls, so
+ * failures of last night would still count in the morning; and it uses the wall clock, which may be set back.
  */
 export class RecentCalls implements IBreaker {
   readonly #settings: WindowSettings;
@@ -20,7 +20,7 @@ export class RecentCalls implements IBreaker {
   #lastAt = 0;
   #lastWallTime = 0;
 
-  /** `now` is in milliseconds, and never runs backwards. */
+  /** `now` is a monotonic clock in milliseconds. */
   constructor(settings: WindowSettings, now: () => number) {
     this.#settings = settings;
     this.#now = now;
@@ -60,7 +60,7 @@ function newSampling({ failureShare, windowMs, minCalls }: WindowSettings): Samp
   return new SamplingBreaker({
     threshold: failureShare,
     duration: windowMs,
-    // Half a call less, so that no rounding asks for one more.
+    // Half a call less, so that rounding cannot require one more.
     minimumRps: (minCalls - 0.5) / (windowMs / 1_000),
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Milliseconds that a `Retry-After` header asks for: seconds or a date (RFC 9110, section 10.2.3); zero for
- * what is neither. `nowMs` is in milliseconds since 1970.
+ * The delay of a `Retry-After` header in milliseconds. The header is a number of seconds or a date (RFC 9110,
+ * section 10.2.3); zero if it is neither. `nowMs` is in milliseconds since 1970.
  */
 export function retryAfterMs(value: string | undefined, nowMs: number): number {
   if (value === undefined) return 0;

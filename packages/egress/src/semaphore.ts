@@ -1,77 +1,77 @@
 import { BulkheadFullError } from './errors.ts';
 
 export interface SemaphoreSettings {
-  /** Calls at once. */
+  /** Concurrent calls. */
   slots: number;
-  /** Calls that wait for a place. */
+  /** Calls that may wait for a slot. */
   maxWaiting: number;
-  /** Milliseconds that each of them waits at most. */
+  /** Maximum wait of a call, in milliseconds. */
   maxWaitMs: number;
 }
 
 /**
- * Room for some calls at once, first come, first served. Not cockatiel's bulkhead: there, one that
- * gave up waiting keeps its place in the queue, and takes the wake-up of the one behind it along.
+ * Limits concurrent calls; waiting calls are served in order. Cockatiel's bulkhead is not used: in it, a call that
+ * gave up waiting stays in the queue and consumes the wake-up of the call behind it.
  */
 export class Semaphore {
   readonly #settings: SemaphoreSettings;
-  /** In the order in which they came: each is called when a place is its own. */
+  /** Waiting calls, in order; each function is called when its call receives a slot. */
   readonly #waiting = new Set<() => void>();
-  #taken = 0;
+  #used = 0;
 
   constructor(settings: SemaphoreSettings) {
     this.#settings = settings;
   }
 
-  /** Nobody is in it, so nobody waits either. */
-  get empty(): boolean {
-    return this.#taken === 0;
+  /** True if no call is running, and so none is waiting. */
+  get idle(): boolean {
+    return this.#used === 0;
   }
 
   /**
-   * Does the work when there is a place, which is held until the work has settled. Throws
-   * `BulkheadFullError`, the signal's reason when it aborts before, and what `work` throws.
+   * Runs `work` when a slot is free, and holds the slot until it has settled. Throws `BulkheadFullError`,
+   * the signal's reason if it aborts before `work` starts, and what `work` throws.
    */
   async run<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    if (this.#taken < this.#settings.slots) this.#taken += 1;
-    else await this.#takePlace(signal);
+    if (this.#used < this.#settings.slots) this.#used += 1;
+    else await this.#waitForSlot(signal);
     try {
       signal.throwIfAborted();
       return await work();
     } finally {
-      this.#leave();
+      this.#release();
     }
   }
 
-  #takePlace(signal: AbortSignal): Promise<void> {
+  #waitForSlot(signal: AbortSignal): Promise<void> {
     const { maxWaiting, maxWaitMs } = this.#settings;
     signal.throwIfAborted();
     if (this.#waiting.size >= maxWaiting) throw new BulkheadFullError();
     return new Promise((resolve, reject) => {
-      const end = (): void => {
+      const stopWaiting = (): void => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', stop);
+        signal.removeEventListener('abort', onAbort);
         this.#waiting.delete(enter);
       };
       const enter = (): void => {
-        end();
+        stopWaiting();
         resolve();
       };
       const giveUp = (error: unknown): void => {
-        end();
+        stopWaiting();
         reject(error);
       };
-      const stop = (): void => giveUp(signal.reason);
+      const onAbort = (): void => giveUp(signal.reason);
       const timer = setTimeout(() => giveUp(new BulkheadFullError()), maxWaitMs);
-      signal.addEventListener('abort', stop);
+      signal.addEventListener('abort', onAbort);
       this.#waiting.add(enter);
     });
   }
 
-  /** A place goes from hand to hand, so that nobody who comes just then is faster than those who wait. */
-  #leave(): void {
+  /** Passes the slot to the next waiting call, so that a new call cannot overtake it. */
+  #release(): void {
     const [next] = this.#waiting;
-    if (next === undefined) this.#taken -= 1;
+    if (next === undefined) this.#used -= 1;
     else next();
   }
 }

@@ -2,25 +2,25 @@ import type { Readable } from 'node:stream';
 import { arrayBuffer, json, text } from 'node:stream/consumers';
 import type { Agent, Dispatcher } from 'undici';
 
-/** A request whose response body is measured, and read as slowly as its caller wants. */
+/** A request whose response body is metered, and read at the caller's pace. */
 export interface MeteredInit extends RequestInit {
   /**
-   * Called with each piece of the body, of 16 KiB at most, before it is handed on: once the returned promise is
-   * resolved, or at once for null. What it throws ends the response.
+   * Called with each piece of the body, of at most 16 KiB, before it is passed on. If it returns a promise, the piece
+   * is passed on when that resolves; for null, at once. What it throws ends the response.
    */
   meter?: (piece: Uint8Array) => Promise<void> | null;
 }
 
-/** Whoever parses a piece holds the event loop for as long. */
+/** A limit on the time that parsing one piece blocks the event loop. */
 const PIECE_BYTES = 16 * 1024;
 
 /**
- * Sends one request by undici's `request`: its `fetch` brings each piece of a stream through queues of its own,
- * which is a quarter of what reading a model's stream costs. The answer is as `fetch` gives it, only that its `body`
- * is one of Node's streams, whose pieces can be iterated too.
- * - A redirect is an answer, not followed.
- * - No compression is asked for or undone.
- * Throws a `TypeError` for a body that is no text, the signal's reason, and what undici throws.
+ * Sends one request with undici's `request`. Undici's `fetch` passes each chunk through additional queues, which
+ * would be a quarter of the cost of reading a model's stream. The result is a `Response` like that of `fetch`, except
+ * that its `body` is a Node stream, which can be iterated as well.
+ * - Redirects are returned, not followed.
+ * - Responses are not decompressed; the request asks for `identity`.
+ * Throws a `TypeError` if the body is not a string, the signal's reason, and what undici throws.
  */
 export async function sendRequest(
   agent: Agent,
@@ -28,10 +28,10 @@ export async function sendRequest(
   { method = 'GET', headers, body, signal, meter }: MeteredInit = {},
 ): Promise<Response> {
   if (body !== undefined && body !== null && typeof body !== 'string') {
-    throw new TypeError('The body must be a text.');
+    throw new TypeError('The body must be a string.');
   }
   signal?.throwIfAborted();
-  const answer = await agent.request({
+  const data = await agent.request({
     origin: url.origin,
     path: url.pathname + url.search,
     method: method.toUpperCase(),
@@ -39,10 +39,10 @@ export async function sendRequest(
     ...(typeof body === 'string' ? { body } : {}),
     ...(signal ? { signal } : {}),
   });
-  return asResponse(answer, meter);
+  return asResponse(data, meter);
 }
 
-/** Statuses whose answer has no body. */
+/** Statuses of responses without a body. */
 const BODILESS = new Set([204, 205, 304]);
 
 function asResponse(
@@ -50,24 +50,24 @@ function asResponse(
   meter: MeteredInit['meter'],
 ): Response {
   try {
-    const known = new Headers();
+    const responseHeaders = new Headers();
     for (const [name, value] of Object.entries(headers)) {
-      for (const each of [value ?? []].flat()) known.append(name, each);
+      for (const each of [value ?? []].flat()) responseHeaders.append(name, each);
     }
-    const response = new Response(null, { status: statusCode, headers: known });
+    const response = new Response(null, { status: statusCode, headers: responseHeaders });
     if (!BODILESS.has(statusCode)) {
-      const pieces = meter === undefined ? body : metered(body, meter);
+      const chunks = meter === undefined ? body : metered(body, meter);
       return Object.defineProperties(response, {
-        body: { value: pieces },
-        text: { value: () => text(pieces) },
-        json: { value: () => json(pieces) },
-        arrayBuffer: { value: () => arrayBuffer(pieces) },
+        body: { value: chunks },
+        text: { value: () => text(chunks) },
+        json: { value: () => json(chunks) },
+        arrayBuffer: { value: () => arrayBuffer(chunks) },
       });
     }
     discard(body);
     return response;
   } catch (error) {
-    // A status that no answer has, say.
+    // Such as a status that `Response` does not accept.
     discard(body);
     throw error;
   }
@@ -77,8 +77,8 @@ async function* metered(body: Readable, meter: NonNullable<MeteredInit['meter']>
   for await (const chunk of body as AsyncIterable<Buffer>) {
     for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
       const piece = chunk.subarray(start, start + PIECE_BYTES);
-      const turn = meter(piece);
-      if (turn !== null) await turn;
+      const permission = meter(piece);
+      if (permission !== null) await permission;
       yield piece;
     }
   }

@@ -9,7 +9,7 @@ const secret = () => {
 };
 const body = JSON.stringify({ text: 'é 😀' });
 
-test('every secret that it was signed with verifies, and no other', () => {
+test('the signature verifies with each signing secret, and with no other', () => {
   const [newest, previous, other] = [secret(), secret(), secret()];
   const headers = signWebhook([newest, previous], { id: 'evt_1', nowMs: Date.now(), body });
   expect(headers['webhook-signature'].split(' ')).toHaveLength(2);
@@ -19,7 +19,7 @@ test('every secret that it was signed with verifies, and no other', () => {
   expect(() => new Webhook(other.value).verify(body, headers)).toThrow('No matching signature');
 });
 
-test('the time is in whole seconds, and is signed', () => {
+test('the timestamp is in whole seconds, and is signed', () => {
   const one = secret();
   const headers = signWebhook([one], { id: 'evt_1', nowMs: Date.now() + 900, body });
   expect(headers['webhook-timestamp']).toMatch(/^\d{10}$/);

@@ -1,13 +1,13 @@
 import { createHmac } from 'node:crypto';
 
-/** `whsec_` and the key in base64, as long as it does not print. */
+/** A signing secret: `whsec_` and the key in base64. It reveals its value only on request. */
 export interface SigningSecret {
   reveal(): string;
 }
 
 /**
- * The headers of Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`, exactly as sent, one signature
- * for each secret, the first of them the newest. `nowMs` is in milliseconds since 1970.
+ * The headers of Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`, with the body exactly as sent, and one
+ * signature per secret, newest first. `nowMs` is in milliseconds since 1970.
  */
 export function signWebhook(
   secrets: readonly SigningSecret[],

@@ -2,27 +2,27 @@ import { Agent } from 'undici';
 import { sendRequest } from './send-request.ts';
 
 export interface UpstreamFetchSettings {
-  /** Milliseconds without a byte, before the head and between any two pieces of the body. */
+  /** Milliseconds without a byte, before the head and between two chunks of the body. */
   idleTimeoutMs: number;
   /** Milliseconds for TCP and TLS. Default 10 s. */
   connectTimeoutMs?: number;
-  /** Bytes of one answer; a longer one is an error. Default 64 MiB. */
+  /** Bytes of one response; a longer one is an error. Default 64 MiB. */
   maxResponseBytes?: number;
-  /** Certificates (PEM) that are trusted, instead of those that Node brings. */
+  /** Certificates (PEM) to trust instead of Node's. */
   ca?: string;
 }
 
 export interface UpstreamFetch {
   fetch: typeof globalThis.fetch;
-  /** Ends what is under way and closes the kept connections. */
+  /** Ends all requests and closes idle connections. */
   close(): Promise<void>;
 }
 
 /**
- * A `fetch` for URLs that the *operator* chose, such as the model API: no address guard, connections
- * kept alive, as many at once as there are requests (a worker's concurrency is the bound).
- * A redirect is an answer, not followed: headers with keys must not travel to another origin. Rejects as `fetch`
- * does: with the signal's reason, and a `TypeError` whose cause is what went wrong.
+ * A `fetch` for URLs that the *operator* chose, such as the model API: without address guard, with keep-alive, and
+ * with one connection per concurrent request (a worker's concurrency is the limit).
+ * Redirects are returned, not followed: headers with keys must not be sent to another origin. Rejects like `fetch`:
+ * with the signal's reason, or a `TypeError` whose cause is the underlying error.
  */
 export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFetch {
   const agent = new Agent({
@@ -37,7 +37,7 @@ export function createUpstreamFetch(settings: UpstreamFetchSettings): UpstreamFe
   });
   return {
     async fetch(input, init) {
-      if (input instanceof Request) throw new TypeError('The URL must be a text.');
+      if (input instanceof Request) throw new TypeError('The URL must be a string.');
       try {
         return await sendRequest(agent, new URL(input), init);
       } catch (cause) {

@@ -190,7 +190,7 @@ test('a server that is not there is an answer, also for what is sent once', asyn
   await new Promise((resolve) => server.close(resolve));
   const output = await send({ method: 'DELETE', url: origin }).output;
   expect(output.isError).toBe(true);
-  expect(textIn(output)).toBe('The request was not sent. No connection to 127.0.0.1 was made.');
+  expect(textIn(output)).toBe('The request was not sent. No connection to 127.0.0.1 could be established.');
 });
 
 test('a connection that breaks before an answer leaves the outcome of a POST unknown', async () => {
@@ -206,7 +206,7 @@ test('a connection that breaks before an answer is an error that a GET may repea
   answer = (request) => request.socket.destroy();
   const output = await send({ url: origin }).output;
   expect(output.isError).toBe(true);
-  expect(textIn(output)).toBe('127.0.0.1 closed the connection without an answer.');
+  expect(textIn(output)).toBe('127.0.0.1 closed the connection without a response.');
 });
 
 test('a server that never answers is told apart in the same way', async () => {
@@ -218,7 +218,7 @@ test('a server that never answers is told apart in the same way', async () => {
   ]);
   expect(read).toEqual({
     status: 'fulfilled',
-    value: { content: [{ type: 'text', text: '127.0.0.1 gave no answer in time.' }], isError: true },
+    value: { content: [{ type: 'text', text: '127.0.0.1 did not respond in time.' }], isError: true },
   });
   expect(write).toMatchObject({
     status: 'rejected',

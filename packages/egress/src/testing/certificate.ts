@@ -1,4 +1,4 @@
-/** For tests: made for `tenant.example` and 127.0.0.1, signed by itself, valid until 2120. */
+/** For tests: self-signed, for `tenant.example` and 127.0.0.1, valid until 2120. */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBVjCB/aADAgECAgEBMAoGCCqGSM49BAMCMBkxFzAVBgNVBAMMDnRlbmFudC5l
 eGFtcGxlMCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAZMRcwFQYD
@@ -11,7 +11,7 @@ mqWI+SXYiWpc5A==
 -----END CERTIFICATE-----
 `;
 
-/** For tests: it protects nothing. */
+/** For tests: the private key of `CERTIFICATE`. It protects nothing. */
 export const CERTIFICATE_KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg94rYA4VbU7psZADG
 WVox9vn3qwpDmw1ySjH5oRTZAEehRANCAAQ+Us/OfBYkpK+zv75o2WNp7YubP1Oo

@@ -5,7 +5,7 @@ import { CERTIFICATE, CERTIFICATE_KEY } from './certificate.ts';
 export interface Script {
   /** Called with each new connection. */
   onConnect?: (socket: Socket) => void;
-  /** Called once per connection, when a whole request is there. */
+  /** Called once per connection, when a complete request has arrived. */
   onRequest?: (socket: Socket, request: string) => void;
   tls?: boolean;
   host?: string;
@@ -14,16 +14,16 @@ export interface Script {
 
 export interface RawServer {
   port: number;
-  /** Connections so far; with TLS, those whose handshake was done. */
+  /** Connections so far; with TLS, those that completed the handshake. */
   connections: number;
-  /** All that came, one text for each connection that said anything. */
+  /** The bytes received, one string per connection. */
   received: string[];
   /** Resolves when the first connection is closed. */
   firstClosed: Promise<void>;
   close(): Promise<void>;
 }
 
-/** For tests: a server on a real socket that answers byte by byte as it is told, or not at all. */
+/** For tests: a TCP server that responds as scripted, byte by byte, or not at all. */
 export async function startRawServer(script: Script = {}): Promise<RawServer> {
   const sockets = new Set<Socket>();
   let tellClosed = (): void => undefined;
@@ -33,7 +33,7 @@ export async function startRawServer(script: Script = {}): Promise<RawServer> {
   const serve = (socket: Socket): void => {
     const index = raw.received.length;
     let text = '';
-    let told = false;
+    let wasReported = false;
     raw.connections += 1;
     sockets.add(socket);
     socket.on('error', () => undefined);
@@ -44,8 +44,8 @@ export async function startRawServer(script: Script = {}): Promise<RawServer> {
     socket.on('data', (bytes: Buffer) => {
       text += bytes.toString('latin1');
       raw.received[index] = text;
-      if (told || !isWhole(text)) return;
-      told = true;
+      if (wasReported || !isComplete(text)) return;
+      wasReported = true;
       script.onRequest?.(socket, text);
     });
     raw.received[index] = '';
@@ -79,14 +79,14 @@ export async function startRawServer(script: Script = {}): Promise<RawServer> {
   return raw;
 }
 
-function isWhole(text: string): boolean {
+function isComplete(text: string): boolean {
   const end = text.indexOf('\r\n\r\n');
   if (end === -1) return false;
   const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, end))?.[1] ?? '0';
   return text.length - end - 4 >= Number(length);
 }
 
-/** A whole answer. */
-export function answerOf(body: string, head = ''): string {
+/** A complete HTTP response. */
+export function responseWith(body: string, head = ''): string {
   return `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${head}\r\n${body}`;
 }

@@ -305,7 +305,7 @@ test('a connection that breaks is tried again, and told where it breaks each tim
   trial.server.answer = (request) => request.socket.destroy();
   expect(await trial.call().output).toMatchObject({
     isError: true,
-    content: [{ text: '127.0.0.1 closed the connection without an answer. It was tried 3 times.' }],
+    content: [{ text: '127.0.0.1 closed the connection without a response. It was tried 3 times.' }],
   });
 });
 
@@ -383,7 +383,7 @@ test('what provably did not leave is an answer also where it may be sent only on
   trial.configure({ effect: 'once' });
   await trial.server.stop();
   expect(textIn(await trial.call().output)).toBe(
-    'The request was not sent. No connection to 127.0.0.1 was made.',
+    'The request was not sent. No connection to 127.0.0.1 could be established.',
   );
 });
 
