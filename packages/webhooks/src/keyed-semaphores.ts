@@ -16,7 +16,7 @@ export class KeyedSemaphores {
     try {
       return await room.run(signal, work);
     } finally {
-      if (room.empty) this.#rooms.delete(key);
+      if (room.idle) this.#rooms.delete(key);
     }
   }
 }
