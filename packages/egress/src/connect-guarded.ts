@@ -49,9 +49,9 @@ export function guardedConnector(
       try {
         checkPeer(socket.remoteAddress, destination, rules);
         beforeSend();
-      } catch (error) {
+      } catch (reason) {
         socket.destroy();
-        callback(error as Error, null);
+        callback(reason as Error, null);
         return;
       }
       socket.once('error', (failure: NodeJS.ErrnoException) => {
