@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Queue } from 'bullmq';
+import { Queue, QueueEvents } from 'bullmq';
 import express from 'express';
 import pg from 'pg';
 import { FLOOR_QUEUE } from './schema.ts';
@@ -16,17 +16,36 @@ app.post('/turns', express.json(), async ({ body }: { body: { input: string } },
     text: 'INSERT INTO floor_turns (id, input) VALUES ($1, $2)',
     values: [id, body.input],
   });
-  await queue.add('turn', { id }, { removeOnComplete: true });
+  await queue.add('turn', { id }, { jobId: id, removeOnComplete: true });
   response.status(202).json({ id, status: 'queued' });
 });
-app.get('/turns/:id', async ({ params }, response) => {
-  const { rows } = await pool.query({
+
+/** Long polls, by the turn that they wait for. */
+const waiting = new Map<string, () => void>();
+const ends = new QueueEvents(FLOOR_QUEUE, { connection: { url: REDIS_URL } });
+ends.on('completed', ({ jobId }) => waiting.get(jobId)?.());
+await ends.waitUntilReady();
+
+app.get('/turns/:id', async ({ params: { id }, query }, response) => {
+  const ended = new Promise<void>((resolve) => waiting.set(id, resolve));
+  let turn = await readTurn(id);
+  if (turn?.status !== 'completed' && query['wait'] !== undefined) {
+    await ended;
+    turn = await readTurn(id);
+  }
+  waiting.delete(id);
+  response.json(turn);
+});
+
+async function readTurn(id: string): Promise<{ status: string } | undefined> {
+  const { rows } = await pool.query<{ status: string }>({
     name: 'read',
     text: 'SELECT id, status, output FROM floor_turns WHERE id = $1',
-    values: [params.id],
+    values: [id],
   });
-  response.json(rows[0]);
-});
+  return rows[0];
+}
+
 const server = app.listen(0, '127.0.0.1', () => {
   const address = server.address();
   process.send?.({ port: typeof address === 'object' ? address?.port : 0 });

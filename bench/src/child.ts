@@ -21,6 +21,10 @@ export class Child {
     this.port = port;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   /** Starts `program` (from the root of the repository), and waits until it says that it is ready. */
   static async start(program: string, environment: Record<string, string>): Promise<Child> {
     const child = fork(fileURLToPath(new URL(program, ROOT)), {

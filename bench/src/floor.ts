@@ -33,14 +33,16 @@ export async function startFloor(stage: Stage, options: FloorOptions): Promise<S
     name: options.callsModel === true ? 'floor with the model call' : 'floor',
     url: `http://127.0.0.1:${api.port}`,
     databaseUrl,
+    processes: {
+      api: api.pid,
+      ...Object.fromEntries(workers.map(({ pid }, index) => [`worker ${index + 1}`, pid])),
+    },
     async submit(wire) {
       return turnSchema.parse(await wire.request('POST', '/turns', { input: 'Hello.' })).id;
     },
     async untilDone(wire, id) {
-      let { status } = turnSchema.parse(await wire.request('GET', `/turns/${id}`));
-      while (status !== 'completed') {
-        ({ status } = turnSchema.parse(await wire.request('GET', `/turns/${id}`)));
-      }
+      const { status } = turnSchema.parse(await wire.request('GET', `/turns/${id}?wait=60`));
+      if (status !== 'completed') throw new Error(`${id} is ${status}.`);
     },
     async countOpen() {
       const { rows } = await pool.query<{ open: number }>(

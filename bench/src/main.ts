@@ -11,6 +11,7 @@ import { scale } from './scenarios/scale.ts';
 import { start } from './scenarios/start.ts';
 import { streaming } from './scenarios/streaming.ts';
 import { turns } from './scenarios/turns.ts';
+import { versus } from './scenarios/versus.ts';
 import { waiting } from './scenarios/waiting.ts';
 import { webhooks } from './scenarios/webhooks.ts';
 import { startStage } from './stage.ts';
@@ -19,6 +20,7 @@ const SCENARIOS: Scenario[] = [
   start,
   accept,
   turns,
+  versus,
   waiting,
   streaming,
   readers,

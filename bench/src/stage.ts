@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { SimControl, type ScriptInput } from '@turnpike/model-sim';
 import { startPostgres } from '../../tests/support/postgres-server.ts';
@@ -8,6 +9,7 @@ import { Child } from './child.ts';
 export interface Stage {
   postgresUrl: string;
   redisUrl: string;
+  redisPid: number;
   modelUrl: string;
   model: Child;
   setModel(script: ScriptInput): Promise<void>;
@@ -27,6 +29,7 @@ export async function startStage(): Promise<Stage> {
   return {
     postgresUrl: postgres.url,
     redisUrl: redis.url,
+    redisPid: await redisPidOf(redis.url),
     modelUrl,
     model,
     setModel: (script) => new SimControl(modelUrl).setScript(script),
@@ -47,4 +50,11 @@ export async function ask(url: string, statement: string): Promise<Record<string
   } finally {
     await client.end();
   }
+}
+
+async function redisPidOf(url: string): Promise<number> {
+  const redis = new Redis(url);
+  const info = await redis.info('server');
+  redis.disconnect();
+  return Number(/process_id:(\d+)/.exec(info)?.[1]);
 }

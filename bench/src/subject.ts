@@ -5,6 +5,8 @@ export interface Subject {
   name: string;
   url: string;
   databaseUrl: string;
+  /** Its own processes, by name: process ids. */
+  processes: Readonly<Record<string, number>>;
   /** Submits a turn; resolves with its id when it is accepted. */
   submit(wire: Wire): Promise<string>;
   /** Resolves when the turn has ended. */

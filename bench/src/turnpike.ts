@@ -111,6 +111,11 @@ export class Turnpike implements Subject {
     return `http://127.0.0.1:${this.api.port}`;
   }
 
+  get processes(): Record<string, number> {
+    const workers = this.workers.map(({ pid }, index) => [`worker ${index + 1}`, pid] as const);
+    return { api: this.api.pid, ...Object.fromEntries(workers) };
+  }
+
   /** What a client sends with each request. */
   get headers(): Record<string, string> {
     return { authorization: `Bearer ${this.apiKey}` };

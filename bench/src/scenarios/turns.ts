@@ -41,6 +41,7 @@ export const turns: Scenario = {
       name: 'turnpike, 3 steps',
       url: stepping.url,
       databaseUrl: stepping.databaseUrl,
+      processes: stepping.processes,
       submit: (wire) => stepping.submit(wire, 'Take three steps.'),
       untilDone: (wire, id) => stepping.untilDone(wire, id),
       countOpen: () => stepping.countOpen(),

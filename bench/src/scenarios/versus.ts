@@ -1,0 +1,150 @@
+import { startFloor } from '../floor.ts';
+import { timeTurns } from '../load.ts';
+import { parentOf, processorMs, processorMsOfTree } from '../processor-time.ts';
+import type { Finding } from '../report.ts';
+import { startRestate } from '../restate.ts';
+import type { Scenario } from '../scenario.ts';
+import { ask, type Stage } from '../stage.ts';
+import { median, percentile } from '../statistics.ts';
+import type { Subject } from '../subject.ts';
+import { Turnpike } from '../turnpike.ts';
+import { withWires, Wire } from '../wire.ts';
+
+type Findings = Omit<Finding, 'scenario'>[];
+
+const CLIENTS = 64;
+
+/** Turns a second, and milliseconds of processor time a turn by process. */
+interface Round {
+  perSecond: number;
+  processorMs: Map<string, number>;
+}
+
+/**
+ * One-step turns with the same streamed model call, submit and then wait for the end: Turnpike beside the floor that
+ * makes the call, and beside Restate. Rounds of all take turns, after a warm-up of each.
+ */
+export const versus: Scenario = {
+  name: 'versus',
+  async run({ stage, progress, quick }) {
+    const rounds = quick ? 3 : 5;
+    const roundMs = quick ? 4_000 : 8_000;
+    const warmUpMs = quick ? 10_000 : 40_000;
+    await stage.setModel({ rules: [{ reply: { text: 'Hello to you.' } }] });
+    const floor = await startFloor(stage, { workers: 1, callsModel: true });
+    const restate = await startRestate(stage);
+    const turnpike = await Turnpike.start(stage, { workers: 1 });
+    const subjects: Subject[] = [floor, restate, turnpike];
+    progress.begin('versus', rounds + 2);
+    progress.step('warm-up');
+    for (const subject of subjects) await runClients(subject, warmUpMs);
+    const measured = new Map<Subject, Round[]>(subjects.map((subject) => [subject, []]));
+    for (let round = 0; round < rounds; round += 1) {
+      progress.step(`round ${round + 1}`);
+      for (const subject of subjects) measured.get(subject)?.push(await measure(stage, subject, roundMs));
+    }
+    progress.step('one client');
+    const times = new Map<Subject, number>();
+    for (const subject of subjects) {
+      times.set(subject, percentile(await timeTurns(subject, quick ? 100 : 400), 0.5));
+    }
+    await Promise.all(subjects.map((subject) => subject.stop()));
+    return report(measured, times, { floor, restate, turnpike });
+  },
+};
+
+/** Each client submits a turn, waits for its end, and begins again; returns how many turns ended. */
+function runClients(subject: Subject, forMs: number): Promise<number> {
+  return withWires(
+    CLIENTS,
+    () => new Wire(subject.url),
+    async (wires) => {
+      let ended = 0;
+      const end = performance.now() + forMs;
+      await Promise.all(
+        wires.map(async (wire) => {
+          while (performance.now() < end) {
+            await subject.untilDone(wire, await subject.submit(wire));
+            ended += 1;
+          }
+        }),
+      );
+      return ended;
+    },
+  );
+}
+
+async function measure(stage: Stage, subject: Subject, forMs: number): Promise<Round> {
+  const before = await processorTimes(stage, subject);
+  const startedAt = performance.now();
+  const turns = await runClients(subject, forMs);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const after = await processorTimes(stage, subject);
+  const used = [...after].map(([name, ms]) => [name, (ms - (before.get(name) ?? 0)) / turns] as const);
+  return { perSecond: turns / seconds, processorMs: new Map(used) };
+}
+
+/** By process. Postgres and Redis are shared, but only one subject works at a time. */
+async function processorTimes(stage: Stage, { processes }: Subject): Promise<Map<string, number>> {
+  const times = new Map<string, number>();
+  for (const [name, pid] of Object.entries(processes)) times.set(name, await processorMs(pid));
+  times.set('postgres', await processorMsOfTree(await postmasterOf(stage)));
+  times.set('redis', await processorMs(stage.redisPid));
+  return times;
+}
+
+async function postmasterOf({ postgresUrl }: Stage): Promise<number> {
+  const client = await ask(
+    postgresUrl,
+    `SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'`,
+  );
+  return parentOf(Number(client[0]?.['pid']));
+}
+
+function report(
+  measured: ReadonlyMap<Subject, readonly Round[]>,
+  times: ReadonlyMap<Subject, number>,
+  { floor, restate, turnpike }: Record<'floor' | 'restate' | 'turnpike', Subject>,
+): Findings {
+  const findings: Findings = [];
+  const perSecond = (subject: Subject): number =>
+    median((measured.get(subject) ?? []).map((round) => round.perSecond));
+  const totalOf = ({ processorMs: used }: Round): number =>
+    [...used.values()].reduce((sum, ms) => sum + ms, 0);
+  const processor = (subject: Subject): number => median((measured.get(subject) ?? []).map(totalOf));
+  for (const [subject, rounds] of measured) {
+    findings.push({ what: `${subject.name}: turns`, value: perSecond(subject), unit: '/s' });
+    for (const name of rounds[0]?.processorMs.keys() ?? []) {
+      const ms = median(rounds.map((round) => round.processorMs.get(name) ?? 0));
+      findings.push({ what: `${subject.name}: processor time a turn, ${name}`, value: ms, unit: 'ms' });
+    }
+    findings.push(
+      { what: `${subject.name}: processor time a turn, all`, value: processor(subject), unit: 'ms' },
+      { what: `${subject.name}: one client, p50`, value: times.get(subject) ?? 0, unit: 'ms' },
+    );
+  }
+  const ratio = (of: (subject: Subject) => number, to: Subject): number => of(turnpike) / of(to);
+  findings.push(
+    { what: 'turns, to restate', value: ratio(perSecond, restate), unit: 'x', target: { atLeast: 1.1 } },
+    {
+      what: 'processor time, to restate',
+      value: ratio(processor, restate),
+      unit: 'x',
+      target: { atMost: 1 },
+    },
+    { what: 'turns, to the floor', value: ratio(perSecond, floor), unit: 'x', target: { atLeast: 0.8 } },
+    {
+      what: 'processor time, to the floor',
+      value: ratio(processor, floor),
+      unit: 'x',
+      target: { atMost: 1.4 },
+    },
+    {
+      what: 'one client, to restate',
+      value: ratio((subject) => times.get(subject) ?? 0, restate),
+      unit: 'x',
+      target: { atMost: 1 },
+    },
+  );
+  return findings;
+}
