@@ -1,16 +1,21 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { PrismaClient } from '../generated/client.ts';
+import { PrismaClient, type Prisma } from '../generated/client.ts';
 import { connectionTo, readSessionTarget } from './session-settings.ts';
 
-/**
- * The truth, on one pool. What must be atomic or fenced is SQL over `pool`; what is only
- * read, or written as a plain row, goes through `prisma`.
- */
+/** Prisma's client for reading: nothing is written through it (decision 10). */
+type Reads = {
+  readonly [Model in Uncapitalize<Prisma.ModelName>]: Pick<
+    PrismaClient[Model],
+    'findFirst' | 'findMany' | 'findUnique' | 'findUniqueOrThrow'
+  >;
+};
+
+/** The source of truth, on one pool. Plain reads go through `prisma`, everything else is SQL over `pool`. */
 export interface Database {
   readonly pool: pg.Pool;
-  readonly prisma: PrismaClient;
-  /** That of all its tables: `?schema=` of the address, or `public`. */
+  readonly prisma: Reads;
+  /** The Postgres schema of all its tables: `?schema=` of the address, or `public`. */
   readonly schema: string;
   /** Rejects when Postgres does not answer within the connection timeout. */
   ping(): Promise<void>;
@@ -19,35 +24,36 @@ export interface Database {
 
 export interface DatabaseOptions {
   url: string;
-  /** Connections at most. */
+  /** The most connections. */
   poolSize: number;
   /** Shown in `pg_stat_activity`. */
   applicationName: string;
-  /** A pooled connection broke while nobody used it: to be logged, the pool replaces it. */
+  /** Called when an idle connection breaks: for logging, since the pool replaces it. */
   onError(error: Error): void;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** No statement of ours needs longer; one that does holds locks that others wait for. */
+/** No statement of ours needs longer; one that takes longer holds locks that others wait for. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 
 const IDLE_IN_TRANSACTION_MS = 10_000;
 
+/* Decision 11. */
 const PLANNING = [
-  // A prepared statement keeps the plan that it got while its tables were small: it is to look up by an index what
-  // it needs, row by row, however little there is as yet.
+  // A prepared statement keeps the plan that it got while its tables were small, so it must look rows up by an index
+  // from the start.
   'enable_seqscan=off',
   'enable_hashjoin=off',
   'enable_mergejoin=off',
-  // Rows that wait leave dead entries behind in their indexes, which only an index scan marks, to pass over them.
+  // Queued rows leave dead entries in indexes. Only an index scan marks them, so that later scans skip them.
   'enable_bitmapscan=off',
-  // For long reports: it takes longer to compile a short statement than to run it.
+  // Made for long reports: compiling a short statement takes longer than running it.
   'jit=off',
 ];
 
 /**
- * Opens the pool. Connects lazily; ask `ping` to know. Throws `DatabaseSettingsError` for an address that
- * cannot be worked with; a session that turns out so is refused with the same error whenever one is opened.
+ * Opens the pool. Connects lazily; `ping` tells whether it can. Throws `DatabaseSettingsError` for an address that
+ * is not supported. A statement throws the same for a session whose settings our SQL cannot work with.
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const target = readSessionTarget(options.url, PLANNING);
@@ -57,12 +63,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    // A server that is gone without a word is noticed here, not by the kernel hours later.
+    // Notices a server that disappeared, hours before the kernel would.
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
-    // A process that froze inside a transaction must not hold what others wait for.
+    // A process that froze inside a transaction must not keep its locks.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
-    // What a transaction sends without waiting for the answers leaves in one write, and costs one round trip.
+    // Statements that are sent without waiting for results leave in one write, and cost one round trip.
     pipeline: true,
   });
   pool.on('error', options.onError);
