@@ -142,7 +142,7 @@ function atWorkIn(folder: string): string[] {
     try {
       return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
     } catch {
-      // It is gone, or somebody else's.
+      // It has ended, or belongs to another user.
       return false;
     }
   });
@@ -155,18 +155,18 @@ export function projectFolder(): string {
   return folder;
 }
 
-/** A search path with the tools that a bare machine has, and `redis-server` not among them. */
+/** A search path with the tools of a bare machine, which has no `redis-server`. */
 export function barePath(folder: string): string {
   const tools = ['node', 'sh', 'cat', 'curl', 'id', 'ps', 'chmod', 'groupadd', 'useradd'];
   for (const tool of tools) {
-    const place = placeOf(tool);
-    if (place !== undefined) symlinkSync(place, join(folder, tool));
+    const path = findProgram(tool);
+    if (path !== undefined) symlinkSync(path, join(folder, tool));
   }
   return folder;
 }
 
 /** Where a program is on this machine's search path. */
-export function placeOf(program: string): string | undefined {
+export function findProgram(program: string): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return folders
     .map((folder) => join(folder, program))

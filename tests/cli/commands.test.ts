@@ -197,16 +197,16 @@ test('it says its version, and the help of keys create lists every scope', async
 });
 
 test('what start wrote names the database, unless the environment does; once it is gone, that is said', async () => {
-  const place = join(folder, '.turnpike');
-  mkdirSync(place);
-  writeFileSync(join(place, 'env'), `DATABASE_URL='${url}'\n`);
+  const stateFolder = join(folder, '.turnpike');
+  mkdirSync(stateFolder);
+  writeFileSync(join(stateFolder, 'env'), `DATABASE_URL='${url}'\n`);
   const beside = await turnpike(['tenants', 'list'], {});
   expect(beside).toMatchObject({ code: 0, reportedErrors: '' });
   const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
-  writeFileSync(join(place, 'env'), `DATABASE_URL='${nobody}'\n`);
+  writeFileSync(join(stateFolder, 'env'), `DATABASE_URL='${nobody}'\n`);
   expect(await turnpike(['tenants', 'list'])).toEqual(beside);
   const { code, reportedErrors } = await turnpike(['tenants', 'list'], {});
-  rmSync(place, { recursive: true });
+  rmSync(stateFolder, { recursive: true });
   expect(code).toBe(1);
   expect(reportedErrors).toMatch(
     /^turnpike: The database at \S+\/app, which \.turnpike\/env names, does not answer: .+\n$/,
