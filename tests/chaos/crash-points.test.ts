@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { UNKNOWN_OUTCOME } from '@turnpike/contract';
 import { boundaryOf, PORTS, SIDES } from './support/boundaries.mjs';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { CrashPool } from './support/crash-pool.ts';

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { untilTrue } from '../support/until-true.ts';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { FaultInjector } from './support/fault-injector.ts';
@@ -10,7 +11,7 @@ import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurn, submitTurns, type Plan } from './support/workload.ts';
 import { freezeBeyondLeases, freezeWorker } from './support/freeze-worker.ts';
 
-const LEAST = byLength({ short: { turns: 40, faults: 2 }, long: { turns: 500, faults: 20 } });
+const LEAST = byLength({ short: { turns: 20, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 let chaos: ChaosCluster;
 afterEach(() => chaos.stop());

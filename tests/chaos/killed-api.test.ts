@@ -1,5 +1,6 @@
 import { afterEach, test } from '@jest/globals';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { FaultInjector, type Fault } from './support/fault-injector.ts';
@@ -7,7 +8,7 @@ import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 60, faults: 2 }, long: { turns: 500, faults: 20 } });
+const LEAST = byLength({ short: { turns: 30, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 const FEW = 10;
 

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { untilTrue } from '../support/until-true.ts';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { killWorker, FaultInjector } from './support/fault-injector.ts';
@@ -9,7 +10,7 @@ import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurns } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 40, faults: 3 }, long: { turns: 500, faults: 30 } });
+const LEAST = byLength({ short: { turns: 20, faults: 3 }, long: { turns: 500, faults: 30 } });
 
 let chaos: ChaosCluster;
 afterEach(() => chaos.stop());
@@ -30,7 +31,7 @@ test(
     const first = await submitTurns(chaos, 8);
     await killAllInTheMidst();
     for (const _ of [1, 2, 3]) chaos.replaceWorker();
-    const faultInjector = new FaultInjector(chaos, random, { everyMs: 1_000, fault: killWorker });
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: killWorker });
     const turns = await runUnder(chaos, faultInjector, LEAST);
     const truth = await checkTruth(chaos, [...first, ...turns]);
     const outcomes = truth.turns.flatMap((turn) => turn.toolCalls.map((call) => call.status));

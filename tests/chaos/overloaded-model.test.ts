@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { startChance } from './support/seeded-random.ts';

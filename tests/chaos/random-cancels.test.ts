@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import type { TurnStatus } from '@turnpike/contract';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { TOOL_EFFECTS } from './support/effect-server.ts';

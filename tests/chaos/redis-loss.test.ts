@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { startTcpProxy, type TcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { FaultInjector, type Fault } from './support/fault-injector.ts';
@@ -13,7 +14,7 @@ import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurns } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 40, faults: 3 }, long: { turns: 500, faults: 30 } });
+const LEAST = byLength({ short: { turns: 20, faults: 3 }, long: { turns: 500, faults: 30 } });
 const OUTAGES_S = byLength({ short: [2], long: [2, 20, 60] });
 /** What is promised: so long after its return everything is as before. */
 const RECOVERY_MS = 30_000;
@@ -71,7 +72,7 @@ withRedis(
   async () => {
     const random = startChance();
     await startOver(redis.port);
-    const faultInjector = new FaultInjector(chaos, random, { everyMs: 1_000, fault: loseRedis });
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: loseRedis });
     const turns = await runUnder(chaos, faultInjector, LEAST);
     const truth = await checkTruth(chaos, turns);
     expect(new Set(truth.turns.map((turn) => turn.epoch))).toEqual(new Set([1]));

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, test } from '@jest/globals';
 import { startPostgres, type PostgresServer } from '../support/postgres-server.ts';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { FaultInjector, type Fault } from './support/fault-injector.ts';
@@ -9,7 +10,8 @@ import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 30, faults: 2 }, long: { turns: 500, faults: 20 } });
+const LEAST = byLength({ short: { turns: 20, faults: 2 }, long: { turns: 500, faults: 20 } });
+const EVERY_MS = byLength({ short: 2_000, long: 5_000 });
 
 let chaos: ChaosCluster;
 let postgres: PostgresServer;
@@ -40,7 +42,7 @@ test(
     });
     await chaos.cluster.control.setScript(scriptOfPlans());
     chaos.effects.delayMs = 150;
-    const faultInjector = new FaultInjector(chaos, random, { everyMs: 5_000, fault: crashPostgres });
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: EVERY_MS, fault: crashPostgres });
     const turns = await runUnder(chaos, faultInjector, LEAST);
     await checkTruth(chaos, turns);
   },

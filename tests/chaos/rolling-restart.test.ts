@@ -1,13 +1,17 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { planOf, scriptOfPlans, submitTurn, submitTurns } from './support/workload.ts';
 
-const TURNS = byLength({ short: 40, long: 300 });
-const DRAIN_MS = 5_000;
+const { turns: TURNS, workers: WORKERS } = byLength({
+  short: { turns: 20, workers: 2 },
+  long: { turns: 300, workers: 3 },
+});
+const DRAIN_MS = byLength({ short: 3_000, long: 5_000 });
 const SLOW_TURNS = 3;
 
 let chaos: ChaosCluster;
@@ -18,7 +22,7 @@ test(
   async () => {
     startChance();
     chaos = await ChaosCluster.start({
-      workers: 3,
+      workers: WORKERS,
       environment: { DRAIN_MS: String(DRAIN_MS), LEASE_MS: '15000' },
     });
     await chaos.cluster.control.setScript(

@@ -1,14 +1,15 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { untilTrue } from '../support/until-true.ts';
 import { Receiver, verify } from '../webhooks/support/receiver.ts';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { killWorker, FaultInjector } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 60, faults: 4 }, long: { turns: 1_000, faults: 60 } });
+const LEAST = byLength({ short: { turns: 24, faults: 3 }, long: { turns: 1_000, faults: 60 } });
 const TYPES = ['turn.queued', 'turn.started', 'turn.completed'];
 /** Soon: what a killed worker had is another's after this, and a margin. */
 const TIMEOUT_MS = 1_000;
@@ -49,7 +50,7 @@ test(
       events: TYPES,
     });
     secret = (body as { signing_secret: string }).signing_secret;
-    const faultInjector = new FaultInjector(chaos, random, { everyMs: 1_000, fault: killWorker });
+    const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: killWorker });
     await runUnder(chaos, faultInjector, LEAST);
 
     const { pool } = chaos.cluster.database;

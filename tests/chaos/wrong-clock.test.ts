@@ -1,12 +1,13 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { byLength, CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength } from '../support/test-length.ts';
+import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurns } from './support/workload.ts';
 
-const TURNS = byLength({ short: 20, long: 200 });
+const TURNS = byLength({ short: 10, long: 200 });
 const HOUR_MS = 3_600_000;
 
 let chaos: ChaosCluster;

@@ -4,13 +4,17 @@ import { TextSoFar, Turnpike, type TurnEvent } from '@turnpike/client';
 import { startTcpProxy, type TcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
 import { startChance } from '../chaos/support/seeded-random.ts';
 import { Cluster } from '../support/cluster.ts';
+import { byLength } from '../support/test-length.ts';
 import type { Program } from '../support/program.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { FollowingClient } from './support/follow.ts';
 import { FAST, killHolder, portOf, startSecondApi } from './support/mishaps.ts';
 
-const CUTS = 20;
-const WORDS = Array.from({ length: 400 }, (_, place) => `word${place} wört😀`).join(' ');
+/** How often the connection is cut, after which of these a worker is killed, and at which the API. */
+const CUTS = byLength({ short: 8, long: 20 });
+const WORKERS_KILLED = new Set(byLength({ short: [2, 6], long: [4, 12] }));
+const API_KILLED = byLength({ short: 4, long: 7 });
+const WORDS = Array.from({ length: 300 }, (_, index) => `word${index} wört😀`).join(' ');
 
 let cluster: Cluster | undefined;
 let proxy: TcpProxy | undefined;
@@ -23,16 +27,16 @@ afterEach(async () => {
   await cluster?.stop();
 });
 
-test('a loop over a stream is cut twenty times, an API and workers are killed, and it notices nothing', async () => {
+test(`a loop over a stream is cut ${CUTS} times, an API and workers are killed, and it notices nothing`, async () => {
   const chance = startChance();
   cluster = await Cluster.start({ workers: 2, environment: FAST });
   const running = cluster;
   await running.control.setScript({
-    defaults: { tokens_per_second: 60, chunk: 3 },
+    defaults: { tokens_per_second: 120, chunk: 3 },
     rules: [
       { match: { step: 0 }, reply: { text: 'I look at the clock.', tool_uses: [{ name: 'current_time' }] } },
       // It does not end before it was cut often enough, however slow the machine is.
-      { match: { step: 1 }, reply: { text: WORDS }, fault: { type: 'hang', after_events: 200 } },
+      { match: { step: 1 }, reply: { text: WORDS }, fault: { type: 'hang', after_events: 150 } },
     ],
   });
   second = await startSecondApi(running);
@@ -68,12 +72,12 @@ test('a loop over a stream is cut twenty times, an API and workers are killed, a
   for (let number = 0; number < CUTS; number++) {
     await delay(chance.between(0, 400));
     const { connections } = link;
-    if (number === 7) {
+    if (number === API_KILLED) {
       await second.end('SIGKILL');
       second = await startSecondApi(running);
       link.retarget(portOf(second));
     } else link.drop();
-    if (number === 4 || number === 12) {
+    if (WORKERS_KILLED.has(number)) {
       await killHolder(running, id);
       await running.startWorker();
     }

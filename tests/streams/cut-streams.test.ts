@@ -4,13 +4,17 @@ import { isFinal } from '@turnpike/contract';
 import { startTcpProxy, type TcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
 import { startChance } from '../chaos/support/seeded-random.ts';
 import { Cluster } from '../support/cluster.ts';
+import { byLength } from '../support/test-length.ts';
 import type { Program } from '../support/program.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { FollowingClient } from './support/follow.ts';
 import { FAST, killHolder, portOf, startSecondApi } from './support/mishaps.ts';
 
-const CUTS = 20;
-const WORDS = Array.from({ length: 700 }, (_, place) => `word${place} wört😀`).join(' ');
+/** How often the connection is cut, after which of these a worker is killed, and at which the API. */
+const CUTS = byLength({ short: 8, long: 20 });
+const WORKERS_KILLED = new Set(byLength({ short: [2, 6], long: [4, 9, 14] }));
+const API_KILLED = byLength({ short: 4, long: 7 });
+const WORDS = Array.from({ length: 300 }, (_, index) => `word${index} wört😀`).join(' ');
 
 let cluster: Cluster | undefined;
 const proxies: TcpProxy[] = [];
@@ -42,16 +46,16 @@ function follow(port: number, path: string, apiKey: string): FollowingClient {
   return client;
 }
 
-test('a stream that is cut twenty times, while an API and workers are killed, misses nothing and shows nothing twice', async () => {
+test(`a stream that is cut ${CUTS} times, while an API and workers are killed, misses nothing and shows nothing twice`, async () => {
   const chance = startChance();
   cluster = await Cluster.start({ workers: 2, environment: FAST });
   const running = cluster;
   await running.control.setScript({
-    defaults: { tokens_per_second: 60, chunk: 3 },
+    defaults: { tokens_per_second: 120, chunk: 3 },
     rules: [
       { match: { step: 0 }, reply: { text: 'I look at the clock.', tool_uses: [{ name: 'current_time' }] } },
       // It does not end before it was cut often enough, however slow the machine is.
-      { match: { step: 1 }, reply: { text: WORDS }, fault: { type: 'hang', after_events: 300 } },
+      { match: { step: 1 }, reply: { text: WORDS }, fault: { type: 'hang', after_events: 150 } },
     ],
   });
   const second = await startApiBeside(running);
@@ -64,18 +68,17 @@ test('a stream that is cut twenty times, while an API and workers are killed, mi
   const left = follow(Number(running.api?.hello['port']), path, running.apiKey);
   const session = follow(proxy.port, `/v1/sessions/${submitted.session_id}/events`, running.apiKey);
 
-  const kills = new Set([4, 9, 14]);
   let cutsBeforeTheEnd = 0;
   for (let number = 0; number < CUTS; number++) {
     const { connections } = cut;
     await untilTrue('it is connected', () => cut.isOpen && connections <= cut.connections);
     await delay(chance.between(0, 400));
-    if (number === 7) {
+    if (number === API_KILLED) {
       await cutApi.end('SIGKILL');
       const next = await startApiBeside(running);
       proxy.retarget(portOf(next));
     } else proxy.drop();
-    if (kills.has(number)) {
+    if (WORKERS_KILLED.has(number)) {
       await killHolder(running, submitted.id);
       await running.startWorker();
     }

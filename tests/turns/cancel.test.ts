@@ -59,25 +59,6 @@ test('a cancel that comes after the end, or a second time, changes nothing', asy
   );
 });
 
-test('the worker of a cancelled turn is killed before it confirms: the end of its lease confirms it', async () => {
-  const frail = await Cluster.start({
-    workers: 1,
-    environment: { LEASE_MS: '1500', RECONCILE_EVERY_MS: '100' },
-  });
-  try {
-    await frail.control.setScript(HANG);
-    const agent = await frail.createAgent();
-    const { id } = await frail.submit({ agentId: agent.id }, 'please hang');
-    await frail.control.calls({ waitFor: 1, outcome: 'hung' });
-    frail.workers[0]?.process.kill('SIGSTOP');
-    expect((await frail.cancel(id)).status).toBe('cancelling');
-    await frail.workers[0]?.end('SIGKILL');
-    expect((await frail.untilEnded(id)).status).toBe('cancelled');
-  } finally {
-    await frail.stop();
-  }
-});
-
 test.each([
   ['interrupt', 'keeps', 'old'],
   ['rollback', 'forgets', 'new'],

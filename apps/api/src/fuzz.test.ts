@@ -1,6 +1,7 @@
 import { Agent } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { PROBLEMS, problemSchema } from '@turnpike/contract';
+import { byLength } from '../../../tests/support/test-length.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { makeRequest, type FuzzRequest } from './testing/fuzz/make-request.ts';
@@ -15,7 +16,7 @@ import { needEverything, tenantWithThings } from './testing/tenant-with-things.t
  * alone, but for the ids in it.
  */
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 4_000);
+const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? byLength({ short: 1_200, long: 4_000 }));
 /** After so many, a new tenant starts with one of everything: the one before has deleted what it had. */
 const REQUESTS_OF_TENANT = 400;
 const AT_ONCE = 8;

@@ -1,0 +1,7 @@
+/** With `CHAOS=long` suites take as long as they need to be sure; else they are short enough for every run. */
+const IS_LONG = process.env['CHAOS'] === 'long';
+
+/** The numbers of a test that has a short form, which has all kinds of cases, and a long one, which has many of each. */
+export function byLength<Value>(values: { short: Value; long: Value }): Value {
+  return IS_LONG ? values.long : values.short;
+}
