@@ -8,8 +8,7 @@ let cluster: Cluster;
 let receiver: FixedResponseServer;
 beforeAll(async () => {
   receiver = await startFixedResponseServer((response) => response.writeHead(204).end());
-  const environment = { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300', EGRESS_ALLOW: '127.0.0.1' };
-  cluster = await Cluster.start({ workers: 1, environment });
+  cluster = await Cluster.join();
 });
 afterAll(async () => {
   await cluster.stop();
@@ -17,8 +16,7 @@ afterAll(async () => {
 });
 
 test('what the service delivers is verified with the secret of its endpoint, and tells of the turn', async () => {
-  const baseUrl = `http://127.0.0.1:${String(cluster.api?.hello['port'])}`;
-  const turnpike = new Turnpike({ baseUrl, apiKey: cluster.apiKey });
+  const turnpike = new Turnpike({ baseUrl: cluster.url, apiKey: cluster.apiKey });
   const endpoint = await turnpike.webhookEndpoints.create({ url: `${receiver.url}/hook` });
   const rotated = await turnpike.webhookEndpoints.rotate(endpoint.id);
   const secrets = [endpoint.signing_secret ?? '', rotated.signing_secret ?? ''];

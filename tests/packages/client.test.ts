@@ -11,8 +11,8 @@ let installed: Installed;
 let cluster: Cluster;
 let api: { baseUrl: string; apiKey: string };
 beforeAll(async () => {
-  [installed, cluster] = await Promise.all([installClient(), Cluster.start({ workers: 1 })]);
-  api = { baseUrl: `http://127.0.0.1:${String(cluster.api?.hello['port'])}`, apiKey: cluster.apiKey };
+  [installed, cluster] = await Promise.all([installClient(), Cluster.join()]);
+  api = { baseUrl: cluster.url, apiKey: cluster.apiKey };
 });
 afterAll(async () => {
   await cluster.stop();

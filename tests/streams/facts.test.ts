@@ -4,10 +4,7 @@ import { Cluster } from '../support/cluster.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await Cluster.start({
-    workers: 1,
-    environment: { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' },
-  });
+  cluster = await Cluster.join();
 }, 120_000);
 afterAll(() => cluster.stop());
 

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startModelSim, SimControl, type ModelSim } from '@turnpike/model-sim';
 import { createApiKey, createTenant, openDatabase, type Database } from '@turnpike/store';
 import type { Agent, Turn, TurnStatus } from '@turnpike/contract';
 import { TEST_MASTER_KEYS } from './master-keys.ts';
 import { startProgram, type Program } from './program.ts';
+import { findSharedCluster, sharedLog } from './shared-cluster.ts';
 import { createTestDatabase } from './test-database.ts';
 
 export interface ClusterOptions {
@@ -25,7 +27,10 @@ export interface Answer {
   body: unknown;
 }
 
-/** A whole Turnpike of its own: a database, the model simulator, an API and workers, as real processes. */
+/**
+ * A whole Turnpike: a database, the model simulator, an API and workers, as real processes. Either a separate one
+ * (`start`), or a tenant of the one that test files share (`join`).
+ */
 export class Cluster {
   readonly databaseUrl: string;
   readonly database: Database;
@@ -37,6 +42,7 @@ export class Cluster {
   api: Program | null = null;
   readonly #environment: Record<string, string>;
   readonly #dropDatabase: () => Promise<void>;
+  readonly #sharedUrl: string | null;
 
   private constructor(parts: {
     databaseUrl: string;
@@ -46,6 +52,7 @@ export class Cluster {
     apiKey: string;
     environment: Record<string, string>;
     dropDatabase: () => Promise<void>;
+    sharedUrl: string | null;
   }) {
     this.databaseUrl = parts.databaseUrl;
     this.database = parts.database;
@@ -55,6 +62,7 @@ export class Cluster {
     this.apiKey = parts.apiKey;
     this.#environment = parts.environment;
     this.#dropDatabase = parts.dropDatabase;
+    this.#sharedUrl = parts.sharedUrl;
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
@@ -73,6 +81,7 @@ export class Cluster {
       tenantId,
       apiKey: key,
       dropDatabase: drop,
+      sharedUrl: null,
       environment: {
         DATABASE_URL: url,
         BACKPLANE_URL: options.backplaneUrl ?? process.env['TEST_REDIS_URL'] ?? url,
@@ -89,6 +98,46 @@ export class Cluster {
     await cluster.startApi();
     await Promise.all(Array.from({ length: options.workers }, () => cluster.startWorker()));
     return cluster;
+  }
+
+  /**
+   * A tenant of the cluster that test files share. Its model API is a simulator of this file's, at an address of the
+   * tenant's. For tests that need no other environment, and kill no program.
+   */
+  static async join(): Promise<Cluster> {
+    const { databaseUrl, apiUrl } = await findSharedCluster();
+    const database = openDatabase({
+      url: databaseUrl,
+      poolSize: 5,
+      applicationName: 'test',
+      onError: () => undefined,
+    });
+    const tenantId = await createTenant(database, randomUUID());
+    const { key } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
+    const model = await startModelSim({ port: 0 });
+    const cluster = new Cluster({
+      databaseUrl,
+      database,
+      model,
+      tenantId,
+      apiKey: key,
+      dropDatabase: () => Promise.resolve(),
+      sharedUrl: apiUrl,
+      environment: {},
+    });
+    await cluster.#mustDo('PUT', '/v1/secrets/model', { value: 'sk-ant-test-0123456789' });
+    await cluster.#mustDo('PUT', '/v1/model_settings', { keys: ['model'], base_url: model.url });
+    return cluster;
+  }
+
+  async #mustDo(method: string, path: string, body: unknown): Promise<void> {
+    const { status, body: said } = await this.request(method, path, body);
+    if (status >= 300) throw new Error(`${method} ${path} returned ${status}: ${JSON.stringify(said)}`);
+  }
+
+  /** Where the API is. */
+  get url(): string {
+    return this.#sharedUrl ?? `http://127.0.0.1:${String(this.api?.hello['port'])}`;
   }
 
   async startApi(
@@ -109,7 +158,7 @@ export class Cluster {
   }
 
   async request(method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
-    const response = await fetch(`http://127.0.0.1:${String(this.api?.hello['port'])}${path}`, {
+    const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.apiKey}`,
@@ -186,8 +235,13 @@ export class Cluster {
     }
   }
 
-  /** What the programs said last: for a test that failed. */
+  /** The newest log lines of the programs: for a test that failed. */
   logs(): string {
+    if (this.#sharedUrl !== null) {
+      return (['api', 'worker'] as const)
+        .map((name) => newestLines(readFileSync(sharedLog(name), 'utf8')))
+        .join('\n');
+    }
     return [this.api, ...this.workers].flatMap((program) => program?.lines.slice(-40) ?? []).join('\n');
   }
 
@@ -198,6 +252,8 @@ export class Cluster {
     await this.#dropDatabase();
   }
 }
+
+const newestLines = (log: string): string => log.split('\n').slice(-40).join('\n');
 
 function describeBlock(block: Record<string, unknown>): string {
   if (block['type'] === 'text') return String(block['text']);

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
+import { fileOfRun } from './run-folder.ts';
 
 /** Has the report at the end of a run count one more program of ours that was started. */
 export function countStart(name: string): void {
-  const file = process.env['TEST_STARTS_FILE'];
-  if (file !== undefined) appendFileSync(file, `${name}\n`);
+  appendFileSync(fileOfRun('starts'), `${name}\n`);
 }

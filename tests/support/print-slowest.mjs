@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 
 const SHOWN = 10;
 
@@ -46,10 +46,10 @@ function slowest(entries) {
 
 const seconds = (ms) => (ms / 1000).toFixed(1);
 
-/** `program.ts` and the suites of the command line add a line for each. */
+/** `count-start.ts` adds a line for each. */
 function countStarts() {
   try {
-    return readFileSync(process.env.TEST_STARTS_FILE ?? '', 'utf8').split('\n').length - 1;
+    return readFileSync(join(process.env.TEST_RUN_FOLDER ?? '', 'starts'), 'utf8').split('\n').length - 1;
   } catch {
     return 0;
   }

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { countStart } from './count-start.ts';
@@ -18,6 +19,10 @@ export interface Program {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
+/** Bundled programs start in half the time; only their files in `apps/<name>/dist` can be rewritten by hooks. */
+const pathOf = (name: string, isBundled: boolean): string =>
+  fileURLToPath(new URL(isBundled ? `dist/${name}.js` : `apps/${name}/dist/main.js`, ROOT));
+
 /**
  * Starts `dist/<name>.js` with just this environment, and waits until it says that it is ready. `nodeOptions` are for
  * node itself, such as `--import`; with them `apps/<name>/dist/main.js` is started, whose files hooks can rewrite.
@@ -28,8 +33,7 @@ export async function startProgram(
   nodeOptions: readonly string[] = [],
 ): Promise<Program> {
   countStart(name);
-  const path = nodeOptions.length === 0 ? `dist/${name}.js` : `apps/${name}/dist/main.js`;
-  const child = fork(fileURLToPath(new URL(path, ROOT)), {
+  const child = fork(pathOf(name, nodeOptions.length === 0), {
     env: { PATH: process.env['PATH'], ...environment },
     execArgv: [...process.execArgv, ...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -42,10 +46,7 @@ export async function startProgram(
   for (const input of [child.stdout, child.stderr]) {
     if (input !== null) createInterface({ input }).on('line', keep);
   }
-  const hello = await new Promise<Record<string, unknown>>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as Record<string, unknown>));
-    child.once('close', (code) => reject(new Error(`${name} ended with ${code}:\n${lines.join('\n')}`)));
-  });
+  const hello = await untilReady(child, (code) => `${name} ended with ${code}:\n${lines.join('\n')}`);
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
     process: child,
@@ -60,4 +61,37 @@ export async function startProgram(
       return child.exitCode;
     },
   };
+}
+
+/**
+ * Starts a program that outlives the process that starts it, and whoever needs it must end: its output goes to `logFile`.
+ * Returns its first message and its process id.
+ */
+export async function startLastingProgram(
+  name: 'api' | 'worker',
+  environment: Record<string, string>,
+  logFile: string,
+): Promise<{ pid: number; hello: Record<string, unknown> }> {
+  countStart(name);
+  const log = openSync(logFile, 'a');
+  const child = fork(pathOf(name, true), {
+    env: { PATH: process.env['PATH'], ...environment },
+    execArgv: process.execArgv,
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  closeSync(log);
+  const hello = await untilReady(child, (code) => `${name} ended with ${code}: see ${logFile}`);
+  child.disconnect();
+  child.unref();
+  return { pid: Number(child.pid), hello };
+}
+
+function untilReady(
+  child: ChildProcess,
+  describeEnd: (code: number | null) => string,
+): Promise<Record<string, unknown>> {
+  return new Promise<Record<string, unknown>>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as Record<string, unknown>));
+    child.once('close', (code) => reject(new Error(describeEnd(code))));
+  });
 }

@@ -14,7 +14,7 @@ export default async function startServices(): Promise<void> {
   services.push(postgres);
   const redis = await startRedis();
   process.env['TEST_DATABASE_URL'] = postgres.url;
-  process.env['TEST_STARTS_FILE'] = join(mkdtempSync(join(tmpdir(), 'turnpike-test-starts-')), 'starts');
+  process.env['TEST_RUN_FOLDER'] = mkdtempSync(join(tmpdir(), 'turnpike-test-run-'));
   if (redis === null) {
     process.stderr.write('No redis-server on PATH: what needs Redis is skipped, the rest uses Postgres.\n');
   } else {

@@ -9,7 +9,7 @@ const HANG = {
 let cluster: Cluster;
 let agentId: string;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 2 });
+  cluster = await Cluster.join();
 });
 beforeEach(async () => {
   await cluster.control.reset();

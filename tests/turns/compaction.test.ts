@@ -3,7 +3,7 @@ import { Cluster } from '../support/cluster.ts';
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 1 });
+  cluster = await Cluster.join();
 });
 beforeEach(() => cluster.control.reset());
 afterAll(() => cluster.stop());

@@ -22,7 +22,7 @@ type Message = z.infer<typeof messageSchema>;
 let cluster: Cluster;
 let agentId: string;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 1, environment: { RECONCILE_EVERY_MS: '100' } });
+  cluster = await Cluster.join();
   agentId = (await cluster.createAgent()).id;
 });
 beforeEach(async () => {
@@ -86,12 +86,9 @@ test('whoever watched the turn is told what is kept: the step with its text, and
   const { id } = await startCounting();
   await cluster.cancel(id);
   await cluster.untilEnded(id);
-  const response = await fetch(
-    `http://127.0.0.1:${String(cluster.api?.hello['port'])}/v1/turns/${id}/events`,
-    {
-      headers: { authorization: `Bearer ${cluster.apiKey}` },
-    },
-  );
+  const response = await fetch(`${cluster.url}/v1/turns/${id}/events`, {
+    headers: { authorization: `Bearer ${cluster.apiKey}` },
+  });
   const events = (await response.text())
     .split('\n')
     .filter((line) => line.startsWith('data: '))

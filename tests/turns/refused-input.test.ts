@@ -23,7 +23,7 @@ type Message = z.infer<typeof messageSchema>;
 let cluster: Cluster;
 let agentId: string;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 1 });
+  cluster = await Cluster.join();
   agentId = (await cluster.createAgent({ tools: [CAMERA] })).id;
 });
 beforeEach(() => cluster.control.reset());

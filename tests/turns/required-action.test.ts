@@ -2,7 +2,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Turn } from '@turnpike/contract';
 import { Cluster } from '../support/cluster.ts';
 
-const FAST = { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' };
 const PLACES = {
   type: 'client',
   name: 'where_am_i',
@@ -12,7 +11,7 @@ const PLACES = {
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 1, environment: FAST });
+  cluster = await Cluster.join();
 });
 beforeEach(async () => {
   await cluster.control.reset();

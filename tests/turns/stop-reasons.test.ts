@@ -4,7 +4,7 @@ import { Cluster } from '../support/cluster.ts';
 let cluster: Cluster;
 let agentId: string;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 1 });
+  cluster = await Cluster.join();
   const tools = [{ type: 'builtin', name: 'current_time' }];
   agentId = (await cluster.createAgent({ tools, max_steps: 3 })).id;
 });

@@ -199,7 +199,10 @@ test(`${WAITING} deliveries to each of ${DEAD} dead receivers delay no others, a
   const attempts = `SELECT sum(attempts) FROM deliveries`;
   const written = `SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'deliveries'`;
   const before = { attempts: await count(attempts), written: await count(written) };
-  await untilTrue('all are probed some times', async () => (await count(attempts)) >= before.attempts + 5 * DEAD);
+  await untilTrue(
+    'all are probed some times',
+    async () => (await count(attempts)) >= before.attempts + 5 * DEAD,
+  );
   const made = (await count(attempts)) - before.attempts;
   const rows = (await count(written)) - before.written;
   process.stdout.write(
