@@ -127,15 +127,15 @@ test('each line of a worker about a turn names the turn, tenant, session and epo
   const ids = { turn_id: turn.id, tenant_id: cluster.tenantId, session_id: turn.session_id, epoch: 1 };
   for (const [message, count] of [
     ['Turn claimed.', 1],
-    ['model answered', 2],
-    ['An HTTP tool answered.', 1],
+    ['Model responded.', 2],
+    ['An HTTP tool responded.', 1],
     ['Turn released.', 1],
   ] as const) {
     const lines = await linesThat(worker, message, count);
     expect(lines).toHaveLength(count);
     for (const line of lines) expect(line).toMatchObject({ ...ids, service: 'worker' });
   }
-  const [tool] = await linesThat(worker, 'An HTTP tool answered.');
+  const [tool] = await linesThat(worker, 'An HTTP tool responded.');
   expect(tool).toMatchObject({ tool: 'search', tool_call_id: expect.stringMatching(/^call_/) });
 });
 

@@ -53,7 +53,7 @@ test(
     const other = await addTenant();
     const early = await traffic.submitFor(other);
     await untilTrue('the worker met a key that it does not know', () =>
-      (oldWorker?.lines ?? []).some((line) => line.includes('secrets of a tool could not be opened')),
+      (oldWorker?.lines ?? []).some((line) => line.includes('secrets of a tool could not be decrypted')),
     );
     await restartAll(both);
     await traffic.untilDone(early);

@@ -1,27 +1,27 @@
-const LOOK_EVERY_MS = 2_000;
+const POLL_EVERY_MS = 2_000;
 
-/** Whose turns may be logged now. A switch works within seconds, and turns itself off when nobody can be asked. */
+/** The tenants whose contents may be logged now. A switch works within seconds, and is off while the list cannot be read. */
 export class DebuggedTenants {
   readonly #timer: NodeJS.Timeout;
   #tenants: ReadonlySet<string> = new Set();
-  #looking = false;
+  #isPolling = false;
 
   /** `list`: ids of those tenants, as of now. */
   constructor(list: () => Promise<string[]>, onError: (error: unknown) => void) {
-    const look = async (): Promise<void> => {
-      if (this.#looking) return;
-      this.#looking = true;
+    const poll = async (): Promise<void> => {
+      if (this.#isPolling) return;
+      this.#isPolling = true;
       try {
         this.#tenants = new Set(await list());
       } catch (error) {
         this.#tenants = new Set();
         onError(error);
       } finally {
-        this.#looking = false;
+        this.#isPolling = false;
       }
     };
-    void look();
-    this.#timer = setInterval(() => void look(), LOOK_EVERY_MS).unref();
+    void poll();
+    this.#timer = setInterval(() => void poll(), POLL_EVERY_MS).unref();
   }
 
   has(tenantId: string): boolean {

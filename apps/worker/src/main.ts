@@ -7,7 +7,6 @@ import { watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
 import { readConfig } from './config.ts';
 import { DebuggedTenants } from './debugged-tenants.ts';
-import { logModelContents, logToolContents } from './log-contents.ts';
 import { openModel } from './open-model.ts';
 import { openTools } from './open-tools.ts';
 import { TurnRunner } from './run-turns.ts';
@@ -30,14 +29,13 @@ async function start(): Promise<void> {
     () => listDebuggedTenants(database.pool),
     warn('The tenants whose turns may be logged could not be read.'),
   );
-  const contents = { isOn: (tenantId: string) => debugged.has(tenantId), logger };
-
   const runner = new TurnRunner({
     database,
     backplane,
     dispatcher,
-    model: logModelContents(model, contents),
-    tools: logToolContents(tools.runner, contents),
+    model,
+    tools: tools.runner,
+    logsContent: (tenantId) => debugged.has(tenantId),
     logger,
     metrics,
     turnMetrics,

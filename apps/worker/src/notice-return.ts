@@ -1,6 +1,6 @@
 import type { Model } from '@turnpike/agent';
 
-/** The model of a turn that was parked since the model was away: `onReturn` is called once, as soon as it answers. */
+/** The model of a turn that was parked for an outage. `onReturn` is called once, as soon as the model responds. */
 export function noticeReturn(model: Model, onReturn: () => void): Model {
   let isNoticed = false;
   const notice = (): void => {
@@ -9,14 +9,11 @@ export function noticeReturn(model: Model, onReturn: () => void): Model {
   };
   return {
     mostCost: (request) => model.mostCost(request),
-    async call(request, options) {
-      const onText = (text: string): void => {
-        notice();
-        options.onText(text);
-      };
-      const answer = await model.call(request, { ...options, onText });
+    async call(call) {
+      call.events.on('text', notice);
+      const response = await model.call(call);
       notice();
-      return answer;
+      return response;
     },
   };
 }

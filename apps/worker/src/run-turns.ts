@@ -6,6 +6,7 @@ import { endOutage, type Database } from '@turnpike/store';
 import { reportSparingly, type Logger, type Metrics, type Report, type Tracing } from '@turnpike/telemetry';
 import { LeaseKeeper, type Dispatcher, type Lease } from '@turnpike/turns';
 import { countLeases } from './count-leases.ts';
+import { logModelContents, logToolContents } from './log-contents.ts';
 import { noticeReturn } from './notice-return.ts';
 import { LeaseObserver } from './observe-leases.ts';
 import { publishLeases } from './publish-leases.ts';
@@ -19,6 +20,8 @@ export interface TurnRunnerParts {
   dispatcher: Dispatcher;
   model: Model;
   tools: ToolRunner;
+  /** Whether an operator lets the contents of this tenant's turns be logged, as of now. */
+  logsContent: (tenantId: string) => boolean;
   logger: Logger;
   metrics: Metrics;
   turnMetrics: TurnMetrics;
@@ -44,6 +47,8 @@ export class TurnRunner {
   readonly #warn: Report;
   readonly #keeper: LeaseKeeper;
   readonly #observer: LeaseObserver;
+  readonly #model: Model;
+  readonly #tools: ToolRunner;
   readonly #consumer: JobConsumer;
   #draining = false;
 
@@ -58,6 +63,9 @@ export class TurnRunner {
     countLeases(events, parts);
     publishLeases(events, { ...parts, observer: this.#observer });
     events.on('heartbeatFailed', this.#warn('A heartbeat failed.'));
+    const watched = { metrics: parts.turnMetrics, tracing: parts.tracing };
+    this.#model = logModelContents(watchModel(parts.model, watched));
+    this.#tools = logToolContents(watchTools(parts.tools, watched));
     this.#consumer = parts.backplane.consume({
       concurrency,
       takenAtOnce: CLAIMS_AT_ONCE,
@@ -105,11 +113,12 @@ export class TurnRunner {
     if (this.#draining) lease.drain();
     const { logger, span } = this.#observer.of(lease);
     try {
-      const { model, tools, turnMetrics: metrics, tracing } = this.#parts;
-      const watched = { metrics, tracing, traceparent: span.traceparent };
       await runTurn(lease, {
-        model: this.#noticing(lease, watchModel(model, watched)),
-        tools: watchTools(tools, watched),
+        model: this.#modelFor(lease),
+        tools: this.#tools,
+        logger,
+        traceparent: span.traceparent,
+        logsContent: () => this.#parts.logsContent(lease.turn.tenantId),
       });
     } catch (error) {
       if (error instanceof LeaseLostError)
@@ -120,9 +129,10 @@ export class TurnRunner {
     }
   }
 
-  #noticing(lease: Lease, model: Model): Model {
+  #modelFor(lease: Lease): Model {
     const { outage } = lease.turn;
-    return outage === null ? model : noticeReturn(model, () => void this.#endOutage(lease, outage));
+    if (outage === null) return this.#model;
+    return noticeReturn(this.#model, () => void this.#endOutage(lease, outage));
   }
 
   /** The model is back: some of the turns that are parked for the same outage may run. If this fails, the next probe does it. */

@@ -1,60 +1,40 @@
 import type { Model } from '@turnpike/agent';
-import {
-  ModelError,
-  TurnpikeError,
-  type InterruptedCall,
-  type ModelResponse,
-  type ModelCallOptions,
-} from '@turnpike/contract';
+import { ModelError, TurnpikeError, type ModelCall, type ModelResponse } from '@turnpike/contract';
 import type { Span, Tracing } from '@turnpike/telemetry';
 import type { TurnMetrics } from './turn-metrics.ts';
 
-/** The model of one turn, its calls counted and traced by the GenAI conventions of OpenTelemetry. */
+/** The same model; its calls are counted, and traced by the GenAI conventions of OpenTelemetry. */
 export function watchModel(
   model: Model,
-  { metrics, tracing, traceparent }: { metrics: TurnMetrics; tracing: Tracing; traceparent: string | null },
+  { metrics, tracing }: { metrics: TurnMetrics; tracing: Tracing },
 ): Model {
   return {
     mostCost: (request) => model.mostCost(request),
-    async call(request, options) {
-      const span = tracing.start(`chat ${request.agent.model}`, {
-        kind: 'client',
-        parent: traceparent,
-        attributes: {
-          'gen_ai.operation.name': 'chat',
-          'gen_ai.provider.name': 'anthropic',
-          'gen_ai.request.model': request.agent.model,
-          'gen_ai.request.max_tokens': request.agent.max_tokens,
-          'gen_ai.request.stream': true,
-          'gen_ai.conversation.id': request.sessionId,
-          'turnpike.turn.id': request.turnId,
-        },
-      });
-      const label = metrics.modelLabel(request.agent.model);
+    async call(call) {
+      const { agent } = call.request;
+      const span = startSpan(tracing, call);
+      const label = metrics.modelLabel(agent.model);
       const began = performance.now();
       const seconds = (): number => (performance.now() - began) / 1000;
       let hasText = false;
-      const onText = (text: string): void => {
-        if (!hasText) metrics.firstToken.observe({ model: label }, seconds());
-        hasText = true;
-        options.onText(text);
-      };
-      const onInterrupted = (cut: InterruptedCall): Promise<void> => {
-        countSpent(metrics, label, cut);
-        return options.onInterrupted(cut);
-      };
+      call.events
+        .on('text', () => {
+          if (!hasText) metrics.firstToken.observe({ model: label }, seconds());
+          hasText = true;
+        })
+        .on('interrupted', (usage) => countUsage(metrics, label, usage));
       try {
-        const answer = await model.call(request, { ...options, onText, onInterrupted });
-        countSpent(metrics, label, answer);
-        countCall(metrics, label, 'ok', answer.attempts - options.previousAttempts, options);
-        describeResponse(span, answer);
+        const response = await model.call(call);
+        countUsage(metrics, label, response);
+        countCall(metrics, label, 'ok', response.attempts, call);
+        describeResponse(span, response);
         span.end();
-        return answer;
+        return response;
       } catch (error) {
         const outcome = error instanceof TurnpikeError ? error.code : 'internal_error';
-        const attempts = error instanceof ModelError ? error.attempts - options.previousAttempts : 0;
-        countCall(metrics, label, outcome, attempts, options);
-        span.set({ 'turnpike.model.attempts': attempts });
+        const attempts = error instanceof ModelError ? error.attempts : call.previousAttempts;
+        countCall(metrics, label, outcome, attempts, call);
+        span.set({ 'turnpike.model.attempts': attempts - call.previousAttempts });
         span.end(outcome);
         throw error;
       } finally {
@@ -64,20 +44,37 @@ export function watchModel(
   };
 }
 
-/** The first request of a step is none of its retries; the first of a later lease is. */
+function startSpan(tracing: Tracing, { turn, request: { agent } }: ModelCall): Span {
+  return tracing.start(`chat ${agent.model}`, {
+    kind: 'client',
+    parent: turn.traceparent,
+    attributes: {
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'anthropic',
+      'gen_ai.request.model': agent.model,
+      'gen_ai.request.max_tokens': agent.max_tokens,
+      'gen_ai.request.stream': true,
+      'gen_ai.conversation.id': turn.sessionId,
+      'turnpike.turn.id': turn.turnId,
+    },
+  });
+}
+
+/** The first request of a step is no retry; the first of a later lease is one. */
 function countCall(
   metrics: TurnMetrics,
   model: string,
   outcome: string,
-  requests: number,
-  { previousAttempts }: ModelCallOptions,
+  attempts: number,
+  { previousAttempts }: ModelCall,
 ): void {
   metrics.modelCalls.inc({ model, outcome });
+  const requests = attempts - previousAttempts;
   const retries = previousAttempts > 0 ? requests : requests - 1;
   if (retries > 0) metrics.modelRetries.inc({ model }, retries);
 }
 
-function countSpent(
+function countUsage(
   metrics: TurnMetrics,
   model: string,
   { usage, costMicros }: Pick<ModelResponse, 'usage' | 'costMicros'>,
@@ -89,18 +86,18 @@ function countSpent(
   metrics.cost.inc({ model }, costMicros / 1_000_000);
 }
 
-function describeResponse(span: Span, { usage, ...answer }: ModelResponse): void {
+function describeResponse(span: Span, { usage, ...response }: ModelResponse): void {
   const { cache_creation_input_tokens: created, cache_read_input_tokens: read } = usage;
   span.set({
-    'gen_ai.response.model': answer.model,
-    'gen_ai.response.finish_reasons': [answer.stopReason],
-    // The conventions count cached tokens too, which Anthropic tells apart.
+    'gen_ai.response.model': response.model,
+    'gen_ai.response.finish_reasons': [response.stopReason],
+    // The conventions count cached tokens too, which Anthropic counts separately.
     'gen_ai.usage.input_tokens': usage.input_tokens + created + read,
     'gen_ai.usage.output_tokens': usage.output_tokens,
     'gen_ai.usage.cache_creation.input_tokens': created,
     'gen_ai.usage.cache_read.input_tokens': read,
-    'turnpike.model.attempts': answer.attempts,
-    'turnpike.model.provider_request_id': answer.providerRequestId ?? undefined,
-    'turnpike.model.cost_micros': answer.costMicros,
+    'turnpike.model.attempts': response.attempts,
+    'turnpike.model.provider_request_id': response.providerRequestId ?? undefined,
+    'turnpike.model.cost_micros': response.costMicros,
   });
 }

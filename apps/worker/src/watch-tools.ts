@@ -5,22 +5,24 @@ import {
   type ToolCall,
   type ToolOutput,
   type ToolScope,
+  type TurnContext,
 } from '@turnpike/contract';
 import type { Tracing } from '@turnpike/telemetry';
 import type { TurnMetrics } from './turn-metrics.ts';
 
-/** The tools of one turn, their calls counted and traced by the GenAI conventions of OpenTelemetry. */
+/** The same tools; their calls are counted, and traced by the GenAI conventions of OpenTelemetry. */
 export function watchTools(
   tools: ToolRunner,
-  { metrics, tracing, traceparent }: { metrics: TurnMetrics; tracing: Tracing; traceparent: string | null },
+  { metrics, tracing }: { metrics: TurnMetrics; tracing: Tracing },
 ): ToolRunner {
   const watch = async <Output extends ToolOutput | null>(
     operation: 'execute_tool' | 'reconcile_tool',
     scope: ToolScope,
     call: ToolCall,
+    { traceparent }: TurnContext,
     work: () => Promise<Output>,
   ): Promise<Output> => {
-    // A name that the agent was not given is something that the model made up.
+    // The model made up a name that is none of the agent's tools.
     const kind = scope.agent.tools.find((tool) => tool.name === call.name)?.type ?? 'none';
     const name = kind === 'none' ? 'unknown' : call.name;
     const span = tracing.start(`${operation} ${name}`, {
@@ -54,8 +56,8 @@ export function watchTools(
   return {
     declare: (scope) => tools.declare(scope),
     planOf: (scope, call) => tools.planOf(scope, call),
-    run: (scope, call, context) => watch('execute_tool', scope, call, () => tools.run(scope, call, context)),
+    run: (scope, call, context) => watch('execute_tool', scope, call, context, () => tools.run(scope, call, context)),
     reconcile: (scope, call, context) =>
-      watch('reconcile_tool', scope, call, () => tools.reconcile(scope, call, context)),
+      watch('reconcile_tool', scope, call, context, () => tools.reconcile(scope, call, context)),
   };
 }

@@ -1,111 +1,128 @@
-import { requestedCall, isFinal, isToolUse, newId, storedBlock } from '@turnpike/contract';
-import type { ContentBlock, Message, ModelResponse, NewMessage } from '@turnpike/contract';
-import { askModel } from './ask-model.ts';
-import { summaryMessages } from './compact-history.ts';
-import { outcomeOf } from './outcome.ts';
-import { isBeyondMost, NOT_MADE } from './most-calls.ts';
-import type { Model, ToolRunner, TurnLease } from './ports.ts';
-import { commit, type OpenCall, type Progress } from './progress.ts';
-import { shownMessages } from './shown-messages.ts';
-import { stepCompleted, stepStarted, toolStarted, turnEnded } from './turn-events.ts';
+import { ModelError, newId, TypedEmitter } from '@turnpike/contract';
+import type {
+  CompletedStep,
+  InterruptedCall,
+  ModelCallEvents,
+  ModelRequest,
+  ModelResponse,
+  StepType,
+} from '@turnpike/contract';
+import { commit } from './commit.ts';
+import { TextPreview } from './text-preview.ts';
+import { stepRestarted } from './turn-events.ts';
+import type { TurnRun } from './turn-run.ts';
 
 /**
- * One model call, committed as a step: the whole message, what it cost, the calls that it asks
- * for, and the turn's end where this is its end. Returns true when the turn has ended.
- * Throws what the model, the lease and the signal throw; then nothing is committed.
+ * One model call, and the step that it makes; the step is not committed yet. Clients are told when a stream is
+ * restarted, since they may have been shown a part of it. The text of a response that was interrupted is kept in
+ * `progress.partial`. Throws what the model, the lease and the signal throw.
  */
 export async function callModel(
-  lease: TurnLease,
-  progress: Progress,
-  parts: { model: Model; tools: ToolRunner },
-): Promise<boolean> {
-  const { turn } = lease;
-  const { answer, step } = await askModel(lease, progress, parts.model, 'model_call', {
-    tenantId: turn.tenantId,
-    turnId: turn.id,
-    sessionId: turn.sessionId,
-    epoch: turn.epoch,
-    agent: turn.agent,
-    access: turn.modelAccess,
-    messages: [
-      ...summaryMessages(progress.summary),
-      ...shownMessages(progress.history),
-      ...shownMessages(progress.messages),
-      ...goOn(progress),
-    ],
-    tools: parts.tools.declare(turn),
+  run: TurnRun,
+  type: StepType,
+  request: ModelRequest,
+): Promise<{ response: ModelResponse; step: CompletedStep }> {
+  const { lease, model, progress, context } = run;
+  const reserve = async (): Promise<void> => {
+    if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
+  };
+  await reserve();
+  lease.assertHeld();
+  const began = performance.now();
+  const incoming = new IncomingResponse(run, type);
+  progress.partial = null;
+  const call = model.call({
+    turn: context,
+    request,
+    stepTimeoutMs: lease.turn.agent.step_timeout_ms,
+    previousAttempts: progress.modelAttempts,
+    events: incoming.events,
+    async reserveAgain() {
+      // What was spent must be in the ledger before more is reserved.
+      await incoming.usageRecorded;
+      await reserve();
+    },
   });
-  const content = usableContent(answer);
-  const messages: NewMessage[] =
-    content.length === 0 ? [] : [{ role: 'assistant', content: content.map(storedBlock) }];
-  const openCalls = await callsIn(content, answer.stopReason, lease, parts.tools);
-  const ends = openCalls.length === 0 && answer.stopReason !== 'pause_turn';
-  const outcome = ends ? outcomeOf(answer.stopReason, [...progress.messages, ...messages]) : null;
-  const { status } = await commit(lease, progress, {
-    step,
-    messages,
-    requestedCalls: openCalls,
-    events: [
-      stepCompleted(progress.stepCount, step),
-      ...(outcome === null ? [stepStarted(progress.stepCount + 1)] : [turnEnded(outcome)]),
-      ...openCalls.filter((call) => call.status === 'started').map(toolStarted),
-    ],
-    ...(outcome === null ? {} : { outcome }),
+  const response = await call.catch(async (error: unknown) => {
+    await incoming.usageRecorded;
+    incoming.keepPartial(error, performance.now() - began);
+    throw error;
   });
-  progress.openCalls = openCalls;
-  return isFinal(status);
+  const step = stepOf(type, response, performance.now() - began);
+  await incoming.usageRecorded;
+  await incoming.restartCommitted.catch(async (error: unknown) => {
+    await lease.recordUsage({ ...step, model: response.model });
+    throw error;
+  });
+  return { response, step };
 }
 
-/** A turn that goes on where another was stopped in its answer: a conversation may not end with an answer. */
-function goOn({ history, messages }: Progress): Message[] {
-  const isCut = messages.length === 0 && history.at(-1)?.partial === true;
-  return isCut ? [{ role: 'user', content: [{ type: 'text', text: GO_ON }] }] : [];
+/** What has come of a response before its end. */
+class IncomingResponse {
+  readonly events: TypedEmitter<ModelCallEvents>;
+  /** Resolves when the usage of the requests that were interrupted so far is recorded. Never rejects. */
+  usageRecorded: Promise<void> = Promise.resolve();
+  /** Rejects where a restart could not be committed: then the lease is lost, which ends the call too. */
+  restartCommitted: Promise<unknown> = Promise.resolve();
+  readonly #run: TurnRun;
+  /** Null for notes that the model writes for itself: no client is shown them. */
+  readonly #preview: TextPreview | null;
+  #text = '';
+  #interrupted: InterruptedCall | null = null;
+
+  constructor(run: TurnRun, type: StepType) {
+    this.#run = run;
+    const { lease, progress, context } = run;
+    this.#preview = type === 'model_call' ? new TextPreview(lease, progress.stepCount) : null;
+    this.events = new TypedEmitter<ModelCallEvents>((error) =>
+      context.logger.error('A listener of model call events failed.', { error }),
+    )
+      .on('text', (piece) => this.#add(piece))
+      .on('restarted', () => this.#restart())
+      .on('interrupted', (call) => this.#recordUsage(call));
+  }
+
+  /** Keeps the text so far, for the case that the turn ends with it. */
+  keepPartial(error: unknown, durationMs: number): void {
+    if (this.#preview === null || this.#text.trim() === '') return;
+    const { progress } = this.#run;
+    const attempts = error instanceof ModelError ? error.attempts : progress.modelAttempts + 1;
+    const partial = { text: this.#text, usage: this.#interrupted, durationMs };
+    progress.partial = { ...partial, attempts: Math.max(1, attempts) };
+  }
+
+  #add(piece: string): void {
+    this.#text += piece;
+    this.#preview?.add(piece);
+  }
+
+  #restart(): void {
+    this.#text = '';
+    this.#interrupted = null;
+    const events = [stepRestarted(this.#run.progress.stepCount)];
+    this.restartCommitted = this.restartCommitted.then(() => commit(this.#run, { events }));
+    this.restartCommitted.catch(() => undefined);
+    this.#preview?.restart(this.restartCommitted).catch(() => undefined);
+  }
+
+  #recordUsage(call: InterruptedCall): void {
+    this.#interrupted = call;
+    const recorded = this.#run.lease.recordUsage(call);
+    this.usageRecorded = this.usageRecorded.then(() => recorded);
+  }
 }
 
-const GO_ON = 'Your answer was cut off there. Go on from where it ends, without repeating what you said.';
-
-/** Reasons that cut a message where it stood: its last block may lack its end. */
-const CUTS = new Set(['max_tokens', 'model_context_window_exceeded', 'refusal']);
-
-/** What is kept: a tool call that was cut off while it was written is none. */
-function usableContent(answer: ModelResponse): ContentBlock[] {
-  const last = answer.content.at(-1);
-  const isCut = CUTS.has(answer.stopReason) && last !== undefined && isToolUse(last);
-  return isCut ? answer.content.slice(0, -1) : answer.content;
-}
-
-/**
- * The calls that this message asks for. They are `started` from the first, in the commit of
- * the message itself, since the next thing that happens is that they leave; what must come from
- * outside first is `pending`, and so is all that a worker which is stopping leaves to the next one.
- */
-async function callsIn(
-  content: readonly ContentBlock[],
-  stopReason: string,
-  lease: TurnLease,
-  tools: ToolRunner,
-): Promise<OpenCall[]> {
-  if (CUTS.has(stopReason)) return [];
-  const asked = content.filter(isToolUse).map(requestedCall);
-  const plans = await Promise.all(
-    asked.map((call, position) =>
-      isBeyondMost(position) ? Promise.resolve(NOT_MADE) : tools.planOf(lease.turn, call),
-    ),
-  );
-  const mayStart = !lease.draining && !lease.signal.aborted;
-  return asked.map((call, position): OpenCall => {
-    const plan = plans[position] ?? NOT_MADE;
-    const starts = mayStart && plan.awaiting === null;
-    return {
-      id: newId('toolCall'),
-      ...call,
-      ...plan,
-      status: starts ? 'started' : 'pending',
-      output: null,
-      isError: false,
-      ours: starts,
-      left: false,
-      recorded: false,
-    };
-  });
+function stepOf(type: StepType, response: ModelResponse, durationMs: number): CompletedStep {
+  const { model, stopReason, usage, costMicros, attempts, providerRequestId } = response;
+  return {
+    id: newId('step'),
+    type,
+    model,
+    stopReason,
+    usage,
+    costMicros,
+    attempts,
+    providerRequestId,
+    durationMs,
+  };
 }

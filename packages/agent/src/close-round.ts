@@ -1,24 +1,24 @@
 import { mayRepeat, UNKNOWN_OUTCOME } from '@turnpike/contract';
 import type { CompletedStep, ContentBlock, Message, ToolReceipt } from '@turnpike/contract';
-import { isAnswered, type OpenCall, type Progress } from './progress.ts';
+import { hasResult, type OpenCall, type Progress } from './progress.ts';
 import { unpaidStep } from './unpaid-step.ts';
 
 /**
- * The step that closes a round: every call has its answer in one user message. A call that has
- * none, since the turn was stopped meanwhile, is answered with `otherwise`.
+ * The step that closes a round: the results of all calls, in one user message. A call that has none, since the turn
+ * was stopped meanwhile, gets an error with the text `withoutResult`.
  */
 export function closeRound(
   progress: Progress,
   durationMs: number,
-  otherwise = '',
+  withoutResult = '',
 ): { step: CompletedStep; messages: Message[]; receipts: ToolReceipt[] } {
-  const closed = progress.openCalls.map((call) => (isAnswered(call) ? call : stopped(call, otherwise)));
+  const closed = progress.openCalls.map((call) => (hasResult(call) ? call : stopped(call, withoutResult)));
   const step = unpaidStep('tool_calls', durationMs);
   const messages: Message[] = [{ role: 'user', content: closed.map(resultBlock) }];
   return { step, messages, receipts: unrecordedReceipts({ openCalls: closed }) };
 }
 
-/** Of the calls that have an answer: what the journal does not know yet. */
+/** The results that are not in the journal yet. */
 export function unrecordedReceipts({ openCalls }: Pick<Progress, 'openCalls'>): ToolReceipt[] {
   return openCalls.flatMap(({ id, status, output, isError, recorded }): ToolReceipt[] => {
     if (recorded || output === null) return [];
@@ -35,10 +35,11 @@ export function unknownReceipt(call: OpenCall): ToolReceipt {
   };
 }
 
-function stopped(call: OpenCall, otherwise: string): OpenCall {
-  const mayHaveLeft = call.status === 'started' && !mayRepeat(call.effect) && (call.left || !call.ours);
-  if (mayHaveLeft || call.status === 'unknown') return { ...call, ...unknownReceipt(call) };
-  return { ...call, status: 'completed', output: [{ type: 'text', text: otherwise }], isError: true };
+function stopped(call: OpenCall, withoutResult: string): OpenCall {
+  const mayHaveActed =
+    call.status === 'started' && !mayRepeat(call.effect) && (call.sent || !call.startedHere);
+  if (mayHaveActed || call.status === 'unknown') return { ...call, ...unknownReceipt(call) };
+  return { ...call, status: 'completed', output: [{ type: 'text', text: withoutResult }], isError: true };
 }
 
 function resultBlock(call: OpenCall): ContentBlock {

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { newId, type StoredMessage } from '@turnpike/contract';
 import { findOverflow } from './context-window.ts';
 
-test('of a session of 20,000 short messages the older half is written down, in time in proportion to it', () => {
+test('the older half of a session of 20,000 short messages is to be summarized, found in linear time', () => {
   const history = Array.from({ length: 20_000 }, (_, number): StoredMessage => ({
     id: newId('message'),
     turnSequence: Math.floor(number / 2) + 1,

@@ -4,36 +4,36 @@ import { shownMessages } from './shown-messages.ts';
 
 /** A token is about four letters of English and one character of Chinese: three bytes of either. */
 const BYTES_A_TOKEN = 3;
-/** An image or a document's page counts by its size on the screen, not in bytes. */
+/** An image or a page of a document counts by its size on the screen, not in bytes. */
 const MEDIA_TOKENS = 1_600;
 const MEDIA = new Set(['image', 'document']);
 
-/** This part of the window is left to the turns that are kept as they are. */
+/** This part of the window is for the turns that are kept as they are. */
 const KEPT_SHARE = 0.5;
 
-/** The oldest turns of a session, which the model is no longer shown as they were. */
+/** The oldest turns of a session, which a summary is to replace. */
 export interface Overflow {
   messages: StoredMessage[];
   throughSequence: number;
 }
 
-/** A guess, in tokens, good to a third or so: what matters is that it grows with what is said. */
-export function guessTokens(messages: readonly StoredMessage[]): number {
-  return shownMessages(messages).reduce((sum, { content }) => sum + guessBlocks(content), 0);
+/** An estimate, within about a third: what matters is that it grows with the text. */
+export function estimateTokens(messages: readonly StoredMessage[]): number {
+  return shownMessages(messages).reduce((sum, { content }) => sum + estimateBlocks(content), 0);
 }
 
-function guessBlocks(content: readonly ContentBlock[]): number {
-  return content.reduce((sum, block) => sum + (MEDIA.has(block.type) ? MEDIA_TOKENS : guessText(block)), 0);
+function estimateBlocks(content: readonly ContentBlock[]): number {
+  return content.reduce((sum, block) => sum + (MEDIA.has(block.type) ? MEDIA_TOKENS : estimateText(block)), 0);
 }
 
-function guessText(value: unknown): number {
+function estimateText(value: unknown): number {
   return Math.ceil(Buffer.byteLength(JSON.stringify(value)) / BYTES_A_TOKEN);
 }
 
 /**
- * What must be written down before the session fits its window again; null where it fits,
- * or where there is nothing older than this turn. Whole turns, oldest first, no more than the model
- * can read at once: where that is not enough, the next look finds the rest.
+ * What must be summarized before the session fits its window again; null where it fits, or where nothing is older
+ * than this turn. Whole turns, oldest first, no more than the model can read at once: where that is not enough, the
+ * next move finds the rest.
  */
 export function findOverflow(
   progress: Pick<Progress, 'history' | 'messages' | 'windowTokens' | 'summary'>,
@@ -43,17 +43,17 @@ export function findOverflow(
   const [oldest] = history;
   if (oldest === undefined) return null;
   const window = Math.min(progress.windowTokens ?? Infinity, agent.context_tokens);
-  const size = guessTokens(history) + guessTokens(messages);
+  const size = estimateTokens(history) + estimateTokens(messages);
   if (size <= window) return null;
-  const room = Math.max(0, window * KEPT_SHARE - guessTokens(messages));
+  const keptTokens = Math.max(0, window * KEPT_SHARE - estimateTokens(messages));
   const covered: StoredMessage[] = [];
   let throughSequence = oldest.turnSequence;
-  let left = guessTokens(history);
-  const readable = agent.context_tokens - guessText(progress.summary ?? '');
+  let left = estimateTokens(history);
+  const readable = agent.context_tokens - estimateText(progress.summary ?? '');
   let read = 0;
   for (const turn of turnsOf(history)) {
-    const ofTurn = guessTokens(turn.messages);
-    if (left <= room || (read + ofTurn > readable && covered.length > 0)) break;
+    const ofTurn = estimateTokens(turn.messages);
+    if (left <= keptTokens || (read + ofTurn > readable && covered.length > 0)) break;
     covered.push(...turn.messages);
     throughSequence = turn.sequence;
     read += ofTurn;

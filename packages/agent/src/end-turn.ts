@@ -1,49 +1,49 @@
 import { NO_USAGE, newId } from '@turnpike/contract';
 import type { CompletedStep, ContentBlock, Message, NewMessage, Outcome, Refusal } from '@turnpike/contract';
 import { closeRound } from './close-round.ts';
-import type { TurnLease } from './ports.ts';
-import { commit, type PartialResponse, type Progress } from './progress.ts';
+import { commit } from './commit.ts';
+import type { PartialResponse } from './progress.ts';
 import { stepCompleted, toolCompleted, turnEnded } from './turn-events.ts';
+import type { TurnRun } from './turn-run.ts';
+
+export interface Ending {
+  outcomeOf: (messages: readonly Message[]) => Outcome;
+  /** What the model is told of tool calls that have no result. */
+  withoutResult: string;
+  refusals?: Refusal[];
+}
 
 /**
- * Ends the turn, and keeps what was under way: a round of calls is closed, with `unanswered` for a call that has no
- * answer, so that the conversation stays valid; text that the model was stopped in is kept as a partial answer.
+ * Ends the turn, and keeps what was in progress: a round of calls is closed, so that the conversation stays valid;
+ * text of a model call that was interrupted is kept as a partial response.
  */
-export async function endTurn(
-  lease: TurnLease,
-  progress: Progress,
-  ending: { outcomeOf: (messages: readonly Message[]) => Outcome; unanswered: string; refusals?: Refusal[] },
-): Promise<void> {
-  const { outcomeOf, unanswered, refusals = [] } = ending;
+export async function endTurn(run: TurnRun, ending: Ending): Promise<void> {
+  const { progress } = run;
+  const { outcomeOf, withoutResult, refusals = [] } = ending;
   if (progress.openCalls.length > 0) {
-    const { step, messages, receipts } = closeRound(progress, 0, unanswered);
+    const { step, messages, receipts } = closeRound(progress, 0, withoutResult);
     const outcome = outcomeOf(progress.messages);
-    const told = [
+    const events = [
       ...receipts.map(toolCompleted),
       stepCompleted(progress.stepCount, step),
       turnEnded(outcome),
     ];
-    await commit(lease, progress, { step, messages, receipts, refusals, outcome, events: told });
+    await commit(run, { step, messages, receipts, refusals, outcome, events });
     return;
   }
-  if (progress.cut === null) {
+  if (progress.partial === null) {
     const outcome = outcomeOf(progress.messages);
-    await commit(lease, progress, { refusals, outcome, events: [turnEnded(outcome)] });
+    await commit(run, { refusals, outcome, events: [turnEnded(outcome)] });
     return;
   }
-  const { step, message } = partialAnswer(progress.cut);
+  const { step, message } = partialStep(progress.partial);
   const outcome: Outcome = { ...outcomeOf([...progress.messages, message]), partial: true };
-  await commit(lease, progress, {
-    step,
-    messages: [message],
-    refusals,
-    outcome,
-    events: [stepCompleted(progress.stepCount, step), turnEnded(outcome)],
-  });
+  const events = [stepCompleted(progress.stepCount, step), turnEnded(outcome)];
+  await commit(run, { step, messages: [message], refusals, outcome, events });
 }
 
-/** Only text is kept: a call without its end is none, and a thought without its signature is refused later. */
-function partialAnswer({ text, cost, attempts, durationMs }: PartialResponse): {
+/** Only text is kept: a truncated call cannot be made, and a thinking block without its signature is refused later. */
+function partialStep({ text, usage: call, attempts, durationMs }: PartialResponse): {
   step: CompletedStep;
   message: NewMessage;
 } {
@@ -51,14 +51,14 @@ function partialAnswer({ text, cost, attempts, durationMs }: PartialResponse): {
   return {
     message: { role: 'assistant', content, partial: true },
     step: {
-      id: cost?.id ?? newId('step'),
+      id: call?.id ?? newId('step'),
       type: 'model_call',
-      model: cost?.model ?? null,
+      model: call?.model ?? null,
       stopReason: null,
-      usage: cost?.usage ?? NO_USAGE,
-      costMicros: cost?.costMicros ?? 0,
+      usage: call?.usage ?? NO_USAGE,
+      costMicros: call?.costMicros ?? 0,
       attempts,
-      providerRequestId: cost?.providerRequestId ?? null,
+      providerRequestId: call?.providerRequestId ?? null,
       isCostRecorded: true,
       durationMs,
     },

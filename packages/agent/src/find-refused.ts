@@ -10,15 +10,15 @@ import { shownMessages } from './shown-messages.ts';
 
 const MEDIA = new Set(['image', 'document']);
 
-/** A block that the model was shown, with where it is stored. */
+/** A block that the model was shown, and where it is stored. */
 interface Shown {
   block: ContentBlock;
   path: BlockPath;
 }
 
 /**
- * The blocks that the model API refused: those that it named, else those that it most likely meant. What it read
- * before it can read again, but for what it fetches anew from a URL each time. None where nothing fits.
+ * The blocks that the model API refused: those that it named, else those that it most likely meant. It can read
+ * again what it read before, except for what it fetches from a URL each time. None where no block is suspect.
  */
 export function findRefused(
   progress: Pick<Progress, 'history' | 'messages'>,

@@ -5,37 +5,37 @@ import type { Progress } from './progress.ts';
 
 export type Move =
   | { type: 'run_tools' }
-  | { type: 'take_inputs' }
+  | { type: 'add_inputs' }
   | { type: 'compact'; overflow: Overflow }
   | { type: 'call_model' }
   | { type: 'finish'; outcome: Outcome };
 
-/** A model that paused this often in a row, and neither answered nor called a tool meanwhile, goes nowhere. */
-const MOST_PAUSES = 5;
+/** A model that paused this often in a row, without a response or a tool call in between, makes no progress. */
+const MAX_PAUSES = 5;
 
-/** A model that was told this often in a row that none of its calls can be made does not listen. */
-const MOST_FAULTY_ROUNDS = 5;
+/** A model that asked this often in a row for calls none of which can be made will go on to. */
+const MAX_INVALID_ROUNDS = 5;
 
 const UNUSABLE_CALLS: TurnError = {
   code: 'model_unusable_calls',
   message:
-    'The model went on to ask for calls that cannot be made, though it was told what is wrong with them.',
+    'The model keeps asking for calls that cannot be made, though it was told what is wrong with them.',
   retry_status: 'exhausted',
   request_id: null,
 };
 
-/** What comes next, by the journal alone: whoever asks, on whatever machine, gets the same answer. */
+/** What comes next, by the journal alone: every worker comes to the same result. */
 export function nextMove(progress: Progress, agent: AgentConfig): Move {
   if (progress.openCalls.length > 0) return { type: 'run_tools' };
-  if (progress.pendingInputs > 0) return { type: 'take_inputs' };
+  if (progress.pendingInputs > 0) return { type: 'add_inputs' };
   const last = progress.messages.at(-1);
   if (last?.role === 'assistant' && progress.lastStopReason !== 'pause_turn') {
     return { type: 'finish', outcome: outcomeOf(progress.lastStopReason ?? 'end_turn', progress.messages) };
   }
-  if (progress.pauseCount >= MOST_PAUSES) {
+  if (progress.pauseCount >= MAX_PAUSES) {
     return { type: 'finish', outcome: stoppedBy('pause_turn', progress.messages) };
   }
-  if (countInvalidRounds(progress.messages) >= MOST_FAULTY_ROUNDS) {
+  if (countInvalidRounds(progress.messages) >= MAX_INVALID_ROUNDS) {
     return { type: 'finish', outcome: failedWith(UNUSABLE_CALLS, progress.messages) };
   }
   if (progress.modelCallCount >= agent.max_steps) {

@@ -1,7 +1,7 @@
 import type { ContentBlock, Message, Outcome, StopReason, TurnError } from '@turnpike/contract';
 
-/** Blocks that are not part of an answer: how it was found, not what it is. */
-const WORKINGS = new Set(['thinking', 'redacted_thinking', 'tool_use', 'server_tool_use']);
+/** Blocks that are not part of a turn's output. */
+const NOT_OUTPUT = new Set(['thinking', 'redacted_thinking', 'tool_use', 'server_tool_use']);
 
 /** The end of a turn whose last model call stopped for this reason. */
 export function outcomeOf(stopReason: string, messages: readonly Message[]): Outcome {
@@ -11,36 +11,36 @@ export function outcomeOf(stopReason: string, messages: readonly Message[]): Out
       return stoppedBy(stopReason, messages);
     case 'stop_sequence':
     case 'refusal':
-      return { status: 'completed', stopReason, output: answerIn(messages), error: null };
+      return { status: 'completed', stopReason, output: outputIn(messages), error: null };
     default:
-      // `end_turn`, and reasons younger than this code: the model stopped, and there is nothing to run.
-      return { status: 'completed', stopReason: 'end_turn', output: answerIn(messages), error: null };
+      // `end_turn`, and reasons that this code does not know: the model stopped, and there is nothing to run.
+      return { status: 'completed', stopReason: 'end_turn', output: outputIn(messages), error: null };
   }
 }
 
-/** The end of a turn that met a limit; what it said so far is kept. */
+/** The end of a turn that reached a limit; its output so far is kept. */
 export function stoppedBy(
   limit: StopReason,
   messages: readonly Message[],
   error: TurnError | null = null,
 ): Outcome {
-  return { status: 'incomplete', stopReason: limit, output: answerIn(messages), error };
+  return { status: 'incomplete', stopReason: limit, output: outputIn(messages), error };
 }
 
 export function failedWith(error: TurnError, messages: readonly Message[]): Outcome {
-  return { status: 'failed', stopReason: null, output: answerIn(messages), error };
+  return { status: 'failed', stopReason: null, output: outputIn(messages), error };
 }
 
 export function cancelled(messages: readonly Message[]): Outcome {
-  return { status: 'cancelled', stopReason: null, output: answerIn(messages), error: null };
+  return { status: 'cancelled', stopReason: null, output: outputIn(messages), error: null };
 }
 
 /** All that the model said after the last user message; null where it said nothing. */
-function answerIn(messages: readonly Message[]): ContentBlock[] | null {
+function outputIn(messages: readonly Message[]): ContentBlock[] | null {
   const lastUser = messages.findLastIndex((message) => message.role === 'user');
   const blocks = messages
     .slice(lastUser + 1)
     .flatMap((message) => message.content)
-    .filter((block) => !WORKINGS.has(block.type));
+    .filter((block) => !NOT_OUTPUT.has(block.type));
   return blocks.length === 0 ? null : blocks;
 }

@@ -5,21 +5,21 @@ import type {
   CallCost,
   ClaimedTurn,
   InterruptedCall,
-  ModelResponse,
-  ModelCallOptions,
+  ModelCall,
   ModelRequest,
+  ModelResponse,
   Release,
   ToolCall,
-  ToolCallContext,
   ToolDeclaration,
   ToolOutput,
   ToolPlan,
   ToolScope,
+  TurnContext,
 } from '@turnpike/contract';
 
 /**
- * What the loop needs of the world. It knows no HTTP, no queue and no database:
- * `turns`, `model` and `tools` satisfy these, and the worker wires them.
+ * What the loop needs from outside. It knows no HTTP, no queue and no database: `turns`, `model` and `tools`
+ * implement these, and the worker wires them.
  */
 
 /** The lease on one turn, and the only way to write to it. */
@@ -30,34 +30,34 @@ export interface TurnLease {
    * `LeaseLostError`, a `TurnCancelledError`, a `DeadlineError` or a `DrainError`.
    */
   readonly signal: AbortSignal;
-  /** As `signal`, but a drain does not abort it: for what must not be cut off for that alone. */
+  /** As `signal`, but a drain does not abort it: for calls that must not be interrupted by a drain alone. */
   readonly endSignal: AbortSignal;
-  /** The worker is stopping: go no further than the next step border, and release the turn there. */
+  /** The worker is stopping: the turn is to be released at the next step border. */
   readonly draining: boolean;
   /** Milliseconds until the turn's deadline, as of now. */
   remainingMs(): number;
   /** The database's time now, in milliseconds since 1970, by this machine's monotonic clock. */
   now(): number;
   /**
-   * Throws `LeaseLostError` once another may own the turn, by this machine's monotonic clock:
-   * called right before a call leaves, since a process that was frozen learns of the time late.
+   * Throws `LeaseLostError` once another worker may own the turn, by this machine's monotonic clock: called right
+   * before anything is sent, since the timers of a process that was frozen are late.
    */
   assertHeld(): void;
   /** The number of the turn's newest event. */
   readonly eventCount: number;
   /**
-   * Shows a piece of the step's text to whoever watches: a preview, which nothing waits for and which
-   * may be lost. `attempt` is the number of the newest event when the text began.
+   * Shows a piece of the step's text to those who watch the turn: a preview, which nothing waits for and which may
+   * be lost. `attempt` is the number of the newest event when the text began. Shows nothing once the lease is lost.
    */
   show(preview: { stepIndex: number; attempt: number; text: string }): void;
   /**
-   * Commits all of it or nothing; an outcome, and an action, end the lease. Tells where the turn is
-   * now: one that was joined meanwhile goes on although its outcome was to be `completed`.
-   * Throws `LeaseLostError` where another may own the turn.
+   * Commits all of it or nothing; an outcome, and an action, end the lease. Returns the state of the turn then: one
+   * that was joined meanwhile goes on although its outcome was to be `completed`.
+   * Throws `LeaseLostError` where another worker may own the turn.
    */
   advance(advance: Advance): Promise<AdvanceResult>;
   /**
-   * Puts aside what the next model call may cost at most, until its step is committed.
+   * Reserves the most that the next model call can cost, until its step is committed.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
   reserve(most: CallCost): Promise<void>;
@@ -70,13 +70,10 @@ export interface TurnLease {
   release(release: Release): Promise<void>;
 }
 
-/**
- * One model call with its retries.
- * Throws `ModelError` (of the contract) when no answer can be had now or ever.
- */
 export interface Model {
-  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelResponse>;
-  /** What one such call may cost at most. */
+  /** One model call with its retries. Throws `ModelError` without a whole response, and the signal's reason. */
+  call(call: ModelCall): Promise<ModelResponse>;
+  /** The most that one such call can cost. */
   mostCost(request: ModelRequest): CallCost;
 }
 
@@ -84,18 +81,18 @@ export interface Model {
 export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
-  /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
+  /** How a call is to be handled; one without such a tool, or with an invalid input, acts on nothing: `read`. */
   planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**
-   * Runs one call. A tool that fails is an answer for the model (`isError`), never a throw.
-   * Throws `OutcomeUnknownError` when the call left and no answer came, `RetryableError` when something of ours
-   * is away and it did not leave (never for a call that may leave once only), and the signal's reason.
+   * Runs one call. A tool that fails gives a result for the model (`isError`), and throws nothing.
+   * Throws `OutcomeUnknownError` when the call was sent and no response came, `RetryableError` when a service of ours
+   * is unavailable and it was not sent (never for the effect `once`), and the signal's reason.
    */
-  run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
+  run(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput>;
   /**
-   * Asks the tool how a call with the effect `reconcile` ended that left before; null where it never
-   * arrived. Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where it could not be asked
-   * for a reason of ours, and the signal's reason.
+   * Asks the tool how a call with the effect `reconcile` ended that was sent before; null where it never arrived.
+   * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where a service of ours is unavailable
+   * and the tool was not asked, and the signal's reason.
    */
-  reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
+  reconcile(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput | null>;
 }

@@ -1,7 +1,4 @@
-import { newId } from '@turnpike/contract';
 import type {
-  Advance,
-  AdvanceResult,
   ClaimedTurn,
   CompletedStep,
   InterruptedCall,
@@ -10,52 +7,51 @@ import type {
   ToolCall,
   ToolReceipt,
 } from '@turnpike/contract';
-import type { TurnLease } from './ports.ts';
 
 /** How far a turn is: what the journal says, kept current while this worker writes to it. */
 export interface Progress {
-  /** What the session said before `history`, as the model wrote it down. */
+  /** The summary of what the session said before `history`, written by the model. */
   summary: string | null;
   history: StoredMessage[];
   messages: StoredMessage[];
-  /** The place of the turn in its session. */
+  /** The position of the turn in its session. */
   sequence: number;
   stepCount: number;
   modelCallCount: number;
   lastStopReason: string | null;
   /** As in `ClaimedTurn`. */
   pauseCount: number;
-  /** Requests made so far for the step under way. */
+  /** Requests made so far for the current step. */
   modelAttempts: number;
-  /** Calls that the last message asked for and that no message answers yet. */
+  /** Calls that the last message asked for and that have no result message yet. */
   openCalls: OpenCall[];
   /** Messages that joined the turn and are not in the conversation yet. */
   pendingInputs: number;
-  /** Something limits what the turn may cost. */
+  /** A budget applies to the turn. */
   isBudgeted: boolean;
-  /** What was said of the answer that the model was stopped in; null where there is none. */
-  cut: PartialResponse | null;
-  /** Tokens, as they are guessed here, that a conversation may have: the API refused more. Null: as the agent says. */
+  /** The text of a model call that was interrupted; null where there is none. */
+  partial: PartialResponse | null;
+  /** Estimated tokens that a conversation may have, since the API refused more. Null: what the agent says. */
   windowTokens: number | null;
-  /** Model calls under this lease that were refused for a block, which was then left out. */
+  /** Model calls under this lease that were refused for a block, which was then excluded. */
   refusalCount: number;
 }
 
-/** Text that was shown to clients, of a model call that did not come to its end. */
+/** Text that was shown to clients, of a model call that did not reach its end. */
 export interface PartialResponse {
   text: string;
-  /** What it cost, which is booked already; null where nothing was counted. */
-  cost: InterruptedCall | null;
+  /** Its usage, which is recorded already; null where none was counted. */
+  usage: InterruptedCall | null;
   /** Requests made for the step, at least one. */
   attempts: number;
   durationMs: number;
 }
 
 export interface OpenCall extends ToolCall {
-  /** Its intent was committed under this very lease: if it did not leave, we know. */
-  ours: boolean;
-  /** It was given to its tool under this lease: from then on it may have acted. */
-  left: boolean;
+  /** Its intent was committed under this very lease: if it was not sent, that is known here. */
+  startedHere: boolean;
+  /** It was handed to its tool under this lease: from then on it may have acted. */
+  sent: boolean;
   /** Its output is in the journal, not only here. */
   recorded: boolean;
 }
@@ -73,35 +69,25 @@ export function progressOf(turn: ClaimedTurn): Progress {
     modelAttempts: turn.modelAttempts,
     openCalls: turn.openToolCalls.map((call) => ({
       ...call,
-      ours: false,
-      left: false,
-      recorded: isAnswered(call),
+      startedHere: false,
+      sent: false,
+      recorded: hasResult(call),
     })),
     pendingInputs: turn.pendingInputs,
     isBudgeted: turn.isBudgeted,
-    cut: null,
+    partial: null,
     windowTokens: null,
     refusalCount: 0,
   };
 }
 
-/** The model can be told how it ended. */
-export function isAnswered(call: ToolCall): boolean {
+/** Whether the model can be told how the call ended. */
+export function hasResult(call: ToolCall): boolean {
   return call.output !== null;
 }
 
-/** Commits, and notes what joined the turn and what the write put into the conversation. */
-export async function commit(lease: TurnLease, progress: Progress, advance: Advance): Promise<AdvanceResult> {
-  const messages = (advance.messages ?? []).map((message) => ({ id: newId('message'), ...message }));
-  const advanced = await lease.advance({ ...advance, messages });
-  if (advance.step !== undefined) noteStep(progress, advance.step);
-  noteMessages(progress, [...messages, ...advanced.addedInputs]);
-  progress.pendingInputs = advanced.pendingInputs;
-  progress.isBudgeted = advanced.isBudgeted;
-  return advanced;
-}
-
-function noteMessages(
+/** Adds messages that are committed. */
+export function addMessages(
   progress: Progress,
   added: readonly (Message & { id: string; partial?: boolean })[],
 ): void {
@@ -119,7 +105,8 @@ function noteMessages(
   }
 }
 
-function noteStep(progress: Progress, step: CompletedStep): void {
+/** Adds a step that is committed. */
+export function addStep(progress: Progress, step: CompletedStep): void {
   progress.stepCount += 1;
   progress.modelAttempts = 0;
   progress.openCalls = [];
@@ -130,11 +117,11 @@ function noteStep(progress: Progress, step: CompletedStep): void {
   }
 }
 
-/** Notes how a call ended, here only; `recorded` once it is committed. */
-export function noteReceipt(progress: Progress, receipt: ToolReceipt, recorded: boolean): void {
-  noteCall(progress, receipt.id, { ...receipt, awaiting: null, recorded });
+/** Sets the result of a call, here only; `recorded` says whether it is committed. */
+export function setResult(progress: Progress, receipt: ToolReceipt, recorded: boolean): void {
+  updateCall(progress, receipt.id, { ...receipt, awaiting: null, recorded });
 }
 
-export function noteCall(progress: Progress, id: string, change: Partial<OpenCall>): void {
+export function updateCall(progress: Progress, id: string, change: Partial<OpenCall>): void {
   progress.openCalls = progress.openCalls.map((call) => (call.id === id ? { ...call, ...change } : call));
 }

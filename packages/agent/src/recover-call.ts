@@ -1,85 +1,83 @@
 import { ModelError } from '@turnpike/contract';
 import type { Refusal, RefusedBlock, RefusedParts, StoredMessage, TurnError } from '@turnpike/contract';
-import { guessTokens } from './context-window.ts';
+import { commit } from './commit.ts';
+import { estimateTokens } from './context-window.ts';
 import { endTurn } from './end-turn.ts';
 import { findRefused } from './find-refused.ts';
 import { failedWith, stoppedBy } from './outcome.ts';
-import type { TurnLease } from './ports.ts';
-import { commit, type Progress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { isTooLong } from './too-long.ts';
 import { stepRestarted } from './turn-events.ts';
+import type { TurnRun } from './turn-run.ts';
 
-/** So often a turn is tried again under one lease without what was refused. */
-const MOST_REFUSALS = 20;
+/** How often a turn is tried again under one lease, each time without what was refused. */
+const MAX_REFUSALS = 20;
 
 /**
- * What becomes of a turn whose model call was refused for what is in it. Where the conversation can do without
- * that, it is left out from now on, and the turn goes on: false. Else the turn has ended: true.
+ * Handles the error of a model call that was refused for its contents. Returns false where the contents in question
+ * are excluded from now on, and the turn goes on; true where the turn has ended.
  * Throws any other error as it is.
  */
-export async function recoverCall(lease: TurnLease, progress: Progress, error: unknown): Promise<boolean> {
-  if (isTooLong(error)) return makeRoom(lease, progress, error);
+export async function recoverCall(run: TurnRun, error: unknown): Promise<boolean> {
+  if (isTooLong(error)) return shrinkWindow(run, error);
   if (error instanceof ModelError && error.refused !== undefined) {
-    return leaveOut(lease, progress, error, error.refused);
+    return excludeRefused(run, error, error.refused);
   }
   throw error;
 }
 
 /**
- * Has older turns written down, first half of what there is and then all of it, whatever was guessed of its size.
+ * Has older turns summarized, first half of the conversation and then all of it, whatever its estimated size.
  * A turn that is too long by itself ends.
  */
-async function makeRoom(lease: TurnLease, progress: Progress, error: ModelError): Promise<boolean> {
+async function shrinkWindow(run: TurnRun, error: ModelError): Promise<boolean> {
+  const { progress } = run;
   const { history, messages } = progress;
   if (history.length > 0) {
     const isFirst = progress.windowTokens === null;
-    progress.cut = null;
-    progress.windowTokens = isFirst ? guessTokens(history) + guessTokens(messages) - 1 : 0;
+    progress.partial = null;
+    progress.windowTokens = isFirst ? estimateTokens(history) + estimateTokens(messages) - 1 : 0;
     return false;
   }
-  const failure = errorOf(error, error.code, error.message);
-  await endTurn(lease, progress, {
+  const failure = turnError(error, error.code, error.message);
+  await endTurn(run, {
     outcomeOf: (all) => stoppedBy('model_context_window_exceeded', all, failure),
-    unanswered: 'The turn ended before an answer came.',
+    withoutResult: 'The turn ended before this call had a result.',
   });
   return true;
 }
 
 /**
- * What a client sent for this turn is the turn: it fails, and says what was refused. What a tool brought, or what
- * stands in an older turn, the turn can do without.
+ * A turn whose own input was refused fails, and says what was refused. It can go on without the result of a tool, or
+ * a block of an older turn.
  */
-async function leaveOut(
-  lease: TurnLease,
-  progress: Progress,
-  error: ModelError,
-  parts: RefusedParts,
-): Promise<boolean> {
+async function excludeRefused(run: TurnRun, error: ModelError, parts: RefusedParts): Promise<boolean> {
+  const { progress } = run;
   const { paths, certain } = findRefused(progress, parts);
   if (paths.length === 0) throw error;
   const refusals = paths.map((path) => ({ ...path, certain, reason: error.message }));
   progress.refusalCount += 1;
   const fails =
-    refusals.some((refusal) => isOwnInput(progress, refusal)) || progress.refusalCount > MOST_REFUSALS;
+    refusals.some((refusal) => isOwnInput(progress, refusal)) || progress.refusalCount > MAX_REFUSALS;
   if (!fails) {
-    await commit(lease, progress, { refusals, events: [stepRestarted(progress.stepCount)] });
-    noteRefusals(progress, refusals);
-    progress.cut = null;
+    await commit(run, { refusals, events: [stepRestarted(progress.stepCount)] });
+    markRefused(progress, refusals);
+    progress.partial = null;
     return false;
   }
   const failure: TurnError = {
-    ...errorOf(error, 'input_refused', describe(refusals, error.message)),
+    ...turnError(error, 'input_refused', describe(refusals, error.message)),
     refused: refusals.map(({ messageId, ...refusal }) => ({ message_id: messageId, ...blockOf(refusal) })),
   };
-  await endTurn(lease, progress, {
+  await endTurn(run, {
     outcomeOf: (messages) => failedWith(failure, messages),
-    unanswered: 'The turn failed before an answer came.',
+    withoutResult: 'The turn failed before this call had a result.',
     refusals,
   });
   return true;
 }
 
-function errorOf(error: ModelError, code: string, message: string): TurnError {
+function turnError(error: ModelError, code: string, message: string): TurnError {
   const { attempts, providerRequestId } = error;
   return { code, message, retry_status: 'terminal', request_id: providerRequestId, attempts };
 }
@@ -89,18 +87,18 @@ function isOwnInput({ messages }: Progress, { messageId, blockIndex }: Refusal):
   return message?.role === 'user' && message.content[blockIndex]?.type !== 'tool_result';
 }
 
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
-function describe(refusals: readonly Refusal[], words: string): string {
-  const named = refusals.slice(0, MOST_NAMED).map(({ messageId, blockIndex, itemIndex }) => {
+function describe(refusals: readonly Refusal[], reason: string): string {
+  const named = refusals.slice(0, MAX_NAMED).map(({ messageId, blockIndex, itemIndex }) => {
     const item = itemIndex === null ? '' : `item ${itemIndex} of `;
     return `${item}block ${blockIndex} of ${messageId}`;
   });
-  const more = refusals.length > MOST_NAMED ? ` and ${refusals.length - MOST_NAMED} more` : '';
+  const more = refusals.length > MAX_NAMED ? ` and ${refusals.length - MAX_NAMED} more` : '';
   const list = `${named.join(', ')}${more}`;
   return refusals.every(({ certain }) => certain)
-    ? `The model API refused ${list}: ${words}`
-    : `The model API refused the input without saying which part; most likely ${list}: ${words}`;
+    ? `The model API refused ${list}: ${reason}`
+    : `The model API refused the input without saying which part; most likely ${list}: ${reason}`;
 }
 
 function blockOf({
@@ -111,8 +109,8 @@ function blockOf({
   return { block_index: blockIndex, item_index: itemIndex, certain };
 }
 
-/** Notes what is left out, here only: it is committed. */
-function noteRefusals(progress: Progress, refusals: readonly Refusal[]): void {
+/** Marks blocks as refused, here only: that is committed already. */
+function markRefused(progress: Progress, refusals: readonly Refusal[]): void {
   const mark = (message: StoredMessage): StoredMessage => {
     const own = refusals.filter(({ messageId }) => messageId === message.id);
     const blocks = own.map((refusal) => ({ ...blockOf(refusal), reason: refusal.reason }));

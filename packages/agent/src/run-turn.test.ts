@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import {
   agentConfigSchema,
@@ -15,15 +16,16 @@ import {
   type ModelResponse,
   type Release,
   type ToolCall,
+  type TurnLogger,
 } from '@turnpike/contract';
 import type { Model, ToolRunner, TurnLease } from './ports.ts';
 import { runTurn } from './run-turn.ts';
 
-/** A lease that keeps what is written, and lets the test act in the middle of a commit. */
+/** A lease that records what is written, and lets the test act during a commit. */
 class TestLease implements TurnLease {
   readonly advances: Advance[] = [];
   readonly releases: Release[] = [];
-  readonly booked: InterruptedCall[] = [];
+  readonly usage: InterruptedCall[] = [];
   readonly #stop = new AbortController();
   readonly #end = new AbortController();
   draining = false;
@@ -92,11 +94,11 @@ class TestLease implements TurnLease {
     this.onAdvance(advance);
     const status =
       advance.outcome?.status ?? (advance.action === undefined ? 'in_progress' : 'requires_action');
-    return { status, pendingInputs: 0, addedInputs: [], isBudgeted: false };
+    return { status, pendingInputs: 0, addedInputs: [], isBudgeted: this.turn.isBudgeted };
   }
   async reserve(): Promise<void> {}
-  async recordUsage(cut: InterruptedCall): Promise<void> {
-    this.booked.push(cut);
+  async recordUsage(call: InterruptedCall): Promise<void> {
+    this.usage.push(call);
   }
   async release(release: Release): Promise<void> {
     this.releases.push(release);
@@ -113,15 +115,24 @@ const callsTool: ModelResponse = {
   providerRequestId: null,
 };
 
-/** A model that calls the tool first and then answers, and a tool of this effect. */
+const silent: TurnLogger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
+const observation = { logger: silent, traceparent: null, logsContent: () => false };
+
+/** A model that calls the tool first and then ends its turn, and a tool of this effect. */
 function parts(effect: Effect) {
   const ran: ToolCall[] = [];
-  const answers = [
+  const responses = [
     callsTool,
     { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' },
   ];
   const model: Model = {
-    call: async () => answers.shift() ?? callsTool,
+    call: async () => responses.shift() ?? callsTool,
     mostCost: () => ({ micros: 0, tokens: 0 }),
   };
   const tools: ToolRunner = {
@@ -134,58 +145,58 @@ function parts(effect: Effect) {
     },
     reconcile: async () => null,
   };
-  return { ran, parts: { model, tools } };
+  return { ran, parts: { ...observation, model, tools } };
 }
 
 const isModelStep = (advance: Advance): boolean => advance.step?.type === 'model_call';
 
 test.each(['once', 'reconcile'] as const)(
-  'a drain that comes while the intent of a %s call is committed lets the call be made, and then gives the turn back',
+  'a drain while the intent of a %s call is committed lets the call be made, and then releases the turn',
   async (effect) => {
     const lease = new TestLease();
-    const trial = parts(effect);
+    const scenario = parts(effect);
     lease.onAdvance = (advance) => {
       if (!isModelStep(advance)) return;
       lease.draining = true;
       lease.stop(new DrainError());
     };
-    await runTurn(lease, trial.parts);
-    expect(trial.ran).toHaveLength(1);
+    await runTurn(lease, scenario.parts);
+    expect(scenario.ran).toHaveLength(1);
     const receipts = lease.advances.flatMap((advance) => advance.receipts ?? []);
     expect(receipts).toMatchObject([{ status: 'completed', output: [{ text: 'Sent.' }] }]);
     expect(lease.releases).toHaveLength(1);
   },
 );
 
-test('a drain leaves what may be repeated to the next worker, at once', async () => {
+test('a drain releases a turn at once where its calls may be repeated', async () => {
   const lease = new TestLease();
-  const trial = parts('idempotent');
+  const scenario = parts('idempotent');
   lease.onAdvance = (advance) => {
     if (isModelStep(advance)) lease.draining = true;
   };
-  await runTurn(lease, trial.parts);
-  expect(trial.ran).toEqual([]);
+  await runTurn(lease, scenario.parts);
+  expect(scenario.ran).toEqual([]);
   expect(lease.releases).toHaveLength(1);
 });
 
-test('a call that never left is not called unknown when its turn is cancelled', async () => {
+test('the outcome of a call that was never sent is not unknown when its turn is cancelled', async () => {
   const lease = new TestLease();
-  const trial = parts('once');
+  const scenario = parts('once');
   lease.onAdvance = (advance) => {
     if (isModelStep(advance)) lease.stop(new TurnCancelledError('turn_1'));
   };
-  await runTurn(lease, trial.parts);
-  expect(trial.ran).toEqual([]);
+  await runTurn(lease, scenario.parts);
+  expect(scenario.ran).toEqual([]);
   expect(lease.advances.at(-1)).toMatchObject({
     outcome: { status: 'cancelled' },
     receipts: [{ status: 'completed', isError: true }],
   });
 });
 
-test('a turn that was joined while it ended goes on with what joined it', async () => {
+test('a turn that was joined while it ended goes on with the new input', async () => {
   const lease = new TestLease();
   const joined = { id: 'msg_2', role: 'user' as const, content: [{ type: 'text', text: 'And this?' }] };
-  const asked: number[] = [];
+  const requested: number[] = [];
   let pending = 1;
   lease.advance = async (advance) => {
     lease.advances.push(advance);
@@ -199,62 +210,62 @@ test('a turn that was joined while it ended goes on with what joined it', async 
   };
   const model: Model = {
     mostCost: () => ({ micros: 0, tokens: 0 }),
-    async call(request) {
-      asked.push(request.messages.length);
+    async call({ request }) {
+      requested.push(request.messages.length);
       return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
     },
   };
   await runTurn(lease, { ...parts('read').parts, model });
-  // Asked with the input, and again with the answer and what joined it.
-  expect(asked).toEqual([1, 3]);
+  // Called with the input, and again with the response and what joined the turn.
+  expect(requested).toEqual([1, 3]);
 });
 
-test('a turn whose tool waits for something of ours is given back, to come again, and does not fail', async () => {
+test('a turn whose tool cannot get its secrets is released, to be tried again, and does not fail', async () => {
   const lease = new TestLease();
-  const trial = parts('idempotent');
+  const scenario = parts('idempotent');
   const run = (): Promise<never> =>
     Promise.reject(
       new RetryableError('secret_unavailable', 'The secrets of send cannot be read now.', 600_000),
     );
-  await runTurn(lease, { ...trial.parts, tools: { ...trial.parts.tools, run } });
+  await runTurn(lease, { ...scenario.parts, tools: { ...scenario.parts.tools, run } });
   expect(lease.advances.filter((advance) => advance.outcome !== undefined)).toEqual([]);
   expect(lease.releases).toMatchObject([{ error: { code: 'secret_unavailable', retry_status: 'retrying' } }]);
   expect(lease.releases[0]?.delayMs).toBeGreaterThanOrEqual(15_000);
   expect(lease.releases[0]?.delayMs).toBeLessThanOrEqual(30_000);
 });
 
-const image = { type: 'image', source: { type: 'url', url: 'https://pictures.invalid/1.png' } };
+const imageBlock = { type: 'image', source: { type: 'url', url: 'https://images.invalid/1.png' } };
 
-/** A model that refuses every picture that it is sent, one after another. */
+/** A model that refuses every image that it is sent, one after another. */
 const refusing: Model = {
   mostCost: () => ({ micros: 0, tokens: 0 }),
-  async call(request) {
+  async call({ request }) {
     const blocks = request.messages.flatMap(({ content }) => content);
-    const picture = blocks.find(({ type }) => type === 'image');
-    if (picture === undefined) {
+    const image = blocks.find(({ type }) => type === 'image');
+    if (image === undefined) {
       return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
     }
-    const path = blockPathOf(picture);
+    const path = blockPathOf(image);
     const refused = { paths: path === undefined ? [] : [path], likely: 'none' as const };
     const facts = { terminal: true, attempts: 1, providerRequestId: null, refused };
     throw new ModelError('model_rejected_request', 'Could not process image', facts);
   },
 };
 
-/** A turn in a session with so many pictures. */
-function withPictures(count: number): TestLease {
+/** A turn in a session with so many images. */
+function withImages(count: number): TestLease {
   const lease = new TestLease();
   const [input] = lease.turn.messages;
   if (input === undefined) throw new Error('The turn has no input.');
-  const content = Array.from({ length: count }, () => image);
+  const content = Array.from({ length: count }, () => imageBlock);
   lease.turn.history = [{ ...input, id: 'msg_0', turnSequence: 1, content }];
   lease.turn.sequence = 2;
   lease.turn.messages = [{ ...input, turnSequence: 2 }];
   return lease;
 }
 
-test('a turn does without the pictures of older turns that the model refuses, each marked once', async () => {
-  const lease = withPictures(5);
+test('a turn goes on without the images of older turns that the model refuses, each marked once', async () => {
+  const lease = withImages(5);
   await runTurn(lease, { ...parts('read').parts, model: refusing });
   const refusals = lease.advances.flatMap((advance) => advance.refusals ?? []);
   expect(refusals.map(({ blockIndex }) => blockIndex)).toEqual([0, 1, 2, 3, 4]);
@@ -262,7 +273,7 @@ test('a turn does without the pictures of older turns that the model refuses, ea
 });
 
 test('a turn whose model refuses one block after another fails in the end, and what was refused stays marked', async () => {
-  const lease = withPictures(50);
+  const lease = withImages(50);
   await runTurn(lease, { ...parts('read').parts, model: refusing });
   const refusals = lease.advances.flatMap((advance) => advance.refusals ?? []);
   expect(refusals).toHaveLength(21);
@@ -271,3 +282,61 @@ test('a turn whose model refuses one block after another fails in the end, and w
     error: { code: 'input_refused' },
   });
 });
+
+test('the usage of an interrupted request is recorded before more is reserved, and the call goes on', async () => {
+  const lease = new TestLease();
+  lease.turn.isBudgeted = true;
+  const done: string[] = [];
+  lease.reserve = async () => void done.push('reserved');
+  lease.recordUsage = async () => {
+    await setImmediate();
+    done.push('recorded');
+  };
+  const model: Model = {
+    mostCost: () => ({ micros: 0, tokens: 0 }),
+    async call({ events, reserveAgain }) {
+      events.emit('interrupted', interrupted);
+      events.emit('restarted');
+      await reserveAgain();
+      return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
+    },
+  };
+  await runTurn(lease, { ...parts('read').parts, model });
+  expect(done).toEqual(['reserved', 'recorded', 'reserved']);
+  expect(lease.advances.flatMap(({ events }) => events.map(({ type }) => type))).toEqual([
+    'step.restarted',
+    'step.completed',
+    'turn.completed',
+  ]);
+});
+
+test('the text of a model call that a cancel interrupts is kept, once its usage is recorded', async () => {
+  const lease = new TestLease();
+  const model: Model = {
+    mostCost: () => ({ micros: 0, tokens: 0 }),
+    async call({ events }) {
+      events.emit('text', 'void');
+      events.emit('restarted');
+      events.emit('text', 'Hel');
+      events.emit('text', 'lo');
+      lease.stop(new TurnCancelledError('turn_1'));
+      events.emit('interrupted', interrupted);
+      throw lease.signal.reason;
+    },
+  };
+  await runTurn(lease, { ...parts('read').parts, model });
+  expect(lease.usage).toEqual([interrupted]);
+  expect(lease.advances.at(-1)).toMatchObject({
+    messages: [{ content: [{ type: 'text', text: 'Hello' }], partial: true }],
+    step: { id: 'step_1', isCostRecorded: true },
+    outcome: { status: 'cancelled', partial: true },
+  });
+});
+
+const interrupted: InterruptedCall = {
+  id: 'step_1',
+  model: 'm',
+  usage: NO_USAGE,
+  costMicros: 5,
+  providerRequestId: null,
+};

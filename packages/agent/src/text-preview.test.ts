@@ -3,40 +3,36 @@ import { LeaseLostError } from '@turnpike/contract';
 import type { TurnLease } from './ports.ts';
 import { TextPreview } from './text-preview.ts';
 
-/** As much of a lease as shows text. */
-class ShowingLease implements Pick<TurnLease, 'eventCount' | 'show' | 'assertHeld'> {
+/** The part of a lease that shows text. */
+class PreviewLease implements Pick<TurnLease, 'eventCount' | 'show'> {
   eventCount = 3;
-  isHeld = true;
   readonly shown: string[] = [];
   show({ attempt, text }: { attempt: number; text: string }): void {
     this.shown.push(`${attempt}: ${text}`);
   }
-  assertHeld(): void {
-    if (!this.isHeld) throw new LeaseLostError('turn_1');
-  }
 }
 
-const previewUnder = (lease: ShowingLease): TextPreview => new TextPreview(lease, 0);
+const previewUnder = (lease: PreviewLease): TextPreview => new TextPreview(lease, 0);
 
-test('text is shown as it comes, as of the newest event when it began', () => {
-  const lease = new ShowingLease();
+test('text is shown as it comes, with the number of the newest event when it began', () => {
+  const lease = new PreviewLease();
   const preview = previewUnder(lease);
   preview.add('Hel');
   preview.add('lo');
   expect(lease.shown).toEqual(['3: Hel', '3: lo']);
 });
 
-test('text of a new try waits for the restart to be committed, also where it is restarted again', async () => {
-  const lease = new ShowingLease();
+test('text of a new try waits until the restart is committed, also where it is restarted again', async () => {
+  const lease = new PreviewLease();
   const preview = previewUnder(lease);
   preview.add('First');
   const commits = [1, 2].map(() => {
     let done: () => void = () => undefined;
     return { committed: new Promise<void>((resolve) => (done = resolve)), done: () => done() };
   });
-  const restarts = commits.map(({ committed }, place) => {
+  const restarts = commits.map(({ committed }, position) => {
     const restart = preview.restart(committed);
-    preview.add(place === 0 ? 'never shown' : 'Third');
+    preview.add(position === 0 ? 'never shown' : 'Third');
     return restart;
   });
   lease.eventCount = 4;
@@ -50,13 +46,12 @@ test('text of a new try waits for the restart to be committed, also where it is 
   expect(lease.shown).toEqual(['3: First', '5: Third', '5: , whole']);
 });
 
-test('nothing is shown once the lease is lost, nor where a restart could not be committed', async () => {
-  const lease = new ShowingLease();
+test('nothing more is shown where a restart could not be committed', async () => {
+  const lease = new PreviewLease();
   const preview = previewUnder(lease);
   const restart = preview.restart(Promise.reject(new LeaseLostError('turn_1')));
   preview.add('Second');
   await expect(restart).rejects.toThrow(LeaseLostError);
-  lease.isHeld = false;
-  expect(() => preview.add('Third')).toThrow(LeaseLostError);
+  preview.add('Third');
   expect(lease.shown).toEqual([]);
 });

@@ -1,34 +1,32 @@
 import type { TurnLease } from './ports.ts';
 
-/** The part of a lease that it takes to show text. */
-type ShowingLease = Pick<TurnLease, 'eventCount' | 'show' | 'assertHeld'>;
+/** The part of a lease that shows text. */
+type PreviewLease = Pick<TurnLease, 'eventCount' | 'show'>;
 
 /**
- * Shows the text of one step while it comes. Each try at the step is told apart by the number of the
- * newest event when it began, so text of a new try waits until the restart before it is committed.
+ * Shows the text of one step while it comes. Each try at the step is identified by the number of the newest event
+ * when it began, so text of a new try waits until the restart before it is committed.
  */
 export class TextPreview {
-  readonly #lease: ShowingLease;
+  readonly #lease: PreviewLease;
   readonly #stepIndex: number;
   #restarts = 0;
   /** Null while a restart is being committed. */
   #attempt: number | null;
   #waiting = '';
 
-  constructor(lease: ShowingLease, stepIndex: number) {
+  constructor(lease: PreviewLease, stepIndex: number) {
     this.#lease = lease;
     this.#stepIndex = stepIndex;
     this.#attempt = lease.eventCount;
   }
 
-  /** Throws `LeaseLostError`: whoever may not write may not show either. */
   add(text: string): void {
-    this.#lease.assertHeld();
     this.#waiting += text;
     this.#show();
   }
 
-  /** What was shown is void once `committed` has resolved; where it rejects, nothing more is shown. */
+  /** The text shown so far is void once `committed` has resolved; where it rejects, nothing more is shown. */
   async restart(committed: Promise<unknown>): Promise<void> {
     const number = ++this.#restarts;
     this.#attempt = null;

@@ -2,7 +2,7 @@ import { ModelError } from '@turnpike/contract';
 
 const TOO_LONG = new Set(['model_context_window_exceeded', 'model_request_too_large']);
 
-/** True for a request that is more than the model can read. */
+/** Whether a request was refused since it is longer than the model can read. */
 export function isTooLong(error: unknown): error is ModelError {
   return error instanceof ModelError && TOO_LONG.has(error.code);
 }

@@ -1,7 +1,7 @@
 import { newId, type CompletedStep, type EventType, type NewEvent, type Outcome } from '@turnpike/contract';
 import type { ToolCall, ToolReceipt } from '@turnpike/contract';
 
-/** Events name what happened; the content is read from where it is stored, once. */
+/** Events name what happened; the content is stored once, elsewhere. */
 function event(type: EventType, payload: Record<string, unknown>): NewEvent {
   return { id: newId('event'), type, payload };
 }
@@ -26,6 +26,6 @@ export const inputAdded = (): NewEvent => event('input.added', {});
 export const actionRequired = (calls: readonly ToolCall[], timeoutMs: number): NewEvent =>
   event('turn.requires_action', {
     timeout_ms: timeoutMs,
-    // What each waited for is gone from where it is stored once it has its answer.
+    // What each waits for is stored only until it has a result.
     tool_calls: calls.map(({ id, awaiting }) => ({ id, awaiting })),
   });

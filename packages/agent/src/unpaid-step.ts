@@ -1,6 +1,6 @@
 import { NO_USAGE, newId, type CompletedStep, type StepType } from '@turnpike/contract';
 
-/** A step that no model was asked for. */
+/** A step without a model call. */
 export function unpaidStep(type: StepType, durationMs: number): CompletedStep {
   return {
     id: newId('step'),

@@ -3,6 +3,8 @@ import type { ContentBlock, Message } from './content.ts';
 import type { Effect } from './effects.ts';
 import type { ModelAccess } from './model-settings.ts';
 import type { OnUnknown, RegisteredTool } from './tools.ts';
+import type { TurnContext } from './turn-context.ts';
+import type { TypedEmitter } from './typed-emitter.ts';
 import type { Usage } from './usage.ts';
 
 /** A tool as it is declared to the model. */
@@ -20,11 +22,6 @@ export interface ConversationMessage extends Message {
 
 /** The input of one model call. */
 export interface ModelRequest {
-  tenantId: string;
-  turnId: string;
-  sessionId: string;
-  /** The lease under which the call is made. */
-  epoch: number;
   agent: AgentConfig;
   /** Which model keys may be used, and at which endpoint. */
   access: ModelAccess;
@@ -39,28 +36,30 @@ export interface CallCost {
   tokens: number;
 }
 
-export interface ModelCallOptions {
-  /** Ends the call at once; the promise rejects with the signal's reason. */
-  signal: AbortSignal;
-  /** Call this right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
-  assertHeld(): void;
-  /** Milliseconds until the turn's deadline: no retry waits past it. */
-  remainingMs: number;
+/** One model call, including its retries. */
+export interface ModelCall {
+  readonly turn: TurnContext;
+  readonly request: ModelRequest;
   /** Time limit of this step in milliseconds, including retries. */
-  stepTimeoutMs: number;
-  /** Requests already made for this step by earlier leases. */
-  previousAttempts: number;
-  /** A chunk of the response's text as it arrives. It is a preview: a restart discards it. */
-  onText(text: string): void;
-  /** The stream broke and the request is retried: discard what `onText` received for this call. */
-  onRestart(): void;
-  /** A request ended after its message had begun and before it was complete: the provider bills it. Never rejects. */
-  onInterrupted(call: InterruptedCall): Promise<void>;
+  readonly stepTimeoutMs: number;
+  /** Requests already made for this step under earlier leases. */
+  readonly previousAttempts: number;
+  readonly events: TypedEmitter<ModelCallEvents>;
   /**
    * Call this before a request that follows an interrupted one: the call's budget reservation is spent.
    * Throws `BudgetExceededError`, `SpendingPausedError` and `LeaseLostError`.
    */
   reserveAgain(): Promise<void>;
+}
+
+/** What happens during a model call. The call does not wait for its listeners. */
+export interface ModelCallEvents {
+  /** A chunk of the response's text as it arrives. It is a preview: `restarted` discards it. */
+  text: [piece: string];
+  /** The stream broke and the request is retried: the text that came before is void. */
+  restarted: [];
+  /** A request ended after its message had begun and before it was complete: the provider bills it. */
+  interrupted: [call: InterruptedCall];
 }
 
 /** The cost of a request that ended before its response was complete. Output tokens are estimated if the stream did not report them. */
@@ -109,18 +108,4 @@ export interface ToolPlan {
   onUnknown: OnUnknown;
   /** What the call waits for from outside; null if the worker runs it at once. */
   awaiting: 'approval' | 'output' | null;
-}
-
-export interface ToolCallContext {
-  tenantId: string;
-  turnId: string;
-  sessionId: string;
-  /** The lease under which the call is made. */
-  epoch: number;
-  /** Call this right before anything is sent. Throws `LeaseLostError`, and aborts the signal with it. */
-  assertHeld(): void;
-  /** The current time of the database, in milliseconds since 1970. */
-  now(): number;
-  /** Ends the call at once; the promise rejects with the signal's reason. */
-  signal: AbortSignal;
 }

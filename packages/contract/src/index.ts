@@ -28,6 +28,7 @@ export * from './times.ts';
 export * from './tool-outputs.ts';
 export * from './tool-use.ts';
 export * from './tools.ts';
+export * from './turn-context.ts';
 export * from './turns.ts';
 export * from './typed-emitter.ts';
 export * from './usage.ts';

@@ -15,8 +15,7 @@ const user = (...content: ContentBlock[]): Message => ({ role: 'user', content }
 const assistant = (...content: ContentBlock[]): Message => ({ role: 'assistant', content });
 
 function request(messages: Message[], more: Partial<ModelRequest> = {}): ModelRequest {
-  const ids = { tenantId: 'ten_1', turnId: 'turn_1', sessionId: 'sess_1', epoch: 1 };
-  return { ...ids, agent, access, messages, tools: [], ...more };
+  return { agent, access, messages, tools: [], ...more };
 }
 
 /** Every message but the marker on the last one, which has tests of its own. */

@@ -19,9 +19,9 @@ export type MessagesBody = Anthropic.MessageCreateParamsStreaming & { temperatur
 export interface BuiltRequest {
   /** For `serializeBody` alone: numbers that JavaScript cannot hold are marked in it. */
   body: MessagesBody;
-  /** Thoughts of the model's stand in the conversation. */
-  hasThoughts: boolean;
-  /** The model was told just now that a call of its last message cannot be made as it is. */
+  /** The conversation has thinking blocks. */
+  hasThinking: boolean;
+  /** The model was just told that a call of its last message cannot be made. */
   followsBrokenCall: boolean;
   /** The value of the `anthropic-version` header. */
   apiVersion: string;
@@ -30,18 +30,18 @@ export interface BuiltRequest {
 /**
  * The request for one model call. Cache markers are on the system prompt, on the last tool and on
  * the last block of the last message that can carry one: three of the four that the API allows.
- * An agent with a temperature is asked with the API version that knows it: later ones answer 400.
+ * For an agent with a temperature, the API version that accepts one is used: later ones respond with 400.
  */
-export function buildRequest(request: ModelRequest, { withoutThoughts = false } = {}): BuiltRequest {
+export function buildRequest(request: ModelRequest, { withoutThinking = false } = {}): BuiltRequest {
   const { agent } = request;
   const { thinking } = agent;
-  const asked = { model: agent.model, thinks: thinking !== undefined, withoutThoughts };
-  const { messages, mayThink, hasThoughts, hasCalls } = buildConversation(request.messages, asked);
+  const settings = { model: agent.model, thinking: thinking !== undefined, withoutThinking };
+  const { messages, mayThink, hasThinking, hasCalls } = buildConversation(request.messages, settings);
   const body: MessagesBody = {
     model: agent.model,
     max_tokens: agent.max_tokens,
     stream: true,
-    // The blocks are made as the API takes them, from what is stored; its types are for those who write them by hand.
+    // The blocks are as the API accepts them, made from stored ones; its types are for blocks that are written by hand.
     messages: markLast(messages) as unknown as Anthropic.MessageParam[],
   };
   if (agent.system !== undefined && agent.system.trim() !== '') {
@@ -63,8 +63,8 @@ export function buildRequest(request: ModelRequest, { withoutThoughts = false } 
   if (stopSequences.length > 0) body.stop_sequences = stopSequences;
   if (thinking !== undefined && mayThink) body.thinking = thinking;
   const followsBrokenCall = countInvalidRounds(request.messages) > 0;
-  const built = { body, hasThoughts, followsBrokenCall, apiVersion: API_VERSION };
-  // No temperature goes with thinking.
+  const built = { body, hasThinking, followsBrokenCall, apiVersion: API_VERSION };
+  // The API accepts no temperature with thinking.
   if (agent.temperature === undefined || thinking !== undefined) return built;
   body.temperature = agent.temperature;
   return { ...built, apiVersion: SAMPLING_API_VERSION };
@@ -84,8 +84,8 @@ export function serializeBody(body: MessagesBody): string {
 const CACHE_MARKER = { cache_control: { type: 'ephemeral' } } as const;
 
 /**
- * Block types that may carry a marker. Thinking may not, and neither does a type that we do not
- * know: a refused request costs more than a missed cache.
+ * Block types that may carry a marker. Thinking may not, and unknown types do not: a refused request costs more than
+ * a missed cache.
  */
 const CACHEABLE = new Set([
   'text',

@@ -56,7 +56,7 @@ const DIGITS = { text: { regex: '^[0-9]+$' } };
 /** Calls, of digits alone, that fail until the breaker is open. */
 async function breakOpen(): Promise<void> {
   const calls = Array.from({ length: 10 }, (_, n) =>
-    failureOf(callTestModel(model, { text: `${n}` }).answer),
+    failureOf(callTestModel(model, { text: `${n}` }).response),
   );
   await Promise.all(calls);
   expect(model.breakers().open).toBe(1);
@@ -67,7 +67,7 @@ describe('an API that is down', () => {
     openModel(FOR_GOOD);
     await control.setScript(overloaded());
     const errors = await Promise.all(
-      Array.from({ length: 200 }, (_, n) => failureOf(callTestModel(model, { text: `First ${n}` }).answer)),
+      Array.from({ length: 200 }, (_, n) => failureOf(callTestModel(model, { text: `First ${n}` }).response)),
     );
     const { calls } = await control.stats();
     expect(calls).toBeLessThanOrEqual(210);
@@ -82,7 +82,7 @@ describe('an API that is down', () => {
     for (const previousAttempts of [0, 1, 2]) {
       const refused = await Promise.all(
         Array.from({ length: 50 }, (_, n) =>
-          failureOf(callTestModel(model, { text: `Later ${n}`, options: { previousAttempts } }).answer),
+          failureOf(callTestModel(model, { text: `Later ${n}`, previousAttempts }).response),
         ),
       );
       for (const error of refused) {
@@ -150,11 +150,11 @@ describe('an API that is down', () => {
     openModel(FOR_GOOD);
     await control.setScript(overloaded({ match: DIGITS }));
     await breakOpen();
-    expect(await failureOf(callTestModel(model, { text: 'well' }).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model, { text: 'well' }).response)).toMatchObject({
       code: 'model_circuit_open',
     });
-    const other = callTestModel(model, { text: 'well', request: { tenantId: 'ten_2' } });
-    expect(await other.answer).toMatchObject({ stopReason: 'end_turn' });
+    const other = callTestModel(model, { text: 'well', tenantId: 'ten_2' });
+    expect(await other.response).toMatchObject({ stopReason: 'end_turn' });
   });
 
   it('is not what refuses a request for what it is, or for its rate', async () => {
@@ -169,10 +169,10 @@ describe('an API that is down', () => {
       ],
     });
     for (const kind of ['wrong', 'often']) {
-      const request = { tenantId: kind };
+      const tenantId = kind;
       for (let n = 0; n < 15; n++)
-        await failureOf(callTestModel(model, { text: `${kind} ${n}`, request }).answer);
-      expect(await callTestModel(model, { text: 'right', request }).answer).toMatchObject({
+        await failureOf(callTestModel(model, { text: `${kind} ${n}`, tenantId }).response);
+      expect(await callTestModel(model, { text: 'right', tenantId }).response).toMatchObject({
         stopReason: 'end_turn',
       });
     }
@@ -192,7 +192,7 @@ describe('a step whose lease used up its attempts', () => {
     ({ model } = testModel(sim.url, { limits }));
     const waits: (number | undefined)[] = [];
     for (const previousAttempts of [0, 2, 4]) {
-      const error = await failureOf(callTestModel(model, { options: { previousAttempts } }).answer);
+      const error = await failureOf(callTestModel(model, { previousAttempts }).response);
       expect(error).toMatchObject({ code: 'model_overloaded', attempts: previousAttempts + 2 });
       waits.push(error.retryAfterMs);
     }
@@ -208,16 +208,16 @@ describe('an API that hangs', () => {
     await control.setScript({
       rules: [{ match: { text: 'hang' }, fault: { type: 'hang', after_events: 0 } }],
     });
-    const hung = ['hang 1', 'hang 2'].map((text) => callTestModel(model, { text }).answer);
+    const hung = ['hang 1', 'hang 2'].map((text) => callTestModel(model, { text }).response);
     await control.calls({ waitFor: 2, outcome: 'hung' });
-    expect(await failureOf(callTestModel(model, { text: 'well' }).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model, { text: 'well' }).response)).toMatchObject({
       code: 'model_busy',
       terminal: false,
       attempts: 0,
       retryAfterMs: expect.any(Number),
     });
-    const other = callTestModel(model, { text: 'well', request: { tenantId: 'ten_2' } });
-    expect(await other.answer).toMatchObject({ stopReason: 'end_turn' });
+    const other = callTestModel(model, { text: 'well', tenantId: 'ten_2' });
+    expect(await other.response).toMatchObject({ stopReason: 'end_turn' });
     await control.release();
     await Promise.all(hung);
   });
@@ -226,7 +226,7 @@ describe('an API that hangs', () => {
     openModel(FOR_GOOD);
     await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 0 } }] });
     const cut = Array.from({ length: 10 }, (_, n) =>
-      failureOf(callTestModel(model, { text: `${n}`, options: { stepTimeoutMs: 1_000 } }).answer),
+      failureOf(callTestModel(model, { text: `${n}`, stepTimeoutMs: 1_000 }).response),
     );
     // Those that ended before it was known are over; what comes later waits.
     for (const error of await Promise.all(cut)) expect(error).toMatchObject({ attempts: 1, terminal: false });

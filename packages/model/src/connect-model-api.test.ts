@@ -35,8 +35,8 @@ describe('the environment of the SDK', () => {
     );
     const { model } = testModel(api.url);
     const agent = agentConfigSchema.parse({ model: 'claude-opus-4-5', max_tokens: 2000, max_steps: 1 });
-    const { answer } = callTestModel(model, { request: { agent } });
-    expect(await answer).toMatchObject({ attempts: 2 });
+    const { response } = callTestModel(model, { request: { agent } });
+    expect(await response).toMatchObject({ attempts: 2 });
     for (const { headers } of api.received) {
       expect(headers.authorization).toBe('Bearer a-key-of-the-test');
       expect(headers['anthropic-version']).toBe('2026-10-21');
@@ -52,7 +52,7 @@ describe('the environment of the SDK', () => {
     const api = await startScriptedApi(() => ({ body: textMessage('Hi.') }));
     const { model } = testModel(api.url);
     const agent = agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 10, temperature: 0.5 });
-    await callTestModel(model, { request: { agent } }).answer;
+    await callTestModel(model, { request: { agent } }).response;
     expect(api.received[0]).toMatchObject({
       headers: { 'anthropic-version': '2023-06-01' },
       body: { temperature: 0.5 },

@@ -12,10 +12,6 @@ const prices = readPrices();
 const sonnet = prices.priceOf('claude-sonnet-4-5', NOW);
 
 const request = (more: Partial<ModelRequest> = {}): ModelRequest => ({
-  tenantId: 'ten_1',
-  turnId: 'turn_1',
-  sessionId: 'sess_1',
-  epoch: 1,
   access: { keys: [], baseUrl: null, auth: 'x-api-key', operatorKey: true },
   agent: agentConfigSchema.parse({ model: 'claude-sonnet-4-5', max_tokens: 1000 }),
   messages: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }],

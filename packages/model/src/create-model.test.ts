@@ -47,8 +47,8 @@ const broken: ScriptedResponse = { body: half('Hal'), after: 'break' };
 describe('a model call', () => {
   it('gives the whole answer, its text as it comes, its tokens and its request id', async () => {
     const { model, api } = await setUp([fine]);
-    const { answer, told } = callTestModel(model);
-    expect(await answer).toEqual({
+    const { response, shown } = callTestModel(model);
+    expect(await response).toEqual({
       content: [{ type: 'text', text: 'Hello.' }],
       costMicros: 705,
       stopReason: 'end_turn',
@@ -62,7 +62,7 @@ describe('a model call', () => {
       attempts: 1,
       providerRequestId: 'req_fine',
     });
-    expect(told).toEqual(['Hel', 'lo.']);
+    expect(shown).toEqual(['Hel', 'lo.']);
     expect(api.received[0]).toMatchObject({
       path: '/v1/messages',
       headers: { authorization: 'Bearer a-key-of-the-test', 'anthropic-version': '2026-10-21' },
@@ -83,23 +83,23 @@ describe('a model call', () => {
       { start: { type: 'text', text: '' }, deltas: [{ type: 'text_delta', text: 'So.' }] },
     ];
     const { model } = await setUp([{ body: asEventStream(messageEvents(blocks, 'tool_use')) }]);
-    const { answer, told } = callTestModel(model);
-    expect((await answer).content).toHaveLength(3);
-    expect(told).toEqual(['So.']);
+    const { response, shown } = callTestModel(model);
+    expect((await response).content).toHaveLength(3);
+    expect(shown).toEqual(['So.']);
   });
 
   it('asks again after an answer that broke, and takes back the text that it gave', async () => {
     const { model } = await setUp([broken, fine]);
-    const { answer, told } = callTestModel(model);
-    expect(await answer).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
-    expect(told).toEqual(['Hal', '<restart>', 'Hel', 'lo.']);
+    const { response, shown } = callTestModel(model);
+    expect(await response).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
+    expect(shown).toEqual(['Hal', '<restart>', 'Hel', 'lo.']);
   });
 
   it('takes nothing back when it had given no text', async () => {
     const { model } = await setUp([overloaded, fine]);
-    const { answer, told } = callTestModel(model);
-    expect(await answer).toMatchObject({ attempts: 2, providerRequestId: 'req_fine' });
-    expect(told).toEqual(['Hel', 'lo.']);
+    const { response, shown } = callTestModel(model);
+    expect(await response).toMatchObject({ attempts: 2, providerRequestId: 'req_fine' });
+    expect(shown).toEqual(['Hel', 'lo.']);
   });
 
   it.each([
@@ -111,19 +111,19 @@ describe('a model call', () => {
   ])('asks again after a stream with %s', async (_what, inserted) => {
     const whole = inserted.startsWith('event') ? half('Hal') + inserted + textMessage('!') : inserted;
     const { model } = await setUp([{ body: whole }, fine]);
-    expect(await callTestModel(model).answer).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
+    expect(await callTestModel(model).response).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
   });
 
   it('ends at message_stop: what follows it, or never does, is not waited for', async () => {
     for (const rest of [': comment\n\n', `event: error\ndata: ${errorBody('api_error', 'late')}\n\n`]) {
       const { model } = await setUp([{ body: textMessage('Done.') + rest, after: 'hang' }]);
-      expect(await callTestModel(model).answer).toMatchObject({ attempts: 1, content: [{ text: 'Done.' }] });
+      expect(await callTestModel(model).response).toMatchObject({ attempts: 1, content: [{ text: 'Done.' }] });
     }
   });
 
   it('leaves its connection to later ones', async () => {
     const { model, api } = await setUp([fine]);
-    for (let call = 0; call < 10; call++) await callTestModel(model).answer;
+    for (let call = 0; call < 10; call++) await callTestModel(model).response;
     expect(new Set(api.received.map(({ port }) => port)).size).toBeLessThan(10);
   });
 
@@ -131,7 +131,7 @@ describe('a model call', () => {
     const elsewhere = await setUp([fine]);
     const location = `${elsewhere.api.url}/v1/messages`;
     const { model } = await setUp([{ status: 307, headers: { location } }]);
-    expect(await failureOf(callTestModel(model).answer)).toMatchObject({ terminal: true });
+    expect(await failureOf(callTestModel(model).response)).toMatchObject({ terminal: true });
     expect(elsewhere.api.received).toHaveLength(0);
   });
 });
@@ -140,7 +140,7 @@ describe('a model call that cannot succeed', () => {
   it('fails at once, with the words and the request id of the API', async () => {
     const body = errorBody('invalid_request_error', 'max_tokens: too large');
     const { model, api } = await setUp([{ status: 400, headers: { 'request-id': 'req_bad' }, body }]);
-    expect(await failureOf(callTestModel(model).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model).response)).toMatchObject({
       code: 'model_rejected_request',
       message: 'max_tokens: too large',
       terminal: true,
@@ -154,7 +154,7 @@ describe('a model call that cannot succeed', () => {
   it('fails at once for an error event of that kind, though the stream began well', async () => {
     const body = `event: error\ndata: ${errorBody('authentication_error', 'no')}\n\n`;
     const { model } = await setUp([{ body, headers: { 'request-id': 'req_mid' } }]);
-    expect(await failureOf(callTestModel(model).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model).response)).toMatchObject({
       code: 'model_authentication',
       terminal: true,
       providerRequestId: 'req_mid',
@@ -164,7 +164,7 @@ describe('a model call that cannot succeed', () => {
   it('never carries the key, the prompt or a header', async () => {
     const body = errorBody('authentication_error', 'a-key-of-the-test is no key');
     const { model, logged } = await setUp([{ status: 401, headers: { 'x-inner': 'header-value' }, body }]);
-    const error = await failureOf(callTestModel(model, { text: 'the prompt' }).answer);
+    const error = await failureOf(callTestModel(model, { text: 'the prompt' }).response);
     expect(error.message).toBe('[secret] is no key');
     expect(error.cause).toBeUndefined();
     const seen = JSON.stringify([error, error.stack, logged]);
@@ -175,7 +175,7 @@ describe('a model call that cannot succeed', () => {
 describe('the retries of a model call', () => {
   it('end after three attempts, with an error that says it could have worked', async () => {
     const { model, api } = await setUp([overloaded]);
-    expect(await failureOf(callTestModel(model).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model).response)).toMatchObject({
       code: 'model_overloaded',
       terminal: false,
       retryAfterMs: undefined,
@@ -188,7 +188,7 @@ describe('the retries of a model call', () => {
   it('count the attempts of earlier leases', async () => {
     const { model, api } = await setUp([overloaded]);
     const after = (previousAttempts: number) =>
-      failureOf(callTestModel(model, { options: { previousAttempts } }).answer);
+      failureOf(callTestModel(model, { previousAttempts }).response);
     expect(await after(2)).toMatchObject({ attempts: 3 });
     expect(api.received).toHaveLength(1);
     expect(await after(3)).toMatchObject({ code: 'model_attempts_exhausted', attempts: 3, terminal: false });
@@ -198,13 +198,13 @@ describe('the retries of a model call', () => {
   it('wait at least as long as the API asks', async () => {
     const { model } = await setUp([{ status: 429, headers: { 'retry-after-ms': '80' } }, fine]);
     const startedAt = performance.now();
-    expect(await callTestModel(model).answer).toMatchObject({ attempts: 2 });
+    expect(await callTestModel(model).response).toMatchObject({ attempts: 2 });
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(79);
   });
 
   it('that are far off are left to a later lease', async () => {
     const { model, api } = await setUp([{ status: 429, headers: { 'retry-after': '30' } }, fine]);
-    const error = await failureOf(callTestModel(model).answer);
+    const error = await failureOf(callTestModel(model).response);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 1 });
     expect(error.retryAfterMs).toBeGreaterThanOrEqual(30_000);
     expect(api.received).toHaveLength(1);
@@ -213,14 +213,14 @@ describe('the retries of a model call', () => {
   it('that are far off take the text back too', async () => {
     const body = `${half('Hal')}event: error\ndata: ${errorBody('api_error', 'x')}\n\n`;
     const { model } = await setUp([{ body, headers: { 'retry-after': '30' } }]);
-    const { answer, told } = callTestModel(model);
-    expect(await failureOf(answer)).toMatchObject({ terminal: false });
-    expect(told).toEqual(['Hal', '<restart>']);
+    const { response, shown } = callTestModel(model);
+    expect(await failureOf(response)).toMatchObject({ terminal: false });
+    expect(shown).toEqual(['Hal', '<restart>']);
   });
 
   it('never wait past the deadline of the turn', async () => {
     const { model, api } = await setUp([{ status: 429, headers: { 'retry-after': '4' } }, fine]);
-    const error = await failureOf(callTestModel(model, { options: { remainingMs: 3000 } }).answer);
+    const error = await failureOf(callTestModel(model, { remainingMs: 3000 }).response);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false });
     // What is left of the four seconds that were asked for: more than the turn has.
     expect(error.retryAfterMs).toBeGreaterThan(3000);
@@ -231,7 +231,7 @@ describe('the retries of a model call', () => {
     const asked: string[] = [];
     const retryBudget = { take: (key: string) => (asked.push(key), Promise.resolve(false)), deposit() {} };
     const { model, api } = await setUp([overloaded], { retryBudget });
-    const error = await failureOf(callTestModel(model).answer);
+    const error = await failureOf(callTestModel(model).response);
     expect(error).toMatchObject({
       code: 'model_retry_budget_exhausted',
       terminal: false,
@@ -239,7 +239,7 @@ describe('the retries of a model call', () => {
       providerRequestId: 'req_over',
     });
     expect(error.retryAfterMs).toBeGreaterThanOrEqual(7_500);
-    const later = await failureOf(callTestModel(model, { options: { previousAttempts: 1 } }).answer);
+    const later = await failureOf(callTestModel(model, { previousAttempts: 1 }).response);
     expect(later).toMatchObject({ code: 'model_retry_budget_exhausted', attempts: 1 });
     expect(asked).toEqual(['ten_1:claude-test-1', 'ten_1:claude-test-1']);
     expect(api.received).toHaveLength(1);
@@ -250,10 +250,10 @@ describe('the retries of a model call', () => {
       ({ body }) => (JSON.stringify(body).includes('good') ? fine : overloaded),
       { retryBudget: createRetryBudget({ allowance: 10, perMinute: 0 }) },
     );
-    const bad = () => failureOf(callTestModel(model, { text: 'bad' }).answer);
+    const bad = () => failureOf(callTestModel(model, { text: 'bad' }).response);
     for (let call = 0; call < 5; call++) expect((await bad()).code).toBe('model_overloaded');
     expect((await bad()).code).toBe('model_retry_budget_exhausted');
-    for (let call = 0; call < 10; call++) await callTestModel(model, { text: 'good' }).answer;
+    for (let call = 0; call < 10; call++) await callTestModel(model, { text: 'good' }).response;
     const before = api.received.length;
     expect((await bad()).code).toBe('model_retry_budget_exhausted');
     expect(api.received.length - before).toBe(2);
@@ -275,7 +275,7 @@ describe('a model whose answers are broken', () => {
 
   it('is asked once more for a call that is no JSON, and is then taken at its word', async () => {
     const { api, model } = await setUp(() => ({ body: brokenCall }));
-    const { content, attempts } = await callTestModel(model).answer;
+    const { content, attempts } = await callTestModel(model).response;
     expect(content).toMatchObject([{ name: 'look', input: {}, input_text: '{"a": nope}' }]);
     expect([attempts, api.received.length]).toEqual([2, 2]);
   });
@@ -289,7 +289,7 @@ describe('a model whose answers are broken', () => {
       { role: 'assistant' as const, content: [call] },
       { role: 'user' as const, content: [result] },
     ];
-    await callTestModel(model, { request: { messages } }).answer;
+    await callTestModel(model, { request: { messages } }).response;
     expect(api.received).toHaveLength(1);
   });
 
@@ -300,7 +300,7 @@ describe('a model whose answers are broken', () => {
       const { api, model } = await setUp(() => ({ body }), {
         limits: { maxTotalAttempts: 20, maxAttempts: 10 },
       });
-      const error = await failureOf(callTestModel(model).answer);
+      const error = await failureOf(callTestModel(model).response);
       expect(error).toMatchObject({ terminal: false, retryAfterMs: undefined, attempts: 3 });
       expect(api.received).toHaveLength(3);
     }
@@ -327,7 +327,7 @@ describe('a model that refuses a thought of the conversation', () => {
       { role: 'assistant' as const, content: [thought, { type: 'text', text: 'b' }] },
       { role: 'user' as const, content: [{ type: 'text', text: 'c' }] },
     ];
-    await callTestModel(model, { request: { agent, messages } }).answer;
+    await callTestModel(model, { request: { agent, messages } }).response;
     const sent = api.received.map(({ body }) => JSON.stringify(body));
     expect(sent.map((body) => body.includes('of another'))).toEqual([true, false]);
   });
@@ -339,7 +339,7 @@ describe('a model API that is too slow', () => {
     const silences: ScriptedResponse[] = [{ silent: true }, { body: half('Hal'), after: 'hang' }];
     for (const answer of silences) {
       const { model } = await setUp([answer], idle);
-      expect(await failureOf(callTestModel(model).answer)).toMatchObject({
+      expect(await failureOf(callTestModel(model).response)).toMatchObject({
         code: 'model_timeout',
         terminal: false,
       });
@@ -350,19 +350,19 @@ describe('a model API that is too slow', () => {
     const { model, api } = await setUp([{ body: half('Hal'), after: 'hang' }], {
       limits: { totalTimeoutMs: 100, maxAttempts: 1 },
     });
-    expect(await failureOf(callTestModel(model).answer)).toMatchObject({ code: 'model_timeout' });
+    expect(await failureOf(callTestModel(model).response)).toMatchObject({ code: 'model_timeout' });
     await api.abandoned;
   });
 
   it('is asked again, and the answer then is whole', async () => {
     const { model } = await setUp([{ silent: true }, fine], { limits: { totalTimeoutMs: 1000 } });
-    expect(await callTestModel(model).answer).toMatchObject({ attempts: 2 });
+    expect(await callTestModel(model).response).toMatchObject({ attempts: 2 });
   });
 
   it('is told apart from one that cannot be reached', async () => {
     const { model, api } = await setUp([fine]);
     await api.close();
-    expect(await failureOf(callTestModel(model).answer)).toMatchObject({
+    expect(await failureOf(callTestModel(model).response)).toMatchObject({
       code: 'model_unavailable',
       terminal: false,
       attempts: 3,
@@ -383,13 +383,13 @@ describe('a model call that is given up', () => {
     const controller = new AbortController();
     const { model, api, logged } = await setUp([scripted ?? fine]);
     if (scripted === undefined) controller.abort(reason);
-    const { answer, told } = callTestModel(model, {
-      options: { signal: controller.signal, onText: () => controller.abort(reason) },
+    const { response, shown } = callTestModel(model, {
+      signal: controller.signal, onText: () => controller.abort(reason),
     });
     if (scripted?.silent === true) void api.asked.then(() => controller.abort(reason));
     if (scripted?.status === 429) void whenLogged(logged).then(() => controller.abort(reason));
-    await expect(answer).rejects.toBe(reason);
-    expect(told).not.toContain('<restart>');
+    await expect(response).rejects.toBe(reason);
+    expect(shown).not.toContain('<restart>');
     expect(api.received).toHaveLength(scripted === undefined ? 0 : 1);
     if (scripted !== undefined && scripted.status === undefined) await api.abandoned;
   });
@@ -402,16 +402,16 @@ describe('a model call that is given up', () => {
     const remove = signal.removeEventListener.bind(signal);
     signal.addEventListener = (...given: Parameters<typeof add>) => (listeners++, add(...given));
     signal.removeEventListener = (...given: Parameters<typeof remove>) => (listeners--, remove(...given));
-    await callTestModel(model, { options: { signal } }).answer;
+    await callTestModel(model, { signal }).response;
     expect(listeners).toBe(0);
   });
 
   it('by closing the model rejects with a DrainError, then and later', async () => {
     const { model, api } = await setUp([{ silent: true }]);
-    const { answer } = callTestModel(model);
+    const { response } = callTestModel(model);
     void api.asked.then(() => model.close());
-    await expect(answer).rejects.toBeInstanceOf(DrainError);
-    await expect(callTestModel(model).answer).rejects.toBeInstanceOf(DrainError);
+    await expect(response).rejects.toBeInstanceOf(DrainError);
+    await expect(callTestModel(model).response).rejects.toBeInstanceOf(DrainError);
   });
 });
 
@@ -422,11 +422,11 @@ async function whenLogged(logged: unknown[]): Promise<void> {
 describe('what is logged of a model call', () => {
   it('is each attempt with its code, times and tokens, and never a word of it', async () => {
     const { model, logged } = await setUp([broken, overloaded, fine]);
-    await callTestModel(model, { text: 'the prompt' }).answer;
+    await callTestModel(model, { text: 'the prompt' }).response;
     expect(logged).toEqual([
-      { message: 'model request failed', fields: expect.objectContaining({ attempt: 1, terminal: false }) },
+      { message: 'Model request failed.', fields: expect.objectContaining({ attempt: 1, terminal: false }) },
       {
-        message: 'model request failed',
+        message: 'Model request failed.',
         fields: expect.objectContaining({
           attempt: 2,
           code: 'model_overloaded',
@@ -435,7 +435,7 @@ describe('what is logged of a model call', () => {
         }),
       },
       {
-        message: 'model answered',
+        message: 'Model responded.',
         fields: expect.objectContaining({
           tenant_id: 'ten_1',
           turn_id: 'turn_1',

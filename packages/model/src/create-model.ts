@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events';
 import {
   DrainError,
   type CallCost,
-  type ModelResponse,
-  type ModelCallOptions,
+  type ModelCall,
   type ModelRequest,
+  type ModelResponse,
 } from '@turnpike/contract';
 import { createCallGuard, type CallGuard, type EgressPolicy } from '@turnpike/egress';
 import { reportSparingly, type Logger, type Secret } from '@turnpike/telemetry';
@@ -21,13 +21,13 @@ import { ResponsePacing } from './response-pacing.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
 export interface ModelSettings {
-  /** The operator's own, for tenants that may use it. Where left out, each tenant brings its own. */
+  /** The operator's own, for tenants that may use it. Left out: each tenant brings its own. */
   apiKey?: Secret;
   /** Where the operator calls the model. Default: the public Anthropic API. */
   baseUrl?: string;
-  /** Where tenants' keys are. Where left out, no tenant has any. */
+  /** Where tenants' keys are. Left out: no tenant has any. */
   secrets?: ModelSecrets;
-  /** What the address that a tenant chose may be. Default: public ones. */
+  /** Which addresses a tenant may choose. Default: public ones. */
   egress?: EgressPolicy;
   logger: Logger;
   limits?: Partial<ModelLimits>;
@@ -35,27 +35,27 @@ export interface ModelSettings {
   prices?: PriceTable;
   /** Default: one of this process. */
   retryBudget?: RetryBudget;
-  /** Default: one of this process, with room for as many calls as a worker runs turns. */
+  /** Default: one of this process, which limits calls no further than a worker limits turns. */
   guard?: CallGuard;
 }
 
 /**
- * Model calls take long, and a worker has its own limit for them: what matters here is the breaker. It
- * opens for ten seconds at most, so that with the spread nobody is parked for more than about fifteen.
+ * Model calls take long, and a worker has its own limit for them: what matters here is the circuit breaker. It opens
+ * for ten seconds at most, so that with the spread no turn is parked for more than about fifteen.
  */
 const MODEL_GUARD = { slots: 20_000, maxWaiting: 0, maxOpenMs: 10_000 };
 
 export interface GuardedModel {
   /**
-   * One model call with its retries: the answer is whole, or there is none.
-   * Throws ModelError (see `callModel` for how it is read), and the signal's reason at once when it aborts.
+   * One model call with its retries: a whole response, or none.
+   * Throws ModelError (see `callModel` for how it is to be read), and the signal's reason at once when it aborts.
    */
-  call(request: ModelRequest, options: ModelCallOptions): Promise<ModelResponse>;
-  /** What one such call may cost at most. */
+  call(call: ModelCall): Promise<ModelResponse>;
+  /** The most that one such call can cost. */
   mostCost(request: ModelRequest): CallCost;
-  /** For metrics: how many tenants' models are in which state of their breaker. */
+  /** For metrics: how many circuit breakers of tenants' models are in which state. */
   breakers(): ReturnType<CallGuard['states']>;
-  /** Ends the calls under way with a DrainError, and the kept connections. */
+  /** Ends the calls in progress with a DrainError, and closes idle connections. */
   close(): Promise<void>;
 }
 
@@ -65,49 +65,48 @@ export interface GuardedModel {
  */
 export function createModel(settings: ModelSettings): GuardedModel {
   const limits: ModelLimits = { ...DEFAULT_LIMITS, ...settings.limits };
-  const places = new ModelEndpoints(settings.baseUrl ?? PUBLIC_API, settings.egress ?? {}, limits);
+  const endpoints = new ModelEndpoints(settings.baseUrl ?? PUBLIC_API, settings.egress ?? {}, limits);
   const values = new KeyValues(settings.secrets ?? { read: async () => null }, limits.keyTtlMs);
   const prices = settings.prices ?? readPrices();
-  const tools = {
+  const parts = {
     operatorKey: settings.apiKey === undefined ? null : keyValue(settings.apiKey),
     values,
-    aside: new KeyCooldowns(limits),
-    places,
+    cooldowns: new KeyCooldowns(limits),
+    endpoints,
     prices,
     responses: new ResponseMemory(),
     pacing: new ResponsePacing(),
     guard: settings.guard ?? createCallGuard(MODEL_GUARD),
     limits,
     budget: settings.retryBudget ?? createRetryBudget(),
-    logger: settings.logger,
-    // What went wrong is in the fields already.
+    // The code of the error is in the fields already.
     report: reportSparingly((message, { error: _kind, ...fields }) => settings.logger.warn(message, fields)),
   };
   const closing = new AbortController();
-  // One listener for each call under way, and a worker makes many calls.
+  // Each call in progress adds a listener, and a worker makes many calls.
   setMaxListeners(0, closing.signal);
 
   return {
-    async call(request, options) {
+    async call(call) {
       const either = new AbortController();
       const stopFor = (signal: AbortSignal) => (): void => either.abort(signal.reason);
-      const links = [options.signal, closing.signal].map((signal) => ({ signal, stop: stopFor(signal) }));
+      const links = [call.turn.signal, closing.signal].map((signal) => ({ signal, stop: stopFor(signal) }));
       for (const { signal, stop } of links) {
         if (signal.aborted) stop();
         signal.addEventListener('abort', stop);
       }
       try {
-        return await callModel(tools, request, { ...options, signal: either.signal });
+        return await callModel(parts, { ...call, turn: { ...call.turn, signal: either.signal } });
       } finally {
         for (const { signal, stop } of links) signal.removeEventListener('abort', stop);
       }
     },
     mostCost: (request) => mostCostOf(request, prices.priceOf(request.agent.model, Date.now())),
-    breakers: () => tools.guard.states(),
+    breakers: () => parts.guard.states(),
     async close() {
       closing.abort(new DrainError());
       values.clear();
-      await places.close();
+      await endpoints.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SpendingPausedError, type InterruptedCall } from '@turnpike/contract';
+import { SpendingPausedError } from '@turnpike/contract';
 import type { GuardedModel } from './create-model.ts';
 import { callTestModel, testModel } from './testing/test-model.ts';
 import { failureOf } from './testing/test-turns.ts';
@@ -58,47 +58,46 @@ describe('a stream that is cut at any byte', () => {
     const cuts = Array.from({ length: WHOLE.length }, (_none, bytes) => bytes);
     const tryNext = async (): Promise<void> => {
       for (let bytes = cuts.pop(); bytes !== undefined; bytes = cuts.pop()) {
-        const { answer, told } = callTestModel(model, { text: `cut ${bytes} ${end}` });
-        const { attempts, content } = await answer;
+        const { response, shown } = callTestModel(model, { text: `cut ${bytes} ${end}` });
+        const { attempts, content } = await response;
         expect({ bytes, attempts, content }).toEqual({ bytes, attempts: 2, content: CONTENT });
         // Whatever was shown of the first attempt was taken back before the second began.
-        expect(['Zwölf 💶.', 'Zwölf 💶.<restart>Zwölf 💶.']).toContain(told.join(''));
+        expect(['Zwölf 💶.', 'Zwölf 💶.<restart>Zwölf 💶.']).toContain(shown.join(''));
       }
     };
     await Promise.all(Array.from({ length: 8 }, tryNext));
   });
 
   it('gives the whole answer at once when only what follows the message is cut', async () => {
-    const { answer } = callTestModel(model, { text: `cut ${WHOLE.length} break` });
-    expect(await answer).toMatchObject({ attempts: 1, content: CONTENT });
+    const { response } = callTestModel(model, { text: `cut ${WHOLE.length} break` });
+    expect(await response).toMatchObject({ attempts: 1, content: CONTENT });
   });
 
-  it('is told of with what it cost, and the next attempt leaves only once that may be spent too', async () => {
-    const cuts: InterruptedCall[] = [];
+  it('reports its usage, and the next attempt is made only once its cost is reserved too', async () => {
     const reserved = Promise.reject(new SpendingPausedError('budget_busy', 1_234));
     reserved.catch(() => undefined);
-    const options = {
-      async onInterrupted(cut: InterruptedCall) {
-        cuts.push(cut);
-      },
-      reserveAgain: () => reserved,
-    };
     const end = WHOLE.indexOf('toolu_2');
-    const failure = await failureOf(callTestModel(model, { text: `Dear: cut ${end} end`, options }).answer);
-    // Parked, with its attempt: a stream that is cut again and again is not tried for ever.
-    expect(failure).toMatchObject({ code: 'budget_busy', terminal: false, retryAfterMs: 1_234, attempts: 1 });
-    const [cut] = cuts;
-    expect(cuts).toHaveLength(1);
-    expect(cut?.usage).toMatchObject({ input_tokens: 12 });
+    const { response, interrupted } = callTestModel(model, {
+      text: `Dear: cut ${end} end`,
+      reserveAgain: () => reserved,
+    });
+    // Parked, with its attempt: a stream that is interrupted again and again is not retried for ever.
+    expect(await failureOf(response)).toMatchObject({
+      code: 'budget_busy',
+      terminal: false,
+      retryAfterMs: 1_234,
+      attempts: 1,
+    });
+    expect(interrupted).toHaveLength(1);
+    expect(interrupted[0]?.usage).toMatchObject({ input_tokens: 12 });
     // Of 'Zwölf 💶.' and the input of the first call, a token for three bytes.
-    expect(cut?.usage.output_tokens).toBe(Math.ceil((12 + 24) / 3));
+    expect(interrupted[0]?.usage.output_tokens).toBe(Math.ceil((12 + 24) / 3));
   });
 
   it('costs what the API counted, where only its end is missing', async () => {
-    const cuts: InterruptedCall[] = [];
-    const options = { onInterrupted: async (cut: InterruptedCall) => void cuts.push(cut) };
     const end = WHOLE.indexOf('event: message_stop');
-    await callTestModel(model, { text: `Counted: cut ${end} end`, options }).answer;
-    expect(cuts.map(({ usage }) => usage.output_tokens)).toEqual([7]);
+    const { response, interrupted } = callTestModel(model, { text: `Counted: cut ${end} end` });
+    await response;
+    expect(interrupted.map(({ usage }) => usage.output_tokens)).toEqual([7]);
   });
 });

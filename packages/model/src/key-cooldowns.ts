@@ -14,30 +14,30 @@ const REASONS: ReadonlyMap<string, Reason> = new Map([
   ['model_spend_limit', 'refused'],
 ]);
 
-/** Whether a failure speaks against the key that was used, so that another one may help. */
+/** Whether a failure is the key's, so that another key may work. */
 export function isKeyFailure({ code }: Failure): boolean {
   return REASONS.has(code);
 }
 
-interface Aside {
+interface Cooldown {
   reason: Reason;
   /** By `now`. */
   until: number;
-  /** The API itself said until when. */
-  isAsked: boolean;
+  /** The API itself said for how long. */
+  isRequested: boolean;
 }
 
-/** Places remembered at once; the one noted longest ago is forgotten, and so asked again. */
-const MOST = 10_000;
+/** Cooldowns kept at once; beyond that the oldest is dropped, and its key is used again. */
+const MAX_COOLDOWNS = 10_000;
 
 /**
- * Which keys failed a moment ago, so that the next call begins with a better one. It decides the order
- * and nothing else: where no key is better, one that is here is asked all the same.
+ * Which keys failed a moment ago, so that the next call begins with a better one. It decides the order and nothing
+ * else: where no key is better, one with a cooldown is used all the same.
  */
 export class KeyCooldowns {
   readonly #limits: CooldownLimits;
   readonly #now: () => number;
-  readonly #aside = new Map<string, Aside>();
+  readonly #cooldowns = new Map<string, Cooldown>();
 
   /** `now` is in milliseconds, and never runs backwards. */
   constructor(limits: CooldownLimits, now: () => number = () => performance.now()) {
@@ -45,36 +45,36 @@ export class KeyCooldowns {
     this.#now = now;
   }
 
-  /** A key failed so; a failure that is not the key's changes nothing. */
-  note(id: string, { code, retryAfterMs }: Failure): void {
+  /** Starts the cooldown of a key that failed; a failure that is not the key's changes nothing. */
+  start(id: string, { code, retryAfterMs }: Failure): void {
     const reason = REASONS.get(code);
     if (reason === undefined) return;
     const { rateLimitedCooldownMs, refusedCooldownMs } = this.#limits;
     const forMs = reason === 'refused' ? refusedCooldownMs : (retryAfterMs ?? rateLimitedCooldownMs);
-    this.#aside.delete(id);
-    this.#aside.set(id, { reason, until: this.#now() + forMs, isAsked: retryAfterMs !== undefined });
-    for (const oldest of this.#aside.keys()) {
-      if (this.#aside.size <= MOST) break;
-      this.#aside.delete(oldest);
+    this.#cooldowns.delete(id);
+    this.#cooldowns.set(id, { reason, until: this.#now() + forMs, isRequested: retryAfterMs !== undefined });
+    for (const oldest of this.#cooldowns.keys()) {
+      if (this.#cooldowns.size <= MAX_COOLDOWNS) break;
+      this.#cooldowns.delete(oldest);
     }
   }
 
   /** A key works. */
   clear(id: string): void {
-    this.#aside.delete(id);
+    this.#cooldowns.delete(id);
   }
 
-  /** Milliseconds for which other keys are better; 0 for one that may well work. */
+  /** Milliseconds for which other keys are better; 0 for one that may work. */
   cooldownMs(id: string): number {
-    const aside = this.#aside.get(id);
-    return aside === undefined ? 0 : Math.max(0, Math.ceil(aside.until - this.#now()));
+    const cooldown = this.#cooldowns.get(id);
+    return cooldown === undefined ? 0 : Math.max(0, Math.ceil(cooldown.until - this.#now()));
   }
 
-  /** Milliseconds for which it is worth waiting for this key: what the API asked for. Infinite where it was refused. */
+  /** Milliseconds to wait for this key, as the API requested. Infinite where it was refused. */
   waitMs(id: string): number {
-    const aside = this.#aside.get(id);
-    if (aside === undefined) return 0;
-    if (aside.reason === 'refused') return this.cooldownMs(id) === 0 ? 0 : Infinity;
-    return aside.isAsked ? this.cooldownMs(id) : 0;
+    const cooldown = this.#cooldowns.get(id);
+    if (cooldown === undefined) return 0;
+    if (cooldown.reason === 'refused') return this.cooldownMs(id) === 0 ? 0 : Infinity;
+    return cooldown.isRequested ? this.cooldownMs(id) : 0;
   }
 }

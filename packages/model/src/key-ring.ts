@@ -4,21 +4,21 @@ import {
   RetryableError,
   TerminalError,
   type ModelAuth,
-  type ModelRequest,
+  type ModelCall,
 } from '@turnpike/contract';
 import type { CallGuard } from '@turnpike/egress';
-import type { Logger, Secret } from '@turnpike/telemetry';
+import type { Secret } from '@turnpike/telemetry';
 import type { Failure } from './classify-error.ts';
 import type { ModelApi } from './connect-model-api.ts';
 import type { KeyValue, KeyValues } from './key-values.ts';
 import type { KeyCooldowns } from './key-cooldowns.ts';
 import type { ModelEndpoints } from './model-endpoints.ts';
 
-/** One key and the one place that it is sent to. */
+/** One key, and the API that it is sent to. */
 export interface ModelKey {
   /** The name of the tenant's secret; null for the operator's key. */
   name: string | null;
-  /** By what breakers and memory know it: tenant, model, origin and key, and nothing of the key's value. */
+  /** Identifies it to circuit breakers and cooldowns: tenant, model, origin and key, and nothing of the key's value. */
   id: string;
   secret: Secret;
   auth: ModelAuth;
@@ -29,175 +29,177 @@ export interface KeyParts {
   /** Null where the operator has none. */
   operatorKey: KeyValue | null;
   values: KeyValues;
-  aside: KeyCooldowns;
-  places: ModelEndpoints;
+  cooldowns: KeyCooldowns;
+  endpoints: ModelEndpoints;
   guard: CallGuard;
-  logger: Logger;
 }
 
-/** The key to use now, and for how long it had better be left alone: 0 where it may well work. */
+/** The key to use now, and for how long it should not be used: 0 where it may work. */
 export interface Choice {
   key: ModelKey;
   waitMs: number;
 }
 
-/** Why a name is of no use: there is no such secret, it cannot be read, or it may not be sent to the model's host. */
-type Useless = 'missing' | 'unreadable' | 'refused';
+/** Why a key is skipped: there is no such secret, it cannot be read, or it may not be sent to the model's host. */
+type SkipReason = 'missing' | 'unreadable' | 'refused';
 
-/** Longer than this nobody waits for a key to be read. */
+/** Reading a key may take so long. */
 const READ_MS = 10_000;
 
-/** The keys that one call may use, the preferred one first. Values are read when they are needed, not before. */
+/** The keys that one call may use, the preferred one first. A value is read when it is needed, not before. */
 export class KeyRing {
   readonly #parts: KeyParts;
-  readonly #request: ModelRequest;
+  readonly #call: ModelCall;
   readonly #names: readonly string[];
-  readonly #mayUseOperators: boolean;
-  /** Those that failed in this call. */
+  readonly #mayUseOperatorKey: boolean;
+  /** Ids of keys that failed in this call. */
   readonly #failed = new Set<string>();
-  /** Why a name is of no use, told once. */
-  readonly #useless = new Map<string, Useless>();
+  /** By name; each is logged once. */
+  readonly #skipped = new Map<string, SkipReason>();
 
-  constructor(parts: KeyParts, request: ModelRequest) {
-    const { access, agent } = request;
+  constructor(parts: KeyParts, call: ModelCall) {
+    const { access, agent } = call.request;
     this.#parts = parts;
-    this.#request = request;
+    this.#call = call;
     this.#names = agent.model_keys ?? access.keys;
-    // Whoever chose a place for its conversations is not served at another one: the operator's key is for
-    // the operator's place alone.
-    this.#mayUseOperators = access.operatorKey && access.baseUrl === null;
+    // A tenant that chose an endpoint for its conversations is served there alone, and the operator's key is sent to
+    // the operator's endpoint alone.
+    this.#mayUseOperatorKey = access.operatorKey && access.baseUrl === null;
   }
 
   /**
-   * The first key that nothing speaks against, else the one that it is worth waiting for least. Throws ModelError
-   * `model_key_missing`, `model_key_unreadable` or `model_key_refused` where there is none, and KeysUnavailableError.
+   * The first key that may work now, else the one with the shortest wait. Throws ModelError `model_key_missing`, `model_key_unreadable` or `model_key_refused` where there is none, and KeysUnavailableError.
    */
   async choose(signal: AbortSignal): Promise<Choice> {
-    const { aside, guard } = this.#parts;
-    const left: (Choice & { worthMs: number })[] = [];
+    const { cooldowns, guard } = this.#parts;
+    const others: (Choice & { usefulInMs: number })[] = [];
     for await (const key of this.#keys(signal)) {
       const openMs = guard.openForMs(key.id);
-      const waitMs = Math.max(aside.cooldownMs(key.id), openMs);
+      const waitMs = Math.max(cooldowns.cooldownMs(key.id), openMs);
       if (waitMs === 0) return { key, waitMs };
-      left.push({ key, waitMs, worthMs: Math.max(aside.waitMs(key.id), openMs) });
+      others.push({ key, waitMs, usefulInMs: Math.max(cooldowns.waitMs(key.id), openMs) });
     }
-    // Two that were refused are both never worth it: then the one whose refusal is older.
-    const [soonest] = left.toSorted((a, b) =>
-      a.worthMs === b.worthMs ? a.waitMs - b.waitMs : a.worthMs - b.worthMs,
+    // Keys that were refused have an infinite wait: of those, the one whose refusal is oldest.
+    const [soonest] = others.toSorted((a, b) =>
+      a.usefulInMs === b.usefulInMs ? a.waitMs - b.waitMs : a.usefulInMs - b.usefulInMs,
     );
     if (soonest === undefined) throw this.#noKey();
     return soonest;
   }
 
   /**
-   * Milliseconds after which a key may work that does not now, by what the API asked for and by the
-   * breakers. Infinite where all of them were refused. Throws as `choose` does.
+   * Milliseconds until one of the keys may work, by the `retry-after` of the API and by the circuit breakers.
+   * Infinite where all of them were refused. Throws as `choose` does.
    */
   async shortestWaitMs(signal: AbortSignal): Promise<number> {
     let shortest = Infinity;
     for await (const key of this.#keys(signal)) {
-      const waitMs = Math.max(this.#parts.aside.waitMs(key.id), this.#parts.guard.openForMs(key.id));
+      const waitMs = Math.max(this.#parts.cooldowns.waitMs(key.id), this.#parts.guard.openForMs(key.id));
       shortest = Math.min(shortest, waitMs);
     }
     return shortest;
   }
 
-  /** Remembers that a key failed, for calls to come; one that was refused may have been replaced meanwhile. */
-  note(key: ModelKey, failure: Failure): void {
+  /** Records that a key failed, for later calls; one that was refused may have been replaced meanwhile. */
+  recordFailure(key: ModelKey, failure: Failure): void {
     this.#failed.add(key.id);
-    this.#parts.aside.note(key.id, failure);
+    this.#parts.cooldowns.start(key.id, failure);
     const isRefused = failure.code === 'model_authentication' || failure.code === 'model_permission';
     if (isRefused && key.name !== null) {
-      this.#parts.values.forget({ tenantId: this.#request.tenantId, name: key.name, origin: key.api.origin });
+      const { tenantId } = this.#call.turn;
+      this.#parts.values.delete({ tenantId, name: key.name, origin: key.api.origin });
     }
   }
 
-  /** Whether it is this call that a key failed in. */
+  /** Whether a key failed in this call. */
   hasFailed(key: ModelKey): boolean {
     return this.#failed.has(key.id);
   }
 
-  /** A key works. */
-  clear(key: ModelKey): void {
-    this.#parts.aside.clear(key.id);
+  /** Records that a key works. */
+  recordSuccess(key: ModelKey): void {
+    this.#parts.cooldowns.clear(key.id);
   }
 
   async *#keys(signal: AbortSignal): AsyncGenerator<ModelKey> {
-    const { access, agent, tenantId } = this.#request;
-    const { places, operatorKey } = this.#parts;
+    const { access, agent } = this.#call.request;
+    const { tenantId } = this.#call.turn;
+    const { endpoints, operatorKey } = this.#parts;
     const idOf = (api: ModelApi, key: string): string => `${tenantId}:${agent.model} ${api.origin} ${key}`;
-    const api = access.baseUrl === null ? places.operator : places.at(access.baseUrl);
+    const api = access.baseUrl === null ? endpoints.operator : endpoints.at(access.baseUrl);
     for (const name of this.#names) {
       const value = await this.#read(name, api.origin, signal);
       if (value === null) continue;
       const { secret, fingerprint } = value;
       yield { name, id: idOf(api, fingerprint), secret, auth: access.auth, api };
     }
-    if (!this.#mayUseOperators || operatorKey === null) return;
+    if (!this.#mayUseOperatorKey || operatorKey === null) return;
     const { secret } = operatorKey;
-    yield { name: null, id: idOf(places.operator, 'operator'), secret, auth: 'bearer', api: places.operator };
+    const { operator } = endpoints;
+    yield { name: null, id: idOf(operator, 'operator'), secret, auth: 'bearer', api: operator };
   }
 
   async #read(name: string, origin: string, signal: AbortSignal): Promise<KeyValue | null> {
     const { values } = this.#parts;
-    const { tenantId } = this.#request;
+    const { tenantId } = this.#call.turn;
     try {
       const value = await within(READ_MS, signal, values.read({ tenantId, name, origin }));
-      if (value === null) this.#tell(name, 'missing');
+      if (value === null) this.#skip(name, 'missing');
       return value;
     } catch (error) {
       signal.throwIfAborted();
-      // What does not open now never will; the other keys may.
+      // A terminal error is this key's alone; the other keys may work.
       if (!(error instanceof TerminalError)) throw new KeysUnavailableError(error);
-      this.#tell(name, error.code === 'secret_refused' ? 'refused' : 'unreadable', error);
+      this.#skip(name, error.code === 'secret_refused' ? 'refused' : 'unreadable', error);
       return null;
     }
   }
 
-  #tell(name: string, why: Useless, error?: unknown): void {
-    if (this.#useless.has(name)) return;
-    this.#useless.set(name, why);
-    const { tenantId, turnId, sessionId, epoch } = this.#request;
-    const ids = { tenant_id: tenantId, turn_id: turnId, session_id: sessionId, epoch };
-    const fields = { ...ids, model_key: name, why };
-    this.#parts.logger.warn('model key left out', error === undefined ? fields : { ...fields, error });
+  #skip(name: string, reason: SkipReason, error?: unknown): void {
+    if (this.#skipped.has(name)) return;
+    this.#skipped.set(name, reason);
+    const fields = { model_key: name, reason };
+    this.#call.turn.logger.warn(
+      'Model key skipped.',
+      error === undefined ? fields : { ...fields, error },
+    );
   }
 
   #noKey(): ModelError {
-    const namesThatAre = (given: Useless): string[] =>
-      [...this.#useless].filter(([, why]) => why === given).map(([name]) => name);
+    const namesThatAre = (wanted: SkipReason): string[] =>
+      [...this.#skipped].filter(([, reason]) => reason === wanted).map(([name]) => name);
     const [unreadable, refused] = [namesThatAre('unreadable'), namesThatAre('refused')];
     const facts = { terminal: true, attempts: 0, providerRequestId: null };
     if (refused.length > 0) {
-      const words = `The secret ${refused.join(', ')} is not sent to the model: its allowed_hosts does not name that host. Store it with PUT /v1/secrets/{name}, and name it there.`;
-      return new ModelError('model_key_refused', words, facts);
+      const message = `The secret ${refused.join(', ')} is not sent to the model: its allowed_hosts does not name that host. Store it with PUT /v1/secrets/{name}, and name it there.`;
+      return new ModelError('model_key_refused', message, facts);
     }
     if (unreadable.length > 0) {
-      const words = `The secret ${unreadable.join(', ')} cannot be used as a model key. Store it again with PUT /v1/secrets/{name}.`;
-      return new ModelError('model_key_unreadable', words, facts);
+      const message = `The secret ${unreadable.join(', ')} cannot be used as a model key. Store it again with PUT /v1/secrets/{name}.`;
+      return new ModelError('model_key_unreadable', message, facts);
     }
     const missing = this.#names.join(', ');
-    const words =
+    const message =
       this.#names.length === 0
         ? 'There is no model key. Store one with PUT /v1/secrets/{name}, and name it with PUT /v1/model_settings.'
         : `There is no secret ${missing}, which is to be the model key. Store it with PUT /v1/secrets/{name}, or name another.`;
-    return new ModelError('model_key_missing', words, facts);
+    return new ModelError('model_key_missing', message, facts);
   }
 }
 
-/** Whoever keeps the keys cannot be asked now: worth trying again. */
+/** The key provider is unavailable: worth trying again. */
 export class KeysUnavailableError extends RetryableError {
   constructor(cause: unknown) {
     super('model_keys_unavailable', 'The model keys cannot be read now.', undefined, cause);
   }
 }
 
-/** What `work` gives, or a throw once it took too long or the signal aborts; it may go on behind that. */
+/** The result of `work`. Throws once it took too long or the signal aborts; the work itself may go on. */
 async function within<Result>(limitMs: number, signal: AbortSignal, work: Promise<Result>): Promise<Result> {
   const done = new AbortController();
   const limit = AbortSignal.any([signal, done.signal]);
   const expiry = delay(limitMs, undefined, { signal: limit }).then(() => {
-    throw new Error('It took too long.');
+    throw new Error('Reading the key took too long.');
   });
   try {
     return await Promise.race([work, expiry]);

@@ -1,41 +1,41 @@
-/** The bounds of one model call. Times are milliseconds. */
+/** The limits of one model call. Times are milliseconds. */
 export interface ModelLimits {
-  /** Requests for one step under one lease; then the turn waits without holding a worker. */
+  /** Requests for one step under one lease; then the turn is parked, and holds no worker. */
   maxAttempts: number;
   /** Requests for one step in all. */
   maxTotalAttempts: number;
-  /** Answers under one lease that came to their end and are none; with the last of them, the step fails. */
-  maxBrokenAnswers: number;
-  /** The first such wait, doubled with each further one. */
+  /** Responses under one lease that reached their end and are invalid; with the last of them, the step fails. */
+  maxBrokenResponses: number;
+  /** The first time that a turn is parked, doubled with each further one. */
   parkBaseMs: number;
   parkCapMs: number;
-  /** A longer wait before a retry is not waited here: the caller gets its worker slot back. */
+  /** With a longer wait before a retry, the turn is parked instead. */
   maxInlineWaitMs: number;
   /** The first retry waits up to this long, each further one up to twice the one before. */
   backoffBaseMs: number;
   backoffCapMs: number;
   /** For TCP and TLS. */
   connectTimeoutMs: number;
-  /** Without a byte, before the head and inside the stream. A ping is a byte: it counts as life. */
+  /** Without a byte, before the response's head and inside the stream. A ping counts as a byte. */
   idleTimeoutMs: number;
   /** For one request, from its start to `message_stop`. */
   totalTimeoutMs: number;
   /** How long a turn is parked, at least, when the retry budget is spent. */
   budgetWaitMs: number;
-  /** How long the value of a tenant's key is kept before it is read anew. */
+  /** How long the value of a tenant's key is cached. */
   keyTtlMs: number;
-  /** How long another key is preferred to one that was rate-limited without being told for how long. */
+  /** Cooldown of a key that was rate-limited without a `retry-after`: other keys are preferred meanwhile. */
   rateLimitedCooldownMs: number;
-  /** The same for a key that was refused, or has no money left. */
+  /** Cooldown of a key that was refused, or has no credit left. */
   refusedCooldownMs: number;
-  /** Parked turns come back spread over this time, or over as long again as they had to wait, if that is less. */
+  /** Parked turns return spread over this time, or over as long again as they had to wait, if that is less. */
   parkSpreadMs: number;
 }
 
 export const DEFAULT_LIMITS: ModelLimits = {
   maxAttempts: 3,
   maxTotalAttempts: 20,
-  maxBrokenAnswers: 3,
+  maxBrokenResponses: 3,
   parkBaseMs: 5_000,
   parkCapMs: 60_000,
   maxInlineWaitMs: 5_000,

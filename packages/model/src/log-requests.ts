@@ -1,14 +1,11 @@
-import type { Logger, Report } from '@turnpike/telemetry';
+import type { TurnContext } from '@turnpike/contract';
+import type { Report } from '@turnpike/telemetry';
 import type { WholeMessage } from './assemble-message.ts';
 import type { Failure } from './classify-error.ts';
 import type { RequestProgress } from './stream-message.ts';
 
-/** Which request it was, as the log names it. */
-export interface RequestFacts {
-  tenant_id: string;
-  turn_id: string;
-  session_id: string;
-  epoch: number;
+/** Which request of a turn it was. */
+export interface RequestFields {
   model: string;
   /** The name of the tenant's secret; null for the operator's key. */
   model_key: string | null;
@@ -16,15 +13,15 @@ export interface RequestFacts {
   attempt: number;
 }
 
-/** Tells of a request that was answered: its times and tokens, never a word of it. */
+/** Logs a response: its times and tokens, and nothing of its contents. */
 export function logResponse(
-  logger: Logger,
-  facts: RequestFacts,
+  { logger }: TurnContext,
+  fields: RequestFields,
   progress: RequestProgress,
   message: WholeMessage,
 ): void {
-  logger.debug('model answered', {
-    ...facts,
+  logger.debug('Model responded.', {
+    ...fields,
     ...timesOf(progress),
     provider_request_id: progress.providerRequestId,
     stop_reason: message.stopReason,
@@ -32,16 +29,17 @@ export function logResponse(
   });
 }
 
-/** Tells of a request that failed; while a model keeps failing in the same way, once in a while, and at debug each. */
+/** Logs a request that failed: each at `debug`, and at `warn` once in a while as long as the model fails in the same way. */
 export function logFailure(
-  { logger, report }: { logger: Logger; report: Report },
-  facts: RequestFacts,
+  report: Report,
+  { tenantId, turnId, sessionId, epoch, logger }: TurnContext,
+  request: RequestFields,
   progress: RequestProgress,
   failure: Failure,
 ): void {
   const { code, terminal, status, retryAfterMs, providerRequestId } = failure;
   const fields = {
-    ...facts,
+    ...request,
     ...timesOf(progress),
     code,
     terminal,
@@ -49,9 +47,9 @@ export function logFailure(
     retry_after_ms: retryAfterMs,
     provider_request_id: providerRequestId,
   };
-  if (!report('model request failed')(`${facts.model} ${code}`, fields)) {
-    logger.debug('model request failed', fields);
-  }
+  const ids = { tenant_id: tenantId, turn_id: turnId, session_id: sessionId, epoch };
+  const isReported = report('Model request failed.')(`${request.model} ${code}`, { ...ids, ...fields });
+  if (!isReported) logger.debug('Model request failed.', fields);
 }
 
 function timesOf({ startedAt, headMs }: RequestProgress): { head_ms: number | null; duration_ms: number } {

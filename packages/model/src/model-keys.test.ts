@@ -37,7 +37,7 @@ describe('a tenant’s key', () => {
     'travels in the header that the tenant says, %s, and in no other',
     async (auth) => {
       const { ask, api } = await setUp({});
-      await ask(accessWith(['a'], { auth })).answer;
+      await ask(accessWith(['a'], { auth })).response;
       const headers = api.received[0]?.headers;
       const sent = { key: headers?.['x-api-key'], authorization: headers?.authorization };
       expect(sent).toEqual(
@@ -52,40 +52,40 @@ describe('a tenant’s key', () => {
   it('is sent without the white space that a file or a form put around it', async () => {
     const { ask, secrets, asked } = await setUp({});
     secrets.values.set('a', ' a-key\n');
-    await ask(accessWith(['a'])).answer;
+    await ask(accessWith(['a'])).response;
     expect(asked()).toEqual(['a-key']);
   });
 
   it('is the agent’s where the agent names its own', async () => {
     const { ask, asked } = await setUp({});
     const agent = agentConfigSchema.parse({ model: 'claude-test-1', model_keys: ['c'] });
-    await ask(accessWith(['a', 'b']), { request: { agent } }).answer;
+    await ask(accessWith(['a', 'b']), { request: { agent } }).response;
     expect(asked()).toEqual(['c-key']);
   });
 
   it('is read when it is needed, and then not again for a while', async () => {
     const { ask, secrets, asked } = await setUp({}, { limits: { keyTtlMs: 3_600_000 } });
-    for (let call = 0; call < 5; call++) await ask(accessWith(['a', 'b'])).answer;
+    for (let call = 0; call < 5; call++) await ask(accessWith(['a', 'b'])).response;
     expect(secrets.reads).toEqual(['a']);
     expect(asked()).toHaveLength(5);
   });
 
   it('that was replaced is used once its time is over, and one that was deleted is not', async () => {
     const { ask, secrets, asked } = await setUp({}, { limits: { keyTtlMs: 1 } });
-    await ask(accessWith(['a'])).answer;
+    await ask(accessWith(['a'])).response;
     secrets.values.set('a', 'new-key');
     await new Promise((resolve) => setTimeout(resolve, 20));
-    await ask(accessWith(['a'])).answer;
+    await ask(accessWith(['a'])).response;
     expect(asked()).toEqual(['a-key', 'new-key']);
     secrets.values.delete('a');
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await failureOf(ask(accessWith(['a'])).answer)).toMatchObject({ code: 'model_key_missing' });
+    expect(await failureOf(ask(accessWith(['a'])).response)).toMatchObject({ code: 'model_key_missing' });
   });
 
   it('that is refused is read anew at once: it may have been replaced', async () => {
     const { ask, secrets, asked } = await setUp({ 'a-key': REFUSED }, { limits: { keyTtlMs: 3_600_000 } });
     const first = setUpReplacement(secrets);
-    expect(await ask(accessWith(['a'])).answer).toMatchObject({ attempts: 2 });
+    expect(await ask(accessWith(['a'])).response).toMatchObject({ attempts: 2 });
     expect(asked()).toEqual(['a-key', 'new-key']);
     expect(first.reads).toEqual(['a', 'a']);
   });
@@ -101,7 +101,7 @@ describe('a tenant’s key', () => {
       },
     });
     secrets.values.set('a', key);
-    const error = await failureOf(ask(accessWith(['a'])).answer);
+    const error = await failureOf(ask(accessWith(['a'])).response);
     expect(error).toMatchObject({ code: 'model_authentication', providerRequestId: null });
     const seen = JSON.stringify([error, error.message, error.stack, logged]);
     for (const form of forms) expect(seen).not.toContain(form);
@@ -142,14 +142,14 @@ describe('a key that fails', () => {
     'with %s is followed by the next at once, which is an attempt, and takes no retry',
     async (_what, fault) => {
       const { ask, asked, logged } = await setUp({ 'a-key': fault });
-      const { answer, told } = ask(accessWith(['a', 'b']));
-      expect(await answer).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
+      const { response, shown } = ask(accessWith(['a', 'b']));
+      expect(await response).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
       expect(asked()).toEqual(['a-key', 'b-key']);
-      expect(told).toEqual(fault.status === undefined ? ['Hal', '<restart>', 'Hel', 'lo.'] : ['Hel', 'lo.']);
+      expect(shown).toEqual(fault.status === undefined ? ['Hal', '<restart>', 'Hel', 'lo.'] : ['Hel', 'lo.']);
       expect(logged.map(({ fields }) => fields['model_key'])).toEqual(['a', 'b']);
 
       // The next call begins with the one that works.
-      await ask(accessWith(['a', 'b'])).answer;
+      await ask(accessWith(['a', 'b'])).response;
       expect(asked().slice(2)).toEqual(['b-key']);
     },
   );
@@ -160,33 +160,33 @@ describe('a key that fails', () => {
       'a-key': () =>
         isWell ? { body: textMessage('Hi.') } : { ...limited(), headers: { 'retry-after-ms': '30' } },
     });
-    await ask(accessWith(['a', 'b'])).answer;
+    await ask(accessWith(['a', 'b'])).response;
     isWell = true;
     await new Promise((resolve) => setTimeout(resolve, 60));
-    await ask(accessWith(['a', 'b'])).answer;
+    await ask(accessWith(['a', 'b'])).response;
     expect(asked()).toEqual(['a-key', 'b-key', 'a-key']);
   });
 
   it('is left aside for its own tenant and model only', async () => {
     const { ask, asked } = await setUp({ 'a-key': limited(60) });
-    await ask(accessWith(['a', 'b'])).answer;
-    await ask(accessWith(['a', 'b']), { request: { tenantId: 'ten_2' } }).answer;
+    await ask(accessWith(['a', 'b'])).response;
+    await ask(accessWith(['a', 'b']), { tenantId: 'ten_2' }).response;
     const agent = agentConfigSchema.parse({ model: 'claude-test-2' });
-    await ask(accessWith(['a', 'b']), { request: { agent } }).answer;
+    await ask(accessWith(['a', 'b']), { request: { agent } }).response;
     expect(asked()).toEqual(['a-key', 'b-key', 'a-key', 'b-key', 'a-key', 'b-key']);
   });
 
   it('gives way to as many others as there are, also where a lease has fewer attempts', async () => {
     const answers = Object.fromEntries(EIGHT.slice(0, 7).map((name) => [`${name}-key`, REFUSED]));
     const { ask, asked } = await setUp(answers, { limits: { maxAttempts: 2 } });
-    expect(await ask(accessWith(EIGHT)).answer).toMatchObject({ attempts: 8 });
+    expect(await ask(accessWith(EIGHT)).response).toMatchObject({ attempts: 8 });
     expect(asked()).toEqual(EIGHT.map((name) => `${name}-key`));
   });
 
   it('does not go beyond the attempts of the step', async () => {
     const answers = Object.fromEntries(EIGHT.map((name) => [`${name}-key`, REFUSED]));
     const { ask, asked } = await setUp(answers, { limits: { maxTotalAttempts: 3 } });
-    expect(await failureOf(ask(accessWith(EIGHT)).answer)).toMatchObject({ attempts: 3 });
+    expect(await failureOf(ask(accessWith(EIGHT)).response)).toMatchObject({ attempts: 3 });
     expect(asked()).toHaveLength(3);
   });
 
@@ -194,7 +194,7 @@ describe('a key that fails', () => {
     const { ask, asked } = await setUp({
       'a-key': { status: 400, body: errorBody('invalid_request_error', 'max_tokens: too large') },
     });
-    expect(await failureOf(ask(accessWith(['a', 'b'])).answer)).toMatchObject({
+    expect(await failureOf(ask(accessWith(['a', 'b'])).response)).toMatchObject({
       code: 'model_rejected_request',
     });
     expect(asked()).toEqual(['a-key']);
@@ -206,24 +206,24 @@ describe('a key that fails', () => {
       { 'a-key': overloaded },
       { guard: createCallGuard({ minCalls: 2, openMs: 3_600_000, maxOpenMs: 3_600_000 }) },
     );
-    for (let call = 0; call < 2; call++) await failureOf(ask(accessWith(['a'])).answer);
+    for (let call = 0; call < 2; call++) await failureOf(ask(accessWith(['a'])).response);
     expect(model.breakers().open).toBe(1);
     const before = asked().length;
-    expect(await ask(accessWith(['a', 'b'])).answer).toMatchObject({ attempts: 1 });
+    expect(await ask(accessWith(['a', 'b'])).response).toMatchObject({ attempts: 1 });
     expect(asked().slice(before)).toEqual(['b-key']);
-    expect(await failureOf(ask(accessWith(['a'])).answer)).toMatchObject({ code: 'model_circuit_open' });
+    expect(await failureOf(ask(accessWith(['a'])).response)).toMatchObject({ code: 'model_circuit_open' });
   });
 });
 
 describe('keys that all fail', () => {
   it('by their rate make the turn wait for the first of them', async () => {
     const { ask, asked } = await setUp({ 'a-key': limited(60), 'b-key': limited(30), 'c-key': limited(45) });
-    const error = await failureOf(ask(accessWith(['a', 'b', 'c'])).answer);
+    const error = await failureOf(ask(accessWith(['a', 'b', 'c'])).response);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 3 });
     expect(error.retryAfterMs).toBeGreaterThan(25_000);
     expect(error.retryAfterMs).toBeLessThan(32_000);
     // A turn that comes meanwhile asks the one that is free soonest, and waits likewise.
-    const later = await failureOf(ask(accessWith(['a', 'b', 'c'])).answer);
+    const later = await failureOf(ask(accessWith(['a', 'b', 'c'])).response);
     expect(later).toMatchObject({ code: 'model_rate_limited', attempts: 1 });
     expect(asked()).toEqual(['a-key', 'b-key', 'c-key', 'b-key']);
   });
@@ -240,7 +240,7 @@ describe('keys that all fail', () => {
       },
       { retryBudget: { take: () => true, deposit: () => undefined } },
     );
-    expect(await ask(accessWith(['a', 'b'])).answer).toMatchObject({ attempts: 3 });
+    expect(await ask(accessWith(['a', 'b'])).response).toMatchObject({ attempts: 3 });
     expect(asked()).toEqual(['a-key', 'b-key', 'b-key']);
   });
 
@@ -250,7 +250,7 @@ describe('keys that all fail', () => {
       { 'a-key': limited(4), 'b-key': () => (times++ === 0 ? limited() : { body: textMessage('Hi.') }) },
       { retryBudget: { take: () => true, deposit: () => undefined } },
     );
-    expect(await ask(accessWith(['a', 'b'])).answer).toMatchObject({ attempts: 3 });
+    expect(await ask(accessWith(['a', 'b'])).response).toMatchObject({ attempts: 3 });
     expect(asked()).toEqual(['a-key', 'b-key', 'b-key']);
   });
 
@@ -260,7 +260,7 @@ describe('keys that all fail', () => {
       ['b', 'a'],
     ]) {
       const { ask } = await setUp({ 'a-key': limited(30), 'b-key': REFUSED });
-      const error = await failureOf(ask(accessWith(keys)).answer);
+      const error = await failureOf(ask(accessWith(keys)).response);
       expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 2 });
       expect(error.retryAfterMs).toBeGreaterThan(25_000);
     }
@@ -274,12 +274,12 @@ describe('keys that all fail', () => {
     });
     const keys = accessWith(['a', 'b']);
     for (let turn = 0; turn < 2; turn++) {
-      const error = await failureOf(ask(keys).answer);
+      const error = await failureOf(ask(keys).response);
       expect(error).toMatchObject({ code: 'model_authentication', terminal: true, attempts: 2 });
     }
     isWell = true;
-    await ask(keys).answer;
-    await ask(keys).answer;
+    await ask(keys).response;
+    await ask(keys).response;
     expect(asked()).toEqual(['a-key', 'b-key', 'a-key', 'b-key', 'a-key', 'b-key', 'b-key']);
   });
 });
@@ -307,13 +307,13 @@ describe('keys that are not there', () => {
         if (name === 'bound') throw new TerminalError('secret_refused', 'It is not sent there.');
         return read(tenantId, name, destination);
       };
-      const error = await failureOf(ask(accessWith(keys)).answer);
+      const error = await failureOf(ask(accessWith(keys)).response);
       expect(error).toMatchObject({ code, terminal: true, attempts: 0 });
       expect(error.message).toMatch(words);
       expect(asked()).toEqual([]);
       expect(JSON.stringify(logged)).not.toContain('lines-of-a-key');
       // The others are used all the same.
-      await ask(accessWith([...keys, 'a'])).answer;
+      await ask(accessWith([...keys, 'a'])).response;
       expect(asked()).toEqual(['a-key']);
     },
   );
@@ -321,11 +321,11 @@ describe('keys that are not there', () => {
   it('because they cannot be read now, are waited for: nothing is sent and no attempt is counted', async () => {
     const { ask, secrets, asked } = await setUp({});
     secrets.failure = new Error('no connection');
-    const error = await failureOf(ask(accessWith(['a'], { operatorKey: true })).answer);
+    const error = await failureOf(ask(accessWith(['a'], { operatorKey: true })).response);
     expect(error).toMatchObject({ code: 'model_keys_unavailable', terminal: false, attempts: 0 });
     expect(error.retryAfterMs).toBeGreaterThanOrEqual(5_000);
     secrets.failure = null;
-    await ask(accessWith(['a'])).answer;
+    await ask(accessWith(['a'])).response;
     expect(asked()).toEqual(['a-key']);
   });
 
@@ -336,8 +336,8 @@ describe('keys that are not there', () => {
       stopping.abort(new Error('stop'));
       return new Promise(() => undefined);
     };
-    const { answer } = ask(accessWith(['a']), { options: { signal: stopping.signal } });
-    await expect(answer).rejects.toThrow('stop');
+    const { response } = ask(accessWith(['a']), { signal: stopping.signal });
+    await expect(response).rejects.toThrow('stop');
   });
 });
 
@@ -346,17 +346,17 @@ describe('the operator’s key', () => {
 
   it('is used where the tenant has none, or none that works, and the operator allows it', async () => {
     const { ask, asked, api } = await setUp({ 'a-key': REFUSED });
-    await ask(accessWith([], { operatorKey: true })).answer;
-    await ask(accessWith(['gone'], { operatorKey: true })).answer;
-    await ask(accessWith(['a'], { operatorKey: true })).answer;
+    await ask(accessWith([], { operatorKey: true })).response;
+    await ask(accessWith(['gone'], { operatorKey: true })).response;
+    await ask(accessWith(['a'], { operatorKey: true })).response;
     expect(asked()).toEqual([OPERATORS, OPERATORS, 'a-key', OPERATORS]);
     expect(api.received.at(-1)?.headers).toMatchObject({ authorization: `Bearer ${OPERATORS}` });
   });
 
   it('is not used where the operator does not allow it', async () => {
     const { ask, asked } = await setUp({ 'a-key': REFUSED });
-    expect(await failureOf(ask(accessWith([])).answer)).toMatchObject({ code: 'model_key_missing' });
-    expect(await failureOf(ask(accessWith(['a'])).answer)).toMatchObject({ code: 'model_authentication' });
+    expect(await failureOf(ask(accessWith([])).response)).toMatchObject({ code: 'model_key_missing' });
+    expect(await failureOf(ask(accessWith(['a'])).response)).toMatchObject({ code: 'model_authentication' });
     expect(asked()).toEqual(['a-key']);
   });
 
@@ -365,9 +365,9 @@ describe('the operator’s key', () => {
     const secrets = new TenantSecrets({ a: 'a-key' });
     const { model } = testModel(api.url, { secrets }, { withoutOperatorKey: true });
     open.push(model, api);
-    await callTestModel(model, { request: { access: accessWith(['a'], { operatorKey: true }) } }).answer;
+    await callTestModel(model, { request: { access: accessWith(['a'], { operatorKey: true }) } }).response;
     const none = callTestModel(model, { request: { access: accessWith([], { operatorKey: true }) } });
-    expect(await failureOf(none.answer)).toMatchObject({ code: 'model_key_missing' });
+    expect(await failureOf(none.response)).toMatchObject({ code: 'model_key_missing' });
     expect(api.received.map(keyOf)).toEqual(['a-key']);
   });
 });
@@ -380,12 +380,12 @@ describe('an address that the tenant chose', () => {
     const gateway = await startScriptedApi(byKey({ 'a-key': REFUSED, 'b-key': limited(60) }));
     open.push(gateway);
     const access = accessWith(['a', 'b'], { baseUrl: `${gateway.url}/anthropic/`, operatorKey: true });
-    expect(await failureOf(ask(access).answer)).toMatchObject({ code: 'model_rate_limited', attempts: 2 });
-    expect(await failureOf(ask({ ...access, keys: [] }).answer)).toMatchObject({ code: 'model_key_missing' });
+    expect(await failureOf(ask(access).response)).toMatchObject({ code: 'model_rate_limited', attempts: 2 });
+    expect(await failureOf(ask({ ...access, keys: [] }).response)).toMatchObject({ code: 'model_key_missing' });
     expect(gateway.received.map(keyOf)).toEqual(['a-key', 'b-key']);
     expect(gateway.received[0]?.path).toBe('/anthropic/v1/messages');
     expect(asked()).toEqual([]);
-    await ask(accessWith(['c'], { operatorKey: true })).answer;
+    await ask(accessWith(['c'], { operatorKey: true })).response;
     expect(api.received).toHaveLength(1);
     expect(gateway.received).toHaveLength(2);
   });
@@ -396,7 +396,7 @@ describe('an address that the tenant chose', () => {
     const { ask, asked } = await setUp({});
     for (const host of ['127.0.0.1', '169.254.169.254', '[::1]', 'localhost', '10.0.0.1']) {
       const baseUrl = `http://${host}:${new URL(gateway.url).port}`;
-      const error = await failureOf(ask(accessWith(['a'], { baseUrl, operatorKey: true })).answer);
+      const error = await failureOf(ask(accessWith(['a'], { baseUrl, operatorKey: true })).response);
       expect(error).toMatchObject({ code: 'model_base_url_refused', terminal: true });
     }
     expect([gateway.received, asked()]).toEqual([[], []]);
@@ -410,9 +410,9 @@ describe('an address that the tenant chose', () => {
     const { ask } = await setUp({}, { egress: { allow: ['127.0.0.1'], lookup } });
     const at = (): ModelAccess =>
       accessWith(['a'], { baseUrl: `http://gateway.example:${new URL(gateway.url).port}` });
-    await ask(at()).answer;
+    await ask(at()).response;
     // The next ones need a connection of their own while one is taken.
-    const results = await Promise.allSettled([1, 2, 3].map(() => ask(at()).answer));
+    const results = await Promise.allSettled([1, 2, 3].map(() => ask(at()).response));
     const refused = results.filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThanOrEqual(2);
     for (const { reason } of refused as PromiseRejectedResult[]) {
@@ -429,8 +429,8 @@ describe('an address that the tenant chose', () => {
     }));
     open.push(elsewhere, gateway);
     const { ask } = await setUp({}, LOOPBACK);
-    const { answer } = ask(accessWith(['a'], { baseUrl: gateway.url }));
-    expect(await failureOf(answer)).toMatchObject({ terminal: true });
+    const { response } = ask(accessWith(['a'], { baseUrl: gateway.url }));
+    expect(await failureOf(response)).toMatchObject({ terminal: true });
     expect(elsewhere.received).toEqual([]);
   });
 
@@ -449,16 +449,16 @@ describe('an address that the tenant chose', () => {
         limits: { idleTimeoutMs: 200 },
       },
     );
-    const { answer, told } = ask(accessWith(['a'], { baseUrl: gateway.url }));
-    expect(await answer).toMatchObject({ attempts: 2 });
-    expect(told).toEqual(['Hal', '<restart>', 'Hello.']);
+    const { response, shown } = ask(accessWith(['a'], { baseUrl: gateway.url }));
+    expect(await response).toMatchObject({ attempts: 2 });
+    expect(shown).toEqual(['Hal', '<restart>', 'Hello.']);
   });
 
   it('that cannot be reached is an outage like any other', async () => {
     const gateway = await startScriptedApi(byKey({}));
     await gateway.close();
     const { ask } = await setUp({}, { ...LOOPBACK, limits: { maxAttempts: 1 } });
-    const { answer } = ask(accessWith(['a'], { baseUrl: gateway.url }));
-    expect(await failureOf(answer)).toMatchObject({ code: 'model_unavailable', terminal: false });
+    const { response } = ask(accessWith(['a'], { baseUrl: gateway.url }));
+    expect(await failureOf(response)).toMatchObject({ code: 'model_unavailable', terminal: false });
   });
 });

@@ -72,7 +72,7 @@ it('a call that is refused says where the block is stored that the API named, by
       { role: 'user' as const, content: [{ type: 'text', text: 'Look.' }] },
       { role: 'user' as const, content: [stored('image', 4)] },
     ];
-    const error = await failureOf(callTestModel(model, { request: { messages } }).answer);
+    const error = await failureOf(callTestModel(model, { request: { messages } }).response);
     expect(error.refused).toEqual({ paths: [placeAt(4)], likely: 'none' });
     // What the block knows of its place is not sent.
     expect(JSON.stringify(api.received[0]?.body)).not.toContain('msg_1');

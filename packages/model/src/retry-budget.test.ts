@@ -56,13 +56,13 @@ describe('the retry budget of one process', () => {
 });
 
 describe('a retry budget that all workers share', () => {
-  it('is asked, and told of successes', async () => {
-    const told: unknown[] = [];
-    const shared: RetryBudget = { take: async () => false, deposit: (...given) => void told.push(given) };
-    const budget = sharedRetryBudget(shared, (error) => told.push(error));
+  it('is asked, and calls of successes', async () => {
+    const calls: unknown[] = [];
+    const shared: RetryBudget = { take: async () => false, deposit: (...given) => void calls.push(given) };
+    const budget = sharedRetryBudget(shared, (error) => calls.push(error));
     expect(await budget.take('a')).toBe(false);
     budget.deposit('a', true);
-    expect(told).toEqual([['a', true]]);
+    expect(calls).toEqual([['a', true]]);
   });
 
   it('is replaced by one of this process while it is away, which is bounded too and said once', async () => {

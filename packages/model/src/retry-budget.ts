@@ -1,21 +1,21 @@
 /**
- * How much of the traffic may be retries, so that a struggling API is not met with more requests
- * than usual. A key is a tenant and a model.
+ * Limits how much of the traffic is retries, so that a struggling API does not get more requests than usual. A key
+ * is a tenant and a model.
  */
 export interface RetryBudget {
-  /** Takes the right to one retry; false when there is none. */
+  /** Takes one retry from the budget; false when there is none. */
   take(key: string): boolean | Promise<boolean>;
   /**
-   * Notes a success: a tenth of a retry, and where it was a retry, that one back. So what is bounded is
-   * retries that fail; were it all retries, an API that is well again would wait for a budget to fill.
-   * Never throws, and nobody waits for it.
+   * Records a success: it adds a tenth of a retry, and where it was a retry, that one is returned. So the budget
+   * limits retries that fail; if it limited all of them, an API that has recovered would wait for a budget to fill.
+   * Never throws, and is not waited for.
    */
   deposit(key: string, wasRetry?: boolean): void;
 }
 
 /**
- * A budget that all workers share, and this process's own for as long as that one cannot be asked:
- * retries stay bounded then, by so much a process. The first error of each such time is reported.
+ * A budget that all workers share, with one of this process while the shared one is unavailable: retries are then
+ * limited for each process. The first error of each such time is reported.
  */
 export function sharedRetryBudget(shared: RetryBudget, onError: (error: unknown) => void): RetryBudget {
   const own = createRetryBudget();
@@ -47,11 +47,11 @@ export interface RetryBudgetSettings {
   /** What one success adds. Default 0.1. */
   deposit?: number;
   /**
-   * What a minute adds, up to the allowance. Default 30. Without it, turns that all wait for a budget
-   * would wait for ever: none of them could have the success that fills it.
+   * What a minute adds, up to the allowance. Default 30. Without it, turns that all wait for a budget would wait
+   * for ever: none of them could have the success that fills it.
    */
   perMinute?: number;
-  /** Keys kept at once; the one unused for longest starts anew. Default 10 000. */
+  /** Keys kept at once; beyond that, the least recently used one starts again. Default 10 000. */
   maxKeys?: number;
 }
 
@@ -67,7 +67,7 @@ export function createRetryBudget(
   now: () => number = () => performance.now(),
 ): RetryBudget {
   const { allowance = 10, capacity = 50, deposit = 0.1, perMinute = 30, maxKeys = 10_000 } = settings;
-  // A Map keeps the order of insertion: taken out and put back on each use, the first is the oldest.
+  // A Map keeps the order of insertion: an entry is deleted and set again on each use, so the first is the oldest.
   const buckets = new Map<string, Bucket>();
 
   const use = (key: string): Bucket => {

@@ -21,8 +21,8 @@ afterEach(async () => {
 describe('a step that takes longer than the agent lets it', () => {
   it('ends, also within a request, which is cut off and counted', async () => {
     await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 4 } }] });
-    const { answer } = callTestModel(model, { options: { stepTimeoutMs: 300 } });
-    expect(await failureOf(answer)).toMatchObject({
+    const { response } = callTestModel(model, { stepTimeoutMs: 300 });
+    expect(await failureOf(response)).toMatchObject({
       code: 'model_step_timeout',
       terminal: false,
       attempts: 1,
@@ -34,7 +34,7 @@ describe('a step that takes longer than the agent lets it', () => {
   it('waits here for no retry that does not fit in', async () => {
     const headers = { 'retry-after': '3' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 529, headers } }] });
-    expect(await failureOf(callTestModel(model, { options: { stepTimeoutMs: 2_000 } }).answer)).toMatchObject(
+    expect(await failureOf(callTestModel(model, { stepTimeoutMs: 2_000 }).response)).toMatchObject(
       {
         code: 'model_step_timeout',
         terminal: false,
@@ -48,7 +48,7 @@ describe('a step that takes longer than the agent lets it', () => {
   it('is none that waits without a worker, as the API asked', async () => {
     const headers = { 'retry-after': '30' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 429, headers } }] });
-    const error = await failureOf(callTestModel(model, { options: { stepTimeoutMs: 10_000 } }).answer);
+    const error = await failureOf(callTestModel(model, { stepTimeoutMs: 10_000 }).response);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 1 });
     // What is left of them: longer than the step may take, and than we would wait by ourselves.
     expect(error.retryAfterMs).toBeGreaterThan(10_000);

@@ -18,7 +18,7 @@ test('text is bounded over all blocks together, and a note says how much was cut
   expect(boundOutput(output, limits)?.content).toEqual([
     text('12345'),
     text('66666'),
-    text('[cut: 10 of 1,234,009 characters]'),
+    text('[truncated: 10 of 1,234,009 characters]'),
   ]);
 });
 
@@ -26,7 +26,7 @@ test('text that is cut exactly at a border of blocks says so too', () => {
   const output = { content: [text('1234567890'), text('more')], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([
     text('1234567890'),
-    text('[cut: 10 of 14 characters]'),
+    text('[truncated: 10 of 14 characters]'),
   ]);
 });
 
@@ -34,7 +34,7 @@ test('a cut never leaves half a character', () => {
   const output = { content: [text('123456789😀')], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([
     text('123456789'),
-    text('[cut: 9 of 11 characters]'),
+    text('[truncated: 9 of 11 characters]'),
   ]);
 });
 

@@ -60,7 +60,7 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
     }
   }
   if (total.text > total.keptText) {
-    content.push(textBlock(`[cut: ${counted(total.keptText)} of ${counted(total.text)} characters]`));
+    content.push(textBlock(`[truncated: ${counted(total.keptText)} of ${counted(total.text)} characters]`));
   }
   if (isError && content.length === 0) content.push(textBlock('The tool failed and said nothing more.'));
   return { content, isError };

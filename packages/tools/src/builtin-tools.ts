@@ -13,7 +13,7 @@ import type { Tool } from './tool.ts';
 
 /**
  * The tools that the operator registered in code.
- * Throws a `TypeError` for one that cannot be declared, and for two of one name.
+ * Throws a `TypeError` for a tool that cannot be declared, and for two with one name.
  */
 export function builtinTools(
   builtins: readonly Tool[],
@@ -30,7 +30,6 @@ function asGiven(
 ): GivenTool {
   const parts: RunParts = {
     guard,
-    logger,
     deadlineMs: tool.deadlineMs ?? limits.deadlineMs,
     output: {
       maxTextCharacters: limits.maxOutputCharacters,
@@ -61,7 +60,7 @@ function effectOf(tool: Tool, input: unknown, logger: Logger): Effect {
   try {
     return typeof tool.effect === 'function' ? tool.effect(input) : tool.effect;
   } catch (error) {
-    logger.error('A tool could not tell its effect.', { tool: tool.name, ...describeFailure(error) });
+    logger.error('The effect of a tool could not be determined.', { tool: tool.name, ...describeFailure(error) });
     return 'once';
   }
 }

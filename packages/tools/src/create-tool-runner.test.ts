@@ -136,7 +136,7 @@ test('a tool that cannot tell its effect has the strictest one', async () => {
   expect(
     (await testRunner({ builtins: [broken], logger }).planOf(scope, callOf('transfer', fits))).effect,
   ).toBe('once');
-  expect(lines.join('')).toContain('could not tell its effect');
+  expect(lines.join('')).toContain('The effect of a tool could not be determined.');
 });
 
 test('a call that the journal takes for repeatable is not made where its tool no longer is', async () => {

@@ -4,7 +4,7 @@ import type {
   RequestedCall,
   Effect,
   ToolCall,
-  ToolCallContext,
+  TurnContext,
   ToolDeclaration,
   ToolOutput,
   ToolPlan,
@@ -49,13 +49,13 @@ export interface ToolRunner {
    * call that must not be repeated left and gave no answer, `RetryableError` where something of ours is away
    * and nothing was sent, `LeaseLostError`, and the signal's reason.
    */
-  run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
+  run(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput>;
   /**
    * Asks the tool how a call ended that left before; null where it never arrived.
    * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where it could not be asked for a
    * reason of ours, and the signal's reason.
    */
-  reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
+  reconcile(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput | null>;
 }
 
 /** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for limits that cannot be read. */

@@ -39,13 +39,13 @@ function noteEnd(bodyEnd: BodyEnd, bytes: number): string {
     case 'complete':
       return '';
     case 'size_limit':
-      return `\n[cut: only the first ${count} bytes were read]`;
+      return `\n[truncated: only the first ${count} bytes were read]`;
     case 'connection_lost':
-      return `\n[cut: the connection broke after ${count} bytes]`;
+      return `\n[truncated: the connection broke after ${count} bytes]`;
     case 'undecodable':
-      return '\n[cut: the rest is not compressed as the answer says]';
+      return '\n[truncated: the rest is not compressed as the answer says]';
     case 'timeout':
-      return `\n[cut: the time was over after ${count} bytes]`;
+      return `\n[truncated: the time was over after ${count} bytes]`;
     default:
       return bodyEnd satisfies never;
   }

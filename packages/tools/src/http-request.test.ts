@@ -149,7 +149,7 @@ test.each([
 test('a body that is too long is cut between characters, and says so', async () => {
   answer = (_request, response) => response.end('€'.repeat(100));
   const output = await send({ url: origin }, { allow: ['127.0.0.1'], maxResponseBytes: 10 }).output;
-  expect(textIn(output)).toMatch(/\n\n€€€\n\[cut: only the first 10 bytes were read\]$/);
+  expect(textIn(output)).toMatch(/\n\n€€€\n\[truncated: only the first 10 bytes were read\]$/);
 });
 
 test('a body that breaks off is shown as far as it came, and says so', async () => {
@@ -159,7 +159,7 @@ test('a body that breaks off is shown as far as it came, and says so', async () 
   };
   const output = await send({ method: 'POST', url: origin }).output;
   expect(output.isError).toBe(false);
-  expect(textIn(output)).toMatch(/\n\nhalf\n\[cut: the connection broke after 4 bytes\]$/);
+  expect(textIn(output)).toMatch(/\n\nhalf\n\[truncated: the connection broke after 4 bytes\]$/);
 });
 
 test('a body that never ends is shown as far as it came by the deadline', async () => {
@@ -169,7 +169,7 @@ test('a body that never ends is shown as far as it came by the deadline', async 
   };
   const output = await send({ method: 'POST', url: origin }, { allow: ['127.0.0.1'], deadlineMs: SHORT_MS })
     .output;
-  expect(textIn(output)).toMatch(/\n\nslow\n\[cut: the time was over after 4 bytes\]$/);
+  expect(textIn(output)).toMatch(/\n\nslow\n\[truncated: the time was over after 4 bytes\]$/);
 });
 
 test('an address that may not be reached is an answer, and nothing leaves', async () => {

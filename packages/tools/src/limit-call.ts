@@ -1,4 +1,4 @@
-/** The time that a call has. */
+/** The deadline of one call. */
 export interface CallLimit {
   /** Aborts at the deadline, or with the turn's signal. */
   signal: AbortSignal;
@@ -6,13 +6,13 @@ export interface CallLimit {
   ended: Promise<never>;
   /** True once the deadline passed. */
   expired(): boolean;
-  /** To be called when the call is over. */
+  /** Must be called when the call is over. */
   release(): void;
 }
 
 /**
- * Starts the clock of one call. Not `AbortSignal.any` with `AbortSignal.timeout`: the timer of the
- * one and the sources of the other are held weakly in Node, and a collected one never aborts.
+ * Starts the deadline of one call. Not `AbortSignal.any` with `AbortSignal.timeout`: Node holds the timer of the one
+ * and the sources of the other weakly, and one that was garbage-collected never aborts.
  */
 export function limitCall(turnSignal: AbortSignal, deadlineMs: number): CallLimit {
   const controller = new AbortController();

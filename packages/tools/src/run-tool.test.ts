@@ -4,7 +4,7 @@ import {
   newId,
   OutcomeUnknownError,
   type Effect,
-  type ToolCallContext,
+  type TurnContext,
   type ToolOutput,
 } from '@turnpike/contract';
 import type { CallGuard } from '@turnpike/egress';
@@ -13,7 +13,7 @@ import type { ToolLimits } from './limits.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { recordingLogger } from './testing/recording-logger.ts';
 import { roomFor } from './testing/test-guard.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
+import { loggedTo, agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
 import { testRunner } from './testing/test-runner.ts';
 import { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';
 
@@ -37,8 +37,10 @@ function setUp(tool: Tool, limits: ToolLimits = {}, guard: CallGuard = roomFor(1
   const { logger, lines } = recordingLogger();
   const calm = { ...toolThat(() => Promise.resolve(textOutput('calm'))), name: 'other' };
   const runner = testRunner({ builtins: [tool, calm], logger, limits, guard });
-  const run = (context: ToolCallContext = turnContext(), effect: Effect = 'read', words = '') =>
-    runner.run(scope, callOf('tool', { words }, effect), context);
+  const run = (context: TurnContext = turnContext(), effect: Effect = 'read', words = '') => {
+    const call = callOf('tool', { words }, effect);
+    return runner.run(scope, call, loggedTo(logger, context, call));
+  };
   const runOther = () => runner.run(scope, callOf('other', {}), turnContext());
   return { run, runOther, lines };
 }
@@ -58,8 +60,8 @@ test.each(['read', 'idempotent'] as const)(
     const { run, lines } = setUp(toolThat(never, effect), { deadlineMs: 20 });
     const output = await run(turnContext(), effect);
     expect(output.isError).toBe(true);
-    expect(textIn(output)).toBe('tool timed out: no answer within 20 ms.');
-    expect(lines.join('')).toContain('A tool gave no answer by its deadline.');
+    expect(textIn(output)).toBe('tool timed out: no result within 20 ms.');
+    expect(lines.join('')).toContain('A tool call timed out.');
   },
 );
 
@@ -246,7 +248,7 @@ test.each<[string, () => Promise<ToolOutput>]>([
     );
     const output = await run(turnContext(), 'read', 'words of the input');
     expect(output.isError).toBe(true);
-    expect(textIn(output)).toBe('The tool failed inside. Nothing more is known.');
+    expect(textIn(output)).toBe('The tool failed with an internal error.');
     const [line = '{}'] = lines;
     expect(JSON.parse(line)).toMatchObject({ level: 'error', tool: 'tool', error_name: 'RangeError' });
     expect(line).toContain('run-tool.test.ts');
@@ -294,8 +296,8 @@ test('an output that is none is an error of the tool', async () => {
   const { run, lines } = setUp(toolThat(() => Promise.resolve('text' as unknown as ToolOutput)));
   const output = await run();
   expect(output.isError).toBe(true);
-  expect(textIn(output)).toBe('The tool ran, but its answer cannot be shown.');
-  expect(lines.join('')).toContain('A tool gave an output that is none.');
+  expect(textIn(output)).toBe('The tool ran, but its output cannot be shown.');
+  expect(lines.join('')).toContain('A tool returned an invalid output.');
 });
 
 test('the output is bounded by the runner’s limit', async () => {
@@ -303,7 +305,7 @@ test('the output is bounded by the runner’s limit', async () => {
     toolThat(() => Promise.resolve(textOutput('x'.repeat(1_234_567)))),
     { maxOutputCharacters: 64_000 },
   );
-  expect(textIn(await run()).slice(64_000)).toBe('\n[cut: 64,000 of 1,234,567 characters]');
+  expect(textIn(await run()).slice(64_000)).toBe('\n[truncated: 64,000 of 1,234,567 characters]');
 });
 
 test('the deadline holds although the garbage is collected meanwhile', async () => {

@@ -1,9 +1,9 @@
-import { storableText, type Effect, type ToolCallContext, type ToolOutput } from '@turnpike/contract';
+import { storableText, type Effect, type TurnContext, type ToolOutput } from '@turnpike/contract';
 import type { z } from 'zod';
 
-/** What a tool is told of the call that it answers. */
-export interface ToolContext extends ToolCallContext {
-  /** The call's id, and its idempotency key: the same however often it is tried. */
+/** What a tool is given beside its input. */
+export interface ToolContext extends TurnContext {
+  /** The call's id, and its idempotency key: the same in every attempt. */
   callId: string;
 }
 
@@ -13,21 +13,20 @@ export interface Tool<Input = unknown> {
   name: string;
   /** Tells the model what it does and when to use it. */
   description: string;
-  /** What the model must give, an object; its JSON Schema is what the model is shown. No async refinements. */
+  /** Schema of the input, which is an object; the model is shown its JSON Schema. No async refinements. */
   input: z.ZodType<Input>;
   /** What a second identical call would do. */
   effect: Effect | ((input: Input) => Effect);
   /** Milliseconds; the runner's own limit where left out. */
   deadlineMs?: number;
   /**
-   * Is given what `input` made of the model's words. Throws `OutcomeUnknownError` when the call left
-   * and no answer came. Whatever else it throws is a bug of the tool: the model is told that it
-   * failed, the log says where.
+   * Is given the input as parsed by `input`. Throws `OutcomeUnknownError` when the call was sent and no response came.
+   * Any other error is a bug of the tool: the model is told that it failed, and the log says where.
    */
   run(input: Input, context: ToolContext): Promise<ToolOutput>;
 }
 
-/** A tool whose input type nobody needs to know any more: the runner hands it only what `input` let through. */
+/** A tool without its input type: the runner gives it only what `input` has parsed. */
 export function defineTool<Input>(tool: Tool<Input>): Tool {
   return tool as Tool;
 }

@@ -169,9 +169,9 @@ export class Lease {
     return error;
   }
 
-  /** Shows a preview to those who watch the turn; nothing is shown once the lease has ended. */
+  /** Shows a preview to those who watch the turn; nothing is shown once another worker may own it. */
   show(preview: TextPreview): void {
-    if (!this.#ended) this.#events.emit('preview', this, preview);
+    if (!this.#ended && !this.#clock.isExpired) this.#events.emit('preview', this, preview);
   }
 
   /**

@@ -153,7 +153,7 @@ const settings = fc.record({
   thinks: fc.boolean(),
   hasTools: fc.boolean(),
   temperature: field(fc.constant(0.5)),
-  withoutThoughts: fc.boolean(),
+  withoutThinking: fc.boolean(),
 });
 
 function build(
@@ -162,17 +162,13 @@ function build(
     thinks,
     hasTools,
     temperature,
-    withoutThoughts,
+    withoutThinking,
   }: Partial<typeof settings extends fc.Arbitrary<infer Value> ? Value : never>,
 ): BuiltRequest {
   const agent = agentConfigSchema.parse({ model: 'claude-sonnet-4-5', max_tokens: 8_000, temperature });
   return buildRequest(
     {
-      tenantId: 'ten_1',
-      turnId: 'turn_1',
-      sessionId: 'sess_1',
-      epoch: 1,
-      agent: {
+          agent: {
         ...agent,
         // Of agents that were made before these were refused.
         stop_sequences: ['\n', 'END'],
@@ -184,7 +180,7 @@ function build(
         ? [{ name: 'clock', description: 'Tells the time.', input_schema: { type: 'object' } }]
         : [],
     },
-    { withoutThoughts: withoutThoughts ?? false },
+    { withoutThinking: withoutThinking ?? false },
   );
 }
 

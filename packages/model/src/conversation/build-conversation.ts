@@ -7,50 +7,51 @@ import { isServerBlock, wholeServerCalls } from './server-tools.ts';
 
 export interface Conversation {
   messages: Message[];
-  /** Thinking can be asked for: the API does not take it in the middle of a round of calls that began without. */
+  /** Thinking can be requested: the API refuses it in a round of calls that began without. */
   mayThink: boolean;
-  hasThoughts: boolean;
+  hasThinking: boolean;
   hasCalls: boolean;
 }
 
-export interface Asked {
+export interface ConversationSettings {
+  /** The model that is called. */
   model: string;
-  /** Thinking is to be asked for. */
-  thinks: boolean;
-  /** Thoughts of the conversation are left out. */
-  withoutThoughts: boolean;
+  /** The agent has thinking switched on. */
+  thinking: boolean;
+  /** Thinking blocks of the conversation are left out. */
+  withoutThinking: boolean;
 }
 
 /**
- * The conversation as the Messages API takes it, whatever is stored. Each rule of the API that a conversation can
- * break has its place here; the simulator's table of rules is what this is held against.
+ * The conversation as the Messages API accepts it, whatever is stored. Each rule of the API that a conversation can
+ * break is handled here; the tests check it against the simulator's table of rules.
  *
- * It depends on what is stored and on what is asked alone, and a conversation that grows keeps the beginning that
- * it had, so that the prompt cache of the API finds it again. Nothing given is changed.
+ * It depends on nothing but its arguments, and a conversation that grows keeps the beginning that it had, so that
+ * the prompt cache of the API finds it again. No argument is changed.
  */
-export function buildConversation(stored: readonly ConversationMessage[], asked: Asked): Conversation {
-  const keepsThoughts = asked.thinks && !asked.withoutThoughts;
+export function buildConversation(stored: readonly ConversationMessage[], settings: ConversationSettings): Conversation {
+  const keepsThinking = settings.thinking && !settings.withoutThinking;
   const serverIds = new Set<string>();
-  const known = stored.map(({ role, content, model }): Message => {
+  const accepted = stored.map(({ role, content, model }): Message => {
     if (role === 'user') return { role, content: content.flatMap(sentByUser) };
-    const thinks = keepsThoughts && (model ?? asked.model) === asked.model;
-    return { role, content: content.flatMap((block) => sentByModel(block, thinks)) };
+    const keepsOwn = keepsThinking && (model ?? settings.model) === settings.model;
+    return { role, content: content.flatMap((block) => sentByModel(block, keepsOwn)) };
   });
-  const spoken = merged(known).map(({ role, content }): Message => {
+  const complete = merged(accepted).map(({ role, content }): Message => {
     if (role === 'user') return { role, content };
-    return { role, content: withoutLastThoughts(wholeServerCalls(content, serverIds)) };
+    return { role, content: withoutLastThinking(wholeServerCalls(content, serverIds)) };
   });
-  const paired = pairCalls(merged(spoken));
+  const paired = pairCalls(merged(complete));
   const messages = boundMedia(betweenUsers(merged(paired)));
-  const mayThink = asked.thinks && !beganWithoutThought(messages);
-  if (asked.thinks && !mayThink && keepsThoughts) {
-    return { ...buildConversation(stored, { ...asked, withoutThoughts: true }), mayThink };
+  const mayThink = settings.thinking && !beganWithoutThinking(messages);
+  if (settings.thinking && !mayThink && keepsThinking) {
+    return { ...buildConversation(stored, { ...settings, withoutThinking: true }), mayThink };
   }
   const blocks = messages.flatMap(({ content }) => content);
   return {
     messages,
     mayThink,
-    hasThoughts: blocks.some(isThought),
+    hasThinking: blocks.some(isThinking),
     hasCalls: blocks.some((block) => isToolUse(block) || block.type === 'tool_result'),
   };
 }
@@ -69,19 +70,19 @@ function sentByUser(block: ContentBlock): ContentBlock[] {
   }
 }
 
-/** A type that the API does not know would be refused whenever it is sent: it stays in the journal alone. */
-function sentByModel(block: ContentBlock, keepsThoughts: boolean): ContentBlock[] {
-  if (isThought(block)) return keepsThoughts ? sentThought(block) : [];
+/** A block of an unknown type would be refused whenever it is sent: it stays in the journal alone. */
+function sentByModel(block: ContentBlock, keepsThinking: boolean): ContentBlock[] {
+  if (isThinking(block)) return keepsThinking ? sentThinking(block) : [];
   if (block.type === 'text') return sentText(block);
   return isToolUse(block) || isServerBlock(block) ? [block] : [];
 }
 
-function isThought({ type }: ContentBlock): boolean {
+function isThinking({ type }: ContentBlock): boolean {
   return type === 'thinking' || type === 'redacted_thinking';
 }
 
-/** Nothing for a thought that is not signed, or not whole. */
-function sentThought(block: ContentBlock): ContentBlock[] {
+/** Nothing for thinking that is not signed, or incomplete. */
+function sentThinking(block: ContentBlock): ContentBlock[] {
   const { type, thinking, signature, data } = block;
   if (type === 'redacted_thinking') return isFilled(data) ? [sentBlock(block, { type, data })] : [];
   if (typeof thinking !== 'string' || !isFilled(signature)) return [];
@@ -92,12 +93,12 @@ function isFilled(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
 }
 
-/** The API refuses a message of the assistant's that ends in a thought: one that was cut off may. */
-function withoutLastThoughts(content: readonly ContentBlock[]): ContentBlock[] {
-  return content.slice(0, content.findLastIndex((block) => !isThought(block)) + 1);
+/** The API refuses an assistant message that ends with thinking, as a truncated one may. */
+function withoutLastThinking(content: readonly ContentBlock[]): ContentBlock[] {
+  return content.slice(0, content.findLastIndex((block) => !isThinking(block)) + 1);
 }
 
-/** Without empty messages; neighbours of one role are one message. */
+/** Without empty messages; consecutive messages of one role are merged. */
 function merged(messages: readonly Message[]): Message[] {
   const kept: Message[] = [];
   for (const { role, content } of messages) {
@@ -109,23 +110,23 @@ function merged(messages: readonly Message[]): Message[] {
   return kept;
 }
 
-/** The user begins, and speaks last: not every model goes on from the middle of its own message. */
+/** The first and the last message are the user's: not every model continues its own message. */
 function betweenUsers(messages: readonly Message[]): Message[] {
   const first = messages[0]?.role === 'user' ? [] : [userText(NOT_SHOWN)];
-  const last = messages.at(-1)?.role === 'assistant' ? [userText(GO_ON)] : [];
+  const last = messages.at(-1)?.role === 'assistant' ? [userText(CONTINUE)] : [];
   return [...first, ...messages, ...last];
 }
 
 const NOT_SHOWN = '[The beginning of the conversation is not shown.]';
-const GO_ON = 'Continue.';
+const CONTINUE = 'Continue.';
 
 function userText(text: string): Message {
   return { role: 'user', content: [{ type: 'text', text }] };
 }
 
-/** Whether the last message of the assistant's has calls, and does not begin with a thought. */
-function beganWithoutThought(messages: readonly Message[]): boolean {
+/** Whether the last assistant message has calls, and does not begin with thinking. */
+function beganWithoutThinking(messages: readonly Message[]): boolean {
   const content = messages.findLast(({ role }) => role === 'assistant')?.content ?? [];
   const [first] = content;
-  return content.some(isToolUse) && first !== undefined && !isThought(first);
+  return content.some(isToolUse) && first !== undefined && !isThinking(first);
 }

@@ -1,42 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ModelError, type ModelResponse, type ModelCallOptions, type ModelRequest } from '@turnpike/contract';
+import { ModelError, type ModelResponse } from '@turnpike/contract';
 import type { GuardedModel } from '../create-model.ts';
-import { callTestModel } from './test-model.ts';
-
-interface Asked {
-  text: string;
-  request?: Partial<ModelRequest>;
-  options?: Partial<ModelCallOptions>;
-}
+import { callTestModel, type TestCall } from './test-model.ts';
 
 /**
- * For tests: as a worker does, a call that was parked is made again after its wait, with its attempts.
+ * For tests: as a worker does, makes a call that was parked again after its wait, with its attempts.
  * Rejects where the attempts are used up.
  */
 export async function untilResponse(
   model: GuardedModel,
-  asked: Asked,
+  call: TestCall,
   slots?: Slots,
 ): Promise<ModelResponse> {
   let previousAttempts = 0;
   for (;;) {
     let waitMs: number;
-    await slots?.take();
+    await slots?.acquire();
     try {
-      const options = { ...asked.options, previousAttempts };
-      return await callTestModel(model, { ...asked, options }).answer;
+      return await callTestModel(model, { ...call, previousAttempts }).response;
     } catch (error) {
       if (!(error instanceof ModelError) || error.retryAfterMs === undefined) throw error;
       previousAttempts = error.attempts;
       waitMs = error.retryAfterMs;
     } finally {
-      slots?.giveBack();
+      slots?.release();
     }
     await sleep(waitMs);
   }
 }
 
-/** For tests: a worker's places for turns. A turn that is parked holds none. */
+/** For tests: a worker's slots for turns. A turn that is parked holds none. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -45,21 +38,21 @@ export class Slots {
     this.#free = count;
   }
 
-  async take(): Promise<void> {
+  async acquire(): Promise<void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  giveBack(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();
   }
 }
 
-/** For tests: what a call that fails was told. */
-export async function failureOf(answer: Promise<unknown>): Promise<ModelError> {
-  const error = await answer.then(
+/** For tests: the error of a call that fails. */
+export async function failureOf(response: Promise<unknown>): Promise<ModelError> {
+  const error = await response.then(
     () => undefined,
     (thrown: unknown) => thrown,
   );

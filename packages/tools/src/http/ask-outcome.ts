@@ -1,12 +1,11 @@
 import { OutcomeUnknownError } from '@turnpike/contract';
-import type { RegisteredTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
+import type { RegisteredTool, ToolCall, TurnContext, ToolOutput } from '@turnpike/contract';
 import type { EgressResponse } from '@turnpike/egress';
 import { z } from 'zod';
-import { callFields } from '../call-fields.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { textOutput } from '../tool.ts';
 import { addToQuery } from './compose-request.ts';
-import { cutBytes } from './cut-bytes.ts';
+import { truncateBytes } from './truncate-bytes.ts';
 import { hideSecrets } from './hide-secrets.ts';
 import type { HttpParts } from './http-parts.ts';
 import { openTool, type OpenedTool } from './open-tool.ts';
@@ -29,20 +28,20 @@ const outcomeSchema = z.discriminatedUnion('status', [
 type Outcome = z.infer<typeof outcomeSchema>;
 
 /**
- * Asks a tool at its `reconcile_url` how a call ended, until it says more than `pending` or `timeout_ms`
- * is over. Null where the call never arrived.
- * Throws `OutcomeUnknownError` where it cannot tell, `RetryableError` where the secrets cannot be had now, and
- * the signal's reason.
+ * Asks a tool at its `reconcile_url` how a call ended, until it says more than `pending` or `timeout_ms` is over.
+ * Null where the call never arrived.
+ * Throws `OutcomeUnknownError` where it cannot tell, `RetryableError` where the secrets are unavailable now, and the
+ * signal's reason.
  */
 export async function askOutcome(
   tool: RegisteredTool,
   reconcileUrl: string,
   call: ToolCall,
-  context: ToolCallContext,
+  context: TurnContext,
   parts: HttpParts,
 ): Promise<ToolOutput | null> {
   const { name, config } = tool;
-  const opened = await openTool(tool, reconcileUrl, call.id, context, false, parts);
+  const opened = await openTool(tool, reconcileUrl, context, false, parts);
   const time = startTime(config.timeout_ms);
   if ('refusal' in opened) throw unknown('secret_unavailable', `${name} was not asked. ${opened.refusal}`);
   const url = new URL(reconcileUrl);
@@ -54,24 +53,23 @@ export async function askOutcome(
   });
   const sending = { origin: url.origin, request, mayRepeat: true, time };
 
-  for (let asked = 1; ; asked += 1) {
+  for (let requests = 1; ; requests += 1) {
     const sent = await sendCall(sending, context, parts);
-    if (!('answer' in sent)) {
-      const fields = { ...callFields(name, call.id, context), ...describeFailure(sent.failure) };
-      parts.logger.warn('A tool could not be asked how a call ended.', fields);
+    if (!('response' in sent)) {
+      context.logger.warn('A tool could not be asked how a call ended.', describeFailure(sent.failure));
       throw unknown('reconcile_failed', `${name} could not be asked how the call ended.`);
     }
-    const outcome = readOutcome(sent.answer);
+    const outcome = readOutcome(sent.response);
     if (outcome === null) throw unknown('reconcile_failed', `${name} did not say how the call ended.`);
     if (outcome.status === 'not_found') return null;
     if (outcome.status === 'completed') return describeOutcome(outcome, opened, config.max_output_bytes);
-    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (asked - 1)) * (0.5 + Math.random() / 2);
-    if (wait >= time.ms()) throw unknown('reconcile_pending', `${name} still works on the call.`);
+    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (requests - 1)) * (0.5 + Math.random() / 2);
+    if (wait >= time.ms()) throw unknown('reconcile_pending', `${name} is still working on the call.`);
     await pause(wait, context.signal);
   }
 }
 
-/** Null for what is no outcome. */
+/** Null for an invalid response. */
 function readOutcome({ status, body, truncated }: EgressResponse): Outcome | null {
   if (status < 200 || status > 299 || truncated) return null;
   try {
@@ -91,7 +89,7 @@ function describeOutcome(
 ): ToolOutput {
   const text = typeof output === 'string' ? output : output === undefined ? '' : JSON.stringify(output);
   const hidden = opened.secrets.map((secret) => secret.reveal());
-  const shown = cutBytes(hideSecrets(text, hidden, false), maxBytes);
+  const shown = truncateBytes(hideSecrets(text, hidden, false), maxBytes);
   return textOutput(shown.trim() === '' ? '[completed, no output]' : shown, isError);
 }
 

@@ -141,7 +141,7 @@ test('a secret that is not there is an answer, and nothing is sent', async () =>
   const output = await trial.call().output;
   expect(output.isError).toBe(true);
   expect(textIn(output)).toBe(
-    'secret_not_found: tool needs the secret crm, which is not there. Nothing was sent.',
+    'secret_not_found: tool needs the secret crm, which does not exist. Nothing was sent.',
   );
   expect(trial.server.seen).toEqual([]);
 });
@@ -221,7 +221,7 @@ test('a secret that the bound on the output cuts in two is hidden too', async ()
   own.server.answer = (request, response) =>
     response.end(`${'x'.repeat(244)}${String(request.headers['x-key'])}`);
   const text = textIn(await own.call().output);
-  expect(text).toBe(`${'x'.repeat(244)}[secret]\n[cut: only the first 256 bytes were read]`);
+  expect(text).toBe(`${'x'.repeat(244)}[secret]\n[truncated: only the first 256 bytes were read]`);
 });
 
 test('JSON is shown as it came, and a long answer says that it was cut', async () => {
@@ -233,7 +233,7 @@ test('JSON is shown as it came, and a long answer says that it was cut', async (
   trial.configure({ max_output_bytes: 256 });
   trial.server.answer = (_request, response) => response.end('é'.repeat(1_000));
   expect(textIn(await trial.call().output)).toBe(
-    `${'é'.repeat(128)}\n[cut: only the first 256 bytes were read]`,
+    `${'é'.repeat(128)}\n[truncated: only the first 256 bytes were read]`,
   );
 });
 
@@ -257,7 +257,7 @@ test('a redirect is an error, and is not followed', async () => {
   const output = await trial.call().output;
   expect(output.isError).toBe(true);
   expect(textIn(output)).toContain(
-    'HTTP 307\nThe tool answered with a redirect to /elsewhere. It was not followed.',
+    'HTTP 307\nThe tool responded with a redirect to /elsewhere. It was not followed.',
   );
   expect(trial.server.seen).toHaveLength(1);
 });
@@ -414,7 +414,7 @@ test('an origin that fails is left alone at once, for this tenant and no other',
     output = await own.call().output;
   }
   expect(textIn(output)).toBe(
-    'circuit_open: tool has not answered lately. Nothing was sent; try again later.',
+    'circuit_open: tool has not responded lately. Nothing was sent; try again later.',
   );
   const { length } = own.server.seen;
   own.configure({ effect: 'once' });

@@ -1,6 +1,5 @@
 import { mayRepeat } from '@turnpike/contract';
-import type { RegisteredTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
-import { callFields } from '../call-fields.ts';
+import type { RegisteredTool, ToolCall, TurnContext, ToolOutput } from '@turnpike/contract';
 import { describeFailure } from '../describe-failure.ts';
 import { textOutput } from '../tool.ts';
 import { composeRequest } from './compose-request.ts';
@@ -13,14 +12,14 @@ import { sendCall } from './send-call.ts';
 import { startTime } from './time-left.ts';
 
 /**
- * Makes one call of a tenant's own tool, all its tries within `timeout_ms`. The tool's answer, whatever
- * its status, is the output. Throws `OutcomeUnknownError` where it left, must not be repeated and got
- * no answer, `RetryableError` where its secrets cannot be had now and it did not leave, and the signal's reason.
+ * Makes one call of a tenant's own tool, all its attempts within `timeout_ms`. The HTTP response, whatever its
+ * status, is the output. Throws `OutcomeUnknownError` where the call was sent, must not be repeated and got no
+ * response, `RetryableError` where its secrets are unavailable now and it was not sent, and the signal's reason.
  */
 export async function callHttpTool(
   tool: RegisteredTool,
   call: ToolCall,
-  context: ToolCallContext,
+  context: TurnContext,
   parts: HttpParts,
 ): Promise<ToolOutput> {
   const { name, config } = tool;
@@ -29,9 +28,9 @@ export async function callHttpTool(
   if (composed === null) {
     return textOutput(`The input is too long for the query of a ${config.method}. Nothing was sent.`, true);
   }
-  // The next worker could not tell that one did not leave: it is answered for here, and not given back.
+  // The next worker could not know that a call was not sent: so the turn is not released for it.
   const mustEndHere = effect === 'once';
-  const opened = await openTool(tool, composed.url, call.id, context, mustEndHere, parts);
+  const opened = await openTool(tool, composed.url, context, mustEndHere, parts);
   if ('refusal' in opened) return textOutput(opened.refusal, true);
   const time = startTime(config.timeout_ms);
 
@@ -45,12 +44,13 @@ export async function callHttpTool(
   });
   const sending = { origin: new URL(url).origin, request, mayRepeat: mayRepeat(effect), time };
   const sent = await sendCall(sending, context, parts);
-  const fields = { ...callFields(name, call.id, context), sends: sent.sends };
-  if ('answer' in sent) {
-    parts.logger.debug('An HTTP tool answered.', { ...fields, status: sent.answer.status });
+  const { logger } = context;
+  const fields = { sends: sent.sends };
+  if ('response' in sent) {
+    logger.debug('An HTTP tool responded.', { ...fields, status: sent.response.status });
     const hidden = opened.secrets.map((secret) => secret.reveal());
-    return describeResponse(sent.answer, { effect, sends: sent.sends, hidden });
+    return describeResponse(sent.response, { effect, sends: sent.sends, hidden });
   }
-  parts.logger.warn('An HTTP tool gave no answer.', { ...fields, ...describeFailure(sent.failure) });
+  logger.warn('An HTTP tool did not respond.', { ...fields, ...describeFailure(sent.failure) });
   return describeNoResponse(sent.failure, { name, effect, sends: sent.sends });
 }

@@ -11,9 +11,9 @@ export interface ComposedRequest {
 const MAX_URL = 16_000;
 
 /**
- * A call's request: its input as a JSON body, as the model wrote it, or, for GET and DELETE, as query parameters (what is no
- * scalar as JSON). A parameter that the tool's URL has already stays as it is there: it is not the
- * model's to choose. Null where the URL would be too long.
+ * A call's request: its input as a JSON body, as the model wrote it, or, for GET and DELETE, as query parameters
+ * (objects and arrays as JSON). A parameter that the tool's URL has already cannot be changed by the model. Null
+ * where the URL would be too long.
  */
 export function composeRequest(
   { method, url }: ToolConfig,
@@ -32,7 +32,7 @@ export function composeRequest(
   return target.href.length > MAX_URL ? null : { method, url: target.href, body: '' };
 }
 
-/** Adds parameters, and leaves those that are there written as they are. */
+/** Adds parameters, and leaves the existing ones as they are written. */
 export function addToQuery(url: URL, parameters: [string, string][]): void {
   const added = new URLSearchParams(parameters).toString();
   url.search = [url.search.slice(1), added].filter((part) => part !== '').join('&');
@@ -40,6 +40,6 @@ export function addToQuery(url: URL, parameters: [string, string][]): void {
 
 function parameterOf(value: unknown): string {
   const text = stringifyExact(value);
-  // A number that is marked is a string as well, but not one in JSON.
+  // A marked number is a string as well, but is not quoted in JSON.
   return typeof value === 'string' && text.startsWith('"') ? value : text;
 }

@@ -4,20 +4,20 @@ import { describeBody } from '../describe-body.ts';
 import { textOutput } from '../tool.ts';
 import { hideSecrets } from './hide-secrets.ts';
 
-/** An answer as the model is told of it. What `hidden` holds is shown nowhere. */
+/** An HTTP response as the model is told of it. The texts in `hidden` are removed. */
 export function describeResponse(
-  answer: EgressResponse,
+  response: EgressResponse,
   { effect, sends, hidden }: { effect: Effect; sends: number; hidden: readonly string[] },
 ): ToolOutput {
-  const { status, headers } = answer;
-  const body = describeBody(answer, (text, cut) => hideSecrets(text, hidden, cut));
+  const { status, headers } = response;
+  const body = describeBody(response, (text, isTruncated) => hideSecrets(text, hidden, isTruncated));
   if (status >= 200 && status < 300) {
     return textOutput(body.trim() === '' ? `[HTTP ${status}, no content]` : body);
   }
   const head = [`HTTP ${status}${sends > 1 ? `, after ${sends} tries` : ''}`];
   if (status >= 300 && status < 400) {
     head.push(
-      `The tool answered with a redirect to ${headers['location'] ?? 'nowhere'}. It was not followed.`,
+      `The tool responded with a redirect to ${headers['location'] ?? 'nowhere'}. It was not followed.`,
     );
   }
   const retryAfter = headers['retry-after'];

@@ -1,13 +1,11 @@
 import type { CallGuard, Egress } from '@turnpike/egress';
-import type { Logger } from '@turnpike/telemetry';
 import type { ToolSecrets } from '../ports.ts';
 
-/** What HTTP tools work with. */
+/** What HTTP tools need. */
 export interface HttpParts {
   egress: Egress;
   guard: CallGuard;
   secrets: ToolSecrets;
-  logger: Logger;
-  /** Milliseconds at most that a call waits for its secrets; not part of the time that the tool has. */
+  /** How long a call waits for its secrets; not part of the tool's own time. Milliseconds. */
   secretsWaitMs: number;
 }

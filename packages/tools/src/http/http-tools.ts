@@ -7,7 +7,7 @@ import { askOutcome } from './ask-outcome.ts';
 import { callHttpTool } from './call-http-tool.ts';
 import type { HttpParts } from './http-parts.ts';
 
-/** The tenant's own tools, as they were when the turn was claimed. */
+/** The tenant's own tools, as of the turn's claim. */
 export function httpTools(
   parts: HttpParts & { schemas: InputSchemas },
 ): FindTool<Extract<AgentTool, { type: 'http' }>> {

@@ -1,15 +1,14 @@
-import type { ToolCallContext } from '@turnpike/contract';
+import type { TurnContext } from '@turnpike/contract';
 import { signWebhook } from '@turnpike/egress';
 import type { OpenedTool } from './open-tool.ts';
 
 /**
- * All headers of one send, with its signature made now. Ours win over configured ones, whatever the
- * case of their names.
+ * All headers of one send, signed now. Ours override configured ones, whatever the case of their names.
  */
 export function requestHeaders(
   opened: OpenedTool,
   { id, body }: { id: string; body: string },
-  context: ToolCallContext,
+  context: TurnContext,
 ): Record<string, string> {
   return {
     'user-agent': 'Turnpike',

@@ -4,8 +4,8 @@ import { EgressRefusedError, EgressUnreachableError, type EgressResponse } from 
 import { retryWait } from './retry-wait.ts';
 
 const now = Date.parse('2026-01-15T12:00:00Z');
-const answer = (status: number, retryAfter?: string): { answer: EgressResponse } => ({
-  answer: {
+const response = (status: number, retryAfter?: string): { response: EgressResponse } => ({
+  response: {
     status,
     headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter },
     body: new Uint8Array(),
@@ -15,13 +15,13 @@ const answer = (status: number, retryAfter?: string): { answer: EgressResponse }
 });
 
 test.each([200, 204, 301, 400, 401, 404, 409, 422])('a %i is not helped by another try', (status) => {
-  expect(retryWait(answer(status), 1, now)).toBeNull();
+  expect(retryWait(response(status), 1, now)).toBeNull();
 });
 
 test.each([408, 425, 429, 500, 502, 503, 504])(
   'after a %i the next try waits a little, and no two alike',
   (status) => {
-    const waits = Array.from({ length: 50 }, () => retryWait(answer(status), 1, now) ?? -1);
+    const waits = Array.from({ length: 50 }, () => retryWait(response(status), 1, now) ?? -1);
     for (const wait of waits) {
       expect(wait).toBeGreaterThanOrEqual(0);
       expect(wait).toBeLessThanOrEqual(250);
@@ -35,24 +35,24 @@ test.each([
   ['a date', 'Thu, 15 Jan 2026 12:00:04 GMT', 4_000],
   ['the longest that is waited', '5', 5_000],
 ])('a Retry-After is kept: %s', (_, value, wait) => {
-  expect(retryWait(answer(503, value), 1, now)).toBe(wait);
+  expect(retryWait(response(503, value), 1, now)).toBe(wait);
 });
 
 test.each(['6', '86400', 'Thu, 15 Jan 2026 13:00:00 GMT', '99999999999999999999'])(
   'a tool that asks to be left alone for long is not tried again: %s',
   (value) => {
-    expect(retryWait(answer(429, value), 1, now)).toBeNull();
+    expect(retryWait(response(429, value), 1, now)).toBeNull();
   },
 );
 
 test.each(['', 'soon', '-1', '0', 'Thu, 15 Jan 2026 11:00:00 GMT'])(
   'a Retry-After that asks for nothing changes nothing: "%s"',
   (value) => {
-    expect(retryWait(answer(503, value), 1, now)).toBeLessThanOrEqual(250);
+    expect(retryWait(response(503, value), 1, now)).toBeLessThanOrEqual(250);
   },
 );
 
-test('no connection and no answer may pass; a refusal does not', () => {
+test('no connection and no response may pass; a refusal does not', () => {
   const gone = new EgressUnreachableError('connect_failed', 'no');
   expect(retryWait({ failure: gone }, 2, now)).toBeLessThanOrEqual(500);
   expect(retryWait({ failure: new OutcomeUnknownError('connection_lost', 'no') }, 1, now)).not.toBeNull();

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { OutcomeUnknownError, type ToolCallContext } from '@turnpike/contract';
+import { OutcomeUnknownError, type TurnContext } from '@turnpike/contract';
 import {
   BulkheadFullError,
   EgressUnreachableError,
   type EgressRequest,
   type EgressResponse,
 } from '@turnpike/egress';
-import { wasHeldBack } from '../was-held-back.ts';
+import { wasRejected } from '../was-rejected.ts';
 import type { HttpParts } from './http-parts.ts';
 import { retryWait } from './retry-wait.ts';
 import type { TimeLeft } from './time-left.ts';
@@ -14,25 +14,25 @@ import type { TimeLeft } from './time-left.ts';
 const MAX_SENDS = 3;
 
 export interface Sending {
-  /** Whose breaker and room, beside the tenant's own. */
+  /** Each tenant has a circuit breaker and slots for each origin. */
   origin: string;
-  /** Made anew for each send: its timestamp is part of its signature. */
+  /** Composed again for each send: its timestamp is part of its signature. */
   request: () => EgressRequest;
-  /** Whether it may be sent again after a failure that may pass. */
+  /** Whether it may be sent again after a temporary failure. */
   mayRepeat: boolean;
   time: TimeLeft;
 }
 
-/** What came of it, and how often it was sent. A failure is what the guard or the way out threw. */
-export type Sent = ({ answer: EgressResponse } | { failure: unknown }) & { sends: number };
+/** The result, and how often it was sent. A failure is what the guard or the egress threw. */
+export type Sent = ({ response: EgressResponse } | { failure: unknown }) & { sends: number };
 
 /** Sends a call through its origin's guard, each send by itself. Throws only the signal's reason. */
-export async function sendCall(sending: Sending, context: ToolCallContext, parts: HttpParts): Promise<Sent> {
+export async function sendCall(sending: Sending, context: TurnContext, parts: HttpParts): Promise<Sent> {
   let last: Sent | undefined;
   for (let sends = 1; ; sends += 1) {
     const outcome = await sendOnce(sending, context, parts);
-    // Where a repetition was held back, what came of the send before is the answer.
-    if (last !== undefined && 'failure' in outcome && wasHeldBack(outcome.failure)) return last;
+    // Where a repetition was rejected, the result of the send before is returned.
+    if (last !== undefined && 'failure' in outcome && wasRejected(outcome.failure)) return last;
     last = { ...outcome, sends };
     const wait = sending.mayRepeat && sends < MAX_SENDS ? retryWait(outcome, sends, context.now()) : null;
     if (wait === null || wait >= sending.time.ms()) return last;
@@ -52,31 +52,31 @@ export async function pause(waitMs: number, signal: AbortSignal): Promise<void> 
 
 async function sendOnce(
   { origin, request, time }: Sending,
-  context: ToolCallContext,
+  context: TurnContext,
   { egress, guard }: HttpParts,
-): Promise<{ answer: EgressResponse } | { failure: unknown }> {
+): Promise<{ response: EgressResponse } | { failure: unknown }> {
   const { tenantId, signal } = context;
   signal.throwIfAborted();
   try {
     const send = async (): Promise<EgressResponse> => {
       signal.throwIfAborted();
       const leftMs = Math.floor(time.ms());
-      // All of its time may have gone by before it got its place.
+      // All of its time may have passed before it got its slot.
       if (leftMs < 1) throw new BulkheadFullError();
       context.assertHeld();
-      // It has a deadline of its own and no signal for it: only the way out knows whether anything left.
-      // Asked again once connected: a process may be frozen between the two.
+      // The egress has the deadline itself, instead of a signal: only the egress knows whether anything was sent.
+      // The lease is checked again once connected: a process may be frozen between the two.
       const beforeSend = (): void => context.assertHeld();
       return egress.send({ ...request(), signal, beforeSend, deadlineMs: leftMs });
     };
-    return { answer: await guard.run(`${tenantId} ${origin}`, signal, send, { isFailure }) };
+    return { response: await guard.run(`${tenantId} ${origin}`, signal, send, { isFailure }) };
   } catch (failure) {
     signal.throwIfAborted();
     return { failure };
   }
 }
 
-/** What says that an origin is down, and not that a call was wrong. */
+/** Whether an outcome says that an origin is down, and not that a call was wrong. */
 function isFailure(outcome: { error: unknown } | { result: EgressResponse }): boolean {
   if ('result' in outcome) return outcome.result.status >= 500;
   return outcome.error instanceof EgressUnreachableError || outcome.error instanceof OutcomeUnknownError;

@@ -1,9 +1,9 @@
-/** The time that a call has, by a clock that only goes forward. */
+/** The time that a call has left, by a monotonic clock. */
 export interface TimeLeft {
   ms(): number;
 }
 
-/** `now`: milliseconds that only go forward. */
+/** `now`: milliseconds of a monotonic clock. */
 export function startTime(limitMs: number, now: () => number = () => performance.now()): TimeLeft {
   const end = now() + limitMs;
   return { ms: () => Math.max(0, end - now()) };

@@ -4,7 +4,7 @@ import type { ToolLimits } from '../limits.ts';
 import type { MemoryStore } from '@turnpike/contract';
 import { memoryInMind } from '../testing/memory-in-mind.ts';
 import { recordingLogger } from '../testing/recording-logger.ts';
-import { agentWith, callOf, scopeOf, textIn, turnContext } from '../testing/test-call.ts';
+import { loggedTo, agentWith, callOf, scopeOf, textIn, turnContext } from '../testing/test-call.ts';
 import { testRunner } from '../testing/test-runner.ts';
 
 const named: AgentTool = { type: 'memory', name: 'notebook', namespace: 'team', requires_approval: false };
@@ -255,7 +255,7 @@ test('what Postgres cannot store is replaced in a file’s text', async () => {
 
 test('what is shown of a long file is bounded, and says so', async () => {
   const { tell } = setUp({ '/memories/a': 'x'.repeat(5_000) }, { maxOutputCharacters: 1_000 });
-  expect(await tell('view', { path: '/memories/a' })).toMatch(/\n\[cut: 1,000 of 5,0\d\d characters\]$/);
+  expect(await tell('view', { path: '/memories/a' })).toMatch(/\n\[truncated: 1,000 of 5,0\d\d characters\]$/);
 });
 
 /** A store whose answers are these, one for each call; the last one stays. */
@@ -286,7 +286,7 @@ test('a store that stays away, or never answers, is an answer by the deadline', 
     const memory: MemoryStore = { read: answer, once: answer };
     const output = await testRunner({ memory, limits: { deadlineMs: 50 } }).run(scope, create, turnContext());
     expect(output.isError).toBe(true);
-    expect(textIn(output)).toBe('The memory cannot be reached now. View it before you repeat the command.');
+    expect(textIn(output)).toBe('The memory is unavailable now. View it before you repeat the command.');
   }
 });
 
@@ -296,8 +296,8 @@ test('a lease that is lost ends the call, and a failure inside is an answer that
   const strict = testRunner({ memory: storeThat(() => Promise.reject(lost)).memory });
   await expect(strict.run(scope, create, turnContext())).rejects.toBe(lost);
   const { memory } = storeThat(() => Promise.reject(new TypeError('words of a file')));
-  const output = await testRunner({ memory, logger }).run(scope, create, turnContext());
-  expect(textIn(output)).toBe('The memory failed inside. View it before you repeat the command.');
+  const output = await testRunner({ memory }).run(scope, create, loggedTo(logger, turnContext(), create));
+  expect(textIn(output)).toBe('The memory failed with an internal error. View it before you repeat the command.');
   expect(lines.join('')).toContain('TypeError');
   expect(lines.join('')).not.toContain('words of a file');
 });

@@ -1,8 +1,6 @@
 import { LeaseLostError, RetryableError } from '@turnpike/contract';
-import type { AgentTool, ToolCall, ToolCallContext, ToolOutput } from '@turnpike/contract';
-import type { Logger } from '@turnpike/telemetry';
+import type { AgentTool, ToolCall, TurnContext, ToolOutput } from '@turnpike/contract';
 import { boundOutput } from '../bound-output.ts';
-import { callFields } from '../call-fields.ts';
 import { cannotReconcile } from '../cannot-reconcile.ts';
 import { describeFailure } from '../describe-failure.ts';
 import { explainIssues } from '../explain-issues.ts';
@@ -25,7 +23,6 @@ type MemoryTool = Extract<AgentTool, { type: 'memory' }>;
 
 export interface MemoryParts {
   memory: MemoryStore;
-  logger: Logger;
   limits: ReadLimits;
 }
 
@@ -53,21 +50,21 @@ export function memoryTools(parts: MemoryParts): FindTool<MemoryTool> {
 
 /** Throws `LeaseLostError` and the signal's reason. */
 async function runCommand(
-  { name, namespace }: MemoryTool,
+  { namespace }: MemoryTool,
   command: MemoryCommand,
   call: ToolCall,
-  context: ToolCallContext,
-  { memory, logger, limits }: MemoryParts,
+  context: TurnContext,
+  { memory, limits }: MemoryParts,
 ): Promise<ToolOutput> {
-  const { tenantId, turnId, epoch, signal } = context;
-  const place = { tenantId, namespace };
+  const { tenantId, turnId, epoch, signal, logger } = context;
+  const scope = { tenantId, namespace };
   const bounds = { maxFiles: limits.maxMemoryFiles, maxFileBytes: limits.maxMemoryFileBytes };
   const shown = { maxTextCharacters: limits.maxOutputCharacters, maxMediaCharacters: 1 };
   const bound = (output: ToolOutput): ToolOutput => boundOutput(output, shown) ?? output;
   const work = (): Promise<ToolOutput> =>
     command.command === 'view'
-      ? memory.read(place, async (files) => bound(await viewMemory(files, command)))
-      : memory.once({ ...place, turnId, epoch, toolCallId: call.id }, async (files) =>
+      ? memory.read(scope, async (files) => bound(await viewMemory(files, command)))
+      : memory.once({ ...scope, turnId, epoch, toolCallId: call.id }, async (files) =>
           bound(await changeMemory(files, command, bounds)),
         );
   try {
@@ -75,9 +72,9 @@ async function runCommand(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LeaseLostError) throw error;
-    const fields = { ...callFields(name, call.id, context), ...describeFailure(error) };
-    logger.error('A memory call failed.', fields);
-    const why = error instanceof RetryableError ? 'cannot be reached now' : 'failed inside';
-    return textOutput(`The memory ${why}. View it before you repeat the command.`, true);
+    logger.error('A memory call failed.', describeFailure(error));
+    const reason =
+      error instanceof RetryableError ? 'is unavailable now' : 'failed with an internal error';
+    return textOutput(`The memory ${reason}. View it before you repeat the command.`, true);
   }
 }

@@ -1,9 +1,9 @@
 import { createEgress } from '@turnpike/egress';
-import type { RegisteredTool, ToolCall, ToolCallContext, ToolConfig, ToolOutput } from '@turnpike/contract';
+import type { RegisteredTool, ToolCall, TurnContext, ToolConfig, ToolOutput } from '@turnpike/contract';
 import type { ToolRunner, ToolRunnerSettings } from '../create-tool-runner.ts';
 import { recordingLogger } from './recording-logger.ts';
 import { startToolServer, type ToolServer } from './tool-server.ts';
-import { agentWith, callOf, registered, scopeOf, turnContext } from './test-call.ts';
+import { agentWith, callOf, loggedTo, registered, scopeOf, turnContext } from './test-call.ts';
 import { testRunner } from './test-runner.ts';
 
 /** An HTTP tool named `tool` on a real server, and a runner that calls it as the loop does. */
@@ -15,15 +15,15 @@ export interface HttpToolTest {
   tool: RegisteredTool;
   configure(config: Partial<ToolConfig>): void;
   /** Plans and runs one call with this input. */
-  call(input?: unknown, context?: ToolCallContext): { call: ToolCall; output: Promise<ToolOutput> };
+  call(input?: unknown, context?: TurnContext): { call: ToolCall; output: Promise<ToolOutput> };
   /** Asks how a call ended. */
-  reconcile(call: ToolCall, context?: ToolCallContext): Promise<ToolOutput | null>;
+  reconcile(call: ToolCall, context?: TurnContext): Promise<ToolOutput | null>;
 }
 
 export async function startHttpToolTest(settings: Partial<ToolRunnerSettings> = {}): Promise<HttpToolTest> {
   const server = await startToolServer();
   const { logger, lines } = recordingLogger();
-  const runner = testRunner({ logger, egress: createEgress({ allow: ['127.0.0.1'] }), ...settings });
+  const runner = testRunner({ egress: createEgress({ allow: ['127.0.0.1'] }), ...settings });
   const agent = agentWith({ type: 'http', name: 'tool', requires_approval: false });
   const scope = () => scopeOf(agent, [trial.tool]);
   const trial: HttpToolTest = {
@@ -37,9 +37,9 @@ export async function startHttpToolTest(settings: Partial<ToolRunnerSettings> = 
     call(input = {}, context = turnContext()) {
       const { effect, on_unknown: onUnknown } = trial.tool.config;
       const call = { ...callOf('tool', input), effect, onUnknown };
-      return { call, output: runner.run(scope(), call, context) };
+      return { call, output: runner.run(scope(), call, loggedTo(logger, context, call)) };
     },
-    reconcile: (call, context = turnContext()) => runner.reconcile(scope(), call, context),
+    reconcile: (call, context = turnContext()) => runner.reconcile(scope(), call, loggedTo(logger, context, call)),
   };
   return trial;
 }

@@ -1,17 +1,19 @@
 import { agentConfigSchema, newId, toolConfigSchema } from '@turnpike/contract';
+import { silentLogger } from '@turnpike/telemetry';
 import type {
   AgentConfig,
   AgentTool,
   Effect,
   RegisteredTool,
   ToolCall,
-  ToolCallContext,
   ToolConfig,
   ToolOutput,
   ToolScope,
+  TurnContext,
+  TurnLogger,
 } from '@turnpike/contract';
 
-/** An agent that was given these tools: builtin ones by their name, others as they are. */
+/** An agent with these tools: builtin ones by their name, others as they are. */
 export function agentWith(...tools: (string | AgentTool)[]): AgentConfig {
   return agentConfigSchema.parse({
     model: 'claude-test',
@@ -19,14 +21,14 @@ export function agentWith(...tools: (string | AgentTool)[]): AgentConfig {
   });
 }
 
-/** A turn's scope of this agent, whose tenant registered these tools. */
+/** The scope of a turn of this agent, whose tenant registered these tools. */
 export function scopeOf(agent: AgentConfig, tools: RegisteredTool[] = [], tenantId = TENANT): ToolScope {
   return { tenantId, agent, tools };
 }
 
 export const TENANT = newId('tenant');
 
-/** A call as the journal would have it, started. */
+/** A started call, as in the journal. */
 export function callOf(name: string, input: unknown, effect: Effect = 'read'): ToolCall {
   return {
     id: newId('toolCall'),
@@ -43,28 +45,39 @@ export function callOf(name: string, input: unknown, effect: Effect = 'read'): T
   };
 }
 
-/** A turn that nobody stops, or that `signal` stops. `nowMs` is the database's time, in milliseconds since 1970. */
+/** The context of a turn that `signal` stops. `nowMs` is the database's time, in milliseconds since 1970. */
 export function turnContext(
   signal: AbortSignal = new AbortController().signal,
   nowMs: number = Date.now(),
-): ToolCallContext {
+): TurnContext {
   return {
     tenantId: TENANT,
     turnId: newId('turn'),
     sessionId: newId('session'),
     epoch: 1,
     now: () => nowMs,
+    remainingMs: () => 60_000,
+    logger: silentLogger,
+    traceparent: null,
+    logsContent: () => false,
     signal,
     assertHeld: () => undefined,
   };
 }
 
-/** An HTTP tool as it is registered; what is left out has its default. */
+/** The context as the loop gives it to this call: what is logged names the turn, the tool and the call. */
+export function loggedTo(logger: TurnLogger, context: TurnContext, call: ToolCall): TurnContext {
+  const { turnId, tenantId, sessionId, epoch } = context;
+  const ids = { turn_id: turnId, tenant_id: tenantId, session_id: sessionId, epoch };
+  return { ...context, logger: logger.child({ ...ids, tool: call.name, tool_call_id: call.id }) };
+}
+
+/** A registered HTTP tool; what is left out has its default. */
 export function registered(config: Partial<ToolConfig> & { url: string }, name = 'tool'): RegisteredTool {
   return {
     name,
     config: toolConfigSchema.parse({
-      description: 'A tool on trial.',
+      description: 'A tool under test.',
       input_schema: { type: 'object' },
       ...config,
     }),
