@@ -56,7 +56,8 @@ export function watchTools(
   return {
     declare: (scope) => tools.declare(scope),
     planOf: (scope, call) => tools.planOf(scope, call),
-    run: (scope, call, context) => watch('execute_tool', scope, call, context, () => tools.run(scope, call, context)),
+    run: (scope, call, context) =>
+      watch('execute_tool', scope, call, context, () => tools.run(scope, call, context)),
     reconcile: (scope, call, context) =>
       watch('reconcile_tool', scope, call, context, () => tools.reconcile(scope, call, context)),
   };

@@ -23,7 +23,10 @@ export function estimateTokens(messages: readonly StoredMessage[]): number {
 }
 
 function estimateBlocks(content: readonly ContentBlock[]): number {
-  return content.reduce((sum, block) => sum + (MEDIA.has(block.type) ? MEDIA_TOKENS : estimateText(block)), 0);
+  return content.reduce(
+    (sum, block) => sum + (MEDIA.has(block.type) ? MEDIA_TOKENS : estimateText(block)),
+    0,
+  );
 }
 
 function estimateText(value: unknown): number {

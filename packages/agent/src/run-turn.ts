@@ -88,7 +88,10 @@ async function stopTurn(run: TurnRun, error: unknown): Promise<void> {
     await confirmCancel(run);
   } else if (error instanceof DeadlineError) {
     const outcomeOf = (messages: readonly Message[]): Outcome => stoppedBy('deadline', messages);
-    await endTurn(run, { outcomeOf, withoutResult: "The turn's deadline passed before this call had a result." });
+    await endTurn(run, {
+      outcomeOf,
+      withoutResult: "The turn's deadline passed before this call had a result.",
+    });
   } else if (error instanceof SpendingPausedError) {
     const { code, message, retryAfterMs: delayMs } = error;
     const wait: TurnError = { code, message, retry_status: 'retrying', request_id: null };

@@ -117,7 +117,10 @@ describe('a model call', () => {
   it('ends at message_stop: what follows it, or never does, is not waited for', async () => {
     for (const rest of [': comment\n\n', `event: error\ndata: ${errorBody('api_error', 'late')}\n\n`]) {
       const { model } = await setUp([{ body: textMessage('Done.') + rest, after: 'hang' }]);
-      expect(await callTestModel(model).response).toMatchObject({ attempts: 1, content: [{ text: 'Done.' }] });
+      expect(await callTestModel(model).response).toMatchObject({
+        attempts: 1,
+        content: [{ text: 'Done.' }],
+      });
     }
   });
 
@@ -384,7 +387,8 @@ describe('a model call that is given up', () => {
     const { model, api, logged } = await setUp([scripted ?? fine]);
     if (scripted === undefined) controller.abort(reason);
     const { response, shown } = callTestModel(model, {
-      signal: controller.signal, onText: () => controller.abort(reason),
+      signal: controller.signal,
+      onText: () => controller.abort(reason),
     });
     if (scripted?.silent === true) void api.asked.then(() => controller.abort(reason));
     if (scripted?.status === 429) void whenLogged(logged).then(() => controller.abort(reason));

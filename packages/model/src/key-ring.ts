@@ -159,10 +159,7 @@ export class KeyRing {
     if (this.#skipped.has(name)) return;
     this.#skipped.set(name, reason);
     const fields = { model_key: name, reason };
-    this.#call.turn.logger.warn(
-      'Model key skipped.',
-      error === undefined ? fields : { ...fields, error },
-    );
+    this.#call.turn.logger.warn('Model key skipped.', error === undefined ? fields : { ...fields, error });
   }
 
   #noKey(): ModelError {

@@ -381,7 +381,9 @@ describe('an address that the tenant chose', () => {
     open.push(gateway);
     const access = accessWith(['a', 'b'], { baseUrl: `${gateway.url}/anthropic/`, operatorKey: true });
     expect(await failureOf(ask(access).response)).toMatchObject({ code: 'model_rate_limited', attempts: 2 });
-    expect(await failureOf(ask({ ...access, keys: [] }).response)).toMatchObject({ code: 'model_key_missing' });
+    expect(await failureOf(ask({ ...access, keys: [] }).response)).toMatchObject({
+      code: 'model_key_missing',
+    });
     expect(gateway.received.map(keyOf)).toEqual(['a-key', 'b-key']);
     expect(gateway.received[0]?.path).toBe('/anthropic/v1/messages');
     expect(asked()).toEqual([]);

@@ -34,14 +34,12 @@ describe('a step that takes longer than the agent lets it', () => {
   it('waits here for no retry that does not fit in', async () => {
     const headers = { 'retry-after': '3' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 529, headers } }] });
-    expect(await failureOf(callTestModel(model, { stepTimeoutMs: 2_000 }).response)).toMatchObject(
-      {
-        code: 'model_step_timeout',
-        terminal: false,
-        attempts: 1,
-        retryAfterMs: undefined,
-      },
-    );
+    expect(await failureOf(callTestModel(model, { stepTimeoutMs: 2_000 }).response)).toMatchObject({
+      code: 'model_step_timeout',
+      terminal: false,
+      attempts: 1,
+      retryAfterMs: undefined,
+    });
     expect((await control.stats()).calls).toBe(1);
   });
 

@@ -60,7 +60,10 @@ function effectOf(tool: Tool, input: unknown, logger: Logger): Effect {
   try {
     return typeof tool.effect === 'function' ? tool.effect(input) : tool.effect;
   } catch (error) {
-    logger.error('The effect of a tool could not be determined.', { tool: tool.name, ...describeFailure(error) });
+    logger.error('The effect of a tool could not be determined.', {
+      tool: tool.name,
+      ...describeFailure(error),
+    });
     return 'once';
   }
 }

@@ -168,7 +168,7 @@ function build(
   const agent = agentConfigSchema.parse({ model: 'claude-sonnet-4-5', max_tokens: 8_000, temperature });
   return buildRequest(
     {
-          agent: {
+      agent: {
         ...agent,
         // Of agents that were made before these were refused.
         stop_sequences: ['\n', 'END'],

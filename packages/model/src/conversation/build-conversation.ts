@@ -29,7 +29,10 @@ export interface ConversationSettings {
  * It depends on nothing but its arguments, and a conversation that grows keeps the beginning that it had, so that
  * the prompt cache of the API finds it again. No argument is changed.
  */
-export function buildConversation(stored: readonly ConversationMessage[], settings: ConversationSettings): Conversation {
+export function buildConversation(
+  stored: readonly ConversationMessage[],
+  settings: ConversationSettings,
+): Conversation {
   const keepsThinking = settings.thinking && !settings.withoutThinking;
   const serverIds = new Set<string>();
   const accepted = stored.map(({ role, content, model }): Message => {

@@ -17,7 +17,9 @@ export interface LoggedLine {
 }
 
 /** What a test may say about a call; what it leaves out has a default. */
-export interface TestCall extends Partial<Pick<ModelCall, 'stepTimeoutMs' | 'previousAttempts' | 'reserveAgain'>> {
+export interface TestCall extends Partial<
+  Pick<ModelCall, 'stepTimeoutMs' | 'previousAttempts' | 'reserveAgain'>
+> {
   text?: string;
   request?: Partial<ModelRequest>;
   tenantId?: string;

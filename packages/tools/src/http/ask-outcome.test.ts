@@ -69,7 +69,9 @@ test('an output that is too long is cut, and says so', async () => {
   trial.tool.config.max_output_bytes = 256;
   answerWith({ status: 'completed', output: '"'.repeat(1_000) });
   const output = await trial.reconcile(call);
-  expect(output && textIn(output)).toBe(`${'"'.repeat(256)}\n[truncated: only the first 256 bytes are shown]`);
+  expect(output && textIn(output)).toBe(
+    `${'"'.repeat(256)}\n[truncated: only the first 256 bytes are shown]`,
+  );
 });
 
 test('a call that never arrived has no output', async () => {

@@ -24,6 +24,7 @@ export function describeNoResponse(
       ? failure
       : new OutcomeUnknownError('call_failed', `The call of ${name} failed with an internal error.`, failure);
   }
-  const message = failure instanceof OutcomeUnknownError ? failure.message : 'The call failed with an internal error.';
+  const message =
+    failure instanceof OutcomeUnknownError ? failure.message : 'The call failed with an internal error.';
   return textOutput(`${message}${tries}`, true);
 }

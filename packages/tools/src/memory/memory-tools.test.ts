@@ -255,7 +255,9 @@ test('what Postgres cannot store is replaced in a file’s text', async () => {
 
 test('what is shown of a long file is bounded, and says so', async () => {
   const { tell } = setUp({ '/memories/a': 'x'.repeat(5_000) }, { maxOutputCharacters: 1_000 });
-  expect(await tell('view', { path: '/memories/a' })).toMatch(/\n\[truncated: 1,000 of 5,0\d\d characters\]$/);
+  expect(await tell('view', { path: '/memories/a' })).toMatch(
+    /\n\[truncated: 1,000 of 5,0\d\d characters\]$/,
+  );
 });
 
 /** A store whose answers are these, one for each call; the last one stays. */
@@ -297,7 +299,9 @@ test('a lease that is lost ends the call, and a failure inside is an answer that
   await expect(strict.run(scope, create, turnContext())).rejects.toBe(lost);
   const { memory } = storeThat(() => Promise.reject(new TypeError('words of a file')));
   const output = await testRunner({ memory }).run(scope, create, loggedTo(logger, turnContext(), create));
-  expect(textIn(output)).toBe('The memory failed with an internal error. View it before you repeat the command.');
+  expect(textIn(output)).toBe(
+    'The memory failed with an internal error. View it before you repeat the command.',
+  );
   expect(lines.join('')).toContain('TypeError');
   expect(lines.join('')).not.toContain('words of a file');
 });

@@ -73,8 +73,7 @@ async function runCommand(
     signal.throwIfAborted();
     if (error instanceof LeaseLostError) throw error;
     logger.error('A memory call failed.', describeFailure(error));
-    const reason =
-      error instanceof RetryableError ? 'is unavailable now' : 'failed with an internal error';
+    const reason = error instanceof RetryableError ? 'is unavailable now' : 'failed with an internal error';
     return textOutput(`The memory ${reason}. View it before you repeat the command.`, true);
   }
 }

@@ -39,7 +39,8 @@ export async function startHttpToolTest(settings: Partial<ToolRunnerSettings> = 
       const call = { ...callOf('tool', input), effect, onUnknown };
       return { call, output: runner.run(scope(), call, loggedTo(logger, context, call)) };
     },
-    reconcile: (call, context = turnContext()) => runner.reconcile(scope(), call, loggedTo(logger, context, call)),
+    reconcile: (call, context = turnContext()) =>
+      runner.reconcile(scope(), call, loggedTo(logger, context, call)),
   };
   return trial;
 }
