@@ -82,7 +82,7 @@ async function callsIn(
   if (TRUNCATED.has(stopReason)) return [];
   const requested = content.filter(isToolUse).map(requestedCall);
   const plans = await Promise.all(
-    requested.map((call, position) =>
+    requested.map(async (call, position) =>
       isOverCallLimit(position) ? SKIPPED_PLAN : tools.planOf(lease.turn, call),
     ),
   );
