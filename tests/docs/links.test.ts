@@ -87,3 +87,19 @@ test('every package and app has a README', () => {
   const without = manifests.filter((file) => !exists(file.replace('package.json', 'README.md')));
   expect(without).toEqual([]);
 });
+
+test('every log line that a page quotes is one that a program writes', () => {
+  const sources = files
+    .filter((file) => /^(packages|apps)\/[^/]+\/src\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
+    .map(readRepositoryFile)
+    .join('\n');
+  const missing = pages
+    .filter((page) => page !== 'CHANGELOG.md')
+    .flatMap((page) =>
+      [...readRepositoryFile(page).matchAll(/`([A-Z][a-z]+(?: [a-z]+)*\.)`/g)]
+        .map(([, line = '']) => line)
+        .filter((line) => !sources.includes(line))
+        .map((line) => `${page}: ${line}`),
+    );
+  expect(missing).toEqual([]);
+});
