@@ -1,9 +1,9 @@
 import { insertAuditEntry, type Sql } from '@turnpike/store';
 import { z } from 'zod';
-import type { Answer, Route } from './route.ts';
+import type { Route, RouteResult } from './route.ts';
 
-/** Whose request it is. */
-export interface Requester {
+/** Who acted, and in which request. */
+export interface Actor {
   tenantId: string;
   keyId: string;
   requestId: string;
@@ -19,9 +19,9 @@ const VERBS: Record<string, string> = {
 };
 
 /**
- * What an operation is called in the audit log; null for one that is not written there: what reads, and what
- * belongs to the work itself (the scope `turns:write`). An administrative operation that names no act of its
- * own has one all the same, so that a new one cannot be forgotten: `createAgent` is `agent.created`.
+ * What an operation is called in the audit log; null for one that is not audited: reads, and the use of agents
+ * (the scope `turns:write`). An administrative operation that declares no name gets one from its operation id,
+ * `createAgent` is `agent.created`, so that a new operation is audited by default.
  */
 export function auditedAs(
   route: Pick<Route, 'method' | 'scope' | 'audit' | 'operationId' | 'tag'>,
@@ -33,30 +33,30 @@ export function auditedAs(
   return `${words.join('_').toLowerCase()}.${VERBS[verb] ?? verb}`;
 }
 
-/** As `auditedAs`, of a request that was answered so: one operation may be an act in some of its requests only. */
-export function actOf(route: Route, answer: Answer): string | null {
+/** As `auditedAs`, of one request with its result: some operations are an act in some of their requests only. */
+export function actOf(route: Route, result: RouteResult): string | null {
   if (route.auditSome === undefined) return auditedAs(route);
-  return answer.audited === undefined ? null : route.auditSome;
+  return result.audited === undefined ? null : route.auditSome;
 }
 
 const namedSchema = z.object({ id: z.string() });
 
-/** Writes an act that was done down, in its own transaction. */
+/** Writes an act to the audit log, in the transaction of the act. */
 export async function auditAct(
   sql: Sql,
-  { tenantId, keyId, requestId }: Requester,
+  { tenantId, keyId, requestId }: Actor,
   action: string,
-  done: { params: Record<string, unknown>; answer: Answer },
+  done: { params: Record<string, unknown>; result: RouteResult },
 ): Promise<void> {
-  const { params, answer } = done;
-  const named = Object.values(params).at(-1) ?? namedSchema.safeParse(answer.body).data?.id;
-  const subject = answer.audited?.subject ?? (typeof named === 'string' ? named : null);
+  const { params, result } = done;
+  const named = Object.values(params).at(-1) ?? namedSchema.safeParse(result.body).data?.id;
+  const subject = result.audited?.subject ?? (typeof named === 'string' ? named : null);
   await insertAuditEntry(sql, {
     tenantId,
     actor: { type: 'api_key', id: keyId },
     action,
     subject,
     requestId,
-    details: answer.audited?.details ?? {},
+    details: result.audited?.details ?? {},
   });
 }

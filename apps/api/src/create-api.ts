@@ -1,5 +1,6 @@
 import { ProblemError } from '@turnpike/contract';
 import { noTracing, type Logger, type Metrics, type Readiness, type Tracing } from '@turnpike/telemetry';
+import { BudgetCheck, CapacityCache } from '@turnpike/turns';
 import express, { type Express } from 'express';
 import { sendProblem } from './send-problem.ts';
 import { allowOrigins } from './allow-origins.ts';
@@ -25,8 +26,9 @@ import { auditRoutes } from './routes/audit.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { toolRoutes } from './routes/tools.ts';
+import { submitRoutes } from './routes/submit-turns.ts';
+import { toolOutputRoutes } from './routes/tool-outputs.ts';
 import { turnRoutes } from './routes/turns.ts';
-import { CapacityCache } from './capacity-cache.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import type { TrustedProxies } from './trust-proxy.ts';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
@@ -48,7 +50,9 @@ export interface ApiSettings {
 
 /** Every operation there is, those first that are asked for most: a request is held against one after another. */
 export const routes = [
+  ...submitRoutes,
   ...turnRoutes,
+  ...toolOutputRoutes,
   ...eventRoutes,
   ...sessionRoutes,
   ...agentRoutes,
@@ -70,8 +74,8 @@ async function describeApi(): Promise<object> {
 }
 
 /** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
-export function createApi(given: Omit<Services, 'room'>, settings: ApiSettings): Express {
-  const services = { ...given, room: new CapacityCache() };
+export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, settings: ApiSettings): Express {
+  const services = { ...given, capacity: new CapacityCache(), budgetCheck: new BudgetCheck() };
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);

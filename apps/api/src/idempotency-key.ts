@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ProblemError } from '@turnpike/contract';
+import type { IdempotentRequest } from '@turnpike/store';
+import type { Request } from 'express';
 
 /**
  * The key of an `Idempotency-Key` header: 1 to 255 visible characters, plain or as the quoted
@@ -16,7 +18,22 @@ export function parseIdempotencyKey(header: string): string {
   return key;
 }
 
-/** What tells one request from another under the same key: the body as it was understood. */
+/**
+ * The idempotency key of a request, and what identifies the request under it; null where it has none.
+ * Throws `invalid_idempotency_key`.
+ */
+export function idempotencyOf(request: Request, tenantId: string, body: unknown): IdempotentRequest | null {
+  const header = request.get('idempotency-key');
+  if (header === undefined) return null;
+  return {
+    tenantId,
+    route: `${request.method} ${request.baseUrl}${request.path}`,
+    key: parseIdempotencyKey(header),
+    fingerprint: fingerprintOf(body),
+  };
+}
+
+/** Differs for two bodies that do not mean the same: of the body as it was parsed. */
 export function fingerprintOf(body: unknown): Buffer {
   return createHash('sha256')
     .update(JSON.stringify(body) ?? '')

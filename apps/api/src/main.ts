@@ -3,7 +3,6 @@ import { openRuntime, runProgram } from '@turnpike/runtime';
 import { recordKeyUse } from '@turnpike/store';
 import { InputSchemas } from '@turnpike/tools';
 import { watchTurns } from '@turnpike/turns';
-import { BudgetCheck } from './budget-check.ts';
 import { BodyMemory } from './body-memory.ts';
 import { readConfig } from './config.ts';
 import { createApi } from './create-api.ts';
@@ -53,7 +52,6 @@ async function start(): Promise<void> {
       streams,
       secretBox,
       keyUses,
-      budgetCheck: new BudgetCheck(),
       inputSchemas,
       checkPublicUrl: createSecureUrlCheck({ allow: config.egressAllow }),
       reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),

@@ -1,13 +1,11 @@
 import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
-import type { Database, IdempotentRequest, Sql, StoredResponse, SecretBox } from '@turnpike/store';
+import type { Database, Sql, SecretBox } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { InputSchemas } from '@turnpike/tools';
-import type { Dispatcher } from '@turnpike/turns';
+import type { BudgetCheck, CapacityCache, Dispatcher, RequestedTurn } from '@turnpike/turns';
 import type { Response } from 'express';
 import { z } from 'zod';
-import type { BudgetCheck } from './budget-check.ts';
 import type { KeyUses } from './key-uses.ts';
-import type { Counted, CapacityCache } from './capacity-cache.ts';
 import type { Tag } from './openapi/tags.ts';
 import type { EventStreams } from './streams/event-streams.ts';
 import type { TurnWaiters } from './turn-waiters.ts';
@@ -21,16 +19,16 @@ export interface Services {
   streams: EventStreams;
   secretBox: SecretBox;
   keyUses: KeyUses;
-  room: CapacityCache;
+  capacity: CapacityCache;
   budgetCheck: BudgetCheck;
   inputSchemas: InputSchemas;
-  /** Throws `EgressRefusedError` for a URL that no webhook is sent to, and no call of a tool. */
+  /** Throws `EgressRefusedError` for a URL that no webhook and no tool call may be sent to. */
   checkPublicUrl: (url: string) => void;
-  /** What goes wrong after an answer is given. */
+  /** Of what fails after the response is sent. */
   reportError: (error: unknown, about: Record<string, string>) => void;
 }
 
-/** A request that was found fit: who asks, and what for. */
+/** A valid request: whose it is, and what it asks for. */
 export interface Call<Params, Query, Body> {
   tenantId: string;
   /** What the tenant may use. */
@@ -40,28 +38,25 @@ export interface Call<Params, Query, Body> {
   body: Body;
   /** A header's value, by its name in lower case. */
   header(name: string): string | undefined;
-  /** Whether the key may do this as well, beside what the operation takes. */
+  /** Whether the key has this scope as well, beside the one that the operation requires. */
   may(scope: Scope): boolean;
-  /** The cap that is to be counted under, if any, as `CapacityCache` knows it; one that was named stays so throughout the request. */
-  limitToEnforce(counted: Counted): number | null;
   /** What a POST writes with: the transaction that also holds its idempotency record, where it has one. */
   sql: Sql;
-  /** The span of the request, for whoever goes on with what it asks for; null where nothing is traced. */
-  traceparent: string | null;
-  /** A signal that aborts when the client has gone, for who waits. */
+  /** A signal that aborts when the client has disconnected, for handlers that wait. */
   whenGone(): AbortSignal;
 }
 
-export interface Answer {
+/** What a handler returns: the HTTP response, and what is to be done with it. */
+export interface RouteResult {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
   /**
-   * Fields that are shown this once, beside those of the body: they are not kept with the answer for whoever
-   * sends the same request again, who gets it without them.
+   * Fields of the body that are shown only this once: they are not in the idempotency record, so a replay of the
+   * response does not have them.
    */
   shownOnce?: Record<string, unknown>;
-  /** Answers by itself, in place of a body. Throws as `handle` does, before it has sent anything. */
+  /** Writes the response itself, in place of a body. Throws as `handle` does, before it has sent anything. */
   stream?: (response: Response) => void;
   /** For the audit log, where the act has more to say than its route and its subject. */
   audited?: { subject?: string; details?: AuditDetails };
@@ -69,15 +64,8 @@ export interface Answer {
   afterCommit?: () => void;
 }
 
-/** A request with an `Idempotency-Key`. */
-export interface KeyedRequest {
-  request: IdempotentRequest;
-  /** What is kept of an answer for whoever sends the request again; the answer is given once that is committed. */
-  keep(answer: Answer): StoredResponse;
-}
-
-/** One operation, declared once: mounted from here, checked from here, documented from here. */
-export interface Route<
+/** One operation, declared once: mounted from here, validated from here, documented from here. */
+interface Operation<
   Params extends z.ZodObject = z.ZodObject,
   Query extends z.ZodObject = z.ZodObject,
   Body extends z.ZodType = z.ZodType,
@@ -87,61 +75,69 @@ export interface Route<
   path: string;
   operationId: string;
   summary: string;
-  /** What is to be known beside it, in the document. */
+  /** More about it, for the OpenAPI document. */
   description?: string;
   tag: Tag;
   /**
    * What the act is called in the tenant's audit log, written in the transaction of `handle`, which is to
-   * write with `sql` alone. Left out: see `audit-act.ts`, which names it by its operation.
+   * write with `sql` alone. Left out: `audit-act.ts` names it by its operation.
    */
   audit?: string;
-  /** As `audit`, where only some requests are such an act: those whose answer has `audited`. */
+  /** As `audit`, where only some requests are such an act: those whose result has `audited`. */
   auditSome?: string;
   /** What the key must be allowed to do. */
   scope: Scope;
   params: Params;
   query: Query;
-  /** Where left out, the operation takes no body. */
+  /** Where left out, the operation has no body. */
   body?: Body;
   /** Request headers that have a meaning here, for the document. */
   headers?: z.ZodObject;
-  answer: {
+  response: {
     status: number;
     description: string;
     schema?: z.ZodType;
-    /** What comes in it, where the answer may be a stream of server-sent events. */
+    /** What it contains, where the response may be a stream of server-sent events. */
     stream?: string;
-    /** When the answer is 204 instead. */
+    /** When the response is 204 instead. */
     empty?: string;
     headers?: z.ZodObject;
   };
-  /** Beside those that any request may meet. */
+  /** Beside those that any request may get. */
   problems: readonly ProblemCode[];
   /**
-   * Run first, outside of the transaction that `sql` may be: what takes long, or a connection of its own.
+   * Run first, outside of the transaction that `sql` may be: what is slow, or has a connection of its own.
    * Throws as `handle` does.
    */
   prepare?(
     call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
     services: Services,
   ): Promise<void>;
-  /**
-   * As `handle`, for a request with an `Idempotency-Key`, in a transaction that others share and that keeps the
-   * answer, which is returned. Null where nothing was done, whatever the reason: then `handle` is called in one of
-   * its own.
-   */
-  share?(
-    call: Omit<Call<z.output<Params>, z.output<Query>, z.output<Body>>, 'sql'>,
-    services: Services,
-    keyed: KeyedRequest,
-  ): Promise<StoredResponse | null>;
-  handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>, services: Services): Promise<Answer>;
 }
 
-/** The headers of an answer that made something, for the document. */
+/** An operation with a handler, or one that submits a turn. */
+export type Route<
+  Params extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+> = Operation<Params, Query, Body> &
+  (
+    | {
+        handle(
+          call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
+          services: Services,
+        ): Promise<RouteResult>;
+      }
+    | {
+        /** The turn that the request asks for. */
+        submit(call: { params: z.output<Params>; body: z.output<Body> }): RequestedTurn;
+      }
+  );
+
+/** The headers of a response to a request that created something, for the document. */
 export const located = z.object({ Location: z.string() });
 
-/** Ties a handler's types to its schemas, and then forgets them. */
+/** Checks a handler's types against its schemas, and returns the route without them. */
 export function defineRoute<
   Params extends z.ZodObject,
   Query extends z.ZodObject,

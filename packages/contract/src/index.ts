@@ -1,3 +1,4 @@
+export * from './accepted-response.ts';
 export * from './agents.ts';
 export * from './api-keys.ts';
 export * from './audit.ts';

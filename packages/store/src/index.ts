@@ -1,13 +1,12 @@
 export {
   insertTurn,
-  insertTurnWithSession,
   lockWaiting,
   type AcceptedTurn,
   type Counted,
-  type NewSessionTurn,
   type NewTurn,
-  type RefusedTurn,
-} from './turns/accept-turn.ts';
+  type Refusal,
+} from './turns/insert-turn.ts';
+export { insertTurnInGroup } from './turns/insert-turn-in-group.ts';
 export { advanceTurn, readProgress } from './turns/advance-turn.ts';
 export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './turns/answer-action.ts';
 export {
@@ -69,8 +68,8 @@ export { findRefusal } from './turns/find-refusal.ts';
 export { lockStoppedTurn, type StoppedTurn } from './turns/find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './turns/find-waiting.ts';
 export { deadLetterDeliveries, expireDeliveries, purgeDeliveries } from './deliveries/purge-deliveries.ts';
-export { insertTurnOnce, type Once } from './turns/accept-turn-once.ts';
 export {
+  keyInUse,
   runOnce,
   purgeIdempotencyRecords,
   type IdempotentRequest,
@@ -116,6 +115,7 @@ export { countDataKeys, rewrapDataKeys, type Rewrapped } from './secrets/rewrap-
 export { releaseTurn } from './turns/release-turn.ts';
 export { renewLeases, type RenewedLease } from './turns/renew-leases.ts';
 export { reserveCost, type Reservation } from './budgets/reserve-cost.ts';
+export { lockSession } from './sessions/lock-session.ts';
 export {
   deleteSession,
   insertSession,

@@ -1,11 +1,13 @@
 import { ProblemError, type Turn } from '@turnpike/contract';
 import { cancelTurn as cancelStored, readTurn, type CancelledTurn, type Sql } from '@turnpike/store';
+import type { SubmitParts } from './submit-command.ts';
 import { TRANSITIONS } from './transitions.ts';
+import { announceTurns } from './turn-signals.ts';
 
 /**
- * Cancels a turn in whatever state before its end: at once where nobody holds it, else it is
- * `cancelling` until its worker confirms. A turn that has ended stays as it is.
- * `cancelled` is what is to be announced; null where nothing changed.
+ * Cancels a turn in whatever state before its end: at once where no worker holds it, else it is `cancelling` until
+ * its worker confirms. A turn that has ended stays as it is.
+ * `cancelled` is what is to be announced once this is committed; null where nothing changed.
  * Throws `ProblemError`: `not_found`.
  */
 export async function cancelTurn(
@@ -17,4 +19,22 @@ export async function cancelTurn(
   const turn = await readTurn(sql, tenantId, turnId);
   if (turn === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
   return { turn, cancelled };
+}
+
+/**
+ * Signals turns that were cancelled by a request about `turn`, all of its session: workers that hold one stop it,
+ * and clients that wait for one read it again. A worker that the signal does not reach learns of it by its heartbeat.
+ */
+export function announceCancelled(
+  { backplane, dispatcher, reportError }: Pick<SubmitParts, 'backplane' | 'dispatcher' | 'reportError'>,
+  tenantId: string,
+  turn: Turn,
+  cancelled: readonly CancelledTurn[],
+): void {
+  if (cancelled.length === 0) return;
+  dispatcher.changed({ sessionId: turn.session_id, tenantId });
+  const signals = cancelled.map(({ turnId, status }) => ({ turn_id: turnId, status }));
+  announceTurns(backplane, signals).catch((error: unknown) => {
+    reportError(error, { tenant_id: tenantId, session_id: turn.session_id, turn_id: turn.id });
+  });
 }

@@ -1,13 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { agentConfigSchema, newId } from '@turnpike/contract';
-import {
-  createTenant,
-  insertAgent,
-  insertTurnWithSession,
-  openDatabase,
-  type Database,
-} from '@turnpike/store';
+import { createTenant, insertAgent, insertTurn, openDatabase, type Database } from '@turnpike/store';
 import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
@@ -69,8 +63,7 @@ test('turns that are added where there is no place wait for it, and get it', asy
   const agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
-  const add = () =>
-    insertTurnWithSession(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} });
+  const add = () => insertTurn(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} });
   const undispatched = async (): Promise<number> => {
     const { rows } = await database.pool.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM turns WHERE status = 'queued' AND dispatched_at IS NULL`,

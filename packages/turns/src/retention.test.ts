@@ -9,7 +9,6 @@ import {
   insertAgent,
   insertAuditEntry,
   insertTurn,
-  insertTurnWithSession,
   openDatabase,
   revokeApiKey,
   type Database,
@@ -73,7 +72,7 @@ function reconciliation(environment: Record<string, string>): Reconciliation {
 
 async function startTurn(): Promise<{ id: string; session: string }> {
   const session = newId('session');
-  const { turn } = await insertTurnWithSession(database.pool, {
+  const { turn } = await insertTurn(database.pool, {
     ...newTurn(tenantId, session),
     agentId,
     sessionMetadata: { a: 'b' },

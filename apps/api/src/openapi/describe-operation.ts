@@ -7,12 +7,12 @@ import { RESPONSE_HEADERS, refersTo, type ResponseHeader } from './headers.ts';
 
 const idempotencyHeader = z.object({
   'Idempotency-Key': z.string().min(1).max(255).optional().meta({
-    description: 'The same key and body within 24 hours give the same answer, and nothing is done twice.',
+    description: 'The same key and body within 24 hours get the same response, and nothing is done twice.',
     example: 'order-4711',
   }),
 });
 
-/** What parameters say that have no description of their own. */
+/** Descriptions of parameters whose schemas have none. */
 const PARAMETERS: Record<string, string> = {
   limit: 'Items of a page.',
   cursor: 'The `next_cursor` of the page before.',
@@ -24,7 +24,7 @@ const PARAMETERS: Record<string, string> = {
   version: 'Of this version.',
 };
 
-/** An operation as the document has it, from the schemas that check it. */
+/** An operation of the OpenAPI document, from the schemas that validate its requests. */
 export function describeOperation(route: Route): ZodOpenApiOperationObject {
   const header = z.object({
     ...route.headers?.shape,
@@ -53,7 +53,7 @@ export function describeOperation(route: Route): ZodOpenApiOperationObject {
             },
           },
         }),
-    responses: { ...describeAnswers(route), ...describeProblems(route) },
+    responses: { ...describeResponses(route), ...describeProblems(route) },
   };
 }
 
@@ -72,7 +72,7 @@ function describeId(name: string): string | undefined {
   return noun === undefined ? undefined : `The id of the ${noun.replaceAll('_', ' ')}.`;
 }
 
-/** For a program that is made of the document it is text; what the data of each event is, stands beside that. */
+/** To a generated client it is text; `contentSchema` says what the data of each event is. */
 function describeStream(description: string): oas31.SchemaObject {
   const schema: oas31.SchemaObject & { contentSchema: object } = {
     type: 'string',
@@ -83,8 +83,8 @@ function describeStream(description: string): oas31.SchemaObject {
   return schema;
 }
 
-function describeAnswers({ method, answer }: Route): ZodOpenApiResponsesObject {
-  const { status, description, schema, stream, headers, empty } = answer;
+function describeResponses({ method, response }: Route): ZodOpenApiResponsesObject {
+  const { status, description, schema, stream, headers, empty } = response;
   const content = {
     ...(schema === undefined ? {} : { 'application/json': { schema } }),
     ...(stream === undefined ? {} : { 'text/event-stream': { schema: describeStream(stream) } }),

@@ -15,7 +15,7 @@ import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../chan
 import { checkCount } from '../check-count.ts';
 import { checkClientTools, checkNames } from '../check-agent.ts';
 import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
-import { defineRoute, located, type Answer, type Route } from '../route.ts';
+import { defineRoute, located, type Route, type RouteResult } from '../route.ts';
 
 const params = z.object({ agent_id: idSchema('agent') });
 const none = z.object({});
@@ -33,7 +33,7 @@ export const agentRoutes: Route[] = [
     params: none,
     query: none,
     body: createAgentSchema,
-    answer: {
+    response: {
       status: 201,
       description: 'The agent, at version 1.',
       schema: agentSchema,
@@ -71,7 +71,7 @@ export const agentRoutes: Route[] = [
     scope: 'agents:read',
     params: none,
     query: z.object({ limit: pageLimitSchema, cursor: idSchema('agent').optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(agentSchema).meta({ id: 'AgentList' }),
@@ -93,7 +93,7 @@ export const agentRoutes: Route[] = [
     scope: 'agents:read',
     params,
     query: z.object({ version: versionParameter.optional() }),
-    answer: { status: 200, description: 'The agent.', schema: agentSchema },
+    response: { status: 200, description: 'The agent.', schema: agentSchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { agent_id: id }, query, sql }) {
       const agent = await readAgent(sql, tenantId, id, query.version);
@@ -111,7 +111,7 @@ export const agentRoutes: Route[] = [
     scope: 'agents:read',
     params,
     query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page: the agent as it was at each version.',
       schema: pageSchema(agentSchema).meta({ id: 'AgentVersionList' }),
@@ -136,7 +136,7 @@ export const agentRoutes: Route[] = [
     audit: 'agent.restored',
     params: params.extend({ version: versionParameter }),
     query: none,
-    answer: {
+    response: {
       status: 200,
       description: 'The agent, at a new version that is equal to the earlier one.',
       schema: agentSchema,
@@ -160,7 +160,7 @@ export const agentRoutes: Route[] = [
     params,
     query: none,
     body: updateAgentSchema,
-    answer: {
+    response: {
       status: 200,
       description: 'The agent, at a new version; at the same one where nothing changed.',
       schema: agentSchema,
@@ -185,7 +185,7 @@ export const agentRoutes: Route[] = [
     audit: 'agent.deleted',
     params,
     query: none,
-    answer: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'It is gone.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { agent_id: id }, sql }) {
       if (!(await deleteAgent(sql, tenantId, id))) throw noAgent(id);
@@ -194,4 +194,6 @@ export const agentRoutes: Route[] = [
   }),
 ];
 
-const named = ({ name, version }: Agent): NonNullable<Answer['audited']> => ({ details: { name, version } });
+const named = ({ name, version }: Agent): NonNullable<RouteResult['audited']> => ({
+  details: { name, version },
+});

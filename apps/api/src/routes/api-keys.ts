@@ -13,7 +13,7 @@ import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
 import { checkCount } from '../check-count.ts';
 import { pageOf } from '../cursor.ts';
-import { defineRoute, type Answer, type Route } from '../route.ts';
+import { defineRoute, type Route, type RouteResult } from '../route.ts';
 
 const params = z.object({ key_id: idSchema('apiKey') });
 const none = z.object({});
@@ -32,13 +32,17 @@ export const apiKeyRoutes: Route[] = [
     params: none,
     query: none,
     body: createApiKeySchema,
-    answer: { status: 201, description: 'The key. A replay comes without it.', schema: createdApiKeySchema },
+    response: {
+      status: 201,
+      description: 'The key. A replay comes without it.',
+      schema: createdApiKeySchema,
+    },
     problems: ['api_key_limit'],
     async handle({ tenantId, limits, body, sql }) {
       await checkCount(sql, { tenantId, limits }, 'apiKeys');
       const { name, scopes, expires_in_seconds: expiresInSeconds } = body;
       const created = await createApiKey(sql, { tenantId, name, scopes, expiresInSeconds });
-      return { ...answerCreated(created), audited: { details: { name, scopes } } };
+      return { ...createdResult(created), audited: { details: { name, scopes } } };
     },
   }),
 
@@ -51,7 +55,7 @@ export const apiKeyRoutes: Route[] = [
     scope: 'admin',
     params: none,
     query: z.object({ limit: pageLimitSchema, cursor: idSchema('apiKey').optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(apiKeySchema).meta({ id: 'ApiKeyList' }),
@@ -75,7 +79,7 @@ export const apiKeyRoutes: Route[] = [
     params,
     query: none,
     body: rotateApiKeySchema,
-    answer: { status: 201, description: 'The new key.', schema: createdApiKeySchema },
+    response: { status: 201, description: 'The new key.', schema: createdApiKeySchema },
     problems: ['not_found', 'api_key_limit'],
     handle({ tenantId, limits, params: { key_id: id }, body, sql }) {
       return inTransaction(sql, async (transaction) => {
@@ -86,7 +90,7 @@ export const apiKeyRoutes: Route[] = [
         const { name, scopes, expiredAt: expiresAt } = old;
         const expiresInSeconds = body.expires_in_seconds;
         const made = await createApiKey(transaction, { tenantId, name, scopes, expiresInSeconds, expiresAt });
-        return { ...answerCreated(made), audited: { details: { new_key_id: made.apiKey.id } } };
+        return { ...createdResult(made), audited: { details: { new_key_id: made.apiKey.id } } };
       });
     },
   }),
@@ -101,7 +105,7 @@ export const apiKeyRoutes: Route[] = [
     audit: 'api_key.revoked',
     params,
     query: none,
-    answer: { status: 204, description: 'It is revoked.' },
+    response: { status: 204, description: 'It is revoked.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { key_id: id }, sql }) {
       if ((await revokeApiKey(sql, id, tenantId)) === null) throw noKey(id);
@@ -110,7 +114,7 @@ export const apiKeyRoutes: Route[] = [
   }),
 ];
 
-function answerCreated({ apiKey, key }: Awaited<ReturnType<typeof createApiKey>>): Answer {
+function createdResult({ apiKey, key }: Awaited<ReturnType<typeof createApiKey>>): RouteResult {
   return {
     status: 201,
     body: apiKey,

@@ -33,7 +33,7 @@ export const auditRoutes: Route[] = [
       from: time.optional().meta({ description: 'Not before this time.' }),
       to: time.optional().meta({ description: 'Before this time.' }),
     }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(auditEntrySchema).meta({ id: 'AuditEntryList' }),

@@ -34,7 +34,7 @@ export const deliveryRoutes: Route[] = [
       ...timeFilters,
       type: z.string().max(100).optional(),
     }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(deliverySchema).meta({ id: 'AllDeliveryList' }),
@@ -62,7 +62,7 @@ export const deliveryRoutes: Route[] = [
     scope: 'webhooks:read',
     params,
     query: none,
-    answer: { status: 200, description: 'The delivery.', schema: deliveryWithAttemptsSchema },
+    response: { status: 200, description: 'The delivery.', schema: deliveryWithAttemptsSchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { delivery_id: id }, sql }) {
       const delivery = await readDelivery(sql, tenantId, id);
@@ -80,7 +80,7 @@ export const deliveryRoutes: Route[] = [
     scope: 'webhooks:write',
     params,
     query: none,
-    answer: { status: 202, description: 'The delivery, begun again.', schema: deliverySchema },
+    response: { status: 202, description: 'The delivery, begun again.', schema: deliverySchema },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { delivery_id: id }, sql }) {
       const again = await redeliver(sql, tenantId, id);

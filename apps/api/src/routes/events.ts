@@ -15,7 +15,7 @@ import {
   type PositionedFact,
 } from '@turnpike/store';
 import { z } from 'zod';
-import { defineRoute, type Answer, type Route } from '../route.ts';
+import { defineRoute, type Route, type RouteResult } from '../route.ts';
 import {
   checkSessionPlace,
   givenCursor,
@@ -33,7 +33,7 @@ const query = z.object({
 const headers = z.object({
   'Last-Event-ID': z.string().optional().meta({ description: 'As `after`, and before it.' }),
 });
-const answer = {
+const eventResponse = {
   status: 200,
   description: 'A stream of events; with `Accept: application/json`, one page of those that there are.',
   schema: pageSchema(turnFactSchema).meta({ id: 'TurnFactList' }),
@@ -53,8 +53,8 @@ export const eventRoutes: Route[] = [
     params: z.object({ turn_id: idSchema('turn') }),
     query,
     headers,
-    answer: {
-      ...answer,
+    response: {
+      ...eventResponse,
       empty: 'Nothing can follow the cursor: the turn has ended, and its last event was seen.',
     },
     problems: ['not_found', 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
@@ -91,7 +91,7 @@ export const eventRoutes: Route[] = [
     params: z.object({ session_id: idSchema('session') }),
     query,
     headers,
-    answer,
+    response: eventResponse,
     problems: ['not_found', 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
     async handle({ tenantId, params: { session_id: sessionId }, query: { after, limit }, header }, services) {
       const { pool } = services.database;
@@ -128,7 +128,7 @@ function pageOf(
   facts: readonly PositionedFact[],
   limit: number,
   cursorOf: (place: PositionedFact['place']) => string,
-): Answer {
+): RouteResult {
   const page = facts.slice(0, limit);
   const last = page.at(-1);
   const nextCursor = facts.length > limit && last !== undefined ? cursorOf(last.place) : null;

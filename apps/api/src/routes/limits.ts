@@ -14,7 +14,7 @@ export const limitRoutes: Route[] = [
     scope: 'turns:read',
     params: none,
     query: none,
-    answer: { status: 200, description: 'The limits in force.', schema: tenantLimitsSchema },
+    response: { status: 200, description: 'The limits in force.', schema: tenantLimitsSchema },
     problems: [],
     async handle({ limits }) {
       return { status: 200, body: { object: 'limits', ...limits } };

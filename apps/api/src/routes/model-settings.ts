@@ -17,7 +17,7 @@ export const modelSettingsRoutes: Route[] = [
     scope: 'secrets:read',
     params: none,
     query: none,
-    answer: { status: 200, description: 'The settings, no key among them.', schema: modelSettingsSchema },
+    response: { status: 200, description: 'The settings, no key among them.', schema: modelSettingsSchema },
     problems: [],
     async handle({ tenantId, sql }) {
       return { status: 200, body: await readModelSettings(sql, tenantId) };
@@ -35,7 +35,7 @@ export const modelSettingsRoutes: Route[] = [
     params: none,
     query: none,
     body: putModelSettingsSchema,
-    answer: { status: 200, description: 'The settings.', schema: modelSettingsSchema },
+    response: { status: 200, description: 'The settings.', schema: modelSettingsSchema },
     problems: [],
     async handle({ tenantId, body, sql, may }, services) {
       checkPublicUrl(body.base_url ?? undefined, 'base_url', services);

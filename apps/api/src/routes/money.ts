@@ -48,7 +48,7 @@ export const moneyRoutes: Route[] = [
     scope: 'usage:read',
     params: none,
     query: usageQuery,
-    answer: { status: 200, description: 'The sums.', schema: usageReportSchema },
+    response: { status: 200, description: 'The sums.', schema: usageReportSchema },
     problems: [],
     async handle({ tenantId, query, sql }) {
       const { from, to } = rangeOf(query.from, query.to);
@@ -71,7 +71,7 @@ export const moneyRoutes: Route[] = [
     scope: 'usage:read',
     params: none,
     query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(budgetSchema).meta({ id: 'BudgetList' }),
@@ -95,7 +95,7 @@ export const moneyRoutes: Route[] = [
     params,
     query: none,
     body: setBudgetSchema,
-    answer: { status: 200, description: 'The budget.', schema: budgetSchema },
+    response: { status: 200, description: 'The budget.', schema: budgetSchema },
     problems: [],
     async handle({ tenantId, params: { period }, body, sql }) {
       await setBudget(sql, { tenantId, period, setBy: 'tenant', limitMicros: body.limit_micros });
@@ -113,7 +113,7 @@ export const moneyRoutes: Route[] = [
     scope: 'admin',
     params,
     query: none,
-    answer: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'It is gone.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { period }, sql }) {
       const deleted = await deleteBudget(sql, { tenantId, period, setBy: 'tenant' });

@@ -29,7 +29,7 @@ export const secretRoutes: Route[] = [
     params,
     query: none,
     body: putSecretSchema,
-    answer: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
+    response: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
     problems: ['secret_limit'],
     async prepare({ tenantId }, { secretBox }) {
       await secretBox.prepare(tenantId);
@@ -53,7 +53,7 @@ export const secretRoutes: Route[] = [
     scope: 'secrets:read',
     params: none,
     query: z.object({ limit: pageLimitSchema, cursor: secretNameSchema.optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(secretEntrySchema).meta({ id: 'SecretList' }),
@@ -75,7 +75,7 @@ export const secretRoutes: Route[] = [
     scope: 'secrets:read',
     params,
     query: none,
-    answer: { status: 200, description: 'The secret, without its value.', schema: secretEntrySchema },
+    response: { status: 200, description: 'The secret, without its value.', schema: secretEntrySchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { name } }, { database }) {
       const secret = await readSecretEntry(database, tenantId, name);
@@ -94,7 +94,7 @@ export const secretRoutes: Route[] = [
     audit: 'secret.deleted',
     params,
     query: none,
-    answer: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'It is gone.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { name }, sql }) {
       if (!(await deleteSecret(sql, tenantId, name))) throw noSecret(name);

@@ -39,10 +39,10 @@ export const sessionRoutes: Route[] = [
     params: none,
     query: none,
     body: createSessionSchema,
-    answer: { status: 201, description: 'The session.', schema: sessionSchema, headers: located },
+    response: { status: 201, description: 'The session.', schema: sessionSchema, headers: located },
     problems: ['not_found', 'session_limit', 'metadata_too_large'],
-    async handle({ tenantId, limitToEnforce, body, sql }, { room }) {
-      const mostSessions = limitToEnforce('sessions');
+    async handle({ tenantId, limits, body, sql }, { capacity }) {
+      const mostSessions = capacity.limitToEnforce('sessions', tenantId, limits);
       const { session, full, sessions } = await insertSession(sql, {
         id: newId('session'),
         tenantId,
@@ -57,7 +57,7 @@ export const sessionRoutes: Route[] = [
         status: 201,
         headers: { Location: `/v1/sessions/${session.id}` },
         body: session,
-        afterCommit: () => room.added('sessions', tenantId, sessions),
+        afterCommit: () => capacity.added('sessions', tenantId, sessions),
       };
     },
   }),
@@ -77,7 +77,7 @@ export const sessionRoutes: Route[] = [
       ...timeFilters,
       metadata: metadataFilter,
     }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(sessionSchema).meta({ id: 'SessionList' }),
@@ -104,7 +104,7 @@ export const sessionRoutes: Route[] = [
     scope: 'turns:read',
     params,
     query: none,
-    answer: { status: 200, description: 'The session.', schema: sessionSchema },
+    response: { status: 200, description: 'The session.', schema: sessionSchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { session_id: id } }, { database }) {
       const session = await readSession(database, tenantId, id);
@@ -123,7 +123,7 @@ export const sessionRoutes: Route[] = [
     params,
     query: none,
     body: updateSessionSchema,
-    answer: { status: 200, description: 'The session.', schema: sessionSchema },
+    response: { status: 200, description: 'The session.', schema: sessionSchema },
     problems: ['not_found', 'metadata_too_large'],
     async handle({ tenantId, params: { session_id: id }, body, sql }) {
       const session = await updateSession(sql, { id, tenantId }, body);
@@ -141,7 +141,7 @@ export const sessionRoutes: Route[] = [
     scope: 'turns:read',
     params,
     query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(messageSchema).meta({ id: 'MessageList' }),
@@ -171,7 +171,7 @@ export const sessionRoutes: Route[] = [
     audit: 'session.erased',
     params,
     query: none,
-    answer: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'It is gone.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { session_id: id }, sql }, { backplane, dispatcher }) {
       if (!(await deleteSession(sql, tenantId, id))) throw noSession(id);

@@ -48,7 +48,7 @@ export const toolRoutes: Route[] = [
     params: none,
     query: none,
     body: createToolSchema,
-    answer: {
+    response: {
       status: 201,
       description: 'The tool, with its signing secret. An answer that is replayed comes without the secret.',
       schema: createdToolSchema,
@@ -88,7 +88,7 @@ export const toolRoutes: Route[] = [
     scope: 'tools:read',
     params: none,
     query: z.object({ limit: pageLimitSchema, cursor: idSchema('tool').optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(toolSchema).meta({ id: 'ToolList' }),
@@ -110,7 +110,7 @@ export const toolRoutes: Route[] = [
     scope: 'tools:read',
     params,
     query: none,
-    answer: { status: 200, description: 'The tool, without its signing secret.', schema: toolSchema },
+    response: { status: 200, description: 'The tool, without its signing secret.', schema: toolSchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { tool_id: id } }, { database }) {
       const tool = await readTool(database, tenantId, id);
@@ -130,7 +130,7 @@ export const toolRoutes: Route[] = [
     params,
     query: none,
     body: updateToolSchema,
-    answer: { status: 200, description: 'The tool; its name and signing secret stay.', schema: toolSchema },
+    response: { status: 200, description: 'The tool; its name and signing secret stay.', schema: toolSchema },
     problems: ['not_found'],
     async prepare({ tenantId, body }, services) {
       await checkTool(tenantId, body, services);
@@ -165,7 +165,7 @@ export const toolRoutes: Route[] = [
             'up, until there is a tool of that name again.',
         }),
     }),
-    answer: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'It is gone.' },
     problems: ['not_found', 'tool_in_use'],
     async handle({ tenantId, params: { tool_id: id }, query, sql }) {
       const tool = await lockTool(sql, tenantId, id);

@@ -55,7 +55,7 @@ export const webhookEndpointRoutes: Route[] = [
     params: none,
     query: none,
     body: createWebhookEndpointSchema,
-    answer: {
+    response: {
       status: 201,
       description:
         'The endpoint, with its signing secret. An answer that is replayed comes without the secret.',
@@ -94,7 +94,7 @@ export const webhookEndpointRoutes: Route[] = [
     scope: 'webhooks:read',
     params: none,
     query: z.object({ limit: pageLimitSchema, cursor: idSchema('webhookEndpoint').optional() }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(webhookEndpointSchema).meta({ id: 'WebhookEndpointList' }),
@@ -116,7 +116,7 @@ export const webhookEndpointRoutes: Route[] = [
     scope: 'webhooks:read',
     params,
     query: none,
-    answer: { status: 200, description: 'Without its signing secret.', schema: webhookEndpointSchema },
+    response: { status: 200, description: 'Without its signing secret.', schema: webhookEndpointSchema },
     problems: ['not_found'],
     async handle({ tenantId, params: { webhook_endpoint_id: id } }, services) {
       return { status: 200, body: await readThere(services, tenantId, id) };
@@ -133,7 +133,7 @@ export const webhookEndpointRoutes: Route[] = [
     params,
     query: none,
     body: updateWebhookEndpointSchema,
-    answer: { status: 200, description: 'The endpoint.', schema: webhookEndpointSchema },
+    response: { status: 200, description: 'The endpoint.', schema: webhookEndpointSchema },
     problems: ['not_found'],
     async prepare({ body }, services) {
       checkPublicUrl(body.url, 'url', services);
@@ -154,7 +154,7 @@ export const webhookEndpointRoutes: Route[] = [
     scope: 'webhooks:write',
     params,
     query: none,
-    answer: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'It is gone.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, sql }) {
       if (!(await deleteWebhookEndpoint(sql, tenantId, id))) throw noEndpoint(id);
@@ -172,7 +172,7 @@ export const webhookEndpointRoutes: Route[] = [
     params,
     query: none,
     body: rotateWebhookSecretSchema,
-    answer: {
+    response: {
       status: 200,
       description: 'The endpoint, with its new signing secret. A replay comes without the secret.',
       schema: createdWebhookEndpointSchema,
@@ -201,7 +201,7 @@ export const webhookEndpointRoutes: Route[] = [
     params: none,
     query: none,
     body: rotateWebhookSecretSchema,
-    answer: {
+    response: {
       status: 200,
       description: 'The secret; this is how the first one is had, too. A replay comes without it.',
       schema: webhookSecretSchema,
@@ -231,7 +231,7 @@ export const webhookEndpointRoutes: Route[] = [
     scope: 'webhooks:write',
     params,
     query: none,
-    answer: { status: 202, description: 'Its delivery.', schema: deliverySchema, headers: located },
+    response: { status: 202, description: 'Its delivery.', schema: deliverySchema, headers: located },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, sql }, services) {
       await readEnabled(services, tenantId, id);
@@ -262,7 +262,7 @@ export const webhookEndpointRoutes: Route[] = [
       ...timeFilters,
       type: z.string().max(100).optional(),
     }),
-    answer: {
+    response: {
       status: 200,
       description: 'One page.',
       schema: pageSchema(deliverySchema).meta({ id: 'DeliveryList' }),
@@ -287,7 +287,7 @@ export const webhookEndpointRoutes: Route[] = [
     params,
     query: none,
     body: redeliverSchema,
-    answer: { status: 202, description: 'How many there are.', schema: redeliverySchema },
+    response: { status: 202, description: 'How many there are.', schema: redeliverySchema },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
       await readEnabled(services, tenantId, id);

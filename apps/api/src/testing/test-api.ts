@@ -19,7 +19,6 @@ import { Dispatcher, watchTurns } from '@turnpike/turns';
 import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
 import { BodyMemory } from '../body-memory.ts';
-import { BudgetCheck } from '../budget-check.ts';
 import { createApi } from '../create-api.ts';
 import { createHttpServer, type RequestTimes } from '../create-http-server.ts';
 import { KeyUses } from '../key-uses.ts';
@@ -37,7 +36,7 @@ export interface Client {
 }
 
 /** The whole border over real services, listening on a free port. No reconciler, and no worker, runs. */
-export interface TestApi extends Omit<Services, 'room'> {
+export interface TestApi extends Omit<Services, 'capacity' | 'budgetCheck'> {
   url: string;
   client: Client;
   bodies: BodyMemory;
@@ -106,7 +105,6 @@ export async function startTestApi(
     waiters,
     secretBox,
     keyUses,
-    budgetCheck: new BudgetCheck(),
     inputSchemas,
     checkPublicUrl,
     streams,

@@ -1,20 +1,21 @@
 import { ProblemError } from '@turnpike/contract';
+import type pg from 'pg';
 import { z } from 'zod';
-import type { Database } from '../database/database.ts';
 import { findDeleted } from './find-deleted.ts';
 import { packResponse, unpackResponse, type PackedResponse } from './pack-response.ts';
 import { json, query, transaction, type Sql } from '../database/sql.ts';
 
-/** An answer as it goes out: what is stored is sent again byte for byte. */
+/** An HTTP response as it is sent: a replay is the same byte for byte. */
 export interface StoredResponse {
   status: number;
   headers: Record<string, string>;
   body: string;
 }
 
+/** A request with an `Idempotency-Key`. */
 export interface IdempotentRequest {
   tenantId: string;
-  /** Method and path: the same key elsewhere is another request. */
+  /** Method and path: the same key on another route is another request. */
   route: string;
   key: string;
   /** SHA-256 of what was asked for. */
@@ -23,20 +24,20 @@ export interface IdempotentRequest {
 
 const KEPT_HOURS = 24;
 
-/** A boolean SQL expression, true where nobody else works on the key until the transaction ends. */
-export const lockedKey = (key: string): string => `pg_try_advisory_xact_lock(hashtextextended(${key}, 1))`;
+/** A boolean SQL expression: true where the caller holds the lock of the key until its transaction ends. */
+export const tryLockKey = (key: string): string => `pg_try_advisory_xact_lock(hashtextextended(${key}, 1))`;
 
 const LOCK = {
   name: 'lock-idempotency-key',
-  text: `SELECT ${lockedKey('$1')} AS locked`,
+  text: `SELECT ${tryLockKey('$1')} AS locked`,
   row: z.object({ locked: z.boolean() }),
 };
 
 const READ = {
   name: 'read-idempotency-record',
   text: `
-SELECT fingerprint, status, headers, body, packed, omitted FROM idempotency_records
-WHERE tenant_id = $1 AND route = $2 AND key = $3 AND expires_at > now()`,
+SELECT fingerprint, status, headers, body, packed, omitted, expires_at <= now() AS "isExpired"
+FROM idempotency_records WHERE tenant_id = $1 AND route = $2 AND key = $3`,
   row: z.object({
     fingerprint: z.instanceof(Buffer),
     status: z.int(),
@@ -44,99 +45,122 @@ WHERE tenant_id = $1 AND route = $2 AND key = $3 AND expires_at > now()`,
     body: z.string().nullable(),
     packed: z.instanceof(Buffer).nullable(),
     omitted: z.array(z.string()),
+    isExpired: z.boolean(),
   }),
 };
 
-const WRITE = {
-  name: 'write-idempotency-record',
-  text: `
-INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, packed, omitted, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, now() + $10::int * interval '1 hour')
-ON CONFLICT (tenant_id, route, key) DO UPDATE
-SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
-    body = excluded.body, packed = excluded.packed, omitted = excluded.omitted,
-    created_at = now(), expires_at = excluded.expires_at
-RETURNING key`,
+const DELETE = {
+  name: 'delete-idempotency-record',
+  text: `DELETE FROM idempotency_records WHERE tenant_id = $1 AND route = $2 AND key = $3 RETURNING key`,
   row: z.object({ key: z.string() }),
 };
 
 /**
- * Does `work` once for this key (draft-ietf-httpapi-idempotency-key-header-07). The record is
- * committed with what `work` wrote, so there is never one without the other; where `work`
+ * Executes `work` in a transaction, at most once for the key of `request`
+ * (draft-ietf-httpapi-idempotency-key-header-07), which is null where the request has no key. The response is
+ * recorded in that transaction, so there is never a record without what `work` wrote, nor the reverse. Where `work`
  * throws, nothing is kept, and the key may be used again.
- * Throws `ProblemError`: `idempotency_key_in_use` while another request with the key runs,
- * `idempotency_key_reused` where the key was used for something else, `result_deleted` where what the first
- * request was about, or made, is no longer there.
+ * Throws `ProblemError`: `idempotency_key_in_use` while another request with the key is executed,
+ * `idempotency_key_reused` where the key was used with another body, `result_deleted` where what the first
+ * request was about, or created, was deleted.
  */
-export function runOnce(
-  database: Database,
-  request: IdempotentRequest,
-  work: (sql: Sql) => Promise<StoredResponse>,
-): Promise<{ answer: StoredResponse; replayed: boolean }> {
-  const { tenantId, route, key, fingerprint } = request;
+export function runOnce<Done>(
+  pool: pg.Pool,
+  request: IdempotentRequest | null,
+  work: (sql: Sql) => Promise<Done>,
+  responseOf: (done: Done) => StoredResponse,
+): Promise<{ done: Done } | { replay: StoredResponse }> {
   return transaction(
-    database.pool,
+    pool,
     async (sql) => {
-      // Two statements in one round trip: the second begins when the lock is held, so it sees what was
-      // committed by whoever held it before.
-      const [[lock], [record]] = await Promise.all([
-        query(sql, LOCK, [`${tenantId} ${route} ${key}`]),
-        query(sql, READ, [tenantId, route, key]),
-      ]);
-      if (lock?.locked !== true) {
-        throw new ProblemError(
-          'idempotency_key_in_use',
-          'Another request with this Idempotency-Key is being worked on. Try again in a moment.',
-          { retryAfterSeconds: 1 },
-        );
-      }
-      if (record === undefined) {
-        const made = await work(sql);
-        return { answer: made, packed: await packResponse(made.body) };
-      }
-      if (!record.fingerprint.equals(fingerprint)) {
-        throw new ProblemError(
-          'idempotency_key_reused',
-          'This Idempotency-Key was used with another body. Use a new key for a new request.',
-        );
-      }
-      return { answer: await replay(sql, tenantId, route, record), packed: null };
+      const replay = request === null ? null : await claimKey(sql, request);
+      if (replay !== null) return { replay };
+      const done = await work(sql);
+      const record = request === null ? null : await newRecord(request, responseOf(done));
+      return { done, record };
     },
-    (sql, { answer: { status, headers }, packed }) => {
-      if (packed === null) return undefined;
-      const record = [status, json(headers), packed.body, packed.packed, packed.omitted];
-      return query(sql, WRITE, [tenantId, route, key, fingerprint, ...record, KEPT_HOURS]);
-    },
-  ).then(({ answer, packed }) => ({ answer, replayed: packed === null }));
+    (sql, result) =>
+      'replay' in result || result.record === null ? undefined : insertRecords(sql, [result.record]),
+  );
 }
 
-async function replay(
+/** Locks the key until the transaction ends. Returns the recorded response where there is one. */
+async function claimKey(sql: Sql, request: IdempotentRequest): Promise<StoredResponse | null> {
+  const { tenantId, route, key, fingerprint } = request;
+  // Two statements in one round trip: the second begins when the lock is held, so it sees what the transaction
+  // that held it before has committed.
+  const [[lock], [record]] = await Promise.all([
+    query(sql, LOCK, [`${tenantId} ${route} ${key}`]),
+    query(sql, READ, [tenantId, route, key]),
+  ]);
+  if (lock?.locked !== true) throw keyInUse();
+  if (record === undefined) return null;
+  if (record.isExpired) {
+    await query(sql, DELETE, [tenantId, route, key]);
+    return null;
+  }
+  if (!record.fingerprint.equals(fingerprint)) {
+    throw new ProblemError(
+      'idempotency_key_reused',
+      'This Idempotency-Key was used with another body. Use a new key for a new request.',
+    );
+  }
+  return replayOf(sql, tenantId, route, record);
+}
+
+/** For a request whose key is locked by another transaction. */
+export function keyInUse(): ProblemError {
+  return new ProblemError(
+    'idempotency_key_in_use',
+    'Another request with this Idempotency-Key is being executed. Try again in a moment.',
+    { retryAfterSeconds: 1 },
+  );
+}
+
+async function replayOf(
   sql: Sql,
   tenantId: string,
   route: string,
-  { status, headers, ...stored }: z.infer<typeof READ.row>,
+  { status, headers, ...packed }: z.infer<typeof READ.row>,
 ): Promise<StoredResponse> {
-  const body = await unpackResponse(sql, tenantId, stored);
+  const body = await unpackResponse(sql, tenantId, packed);
   const [deleted] = await findDeleted(sql, tenantId, idsNamedBy(route, body ?? ''));
   if (body !== null && deleted === undefined) return { status, headers, body };
   throw new ProblemError(
     'result_deleted',
-    `This request was done before, and ${deleted ?? 'what it made'} was deleted since. Nothing was done again.`,
+    `This request was executed before, and ${deleted ?? 'what it created'} was deleted since. Nothing was done again.`,
   );
 }
 
 const ID = /^[a-z]+_[0-9a-z]{26}$/;
-const answerSchema = z.object({ id: z.string() });
+const bodySchema = z.object({ id: z.string() });
 
-/** What a request was about, by its address, and what its answer shows. */
+/** The ids in a request's path, and the id of what its response shows. */
 function idsNamedBy(route: string, body: string): string[] {
-  const inAddress = route.split('/').filter((part) => ID.test(part));
-  const shown = answerSchema.safeParse(body === '' ? null : JSON.parse(body));
-  return shown.success ? [...inAddress, shown.data.id] : inAddress;
+  const inPath = route.split('/').filter((part) => ID.test(part));
+  const shown = bodySchema.safeParse(body === '' ? null : JSON.parse(body));
+  return shown.success ? [...inPath, shown.data.id] : inPath;
 }
 
-const WRITE_NEW = {
-  name: 'write-idempotency-records',
+/** What is kept of a request that was executed. */
+export interface IdempotencyRecord {
+  request: IdempotentRequest;
+  response: StoredResponse;
+  packed: PackedResponse;
+}
+
+export async function newRecord(
+  request: IdempotentRequest,
+  response: StoredResponse,
+): Promise<IdempotencyRecord> {
+  return { request, response, packed: await packResponse(response.body) };
+}
+
+/** Violated by a second record of a key. */
+export const RECORD_KEY = 'idempotency_records_pkey';
+
+const INSERT = {
+  name: 'insert-idempotency-records',
   text: `
 INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, packed, omitted, expires_at)
 SELECT tenant_id, route, key, decode(fingerprint, 'hex'), status, headers, body, decode(packed, 'hex'),
@@ -147,18 +171,18 @@ RETURNING key`,
   row: z.object({ key: z.string() }),
 };
 
-/** Fails where there is a record of one of these keys, also one whose time has passed. */
-export async function writeResponses(
-  sql: Sql,
-  records: readonly { request: IdempotentRequest; answer: StoredResponse; packed: PackedResponse }[],
-): Promise<void> {
-  await query(sql, WRITE_NEW, [
+/**
+ * Inserts records in the transaction of what they are about. Fails, and with it the transaction, where there is a
+ * record of one of their keys, even an expired one: `violates(error, RECORD_KEY)`.
+ */
+export async function insertRecords(sql: Sql, records: readonly IdempotencyRecord[]): Promise<void> {
+  await query(sql, INSERT, [
     records.map(({ request }) => request.tenantId),
     records.map(({ request }) => request.route),
     records.map(({ request }) => request.key),
     records.map(({ request }) => request.fingerprint.toString('hex')),
-    records.map(({ answer }) => answer.status),
-    records.map(({ answer }) => json(answer.headers)),
+    records.map(({ response }) => response.status),
+    records.map(({ response }) => json(response.headers)),
     records.map(({ packed }) => packed.body),
     records.map(({ packed }) => packed.packed?.toString('hex') ?? null),
     records.map(({ packed }) => json(packed.omitted)),
@@ -166,21 +190,21 @@ export async function writeResponses(
   ]);
 }
 
-const FORGET = {
-  name: 'forget-idempotency-records',
+const PURGE = {
+  name: 'purge-idempotency-records',
   text: `
-WITH over AS MATERIALIZED (
+WITH expired AS MATERIALIZED (
   SELECT tenant_id, route, key FROM idempotency_records
   WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-DELETE FROM idempotency_records AS records USING over
-WHERE records.tenant_id = over.tenant_id AND records.route = over.route AND records.key = over.key
+DELETE FROM idempotency_records AS records USING expired
+WHERE records.tenant_id = expired.tenant_id AND records.route = expired.route AND records.key = expired.key
 RETURNING records.key`,
   row: z.object({ key: z.string() }),
 };
 
-/** Deletes up to `limit` records whose time has passed; returns how many there were. */
+/** Deletes up to `limit` expired records; returns how many it deleted. */
 export async function purgeIdempotencyRecords(sql: Sql, limit: number): Promise<number> {
-  const forgotten = await query(sql, FORGET, [limit]);
-  return forgotten.length;
+  const purged = await query(sql, PURGE, [limit]);
+  return purged.length;
 }

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../../tests/support/test-database.ts';
-import { insertTurn, insertTurnWithSession } from '../turns/accept-turn.ts';
-import { insertTurnOnce } from '../turns/accept-turn-once.ts';
+import { insertTurn } from '../turns/insert-turn.ts';
+import { insertTurnInGroup } from '../turns/insert-turn-in-group.ts';
 import { insertAgent } from '../agents/agents.ts';
 import { lockWaitingTurn } from '../turns/answer-action.ts';
 import { cancelOpenTurns, cancelTurn } from '../turns/cancel-turns.ts';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId: ours, name: 'a', metadata: {}, config });
   const turn = { ...newTurn(ours), agentId, sessionMetadata: {} };
-  await insertTurnWithSession(database.pool, turn);
+  await insertTurn(database.pool, turn);
   ({ sessionId, id: turnId } = turn);
 });
 afterAll(async () => {
@@ -63,20 +63,22 @@ const theirMessage = () => ({
   content: [{ type: 'text', text: 'Hi.' }],
   webhookUrl: null,
 });
-const once = {
-  request: { tenantId: theirs, route: 'r', key: 'k', fingerprint: createHash('sha256').digest() },
-  answer: () => ({ status: 202, headers: {}, body: '{}' }),
-};
+const theirKey = () => ({
+  tenantId: theirs,
+  route: 'r',
+  key: 'k',
+  fingerprint: createHash('sha256').digest(),
+});
 
-const NOTHING = { turn: null, full: null };
+const NOTHING = { turn: null, refusal: 'unavailable' };
 
 test.each<[string, (pool: Database['pool']) => Promise<unknown>, unknown]>([
-  ['adds a turn to it', (pool) => insertTurn(pool, theirTurn()), NOTHING],
+  ['adds a turn to it', (pool) => insertTurnInGroup(pool, theirTurn(), null), NOTHING],
   ['adds one by itself', () => inside((sql) => insertTurn(sql, theirTurn())), NOTHING],
-  ['adds one with a key', (pool) => insertTurnOnce(pool, 'accept', theirTurn(), once), null],
+  ['adds one with a key', (pool) => insertTurnInGroup(pool, theirTurn(), theirKey()), NOTHING],
   [
     'starts one with its agent',
-    (pool) => insertTurnWithSession(pool, { ...newTurn(theirs), agentId, sessionMetadata: {} }),
+    (pool) => insertTurn(pool, { ...newTurn(theirs), agentId, sessionMetadata: {} }),
     NOTHING,
   ],
   [

@@ -3,7 +3,7 @@ import { agentConfigSchema, newId } from '@turnpike/contract';
 import { allAtOnce } from '../../../../tests/support/hold-writes.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../../tests/support/test-database.ts';
-import { insertTurnWithSession } from '../turns/accept-turn.ts';
+import { insertTurn } from '../turns/insert-turn.ts';
 import { insertAgent } from '../agents/agents.ts';
 import { setBudget } from '../budgets/budgets.ts';
 import { claimTurn } from '../turns/claim-turn.ts';
@@ -43,7 +43,7 @@ beforeEach(async () => {
 const fill = (turns: number) =>
   Promise.all(
     Array.from({ length: turns }, () =>
-      insertTurnWithSession(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
+      insertTurn(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
     ),
   );
 const dispatch = () => dispatchTurns(database.pool, [], [tenantId]);

@@ -3,7 +3,7 @@ import { agentConfigSchema, newId, NO_USAGE, type Advance, type TurnStatus } fro
 import { modelStep } from '../../../../tests/support/model-step.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../../tests/support/test-database.ts';
-import { insertTurnWithSession } from './accept-turn.ts';
+import { insertTurn } from './insert-turn.ts';
 import { advanceTurn } from './advance-turn.ts';
 import { insertAgent } from '../agents/agents.ts';
 import { recordPartialUsage } from './record-partial-usage.ts';
@@ -46,7 +46,7 @@ const end = (): Advance => ({
 
 async function claimedTurn(leaseMs = 60_000) {
   const started = { ...newTurn(tenantId), agentId, sessionMetadata: {} };
-  const accepted = await insertTurnWithSession(database.pool, started);
+  const accepted = await insertTurn(database.pool, started);
   const turnId = accepted.turn?.id ?? '';
   await dispatchTurns(database.pool, [], [tenantId]);
   const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'w', leaseMs };
@@ -220,7 +220,7 @@ const transactionsOf = async (table: 'steps' | 'turns', turnIds: readonly string
 
 test('claims and writes of many turns share statements, and each has its own answer', async () => {
   const started = Array.from({ length: 100 }, () =>
-    insertTurnWithSession(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
+    insertTurn(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
   );
   const ids = (await Promise.all(started)).flatMap(({ turn }) => turn?.id ?? []);
   await database.pool.query(`UPDATE turns SET dispatched_at = now() WHERE id = ANY ($1)`, [ids]);

@@ -14,19 +14,19 @@ import {
   expireLeases,
   releaseTurn,
   renewLeases,
+  type Database,
   type Sql,
 } from '@turnpike/store';
 import { modelStep } from '../../../../tests/support/model-step.ts';
-import { acceptTurn } from '../accept-turn.ts';
 import { answerAction } from '../answer-action.ts';
 import { cancelTurn } from '../cancel-turn.ts';
-import { resumeTurn } from '../resume-turn.ts';
 import { TRANSITIONS } from '../transitions.ts';
 import { ending, parking, type Scene } from './race-scene.ts';
+import { doneOf, submitTo } from './submit-to.ts';
 
 /** Something that changes a turn, as whoever does it does it; what it answers is told in a word. */
 export interface Move {
-  run(sql: Sql, scene: Scene): Promise<string>;
+  run(pool: Database['pool'], scene: Scene): Promise<string>;
   /** It comes again and again: what is left behind is compared after one more time. */
   comesAgain?: boolean;
   /** It passes over rows that somebody holds; so it also meets others while it holds them itself. */
@@ -35,9 +35,10 @@ export interface Move {
 
 const submit =
   (strategy: MultitaskStrategy): Move['run'] =>
-  async (sql, { tenantId, sessionId }) => {
+  async (pool, { tenantId, sessionId }) => {
     const submission = submitTurnSchema.parse({ input: 'More.', multitask_strategy: strategy });
-    const { turn, cancelled } = await acceptTurn(sql, tenantId, sessionId, submission);
+    const submitted = await submitTo({ pool }, tenantId)({ of: 'session', sessionId, submission });
+    const { turn, cancelled } = doneOf(submitted);
     return [turn.status, ...cancelled.map(({ status }) => status)].join();
   };
 
@@ -108,7 +109,10 @@ const MOVES = {
     },
   },
   resume: {
-    run: async (sql, { tenantId, turnId }) => (await resumeTurn(sql, tenantId, turnId, {}, {})).turn.status,
+    async run(pool, { tenantId, turnId }) {
+      const resumed = await submitTo({ pool }, tenantId)({ of: 'stopped_turn', turnId, submission: {} });
+      return doneOf(resumed).turn.status;
+    },
   },
   erase: {
     run: async (sql, { tenantId, sessionId }) => String(await deleteSession(sql, tenantId, sessionId)),
@@ -134,9 +138,9 @@ export type MoveName = keyof typeof MOVES;
 export const moveOf = (name: MoveName): Move => MOVES[name];
 
 /** What a move answers; a refusal by its code. What the API would answer with 5xx is thrown. */
-export async function answerOf(move: Move, sql: Sql, scene: Scene): Promise<string> {
+export async function answerOf(move: Move, pool: Database['pool'], scene: Scene): Promise<string> {
   try {
-    return await move.run(sql, scene);
+    return await move.run(pool, scene);
   } catch (error) {
     if (error instanceof ProblemError) return `refused: ${error.code}`;
     throw error;

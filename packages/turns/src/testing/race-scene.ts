@@ -1,12 +1,5 @@
 import { newId, type Advance } from '@turnpike/contract';
-import {
-  advanceTurn,
-  cancelTurn,
-  claimTurn,
-  insertTurn,
-  insertTurnWithSession,
-  type Database,
-} from '@turnpike/store';
+import { advanceTurn, cancelTurn, claimTurn, insertTurn, type Database } from '@turnpike/store';
 import { modelStep } from '../../../../tests/support/model-step.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
 import { TRANSITIONS } from '../transitions.ts';
@@ -84,7 +77,7 @@ export async function makeScene(
 ): Promise<Scene> {
   const { tenantId, agentId } = owner;
   const turn = { ...newTurn(tenantId), agentId, sessionMetadata: {} };
-  await insertTurnWithSession(pool, turn);
+  await insertTurn(pool, turn);
   const { id: turnId, sessionId } = turn;
   const next = start === 'followed' ? { ...newTurn(tenantId, sessionId), onlyIfIdle: false } : null;
   if (next !== null) await insertTurn(pool, next);

@@ -1,0 +1,38 @@
+import { isSettled, ProblemError, type Turn } from '@turnpike/contract';
+import { readTurn } from '@turnpike/store';
+import type { Services } from './route.ts';
+
+export const noTurn = (id: string): ProblemError => new ProblemError('not_found', `There is no turn ${id}.`);
+
+/**
+ * Reads a turn once it is settled, or once the time is over or the client has disconnected, as it is then.
+ * Throws `ProblemError`: `not_found`.
+ */
+export async function readSettledTurn(
+  { database, waiters }: Services,
+  tenantId: string,
+  turnId: string,
+  waitMs: number,
+  whenGone: () => AbortSignal,
+): Promise<Turn> {
+  const read = async (): Promise<Turn> => {
+    const turn = await waiters.reads.read(`${tenantId} ${turnId}`, () =>
+      readTurn(database.pool, tenantId, turnId),
+    );
+    if (turn === null) throw noTurn(turnId);
+    return turn;
+  };
+  if (waitMs === 0) return read();
+  // Entered before the first read, so that no change between the two is missed.
+  const waiter = waiters.enter(turnId, waitMs, whenGone());
+  if (waiter === null) return read();
+  try {
+    for (;;) {
+      const turn = await read();
+      if (isSettled(turn.status)) return turn;
+      if ((await waiter.next()) === 'over') return await read();
+    }
+  } finally {
+    waiter.leave();
+  }
+}

@@ -1,0 +1,90 @@
+import {
+  idSchema,
+  resumeTurnSchema,
+  startTurnSchema,
+  submitTurnSchema,
+  turnSchema,
+} from '@turnpike/contract';
+import { z } from 'zod';
+import { checkPublicUrl } from '../check-public-url.ts';
+import { defineRoute, type Route, type Services } from '../route.ts';
+
+const none = z.object({});
+const response = {
+  status: 202,
+  description: 'The turn is stored, and will be run.',
+  schema: turnSchema,
+  headers: z.object({ Location: z.string(), 'Retry-After': z.string() }),
+};
+
+/** The three ways to submit a turn. What becomes of it is decided by `submitTurn` of `packages/turns`. */
+export const submitRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/v1/sessions/:session_id/turns',
+    operationId: 'submitTurn',
+    summary: 'Submit a turn to a session',
+    tag: 'Turns',
+    scope: 'turns:write',
+    params: z.object({ session_id: idSchema('session') }),
+    query: none,
+    body: submitTurnSchema,
+    response,
+    problems: [
+      'not_found',
+      'agent_deleted',
+      'session_busy',
+      'queue_full',
+      'budget_exceeded',
+      'metadata_too_large',
+    ],
+    prepare: checkWebhookUrl,
+    submit: ({ params, body }) => ({ of: 'session', sessionId: params.session_id, submission: body }),
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/turns',
+    operationId: 'startTurn',
+    summary: 'Submit a turn that makes its session',
+    tag: 'Turns',
+    scope: 'turns:write',
+    params: none,
+    query: none,
+    body: startTurnSchema,
+    response,
+    problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded', 'metadata_too_large'],
+    prepare: checkWebhookUrl,
+    submit: ({ body }) => ({ of: 'new_session', submission: body }),
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/turns/:turn_id/resume',
+    operationId: 'resumeTurn',
+    summary: 'Submit a turn that goes on where another stopped before it had an answer',
+    tag: 'Turns',
+    scope: 'turns:write',
+    params: z.object({ turn_id: idSchema('turn') }),
+    query: none,
+    body: resumeTurnSchema,
+    response,
+    problems: [
+      'not_found',
+      'not_resumable',
+      'agent_deleted',
+      'queue_full',
+      'budget_exceeded',
+      'metadata_too_large',
+    ],
+    prepare: checkWebhookUrl,
+    submit: ({ params, body }) => ({ of: 'stopped_turn', turnId: params.turn_id, submission: body }),
+  }),
+];
+
+async function checkWebhookUrl(
+  { body }: { body: { webhook_url?: string | undefined } },
+  services: Services,
+): Promise<void> {
+  checkPublicUrl(body.webhook_url, 'webhook_url', services);
+}

@@ -1,0 +1,264 @@
+import type { ContentBlock, Metadata, Turn } from '@turnpike/contract';
+import { z } from 'zod';
+import { parameterRows } from '../database/parameter-rows.ts';
+import { json, query, type Sql } from '../database/sql.ts';
+import { tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
+import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
+
+export interface NewTurn {
+  id: string;
+  tenantId: string;
+  sessionId: string;
+  messageId: string;
+  eventId: string;
+  /** Null for a turn that resumes another. */
+  input: ContentBlock[] | null;
+  metadata: Metadata;
+  /** The turn waits until then. Default: it may run at once. */
+  runAt?: string | null;
+  /** Counted from when it may run. */
+  deadlineMs: number;
+  priority?: number;
+  budgetMicros?: number | null;
+  /** The turn that it resumes. */
+  resumes?: string | null;
+  /** Notified of its events, beside the tenant's webhook endpoints. */
+  webhookUrl?: string | null;
+  /** The version of the agent that runs it. Default: the newest. */
+  agentVersion?: number | null;
+  /** The span of the request that brought it, as W3C trace context writes it. */
+  traceparent?: string | null;
+  /** It is refused while another turn of its session is open. Default: false. */
+  onlyIfIdle?: boolean;
+  /** The agent of a session that is created with the turn. Default: the session exists. */
+  agentId?: string | null;
+  /** Of a session that is created. */
+  sessionMetadata?: Metadata;
+  sessionBudgetMicros?: number | null;
+  /** The cap on the tenant's waiting turns. Default: they are not counted. */
+  mostWaiting?: number | null;
+  /** The cap on the tenant's sessions. Default: they are not counted. */
+  mostSessions?: number | null;
+}
+
+/** How many there were before the turn was added; null where they were not counted. */
+export interface Counted {
+  waiting: number | null;
+  sessions: number | null;
+}
+
+export interface AcceptedTurn {
+  turn: Turn;
+  /** True when no open turn of the session comes before it and its time has come: it may be dispatched. */
+  isHead: boolean;
+  counted: Counted;
+}
+
+/**
+ * Why no turn was stored. `queue_full`, `session_limit`: the tenant is at its cap. `key_used`: there is a record of
+ * the idempotency key. `key_in_use`: another transaction holds the key. `unavailable`: the session is locked, busy
+ * or does not exist, or its agent, or the version of it, does not exist.
+ */
+export type Refusal = 'queue_full' | 'session_limit' | 'key_used' | 'key_in_use' | 'unavailable';
+
+export interface RefusedTurn {
+  turn: null;
+  refusal: Refusal;
+}
+
+export const NOT_STORED: RefusedTurn = { turn: null, refusal: 'unavailable' };
+
+export type InsertOutcome = AcceptedTurn | RefusedTurn;
+
+/** A turn, and the request that it is stored for where that has an idempotency key. */
+export interface Submission {
+  turn: NewTurn;
+  request: IdempotentRequest | null;
+}
+
+const GIVEN = parameterRows<Submission>('given', {
+  turn_id: ['text', ({ turn }) => turn.id],
+  tenant_id: ['text', ({ turn }) => turn.tenantId],
+  session_id: ['text', ({ turn }) => turn.sessionId],
+  message_id: ['text', ({ turn }) => turn.messageId],
+  event_id: ['text', ({ turn }) => turn.eventId],
+  input: ['jsonb', ({ turn }) => (turn.input === null ? null : json(turn.input))],
+  metadata: ['jsonb', ({ turn }) => json(turn.metadata)],
+  deadline_ms: ['double precision', ({ turn }) => turn.deadlineMs],
+  run_at: ['timestamptz', ({ turn }) => turn.runAt ?? null],
+  priority: ['int', ({ turn }) => turn.priority ?? 0],
+  budget_micros: ['bigint', ({ turn }) => turn.budgetMicros ?? null],
+  resumes: ['text', ({ turn }) => turn.resumes ?? null],
+  traceparent: ['text', ({ turn }) => turn.traceparent ?? null],
+  webhook_url: ['text', ({ turn }) => turn.webhookUrl ?? null],
+  only_if_idle: ['boolean', ({ turn }) => turn.onlyIfIdle ?? false],
+  agent_version: ['int', ({ turn }) => turn.agentVersion ?? null],
+  agent_id: ['text', ({ turn }) => turn.agentId ?? null],
+  session_metadata: ['jsonb', ({ turn }) => json(turn.sessionMetadata ?? {})],
+  session_budget_micros: ['bigint', ({ turn }) => turn.sessionBudgetMicros ?? null],
+  route: ['text', ({ request }) => request?.route ?? null],
+  key: ['text', ({ request }) => request?.key ?? null],
+});
+const MOST_WAITING = `$${GIVEN.next}::int`;
+const MOST_SESSIONS = `$${GIVEN.next + 1}::int`;
+
+/**
+ * The version that a turn names must exist, or no worker could run it. Asked by a scalar subquery, which is always
+ * an index look-up; EXISTS may read the whole table once. The row is locked until the turn is stored, so that a
+ * purge of old versions (purge.ts) sees the turn or keeps the version.
+ */
+const HAS_VERSION = `(given.agent_version IS NULL
+      OR (SELECT true FROM agent_versions WHERE agent_id = agents.id AND version = given.agent_version
+          FOR KEY SHARE))`;
+const VERSION = 'coalesce(given.agent_version, agents.version)';
+
+/*
+ * Stores turns, of sessions that exist or that it creates. Where a cap is not null, exactly one turn is given.
+ *
+ * Invariants:
+ * - Sequence numbers of a session have no gap and no double, and a turn is marked ready exactly when no open turn
+ *   comes before it. Both hold because the session's row is locked from its update to the commit, and `open_turns`
+ *   is read from the locked row, not from the statement's snapshot. One turn of a session at most is given.
+ * - Locks are acquired in the order of decision 8: the idempotency key, the tenant's counts (inside of the
+ *   functions, which count after they have the lock), the session. Only the counts are waited for.
+ * - A turn with a key is stored only while the statement holds the lock of the key, as `runOnce` does, and where it
+ *   saw no record of the key. A record that was committed after the statement looked, and before it held the lock,
+ *   makes the insert of this one's record fail, and with it the transaction.
+ */
+const INSERT = {
+  name: 'insert-turns',
+  text: `
+WITH given AS MATERIALIZED (
+  SELECT given.*, CASE
+    WHEN given.key IS NULL THEN NULL
+    WHEN records.key IS NOT NULL THEN 'key_used'
+    WHEN NOT ${tryLockKey(`given.tenant_id || ' ' || given.route || ' ' || given.key`)} THEN 'key_in_use'
+  END AS key_refusal
+  FROM ${GIVEN.from}
+  LEFT JOIN idempotency_records AS records
+    ON records.tenant_id = given.tenant_id AND records.route = given.route AND records.key = given.key
+), waiting AS MATERIALIZED (
+  SELECT CASE
+    WHEN ${MOST_WAITING} IS NULL THEN NULL
+    WHEN (SELECT key_refusal FROM given) IS NOT NULL THEN NULL
+    ELSE turnpike_count_waiting((SELECT tenant_id FROM given), ${MOST_WAITING})
+  END AS count
+), capacity AS MATERIALIZED (
+  SELECT waiting, sessions,
+    CASE WHEN waiting >= ${MOST_WAITING} THEN 'queue_full' WHEN sessions >= ${MOST_SESSIONS} THEN 'session_limit' END AS refusal
+  FROM (
+    SELECT waiting.count AS waiting, CASE
+      WHEN ${MOST_SESSIONS} IS NULL OR waiting.count >= ${MOST_WAITING} THEN NULL
+      WHEN (SELECT key_refusal FROM given) IS NOT NULL THEN NULL
+      ELSE turnpike_count_sessions((SELECT tenant_id FROM given), ${MOST_SESSIONS})
+    END AS sessions
+    FROM waiting
+  ) AS counted
+), admitted AS MATERIALIZED (
+  SELECT given.* FROM given, capacity WHERE given.key_refusal IS NULL AND capacity.refusal IS NULL
+), unlocked AS MATERIALIZED (
+  SELECT sessions.id FROM sessions JOIN admitted AS given ON sessions.id = given.session_id
+  WHERE sessions.tenant_id = given.tenant_id AND given.agent_id IS NULL
+  FOR NO KEY UPDATE OF sessions SKIP LOCKED
+), joined AS (
+  UPDATE sessions
+  SET last_sequence = sessions.last_sequence + 1, open_turns = sessions.open_turns + 1
+  FROM admitted AS given, agents
+  WHERE sessions.id = given.session_id AND sessions.tenant_id = given.tenant_id AND given.agent_id IS NULL
+    AND sessions.id IN (SELECT id FROM unlocked) AND (sessions.open_turns = 0 OR NOT given.only_if_idle)
+    AND agents.id = sessions.agent_id AND agents.deleted_at IS NULL AND ${HAS_VERSION}
+  RETURNING given.turn_id, sessions.id, sessions.tenant_id, sessions.agent_id, ${VERSION} AS agent_version,
+    sessions.last_sequence AS sequence, sessions.open_turns
+), started AS MATERIALIZED (
+  SELECT given.turn_id, given.session_id AS id, given.tenant_id, agents.id AS agent_id,
+    ${VERSION} AS agent_version, 1 AS sequence, 1 AS open_turns
+  FROM admitted AS given JOIN agents ON agents.id = given.agent_id AND agents.tenant_id = given.tenant_id
+  WHERE agents.deleted_at IS NULL AND ${HAS_VERSION}
+), created AS (
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, open_turns)
+  SELECT started.id, started.tenant_id, started.agent_id, given.session_metadata, given.session_budget_micros,
+    started.sequence, started.open_turns
+  FROM started JOIN given USING (turn_id)
+), session AS MATERIALIZED (
+  SELECT * FROM joined UNION ALL SELECT * FROM started
+), turn AS (
+  INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata,
+                     message_count, event_count, ready_at, deadline_at, run_at, available_at, priority,
+                     budget_micros, resumes, traceparent, webhook_url)
+  SELECT session.turn_id, session.tenant_id, session.id, session.sequence, session.agent_id,
+         session.agent_version, given.metadata, (given.input IS NOT NULL)::int, 1,
+         CASE WHEN session.open_turns = 1 THEN now() END,
+         greatest(now(), given.run_at) + given.deadline_ms * interval '1 millisecond',
+         given.run_at, CASE WHEN given.run_at > now() THEN given.run_at END, given.priority,
+         given.budget_micros, given.resumes, given.traceparent, given.webhook_url
+  FROM session JOIN given USING (turn_id)
+  RETURNING *
+), message AS (
+  INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
+  SELECT turn_id, 0, given.message_id, session.tenant_id, session.id, session.sequence, 'user', given.input
+  FROM session JOIN given USING (turn_id)
+  WHERE given.input IS NOT NULL
+), event AS (
+  INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
+  SELECT turn_id, 1, given.event_id, session.tenant_id, 'turn.queued', '{}'
+  FROM session JOIN given USING (turn_id)
+)
+SELECT given.turn_id AS "turnId", turn.id IS NOT NULL AS stored, turn.*, capacity.waiting, capacity.sessions,
+  coalesce(given.key_refusal, capacity.refusal, 'unavailable') AS refusal
+FROM capacity, given LEFT JOIN (
+  SELECT ${TURN_COLUMNS}, turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead" FROM turn AS turns
+) AS turn ON turn.id = given.turn_id`,
+  row: z.discriminatedUnion('stored', [
+    storedTurnSchema
+      .extend({
+        stored: z.literal(true),
+        turnId: z.string(),
+        waiting: z.int().nullable(),
+        sessions: z.int().nullable(),
+        isHead: z.boolean(),
+      })
+      .transform(({ stored: _stored, turnId, waiting, sessions, isHead, ...row }) => ({
+        turnId,
+        outcome: { turn: asTurn(row), isHead, counted: { waiting, sessions } } satisfies AcceptedTurn,
+      })),
+    z
+      .object({
+        stored: z.literal(false),
+        turnId: z.string(),
+        refusal: z.enum(['queue_full', 'session_limit', 'key_used', 'key_in_use', 'unavailable']),
+      })
+      .transform(({ turnId, refusal }) => ({
+        turnId,
+        outcome: { turn: null, refusal } satisfies RefusedTurn,
+      })),
+  ]),
+};
+
+/**
+ * Stores one turn, in the transaction of `sql` where that is a client. Waits for the lock of the tenant's counts
+ * where they are capped, but for no session: a caller that must not be refused for its lock locks it before.
+ */
+export async function insertTurn(sql: Sql, turn: NewTurn): Promise<InsertOutcome> {
+  const [outcome = NOT_STORED] = await insertTurns(sql, [{ turn, request: null }]);
+  return outcome;
+}
+
+/** As `insertTurn`, of any number of sessions, one turn of each; with more than one, none is counted. Their outcomes come in their order. */
+export async function insertTurns(sql: Sql, submissions: readonly Submission[]): Promise<InsertOutcome[]> {
+  const [only] = submissions.length === 1 ? submissions : [];
+  const caps = [only?.turn.mostWaiting ?? null, only?.turn.mostSessions ?? null];
+  const rows = await query(sql, INSERT, [...GIVEN.values(submissions), ...caps]);
+  const byTurn = new Map(rows.map(({ turnId, outcome }) => [turnId, outcome]));
+  return submissions.map(({ turn }) => byTurn.get(turn.id) ?? NOT_STORED);
+}
+
+const LOCK = {
+  name: 'lock-waiting',
+  text: `SELECT turnpike_count_waiting($1, 0) AS waiting`,
+  row: z.object({ waiting: z.int() }),
+};
+
+/** Locks what a tenant has waiting: before sessions and turns are locked by a transaction that will insert a turn with `mostWaiting`. */
+export async function lockWaiting(sql: Sql, tenantId: string): Promise<void> {
+  await query(sql, LOCK, [tenantId]);
+}
