@@ -5,15 +5,18 @@ const ROOT = new URL('../../', import.meta.url);
 const OURS = '@turnpike/';
 
 function readPackages(folder) {
-  return readdirSync(new URL(folder, ROOT)).map((name) => {
-    const { description, dependencies = {} } = JSON.parse(
-      readFileSync(new URL(`${folder}/${name}/package.json`, ROOT), 'utf8'),
-    );
-    const imports = Object.keys(dependencies)
-      .filter((dependency) => dependency.startsWith(OURS))
-      .map((dependency) => dependency.slice(OURS.length));
-    return { path: `${folder}/${name}`, name, description, imports };
-  });
+  const entries = readdirSync(new URL(folder, ROOT), { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => {
+      const { description, dependencies = {} } = JSON.parse(
+        readFileSync(new URL(`${folder}/${name}/package.json`, ROOT), 'utf8'),
+      );
+      const imports = Object.keys(dependencies)
+        .filter((dependency) => dependency.startsWith(OURS))
+        .map((dependency) => dependency.slice(OURS.length));
+      return { path: `${folder}/${name}`, name, description, imports };
+    });
 }
 
 /** Those that import nothing first, then each after all that it imports. */

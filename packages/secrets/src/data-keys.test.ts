@@ -10,18 +10,18 @@ import type { KeyProvider } from './key-provider.ts';
 import { parseMasterKeys } from './master-keys.ts';
 import { openSecret, sealSecret } from './seal-secret.ts';
 
-const PLACE = { tenantId: 'ten_1', name: 'n', field: 'f', version: 1 };
+const CONTEXT = { tenantId: 'ten_1', name: 'n', field: 'f', version: 1 };
 const ZEROS = Buffer.alloc(32);
 
-interface Counted extends KeyProvider {
+interface CountingProvider extends KeyProvider {
   unwrapped: Buffer[];
-  /** What an unwrap waits for. */
+  /** Every unwrap waits for this. */
   gate: Promise<void>;
 }
 
-function countedProvider(): Counted {
+function countingProvider(): CountingProvider {
   const keys = createEnvironmentKeys(parseMasterKeys(`one:${randomBytes(32).toString('base64')}`));
-  const counted: Counted = {
+  const counted: CountingProvider = {
     ...keys,
     unwrapped: [],
     gate: Promise.resolve(),
@@ -35,18 +35,18 @@ function countedProvider(): Counted {
   return counted;
 }
 
-test('A new data key seals and opens, and only its wrapped form is given out.', async () => {
-  const keys = createDataKeys(countedProvider());
+test('A new data key encrypts and decrypts, and only its wrapped form is returned.', async () => {
+  const keys = createDataKeys(countingProvider());
   const stored = await keys.create('dk_1', 'ten_1');
-  const envelope = await keys.use(stored, (key) => sealSecret(key, PLACE, new Secret('a value')));
-  const opened = await keys.use(stored, async (key) => openSecret(key, PLACE, envelope));
+  const envelope = await keys.use(stored, (key) => sealSecret(key, CONTEXT, new Secret('a value')));
+  const opened = await keys.use(stored, async (key) => openSecret(key, CONTEXT, envelope));
   expect(opened.reveal()).toBe('a value');
   expect(Object.keys(stored)).toEqual(['id', 'tenantId', 'wrapped']);
   keys.close();
 });
 
-test('Look-ups of one key that come together share one unwrap, and later ones its result.', async () => {
-  const provider = countedProvider();
+test('Concurrent uses of one key share one unwrap, and later ones the cached key.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider);
   const stored = await keys.create('dk_1', 'ten_1');
   const seen = await Promise.all(
@@ -58,8 +58,8 @@ test('Look-ups of one key that come together share one unwrap, and later ones it
   keys.close();
 });
 
-test('A kept key is not for another tenant, nor for another wrapped form.', async () => {
-  const provider = countedProvider();
+test('A cached key is not used for another tenant or another wrapped form.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider);
   const stored = await keys.create('dk_1', 'ten_1');
   const other = await keys.create('dk_1', 'ten_2');
@@ -75,8 +75,8 @@ test('A kept key is not for another tenant, nor for another wrapped form.', asyn
   keys.close();
 });
 
-test('After its time a key is zero-filled, though nobody asks for it again, and unwrapped anew when asked for.', async () => {
-  const provider = countedProvider();
+test('An expired key is zero-filled even without another use, and unwrapped again on the next use.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider, { ttlMs: 50 });
   const stored = await keys.create('dk_1', 'ten_1');
   await keys.use(stored, () => undefined);
@@ -87,8 +87,8 @@ test('After its time a key is zero-filled, though nobody asks for it again, and 
   keys.close();
 });
 
-test('The time of a key is not made longer by its use.', async () => {
-  const provider = countedProvider();
+test('Use does not extend the lifetime of a cached key.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider, { ttlMs: 100 });
   const stored = await keys.create('dk_1', 'ten_1');
   for (let round = 0; round < 10; round++) {
@@ -99,8 +99,8 @@ test('The time of a key is not made longer by its use.', async () => {
   keys.close();
 });
 
-test('More keys than the bound are not kept: the one least in use is zero-filled.', async () => {
-  const provider = countedProvider();
+test('The cache keeps at most `max` keys: the least recently used one is zero-filled.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider, { max: 2 });
   const stored = await Promise.all(['dk_1', 'dk_2', 'dk_3'].map((id) => keys.create(id, 'ten_1')));
   for (const one of stored) await keys.use(one, () => undefined);
@@ -109,8 +109,8 @@ test('More keys than the bound are not kept: the one least in use is zero-filled
   keys.close();
 });
 
-test('A key that is dropped on its way or in use is whole until the last one is done with it.', async () => {
-  const provider = countedProvider();
+test('A key that is dropped while it is unwrapped or in use stays valid until the last use ends.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider, { max: 1 });
   const [stored, other] = [await keys.create('dk_1', 'ten_1'), await keys.create('dk_2', 'ten_1')];
   let open = (): void => undefined;
@@ -118,7 +118,7 @@ test('A key that is dropped on its way or in use is whole until the last one is 
   const uses = [stored, other, stored, other].map((one) =>
     keys.use(one, async (key) => {
       await delay(20);
-      return sealSecret(key, PLACE, new Secret(key.id));
+      return sealSecret(key, CONTEXT, new Secret(key.id));
     }),
   );
   keys.close();
@@ -129,31 +129,31 @@ test('A key that is dropped on its way or in use is whole until the last one is 
   for (const bytes of provider.unwrapped) expect(bytes.equals(ZEROS)).toBe(true);
   const again = createDataKeys(provider);
   for (const [index, one] of [stored, other].entries()) {
-    const opened = await again.use(one, (key) => openSecret(key, PLACE, envelopes[index] ?? ''));
+    const opened = await again.use(one, (key) => openSecret(key, CONTEXT, envelopes[index] ?? ''));
     expect(opened.reveal()).toBe(one.id);
   }
   again.close();
 });
 
-test('A failed unwrap is for those who wait for it, and is not kept; nor is a failure of the work a reason to drop.', async () => {
-  const provider = countedProvider();
+test('A failed unwrap rejects its waiters and is not cached; a failure of `work` does not drop the key.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider);
   const stored = await keys.create('dk_1', 'ten_1');
-  provider.gate = Promise.reject(new Error('away'));
+  provider.gate = Promise.reject(new Error('unavailable'));
   const failed = await Promise.allSettled([1, 2].map(() => keys.use(stored, () => 'in')));
   expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   provider.gate = Promise.resolve();
   const work = keys.use(stored, () => {
-    throw new Error('of the work');
+    throw new Error('work failed');
   });
-  await expect(work).rejects.toThrow('of the work');
+  await expect(work).rejects.toThrow('work failed');
   await expect(keys.use(stored, () => 'in')).resolves.toBe('in');
   expect(provider.unwrapped).toHaveLength(1);
   keys.close();
 });
 
-test('After closing, all keys are zeros and nobody is let in.', async () => {
-  const provider = countedProvider();
+test('After closing, all keys are zero-filled and every call is rejected.', async () => {
+  const provider = countingProvider();
   const keys = createDataKeys(provider);
   const stored = await keys.create('dk_1', 'ten_1');
   await keys.use(stored, () => undefined);
@@ -164,8 +164,8 @@ test('After closing, all keys are zeros and nobody is let in.', async () => {
   await expect(keys.create('dk_2', 'ten_1')).rejects.toMatchObject({ code: 'key_provider_closed' });
 });
 
-test('Bounds that would keep keys for good are refused.', () => {
-  const provider = countedProvider();
+test('Bounds that would keep keys forever are rejected.', () => {
+  const provider = countingProvider();
   for (const bounds of [{ ttlMs: 0 }, { ttlMs: Infinity }, { ttlMs: 1.5 }, { max: 0 }, { max: Infinity }]) {
     expect(() => createDataKeys(provider, bounds)).toThrow(KeySettingsError);
   }

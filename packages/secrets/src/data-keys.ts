@@ -5,7 +5,7 @@ import { KeyProviderError } from './errors.ts';
 import type { KeyProvider, WrappedKey } from './key-provider.ts';
 import { parseSettings } from './parse-settings.ts';
 
-/** A tenant's data key as a row has it. */
+/** A tenant's data key as it is stored. */
 export interface StoredDataKey {
   /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
   id: string;
@@ -15,65 +15,65 @@ export interface StoredDataKey {
 
 const boundsSchema = z.strictObject({
   max: z.int().min(1).max(100_000).default(1_000),
-  // The cache would take zero for no end at all.
+  // For the cache, zero means no expiry.
   ttlMs: z.int().min(1).max(3_600_000).default(300_000),
 });
 
 /**
- * `max`: unwrapped keys kept at once, 1,000 where left out. `ttlMs`: milliseconds that one is kept, used
- * or not, five minutes where left out; so long, too, does a key work on that was withdrawn.
+ * Bounds of the cache of unwrapped keys. `max` (default 1,000): number of keys. `ttlMs` (default five minutes): how
+ * long a key is cached, whether it is used or not. A revoked master key has effect after this time at the latest.
  */
 export type DataKeysBounds = z.input<typeof boundsSchema>;
 
-/** Data keys, unwrapped when needed and kept for a short time. May throw what the provider throws. */
+/** Unwraps data keys on demand and caches them for a short time. Rethrows errors of the provider. */
 export interface DataKeys {
-  /** A new random data key for a tenant, wrapped under the current master key: what to store. */
+  /** Creates a random data key for a tenant and returns it wrapped under the current master key. */
   create(id: string, tenantId: string): Promise<StoredDataKey>;
   /**
-   * Runs `work` with the key, which is not to be kept: it is zero-filled when it is dropped and nobody
-   * is inside `work` with it any more. Uses of one key at the same time share one unwrap.
+   * Runs `work` with the key. `work` must not keep the key: it is zero-filled once it has left the cache and no
+   * `work` uses it. Concurrent uses of one key share one unwrap.
    */
   use<T>(stored: StoredDataKey, work: (key: DataKey) => T | Promise<T>): Promise<T>;
-  /** Drops all keys, and lets nobody in any more. The provider is closed by whoever opened it. */
+  /** Drops all keys; later calls throw `KeyProviderError`. Does not close the provider. */
   close(): void;
 }
 
-interface Held {
+interface CachedKey {
   key: Promise<DataKey>;
   users: number;
   dropped: boolean;
 }
 
-/** Throws `KeySettingsError` for bounds that make no sense. */
+/** Throws `KeySettingsError` for invalid bounds. */
 export function createDataKeys(provider: KeyProvider, bounds: DataKeysBounds = {}): DataKeys {
   const { max, ttlMs } = parseSettings('The bounds of the data keys', boundsSchema, bounds);
   let closed = false;
-  const cache = new LRUCache<string, Held>({
+  const cache = new LRUCache<string, CachedKey>({
     max,
     ttl: ttlMs,
-    // Without it, a key that nobody asks for again would stay in memory for good.
+    // Otherwise an expired key would stay in memory until it is requested again.
     ttlAutopurge: true,
-    dispose: (held) => {
-      held.dropped = true;
-      wipeUnused(held);
+    dispose: (cached) => {
+      cached.dropped = true;
+      wipeUnused(cached);
     },
   });
 
-  function hold(stored: StoredDataKey): Held {
-    const name = JSON.stringify([
+  function acquire(stored: StoredDataKey): CachedKey {
+    const cacheKey = JSON.stringify([
       stored.tenantId,
       stored.id,
       stored.wrapped.keyId,
       stored.wrapped.ciphertext,
     ]);
-    const known = cache.get(name);
+    const known = cache.get(cacheKey);
     if (known !== undefined) return known;
-    const held: Held = { key: unwrap(provider, stored), users: 0, dropped: false };
-    cache.set(name, held);
-    held.key.catch(() => {
-      if (cache.peek(name) === held) cache.delete(name);
+    const cached: CachedKey = { key: unwrap(provider, stored), users: 0, dropped: false };
+    cache.set(cacheKey, cached);
+    cached.key.catch(() => {
+      if (cache.peek(cacheKey) === cached) cache.delete(cacheKey);
     });
-    return held;
+    return cached;
   }
 
   return {
@@ -88,14 +88,14 @@ export function createDataKeys(provider: KeyProvider, bounds: DataKeysBounds = {
     },
     use: async (stored, work) => {
       if (closed) throw closedError();
-      const held = hold(stored);
-      // Counted before the first wait: the key may be dropped while it is on its way.
-      held.users++;
+      const cached = acquire(stored);
+      // Counted before the first await: the key may be dropped while it is being unwrapped.
+      cached.users++;
       try {
-        return await work(await held.key);
+        return await work(await cached.key);
       } finally {
-        held.users--;
-        wipeUnused(held);
+        cached.users--;
+        wipeUnused(cached);
       }
     },
     close: () => {
@@ -109,9 +109,9 @@ async function unwrap(provider: KeyProvider, { id, tenantId, wrapped }: StoredDa
   return new DataKey(id, await provider.unwrap(wrapped, { tenantId }));
 }
 
-function wipeUnused(held: Held): void {
-  if (!held.dropped || held.users > 0) return;
-  held.key.then(
+function wipeUnused(cached: CachedKey): void {
+  if (!cached.dropped || cached.users > 0) return;
+  cached.key.then(
     (key) => key.wipe(),
     () => undefined,
   );

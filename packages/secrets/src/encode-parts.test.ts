@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { encodeParts } from './encode-parts.ts';
 
-test('No two lists of parts are one run of bytes, however the borders are moved.', () => {
+test('Different lists of parts never have the same bytes, wherever their boundaries are.', () => {
   const lists = [
     [],
     [''],
@@ -23,6 +23,6 @@ test('No two lists of parts are one run of bytes, however the borders are moved.
   expect(encoded.size).toBe(lists.length);
 });
 
-test('Each part has its length in front, in bytes, big-endian.', () => {
+test('Each part is preceded by its length in bytes, big-endian.', () => {
   expect(encodeParts('a', '').toString('hex')).toBe('00000002610000000000');
 });

@@ -1,8 +1,8 @@
 const LENGTH_BYTES = 4;
 
 /**
- * The parts as one run of bytes that no other parts have: each with its length in front, four bytes,
- * big-endian. UTF-16, since in UTF-8 all unpaired surrogates are the same three bytes.
+ * Encodes the parts so that different lists never have the same bytes: each part is preceded by its length (four
+ * bytes, big-endian). UTF-16, because UTF-8 encodes all unpaired surrogates as the same three bytes.
  */
 export function encodeParts(...parts: readonly string[]): Buffer {
   return Buffer.concat(

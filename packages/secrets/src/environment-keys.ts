@@ -7,9 +7,9 @@ const PREFIX = 'env:';
 const FORMAT = 'v1.';
 
 /**
- * Master keys that the process was given, as `parseMasterKeys` reads them. To rotate without a gap,
- * give every process the new key as the second one, then as the first one; rewrap; take the old one away.
- * A key's id is `env:` and its name; its ciphertext is `v1.` and nonce, tag and ciphertext in base64url.
+ * A provider whose master keys come from the environment, parsed by `parseMasterKeys`. To rotate without downtime,
+ * configure the new key as the second one in every process, then as the first one, rewrap, and remove the old one.
+ * A key's id is `env:` and its name; the ciphertext is `v1.` and nonce, tag and ciphertext in base64url.
  */
 export function createEnvironmentKeys(masterKeys: MasterKeys): KeyProvider {
   const [current] = masterKeys;
@@ -49,7 +49,7 @@ function findKey(masterKeys: MasterKeys, keyId: string): MasterKey {
   if (found !== undefined) return found;
   throw new KeyProviderError(
     'master_key_unknown',
-    'The data key is under a master key that is not given here.',
+    'The data key is wrapped under a master key that is not configured here.',
   );
 }
 

@@ -1,45 +1,45 @@
 import { RetryableError, TerminalError, type ValidationIssue } from '@turnpike/contract';
 
 /**
- * An envelope that does not open: it was changed, it belongs to another row, or its format is not
- * known. The same envelope never opens. Which of these it is is not said, and no byte of it.
+ * An envelope cannot be decrypted: it was changed, it belongs to another row, or its format is unknown. A retry
+ * never succeeds. The error neither tells which of these it is, nor contains a byte of the envelope.
  */
 export class SecretUnreadableError extends TerminalError {
-  constructor(message = 'The secret cannot be opened here: it was changed, or it belongs elsewhere.') {
+  constructor(message = 'The secret cannot be decrypted: it was changed, or it belongs elsewhere.') {
     super('secret_unreadable', message);
   }
 }
 
-/** A wrapped data key that its own master key does not open for this tenant. */
+/** A wrapped data key that its master key does not unwrap for this tenant. */
 export class DataKeyUnreadableError extends TerminalError {
   constructor(
-    message = 'The data key cannot be unwrapped for this tenant: it was changed, or it is not its own.',
+    message = 'The data key cannot be unwrapped for this tenant: it was changed, or belongs to another tenant.',
   ) {
     super('data_key_unreadable', message);
   }
 }
 
-/** Why the holder of the master keys does not serve. */
+/** Why the key provider failed. */
 export type KeyProviderCode =
-  /** No connection, or no answer in time. */
+  /** No connection, or no response in time. */
   | 'key_provider_unreachable'
-  /** Vault is sealed, or a standby that does not forward. */
+  /** Vault is sealed, or a standby that does not forward requests. */
   | 'key_provider_sealed'
-  /** An answer that is of no use: an error of its own, too many requests, not the API of Vault. */
+  /** An unusable response: a server error, too many requests, or not a response of Vault. */
   | 'key_provider_failed'
-  /** The token, the AppRole or the policy is not good enough. */
+  /** The token or the AppRole was rejected, or its policy does not permit the request. */
   | 'key_provider_refused'
-  /** There is no such key, or it cannot bind a data key to its tenant. */
+  /** The key does not exist, or it cannot bind a data key to its tenant. */
   | 'key_provider_misconfigured'
-  /** Wrapped under a master key that this process was not given, as while a rotation is rolled out. */
+  /** The data key is wrapped under a master key that this process does not have, such as during a rotation. */
   | 'master_key_unknown'
   /** `close` was called. */
   | 'key_provider_closed';
 
 /**
- * The holder of the master keys does not serve us now. Nothing is wrong with what is stored, so it is
- * worth trying again: also where an operator has to act first, since a turn should survive a mistake
- * in a policy. Carries no answer of the other side and no cause, for those can quote a token.
+ * The key provider cannot be used now. The stored data is intact, so a retry may succeed. This includes errors that an
+ * operator must fix first: a turn should survive a mistake in a policy. The error contains neither the provider's
+ * response nor a cause, because those can contain a token.
  */
 export class KeyProviderError extends RetryableError {
   declare readonly code: KeyProviderCode;
@@ -49,13 +49,13 @@ export class KeyProviderError extends RetryableError {
   }
 }
 
-/** Settings that cannot be used, with every mistake. No issue quotes a value. */
+/** Invalid settings, with all issues. No issue contains a value. */
 export class KeySettingsError extends TerminalError {
   readonly issues: readonly ValidationIssue[];
 
   constructor(subject: string, issues: readonly ValidationIssue[]) {
     const list = issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`));
-    super('key_settings_invalid', `${subject} cannot be used: ${list.join('; ')}.`);
+    super('key_settings_invalid', `${subject} are not valid: ${list.join('; ')}.`);
     this.issues = issues;
   }
 }

@@ -18,7 +18,7 @@ export {
 } from './key-provider.ts';
 export { type MasterKey, type MasterKeys, masterKeysSchema, parseMasterKeys } from './master-keys.ts';
 export { type KeySettings, keySettingsSchema, keyVariables } from './key-settings.ts';
-export { type KeyProviderParts, openKeyProvider } from './open-key-provider.ts';
+export { type KeyProviderDependencies, openKeyProvider } from './open-key-provider.ts';
 export { dataKeyIdOf, openSecret, sealSecret } from './seal-secret.ts';
 export { createVaultKeys } from './vault-keys.ts';
 export type { VaultFetch, VaultSettings } from './vault-settings.ts';

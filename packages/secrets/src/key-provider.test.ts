@@ -9,8 +9,8 @@ import { type TestVault, startTestVault } from './testing/test-vault.ts';
 interface Driver {
   open(): KeyProvider;
   rotate(): void;
-  /** Takes away all master keys but the current one. */
-  forget(): void;
+  /** Removes all master keys but the current one. */
+  removeOldKeys(): void;
 }
 
 let vault: TestVault;
@@ -21,7 +21,7 @@ afterAll(() => vault.close());
 
 const TENANT = { tenantId: 'ten_1' };
 
-/** One promise to keep, whoever holds the master keys. */
+/** The same guarantees for every provider. */
 describe.each([
   ['the environment', environmentDriver],
   ['Vault with a derived key', () => vaultDriver('derived', 'context')],
@@ -38,14 +38,14 @@ describe.each([
     }
   });
 
-  test('says which master key it wraps with, and a wrapped key survives being one text.', async () => {
+  test('reports the master key it wraps with, and a wrapped key can be written and read as text.', async () => {
     const provider = driverOf().open();
     const wrapped = await provider.wrap(randomBytes(32), TENANT);
     expect(wrapped.keyId).toBe(await provider.currentKeyId());
     expect(readWrappedKey(writeWrappedKey(wrapped))).toEqual(wrapped);
   });
 
-  test('unwraps after a rotation, and after a rewrap without the old master key.', async () => {
+  test('unwraps after a rotation, and, once rewrapped, without the old master key.', async () => {
     const driver = driverOf();
     const dataKey = randomBytes(32);
     const before = driver.open();
@@ -59,7 +59,7 @@ describe.each([
     const rewrapped = await rotated.rewrap(wrapped, TENANT);
     expect(rewrapped.keyId).toBe(await rotated.currentKeyId());
 
-    driver.forget();
+    driver.removeOldKeys();
     const after = driver.open();
     expect((await after.unwrap(rewrapped, TENANT)).equals(dataKey)).toBe(true);
     await expect(after.unwrap(rewrapped, { tenantId: 'ten_2' })).rejects.toThrow(DataKeyUnreadableError);
@@ -67,7 +67,7 @@ describe.each([
     await expect(refused).rejects.toThrow(KeyProviderError);
   });
 
-  test('does not unwrap what was changed in any bit.', async () => {
+  test('does not unwrap a ciphertext with any bit changed.', async () => {
     const provider = driverOf().open();
     const { keyId, ciphertext } = await provider.wrap(randomBytes(32), TENANT);
     const start = ciphertext.lastIndexOf(keyId.startsWith('env:') ? '.' : ':') + 1;
@@ -91,7 +91,7 @@ describe.each([
     }
   });
 
-  test('says of a master key that it does not have that it may come, and not that the data is lost.', async () => {
+  test('reports an unknown master key as retryable, not as unreadable data.', async () => {
     const provider = driverOf().open();
     const { ciphertext } = await provider.wrap(randomBytes(32), TENANT);
     for (const keyId of ['env:another', 'vault:transit/another:v1', 'another']) {
@@ -102,14 +102,14 @@ describe.each([
     }
   });
 
-  test('does not take anything but 32 bytes for a data key.', async () => {
+  test('rejects a data key that is not 32 bytes long.', async () => {
     const provider = driverOf().open();
     const wrapped = await provider.wrap(randomBytes(16), TENANT);
     await expect(provider.unwrap(wrapped, TENANT)).rejects.toThrow(DataKeyUnreadableError);
   });
 });
 
-test('What is no wrapped key is not read as one.', () => {
+test('Text that is not a wrapped key is rejected.', () => {
   for (const text of ['', ' ', 'a', 'a ', ' b', 'a b c']) {
     expect(() => readWrappedKey(text)).toThrow(DataKeyUnreadableError);
   }
@@ -122,7 +122,7 @@ function environmentDriver(): Driver {
     rotate: () => {
       keys = [`two:${randomBytes(32).toString('base64')}`, ...keys];
     },
-    forget: () => {
+    removeOldKeys: () => {
       keys = keys.slice(0, 1);
     },
   };
@@ -133,6 +133,6 @@ function vaultDriver(key: string, binding: 'context' | 'associated_data'): Drive
   return {
     open: () => vault.open({ key, binding }),
     rotate: () => vault.server.transit.rotate(key),
-    forget: () => vault.server.transit.forbidBefore(key, 2),
+    removeOldKeys: () => vault.server.transit.forbidBefore(key, 2),
   };
 }

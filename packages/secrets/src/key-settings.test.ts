@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { keySettingsSchema } from './key-settings.ts';
 
-const KEYS = `main:${Buffer.alloc(32, 'a key of the test').toString('base64')}`;
+const KEYS = `main:${Buffer.alloc(32, 'a key for the test').toString('base64')}`;
 const VAULT = { TURNPIKE_KEY_PROVIDER: 'vault', VAULT_ADDR: 'https://vault.example:8200' };
 
 const mistakes = (environment: Record<string, string>): string[] =>
@@ -9,7 +9,7 @@ const mistakes = (environment: Record<string, string>): string[] =>
     .safeParse(environment)
     .error?.issues.map(({ path, message }) => `${path.join('.')} ${message}`) ?? [];
 
-test('the environment holds the master keys unless it says otherwise', () => {
+test('the master keys come from the environment by default', () => {
   expect(keySettingsSchema.parse({ TURNPIKE_MASTER_KEYS: KEYS })).toMatchObject({
     provider: 'environment',
     masterKeys: [{ id: 'main' }],
@@ -20,7 +20,7 @@ test('the environment holds the master keys unless it says otherwise', () => {
   ]);
 });
 
-test('Vault is told by its own variables, with a token or with an AppRole', () => {
+test('Vault is configured by its own variables, with a token or with an AppRole', () => {
   expect(keySettingsSchema.parse({ ...VAULT, VAULT_TOKEN: 'hvs.x', VAULT_NAMESPACE: 'team' })).toMatchObject({
     provider: 'vault',
     vault: {
@@ -43,6 +43,6 @@ test.each([
   ['nothing to log in with', {}],
   ['half an AppRole', { VAULT_ROLE_ID: 'role' }],
   ['a token and an AppRole', { VAULT_TOKEN: 't', VAULT_ROLE_ID: 'r', VAULT_SECRET_ID: 's' }],
-])('%s is a mistake that says what is needed', (_title, given) => {
-  expect(mistakes({ ...VAULT, ...given })).toEqual([expect.stringContaining('VAULT_TOKEN is needed')]);
+])('%s is an error that says what is required', (_title, given) => {
+  expect(mistakes({ ...VAULT, ...given })).toEqual([expect.stringContaining('VAULT_TOKEN is required')]);
 });

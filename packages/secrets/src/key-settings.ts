@@ -22,18 +22,18 @@ const secret = z
   .transform((text) => new Secret(text));
 const flag = z.enum(['true', 'false']).transform((word) => word === 'true');
 
-/** `VAULT_*` are the names that Vault's own programs read. */
+/** The `VAULT_*` names are those that Vault's own programs read. */
 const vaultVariables = z.object({
   TURNPIKE_KEY_PROVIDER: z.literal('vault').meta(keyProvider),
-  VAULT_ADDR: z.url({ protocol: /^https?$/ }).describe('Address of Vault.'),
+  VAULT_ADDR: z.url({ protocol: /^https?$/ }).describe('URL of Vault.'),
   VAULT_NAMESPACE: z.string().optional().describe('Namespace of Vault Enterprise.'),
   VAULT_CACERT: z
     .string()
     .optional()
-    .describe('Path of a PEM file of the only authorities that are trusted for Vault.')
+    .describe('Path of a PEM file with the only authorities that are trusted for Vault.')
     .meta({ unset: "Node's" }),
-  VAULT_TOKEN: secret.optional().describe('A token, renewed for as long as Vault allows.'),
-  VAULT_ROLE_ID: z.string().optional().describe('An AppRole, in place of a token.'),
+  VAULT_TOKEN: secret.optional().describe('A token. It is renewed as long as Vault allows.'),
+  VAULT_ROLE_ID: z.string().optional().describe('Role id of an AppRole, instead of a token.'),
   VAULT_SECRET_ID: secret.optional().describe('The secret id of the AppRole.'),
   TURNPIKE_VAULT_APPROLE_MOUNT: z.string().default('approle').describe('Mount of the AppRole login.'),
   TURNPIKE_VAULT_MOUNT: z.string().default('transit').describe('Mount of the transit engine.'),
@@ -41,7 +41,9 @@ const vaultVariables = z.object({
   TURNPIKE_VAULT_BINDING: z
     .enum(['context', 'associated_data'])
     .default('context')
-    .describe('How a data key is bound to its tenant. `context` needs a key made with `derived=true`.'),
+    .describe(
+      'How a data key is bound to its tenant. `context` requires a key that was created with `derived=true`.',
+    ),
   TURNPIKE_VAULT_PLAIN_HTTP: flag
     .prefault('false')
     .describe(
@@ -49,13 +51,13 @@ const vaultVariables = z.object({
     ),
 });
 
-/** Every variable about the master keys, for the reference of settings. */
+/** All variables about the master keys, for the settings reference. */
 export const keyVariables = [environmentVariables, vaultVariables] as const;
 
 const vaultKeys = vaultVariables.transform((given, context) => {
   const auth = readAuth(given);
   if (auth === null) {
-    const message = 'is needed, or VAULT_ROLE_ID and VAULT_SECRET_ID are, and not all of them';
+    const message = 'is required, or both VAULT_ROLE_ID and VAULT_SECRET_ID, but not both methods';
     context.issues.push({ code: 'custom', path: ['VAULT_TOKEN'], message, input: undefined });
     return z.NEVER;
   }
@@ -74,7 +76,7 @@ const vaultKeys = vaultVariables.transform((given, context) => {
   };
 });
 
-/** Who holds the master keys, as the environment of a program says it. An issue quotes no value. */
+/** The key provider that the environment configures. No issue contains a value. */
 export const keySettingsSchema = z.preprocess(
   (environment) => Object.assign({ TURNPIKE_KEY_PROVIDER: 'environment' }, environment),
   z.discriminatedUnion('TURNPIKE_KEY_PROVIDER', [environmentKeys, vaultKeys]),
@@ -88,7 +90,7 @@ interface GivenAuth {
   TURNPIKE_VAULT_APPROLE_MOUNT: string;
 }
 
-/** Null unless it is a token, or an AppRole with both of its parts. */
+/** Null unless there is either a token, or both parts of an AppRole. */
 function readAuth({
   VAULT_TOKEN: token,
   VAULT_ROLE_ID: roleId,

@@ -8,7 +8,7 @@ import { masterKeysSchema, parseMasterKeys } from './master-keys.ts';
 const [one, two] = [randomBytes(32), randomBytes(32)];
 const b64 = (bytes: Buffer): string => bytes.toString('base64');
 
-test('Keys are read in their order, in either alphabet, padded or not, with room around them.', () => {
+test('Keys are read in order, in either alphabet, with or without padding, and with white space around them.', () => {
   const spellings = [
     `2026-01:${b64(one)},2025-07:${b64(two)}`,
     ` 2026-01 : ${b64(one)} ,\n 2025-07:${b64(two)} `,
@@ -22,7 +22,7 @@ test('Keys are read in their order, in either alphabet, padded or not, with room
   }
 });
 
-test('Every mistake is named, with the place in the list.', () => {
+test('Every mistake is reported with its position in the list.', () => {
   const text = [
     b64(one),
     `bad id:${b64(one)}`,
@@ -40,20 +40,20 @@ test('Every mistake is named, with the place in the list.', () => {
   expect(mistakesOf(text)).toEqual([
     'key 1 has no colon after its id',
     'key 2 has an id that is not 1 to 32 letters, digits or _ . -',
-    'key 3 has 3 bytes and not 32',
+    'key 3 has 3 bytes instead of 32',
     'key 4 is not base64',
     'key 5 is empty',
-    'key 7 has an id that was given before',
-    'key 8 has the bytes of a key before it',
-    'key 9 is one byte again and again',
-    'key 10 has 48 bytes and not 32',
+    'key 7 has the id of an earlier key',
+    'key 8 has the bytes of an earlier key',
+    'key 9 repeats a single byte',
+    'key 10 has 48 bytes instead of 32',
     'key 11 is not base64',
     'key 12 is not base64',
   ]);
   expect(mistakesOf(' ')).toEqual(['there is no master key']);
 });
 
-test('No mistake quotes a key, in whatever place the key was put.', () => {
+test('No error contains a key, wherever in the list it stands.', () => {
   const texts = [
     b64(one),
     `${b64(one)}:id`,
@@ -70,7 +70,7 @@ test('No mistake quotes a key, in whatever place the key was put.', () => {
     }
     for (const report of reports) {
       expect(report).toBeInstanceOf(Error);
-      for (const bytes of [one, two]) expectNothingOf(bytes, report);
+      for (const bytes of [one, two]) expectNoPartOf(bytes, report);
     }
   }
 });
@@ -90,7 +90,7 @@ function thrownBy(work: () => unknown): unknown {
   return undefined;
 }
 
-function expectNothingOf(bytes: Buffer, report: unknown): void {
+function expectNoPartOf(bytes: Buffer, report: unknown): void {
   const printed = `${inspect(report, { depth: 20, showHidden: true })} ${JSON.stringify(report)} ${String(report)}`;
   expect(printed).not.toContain(b64(bytes).slice(2, 12));
 }

@@ -6,29 +6,36 @@ import type { KeySettings } from './key-settings.ts';
 import { createVaultKeys } from './vault-keys.ts';
 import type { VaultFetch } from './vault-settings.ts';
 
-export interface KeyProviderParts {
-  /** The way to Vault, asked for once and only where it is needed; `ca` is what it trusts, PEM, and nothing else. */
+export interface KeyProviderDependencies {
+  /** Creates the HTTP client for Vault; called once, only if Vault is used. `ca` (PEM) replaces the trusted authorities. */
   connect(settings: { ca?: string }): { fetch: VaultFetch; close(): Promise<void> };
-  /** Vault did not renew the token. There is still time. */
+  /** Called when Vault did not renew the token, while the token is still valid. */
   onRenewalFailure(error: Error): void;
 }
 
 /**
- * Whoever holds the master keys, as the settings say. Nothing is asked of Vault yet. Throws
- * `KeySettingsError` for settings that cannot be used, also for a file of certificates that cannot be read.
+ * Opens the key provider that the settings name, without a request to Vault. Throws `KeySettingsError` for invalid
+ * settings, including an unreadable certificate file.
  */
-export async function openKeyProvider(settings: KeySettings, parts: KeyProviderParts): Promise<KeyProvider> {
+export async function openKeyProvider(
+  settings: KeySettings,
+  dependencies: KeyProviderDependencies,
+): Promise<KeyProvider> {
   if (settings.provider === 'environment') return createEnvironmentKeys(settings.masterKeys);
   const { vault, caFile } = settings;
-  const way = parts.connect(caFile === undefined ? {} : { ca: await readCertificates(caFile) });
-  const { fetch } = way;
-  const provider = createVaultKeys({ ...vault, fetch, onRenewalFailure: parts.onRenewalFailure });
+  const client = dependencies.connect(caFile === undefined ? {} : { ca: await readCertificates(caFile) });
+  const { fetch } = client;
+  const provider = createVaultKeys({
+    ...vault,
+    fetch,
+    onRenewalFailure: dependencies.onRenewalFailure,
+  });
   return {
     ...provider,
     close() {
       provider.close();
-      // What is under way was ended a line before; there is nothing left that could fail.
-      way.close().catch(() => undefined);
+      // The provider has just ended all requests: nothing is left that could fail.
+      client.close().catch(() => undefined);
     },
   };
 }

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { KeySettingsError } from './errors.ts';
 
 /**
- * The settings, checked. Throws `KeySettingsError` with every mistake; the error of zod stays behind,
- * and with it whatever it may hold of the input.
+ * Validates settings. Throws `KeySettingsError` with all issues, and without Zod's error as its cause, because that may
+ * contain input.
  */
 export function parseSettings<T>(subject: string, schema: z.ZodType<T>, settings: unknown): T {
   const parsed = schema.safeParse(settings);

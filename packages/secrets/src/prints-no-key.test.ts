@@ -11,7 +11,7 @@ import { appRole, SECRET_ID, type TestVault, startTestVault } from './testing/te
 import type { VaultFetch } from './vault-settings.ts';
 
 const TENANT = { tenantId: 'ten_1' };
-const PLACE = { ...TENANT, name: 'n', field: 'f', version: 1 };
+const CONTEXT = { ...TENANT, name: 'n', field: 'f', version: 1 };
 const VALUE = 'the-value-of-a-secret';
 
 let vault: TestVault;
@@ -20,33 +20,33 @@ beforeAll(async () => {
 });
 afterAll(() => vault.close());
 
-test('No object and no error of the environment shows a key or a value.', async () => {
+test('No object or error of the environment provider prints a key or a value.', async () => {
   const master = randomBytes(32);
   const masterKeys = parseMasterKeys(`one:${master.toString('base64')}`);
   const provider = createEnvironmentKeys(masterKeys);
   const dataKeys = createDataKeys(provider);
   const bytes = randomBytes(32);
   const key = new DataKey('dk_1', bytes);
-  const envelope = sealSecret(key, PLACE, new Secret(VALUE));
+  const envelope = sealSecret(key, CONTEXT, new Secret(VALUE));
   const stored = await dataKeys.create('dk_2', 'ten_1');
   const wrapped = await provider.wrap(bytes, TENANT);
   const errors = await Promise.allSettled([
     provider.unwrap(wrapped, { tenantId: 'ten_2' }),
     provider.unwrap({ ...wrapped, keyId: 'env:two' }, TENANT),
     dataKeys.use({ ...stored, tenantId: 'ten_2' }, () => undefined),
-    attempt(() => openSecret(key, { ...PLACE, version: 2 }, envelope)),
+    attempt(() => openSecret(key, { ...CONTEXT, version: 2 }, envelope)),
     attempt(() => parseMasterKeys(`one:${master.toString('base64')}=x`)),
   ]);
   expect(errors.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'rejected'));
   await dataKeys.use(stored, (used) => {
     const printed = print([masterKeys, provider, dataKeys, key, used, envelope, stored, wrapped, errors]);
-    for (const hidden of [master, bytes, used.reveal()]) expectNothingOf(hidden, printed);
+    for (const hidden of [master, bytes, used.reveal()]) expectNoPartOf(hidden, printed);
     expect(printed).not.toContain(VALUE);
   });
   dataKeys.close();
 });
 
-test('No object and no error of Vault shows a key, a token or a secret id, whatever the client throws.', async () => {
+test('No object or error of the Vault provider prints a key, a token or a secret id, whatever the client throws.', async () => {
   const failures: unknown[] = [];
   const bytes = randomBytes(32);
   const working = vault.open({ auth: appRole() });
@@ -80,7 +80,7 @@ test('No object and no error of Vault shows a key, a token or a secret id, whate
   failures.push(...(await Promise.allSettled([later.unwrap(wrapped, TENANT)])));
   expect(failures).toHaveLength(7);
   const printed = print([objects, failures, wrapped, appRole()]);
-  expectNothingOf(bytes, printed);
+  expectNoPartOf(bytes, printed);
   expect(printed).not.toContain(SECRET_ID);
   const tokens = vault.server.seen.map(({ headers }) => String(headers['x-vault-token'] ?? 'none'));
   expect(tokens.some((token) => token.startsWith('hvs.'))).toBe(true);
@@ -99,7 +99,7 @@ function print(values: unknown): string {
   ].join('\n');
 }
 
-function expectNothingOf(bytes: Buffer, printed: string): void {
+function expectNoPartOf(bytes: Buffer, printed: string): void {
   for (const encoding of ['base64', 'base64url', 'hex', 'latin1'] as const) {
     expect(printed).not.toContain(bytes.toString(encoding).slice(0, 12));
   }

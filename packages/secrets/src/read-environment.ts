@@ -2,26 +2,26 @@ import { hidePassword, hideValue } from '@turnpike/telemetry';
 import type { z } from 'zod';
 import { keySettingsSchema, type KeySettings } from './key-settings.ts';
 
-/** What every program that works with tenants' secrets is told. */
+/** Settings of every program that uses tenants' secrets. */
 interface ProgramSettings {
   databaseUrl: string;
   backplaneUrl: string;
 }
 
 /**
- * Reads a program's environment: settings of its own, and who holds the master keys. What is secret in it
- * appears in no line of the log from then on. Throws one error that names every mistake.
+ * Parses a program's environment: its settings and the settings of the master keys. From then on the logger redacts
+ * the secrets in it. Throws one error that lists all issues.
  */
 export function readEnvironment<Schema extends z.ZodType<ProgramSettings>>(
   schema: Schema,
   environment: NodeJS.ProcessEnv,
 ): z.output<Schema> & { keys: KeySettings } {
-  // A variable that is set to nothing is one that is not set: compose files and shells do that.
+  // An empty variable counts as unset: compose files and shells set empty ones.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = schema.safeParse(given);
   const keys = keySettingsSchema.safeParse(given);
   if (parsed.success && keys.success) {
-    // Also of a program that needs none, and was given the same environment as the workers.
+    // Also in a program that does not use it, but got the same environment as the workers.
     hideValue(given['ANTHROPIC_API_KEY'] ?? '', true);
     hidePassword(parsed.data.databaseUrl);
     hidePassword(parsed.data.backplaneUrl);

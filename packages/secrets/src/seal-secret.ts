@@ -5,36 +5,33 @@ import { bindSecretContext, readEnvelope, type SecretContext, writeEnvelope } fr
 import { SecretUnreadableError } from './errors.ts';
 
 /**
- * The value, encrypted with AES-256-GCM under the tenant's data key and bound to its place. The
- * envelope is `v1.`, the data key's id, `.` and base64url: safe to store and to print.
- * Throws a `TypeError` for a value that UTF-8 cannot keep (an unpaired surrogate).
+ * Encrypts a secret with AES-256-GCM under the tenant's data key, bound to its context. Returns an envelope (`v1.`,
+ * the data key's id, `.`, base64url) that is safe to store and to print.
+ * Throws a `TypeError` for a value that UTF-8 cannot represent (an unpaired surrogate).
  */
-export function sealSecret(dataKey: DataKey, place: SecretContext, plain: Secret): string {
+export function sealSecret(dataKey: DataKey, context: SecretContext, plain: Secret): string {
   if (!plain.reveal().isWellFormed()) throw new TypeError('The value of a secret must be well-formed text.');
   const bytes = Buffer.from(plain.reveal());
-  const sealed = sealBytes(dataKey.reveal(), bindSecretContext(dataKey.id, place), bytes);
+  const sealed = sealBytes(dataKey.reveal(), bindSecretContext(dataKey.id, context), bytes);
   bytes.fill(0);
   return writeEnvelope({ dataKeyId: dataKey.id, sealed });
 }
 
 /**
- * The value that `sealSecret` was given for the same place.
- * Throws `SecretUnreadableError` for any other place, data key or byte.
+ * Decrypts an envelope of `sealSecret`. Throws `SecretUnreadableError` if the context or the data key is not the
+ * same, or a byte was changed.
  */
-export function openSecret(dataKey: DataKey, place: SecretContext, envelope: string): Secret {
+export function openSecret(dataKey: DataKey, context: SecretContext, envelope: string): Secret {
   const { dataKeyId, sealed } = readEnvelope(envelope);
   if (dataKeyId !== dataKey.id) throw new SecretUnreadableError();
-  const plain = openBytes(dataKey.reveal(), bindSecretContext(dataKey.id, place), sealed);
+  const plain = openBytes(dataKey.reveal(), bindSecretContext(dataKey.id, context), sealed);
   if (plain === undefined) throw new SecretUnreadableError();
   const secret = new Secret(plain.toString());
   plain.fill(0);
   return secret;
 }
 
-/**
- * The id of the data key that opens this envelope, if any does.
- * Throws `SecretUnreadableError` for a format that is not known.
- */
+/** The id of an envelope's data key. Throws `SecretUnreadableError` for an unknown format. */
 export function dataKeyIdOf(envelope: string): string {
   return readEnvelope(envelope).dataKeyId;
 }

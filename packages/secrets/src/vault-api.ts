@@ -6,27 +6,27 @@ import type { VaultRules } from './vault-settings.ts';
 
 export interface VaultRequest {
   method: 'GET' | 'POST';
-  /** Under `/v1/`. */
+  /** Path below `/v1/`. */
   path: string;
   token?: Secret;
   body?: Readonly<Record<string, string>>;
 }
 
-/** The HTTP API of Vault: one request at a time, sent again where that can help. */
+/** A client of Vault's HTTP API that retries requests. */
 export interface VaultApi {
   /**
-   * An answer that asking again would not change: 2xx, or 4xx. All that is asked for here may be done twice.
-   * Throws `KeyProviderError` when there was none in time, in any attempt.
+   * Returns a response that a retry would not change: 2xx or 4xx. All requests of this package may be repeated.
+   * Throws `KeyProviderError` if no attempt got such a response in time.
    */
   send(request: VaultRequest): Promise<VaultResponse>;
-  /** Ends what is under way. */
+  /** Ends all requests. */
   close(): void;
 }
 
 export function connectVaultApi(rules: VaultRules): VaultApi {
   const closing = new AbortController();
 
-  /** Gives what went wrong back, and does not throw: whoever asks may try again. */
+  /** Returns a failure instead of throwing it, so that the caller can retry. */
   async function attempt(request: VaultRequest): Promise<VaultResponse | VaultFailure> {
     // `AbortSignal.any` would keep each of these alive for as long as `closing`.
     const ending = new AbortController();
@@ -34,17 +34,21 @@ export function connectVaultApi(rules: VaultRules): VaultApi {
     const timer = setTimeout(end, rules.timeoutMs);
     closing.signal.addEventListener('abort', end);
     try {
-      const answer = await rules.fetch(new URL(`/v1/${request.path}`, rules.address).href, {
+      const response = await rules.fetch(new URL(`/v1/${request.path}`, rules.address).href, {
         method: request.method,
         headers: headersOf(request, rules),
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-        // A redirect would take the token elsewhere.
+        // A redirect would send the token elsewhere.
         redirect: 'manual',
         signal: ending.signal,
       });
-      return classifyVaultResponse(answer.status, await answer.text(), answer.headers.get('retry-after'));
+      return classifyVaultResponse(
+        response.status,
+        await response.text(),
+        response.headers.get('retry-after'),
+      );
     } catch (error) {
-      const message = `Vault gave no answer${reasonOf(error)}.`;
+      const message = `Vault did not respond${codeOf(error)}.`;
       return { error: new KeyProviderError('key_provider_unreachable', message), pauseMs: 0 };
     } finally {
       clearTimeout(timer);
@@ -62,7 +66,7 @@ export function connectVaultApi(rules: VaultRules): VaultApi {
       const deadline = performance.now() + rules.deadlineMs;
       for (let attempts = 1; ; attempts++) {
         if (closing.signal.aborted)
-          throw new KeyProviderError('key_provider_closed', 'Vault was closed here.');
+          throw new KeyProviderError('key_provider_closed', 'The Vault client was closed.');
         const outcome = await attempt(request);
         if (!('error' in outcome)) return outcome;
         const ceiling = Math.min(rules.backoffCapMs, rules.backoffBaseMs * 2 ** (attempts - 1));
@@ -77,7 +81,7 @@ export function connectVaultApi(rules: VaultRules): VaultApi {
 function headersOf({ token, body }: VaultRequest, { namespace }: VaultRules): Record<string, string> {
   return {
     accept: 'application/json',
-    // A proxy of Vault can demand it, for a forged request seldom has it.
+    // A Vault proxy can require it, as protection against server-side request forgery.
     'x-vault-request': 'true',
     ...(token === undefined ? {} : { 'x-vault-token': token.reveal() }),
     ...(namespace === undefined ? {} : { 'x-vault-namespace': namespace }),
@@ -85,8 +89,8 @@ function headersOf({ token, body }: VaultRequest, { namespace }: VaultRules): Re
   };
 }
 
-/** The code alone: what a client throws may quote a header, and so the token. */
-function reasonOf(error: unknown): string {
+/** Only the error's code: the message of an HTTP client may contain a header, and so the token. */
+function codeOf(error: unknown): string {
   let cause = error;
   for (let depth = 0; depth < 5 && typeof cause === 'object' && cause !== null; depth++) {
     const code: unknown = Reflect.get(cause, 'code');

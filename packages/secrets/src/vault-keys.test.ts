@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => vault.close());
 
-test('The fetch of egress is all that it needs, and the id names mount, key and version.', async () => {
+test('It works with the fetch of egress, and the id contains mount, key and version.', async () => {
   const upstream = createUpstreamFetch({ idleTimeoutMs: 2_000 });
   const provider = vault.open({ fetch: upstream.fetch });
   const dataKey = randomBytes(32);
@@ -31,7 +31,7 @@ test('Nothing is sent before the first call.', () => {
   expect(vault.server.seen).toEqual([]);
 });
 
-test('A key that ignores the context is found out before anything is wrapped with it.', async () => {
+test('A key that ignores the context is detected before anything is wrapped with it.', async () => {
   const provider = vault.open({ key: 'plain' });
   const misconfigured = {
     code: 'key_provider_misconfigured',
@@ -44,7 +44,7 @@ test('A key that ignores the context is found out before anything is wrapped wit
   expect(sent).not.toContain(dataKey.toString('base64'));
 });
 
-test('A Vault that does not know associated data is found out as well.', async () => {
+test('A Vault that ignores associated data is detected as well.', async () => {
   vault.server.transit.knowsAssociatedData = false;
   const provider = vault.open({ key: 'plain', binding: 'associated_data' });
   await expect(provider.wrap(randomBytes(32), TENANT)).rejects.toMatchObject({
@@ -52,7 +52,7 @@ test('A Vault that does not know associated data is found out as well.', async (
   });
 });
 
-test('That Vault binds is proven once, and again after a proof that failed.', async () => {
+test('The binding is verified once, and again if the verification failed.', async () => {
   const provider = vault.open({ maxAttempts: 1 });
   vault.server.sealed = true;
   await expect(provider.currentKeyId()).rejects.toMatchObject({ code: 'key_provider_sealed' });
@@ -63,7 +63,7 @@ test('That Vault binds is proven once, and again after a proof that failed.', as
   expect(vault.server.count('transit/encrypt/turnpike')).toBe(1 + 4);
 });
 
-test('With a derived key the data key stays in Vault when it is rewrapped.', async () => {
+test('With a derived key, a rewrap happens inside Vault.', async () => {
   const provider = vault.open();
   const wrapped = await provider.wrap(randomBytes(32), TENANT);
   vault.server.transit.rotate('turnpike');
@@ -72,24 +72,24 @@ test('With a derived key the data key stays in Vault when it is rewrapped.', asy
   expect(vault.server.seen.map(({ path }) => path)).toEqual(['transit/rewrap/turnpike']);
 });
 
-test('Unwrapping needs no right to encrypt.', async () => {
+test('Unwrapping needs no permission to encrypt.', async () => {
   const wrapped = await vault.open().wrap(randomBytes(32), TENANT);
   vault.server.denied.add('transit/encrypt/turnpike');
   await expect(vault.open().unwrap(wrapped, TENANT)).resolves.toHaveLength(32);
 });
 
-test('A wrong tenant is final, also for versions of Vault that call it an error of theirs.', async () => {
+test('A wrong tenant is a terminal error, also for versions of Vault that respond with 500.', async () => {
   const provider = vault.open();
   const wrapped = await provider.wrap(randomBytes(32), TENANT);
   for (const status of [400, 500]) {
-    vault.server.unopenedStatus = status;
+    vault.server.undecryptableStatus = status;
     vault.server.seen.length = 0;
     await expect(provider.unwrap(wrapped, { tenantId: 'ten_2' })).rejects.toThrow(DataKeyUnreadableError);
     expect(vault.server.seen).toHaveLength(1);
   }
 });
 
-test('The namespace goes with every request, the login included, and a wrong one is refused.', async () => {
+test('The namespace is sent with every request, including the login, and a wrong one is refused.', async () => {
   vault.server.namespace = 'team/a';
   const provider = vault.open({ namespace: 'team/a/' });
   await expect(provider.currentKeyId()).resolves.toBe('vault:transit/turnpike:v1');
@@ -99,12 +99,12 @@ test('The namespace goes with every request, the login included, and a wrong one
   await expect(vault.open().currentKeyId()).rejects.toMatchObject({ code: 'key_provider_refused' });
 });
 
-test('A sealed period, a restart and broken answers are waited out.', async () => {
+test('Requests are retried while Vault is sealed or restarts, and after broken responses.', async () => {
   const provider = vault.open({ maxAttempts: 20, backoffCapMs: 100 });
   const dataKey = randomBytes(32);
   const wrapped = await provider.wrap(dataKey, TENANT);
-  const trials: (() => Promise<void> | void)[] = [
-    () => void vault.server.faults.push('cut', { status: 502 }, { status: 500 }, { status: 412 }),
+  const disturbances: (() => Promise<void> | void)[] = [
+    () => void vault.server.faults.push('disconnect', { status: 502 }, { status: 500 }, { status: 412 }),
     () => void vault.server.faults.push({ status: 307, headers: { location: 'http://127.0.0.1:1/' } }),
     () => {
       vault.server.sealed = true;
@@ -115,14 +115,14 @@ test('A sealed period, a restart and broken answers are waited out.', async () =
       setTimeout(() => void vault.server.start(), 300);
     },
   ];
-  for (const trial of trials) {
-    await trial();
+  for (const disturb of disturbances) {
+    await disturb();
     expect((await provider.unwrap(wrapped, TENANT)).equals(dataKey)).toBe(true);
     expect(vault.server.faults).toEqual([]);
   }
 });
 
-test('What does not end is given up after so many attempts, with an error that is worth a later try.', async () => {
+test('After `maxAttempts` a request fails with a retryable error.', async () => {
   const provider = vault.open({ maxAttempts: 3 });
   const wrapped = await provider.wrap(randomBytes(32), TENANT);
   vault.server.seen.length = 0;
@@ -134,11 +134,11 @@ test('What does not end is given up after so many attempts, with an error that i
   await vault.server.stop();
   await expect(provider.unwrap(wrapped, TENANT)).rejects.toMatchObject({
     code: 'key_provider_unreachable',
-    message: 'Vault gave no answer: ECONNREFUSED.',
+    message: 'Vault did not respond: ECONNREFUSED.',
   });
 });
 
-test('An answer that does not come is not waited for longer than the timeout.', async () => {
+test('A request without a response ends at the timeout.', async () => {
   const provider = vault.open({ timeoutMs: 100 });
   await provider.currentKeyId();
   vault.server.faults.push('silence');
@@ -148,7 +148,7 @@ test('An answer that does not come is not waited for longer than the timeout.', 
   expect(Date.now() - started).toBeLessThan(1_500);
 });
 
-test('The time that Vault asks for is kept, and no attempt is made that would come too late.', async () => {
+test('Retry-After is honoured, and no attempt is made after the deadline.', async () => {
   const provider = vault.open({ deadlineMs: 1_900 });
   await provider.currentKeyId();
   vault.server.faults.push({ status: 429, headers: { 'retry-after': '1' } });
@@ -160,9 +160,9 @@ test('The time that Vault asks for is kept, and no attempt is made that would co
   await expect(refused).rejects.toMatchObject({ code: 'key_provider_failed', retryAfterMs: 60_000 });
 });
 
-test('Missing keys, missing engines and a policy that says no are told apart, and are not asked for again.', async () => {
+test('A missing key, a missing engine and a refusing policy give different errors, and are not retried.', async () => {
   const cases = [
-    [{ key: 'absent' }, 'key_provider_misconfigured', 'no key of this name'],
+    [{ key: 'absent' }, 'key_provider_misconfigured', 'no key with this name'],
     [{ mount: 'elsewhere' }, 'key_provider_misconfigured', '404'],
     [{ auth: { method: 'token', token: new Secret('hvs.unknown') } }, 'key_provider_refused', 'policy'],
   ] as const;
@@ -173,7 +173,7 @@ test('Missing keys, missing engines and a policy that says no are told apart, an
   expect(vault.server.seen).toHaveLength(6);
 });
 
-test('An answer that is not of Vault is an error and never a key.', async () => {
+test('A response that is not from Vault is an error, never a key.', async () => {
   const provider = vault.open({ maxAttempts: 1 });
   const wrapped = await provider.wrap(randomBytes(32), TENANT);
   for (const body of [
@@ -190,12 +190,12 @@ test('An answer that is not of Vault is an error and never a key.', async () => 
   }
 });
 
-test('Closing ends what is under way, and nothing is sent after it.', async () => {
+test('Closing ends running requests, and nothing is sent afterwards.', async () => {
   const provider = vault.open();
   await provider.currentKeyId();
   vault.server.faults.push('silence');
   const waiting = Promise.allSettled([provider.currentKeyId()]);
-  await untilTrue('it is under way', () => vault.server.faults.length === 0);
+  await untilTrue('the request is sent', () => vault.server.faults.length === 0);
   provider.close();
   expect(await waiting).toMatchObject([{ reason: { code: 'key_provider_closed' } }]);
   const seen = vault.server.seen.length;

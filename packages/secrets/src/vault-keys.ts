@@ -6,10 +6,10 @@ import { type VaultSettings, vaultSettingsSchema } from './vault-settings.ts';
 import { VaultTransit } from './vault-transit.ts';
 
 /**
- * Master keys that never leave HashiCorp Vault: its transit engine, by HTTP. A key's id is
- * `vault:<mount>/<key>:v<version>`. Nothing is sent before the first call, which logs in: ask for
- * `currentKeyId` at the start to know then whether all is in order. Before it wraps anything it proves,
- * once, that Vault binds to the tenant: Vault ignores a `context` that its key was not made for.
+ * A provider whose master keys stay in HashiCorp Vault, in the transit engine. A key's id is
+ * `vault:<mount>/<key>:v<version>`. The first call logs in; nothing is sent before. Call `currentKeyId` at startup to
+ * verify the configuration. Before the first `wrap` it verifies once that Vault binds to the tenant: Vault ignores
+ * `context` if the key was not created for it.
  * Throws `KeySettingsError`.
  */
 export function createVaultKeys(settings: VaultSettings): KeyProvider {
@@ -17,23 +17,23 @@ export function createVaultKeys(settings: VaultSettings): KeyProvider {
   const api = connectVaultApi(rules);
   const session = new VaultSession(api, rules);
   const transit = new VaultTransit(session, rules);
-  let proven: Promise<void> | undefined;
+  let verified: Promise<void> | undefined;
 
-  function prove(): Promise<void> {
-    proven ??= transit.proveBinding().catch((error: unknown) => {
-      proven = undefined;
+  function verifyOnce(): Promise<void> {
+    verified ??= transit.verifyBinding().catch((error: unknown) => {
+      verified = undefined;
       throw error;
     });
-    return proven;
+    return verified;
   }
 
   return {
     currentKeyId: async () => {
-      await prove();
+      await verifyOnce();
       return transit.latestKeyId();
     },
     wrap: async (dataKey, context) => {
-      await prove();
+      await verifyOnce();
       return transit.encrypt(dataKey, context);
     },
     unwrap: (wrapped, context) => transit.decrypt(wrapped, context),

@@ -5,35 +5,35 @@ import type { VaultResponse } from './vault-response.ts';
 import type { VaultApi } from './vault-api.ts';
 import type { VaultRules } from './vault-settings.ts';
 
-/** A token and its time. */
+/** A token and its lifetime. */
 export interface VaultLease {
   token: Secret;
   renewable: boolean;
-  /** As `Date.now()` counts; `Infinity` where it has no end, or none that is known. */
+  /** In milliseconds since 1970; `Infinity` if it does not expire, or its expiry is unknown. */
   endsAt: number;
-  /** Milliseconds that it had at first. Renewals get shorter as the token nears its last day. */
+  /** Initial lifetime in milliseconds. Renewals get shorter as the token approaches its maximum lifetime. */
   firstMs: number;
 }
 
-const seconds = z.number().min(0);
+const secondsSchema = z.number().min(0);
 const loginSchema = z.object({
   auth: z.object({
     client_token: z.string().regex(/^[\x21-\x7e]+$/),
-    lease_duration: seconds,
+    lease_duration: secondsSchema,
     renewable: z.boolean(),
   }),
 });
-const renewalSchema = z.object({ auth: z.object({ lease_duration: seconds, renewable: z.boolean() }) });
-const lookupSchema = z.object({ data: z.object({ ttl: seconds, renewable: z.boolean() }) });
+const renewalSchema = z.object({ auth: z.object({ lease_duration: secondsSchema, renewable: z.boolean() }) });
+const lookupSchema = z.object({ data: z.object({ ttl: secondsSchema, renewable: z.boolean() }) });
 
-/** Throws `KeyProviderError`: also where the AppRole is refused. */
+/** Logs in, or looks up the configured token. Throws `KeyProviderError`, also if the AppRole is refused. */
 export async function logIn(api: VaultApi, auth: VaultRules['auth']): Promise<VaultLease> {
   return auth.method === 'token' ? lookUpToken(api, auth.token) : logInWithRole(api, auth);
 }
 
 /**
- * The same token with more time. Where Vault gives no more, or little, a new one by the AppRole.
- * Throws `KeyProviderError`; the old lease may still be good then.
+ * Renews the token. If Vault does not renew it, or only for a short time, logs in with the AppRole instead.
+ * Throws `KeyProviderError`; the old lease may still be valid then.
  */
 export async function renewLease(
   api: VaultApi,
@@ -44,7 +44,7 @@ export async function renewLease(
   if (renewed !== undefined && isLongEnough(renewed)) return renewed;
   if (auth.method === 'approle') return logInWithRole(api, auth);
   if (renewed !== undefined) return renewed;
-  throw new KeyProviderError('key_provider_refused', 'Vault does not renew the token: it will end.');
+  throw new KeyProviderError('key_provider_refused', 'Vault does not renew the token: it will expire.');
 }
 
 function isLongEnough({ endsAt, firstMs }: VaultLease): boolean {
@@ -52,48 +52,53 @@ function isLongEnough({ endsAt, firstMs }: VaultLease): boolean {
 }
 
 async function extend(api: VaultApi, lease: VaultLease): Promise<VaultLease | undefined> {
-  const asked = Date.now();
+  const requestedAt = Date.now();
   const path = 'auth/token/renew-self';
-  const answer = await api.send({ method: 'POST', path, body: {}, token: lease.token });
-  const parsed = renewalSchema.safeParse(isGood(answer) ? answer.body : undefined);
+  const response = await api.send({ method: 'POST', path, body: {}, token: lease.token });
+  const parsed = renewalSchema.safeParse(isSuccess(response) ? response.body : undefined);
   if (!parsed.success) return undefined;
   const { lease_duration: duration, renewable } = parsed.data.auth;
-  return { ...lease, renewable, endsAt: endOf(asked, duration) };
+  return { ...lease, renewable, endsAt: endOf(requestedAt, duration) };
 }
 
 async function logInWithRole(
   api: VaultApi,
   { mount, roleId, secretId }: Extract<VaultRules['auth'], { method: 'approle' }>,
 ): Promise<VaultLease> {
-  const asked = Date.now();
+  const requestedAt = Date.now();
   const body = { role_id: roleId, secret_id: secretId.reveal() };
-  const answer = await api.send({ method: 'POST', path: `auth/${mount}/login`, body });
-  if (!isGood(answer)) {
-    const message = `Vault refused the login of the AppRole (${answer.status}).`;
+  const response = await api.send({ method: 'POST', path: `auth/${mount}/login`, body });
+  if (!isSuccess(response)) {
+    const message = `Vault refused the login of the AppRole (${response.status}).`;
     throw new KeyProviderError('key_provider_refused', message, 30_000);
   }
-  const parsed = loginSchema.safeParse(answer.body);
+  const parsed = loginSchema.safeParse(response.body);
   if (!parsed.success) {
-    throw new KeyProviderError('key_provider_failed', 'Vault answered a login with what is none.');
+    throw new KeyProviderError('key_provider_failed', 'Vault sent an invalid response to the login.');
   }
   const { client_token: token, lease_duration: duration, renewable } = parsed.data.auth;
-  return { token: new Secret(token), renewable, endsAt: endOf(asked, duration), firstMs: duration * 1_000 };
+  return {
+    token: new Secret(token),
+    renewable,
+    endsAt: endOf(requestedAt, duration),
+    firstMs: duration * 1_000,
+  };
 }
 
-/** A token that may not look at itself is used as it is: whether it is good, the first call will tell. */
+/** A token without permission to look itself up is used as it is: the first request shows whether it is valid. */
 async function lookUpToken(api: VaultApi, token: Secret): Promise<VaultLease> {
-  const asked = Date.now();
-  const answer = await api.send({ method: 'GET', path: 'auth/token/lookup-self', token });
-  const parsed = lookupSchema.safeParse(isGood(answer) ? answer.body : undefined);
+  const requestedAt = Date.now();
+  const response = await api.send({ method: 'GET', path: 'auth/token/lookup-self', token });
+  const parsed = lookupSchema.safeParse(isSuccess(response) ? response.body : undefined);
   const { ttl, renewable } = parsed.data?.data ?? { ttl: 0, renewable: false };
-  return { token, renewable, endsAt: endOf(asked, ttl), firstMs: ttl * 1_000 };
+  return { token, renewable, endsAt: endOf(requestedAt, ttl), firstMs: ttl * 1_000 };
 }
 
-/** Zero is Vault's way to say that there is no end. */
-function endOf(asked: number, lasting: number): number {
-  return lasting === 0 ? Infinity : asked + lasting * 1_000;
+/** In Vault, a duration of zero means no expiry. */
+function endOf(requestedAt: number, seconds: number): number {
+  return seconds === 0 ? Infinity : requestedAt + seconds * 1_000;
 }
 
-function isGood({ status }: VaultResponse): boolean {
+function isSuccess({ status }: VaultResponse): boolean {
   return status >= 200 && status < 300;
 }

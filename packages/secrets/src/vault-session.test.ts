@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => vault.close());
 
-test('An AppRole logs in once for calls that come together, and without a token.', async () => {
+test('Concurrent calls share one AppRole login, which is sent without a token.', async () => {
   const provider = vault.open({ auth: appRole() });
   await Promise.all(
     [1, 2, 3, 4].map((tenant) => provider.wrap(randomBytes(32), { tenantId: `ten_${tenant}` })),
@@ -25,7 +25,7 @@ test('An AppRole logs in once for calls that come together, and without a token.
   expect(login?.headers).not.toHaveProperty('x-vault-token');
 });
 
-test('A token is renewed before it ends, in a process that asks for nothing.', async () => {
+test('A token is renewed before it expires, even in an idle process.', async () => {
   vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: true });
   const provider = vault.open({ auth: appRole() });
   await provider.currentKeyId();
@@ -34,7 +34,7 @@ test('A token is renewed before it ends, in a process that asks for nothing.', a
   expect(vault.server.count(LOGIN)).toBe(1);
 });
 
-test('Where renewals bring little more time, the AppRole logs in anew before the end.', async () => {
+test('If renewals extend the token only a little, the AppRole logs in again before it expires.', async () => {
   vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 2, renewable: true, maxTtl: 3 });
   const provider = vault.open({ auth: appRole() });
   await provider.currentKeyId();
@@ -44,7 +44,7 @@ test('Where renewals bring little more time, the AppRole logs in anew before the
   expect(vault.server.seen.map(({ path }) => path)).toEqual(['transit/encrypt/turnpike']);
 });
 
-test('A token that cannot be renewed is replaced before its end.', async () => {
+test('A token that cannot be renewed is replaced before it expires.', async () => {
   vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: false });
   const provider = vault.open({ auth: appRole() });
   await provider.currentKeyId();
@@ -52,7 +52,7 @@ test('A token that cannot be renewed is replaced before its end.', async () => {
   expect(vault.server.count(RENEW)).toBe(0);
 });
 
-test('A token that Vault does not know any more is replaced, once for all who saw the refusal.', async () => {
+test('A revoked token is replaced by one login for all calls that were refused.', async () => {
   const provider = vault.open({ auth: appRole() });
   await provider.currentKeyId();
   vault.server.tokens.revokeAll();
@@ -60,7 +60,7 @@ test('A token that Vault does not know any more is replaced, once for all who sa
   expect(vault.server.count(LOGIN)).toBe(2);
 });
 
-test('A token that ended while Vault was away is replaced when Vault is back.', async () => {
+test('A token that expired while Vault was unavailable is replaced afterwards.', async () => {
   vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 1, renewable: true });
   const failures: Error[] = [];
   const provider = vault.open({
@@ -77,7 +77,7 @@ test('A token that ended while Vault was away is replaced when Vault is back.', 
   await expect(provider.currentKeyId()).resolves.toBeDefined();
 });
 
-test('A renewal that fails is tried again before the end.', async () => {
+test('A failed renewal is retried before the token expires.', async () => {
   vault.server.tokens.addRole(ROLE_ID, SECRET_ID, { ttl: 3, renewable: true });
   const failures: Error[] = [];
   const provider = vault.open({
@@ -92,7 +92,7 @@ test('A renewal that fails is tried again before the end.', async () => {
   expect(vault.server.count(LOGIN)).toBe(1);
 });
 
-test('An AppRole that is refused is an error that says so and quotes nothing, and is asked for anew later.', async () => {
+test('A refused AppRole gives an error without credentials, and a later call logs in again.', async () => {
   const provider = vault.open({ auth: appRole('a-wrong-secret-id') });
   await expect(provider.currentKeyId()).rejects.toMatchObject({
     code: 'key_provider_refused',
@@ -102,14 +102,14 @@ test('An AppRole that is refused is an error that says so and quotes nothing, an
   await expect(provider.currentKeyId()).resolves.toBeDefined();
 });
 
-test('A policy that says no costs one new login and no more for a call.', async () => {
+test('A refusing policy causes at most one new login per call.', async () => {
   const provider = vault.open({ auth: appRole() });
   vault.server.denied.add('transit/encrypt/turnpike');
   await expect(provider.currentKeyId()).rejects.toMatchObject({ code: 'key_provider_refused' });
   expect(vault.server.count(LOGIN)).toBe(2);
 });
 
-test('A given token is looked at for its time, and renewed.', async () => {
+test('The lifetime of a configured token is looked up, and the token renewed.', async () => {
   const token = new Secret(vault.server.tokens.issue({ ttl: 1, renewable: true }));
   const provider = vault.open({ auth: { method: 'token', token } });
   await provider.currentKeyId();
@@ -117,12 +117,12 @@ test('A given token is looked at for its time, and renewed.', async () => {
   await expect(provider.currentKeyId()).resolves.toBeDefined();
 });
 
-test('A given token that may not look at itself is used all the same.', async () => {
+test('A configured token without permission to look itself up is used nevertheless.', async () => {
   vault.server.denied.add('auth/token/lookup-self');
   await expect(vault.open().currentKeyId()).resolves.toBeDefined();
 });
 
-test('That a given token will end is told while there is time, and when it has ended calls are refused.', async () => {
+test('A failed renewal of a configured token is reported before it expires; calls are refused afterwards.', async () => {
   const failures: Error[] = [];
   const token = new Secret(vault.server.tokens.issue({ ttl: 1, renewable: false }));
   const provider = vault.open({
@@ -130,7 +130,7 @@ test('That a given token will end is told while there is time, and when it has e
     onRenewalFailure: (error) => void failures.push(error),
   });
   await provider.currentKeyId();
-  await untilTrue('the failure is told', () => failures.length > 0);
+  await untilTrue('the failure is reported', () => failures.length > 0);
   await expect(provider.currentKeyId()).resolves.toBeDefined();
   expect(failures[0]).toMatchObject({ code: 'key_provider_refused' });
   await delay(1_000);

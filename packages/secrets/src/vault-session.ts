@@ -4,13 +4,13 @@ import type { VaultApi } from './vault-api.ts';
 import { logIn, renewLease, type VaultLease } from './vault-lease.ts';
 import type { VaultRules } from './vault-settings.ts';
 
-const LONGEST_TIMER_MS = 24 * 60 * 60_000;
-const SHORTEST_TIMER_MS = 250;
+const MAX_TIMER_MS = 24 * 60 * 60_000;
+const MIN_TIMER_MS = 250;
 const RETRY_RENEWAL_MS = 30_000;
 
 /**
- * A token that is kept alive. The first call logs in; from then on a timer renews the token when about
- * two thirds of its time have passed, so that a process that asks for nothing keeps it too.
+ * Keeps a token valid. The first call logs in; after that, a timer renews the token at about two thirds of its
+ * lifetime, so that an idle process keeps it too.
  */
 export class VaultSession {
   readonly #api: VaultApi;
@@ -26,14 +26,14 @@ export class VaultSession {
   }
 
   /**
-   * Sends a POST with the token. One that is refused (403) is replaced by a new login and sent once more,
-   * where there is an AppRole to log in with. Throws `KeyProviderError`, as the API and the login do.
+   * Sends a POST with the token. After a 403 it logs in again and repeats the request once, if an AppRole is
+   * configured. Throws `KeyProviderError`.
    */
   async post(path: string, body: Readonly<Record<string, string>>): Promise<VaultResponse> {
     const lease = await this.#current();
-    const answer = await this.#send(path, body, lease);
-    if (answer.status !== 403 || this.#rules.auth.method === 'token') return answer;
-    // Others may have seen the same refusal: only the first of them logs in.
+    const response = await this.#send(path, body, lease);
+    if (response.status !== 403 || this.#rules.auth.method === 'token') return response;
+    // Concurrent calls may have got a 403 too: only the first one logs in.
     if (this.#lease === lease) this.#lease = undefined;
     return this.#send(path, body, await this.#current());
   }
@@ -59,9 +59,9 @@ export class VaultSession {
   }
 
   #keep(lease: VaultLease): VaultLease {
-    if (this.#closed) throw new KeyProviderError('key_provider_closed', 'Vault was closed here.');
+    if (this.#closed) throw new KeyProviderError('key_provider_closed', 'The Vault client was closed.');
     this.#lease = lease;
-    // Not all processes that were started together come together.
+    // Jitter, so that processes that started together do not renew together.
     this.#refreshAfter(lease, (lease.endsAt - Date.now()) * (0.6 + Math.random() * 0.1));
     return lease;
   }
@@ -69,7 +69,7 @@ export class VaultSession {
   #refreshAfter(lease: VaultLease, ms: number): void {
     clearTimeout(this.#timer);
     if (lease.endsAt === Infinity) return;
-    const bounded = Math.min(Math.max(ms, SHORTEST_TIMER_MS), LONGEST_TIMER_MS);
+    const bounded = Math.min(Math.max(ms, MIN_TIMER_MS), MAX_TIMER_MS);
     this.#timer = setTimeout(() => void this.#refresh(lease), bounded);
     this.#timer.unref();
   }
@@ -83,7 +83,7 @@ export class VaultSession {
       if (this.#lease !== lease) return;
       if (error instanceof KeyProviderError) this.#rules.onRenewalFailure?.(error);
       const left = lease.endsAt - Date.now();
-      if (left > SHORTEST_TIMER_MS) this.#refreshAfter(lease, Math.min(RETRY_RENEWAL_MS, left / 3));
+      if (left > MIN_TIMER_MS) this.#refreshAfter(lease, Math.min(RETRY_RENEWAL_MS, left / 3));
     }
   }
 }

@@ -8,10 +8,10 @@ const GOOD: VaultSettings = {
   fetch,
   address: 'https://vault.example:8200',
   key: 'turnpike',
-  auth: { method: 'token', token: new Secret('hvs.of-the-test') },
+  auth: { method: 'token', token: new Secret('hvs.test-token') },
 };
 
-test('Settings that can be used are taken, a mount with slashes and a namespace with one at its end too.', () => {
+test('Valid settings are accepted, including a mount with slashes and a namespace with a trailing slash.', () => {
   for (const more of [
     {},
     { mount: 'team/transit' },
@@ -22,7 +22,7 @@ test('Settings that can be used are taken, a mount with slashes and a namespace 
   }
 });
 
-test('Plain http is for this machine, unless it is asked for.', () => {
+test('Plain http is allowed only to this machine, unless `plainHttp` is set.', () => {
   for (const address of ['http://127.0.0.1:8200', 'http://localhost:8200', 'http://[::1]:8200']) {
     expect(issuesOf({ ...GOOD, address })).toEqual([]);
   }
@@ -32,7 +32,7 @@ test('Plain http is for this machine, unless it is asked for.', () => {
   }
 });
 
-test('An address is a scheme, a host and a port: nothing that would change a path or show a password.', () => {
+test('An address has only a scheme, a host and a port: no path, query or password.', () => {
   const bad = [
     'vault',
     'ftp://vault',
@@ -49,7 +49,7 @@ test('An address is a scheme, a host and a port: nothing that would change a pat
   }
 });
 
-test('Nothing that would lead to another path is taken for a mount, a key or a namespace.', () => {
+test('A mount, key or namespace that would change the path is rejected.', () => {
   for (const text of ['', '..', 'a/../b', '/a', 'a//b', 'a?b', 'a#b', 'a b', 'a%2fb', 'a\nb', 'ä']) {
     expect(issuesOf({ ...GOOD, mount: text })).toHaveLength(1);
     expect(issuesOf({ ...GOOD, namespace: text })).toHaveLength(1);
@@ -58,12 +58,12 @@ test('Nothing that would lead to another path is taken for a mount, a key or a n
   expect(issuesOf({ ...GOOD, key: 'a/b' })).toEqual(['key must have no slash']);
 });
 
-test('Every mistake is named at once, and none quotes a value.', () => {
+test('All mistakes are reported at once, without any value.', () => {
   const settings: unknown = {
     fetch: 'not a function',
     address: 'https://user:a-password@vault',
     key: 'a key',
-    token: 'hvs.at-the-wrong-place',
+    token: 'hvs.in-the-wrong-field',
     auth: { method: 'token', token: 'hvs.as-plain-text' },
     timeoutMs: 0,
   };
@@ -74,7 +74,7 @@ test('Every mistake is named at once, and none quotes a value.', () => {
   expect(issues.join('\n')).not.toMatch(/hvs|a-password|a key/);
 });
 
-test('A token that could not be a header is refused before a client can quote it.', () => {
+test('A token that is not a valid header value is rejected without being quoted.', () => {
   for (const token of ['', 'hvs.a b', 'hvs.line\n', 'hvs.ü']) {
     const issues = issuesOf({ ...GOOD, auth: { method: 'token', token: new Secret(token) } });
     expect(issues).toEqual(['auth.token must be visible ASCII characters, at least one']);

@@ -2,8 +2,8 @@ import { Secret } from '@turnpike/telemetry';
 import { z } from 'zod';
 
 /**
- * As much of `fetch` as is needed: the `fetch` of egress's `createUpstreamFetch` fits, and decides
- * about TLS: which authorities are trusted is its setting.
+ * The part of `fetch` that is used. The `fetch` of egress's `createUpstreamFetch` is compatible; it determines the
+ * trusted authorities.
  */
 export type VaultFetch = (
   url: string,
@@ -16,7 +16,7 @@ export type VaultFetch = (
   },
 ) => Promise<{ status: number; headers: { get(name: string): string | null }; text(): Promise<string> }>;
 
-/** What goes into a path or a header: no slash at an end, no dots alone, nothing to escape. */
+/** A value for a path or a header: no leading or trailing slash, no dot segments, nothing to escape. */
 const SEGMENTS = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$/;
 const path = z.string().regex(SEGMENTS, 'must be letters, digits and _ . -, with single slashes between');
 const keyName = path.refine((name) => !name.includes('/'), 'must have no slash');
@@ -62,19 +62,19 @@ const settingsSchema = z.strictObject({
 });
 
 /**
- * - `fetch`: see `VaultFetch`. It is not closed here.
- * - `address`: of Vault, as in VAULT_ADDR, `https://vault.example:8200`. Plain http leaves this machine
- *   only with `plainHttp`, for it shows data keys and tokens to the network.
- * - `namespace`: of Vault Enterprise; sent as `X-Vault-Namespace`, at the login too.
- * - `mount`, `key`: of the transit engine, default `transit`, and the key's name in it.
- * - `binding`: what ties a data key to its tenant. `context` (the default) needs a key that was made with
- *   `derived=true`; `associated_data` works with any AEAD key, but Vault has no rewrap for it, so that a
- *   data key passes through this process when it is rewrapped.
+ * - `fetch`: see `VaultFetch`. The provider does not close it.
+ * - `address`: URL of Vault, as in VAULT_ADDR: `https://vault.example:8200`. Plain http to another machine requires
+ *   `plainHttp`, because it exposes data keys and tokens to the network.
+ * - `namespace`: of Vault Enterprise; sent as `X-Vault-Namespace` with every request.
+ * - `mount`, `key`: mount of the transit engine (default `transit`), and the name of the key.
+ * - `binding`: what binds a data key to its tenant. `context` (default) requires a key that was created with
+ *   `derived=true`. `associated_data` works with any AEAD key, but Vault cannot rewrap with it, so the data key passes
+ *   through this process on a rewrap.
  * - `auth`: a token, or an AppRole (`mount` default `approle`). The policy needs `update` on
  *   `<mount>/encrypt/<key>` and `<mount>/decrypt/<key>`, and with `context` on `<mount>/rewrap/<key>`.
- * - Times are milliseconds: `timeoutMs` of one request, `deadlineMs` after which no further one is made,
- *   `backoffBaseMs` and `backoffCapMs` of the waits between. `maxAttempts` requests for one call.
- * - `onRenewalFailure` is told when a token could not be renewed; there is still time then.
+ * - Times are milliseconds: `timeoutMs` of one request, `deadlineMs` after which there is no further attempt,
+ *   `backoffBaseMs` and `backoffCapMs` of the waits between attempts. `maxAttempts`: requests per call.
+ * - `onRenewalFailure`: called when a token could not be renewed, while it is still valid.
  */
 export type VaultSettings = z.input<typeof settingsSchema>;
 

@@ -12,13 +12,13 @@ const ciphertextSchema = z.object({
 });
 const plaintextSchema = z.object({ data: z.object({ plaintext: z.base64() }) });
 
-/** No tenant's id has a space. */
+/** These cannot be tenants: no tenant id contains a space. */
 const PROBE = { tenantId: 'a probe' };
 const OTHER_PROBE = { tenantId: 'another probe' };
 
 /**
  * One key of the transit engine, https://developer.hashicorp.com/vault/api-docs/secret/transit:
- * `encrypt`, `decrypt` and `rewrap`. What is asked of it is well-formed, so a 400 is about the ciphertext.
+ * `encrypt`, `decrypt` and `rewrap`. The requests are well-formed, so a 400 is caused by the ciphertext.
  */
 export class VaultTransit {
   readonly #session: VaultSession;
@@ -30,26 +30,26 @@ export class VaultTransit {
   }
 
   async encrypt(dataKey: Buffer, context: KeyContext): Promise<WrappedKey> {
-    const answer = await this.#post('encrypt', { plaintext: dataKey.toString('base64') }, context);
-    return this.#readWrapped(expectGood(answer));
+    const response = await this.#post('encrypt', { plaintext: dataKey.toString('base64') }, context);
+    return this.#readWrapped(expectSuccess(response));
   }
 
   async decrypt(wrapped: WrappedKey, context: KeyContext): Promise<Buffer> {
-    const answer = await this.#post('decrypt', { ciphertext: this.#ownCiphertext(wrapped) }, context);
-    const { data } = expectShape(plaintextSchema, expectOpened(answer));
+    const response = await this.#post('decrypt', { ciphertext: this.#ownCiphertext(wrapped) }, context);
+    const { data } = expectShape(plaintextSchema, expectDecrypted(response));
     const shared = Buffer.from(data.plaintext, 'base64');
     if (shared.length !== KEY_BYTES) throw new DataKeyUnreadableError();
-    // What `from` gives lies in memory that other buffers share.
+    // `Buffer.from` uses pooled memory that other buffers share.
     const own = Buffer.alloc(KEY_BYTES, shared);
     shared.fill(0);
     return own;
   }
 
-  /** Inside Vault where it can: its `rewrap` takes a context, but no associated data (hashicorp/vault#31791). */
+  /** Inside Vault if possible: its `rewrap` accepts a context, but no associated data (hashicorp/vault#31791). */
   async rewrap(wrapped: WrappedKey, context: KeyContext): Promise<WrappedKey> {
     if (this.#rules.binding === 'context') {
-      const answer = await this.#post('rewrap', { ciphertext: this.#ownCiphertext(wrapped) }, context);
-      return this.#readWrapped(expectOpened(answer));
+      const response = await this.#post('rewrap', { ciphertext: this.#ownCiphertext(wrapped) }, context);
+      return this.#readWrapped(expectDecrypted(response));
     }
     const dataKey = await this.decrypt(wrapped, context);
     try {
@@ -59,18 +59,18 @@ export class VaultTransit {
     }
   }
 
-  /** Asked by encrypting something, so that no right to read the key's settings is needed. */
+  /** Determined by encrypting random bytes, which needs no permission to read the key's configuration. */
   async latestKeyId(): Promise<string> {
     const { keyId } = await this.encrypt(randomBytes(KEY_BYTES), PROBE);
     return keyId;
   }
 
   /**
-   * Wraps random bytes for one tenant and tries to unwrap them for another. Vault ignores the context
-   * where the key is not derived, and old versions ignore associated data.
-   * Throws `KeyProviderError` (`key_provider_misconfigured`) unless that is refused.
+   * Verifies that bytes wrapped for one tenant cannot be unwrapped for another. Vault ignores the context if the
+   * key is not derived, and old versions ignore associated data.
+   * Throws `KeyProviderError` (`key_provider_misconfigured`) if they can be unwrapped.
    */
-  async proveBinding(): Promise<void> {
+  async verifyBinding(): Promise<void> {
     const wrapped = await this.encrypt(randomBytes(KEY_BYTES), PROBE);
     try {
       const opened = await this.decrypt(wrapped, OTHER_PROBE);
@@ -79,8 +79,8 @@ export class VaultTransit {
       if (error instanceof DataKeyUnreadableError) return;
       throw error;
     }
-    const remedy = this.#rules.binding === 'context' ? 'made with derived=true' : 'of a newer Vault';
-    throw misconfigured(`The key of Vault does not bind to a tenant: it must be ${remedy}.`);
+    const remedy = this.#rules.binding === 'context' ? 'created with derived=true' : 'in a newer Vault';
+    throw misconfigured(`Vault does not bind data keys to a tenant: the key must be ${remedy}.`);
   }
 
   #post(
@@ -93,8 +93,8 @@ export class VaultTransit {
     return this.#session.post(`${mount}/${action}/${key}`, { ...body, [binding]: bound });
   }
 
-  #readWrapped(answer: VaultResponse): WrappedKey {
-    const { ciphertext } = expectShape(ciphertextSchema, answer).data;
+  #readWrapped(response: VaultResponse): WrappedKey {
+    const { ciphertext } = expectShape(ciphertextSchema, response).data;
     return { keyId: `${this.#ownKey()}:${ciphertext.split(':')[1]}`, ciphertext };
   }
 
@@ -102,7 +102,7 @@ export class VaultTransit {
     if (keyId.startsWith(`${this.#ownKey()}:`)) return ciphertext;
     throw new KeyProviderError(
       'master_key_unknown',
-      'The data key is under a key that is not in this Vault.',
+      'The data key is wrapped under a key that is not in this Vault.',
     );
   }
 
@@ -111,32 +111,32 @@ export class VaultTransit {
   }
 }
 
-function expectOpened(answer: VaultResponse): VaultResponse {
-  if (answer.status !== 400 || says(answer, 'key not found')) return expectGood(answer);
+function expectDecrypted(response: VaultResponse): VaultResponse {
+  if (response.status !== 400 || hasError(response, 'key not found')) return expectSuccess(response);
   // The version is below `min_decryption_version`, which an operator can lower again.
-  if (says(answer, 'too old'))
-    throw misconfigured('Vault does not decrypt with so old a version of its key.');
+  if (hasError(response, 'too old'))
+    throw misconfigured('Vault does not decrypt with this old version of its key.');
   throw new DataKeyUnreadableError();
 }
 
-function expectGood(answer: VaultResponse): VaultResponse {
-  if (answer.status >= 200 && answer.status < 300) return answer;
-  if (answer.status === 403) {
-    const message = 'Vault refused the token, or its policy does not let it use the key.';
+function expectSuccess(response: VaultResponse): VaultResponse {
+  if (response.status >= 200 && response.status < 300) return response;
+  if (response.status === 403) {
+    const message = 'Vault refused the token, or its policy does not permit use of the key.';
     throw new KeyProviderError('key_provider_refused', message, 30_000);
   }
-  const reason = says(answer, 'key not found') ? 'has no key of this name' : 'does not take the request';
-  throw misconfigured(`Vault ${reason} (${answer.status}).`);
+  const reason = hasError(response, 'key not found') ? 'has no key with this name' : 'refused the request';
+  throw misconfigured(`Vault ${reason} (${response.status}).`);
 }
 
 function expectShape<T>(schema: z.ZodType<T>, { body }: VaultResponse): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw new KeyProviderError('key_provider_failed', 'Vault gave an answer that cannot be read.');
+  throw new KeyProviderError('key_provider_failed', 'Vault sent an invalid response.');
 }
 
-function says({ errors }: VaultResponse, words: string): boolean {
-  return errors.some((error) => error.includes(words));
+function hasError({ errors }: VaultResponse, text: string): boolean {
+  return errors.some((error) => error.includes(text));
 }
 
 function misconfigured(message: string): KeyProviderError {

@@ -4,17 +4,17 @@ import { createVaultKeys } from '../vault-keys.ts';
 import type { VaultSettings } from '../vault-settings.ts';
 import { VaultServer } from './vault-server.ts';
 
-export const ROLE_ID = 'the-role-of-the-test';
-export const SECRET_ID = 'the-secret-id-of-the-test';
+export const ROLE_ID = 'test-role-id';
+export const SECRET_ID = 'test-secret-id';
 
 export interface TestVault {
   server: VaultServer;
-  /** A provider with a token without end, unless told otherwise. Retries come fast. */
+  /** A provider with fast retries, and by default with a token that does not expire. */
   open(settings?: Partial<VaultSettings>): KeyProvider;
   close(): Promise<void>;
 }
 
-/** A server with a derived key `turnpike` and one that is not, `plain`. */
+/** Starts a server with a derived key `turnpike` and a key `plain` that is not derived. */
 export async function startTestVault(): Promise<TestVault> {
   const server = new VaultServer();
   await server.start();
@@ -45,7 +45,7 @@ export async function startTestVault(): Promise<TestVault> {
   };
 }
 
-/** Settings of the AppRole that `startTestVault` knows. */
+/** Settings of the AppRole that `startTestVault` creates. */
 export function appRole(secretId: string = SECRET_ID): VaultSettings['auth'] {
   return { method: 'approle', roleId: ROLE_ID, secretId: new Secret(secretId) };
 }

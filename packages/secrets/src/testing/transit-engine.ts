@@ -8,13 +8,13 @@ interface TransitKey {
 
 export type TransitFields = Readonly<Record<string, string>>;
 
-/** An error in Vault's words. */
-export class TransitRefusal extends Error {}
+/** An error with a message of Vault. */
+export class TransitError extends Error {}
 
-/** The part of Vault's transit engine that is used, as it is: with what it ignores. */
+/** The used part of Vault's transit engine, including the fields that it ignores. */
 export class TransitEngine {
   readonly #keys = new Map<string, TransitKey>();
-  /** Before 1.9 it was a field like any other that is not known: ignored. */
+  /** False imitates versions before 1.9, which ignored the field. */
   knowsAssociatedData = true;
 
   create(name: string, { derived }: { derived: boolean }): void {
@@ -46,10 +46,10 @@ export class TransitEngine {
     const version = Number(number);
     const sealed = Buffer.from(encoded ?? '', 'base64');
     if (!(version >= 1 && version <= key.versions.length) || sealed.length < 28) {
-      throw new TransitRefusal('invalid ciphertext: version is too new or it is too short');
+      throw new TransitError('invalid ciphertext: version is too new or it is too short');
     }
     if (version < key.minDecryptionVersion) {
-      throw new TransitRefusal('ciphertext or signature version is disallowed by policy (too old)');
+      throw new TransitError('ciphertext or signature version is disallowed by policy (too old)');
     }
     const decipher = createDecipheriv('aes-256-gcm', derive(key, version, fields), sealed.subarray(0, 12));
     decipher.setAAD(this.#associated(fields)).setAuthTag(sealed.subarray(-16));
@@ -57,11 +57,11 @@ export class TransitEngine {
       const plain = Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
       return { plaintext: plain.toString('base64') };
     } catch {
-      throw new TransitRefusal('cipher: message authentication failed');
+      throw new TransitError('cipher: message authentication failed');
     }
   }
 
-  /** Associated data is not a field of it, so it is ignored like any unknown one. */
+  /** Rewrap has no field for associated data, and so ignores it. */
   rewrap(name: string, { ciphertext = '', context = '' }: TransitFields): Record<string, unknown> {
     const { plaintext } = this.decrypt(name, { ciphertext, context });
     return this.encrypt(name, { plaintext: String(plaintext), context });
@@ -69,7 +69,7 @@ export class TransitEngine {
 
   #find(name: string): TransitKey {
     const key = this.#keys.get(name);
-    if (key === undefined) throw new TransitRefusal('encryption key not found');
+    if (key === undefined) throw new TransitError('encryption key not found');
     return key;
   }
 
@@ -83,6 +83,6 @@ function derive(key: TransitKey, version: number, fields: TransitFields): Buffer
   const master = key.versions[version - 1] ?? Buffer.alloc(0);
   if (!key.derived) return master;
   const context = Buffer.from(fields['context'] ?? '', 'base64');
-  if (context.length === 0) throw new TransitRefusal("missing 'context' for key derivation");
+  if (context.length === 0) throw new TransitError("missing 'context' for key derivation");
   return Buffer.from(hkdfSync('sha256', master, '', context, 32));
 }

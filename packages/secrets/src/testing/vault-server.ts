@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { TransitEngine, type TransitFields, TransitRefusal } from './transit-engine.ts';
+import { TransitEngine, type TransitFields, TransitError } from './transit-engine.ts';
 import { VaultTokens } from './vault-tokens.ts';
 
 export interface SeenRequest {
@@ -10,23 +10,26 @@ export interface SeenRequest {
   fields: TransitFields;
 }
 
-/** What happens to a request instead of being answered: a status, a body that is not Vault's, no answer. */
-export type Fault = { status: number; headers?: Record<string, string>; body?: string } | 'cut' | 'silence';
+/** Replaces the response to a request: a status with an arbitrary body, a closed connection, or no response. */
+export type Fault =
+  | { status: number; headers?: Record<string, string>; body?: string }
+  | 'disconnect'
+  | 'silence';
 
-type Answer = [status: number, body: unknown];
+type VaultResponse = [status: number, body: unknown];
 
-/** A server that speaks the part of Vault's HTTP API that is used, with real AES inside. */
+/** Implements the used part of Vault's HTTP API, with real AES. */
 export class VaultServer {
   readonly transit = new TransitEngine();
   readonly tokens = new VaultTokens();
   readonly seen: SeenRequest[] = [];
-  /** One is taken for each request. */
+  /** Each request consumes one. */
   readonly faults: Fault[] = [];
   sealed = false;
   namespace: string | undefined;
-  /** Versions differ in what they say for a ciphertext that does not open (hashicorp/vault#10842). */
-  unopenedStatus = 400;
-  /** Paths that the policy of every token leaves out. */
+  /** The status for a ciphertext that cannot be decrypted; it differs between versions (hashicorp/vault#10842). */
+  undecryptableStatus = 400;
+  /** Paths that the policy of every token denies. */
   readonly denied = new Set<string>();
   #server: Server | undefined;
   #port = 0;
@@ -54,30 +57,30 @@ export class VaultServer {
     await once(server, 'close');
   }
 
-  /** How often this path, without `/v1/`, was asked for. */
+  /** Number of requests for this path, without `/v1/`. */
   count(path: string): number {
     return this.seen.filter((request) => request.path === path).length;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = '';
-    for await (const piece of request) text += String(piece);
+    for await (const chunk of request) text += String(chunk);
     const path = (request.url ?? '').replace(/^\/v1\//, '');
     const fields = JSON.parse(text === '' ? '{}' : text) as TransitFields;
     const seen = { method: request.method ?? '', path, headers: request.headers, fields };
     this.seen.push(seen);
     const fault = this.faults.shift();
     if (fault === 'silence') return;
-    if (fault === 'cut') {
+    if (fault === 'disconnect') {
       request.socket.destroy();
       return;
     }
-    const [status, body] = fault === undefined ? this.#answer(seen) : [fault.status, fault.body ?? '{}'];
+    const [status, body] = fault === undefined ? this.#respond(seen) : [fault.status, fault.body ?? '{}'];
     response.writeHead(status, { 'content-type': 'application/json', ...fault?.headers });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   }
 
-  #answer({ method, path, headers, fields }: SeenRequest): Answer {
+  #respond({ method, path, headers, fields }: SeenRequest): VaultResponse {
     if (this.sealed) return [503, { errors: ['Vault is sealed'] }];
     if (headers['x-vault-namespace'] !== this.namespace) return denied();
     if (path === 'auth/approle/login') {
@@ -85,7 +88,7 @@ export class VaultServer {
       return auth === undefined ? [400, { errors: ['invalid role or secret ID'] }] : [200, { auth }];
     }
     const token = String(headers['x-vault-token']);
-    if (!this.tokens.isGood(token) || this.denied.has(path)) return denied();
+    if (!this.tokens.isValid(token) || this.denied.has(path)) return denied();
     if (path === 'auth/token/lookup-self' && method === 'GET') {
       return [200, { data: this.tokens.lookUp(token) }];
     }
@@ -93,10 +96,10 @@ export class VaultServer {
       const auth = this.tokens.renew(token);
       return auth === undefined ? [400, { errors: ['lease is not renewable'] }] : [200, { auth }];
     }
-    return this.#answerTransit(path, fields);
+    return this.#respondToTransit(path, fields);
   }
 
-  #answerTransit(path: string, fields: TransitFields): Answer {
+  #respondToTransit(path: string, fields: TransitFields): VaultResponse {
     const [, action, name = ''] = /^transit\/(encrypt|decrypt|rewrap)\/([^/]+)$/.exec(path) ?? [];
     try {
       if (action === 'encrypt') return [200, { data: this.transit.encrypt(name, fields) }];
@@ -104,13 +107,13 @@ export class VaultServer {
       if (action === 'rewrap') return [200, { data: this.transit.rewrap(name, fields) }];
       return [404, { errors: [`no handler for route "${path}". route entry not found.`] }];
     } catch (error) {
-      if (!(error instanceof TransitRefusal)) throw error;
-      const unopened = error.message.includes('authentication failed');
-      return [unopened ? this.unopenedStatus : 400, { errors: [error.message] }];
+      if (!(error instanceof TransitError)) throw error;
+      const isUndecryptable = error.message.includes('authentication failed');
+      return [isUndecryptable ? this.undecryptableStatus : 400, { errors: [error.message] }];
     }
   }
 }
 
-function denied(): Answer {
+function denied(): VaultResponse {
   return [403, { errors: ['permission denied'] }];
 }

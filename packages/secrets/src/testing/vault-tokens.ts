@@ -1,30 +1,30 @@
 import { randomBytes } from 'node:crypto';
 
 export interface TokenTerms {
-  /** Seconds; zero for no end. */
+  /** Lifetime in seconds; zero: no expiry. */
   ttl: number;
   renewable: boolean;
-  /** Seconds from its birth that no renewal goes beyond. */
+  /** Maximum lifetime in seconds, including renewals. */
   maxTtl?: number;
 }
 
 interface Token extends TokenTerms {
-  born: number;
+  createdAt: number;
   endsAt: number;
 }
 
-/** Tokens and AppRoles, as much as is used of them. */
+/** The used part of Vault's tokens and AppRoles. */
 export class VaultTokens {
   readonly #tokens = new Map<string, Token>();
   readonly #roles = new Map<string, { secretId: string; terms: TokenTerms }>();
 
   issue(terms: TokenTerms): string {
     const token = `hvs.${randomBytes(18).toString('base64url')}`;
-    const born = Date.now();
+    const createdAt = Date.now();
     this.#tokens.set(token, {
       ...terms,
-      born,
-      endsAt: terms.ttl === 0 ? Infinity : born + terms.ttl * 1_000,
+      createdAt,
+      endsAt: terms.ttl === 0 ? Infinity : createdAt + terms.ttl * 1_000,
     });
     return token;
   }
@@ -37,7 +37,7 @@ export class VaultTokens {
     this.#tokens.clear();
   }
 
-  isGood(token: string): boolean {
+  isValid(token: string): boolean {
     return (this.#tokens.get(token)?.endsAt ?? 0) > Date.now();
   }
 
@@ -56,7 +56,7 @@ export class VaultTokens {
   renew(token: string): Record<string, unknown> | undefined {
     const known = this.#tokens.get(token);
     if (known === undefined || !known.renewable) return undefined;
-    const last = known.born + (known.maxTtl ?? 86_400) * 1_000;
+    const last = known.createdAt + (known.maxTtl ?? 86_400) * 1_000;
     known.endsAt = Math.min(Date.now() + known.ttl * 1_000, last);
     const left = Math.max(0, (known.endsAt - Date.now()) / 1_000);
     return { client_token: token, lease_duration: left, renewable: true };
