@@ -114,7 +114,7 @@ test('while the backplane is down, the process is alive, not ready, and says why
     expect(ready.body).toEqual({
       status: 'not_ready',
       checks: { postgres: 'up', backplane: 'down' },
-      problems: ['The backplane did not answer: ping.'],
+      problems: ['The backplane did not respond: ping.'],
     });
   } finally {
     await api.stop();
@@ -133,7 +133,7 @@ test('while the database gives no connection, the process is alive, not ready, a
     expect(ready.body).toEqual({
       status: 'not_ready',
       checks: { postgres: 'down', backplane: 'up' },
-      problems: ['postgres: no answer in 2000 ms.'],
+      problems: ['postgres: no response in 2000 ms.'],
     });
   } finally {
     for (const client of taken) client.release();

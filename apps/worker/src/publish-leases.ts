@@ -28,7 +28,7 @@ export function publishLeases(
     })
     .on('ended', (lease, status) => {
       const { id: turnId, sessionId, tenantId } = lease.turn;
-      live.forget(turnId);
+      live.endPreview(turnId);
       if (status === null) return;
       dispatcher.changed({ sessionId, tenantId });
       if (!isSettled(status)) return;

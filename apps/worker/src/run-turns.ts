@@ -68,7 +68,7 @@ export class TurnRunner {
     this.#tools = logToolContents(watchTools(parts.tools, watched));
     this.#consumer = parts.backplane.consume({
       concurrency,
-      takenAtOnce: CLAIMS_AT_ONCE,
+      unclaimedAtOnce: CLAIMS_AT_ONCE,
       run: (job, taken) => this.#run(job, taken),
       onError: this.#warn('A turn job failed.'),
     });

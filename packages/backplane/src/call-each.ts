@@ -1,4 +1,4 @@
-/** Calls every listener; one that throws is reported, and keeps none of the others from being called. */
+/** Calls every listener. One that throws is reported, and the others are still called. */
 export function callEach<Value>(
   listeners: Iterable<(value: Value) => void>,
   value: Value,

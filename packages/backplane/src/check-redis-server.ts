@@ -3,10 +3,10 @@ import { TerminalError } from '@turnpike/contract';
 import type { Redis } from 'ioredis';
 import { RESPONSE_TIMEOUT_MS } from './with-timeout.ts';
 
-/** BullMQ's own minimum; its commands need what came with it. */
+/** BullMQ's own minimum version. */
 const MINIMUM_VERSION = [6, 2] as const;
 
-/** A kind of Redis that the backplane does not work with. */
+/** A Redis that the backplane does not support. */
 export class UnsupportedRedisError extends TerminalError {
   constructor(message: string) {
     super('redis_unsupported', message);
@@ -14,9 +14,9 @@ export class UnsupportedRedisError extends TerminalError {
 }
 
 /**
- * Reports a server that will lose jobs (an eviction policy), that is too old, or that takes no writes. BullMQ looks
- * too, but writes to the console, and a queue whose look fails never works again; so its look is off.
- * Throws `UnsupportedRedisError` for a server that the backplane can never work with.
+ * Reports a server that may lose jobs (its eviction policy), is too old, or refuses writes. BullMQ's own check is
+ * off: it writes to the console, and a queue whose check fails never works again.
+ * Throws `UnsupportedRedisError` for a server that the backplane does not support.
  */
 export async function checkRedisServer(client: Redis, onError: (error: unknown) => void): Promise<void> {
   const facts = await readFacts(client);
@@ -28,7 +28,7 @@ export async function checkRedisServer(client: Redis, onError: (error: unknown) 
   if (facts.get('role') === 'slave') {
     onError(
       new Error(
-        'Redis is a replica: it takes no writes, until it is made a primary or another has its name.',
+        'Redis is a replica and refuses writes until it becomes a primary, or its name points to one.',
       ),
     );
   }
@@ -41,19 +41,19 @@ export async function checkRedisServer(client: Redis, onError: (error: unknown) 
 }
 
 /**
- * Looks at the server once, where it answers at all: one that is away is no reason to wait.
+ * Checks the server once, where it responds; a server that is away is not waited for.
  * Throws `UnsupportedRedisError`.
  */
 export async function refuseUnsupportedRedis(client: Redis): Promise<void> {
   const limit = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
   try {
     if (client.status !== 'ready') {
-      // An error of the connection rejects this one too.
+      // An error of the connection rejects this promise too.
       await once(client, 'ready', { signal: limit });
     }
     refuseUnsupported(await readFacts(client));
   } catch (error) {
-    // Whatever else it is, the connection says so itself.
+    // The connection reports every other error itself.
     if (error instanceof UnsupportedRedisError) throw error;
   }
 }

@@ -8,7 +8,7 @@ import type { TurnJob } from './turn-job.ts';
 
 const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
 
-/** One promise to keep, whatever the driver. */
+/** The same tests for each driver. */
 describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
   if (url === undefined) {
     it.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
@@ -26,7 +26,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(reportedErrors.splice(0)).toEqual([]);
   });
 
-  it('runs every job once, with the job that was given, and keeps nothing of it', async () => {
+  it('runs every job once, with its data, and keeps nothing of it', async () => {
     const ran: TurnJob[] = [];
     backplane.consume({ concurrency: 4, run: async (job) => void ran.push(job), onError: note });
     const given = someJobs(20);
@@ -37,7 +37,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(await backplane.missing(given)).toHaveLength(20);
   });
 
-  it('adds a job that is in the queue already no second time, and takes it again once it is done', async () => {
+  it('does not add a job that is already in the queue, and adds it again once it has ended', async () => {
     await backplane.enqueue(someJobs(3));
     await backplane.enqueue(someJobs(3));
     expect(await backplane.depth()).toEqual({ waiting: 3, active: 0 });
@@ -49,7 +49,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     await untilTrue('it ran again', () => ran === 4);
   });
 
-  it('takes another epoch and another number of the same turn as jobs of their own', async () => {
+  it('treats another epoch or another number of the same turn as a separate job', async () => {
     const [job] = someJobs(1);
     if (job === undefined) throw new Error('No job.');
     await backplane.enqueue([
@@ -60,7 +60,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(await backplane.depth()).toEqual({ waiting: 3, active: 0 });
   });
 
-  it('never runs more at once than it was told to, and says how many it runs', async () => {
+  it('never runs more jobs at once than its concurrency, and counts those that run', async () => {
     const runs = new HeldRuns();
     const consumer = backplane.consume({ concurrency: 3, run: runs.run, onError: note });
     await backplane.enqueue(someJobs(10));
@@ -73,13 +73,13 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(runs.most).toBe(3);
   });
 
-  it('ends the job of a job that was taken, while its run goes on, where another can be taken instead', async () => {
+  it('ends a claimed job while its run continues, where another job can run instead', async () => {
     const runs = new HeldRuns();
-    const run = (job: TurnJob, taken: () => void): Promise<void> => {
-      taken();
+    const run = (job: TurnJob, claimed: () => void): Promise<void> => {
+      claimed();
       return runs.run(job);
     };
-    const consumer = backplane.consume({ concurrency: 3, takenAtOnce: 2, run, onError: note });
+    const consumer = backplane.consume({ concurrency: 3, unclaimedAtOnce: 2, run, onError: note });
     await backplane.enqueue(someJobs(10));
     await untilTrue('three run', () => runs.now === 3);
     await untilTrue('a job is over', async () => (await backplane.depth()).active === 2);
@@ -92,27 +92,27 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(runs.most).toBe(3);
   });
 
-  it('runs no more than it may at once, whenever jobs are taken and runs end', async () => {
+  it('never exceeds its concurrency, in whatever order jobs are claimed and runs end', async () => {
     const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * 8));
     let now = 0;
     let most = 0;
     let ended = 0;
-    const run = async (_hint: TurnJob, taken: () => void): Promise<void> => {
+    const run = async (_job: TurnJob, claimed: () => void): Promise<void> => {
       most = Math.max(most, ++now);
       await moment();
-      if (Math.random() < 0.8) taken();
+      if (Math.random() < 0.8) claimed();
       await moment();
       now -= 1;
       ended += 1;
     };
-    backplane.consume({ concurrency: 7, takenAtOnce: 4, run, onError: note });
+    backplane.consume({ concurrency: 7, unclaimedAtOnce: 4, run, onError: note });
     for (let start = 0; start < 400; start += 50) await backplane.enqueue(someJobs(50, start));
     await untilTrue('all ran', () => ended === 400);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(most).toBeLessThanOrEqual(7);
   });
 
-  it('keeps the queue of deliveries beside that of turns: neither takes what is the other’s', async () => {
+  it('separates the queue of deliveries from that of turns: neither consumer receives jobs of the other', async () => {
     const ran: unknown[] = [];
     const given = [1, 2, 3].map((number) => ({ deliveryId: `dlv_${number}`, jobNumber: number }));
     await backplane.deliveries.enqueue(given);
@@ -130,22 +130,22 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
   });
 
-  it('reports what a run throws, removes its job and goes on', async () => {
+  it('reports an error that a run throws, removes its job and continues', async () => {
     const errors: Error[] = [];
     const ran: string[] = [];
     const run = async ({ turnId }: TurnJob): Promise<void> => {
       ran.push(turnId);
-      if (turnId === 'turn_0') throw new Error('It went wrong.');
+      if (turnId === 'turn_0') throw new Error('The run failed.');
     };
     backplane.consume({ concurrency: 1, run, onError: (error) => void errors.push(error) });
     await backplane.enqueue(someJobs(2));
     await untilTrue('both ran', () => ran.length === 2);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
-    expect(errors.map(({ message }) => message)).toEqual(['It went wrong.']);
+    expect(errors.map(({ message }) => message)).toEqual(['The run failed.']);
     expect(ran).toEqual(['turn_0', 'turn_1']);
   });
 
-  it('reports and removes a job that is no job, without running it', async () => {
+  it('reports and removes an invalid job without running it', async () => {
     const errors: Error[] = [];
     const ran: TurnJob[] = [];
     await driver.addStrangeJob({ turnId: 7, body: 'something private' });
@@ -160,7 +160,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(errors[0]?.message).not.toMatch(/private/);
   });
 
-  it('tells which jobs have no job: neither one that waits nor one that runs', async () => {
+  it('finds the jobs that are missing: neither waiting nor running', async () => {
     const runs = new HeldRuns();
     const [running, waiting, unknown] = someJobs(3) as [TurnJob, TurnJob, TurnJob];
     backplane.consume({ concurrency: 1, run: runs.run, onError: note });
@@ -172,7 +172,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     runs.letGo();
   });
 
-  it('counts a job as missing whose taker went silent, and has another run it', async () => {
+  it('counts a job as missing when its process is silent, and runs it in another', async () => {
     const dying = await driver.open({ lockMs: 1_000 });
     const runs = new HeldRuns();
     const consumer = dying.consume({ concurrency: 1, run: runs.run, onError: note });
@@ -189,7 +189,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     runs.letGo();
   });
 
-  it('keeps a job that runs longer than its lock to itself', async () => {
+  it('renews the lock of a job that runs longer than it lasts', async () => {
     const patient = await driver.open({ lockMs: 2_000 });
     const runs = new HeldRuns();
     patient.consume({ concurrency: 2, run: runs.run, onError: note });
@@ -205,7 +205,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(runs.started.length).toBe(1);
   });
 
-  it('takes nothing once it is paused, so that others take everything', async () => {
+  it('receives nothing once it is paused, so that other consumers receive everything', async () => {
     const mine: TurnJob[] = [];
     const theirs: TurnJob[] = [];
     const paused = backplane.consume({
@@ -215,7 +215,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     });
     await backplane.enqueue(someJobs(1));
     await untilTrue('it works', () => mine.length === 1);
-    // Its blocking read is under way now, and what that brings has to go to somebody else.
+    // Its blocking read is in progress now, and a job that it returns has to go to another consumer.
     await paused.pause();
     const other = await driver.open();
     other.consume({ concurrency: 5, run: async (job) => void theirs.push(job), onError: note });
@@ -225,7 +225,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
   });
 
-  it('waits on closing for what runs, and leaves the rest in the queue', async () => {
+  it('waits for running jobs when it closes, and leaves the others in the queue', async () => {
     const runs = new HeldRuns();
     const consumer = backplane.consume({ concurrency: 1, run: runs.run, onError: note });
     await backplane.enqueue(someJobs(2));
@@ -240,7 +240,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
   });
 
-  it('closes by force when what runs does not end in time', async () => {
+  it('closes by force when running jobs do not end in time', async () => {
     const runs = new HeldRuns();
     const consumer = backplane.consume({ concurrency: 1, run: runs.run, onError: note });
     await backplane.enqueue(someJobs(1));
@@ -260,7 +260,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(ran).toBe(2_000);
   });
 
-  it('brings a signal to every subscriber of its channel in every process, its own included', async () => {
+  it('delivers a signal to every subscriber of its channel in every process, its own included', async () => {
     const other = await driver.open();
     const heard = {
       own: [] as Signal[],
@@ -284,17 +284,17 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     });
   });
 
-  it('brings hundreds of signals that are published at once', async () => {
+  it('delivers hundreds of signals that are published at once', async () => {
     const numbers = new Set<unknown>();
     await backplane.subscribe('turns', ({ number }) => void numbers.add(number));
     for (let start = 0; start < 500; start += 50) {
-      const batch = Array.from({ length: 50 }, (_, place) => ({ number: start + place }));
+      const batch = Array.from({ length: 50 }, (_, index) => ({ number: start + index }));
       await Promise.all(batch.map((signal) => backplane.publish('turns', signal)));
     }
     await untilTrue('all came', () => numbers.size === 500);
   });
 
-  it('brings nothing more to who has unsubscribed, and all to who has not', async () => {
+  it('delivers nothing after an unsubscribe, and still delivers to the other subscribers', async () => {
     const left: Signal[] = [];
     const stayed: Signal[] = [];
     const leave = await backplane.subscribe('turns', (signal) => void left.push(signal));
@@ -310,7 +310,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(left).toEqual([]);
   });
 
-  it('goes on when a listener throws, and reports it', async () => {
+  it('continues when a listener throws, and reports the error', async () => {
     const heard: Signal[] = [];
     await backplane.subscribe('turns', () => {
       throw new Error('A listener failed.');
@@ -321,7 +321,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(driver.errors.map(({ message }) => message)).toEqual(['A listener failed.']);
   });
 
-  it('refuses a signal of more than 4 kB, and carries one that is just below', async () => {
+  it('refuses a signal of more than 4 kB, and delivers one just below', async () => {
     const heard: Signal[] = [];
     await backplane.subscribe('turns', (signal) => void heard.push(signal));
     await expect(backplane.publish('turns', { text: 'x'.repeat(4_096) })).rejects.toThrow(TerminalError);
@@ -334,7 +334,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(await backplane.depth()).toEqual({ waiting: 0, active: 0 });
   });
 
-  it('closes with consumers and subscriptions still open, and closes twice', async () => {
+  it('closes with open consumers and subscriptions, and may be closed twice', async () => {
     const runs = new HeldRuns();
     backplane.consume({ concurrency: 1, run: runs.run, onError: note });
     await backplane.subscribe('turns', () => undefined);
@@ -345,7 +345,7 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     runs.letGo();
   });
 
-  it('grants no more retries than the allowance, whichever process asks', async () => {
+  it('grants no more retries than the allowance, across processes', async () => {
     const other = await driver.open();
     const startedAt = performance.now();
     const granted = await Promise.all(
@@ -353,35 +353,35 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     );
     const count = granted.filter(Boolean).length;
     expect(count).toBeGreaterThanOrEqual(10);
-    // Time gives one back every two seconds.
+    // One is regained every two seconds.
     expect(count).toBeLessThanOrEqual(11 + (performance.now() - startedAt) / 2_000);
     expect(await other.retryBudget.take('b')).toBe(true);
   });
 
-  it('gives one retry more for ten successes, also those of another process', async () => {
+  it('grants one more retry for ten successes, also those of another process', async () => {
     const other = await driver.open();
     while (await backplane.retryBudget.take('a'));
     for (let success = 0; success < 200; success++) other.retryBudget.deposit('a');
-    // More than the allowance is nothing that time would have given.
+    // Time alone never gives more than the allowance.
     await other.retryBudget.take('a');
     let granted = 1;
     while (granted < 15 && (await backplane.retryBudget.take('a'))) granted++;
     expect(granted).toBe(15);
   });
 
-  it('gives a retry that succeeded back, without being asked for anything', async () => {
+  it('returns the token of a retry that succeeded, without another request for one', async () => {
     while (await backplane.retryBudget.take('a'));
     for (let retry = 0; retry < 40; retry++) backplane.retryBudget.deposit('a', true);
     const other = await driver.open();
     let granted = 0;
-    // Time alone would give so many in a minute and more.
+    // Time alone would take more than a minute to give as many.
     await untilTrue('they have arrived', async () => {
       while (await other.retryBudget.take('a')) granted++;
       return granted >= 40;
     });
   });
 
-  it('counts the requests of all processes in one bucket, each key in its own', async () => {
+  it('counts the requests of all processes in one bucket for each key', async () => {
     const other = await driver.open();
     const rate = { perSecond: 50 };
     const startedAt = performance.now();
@@ -391,14 +391,14 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
       await backplane.spendRequests('a', 20, rate),
     ];
     const earned = ((performance.now() - startedAt) / 1_000) * rate.perSecond;
-    for (const [place, spent] of [20, 40, 60].entries()) {
-      expect(left[place]).toBeGreaterThanOrEqual(50 - spent - 1e-6);
-      expect(left[place]).toBeLessThanOrEqual(50 - spent + earned);
+    for (const [index, spent] of [20, 40, 60].entries()) {
+      expect(left[index]).toBeGreaterThanOrEqual(50 - spent - 1e-6);
+      expect(left[index]).toBeLessThanOrEqual(50 - spent + earned);
     }
     expect(await other.spendRequests('b', 1, rate)).toBe(49);
   });
 
-  it('gives back what a second gives, up to what a second gives, and lets nobody owe more', async () => {
+  it('regains one second’s worth in a second, holds at most that much, and owes at most that much', async () => {
     const rate = { perSecond: 100 };
     const owed = await backplane.spendRequests('a', 10_000, rate);
     expect(owed).toBe(-100);
@@ -409,12 +409,12 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(performance.now() - startedAt).toBeGreaterThan(1_900);
   });
 
-  it('follows a rate that is changed', async () => {
+  it('uses a changed rate', async () => {
     await backplane.spendRequests('a', 0, { perSecond: 100 });
     expect(await backplane.spendRequests('a', 1, { perSecond: 10 })).toBe(9);
   });
 
-  it('loses no request that many tell of at once', async () => {
+  it('loses no request when many are counted at once', async () => {
     const other = await driver.open();
     const rate = { perSecond: 1_000 };
     const startedAt = performance.now();
@@ -422,11 +422,11 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
       Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? backplane : other).spendRequests('a', 20, rate)),
     );
     const left = await backplane.spendRequests('a', 0, rate);
-    // As much as the time that it took gave back, and no more.
+    // Only what was regained meanwhile.
     expect(left).toBeLessThanOrEqual(1_000 - 1_200 + ((performance.now() - startedAt) / 1_000) * 1_000 + 1);
   });
 
-  it('can be opened by many at once where nothing was made ready', async () => {
+  it('can be opened by many processes at once in an empty database', async () => {
     const fresh = testDriver(url);
     try {
       const opened = await Promise.all(Array.from({ length: 4 }, () => fresh.open()));
@@ -449,7 +449,7 @@ function isEmpty({ waiting, active }: { waiting: number; active: number }): bool
   return waiting + active === 0;
 }
 
-/** What consumers complained of that no test expected. */
+/** Errors of consumers that no test expected. */
 const reportedErrors: Error[] = [];
 function note(error: Error): void {
   reportedErrors.push(error);

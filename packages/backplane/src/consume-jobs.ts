@@ -14,43 +14,43 @@ export interface QueueConsumerParts<Job> extends ConsumeOptions<Job> {
   onClose(): void;
 }
 
-/** A worker, and the jobs that it has in hand. */
-interface Taker {
+/** A worker of BullMQ, and the jobs that it holds. */
+interface HeldWorker {
   worker: BullWorker;
   active: number;
-  /** The ends of those whose job was taken: they may end while what they began goes on. */
-  taken: Set<() => void>;
-  /** Those whose end is not recorded. */
+  /** Functions that end a claimed job in the queue, while its run continues. */
+  claimed: Set<() => void>;
+  /** Ids of jobs whose end the server has not recorded yet. */
   unrecorded: Set<string>;
 }
 
 const PAUSE_LIMIT_MS = 1_000;
 const RECORD_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 2_000;
-const LOOK_EVERY_MS = 20;
+const CHECK_EVERY_MS = 20;
 
-/** Runs jobs as they come, with a watch that replaces a worker which has gone deaf. */
+/** Runs jobs as they come, and replaces a worker that no longer receives any. */
 export class QueueConsumer<Job> implements JobConsumer {
   readonly #parts: QueueConsumerParts<Job>;
   readonly #stopWatching: () => void;
-  #taker: Taker;
+  #held: HeldWorker;
   #active = 0;
-  #taken = 0;
+  #received = 0;
   #paused = false;
   #isLeaving = false;
-  /** The worker has room that it does not know of, and had no taken job whose end would have told it. */
-  #isUntold = false;
+  /** The worker does not know of a free slot yet: it has no claimed job whose end would make it look. */
+  #hasUnseenSlot = false;
   #closed: Promise<void> | null = null;
 
   constructor(parts: QueueConsumerParts<Job>) {
     this.#parts = parts;
-    this.#taker = this.#startTaker(this.#room(0));
+    this.#held = this.#startWorker(this.#slotsFor(0));
     this.#stopWatching = watchConsumer({
       deafAfterMs: parts.deafAfterMs,
-      hasRoom: () => !this.#paused && this.#active < parts.concurrency && this.#hasFreeHands,
-      taken: () => this.#taken,
+      hasFreeSlot: () => !this.#paused && this.#active < parts.concurrency && this.#hasFreeSlot,
+      received: () => this.#received,
       waiting: () => parts.waiting(),
-      onDeaf: (waiting) => this.#replaceTaker(waiting),
+      onDeaf: (waiting) => this.#replaceWorker(waiting),
     });
   }
 
@@ -58,18 +58,18 @@ export class QueueConsumer<Job> implements JobConsumer {
     return this.#active;
   }
 
-  get #hasFreeHands(): boolean {
-    return this.#taker.active < this.#taker.worker.concurrency;
+  get #hasFreeSlot(): boolean {
+    return this.#held.active < this.#held.worker.concurrency;
   }
 
-  get #takenAtOnce(): number {
-    const { concurrency, takenAtOnce = concurrency } = this.#parts;
-    return Math.min(takenAtOnce, concurrency);
+  get #unclaimedAtOnce(): number {
+    const { concurrency, unclaimedAtOnce = concurrency } = this.#parts;
+    return Math.min(unclaimedAtOnce, concurrency);
   }
 
   async pause(): Promise<void> {
     this.#paused = true;
-    await settlesWithin(this.#taker.worker.pause(true), PAUSE_LIMIT_MS);
+    await settlesWithin(this.#held.worker.pause(true), PAUSE_LIMIT_MS);
   }
 
   close(graceMs: number): Promise<void> {
@@ -80,88 +80,88 @@ export class QueueConsumer<Job> implements JobConsumer {
   async #close(graceMs: number): Promise<void> {
     this.#stopWatching();
     await this.pause();
-    const { unrecorded } = this.#taker;
+    const { unrecorded } = this.#held;
     await untilNone(() => this.#active, graceMs);
     if (this.#active === 0) await untilNone(() => unrecorded.size, RECORD_LIMIT_MS);
     this.#isLeaving = true;
-    await closeByForce(this.#taker);
+    await closeByForce(this.#held);
     this.#parts.onClose();
   }
 
-  #startTaker(concurrency: number): Taker {
+  #startWorker(concurrency: number): HeldWorker {
     const { makeWorker, onError } = this.#parts;
-    const worker = makeWorker((job, token) => this.#runJob(taker, job, token), concurrency);
-    const taker: Taker = { worker, active: 0, taken: new Set(), unrecorded: new Set() };
+    const worker = makeWorker((job, token) => this.#runJob(held, job, token), concurrency);
+    const held: HeldWorker = { worker, active: 0, claimed: new Set(), unrecorded: new Set() };
     worker.on('error', (error) => {
-      // What was under way when we closed its connection is no news.
+      // Errors of commands that were interrupted by closing are expected.
       if (!this.#isLeaving) onError(error);
     });
-    worker.on('completed', (job) => taker.unrecorded.delete(job?.id ?? ''));
-    worker.on('failed', (job) => taker.unrecorded.delete(job?.id ?? ''));
-    return taker;
+    worker.on('completed', (job) => held.unrecorded.delete(job?.id ?? ''));
+    worker.on('failed', (job) => held.unrecorded.delete(job?.id ?? ''));
+    return held;
   }
 
-  /** Lasts as long as the job does: until its job was taken and its place is wanted, or its run has ended. */
-  #runJob(taker: Taker, job: BullJob, token: string | undefined): Promise<void> {
-    if (this.#paused) return this.#giveBack(job, token);
-    this.#taken += 1;
+  /** Resolves when the job ends in the queue: when it is claimed and its slot is needed, or its run has ended. */
+  #runJob(held: HeldWorker, job: BullJob, token: string | undefined): Promise<void> {
+    if (this.#paused) return this.#returnToQueue(job, token);
+    this.#received += 1;
     this.#active += 1;
-    taker.active += 1;
-    taker.unrecorded.add(job.id ?? '');
+    held.active += 1;
+    held.unrecorded.add(job.id ?? '');
     return new Promise((resolve) => {
       let isOver = false;
       const end = (): void => {
-        taker.taken.delete(end);
+        held.claimed.delete(end);
         if (isOver) return;
         isOver = true;
-        taker.active -= 1;
-        if (taker === this.#taker) this.#isUntold = false;
+        held.active -= 1;
+        if (held === this.#held) this.#hasUnseenSlot = false;
         this.#fitConcurrency();
         resolve();
       };
-      const onTaken = (): void => {
-        if (!isOver) taker.taken.add(end);
-        this.#endTakenJobs();
+      const onClaimed = (): void => {
+        if (!isOver) held.claimed.add(end);
+        this.#endClaimedJobs();
       };
-      void this.#run(job, onTaken).finally(() => {
+      void this.#run(job, onClaimed).finally(() => {
         this.#active -= 1;
         end();
         this.#fitConcurrency();
-        this.#endTakenJobs();
+        this.#endClaimedJobs();
       });
     });
   }
 
   /**
-   * Only where another can be taken instead: the end of a run brings the next job for nothing. Half of the places
-   * stay with jobs that are not taken yet, so that those are worked on side by side.
+   * Ends claimed jobs only where another job can run instead: BullMQ fetches the next job together with an end, without
+   * a round trip of its own. Half of the slots stay with unclaimed jobs, so that several claims are made at once.
    */
-  #endTakenJobs(): void {
+  #endClaimedJobs(): void {
     const { concurrency } = this.#parts;
-    const mostKept = concurrency > this.#takenAtOnce ? this.#takenAtOnce / 2 : concurrency;
-    const { taken } = this.#taker;
-    for (const end of taken) {
-      if (this.#active < concurrency && (taken.size > mostKept || this.#isUntold)) end();
+    const mostKept = concurrency > this.#unclaimedAtOnce ? this.#unclaimedAtOnce / 2 : concurrency;
+    const { claimed } = this.#held;
+    for (const end of claimed) {
+      if (this.#active < concurrency && (claimed.size > mostKept || this.#hasUnseenSlot)) end();
     }
   }
 
-  /** A job that failed would be of no use to anybody, the reconciler looks after the turn. */
-  async #run(bullJob: BullJob, taken: () => void): Promise<void> {
+  /** Never rejects: a failed job is not kept in the queue, since the reconciler adds another where one is needed. */
+  async #run(bullJob: BullJob, claimed: () => void): Promise<void> {
     try {
       const { kind } = this.#parts;
       const job = kind.schema.safeParse(bullJob.data);
-      if (job.success) await this.#parts.run(job.data, taken);
+      if (job.success) await this.#parts.run(job.data, claimed);
       else
         this.#report(
-          new Error(`Job ${bullJob.id ?? ''} is not a valid job for ${kind.what}; it is removed.`),
+          new Error(`Job ${bullJob.id ?? ''} is not a valid job for ${kind.what} and was removed.`),
         );
     } catch (error) {
       this.#report(error);
     }
   }
 
-  /** BullMQ's read was under way when it was paused. Another worker takes it, at once. */
-  async #giveBack(job: BullJob, token: string | undefined): Promise<never> {
+  /** For a job that BullMQ received while it was being paused. Another worker receives it at once. */
+  async #returnToQueue(job: BullJob, token: string | undefined): Promise<never> {
     try {
       await job.moveToWait(token);
     } catch (error) {
@@ -170,30 +170,33 @@ export class QueueConsumer<Job> implements JobConsumer {
     throw new WaitingError();
   }
 
-  /** What the old one runs goes on; it only takes nothing more. */
-  #replaceTaker(waiting: number): void {
-    this.#report(new Error(`The queue's worker took nothing while ${waiting} jobs waited; it is replaced.`));
-    const old = this.#taker;
-    this.#taker = this.#startTaker(this.#room(0));
-    this.#isUntold = false;
+  /** Jobs of the old worker continue; it receives no more. */
+  #replaceWorker(waiting: number): void {
+    this.#report(
+      new Error(`The queue's worker received nothing while ${waiting} jobs waited; it is replaced.`),
+    );
+    const old = this.#held;
+    this.#held = this.#startWorker(this.#slotsFor(0));
+    this.#hasUnseenSlot = false;
     void closeByForce(old);
   }
 
-  /** What runs already, and is not in the hands of the worker of now, takes places from it. */
+  /** Runs that continue after their job ended, and those of replaced workers, use slots of the current worker. */
   #fitConcurrency(): void {
-    const { worker, active, taken } = this.#taker;
-    const concurrency = this.#room(active);
-    const isParked = !this.#hasFreeHands && concurrency > worker.concurrency;
+    const { worker, active, claimed } = this.#held;
+    const concurrency = this.#slotsFor(active);
+    const isFull = !this.#hasFreeSlot && concurrency > worker.concurrency;
     if (worker.concurrency !== concurrency) worker.concurrency = concurrency;
-    // One that has its hands full looks again only when a job ends.
-    if (!isParked) return;
-    const [end] = taken;
-    if (end === undefined) this.#isUntold = true;
+    // BullMQ's worker reads its concurrency again only when a job ends.
+    if (!isFull) return;
+    const [end] = claimed;
+    if (end === undefined) this.#hasUnseenSlot = true;
     else end();
   }
 
-  #room(activeOfTaker: number): number {
-    return Math.max(1, Math.min(this.#takenAtOnce, this.#parts.concurrency - (this.#active - activeOfTaker)));
+  #slotsFor(activeOfWorker: number): number {
+    const free = this.#parts.concurrency - (this.#active - activeOfWorker);
+    return Math.max(1, Math.min(this.#unclaimedAtOnce, free));
   }
 
   #report(error: unknown): void {
@@ -203,13 +206,13 @@ export class QueueConsumer<Job> implements JobConsumer {
 
 async function untilNone(count: () => number, limitMs: number): Promise<void> {
   const end = performance.now() + limitMs;
-  while (count() > 0 && performance.now() < end) await delay(LOOK_EVERY_MS);
+  while (count() > 0 && performance.now() < end) await delay(CHECK_EVERY_MS);
 }
 
 /**
- * Closes a worker's connections, whatever state they are in. BullMQ's own way of waiting for what
- * runs would wait without end for a connection that is just being made again.
+ * Closes a worker's connections in any state. BullMQ's own wait for running jobs never ends while a connection is
+ * being opened again.
  */
-async function closeByForce({ worker }: Taker): Promise<void> {
+async function closeByForce({ worker }: HeldWorker): Promise<void> {
   await settlesWithin(worker.close(true), CLOSE_LIMIT_MS);
 }

@@ -6,7 +6,7 @@ const deliveryJobSchema = z.strictObject({
   jobNumber: z.int().nonnegative(),
 });
 
-/** What a job carries: never more than it takes to claim a delivery, or to see that it has moved on. */
+/** A job's data: only what a claim of the delivery needs, or what shows that the job is outdated. */
 export type DeliveryJob = z.infer<typeof deliveryJobSchema>;
 
 export const DELIVERY_JOBS: JobKind<DeliveryJob> = {

@@ -1,15 +1,15 @@
 import { RetryableError } from '@turnpike/contract';
 
-/** The backplane did not answer: what was asked of it may or may not have happened. */
+/** The backplane did not respond. The operation may or may not have happened. */
 export class BackplaneUnavailableError extends RetryableError {
   constructor(what: string, cause?: unknown) {
-    super('backplane_unavailable', `The backplane did not answer: ${what}.`, undefined, cause);
+    super('backplane_unavailable', `The backplane did not respond: ${what}.`, undefined, cause);
   }
 }
 
 /**
- * The error with its message and code alone. The drivers hang the refused command onto their
- * errors, and the command that is refused first is the one with the password.
+ * The error with its message and code alone. The drivers add the refused command to their errors, and the first
+ * command that a server refuses is the one with the password.
  */
 export function plainError(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 
-/** What is enqueued in one queue. */
+/** The jobs of one queue. */
 export interface JobKind<Job> {
   /** The queue's name. */
   queue: string;
-  /** What a job is of, in a complaint. */
+  /** What a job is for, in an error message. */
   what: string;
   schema: z.ZodType<Job>;
-  /** The job's id, so that a job which is in the queue already is no second job. BullMQ allows no colon in it. */
-  jobIdOf(jobNumber: Job): string;
+  /** The job's id: a job with the id of one in the queue is not added. BullMQ allows no colon in it. */
+  jobIdOf(job: Job): string;
 }

@@ -4,7 +4,7 @@ import type { JobKind } from './job-kind.ts';
 import type { MakeWorker } from './queue-worker.ts';
 import { withTimeout } from './with-timeout.ts';
 
-/** What is used of BullMQ's queue: the same for both of its backends. */
+/** The part of BullMQ's queue that is used; both of its backends have it. */
 export interface BullQueue {
   addBulk(jobs: { name: string; data: unknown; opts: object }[]): Promise<unknown>;
   getJobCounts(...states: ('waiting' | 'prioritized' | 'active')[]): Promise<Record<string, number>>;
@@ -14,18 +14,18 @@ export interface BullQueue {
 export interface BullJobQueueParts<Job> {
   kind: JobKind<Job>;
   queue: BullQueue;
-  /** Resolves once the server can be asked; rejects when the signal aborts. */
+  /** Resolves once the server can be reached; rejects when the signal aborts. */
   ready(limit: AbortSignal): Promise<void>;
-  /** Those of these job ids that wait, or whose taker still renews its lock. One round trip. */
+  /** Those of these job ids that wait, or whose process still renews its lock. One round trip. */
   findAlive(jobIds: readonly string[]): Promise<Set<string>>;
   makeWorker: MakeWorker;
   deafAfterMs: number;
 }
 
-/** Nothing is kept, whatever comes of a job: the truth is elsewhere, and the id must be free again. */
+/** A job is deleted however it ends: nothing is read from it, and its id must be free again. */
 const DISPOSABLE = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
-/** The queue of jobs, on whatever backend. */
+/** A queue of jobs on either backend of BullMQ. */
 export class BullJobQueue<Job> implements JobQueue<Job> {
   readonly #parts: BullJobQueueParts<Job>;
   readonly #consumers = new Set<QueueConsumer<Job>>();
@@ -42,18 +42,18 @@ export class BullJobQueue<Job> implements JobQueue<Job> {
       data: kind.schema.parse(job),
       opts: { ...DISPOSABLE, jobId: kind.jobIdOf(job) },
     }));
-    await this.#ask('adding jobs', () => this.#parts.queue.addBulk(bullJobs));
+    await this.#request('adding jobs', () => this.#parts.queue.addBulk(bullJobs));
   }
 
   async missing(jobs: readonly Job[]): Promise<Job[]> {
     if (jobs.length === 0) return [];
     const { jobIdOf } = this.#parts.kind;
-    const alive = await this.#ask('looking for jobs', () => this.#parts.findAlive(jobs.map(jobIdOf)));
+    const alive = await this.#request('finding jobs', () => this.#parts.findAlive(jobs.map(jobIdOf)));
     return jobs.filter((job) => !alive.has(jobIdOf(job)));
   }
 
   async depth(): Promise<{ waiting: number; active: number }> {
-    const counts = await this.#ask('counting', () =>
+    const counts = await this.#request('counting jobs', () =>
       this.#parts.queue.getJobCounts('waiting', 'prioritized', 'active'),
     );
     return {
@@ -80,7 +80,7 @@ export class BullJobQueue<Job> implements JobQueue<Job> {
     await this.#parts.queue.close();
   }
 
-  #ask<Answer>(what: string, work: () => Promise<Answer>): Promise<Answer> {
+  #request<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
     return withTimeout(what, async (limit) => {
       await this.#parts.ready(limit);
       return work();

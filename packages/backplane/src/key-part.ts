@@ -1,6 +1,6 @@
 /**
- * A text that somebody else chose, such as the name of a model, as one part of a Redis key: letters, digits and
- * `-_.%` alone, so that it can be no other key, no pattern and no hash tag. Different texts stay different.
+ * Encodes a text that a client chose, such as the name of a model, as one part of a Redis key: only letters, digits
+ * and `-_.%`, so that it cannot become another key, a pattern or a hash tag. Different texts stay different.
  */
 export function keyPart(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll(

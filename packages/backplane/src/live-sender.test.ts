@@ -6,32 +6,32 @@ const EAGER: LivePace = { batch: 100, pausePerMessageMs: 0, leastPauseMs: 0, mos
 const about = { sessionId: 'sess_1', turnId: 'turn_1' };
 const piece = (text: string) => ({ ...about, stepIndex: 0, attempt: 1, text });
 
-/** A server whose answers come when the test says so. */
+/** A server that responds when the test says so. */
 class ServerInMind {
   readonly batches: (readonly LiveMessage[])[] = [];
   heard = 1;
-  #answer: ((heard: number[]) => void) | null = null;
+  #respond: ((heard: number[]) => void) | null = null;
   #fail: ((error: Error) => void) | null = null;
 
   readonly send: SendLive = (messages) => {
     this.batches.push(messages);
     return new Promise((resolve, reject) => {
-      this.#answer = () => resolve(messages.map(() => this.heard));
+      this.#respond = () => resolve(messages.map(() => this.heard));
       this.#fail = reject;
     });
   };
   answer(): void {
-    this.#answer?.([]);
+    this.#respond?.([]);
   }
   fail(): void {
-    this.#fail?.(new Error('It is away.'));
+    this.#fail?.(new Error('The server is away.'));
   }
   texts(): (string | undefined)[][] {
-    return this.batches.map((batch) => batch.map(({ news }) => news.text?.text));
+    return this.batches.map((batch) => batch.map(({ update }) => update.text?.text));
   }
 }
 
-test('one round trip is under way at a time, and what comes meanwhile is joined', async () => {
+test('one round trip is in progress at a time, and pieces that come meanwhile are joined', async () => {
   const server = new ServerInMind();
   const sender = new LiveSender(server.send, EAGER, () => undefined);
   sender.show(piece('a'));
@@ -46,23 +46,23 @@ test('one round trip is under way at a time, and what comes meanwhile is joined'
   sender.close();
 });
 
-test('what a slow server does not take is kept within bounds, and whoever shows never waits', async () => {
+test('with a slow server, unsent text stays within its limit, and the caller never waits', async () => {
   const server = new ServerInMind();
   const sender = new LiveSender(server.send, EAGER, () => undefined);
   for (let number = 0; number < 2_000; number++) sender.show(piece('x'.repeat(1_000)));
   let sent = 0;
   for (let count = 1; sent < 262_000; count++) {
     await untilTrue('the next left', () => server.batches.length === count);
-    sent += server.batches.at(-1)?.[0]?.news.text?.text.length ?? 0;
+    sent += server.batches.at(-1)?.[0]?.update.text?.text.length ?? 0;
     server.answer();
   }
   sender.changed({ ...about, eventCount: null });
-  await untilTrue('the fact left', () => server.batches.at(-1)?.[0]?.news.eventCount === null);
-  expect(server.batches.at(-1)?.[0]?.news.text).toBeUndefined();
+  await untilTrue('the new event was sent', () => server.batches.at(-1)?.[0]?.update.eventCount === null);
+  expect(server.batches.at(-1)?.[0]?.update.text).toBeUndefined();
   sender.close();
 });
 
-test('of a text that is too long, nothing is shown after its first hole', async () => {
+test('of a text that is too long, nothing is sent after the first gap', async () => {
   const server = new ServerInMind();
   const sender = new LiveSender(server.send, EAGER, () => undefined);
   sender.show(piece('x'.repeat(10_000)));
@@ -71,12 +71,12 @@ test('of a text that is too long, nothing is shown after its first hole', async 
   await untilTrue('the first left', () => server.batches.length === 1);
   sender.changed({ ...about, eventCount: null });
   server.answer();
-  await untilTrue('the fact left', () => server.batches.length === 2);
+  await untilTrue('the new event was sent', () => server.batches.length === 2);
   expect(server.texts()).toEqual([['x'.repeat(10_000)], [undefined]]);
   sender.close();
 });
 
-test('a text that was lost on the way is sent again from its start', async () => {
+test('a text that could not be sent is sent again from its start', async () => {
   const server = new ServerInMind();
   const errors: unknown[] = [];
   const sender = new LiveSender(server.send, EAGER, (error) => errors.push(error));
@@ -88,12 +88,12 @@ test('a text that was lost on the way is sent again from its start', async () =>
   sender.show(piece('c'));
   server.fail();
   await untilTrue('it is sent again', () => server.batches.length === 3);
-  expect(server.batches[2]?.[0]?.news.text).toMatchObject({ offset: 0, text: 'abc' });
+  expect(server.batches[2]?.[0]?.update.text).toMatchObject({ offset: 0, text: 'abc' });
   expect(errors).toHaveLength(1);
   sender.close();
 });
 
-test('text that nobody hears is sent seldom, facts at once', async () => {
+test('text without a watcher is sent seldom, new events at once', async () => {
   const server = new ServerInMind();
   server.heard = 0;
   const sender = new LiveSender(server.send, EAGER, () => undefined);
@@ -104,8 +104,8 @@ test('text that nobody hears is sent seldom, facts at once', async () => {
   await new Promise(setImmediate);
   sender.show(piece('b'));
   sender.changed({ ...about, eventCount: 1 });
-  await untilTrue('the fact left', () => server.batches.length === 2);
-  expect(server.batches[1]?.[0]?.news).toEqual({ turnId: 'turn_1', eventCount: 1 });
+  await untilTrue('the new event was sent', () => server.batches.length === 2);
+  expect(server.batches[1]?.[0]?.update).toEqual({ turnId: 'turn_1', eventCount: 1 });
   server.answer();
   await untilTrue('the text left', () => server.batches.length === 3);
   expect(performance.now() - began).toBeGreaterThan(200);
@@ -113,7 +113,7 @@ test('text that nobody hears is sent seldom, facts at once', async () => {
   sender.close();
 });
 
-test('no piece ends in the middle of a character', async () => {
+test('no piece ends between the halves of a surrogate pair', async () => {
   const server = new ServerInMind();
   const sender = new LiveSender(server.send, EAGER, () => undefined);
   const whole = `x${'😀'.repeat(20_000)}`;
@@ -121,7 +121,7 @@ test('no piece ends in the middle of a character', async () => {
   let shown = '';
   for (let count = 1; shown.length < whole.length; count++) {
     await untilTrue('the next left', () => server.batches.length === count);
-    const { offset, text } = server.batches.at(-1)?.[0]?.news.text ?? { offset: -1, text: '' };
+    const { offset, text } = server.batches.at(-1)?.[0]?.update.text ?? { offset: -1, text: '' };
     expect(offset).toBe(shown.length);
     expect(/[\uD800-\uDFFF]/u.test(text)).toBe(false);
     shown += text;

@@ -1,48 +1,48 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LiveFact, LiveUpdate, LivePreview } from './live.ts';
 
-/** One message on its way to those who watch a session. */
+/** One message for the watchers of a session. */
 export interface LiveMessage {
   sessionId: string;
-  news: LiveUpdate;
+  update: LiveUpdate;
 }
 
-/** Sends all of these in one round trip; says how many heard each. */
+/** Sends all messages in one round trip; resolves with the number of receivers of each. */
 export type SendLive = (messages: readonly LiveMessage[]) => Promise<readonly number[]>;
 
 export interface LivePace {
-  /** Messages in one round trip. */
+  /** The most messages in one round trip. */
   batch: number;
-  /** The pause after each round trip, in milliseconds for each message of it, so that load makes larger pieces. */
+  /** The pause after a round trip, for each of its messages, so that pieces grow with the load. Milliseconds. */
   pausePerMessageMs: number;
   leastPauseMs: number;
   mostPauseMs: number;
 }
 
-/** Text that nobody watches is only kept, for whoever comes: so often is enough. */
+/** Text without a watcher is only kept for clients that connect later, so it is sent this seldom. */
 const UNREAD_EVERY_MS = 250;
 const LONGEST_PIECE = 16_384;
-/** Of one step. What is longer is not shown on its way; it comes with the step. */
+/** Of one step. The rest of a longer text comes only with the committed step. */
 const LONGEST_TEXT = 262_144;
-/** Turns with something to be sent. */
+/** The most turns with something to send. */
 const MOST_TURNS = 20_000;
 const AFTER_FAILURE_MS = 1_000;
 
 interface Text {
   stepIndex: number;
   attempt: number;
-  /** What left, so that it can be sent again from the start where it was lost. */
+  /** Sent pieces: after a failure the text is sent again from its start. */
   sent: string[];
   sentLength: number;
   pending: string;
-  /** Nothing more is shown of it: a text with a hole would be worse. */
+  /** The text is too long, and no more of it is sent: a gap in the text would be worse. */
   isFull: boolean;
 }
 
 interface Entry {
   sessionId: string;
   turnId: string;
-  /** Undefined where there are no new ones. */
+  /** Undefined where there are no new events to announce. */
   eventCount: number | null | undefined;
   text: Text | null;
   /** Text is not sent before this time. */
@@ -51,21 +51,21 @@ interface Entry {
 
 interface Sending {
   entry: Entry;
-  /** The text that a piece of is in the message. */
+  /** The text of the message's piece. */
   text: Text | null;
   message: LiveMessage;
 }
 
 /**
- * Gathers what is to be told of turns, and sends it a batch at a time, one after another: an idle
- * process sends every piece at once, a busy one joins those that come while it sends.
+ * Gathers updates of turns and sends them in batches, one after another: an idle process sends each piece at once, a
+ * busy one joins the pieces that come while it sends.
  */
 export class LiveSender {
   readonly #send: SendLive;
   readonly #pace: LivePace;
   readonly #onError: (error: unknown) => void;
   readonly #entries = new Map<string, Entry>();
-  /** Those with something to send. */
+  /** Entries with something to send. */
   readonly #due = new Set<Entry>();
   #running = false;
   #wake: () => void = () => undefined;
@@ -81,9 +81,9 @@ export class LiveSender {
     const entry = this.#entryOf(sessionId, turnId);
     if (entry === null) return;
     entry.eventCount = eventCount;
-    // A text lies between two facts: with the next one it is over.
+    // New events after a text's attempt began mean that the step has ended, and its text with it.
     if (eventCount !== null && entry.text !== null && eventCount > entry.text.attempt) entry.text = null;
-    this.#note(entry);
+    this.#schedule(entry);
   }
 
   show({ sessionId, turnId, stepIndex, attempt, text }: LivePreview): void {
@@ -96,17 +96,17 @@ export class LiveSender {
     entry.text.isFull ||= entry.text.sentLength + entry.text.pending.length + text.length > LONGEST_TEXT;
     if (entry.text.isFull) return;
     entry.text.pending += text;
-    this.#note(entry);
+    this.#schedule(entry);
   }
 
-  forget(turnId: string): void {
+  endPreview(turnId: string): void {
     const entry = this.#entries.get(turnId);
     if (entry === undefined) return;
     entry.text = null;
     if (entry.eventCount === undefined) this.#drop(entry);
   }
 
-  /** What was not sent by then is dropped. */
+  /** Drops what is not sent yet. */
   close(): void {
     this.#closed = true;
     this.#entries.clear();
@@ -128,28 +128,28 @@ export class LiveSender {
     this.#due.delete(entry);
   }
 
-  #note(entry: Entry): void {
+  #schedule(entry: Entry): void {
     this.#due.add(entry);
     if (this.#running) {
       if (entry.eventCount !== undefined || entry.notBefore <= performance.now()) this.#wake();
       return;
     }
     this.#running = true;
-    // One turn of the event loop, so that what comes together leaves together.
+    // After one turn of the event loop, so that updates made together are sent together.
     setImmediate(() => void this.#run());
   }
 
   async #run(): Promise<void> {
     while (this.#due.size > 0 && !this.#closed) {
       const now = performance.now();
-      const batch = this.#take(now);
+      const batch = this.#nextBatch(now);
       if (batch.length === 0) await this.#untilSoonest(now);
       else await this.#sendBatch(batch);
     }
     this.#running = false;
   }
 
-  /** All that is left may not leave yet. Ends early for something that may. */
+  /** Waits until the first entry may be sent; ends early for a new one that may be sent at once. */
   async #untilSoonest(now: number): Promise<void> {
     let soonest = now + UNREAD_EVERY_MS;
     for (const entry of this.#due) soonest = Math.min(soonest, entry.notBefore);
@@ -163,7 +163,7 @@ export class LiveSender {
     this.#wake = () => undefined;
   }
 
-  #take(now: number): Sending[] {
+  #nextBatch(now: number): Sending[] {
     const batch: Sending[] = [];
     const left: Entry[] = [];
     for (const entry of this.#due) {
@@ -174,15 +174,15 @@ export class LiveSender {
         if (text === null) this.#due.delete(entry);
         continue;
       }
-      const news: LiveUpdate = { turnId: entry.turnId };
-      if (entry.eventCount !== undefined) news.eventCount = entry.eventCount;
-      if (showsText) news.text = takePiece(text);
+      const update: LiveUpdate = { turnId: entry.turnId };
+      if (entry.eventCount !== undefined) update.eventCount = entry.eventCount;
+      if (showsText) update.text = takePiece(text);
       entry.eventCount = undefined;
-      // One message of a turn in a batch; what is left comes last the next time, so that nobody is passed over.
+      // At most one message for each turn in a batch. A turn with more to send goes to the end of the queue.
       this.#due.delete(entry);
       if (entry.text === null) this.#entries.delete(entry.turnId);
       else if (entry.text.pending !== '') left.push(entry);
-      batch.push({ entry, text: showsText ? text : null, message: { sessionId: entry.sessionId, news } });
+      batch.push({ entry, text: showsText ? text : null, message: { sessionId: entry.sessionId, update } });
     }
     for (const entry of left) this.#due.add(entry);
     return batch;
@@ -193,18 +193,18 @@ export class LiveSender {
     try {
       const heard = await this.#send(batch.map(({ message }) => message));
       const later = performance.now() + UNREAD_EVERY_MS;
-      for (const [place, { entry }] of batch.entries()) entry.notBefore = heard[place] === 0 ? later : 0;
+      for (const [index, { entry }] of batch.entries()) entry.notBefore = heard[index] === 0 ? later : 0;
       const pauseMs = Math.min(mostPauseMs, Math.max(leastPauseMs, batch.length * pausePerMessageMs));
       if (pauseMs >= 1) await delay(pauseMs);
     } catch (error) {
       this.#onError(error);
-      // Facts are found by those who look when the server is back; a text is sent anew, from its start.
-      for (const { entry, text } of batch) this.#takeBack(entry, text);
+      // Watchers read new events when the server is back; a text is sent again from its start.
+      for (const { entry, text } of batch) this.#resend(entry, text);
       await delay(AFTER_FAILURE_MS * (0.5 + Math.random()));
     }
   }
 
-  #takeBack(entry: Entry, text: Text | null): void {
+  #resend(entry: Entry, text: Text | null): void {
     if (text === null || entry.text !== text) return;
     text.pending = text.sent.join('') + text.pending;
     text.sent = [];
@@ -222,7 +222,7 @@ function takePiece(text: Text): NonNullable<LiveUpdate['text']> {
   return { stepIndex, attempt, offset, text: piece };
 }
 
-/** Not between the halves of a surrogate pair: not every language's JSON joins them again. */
+/** Never between the halves of a surrogate pair: not every JSON parser joins them again. */
 function endOfPiece(text: string): number {
   if (text.length <= LONGEST_PIECE) return text.length;
   const isHalf = (text.codePointAt(LONGEST_PIECE - 1) ?? 0) > 0xffff;

@@ -8,10 +8,10 @@ const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['T
 const SESSION = 'sess_1';
 const about = { sessionId: SESSION, turnId: 'turn_1' };
 
-/** The text of the newest attempt that these make, put together by their offsets. */
-function textOf(news: readonly LiveUpdate[]): string {
+/** The text of the newest attempt, assembled from its pieces by their offsets. */
+function textOf(updates: readonly LiveUpdate[]): string {
   let text = '';
-  const pieces = news.flatMap(({ text: piece }) => piece ?? []);
+  const pieces = updates.flatMap(({ text: piece }) => piece ?? []);
   for (const piece of pieces.toSorted((one, other) => one.offset - other.offset)) {
     if (piece.offset > text.length) return text;
     text = text.slice(0, piece.offset) + piece.text;
@@ -19,7 +19,7 @@ function textOf(news: readonly LiveUpdate[]): string {
   return text;
 }
 
-describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
+describe.each(Object.entries(SERVERS))('Live updates over %s', (name, url) => {
   if (url === undefined) {
     it.skip(`is not tried, since this machine has no ${name} for tests`, () => undefined);
     return;
@@ -33,10 +33,10 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
   });
   afterEach(() => driver.clear());
 
-  it('reaches who watches the session in another process, and nobody else', async () => {
+  it('reach a watcher of the session in another process, and no other watcher', async () => {
     const [heard, elsewhere]: [LiveUpdate[], LiveUpdate[]] = [[], []];
-    const unwatch = await api.live.watch(SESSION, (news) => heard.push(news));
-    await api.live.watch('sess_2', (news) => elsewhere.push(news));
+    const unwatch = await api.live.watch(SESSION, (update) => heard.push(update));
+    await api.live.watch('sess_2', (update) => elsewhere.push(update));
     worker.live.changed({ ...about, eventCount: 3 });
     for (const text of ['a', 'b\0', '\ud83d', '\ude00', 'ö\n']) {
       worker.live.show({ ...about, stepIndex: 0, attempt: 3, text });
@@ -51,7 +51,7 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
     expect(heard.at(-1)?.eventCount).not.toBe(4);
   });
 
-  it('keeps the text of the newest attempt for who comes late', async () => {
+  it('keep the text of the newest attempt for watchers that come late', async () => {
     expect(await api.live.kept(SESSION)).toEqual([]);
     worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'void' });
     await untilTrue('it is kept', async () => textOf(await api.live.kept(SESSION)) === 'void');
@@ -62,9 +62,9 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
     expect((await api.live.kept(SESSION)).map(({ text }) => text?.attempt)).toEqual([5, 5]);
   });
 
-  it('shows nothing of a text that is over, nor of an older try', async () => {
+  it('contain no text of an ended step or of an older attempt', async () => {
     const heard: LiveUpdate[] = [];
-    await api.live.watch(SESSION, (news) => heard.push(news));
+    await api.live.watch(SESSION, (update) => heard.push(update));
     worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'never seen' });
     worker.live.changed({ ...about, eventCount: 4 });
     worker.live.show({ ...about, stepIndex: 1, attempt: 4, text: 'seen' });
@@ -73,10 +73,10 @@ describe.each(Object.entries(SERVERS))('Live news over %s', (name, url) => {
     expect(heard.map(({ text }) => text?.text)).toEqual(['seen']);
   });
 
-  it('joins what comes while it sends: many pieces make few messages, and none is lost', async () => {
+  it('join pieces that come during a round trip: many pieces make few messages, and none is lost', async () => {
     const heard: LiveUpdate[] = [];
-    await api.live.watch(SESSION, (news) => heard.push(news));
-    const pieces = Array.from({ length: 20_000 }, (_, place) => `${place} `);
+    await api.live.watch(SESSION, (update) => heard.push(update));
+    const pieces = Array.from({ length: 20_000 }, (_, index) => `${index} `);
     for (const text of pieces) worker.live.show({ ...about, stepIndex: 0, attempt: 1, text });
     await untilTrue('all is there', () => textOf(heard) === pieces.join(''));
     expect(heard.length).toBeLessThan(100);

@@ -1,26 +1,26 @@
 import { z } from 'zod';
 
-/** A turn whose events have changed. `eventCount` is null where the caller does not know how many there are. */
+/** A turn that has new events. `eventCount` is null where the caller does not know how many it has now. */
 export interface LiveFact {
   sessionId: string;
   turnId: string;
   eventCount: number | null;
 }
 
-/** A piece of a step's text, which comes after all that was shown of the same attempt. */
+/** The next piece of a step's text, in the same attempt. */
 export interface LivePreview {
   sessionId: string;
   turnId: string;
   stepIndex: number;
-  /** Rises with every new try at a step, whoever makes it; of an older one nothing is shown any more. */
+  /** Each new attempt at a step, by any worker, has a higher number. Text of an older attempt is no longer shown. */
   attempt: number;
   text: string;
 }
 
-/** What a watcher of a session hears: that a turn has events, a piece of text, or both. */
+/** What a watcher of a session receives: that a turn has new events, a piece of text, or both. */
 export interface LiveUpdate {
   turnId: string;
-  /** Undefined where it brings text alone. */
+  /** Undefined where the update is only text. */
   eventCount?: number | null | undefined;
   text?: LiveText | undefined;
 }
@@ -34,28 +34,28 @@ export interface LiveText {
 }
 
 /**
- * What is told of running turns while they run: previews, and that there are facts to be read. All of
- * it may be lost, come twice or late, and whoever tells never waits.
+ * Updates of running turns: previews, and notices that there are new events to read. Each may be lost, late or sent
+ * twice, and no sender waits.
  */
 export interface Live {
-  /** Never throws, never waits. */
+  /** Says that a turn has new events. Never throws, never waits. */
   changed(fact: LiveFact): void;
-  /** Never throws, never waits: what cannot be sent now is joined to what comes next, within bounds. */
+  /** Sends a piece of text. Never throws, never waits: what cannot be sent now is joined to the next piece, up to a limit. */
   show(preview: LivePreview): void;
-  /** Nothing more is shown of the turn. */
-  forget(turnId: string): void;
-  /** As `subscribe` of the backplane, for one session. */
-  watch(sessionId: string, listener: (news: LiveUpdate) => void): Promise<() => Promise<void>>;
-  /** What was shown last of a session, oldest piece first; kept for minutes. Throws `BackplaneUnavailableError`. */
+  /** Drops text of the turn that is not sent yet. */
+  endPreview(turnId: string): void;
+  /** Like `subscribe` of the backplane, for one session. */
+  watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>>;
+  /** The latest text of a session, oldest piece first; kept for minutes. Throws `BackplaneUnavailableError`. */
   kept(sessionId: string): Promise<LiveUpdate[]>;
 }
 
-/** How long pieces are kept for those who come in the middle of a step. */
+/** How long pieces are kept for clients that connect in the middle of a step. */
 export const KEPT_MS = 5 * 60_000;
 
 export const channelOf = (sessionId: string): string => `live-${sessionId}`;
 
-const newsSchema = z.object({
+const updateSchema = z.object({
   turnId: z.string(),
   eventCount: z.int().nullable().optional(),
   text: z
@@ -68,9 +68,9 @@ const newsSchema = z.object({
     .optional(),
 });
 
-/** Null for what is no news. */
+/** Null for a value that is not an update. */
 export function parseUpdate(value: unknown): LiveUpdate | null {
-  const parsed = newsSchema.safeParse(value);
+  const parsed = updateSchema.safeParse(value);
   return parsed.success ? parsed.data : null;
 }
 
@@ -82,14 +82,14 @@ interface Signals {
   ): Promise<() => Promise<void>>;
 }
 
-/** Hands the news of one session on, and nothing else that its channel carries. */
+/** Subscribes to the updates of one session; other signals on its channel are ignored. */
 export function watchUpdates(
   signals: Signals,
   sessionId: string,
-  listener: (news: LiveUpdate) => void,
+  listener: (update: LiveUpdate) => void,
 ): Promise<() => Promise<void>> {
   return signals.subscribe(channelOf(sessionId), (signal) => {
-    const news = parseUpdate(signal);
-    if (news !== null) listener(news);
+    const update = parseUpdate(signal);
+    if (update !== null) listener(update);
   });
 }

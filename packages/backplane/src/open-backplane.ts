@@ -6,26 +6,25 @@ import { openRedisBackplane } from './redis-backplane.ts';
 export interface BackplaneOptions {
   /** `redis://`, `rediss://`, `postgres://` or `postgresql://`: the scheme chooses the driver. */
   url: string;
-  /** Keeps several installations apart on one Redis. Default: `turnpike`. */
+  /** Separates several installations on one Redis. Default: `turnpike`. */
   prefix?: string;
-  /** Whatever goes wrong in the background; it heals itself, or callers are told too. */
+  /** Errors in the background. The backplane recovers from each, or its callers get an error too. */
   onError: (error: Error) => void;
   /**
-   * A server that came later than the opening is one that the backplane can never work with: the process had better
-   * end. Default: `onError`.
+   * Called when a server that was away during the opening turns out to be unsupported: the process should exit.
+   * Default: `onError`.
    */
   onUnusable?: (error: Error) => void;
-  /** A consumer that takes nothing for so long, while jobs wait and it has room, is made anew. Default: 5 s. */
+  /** A consumer that receives nothing for this long, while jobs wait and it has a free slot, is replaced. Default: 5 s. */
   deafAfterMs?: number;
-  /** How long a taken job is believed to be in good hands without another word. Default: 15 s. */
+  /** After this time without a renewal, a received job counts as lost. Default: 15 s. */
   lockMs?: number;
 }
 
 /**
- * Opens the backplane. With Redis, a server that is away is no reason to wait; throws `UnsupportedRedisError` for
- * a Redis Cluster or a Sentinel. With Postgres, makes
- * the schema where it is not there yet, and throws `BackplaneUnavailableError` where that cannot be
- * done in 15 s, `TerminalError` where it can never be done.
+ * Opens the backplane. On Redis, does not wait for a server that is away; throws `UnsupportedRedisError` for a Redis
+ * Cluster or a Sentinel. On Postgres, creates the schema where it is missing; throws `BackplaneUnavailableError`
+ * where that takes more than 15 s, `TerminalError` where it can never succeed.
  */
 export async function openBackplane(options: BackplaneOptions): Promise<Backplane> {
   const {

@@ -8,11 +8,11 @@ import {
   type RedisQueueBackend,
 } from 'bullmq';
 
-/** After the server refused to give a job. */
+/** The pause after the server refused to hand out a job. */
 const PAUSE_MS = 1_000;
 
 /**
- * BullMQ's worker asks again at once when its server refuses (a replica, a full one, a missing right): thousands of
+ * BullMQ's worker retries at once when its server refuses (a replica, a full server, a missing right): thousands of
  * times a second, each with an error. This one pauses first.
  */
 export class PatientWorker<

@@ -19,7 +19,7 @@ import { settlesWithin, withTimeout } from './with-timeout.ts';
 
 const PREPARE_LIMIT_MS = 15_000;
 const CLOSE_LIMIT_MS = 2_000;
-/** How long a worker waits for a notification before it looks for itself, in seconds. */
+/** How long a worker waits for a notification before it polls, in seconds. */
 const BLOCK_SECONDS = 2;
 
 export interface PostgresBackplaneParts {
@@ -30,9 +30,9 @@ export interface PostgresBackplaneParts {
 }
 
 /**
- * Postgres, for a machine without Redis: BullMQ's own Postgres backend for the queue, its relay for
- * signals, both in a schema of their own. At most thirteen connections a process: two each
- * for asking each of the queues, for each worker and for the relay, and the latter three listen on one more.
+ * The backplane on Postgres, for a machine without Redis: BullMQ's own Postgres backend for the queues and its relay
+ * for signals, both in a separate schema. At most thirteen connections per process: two for requests to each queue,
+ * to each worker and to the relay, and one more for each worker and the relay to listen on.
  */
 export async function openPostgresBackplane(parts: PostgresBackplaneParts): Promise<Backplane> {
   const { lockMs } = parts;
@@ -44,7 +44,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     ...target,
     max: 2,
     connectionTimeoutMillis: 2_000,
-    // A connection that was asked and hears nothing is dead, however open it looks; it is thrown away.
+    // A connection without a response is dead, even if it looks open, and is replaced.
     query_timeout: 5_000,
     keepAlive: true,
   };
@@ -58,7 +58,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
   const { pool } = bullQueues[0].getBackend().connection;
   const ping = async (): Promise<void> => {
     const { rows } = await withTimeout('ping', () => pool.query<{ is_read_only: boolean }>(IS_READ_ONLY));
-    if (rows[0]?.is_read_only === true) throw new BackplaneUnavailableError('its database takes no writes');
+    if (rows[0]?.is_read_only === true) throw new BackplaneUnavailableError('its database refuses writes');
   };
   const signals = new PostgresSignals({ connection, ping, onError });
   const makeQueue = <Job>(kind: JobKind<Job>, bullQueue: BullQueue): BullJobQueue<Job> =>
@@ -145,7 +145,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
 const IS_READ_ONLY = `
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only`;
 
-/* BullMQ's table: an active job's taker renews its lock, by the clocks of the processes. */
+/* BullMQ's table: the process that runs a job renews its lock, by its own clock. */
 const FIND_ALIVE = `
 SELECT id FROM job
 WHERE queue = $1 AND id = ANY($2::text[])

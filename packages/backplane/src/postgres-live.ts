@@ -4,14 +4,14 @@ import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
 import type { PostgresSignals } from './postgres-signals.ts';
 import { withTimeout } from './with-timeout.ts';
 
-/* Processes that start at once take turns: "if not exists" alone may still collide. */
+/* A lock serializes processes that start together: "if not exists" alone may still fail. */
 const MAKE_TABLE = `
 SELECT pg_advisory_xact_lock(hashtextextended('turnpike.live_text', 0));
 CREATE UNLOGGED TABLE IF NOT EXISTS live_text (
   session_id text PRIMARY KEY, is_first boolean NOT NULL, messages text NOT NULL, changed_at timestamptz NOT NULL
 )`;
 
-/* Messages as lines of JSON; the first one of a text takes the place of what was there. */
+/* Messages as lines of JSON; the first one of a text replaces those of the text before. */
 const KEEP = `
 INSERT INTO live_text AS kept (session_id, is_first, messages, changed_at)
 SELECT given.session_id, given.is_first, given.message || E'\\n', now()
@@ -22,28 +22,28 @@ ON CONFLICT (session_id) DO UPDATE SET is_first = excluded.is_first, changed_at 
 const READ = `SELECT messages FROM live_text
 WHERE session_id = $1 AND changed_at > now() - interval '${KEPT_MS} milliseconds'`;
 
-const FORGET = `DELETE FROM live_text WHERE changed_at < now() - interval '${KEPT_MS} milliseconds'`;
+const PURGE = `DELETE FROM live_text WHERE changed_at < now() - interval '${KEPT_MS} milliseconds'`;
 
 const rowsSchema = z.array(z.object({ messages: z.string() }));
 
-/** Every message is a statement of its own here: larger pieces, and fewer of them. */
+/** Each message is one statement here, so pieces are larger and fewer. */
 const PACE: LivePace = { batch: 100, pausePerMessageMs: 1, leastPauseMs: 50, mostPauseMs: 250 };
 
-/** What is used of BullMQ's pool. */
+/** The part of BullMQ's pool that is used. */
 interface Asked {
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
 }
 
-/** Live news on Postgres, for a machine without Redis: a table for what is kept, signals for the rest. */
+/** Live updates on Postgres, for a machine without Redis: a table for kept text, signals for the updates. */
 export class PostgresLive implements Live {
   readonly #pool: Asked;
   readonly #signals: PostgresSignals;
   readonly #sender: LiveSender;
   readonly changed: Live['changed'];
   readonly show: Live['show'];
-  readonly forget: Live['forget'];
+  readonly endPreview: Live['endPreview'];
   #table: Promise<unknown> | null = null;
-  #forgotAt = -Infinity;
+  #purgedAt = -Infinity;
 
   constructor(parts: { pool: Asked; signals: PostgresSignals; onError: (error: unknown) => void }) {
     this.#pool = parts.pool;
@@ -51,15 +51,15 @@ export class PostgresLive implements Live {
     this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
     this.changed = (fact) => this.#sender.changed(fact);
     this.show = (preview) => this.#sender.show(preview);
-    this.forget = (turnId) => this.#sender.forget(turnId);
+    this.endPreview = (turnId) => this.#sender.endPreview(turnId);
   }
 
-  watch(sessionId: string, listener: (news: LiveUpdate) => void): Promise<() => Promise<void>> {
+  watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>> {
     return watchUpdates(this.#signals, sessionId, listener);
   }
 
   kept(sessionId: string): Promise<LiveUpdate[]> {
-    return withTimeout('reading what was shown', async () => {
+    return withTimeout('reading previews', async () => {
       await this.#ready();
       const { rows } = await this.#pool.query(READ, [sessionId]);
       const lines = rowsSchema.parse(rows).flatMap(({ messages }) => messages.split('\n'));
@@ -72,28 +72,32 @@ export class PostgresLive implements Live {
   }
 
   #send(messages: readonly LiveMessage[]): Promise<readonly number[]> {
-    return withTimeout('showing what is new', async () => {
+    return withTimeout('sending live updates', async () => {
       await this.#ready();
-      await this.#keep(messages.filter(({ news }) => news.text !== undefined));
+      await this.#keep(messages.filter(({ update }) => update.text !== undefined));
       await Promise.all(
-        messages.map(({ sessionId, news }) => this.#signals.tell(channelOf(sessionId), { ...news })),
+        messages.map(({ sessionId, update }) => this.#signals.send(channelOf(sessionId), { ...update })),
       );
-      // Who hears it is not known here.
+      // The number of receivers is not known here.
       return messages.map(() => 1);
     });
   }
 
   async #keep(messages: readonly LiveMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    // One row is changed once by one statement.
-    const bySession = new Map(messages.map((message) => [message.sessionId, message.news]));
-    const news = [...bySession.values()];
-    const firsts = news.map(({ text }) => text?.offset === 0);
-    await this.#pool.query(KEEP, [[...bySession.keys()], firsts, news.map((each) => JSON.stringify(each))]);
-    if (performance.now() - this.#forgotAt < KEPT_MS) return;
-    this.#forgotAt = performance.now();
-    // What is left over now goes the next time.
-    this.#pool.query(FORGET).catch(() => undefined);
+    // One statement may change a row only once.
+    const bySession = new Map(messages.map((message) => [message.sessionId, message.update]));
+    const updates = [...bySession.values()];
+    const firsts = updates.map(({ text }) => text?.offset === 0);
+    await this.#pool.query(KEEP, [
+      [...bySession.keys()],
+      firsts,
+      updates.map((each) => JSON.stringify(each)),
+    ]);
+    if (performance.now() - this.#purgedAt < KEPT_MS) return;
+    this.#purgedAt = performance.now();
+    // If this fails, the next purge deletes the rows.
+    this.#pool.query(PURGE).catch(() => undefined);
   }
 
   async #ready(): Promise<void> {

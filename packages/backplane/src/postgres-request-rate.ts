@@ -10,7 +10,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS request_rate (
 
 /*
  * $1 key, $2 tokens to take, $3 tokens a second, which is also what a full bucket holds, and the most that
- * can be owed. The time is the statement's own: one that waited for the row must not set its clock back.
+ * can be owed. The time is the statement's own: a statement that waited for the row must not set the clock back.
  */
 const SPEND = `
 INSERT INTO request_rate AS bucket (key, tokens, changed_at)
@@ -27,19 +27,19 @@ const spentSchema = z.tuple([z.object({ tokens: z.number() })]);
 
 const FORGET = `DELETE FROM request_rate WHERE changed_at < now() - interval '${KEPT_MS} milliseconds'`;
 
-/** What is used of BullMQ's pool. */
+/** The part of BullMQ's pool that is used. */
 interface Asked {
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
 }
 
-/** Buckets in a table of the pool's schema, made here where it is not there. One round trip each time. */
+/** Buckets in a table of the pool's schema, which is created where it is missing. One round trip per call. */
 export async function postgresRequestRate(pool: Asked): Promise<SpendRequests> {
   await pool.query(MAKE_TABLE);
-  let forgotAt = performance.now();
+  let purgedAt = performance.now();
   const dropExpired = (): void => {
-    if (performance.now() - forgotAt < KEPT_MS) return;
-    forgotAt = performance.now();
-    // What is left over now goes the next time.
+    if (performance.now() - purgedAt < KEPT_MS) return;
+    purgedAt = performance.now();
+    // If this fails, the next purge deletes the rows.
     pool.query(FORGET).catch(() => undefined);
   };
   return async (key, count, { perSecond }) => {

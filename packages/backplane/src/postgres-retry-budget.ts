@@ -11,8 +11,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS retry_budget (
 )`;
 
 /*
- * $1 key, $2 deposit, $3 tokens to take. The row tells what became of the last change of it. The time is
- * the statement's own, not the transaction's: one that waited for the row must not set its clock back.
+ * $1 key, $2 deposit, $3 tokens to take. The row says what its last change resulted in. The time is
+ * the statement's own, not the transaction's: a statement that waited for the row must not set the clock back.
  */
 const CHANGE = `
 INSERT INTO retry_budget AS bucket (key, tokens, granted, changed_at)
@@ -34,19 +34,19 @@ const changeSchema = z.tuple([z.object({ granted: z.boolean() })]);
 
 const FORGET = `DELETE FROM retry_budget WHERE changed_at < now() - interval '${keptMs} milliseconds'`;
 
-/** What is used of BullMQ's pool. */
+/** The part of BullMQ's pool that is used. */
 interface Asked {
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
 }
 
-/** Buckets in a table of the pool's schema, made here where it is not there. One round trip a change. */
+/** Buckets in a table of the pool's schema, which is created where it is missing. One round trip per change. */
 export async function postgresBuckets(pool: Asked): Promise<ChangeBucket> {
   await pool.query(MAKE_TABLE);
-  let forgotAt = -Infinity;
+  let purgedAt = -Infinity;
   const dropExpired = (): void => {
-    if (performance.now() - forgotAt < keptMs) return;
-    forgotAt = performance.now();
-    // What is left over now goes the next time.
+    if (performance.now() - purgedAt < keptMs) return;
+    purgedAt = performance.now();
+    // If this fails, the next purge deletes the rows.
     pool.query(FORGET).catch(() => undefined);
   };
   return async (key, deposit, take) => {

@@ -8,13 +8,13 @@ import { settlesWithin } from './with-timeout.ts';
 const TRY_AGAIN_MS = 250;
 const CLOSE_LIMIT_MS = 2_000;
 
-/** Errors that end when the server is there, or less busy: of the network, and SQLSTATE classes 08, 53, 57. */
+/** Errors that pass once the server is back or less busy: network errors, and SQLSTATE classes 08, 53, 57. */
 const PASSING = /^(E[A-Z_]+|08...|53...|57...)$/;
 
 /**
- * Makes BullMQ's schema, or brings it up to date. Processes that start at once take turns, by an
- * advisory lock. A server that is away is waited for, up to `limitMs`.
- * Throws `BackplaneUnavailableError` after that, and `TerminalError` where waiting cannot help.
+ * Creates or updates BullMQ's schema. An advisory lock serializes processes that start together. Waits up to
+ * `limitMs` for a server that is away; throws `BackplaneUnavailableError` after that, and `TerminalError` for an error
+ * that does not pass.
  */
 export async function preparePostgresSchema(target: PostgresTarget, limitMs: number): Promise<void> {
   const end = performance.now() + limitMs;

@@ -5,7 +5,7 @@ import { encodeSignal, SignalListeners } from './signal-listeners.ts';
 import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.ts';
 
 const HEARTBEAT_MS = 1_500;
-/** Wakes the reader when a notification was lost with its connection. */
+/** The reader polls this often, in case a notification was lost with its connection. */
 const READ_AT_LEAST_EVERY_MS = 2_000;
 
 interface Subscription {
@@ -13,22 +13,22 @@ interface Subscription {
 }
 
 /**
- * Signals over BullMQ's relay: each process has an inbox, a table, and is woken by NOTIFY. What was
- * published is not lost when the reader's connection is, but what could not be published is; so a
- * return is announced here too.
+ * Signals over BullMQ's relay: each process has a table as its inbox, and is woken by NOTIFY. A published signal
+ * survives the loss of the reader's connection, but a signal that could not be published is lost; so listeners are
+ * called after an outage here too.
  */
 export class PostgresSignals {
   readonly #relay: Relay<PostgresConnectionOptions>;
   readonly #onError: (error: unknown) => void;
   readonly #listeners: SignalListeners;
   readonly #onReconnect = new Set<() => void>();
-  /** Null where the server could not be asked. */
+  /** Null while the server cannot be reached. */
   readonly #subscriptions = new Map<string, Promise<Subscription | null>>();
   readonly #heartbeat: NodeJS.Timeout;
   #away = false;
   #closing = false;
 
-  /** `ping` asks the server for a sign of life. */
+  /** `ping` makes a round trip to the server. */
   constructor(parts: {
     connection: PostgresConnectionOptions;
     ping(): Promise<void>;
@@ -53,11 +53,11 @@ export class PostgresSignals {
 
   async publish(channel: string, signal: Signal): Promise<void> {
     encodeSignal(signal);
-    await withTimeout('publishing', () => this.tell(channel, signal));
+    await withTimeout('publishing', () => this.send(channel, signal));
   }
 
-  /** As `publish`, for whoever sees to the size and the time. */
-  async tell(channel: string, signal: Signal): Promise<void> {
+  /** As `publish`, without its limits of size and time. */
+  async send(channel: string, signal: Signal): Promise<void> {
     await this.#relay.publish(channel, signal);
   }
 
@@ -87,7 +87,7 @@ export class PostgresSignals {
     const subscription = this.#relay
       .subscribe(channel, (message) => this.#listeners.deliver(channel, message.data))
       .catch((error: unknown) => {
-        // Asked again on the return; a process that stops has no more use for it.
+        // Subscribed again when the server is back, unless the process is stopping.
         if (this.#closing) return null;
         this.#away = true;
         if (this.#subscriptions.get(channel) === subscription) this.#subscriptions.delete(channel);
@@ -113,7 +113,7 @@ export class PostgresSignals {
       if (!this.#subscriptions.has(channel)) this.#ask(channel);
     }
     const subscriptions = await Promise.all(this.#subscriptions.values());
-    // One that failed again waits for the next return.
+    // One that fails again waits until the server is back once more.
     if (!subscriptions.includes(null)) callEach(this.#onReconnect, undefined, this.#onError);
   }
 }

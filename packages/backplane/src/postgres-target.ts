@@ -1,18 +1,17 @@
-/** Where the connections of a Postgres backplane go. */
+/** What the connections of a Postgres backplane connect to. */
 export interface PostgresTarget {
   connectionString: string;
   /** For Postgres' `options`, before the search path that BullMQ adds. */
   options: string;
-  /** The schema of all that is disposable. */
+  /** The schema of the disposable tables. */
   schema: string;
 }
 
 const IN_PUBLIC = 'turnpike_backplane';
 
 /**
- * Reads an address. An installation whose tables are in a schema of their own (`?schema=`) has its backplane
- * beside them, so that several share a database. What an address says of the session would take the place of
- * the search path, and goes with it instead.
+ * Parses an address. An installation with a schema of its own (`?schema=`) has its backplane in a schema next to it,
+ * so that several installations share a database. The address's `options` are kept, and the search path is added.
  */
 export function readPostgresTarget(address: string): PostgresTarget {
   const url = new URL(address);

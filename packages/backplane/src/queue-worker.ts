@@ -1,10 +1,10 @@
 import type { Job } from 'bullmq';
 
-/** What is used of BullMQ's worker: the same for both of its backends. */
+/** The part of BullMQ's worker that is used; both of its backends have it. */
 export interface BullWorker {
   concurrency: number;
   on(event: 'error', listener: (error: Error) => void): unknown;
-  /** The job's end is recorded. */
+  /** The job's end is recorded on the server. */
   on(event: 'completed' | 'failed', listener: (job: { id?: string } | undefined) => void): unknown;
   pause(doNotWaitForActive: boolean): Promise<void>;
   close(force: boolean): Promise<void>;
@@ -12,17 +12,16 @@ export interface BullWorker {
 
 export type BullJob = Pick<Job<unknown>, 'data' | 'id' | 'moveToWait'>;
 
-/** Makes workers, as often as one has to be replaced. */
+/** Creates a worker; called again when one has to be replaced. */
 export type MakeWorker = (
   process: (job: BullJob, token?: string) => Promise<void>,
   concurrency: number,
 ) => BullWorker;
 
 /**
- * A job that the lock's holder is silent about is run by somebody else. That is harmless, since the
- * lease in Postgres is what counts and the epoch in the job makes a second claim refuse it; so the
- * lock may be short, and a job whose taker died before the claim is not lost for long. One second
- * chance is enough for that, and a job that loses all its takers is left to the reconciler.
+ * A job whose lock is not renewed is run by another process. That is harmless: the lease in Postgres decides, and the
+ * job's epoch makes a second claim fail. So the lock may be short, and a job whose process died before the claim runs
+ * again soon. One retry is enough; the reconciler adds a job that is lost twice.
  */
 export const STALLED_JOBS = {
   lockDuration: 15_000,
@@ -30,5 +29,5 @@ export const STALLED_JOBS = {
   maxStalledCount: 1,
 };
 
-/** For jobs that somebody else put there: ours bring this with them. */
+/** For jobs that another program added: ours have these options already. */
 export const KEEP_NOTHING = { removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } };

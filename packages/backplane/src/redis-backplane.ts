@@ -17,10 +17,10 @@ import { BullJobQueue } from './job-queue.ts';
 import { TURN_JOBS } from './turn-job.ts';
 import { settlesWithin, withTimeout } from './with-timeout.ts';
 
-/** How long a worker's blocking read waits for a job, in seconds; so long that connection is silent. */
+/** How long a worker's blocking read waits for a job, in seconds. The connection is silent for this long. */
 const BLOCK_SECONDS = 2;
 const CLOSE_LIMIT_MS = 2_000;
-/** How long the key of a probe is kept. */
+/** How long the key that `ping` writes is kept. */
 const WRITTEN_MS = 60_000;
 
 export interface RedisBackplaneParts {
@@ -33,9 +33,9 @@ export interface RedisBackplaneParts {
 }
 
 /**
- * Redis, for production: BullMQ for the queue, plain Pub/Sub for signals. Does not wait for a server that
- * is away. Two connections a process, one asks and one
- * listens, and two more for each queue that it takes from.
+ * The backplane on Redis, for production: BullMQ for the queues, Pub/Sub for signals. Does not wait for a server that
+ * is away. Each process has one connection for requests and one to listen on, and two more for each queue that it
+ * consumes.
  */
 export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Backplane> {
   const { url, prefix } = parts;
@@ -62,8 +62,8 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     const bullQueue = new Queue(kind.queue, {
       connection: client,
       prefix,
-      // Each of these would ask the server while opening, and a queue whose opening failed, since
-      // the server was away, would never work again.
+      // Without these, opening a queue makes requests, and a queue whose opening failed while
+      // the server was away never works again.
       skipWaitingForReady: true,
       skipVersionCheck: true,
       skipMetasUpdate: true,
@@ -113,7 +113,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     onReconnect: (listener) => signals.onReconnect(listener),
     async ping() {
       await withTimeout('ping', (limit) => untilReady(client, limit));
-      // A replica, a full server and one whose disk failed still answer, and take nothing.
+      // A replica, a full server and one whose disk failed still respond to PING, but refuse writes.
       const key = `${prefix}:written`;
       await withTimeout('a write', () => client.set(key, '1', 'PX', WRITTEN_MS)).catch((error: unknown) => {
         if (!(error instanceof BackplaneUnavailableError && error.cause instanceof Error)) throw error;
@@ -135,7 +135,7 @@ function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts
   const connection = {
     ...reconnecting(),
     url,
-    // A worker waits for its server as long as it takes.
+    // A worker waits for its server without a limit.
     maxRetriesPerRequest: null,
     socketTimeout: BLOCK_SECONDS * 1_000 + SILENCE_MS,
   };
@@ -154,7 +154,7 @@ function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts
     });
 }
 
-/** In BullMQ's keys: a job is a hash, one that was taken has `processedOn`, and its taker a lock beside it. */
+/** In BullMQ's keys: a job is a hash, a received one has `processedOn`, and the process that runs it has a lock key. */
 async function findAliveJobs(
   client: Redis,
   toKey: (jobId: string) => string,
@@ -166,9 +166,9 @@ async function findAliveJobs(
     pipeline.exists(`${toKey(id)}:lock`);
   }
   const replies = (await pipeline.exec()) ?? [];
-  const alive = jobIds.filter((_, place) => {
-    const [jobError, job] = replies[2 * place] ?? [];
-    const [lockError, locked] = replies[2 * place + 1] ?? [];
+  const alive = jobIds.filter((_, index) => {
+    const [jobError, job] = replies[2 * index] ?? [];
+    const [lockError, locked] = replies[2 * index + 1] ?? [];
     if (jobError || lockError) throw jobError ?? lockError;
     const [timestamp, processedOn] = job as [string | null, string | null];
     return timestamp !== null && (processedOn === null || locked === 1);

@@ -2,24 +2,24 @@ import { once } from 'node:events';
 import { Redis, type CommonRedisOptions } from 'ioredis';
 
 /**
- * A connection that was asked something and hears nothing for this long is dead, however open it
- * looks: a half-open TCP connection would else be believed for a quarter of an hour.
+ * A connection without a response for this long is dead, even if it looks open: the kernel gives up a half-open TCP
+ * connection only after a quarter of an hour.
  */
 export const SILENCE_MS = 2_500;
 const HEARTBEAT_MS = 1_500;
 
-/** A server that takes no writes is left, for the one that has its name by now, no more often than this. */
+/** The least time between two reconnects away from a server that refuses writes. */
 const LEAVE_EVERY_MS = 2_000;
 
-/** What all connections have in common. `onReadOnly` is told when this one leaves a server that takes no writes. */
+/** Options of every connection. `onReadOnly` is called when it leaves a server that refuses writes. */
 export function reconnecting(onReadOnly: () => void = () => undefined) {
   let leftAt = -Infinity;
   return {
     retryStrategy: (times: number): number =>
-      // Soon, and then every two seconds, with jitter so that a fleet does not come back at once.
+      // At once, then up to every two seconds, with jitter so that a fleet does not reconnect together.
       Math.min(2_000, times * 100) * (0.5 + Math.random() / 2),
-    // After a failover the old server lives on as a replica, and its connections with it. Scripts bring the word
-    // inside of their own error.
+    // After a failover the old server continues as a replica and keeps its connections. The error of a script contains
+    // READONLY too.
     reconnectOnError(error: Error): boolean {
       if (!/\bREADONLY\b/.test(error.message) || performance.now() - leftAt < LEAVE_EVERY_MS) return false;
       leftAt = performance.now();
@@ -33,8 +33,8 @@ export function reconnecting(onReadOnly: () => void = () => undefined) {
 }
 
 /**
- * Connects in the background, for as long as it takes, and goes on connecting after each loss.
- * A heartbeat finds out about connections that are open but dead, also while nobody uses them.
+ * Connects in the background, without a limit, and reconnects after each loss. A heartbeat detects a connection that
+ * is open but dead, also while it is not used.
  */
 export function connectRedis(
   url: string,
@@ -43,11 +43,11 @@ export function connectRedis(
   onReadOnly?: () => void,
 ): { client: Redis; disconnect(): void } {
   const client = new Redis(url, { ...reconnecting(onReadOnly), enableOfflineQueue: false, ...options });
-  // One waiter for each call under way; they are bounded by time, not by number.
+  // One listener for each call in progress; time bounds them, not number.
   client.setMaxListeners(0);
   client.on('error', onError);
   const heartbeat = setInterval(() => {
-    // No answer runs into the socket's timeout, which destroys the connection and says so.
+    // Without a response the socket's timeout destroys the connection, which reports an error.
     if (client.status === 'ready') client.ping().catch(() => undefined);
   }, HEARTBEAT_MS);
   return {

@@ -23,7 +23,7 @@ const ODD_NAMES = [
 ];
 
 describe('Names in the keys of Redis', () => {
-  it('become one part of a key each, and stay apart', () => {
+  it('become one part of a key each, and stay different', () => {
     const parts = ODD_NAMES.map(keyPart);
     for (const part of parts) expect(part).toMatch(/^[\w.%-]+$/);
     expect(new Set(parts).size).toBe(ODD_NAMES.length);
@@ -32,7 +32,7 @@ describe('Names in the keys of Redis', () => {
 
 const url = process.env['TEST_REDIS_URL'];
 (url === undefined ? describe.skip : describe)('The keys that a run leaves in Redis', () => {
-  it('all expire by themselves but those of the queues, and none holds a name as somebody chose it', async () => {
+  it('all expire except those of the queues, and none contains a name unencoded', async () => {
     const client = new Redis(url ?? '');
     const errors: unknown[] = [];
     const prefix = `t-${randomUUID()}`;
@@ -61,7 +61,7 @@ const url = process.env['TEST_REDIS_URL'];
 
       const expiring = [];
       for (const key of await names()) {
-        // BullMQ's own, of a fixed number: what a job leaves is deleted when it is done.
+        // BullMQ's own keys, a fixed number: those of a job are deleted when it ends.
         if (/^(turns|deliveries):[\w-]+$/.test(key.slice(prefix.length + 1))) continue;
         const ttl = await client.pttl(key);
         expect([key, ttl > 0 && ttl <= 3_600_000]).toEqual([key, true]);

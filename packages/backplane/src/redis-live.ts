@@ -7,9 +7,9 @@ import { withTimeout } from './with-timeout.ts';
 
 /*
  * KEYS[i]: the list of messages with text that are kept of session i.
- * ARGV[1]: milliseconds to keep them; then three for each key: its channel, the message, and what becomes
- * of the message: 0 it is not kept, 1 it is kept, 2 it is kept as the first of its text.
- * Returns how many heard each message.
+ * ARGV[1]: milliseconds to keep them; then three for each key: its channel, the message, and whether the message is
+ * kept: 0 no, 1 yes, 2 yes, as the first of its text.
+ * Returns the number of receivers of each message.
  */
 const SHOW_SCRIPT = `
 local heard = {}
@@ -26,7 +26,7 @@ return heard`;
 
 const PACE: LivePace = { batch: 1_000, pausePerMessageMs: 0.1, leastPauseMs: 0, mostPauseMs: 50 };
 
-/** Live news over Redis: each batch is one script and one round trip. */
+/** Live updates over Redis: each batch is one script and one round trip. */
 export class RedisLive implements Live {
   readonly #client: Redis;
   readonly #signals: RedisSignals;
@@ -34,7 +34,7 @@ export class RedisLive implements Live {
   readonly #sender: LiveSender;
   readonly changed: Live['changed'];
   readonly show: Live['show'];
-  readonly forget: Live['forget'];
+  readonly endPreview: Live['endPreview'];
 
   constructor(parts: {
     client: Redis;
@@ -49,15 +49,15 @@ export class RedisLive implements Live {
     this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
     this.changed = (fact) => this.#sender.changed(fact);
     this.show = (preview) => this.#sender.show(preview);
-    this.forget = (turnId) => this.#sender.forget(turnId);
+    this.endPreview = (turnId) => this.#sender.endPreview(turnId);
   }
 
-  watch(sessionId: string, listener: (news: LiveUpdate) => void): Promise<() => Promise<void>> {
+  watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>> {
     return watchUpdates(this.#signals, sessionId, listener);
   }
 
   kept(sessionId: string): Promise<LiveUpdate[]> {
-    return withTimeout('reading what was shown', async (limit) => {
+    return withTimeout('reading previews', async (limit) => {
       await untilReady(this.#client, limit);
       const messages = await this.#client.lrange(this.#keyPrefix + sessionId, 0, -1);
       return messages.flatMap((message) => parseUpdate(parseJson(message)) ?? []);
@@ -70,14 +70,14 @@ export class RedisLive implements Live {
 
   #send(messages: readonly LiveMessage[]): Promise<readonly number[]> {
     const keys = messages.map(({ sessionId }) => this.#keyPrefix + sessionId);
-    const values = messages.flatMap(({ sessionId, news }) => {
-      const keep = news.text === undefined ? '0' : news.text.offset === 0 ? '2' : '1';
-      return [this.#signals.channelName(channelOf(sessionId)), JSON.stringify(news), keep];
+    const values = messages.flatMap(({ sessionId, update }) => {
+      const keep = update.text === undefined ? '0' : update.text.offset === 0 ? '2' : '1';
+      return [this.#signals.channelName(channelOf(sessionId)), JSON.stringify(update), keep];
     });
     const commands = this.#client as unknown as {
       turnpikeShow(keyCount: number, ...values: (string | number)[]): Promise<number[]>;
     };
-    return withTimeout('showing what is new', async (limit) => {
+    return withTimeout('sending live updates', async (limit) => {
       await untilReady(this.#client, limit);
       return commands.turnpikeShow(keys.length, ...keys, KEPT_MS, ...values);
     });

@@ -9,7 +9,7 @@ import { openBackplane } from './open-backplane.ts';
 import { HeldRuns, someJobs } from './testing/held-runs.ts';
 import { startTcpProxy, type TcpProxy } from './testing/tcp-proxy.ts';
 
-/** How long "within seconds" may last here; what is bounded is bounded by two or three. */
+/** The limit of "within seconds" here; the timeouts are two or three seconds. */
 const SECONDS_MS = 6_000;
 
 const describeRedis = process.env['TEST_REDIS_URL'] === undefined ? describe.skip : describe;
@@ -48,7 +48,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await redis.kill();
   });
 
-  it('starts while Redis is away, fails within seconds, and works when Redis comes', async () => {
+  it('starts while Redis is away, fails within seconds, and works when Redis is back', async () => {
     await redis.kill();
     backplane = await open(redis.port);
     consume();
@@ -66,12 +66,12 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await untilTrue('the signal came', () => heard.length === 1);
   });
 
-  it('fails within seconds, whatever is asked of it, while Redis is away', async () => {
+  it('every operation fails within seconds while Redis is away', async () => {
     backplane = await open(redis.port);
     await backplane.ping();
     await redis.kill();
     await Promise.all(everything(backplane).map(failsWithinSeconds));
-    // What was given up must not leave after all when Redis is back.
+    // An operation that was given up must not be sent when Redis is back.
     await redis.start();
     await untilTrue('it is back', () => answers(backplane));
     expect(await backplane.depth()).toEqual({ waiting: 0, active: 0 });
@@ -80,7 +80,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
   it.each([
     [2, 'two seconds, shorter than a worker waits for a job'],
     [9, 'nine seconds, several times longer'],
-  ])('takes new jobs and hears signals again after an outage of %i s (%s)', async (seconds) => {
+  ])('receives new jobs and signals again after an outage of %i s (%s)', async (seconds) => {
     backplane = await open(redis.port);
     consume();
     const heard: unknown[] = [];
@@ -101,7 +101,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await untilTrue('the signal came', () => heard.includes(2));
   });
 
-  it('runs on what it was running when Redis went away, once', async () => {
+  it('continues the jobs that ran when Redis went away, and runs each once', async () => {
     backplane = await open(redis.port);
     const runs = new HeldRuns();
     const consumer = backplane.consume({
@@ -122,7 +122,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     expect(runs.started).toEqual(['turn_0', 'turn_1']);
   });
 
-  it('loses no subscription and takes new jobs when Redis is wiped', async () => {
+  it('keeps its subscriptions and receives new jobs when Redis is wiped', async () => {
     backplane = await open(redis.port);
     consume();
     const heard: Signal[] = [];
@@ -150,7 +150,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     );
   });
 
-  it('says that a Redis which became a replica takes no writes, and works when it is a primary again', async () => {
+  it('reports that a Redis which became a replica refuses writes, and works when it is a primary again', async () => {
     const operator = new Redis(redis.url);
     backplane = await open(redis.port);
     consume();
@@ -161,7 +161,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     await operator.replicaof('127.0.0.1', String(await freePort()));
     await expect(backplane.ping()).rejects.toThrow(/READONLY/);
     await failsWithinSeconds(() => backplane.enqueue(someJobs(1, 1)));
-    // Whoever asks again and again is refused each time, and not told so thousands of times.
+    // Repeated requests are refused each time, and are not reported thousands of times.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(errors.length).toBeLessThan(100);
     await operator.replicaof('NO', 'ONE');
@@ -173,7 +173,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     operator.disconnect();
   });
 
-  it('leaves a server that became a replica for the one that has its name by now, also where it only listens', async () => {
+  it('moves from a server that became a replica to the one that has its name now, also connections that only listen', async () => {
     const other = await startRedis();
     if (other === null) throw new Error('There is no redis-server on PATH.');
     const proxy = await startTcpProxy(redis.port);
@@ -185,7 +185,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await backplane.subscribe('turns', ({ number }) => void heard.push(number));
       await backplane.enqueue(someJobs(1));
       await untilRan('turn_0');
-      // The old one lives on, with every connection to it, and hears nothing of what the new one is told.
+      // The old server continues with its connections, and receives nothing that is sent to the new one.
       await operator.replicaof('127.0.0.1', String(await freePort()));
       proxy.retarget(other.port);
       await untilTrue('it takes writes', () => answers(backplane));
@@ -202,7 +202,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     }
   });
 
-  it('pauses before it asks again where the server refuses, and goes on when it does not', async () => {
+  it('pauses before each retry while the server refuses, and continues when it no longer does', async () => {
     const operator = new Redis(redis.url);
     await operator.call('ACL', 'SETUSER', 'default', '-evalsha', '-eval');
     backplane = await open(redis.port);
@@ -216,7 +216,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     operator.disconnect();
   });
 
-  it('says that a full Redis takes no writes', async () => {
+  it('reports that a full Redis refuses writes', async () => {
     const operator = new Redis(redis.url);
     backplane = await open(redis.port);
     await backplane.ping();
@@ -227,14 +227,14 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
     operator.disconnect();
   });
 
-  describe('over a network that goes dead without a word', () => {
+  describe('over a network that drops everything silently', () => {
     let proxy: TcpProxy;
     beforeEach(async () => {
       proxy = await startTcpProxy(redis.port);
     });
     afterEach(() => proxy.stop());
 
-    it('finds out, and asks, listens and takes jobs over new connections', async () => {
+    it('detects it, and makes requests, listens and receives jobs over new connections', async () => {
       backplane = await open(proxy.port);
       consume();
       const heard: unknown[] = [];
@@ -253,7 +253,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await Promise.all([untilRan('turn_1'), untilRan('turn_2'), untilRan('turn_3')]);
     });
 
-    it('replaces a worker that has gone deaf; what that ran goes on and keeps its place', async () => {
+    it('replaces a deaf worker, whose jobs continue and keep their slots', async () => {
       backplane = await open(proxy.port);
       await backplane.subscribe('turns', () => undefined);
       const asking = proxy.connections;
@@ -271,7 +271,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await untilTrue('a third runs', () => runs.now === 3);
       expect(errors.map(({ message }) => message)).toContainEqual(expect.stringMatching(/is replaced/));
       expect(consumer.active).toBe(3);
-      // Its places are taken: the jobs that are left wait, and a look finds nobody deaf.
+      // All slots are used: the other jobs wait, and no worker counts as deaf.
       const { waiting } = await backplane.depth();
       expect(waiting).toBe(4);
       runs.letGo();
@@ -280,7 +280,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       expect(runs.most).toBe(3);
     });
 
-    it('replaces no worker that is idle, or busy, or has nothing to take', async () => {
+    it('does not replace a worker that is idle, busy or has no jobs to receive', async () => {
       backplane = await open(proxy.port, 500);
       const runs = new HeldRuns();
       backplane.consume({ concurrency: 1, run: runs.run, onError: (error) => void errors.push(error) });
@@ -294,7 +294,7 @@ describeRedis('A backplane whose Redis goes away (skipped where there is no Redi
       await untilTrue('all ran', () => runs.started.length === 3);
     });
 
-    it('fails within seconds while nothing answers, and heals when something does', async () => {
+    it('fails within seconds while nothing responds, and works again when it does', async () => {
       backplane = await open(proxy.port);
       consume();
       await backplane.ping();
@@ -335,18 +335,18 @@ describeRedis('A Redis of another kind (skipped where there is no Redis for test
   it.each([
     ['cluster', /is a node of a Redis Cluster/],
     ['sentinel', /is a Redis Sentinel/],
-  ] as const)('a %s is refused in a sentence, also where it comes later', async (kind, sentence) => {
+  ] as const)('a %s is refused with a clear message, also where it starts later', async (kind, sentence) => {
     const server = await startRedis({ kind });
     if (server === null) throw new Error('There is no redis-server on PATH.');
     let backplane: Backplane | undefined;
     try {
       await expect(open(server.port)).rejects.toThrow(sentence);
       await server.kill();
-      const told: Error[] = [];
-      backplane = await open(server.port, (error) => void told.push(error));
+      const reported: Error[] = [];
+      backplane = await open(server.port, (error) => void reported.push(error));
       await server.start();
-      await untilTrue('it is told', () => told.length > 0);
-      expect(told[0]?.message).toMatch(sentence);
+      await untilTrue('the error is reported', () => reported.length > 0);
+      expect(reported[0]?.message).toMatch(sentence);
     } finally {
       await backplane?.close();
       await server.stop();
@@ -354,7 +354,7 @@ describeRedis('A Redis of another kind (skipped where there is no Redis for test
   });
 });
 
-/** One of each thing that can be asked. */
+/** One operation of each kind. */
 function everything(backplane: Backplane): (() => Promise<unknown>)[] {
   return [
     () => backplane.enqueue(someJobs(2)),

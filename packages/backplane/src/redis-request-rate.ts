@@ -5,7 +5,7 @@ import { KEPT_MS, type SpendRequests } from './request-rate.ts';
 /*
  * KEYS[1]: the bucket, a hash of `tokens` and `at` (milliseconds, by the server's clock).
  * ARGV: 1 tokens to take, 2 tokens a second, 3 milliseconds to keep it.
- * Returns what is left, as text; a debt is at most what a full bucket holds.
+ * Returns what is left, as text: negative by at most what a full bucket holds.
  */
 const SPEND_SCRIPT = `
 local now = redis.call('TIME')
@@ -19,7 +19,7 @@ redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.3
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return tostring(tokens)`;
 
-/** Buckets in Redis, under `prefix`. One round trip each time. */
+/** Buckets in Redis, under `prefix`. One round trip per call. */
 export function redisRequestRate(client: Redis, prefix: string): SpendRequests {
   client.defineCommand('turnpikeSpendRequests', { numberOfKeys: 1, lua: SPEND_SCRIPT });
   const commands = client as unknown as {

@@ -26,7 +26,7 @@ redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', tostring(at))
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 return taken`;
 
-/** Buckets in Redis, under `prefix`. One round trip a change. */
+/** Buckets in Redis, under `prefix`. One round trip per change. */
 export function redisBuckets(client: Redis, prefix: string): ChangeBucket {
   const { allowance, capacity, perMinute, keptMs } = BUCKET;
   client.defineCommand('turnpikeChangeBucket', { numberOfKeys: 1, lua: CHANGE_SCRIPT });

@@ -8,17 +8,17 @@ import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.
 
 export interface RedisSignalsParts {
   url: string;
-  /** What publishes: the connection that everything but listening shares. */
+  /** Publishes: the connection that everything except listening shares. */
   publisher: Redis;
-  /** Before each channel's name. Channels know no database numbers, so it must tell those apart too. */
+  /** Prefix of each channel's name. It has the database number too: Redis channels are not separated by it. */
   prefix: string;
   onError: (error: unknown) => void;
 }
 
 /**
- * Signals over Redis Pub/Sub: nothing of it is stored, so a wiped server loses none of the
- * subscriptions. One connection listens. What it is subscribed to is made anew on each return,
- * and the loss is said to be over only when the server has confirmed that.
+ * Signals over Redis Pub/Sub. The server stores nothing of them, so a wiped server loses no subscription. One
+ * connection listens; it subscribes again after each reconnect, and listeners are told that signals arrive again only
+ * when the server has confirmed that.
  */
 export class RedisSignals {
   readonly #parts: RedisSignalsParts;
@@ -27,7 +27,7 @@ export class RedisSignals {
   readonly #listeners: SignalListeners;
   readonly #onReconnect = new Set<() => void>();
   readonly #returns = new EventEmitter().setMaxListeners(0);
-  /** The server's word for each channel of this connection. */
+  /** The server's confirmation for each channel of this connection. */
   readonly #confirmations = new Map<string, Promise<unknown>>();
   #mayHaveMissed = false;
 
@@ -64,23 +64,23 @@ export class RedisSignals {
     const isFirst = this.#listeners.add(channel, listener);
     if (isFirst && this.#subscriber.status === 'ready') void this.#ask([channel]);
     const confirmation = this.#confirmations.get(channel) ?? this.#untilReturn();
-    // Where the server is away, signals are missed from now on, until it is back.
+    // While the server is away, signals are missed until it is back.
     if (!(await settlesWithin(confirmation, RESPONSE_TIMEOUT_MS))) this.#mayHaveMissed = true;
     return async () => {
       if (!this.#listeners.remove(channel, listener)) return;
       this.#confirmations.delete(channel);
-      // A connection that is away has no subscriptions, and does not make this one again.
+      // A lost connection has no subscriptions, and will not make this one again.
       if (this.#subscriber.status !== 'ready') return;
       await withTimeout('unsubscribing', () => this.#subscriber.unsubscribe(this.#parts.prefix + channel));
     };
   }
 
-  /** What the server calls a channel. */
+  /** The channel's name on the server. */
   channelName(channel: string): string {
     return this.#parts.prefix + channel;
   }
 
-  /** To whichever server has the name now: one that only listens is never told that its server changed. */
+  /** Connects to the server that has the name now: a connection that only listens does not notice a failover. */
   reconnect(): void {
     if (this.#subscriber.status === 'ready') this.#subscriber.disconnect(true);
   }
@@ -94,7 +94,7 @@ export class RedisSignals {
     this.#disconnect();
   }
 
-  /** True when the server has confirmed. */
+  /** True once the server has confirmed. */
   async #ask(channels: readonly string[]): Promise<boolean> {
     const confirmation = this.#subscriber.subscribe(...channels.map((name) => this.#parts.prefix + name));
     for (const channel of channels) this.#confirmations.set(channel, confirmation);
@@ -102,7 +102,7 @@ export class RedisSignals {
       await confirmation;
       return true;
     } catch (error) {
-      // A connection that was lost meanwhile has been reported, and asks again when it is back.
+      // The loss of the connection has been reported, and it subscribes again when it is back.
       if (this.#subscriber.status === 'ready') this.#parts.onError(error);
       return false;
     }
@@ -117,13 +117,13 @@ export class RedisSignals {
     callEach(this.#onReconnect, undefined, this.#parts.onError);
   }
 
-  /** Gives up after a while, so that nobody is left waiting when the caller is not. */
+  /** Gives up after a while, so that no listener stays when the caller no longer waits. */
   #untilReturn(): Promise<unknown> {
     return once(this.#returns, 'return', { signal: AbortSignal.timeout(2 * RESPONSE_TIMEOUT_MS) });
   }
 }
 
-/** Null for what is no JSON. */
+/** Null for text that is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

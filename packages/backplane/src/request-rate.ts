@@ -1,10 +1,10 @@
-/** A bucket of requests: it holds a second's worth, and gains as much in a second. */
+/** A bucket of requests: it holds one second's worth, and regains it in one second. */
 export interface RequestRate {
   perSecond: number;
 }
 
-/** A bucket that nobody used for so long is full, and as good as none. */
+/** A bucket that was not used for this long is full, so it may be deleted. */
 export const KEPT_MS = 10_000;
 
-/** Takes `count` out of a key's bucket, and returns what is left: less than zero where there was not as much. */
+/** Takes `count` out of a key's bucket and returns what is left: negative where it held less. */
 export type SpendRequests = (key: string, count: number, rate: RequestRate) => Promise<number>;

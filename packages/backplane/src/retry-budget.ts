@@ -1,26 +1,26 @@
-/** The shape of every bucket: as `createRetryBudget` of packages/model has it, for one process. */
+/** The shape of every bucket, as in `createRetryBudget` of packages/model, which is for one process. */
 export const BUCKET = {
-  /** Retries that a key starts with, and that time gives back. */
+  /** Retries that a key starts with, and regains over time. */
   allowance: 10,
   /** Retries that a key can save up. */
   capacity: 50,
   perMinute: 30,
-  /** A key that is not used for so long starts anew. */
+  /** A key that is not used for this long starts again with its allowance. */
   keptMs: 3_600_000,
 } as const;
 
 /** What one success adds. */
 const DEPOSIT = 0.1;
 const FLUSH_MS = 1_000;
-/** Keys with deposits that wait to be sent. */
+/** The most keys with deposits that are not sent yet. */
 const MOST_PENDING = 10_000;
 
-/** Adds `deposit` to a key's bucket, then takes `take` (0 or 1) out of it; false where there is not as much. */
+/** Adds `deposit` to a key's bucket, then takes `take` (0 or 1) out of it; false where it holds less. */
 export type ChangeBucket = (key: string, deposit: number, take: 0 | 1) => Promise<boolean>;
 
 /**
- * How much of the traffic may be retries, shared by all processes: a token bucket for each key. What
- * successes add is gathered for a second, so that a model call that went well waits for nothing.
+ * Limits the share of requests that are retries, across all processes: a token bucket for each key. Deposits of
+ * successes are gathered for a second, so that a successful model call waits for nothing.
  */
 export class SharedRetryBudget {
   readonly #change: ChangeBucket;
@@ -31,7 +31,7 @@ export class SharedRetryBudget {
     this.#change = change;
   }
 
-  /** Takes the right to one retry; false when there is none. Throws `BackplaneUnavailableError`. */
+  /** Takes the token for one retry; false when there is none. Throws `BackplaneUnavailableError`. */
   take(key: string): Promise<boolean> {
     const deposit = this.#deposits.get(key) ?? 0;
     this.#deposits.delete(key);
@@ -39,8 +39,8 @@ export class SharedRetryBudget {
   }
 
   /**
-   * Notes a success, and gives back what was taken where it was a retry. Never throws: a deposit that
-   * does not arrive makes retries fewer, not more.
+   * Records a success, and returns the token of a retry. Never throws: a lost deposit allows fewer retries, not
+   * more.
    */
   deposit(key: string, wasRetry = false): void {
     if (this.#deposits.size >= MOST_PENDING && !this.#deposits.has(key)) return;
@@ -48,7 +48,7 @@ export class SharedRetryBudget {
     this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_MS).unref();
   }
 
-  /** What was not sent by then is dropped. */
+  /** Deposits that are not sent yet are dropped. */
   close(): void {
     clearTimeout(this.#timer);
   }

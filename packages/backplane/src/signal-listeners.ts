@@ -6,14 +6,14 @@ import { callEach } from './call-each.ts';
 const MAX_BYTES = 4_096;
 const signalSchema = z.record(z.string(), z.unknown());
 
-/** Throws `TerminalError` for a signal that is too large: signals say where to look, not what is there. */
+/** Throws `TerminalError` for a signal that is too large: a signal says what changed, not how. */
 export function encodeSignal(signal: Signal): string {
   const text = JSON.stringify(signal);
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_BYTES) {
     throw new TerminalError(
       'signal_too_large',
-      `A signal may have ${MAX_BYTES} bytes; this one has ${bytes}.`,
+      `A signal may have at most ${MAX_BYTES} bytes; this one has ${bytes}.`,
     );
   }
   return text;
@@ -21,7 +21,7 @@ export function encodeSignal(signal: Signal): string {
 
 type Listener = (signal: Signal) => void;
 
-/** Who listens to what in this process. */
+/** The listeners of this process, by channel. */
 export class SignalListeners {
   readonly #byChannel = new Map<string, Set<Listener>>();
   readonly #onError: (error: unknown) => void;
@@ -30,7 +30,7 @@ export class SignalListeners {
     this.#onError = onError;
   }
 
-  /** The channels that somebody listens to. */
+  /** The channels with listeners. */
   get channels(): string[] {
     return [...this.#byChannel.keys()];
   }
@@ -43,7 +43,7 @@ export class SignalListeners {
     return listeners === undefined;
   }
 
-  /** True when nobody listens to the channel any more. */
+  /** True when the channel has no listeners left. */
   remove(channel: string, listener: Listener): boolean {
     const listeners = this.#byChannel.get(channel);
     listeners?.delete(listener);
@@ -51,7 +51,7 @@ export class SignalListeners {
     return this.#byChannel.delete(channel);
   }
 
-  /** Hands on what came. What is no signal came from somebody else, and is dropped. */
+  /** Calls the listeners of a channel. A payload that is not a signal is dropped. */
   deliver(channel: string, payload: unknown): void {
     const signal = signalSchema.safeParse(payload);
     if (!signal.success) return;

@@ -8,7 +8,7 @@ export const turnJobSchema = z.strictObject({
   jobNumber: z.int().nonnegative(),
 });
 
-/** What a job carries: never more than it takes to claim a turn, or to see that it has moved on. */
+/** A job's data: only what a claim of the turn needs, or what shows that the job is outdated. */
 export type TurnJob = z.infer<typeof turnJobSchema>;
 
 export const TURN_JOBS: JobKind<TurnJob> = {

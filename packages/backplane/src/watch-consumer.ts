@@ -1,30 +1,30 @@
 export interface WatchedConsumer {
-  /** Milliseconds without taking anything, while there is room and jobs wait, that make it deaf. */
+  /** A consumer is deaf that receives nothing for this long while it has a free slot and jobs wait. Milliseconds. */
   deafAfterMs: number;
-  hasRoom(): boolean;
-  /** Goes up with every job that is taken. */
-  taken(): number;
-  /** How many jobs wait, asked of the server. */
+  hasFreeSlot(): boolean;
+  /** How many jobs it has received in all. */
+  received(): number;
+  /** How many jobs wait, by the server. */
   waiting(): Promise<number>;
   onDeaf(waiting: number): void;
 }
 
 /**
- * Looks for deafness: BullMQ's workers have gone silently deaf after outages of the server
- * (taskforcesh/bullmq #4378, #4479, #4585), and none of their own signs shows it. What shows it is
- * that jobs wait and stay, so the suspicion begins when jobs are first seen waiting, not when the
- * last one was taken: a quiet night makes nobody deaf. Returns the way to stop.
+ * Detects a deaf consumer: after outages of the server, BullMQ's workers have stopped receiving jobs without any error
+ * (taskforcesh/bullmq #4378, #4479, #4585). It shows only by jobs that keep waiting, so the time counts from when
+ * jobs are first seen waiting, not from the last job received: an idle consumer is not deaf. Returns the function that
+ * stops watching.
  */
 export function watchConsumer(consumer: WatchedConsumer): () => void {
-  let suspicion: { since: number; taken: number } | null = null;
-  let looking = false;
+  let suspicion: { since: number; received: number } | null = null;
+  let checking = false;
 
-  const look = async (): Promise<void> => {
-    const waiting = consumer.hasRoom() ? await consumer.waiting() : 0;
-    // Asked again after the answer: what was waited for may have let the worker take something.
-    if (waiting === 0 || !consumer.hasRoom()) suspicion = null;
-    else if (suspicion?.taken !== consumer.taken()) {
-      suspicion = { since: performance.now(), taken: consumer.taken() };
+  const check = async (): Promise<void> => {
+    const waiting = consumer.hasFreeSlot() ? await consumer.waiting() : 0;
+    // Checked again: the worker may have received a job meanwhile.
+    if (waiting === 0 || !consumer.hasFreeSlot()) suspicion = null;
+    else if (suspicion?.received !== consumer.received()) {
+      suspicion = { since: performance.now(), received: consumer.received() };
     } else if (performance.now() - suspicion.since >= consumer.deafAfterMs) {
       suspicion = null;
       consumer.onDeaf(waiting);
@@ -32,12 +32,12 @@ export function watchConsumer(consumer: WatchedConsumer): () => void {
   };
 
   const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    look()
-      // The server is away: that is not deafness, and whoever adds jobs reports it.
+    if (checking) return;
+    checking = true;
+    check()
+      // The server is away: the consumer is not deaf, and the processes that add jobs report the outage.
       .catch(() => (suspicion = null))
-      .finally(() => (looking = false));
+      .finally(() => (checking = false));
   }, consumer.deafAfterMs / 5);
   return () => clearInterval(timer);
 }

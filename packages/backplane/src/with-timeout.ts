@@ -1,11 +1,11 @@
 import { BackplaneUnavailableError, plainError } from './errors.ts';
 
-/** No caller waits longer than this for the backplane. Milliseconds. */
+/** The longest that a caller waits for the backplane. Milliseconds. */
 export const RESPONSE_TIMEOUT_MS = 2_000;
 
 /**
- * The result of `work`, or `BackplaneUnavailableError` where it fails or takes too long. The signal
- * aborts when the caller has stopped waiting: what has not left by then must not leave any more.
+ * The result of `work`; throws `BackplaneUnavailableError` where it fails or takes too long. The signal aborts when
+ * the caller has stopped waiting: a request that was not sent by then must not be sent any more.
  */
 export async function withTimeout<Result>(
   what: string,
@@ -15,7 +15,7 @@ export async function withTimeout<Result>(
   const limit = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
+    timer = setTimeout(() => reject(new Error(`no response in ${limitMs} ms`)), limitMs);
   });
   try {
     return await Promise.race([work(limit.signal), tooLong]);
@@ -27,7 +27,7 @@ export async function withTimeout<Result>(
   }
 }
 
-/** Waits for it, but not longer than this; true where it settled in time, whichever way. */
+/** Waits for a promise, at most `limitMs`; true where it settled in time, fulfilled or rejected. */
 export async function settlesWithin(work: Promise<unknown>, limitMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<boolean>((resolve) => {

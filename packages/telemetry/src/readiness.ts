@@ -62,7 +62,7 @@ export class Readiness {
   async #findProblem(name: string, check: () => Promise<void>): Promise<string | null> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve(`${name}: no answer in ${this.#limitMs} ms.`), this.#limitMs);
+      timer = setTimeout(() => resolve(`${name}: no response in ${this.#limitMs} ms.`), this.#limitMs);
     });
     const answer = check().then(
       () => null,

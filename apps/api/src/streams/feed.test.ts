@@ -21,7 +21,7 @@ function factAt(number: number): PositionedFact {
 const silent: Live = {
   changed: () => undefined,
   show: () => undefined,
-  forget: () => undefined,
+  endPreview: () => undefined,
   watch: () => Promise.resolve(() => Promise.resolve()),
   kept: () => Promise.resolve([]),
 };

@@ -1,6 +1,6 @@
 import type { TurnJob } from '../turn-job.ts';
 
-/** Runs that last until they are let go. */
+/** Runs that last until `letGo` is called. */
 export class HeldRuns {
   now = 0;
   most = 0;
@@ -16,7 +16,7 @@ export class HeldRuns {
     this.now -= 1;
   };
 
-  /** Those of now, and all that come after. */
+  /** Ends the current runs, and all later ones at once. */
   letGo(): void {
     this.#letGo();
   }
@@ -24,8 +24,8 @@ export class HeldRuns {
 
 /** Jobs of turns that are numbered from `start`. */
 export function someJobs(count: number, start = 0): TurnJob[] {
-  return Array.from({ length: count }, (_, place) => ({
-    turnId: `turn_${start + place}`,
+  return Array.from({ length: count }, (_, index) => ({
+    turnId: `turn_${start + index}`,
     epoch: 0,
     jobNumber: 1,
   }));

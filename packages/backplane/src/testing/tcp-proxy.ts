@@ -1,23 +1,23 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A way to a server that can be cut, or go dead with its connections left open. */
+/** A TCP proxy whose connections can be closed, or frozen while they stay open. */
 export interface TcpProxy {
   port: number;
-  /** How many connections were ever made through it. */
+  /** Connections made through it so far. */
   readonly connections: number;
   /**
-   * From now on nothing passes over the connections that are open, in either direction, and nobody
-   * is told: half-open. `from` spares the first ones, counted from 0. New ones work.
+   * From now on the open connections pass nothing on, in either direction, and stay open (half-open). `from`: only
+   * those from this number on, counted from 0. New ones work.
    */
   freeze(from?: number): void;
-  /** New connections are taken, and are as dead as the frozen ones. */
+  /** New connections are accepted, and are frozen too. */
   freezeNew(frozen: boolean): void;
-  /** Ends all connections; new ones are taken. */
+  /** Closes all connections; new ones are accepted. */
   drop(): void;
   /** From now on, new connections go to this port. */
   retarget(port: number): void;
-  /** Ends all connections, and refuses new ones until `restore`. */
+  /** Closes all connections, and refuses new ones until `restore`. */
   cut(): Promise<void>;
   restore(): Promise<void>;
   stop(): Promise<void>;
@@ -30,7 +30,7 @@ interface Pair {
   frozen: boolean;
 }
 
-/** Listens on a free port of 127.0.0.1 and passes everything on to `targetPort` there. */
+/** Listens on a free port of 127.0.0.1 and forwards to `targetPort` there. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let connections = 0;

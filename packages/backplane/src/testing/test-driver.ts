@@ -4,18 +4,18 @@ import pg from 'pg';
 import type { Backplane } from '../backplane.ts';
 import { openBackplane, type BackplaneOptions } from '../open-backplane.ts';
 
-/** A driver with a queue of its own, as several processes would open it. */
+/** A driver with separate queues, which can be opened several times, as by several processes. */
 export interface TestDriver {
-  /** What went wrong in the background. */
+  /** Errors in the background. */
   errors: Error[];
   open(options?: Partial<BackplaneOptions>): Promise<Backplane>;
-  /** Puts a job into the queue that no backplane would put there. */
+  /** Adds a job with any payload, as no backplane would. */
   addStrangeJob(payload: unknown): Promise<void>;
-  /** Closes what was opened, and leaves nothing behind. */
+  /** Closes everything and deletes its data. */
   clear(): Promise<void>;
 }
 
-/** `server` chooses the driver, as it does for a backplane. */
+/** The URL's scheme chooses the driver, as for a backplane. */
 export function testDriver(server: string): TestDriver {
   const prefix = `t-${randomUUID()}`;
   const installation = `t_${randomUUID().replaceAll('-', '')}`;
