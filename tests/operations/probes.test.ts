@@ -148,7 +148,9 @@ test('a second signal ends it at once', async () => {
     SHUTDOWN_DELAY_MS: '600000',
   });
   other.process.kill('SIGTERM');
-  await untilTrue('it heard', () => other.lines.some((line) => line.includes('Asked to stop')));
+  await untilTrue('it received the signal', () =>
+    other.lines.some((line) => line.includes('Received SIGTERM')),
+  );
   expect(await other.end('SIGTERM')).toBe(1);
 });
 

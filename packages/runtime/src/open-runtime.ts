@@ -109,7 +109,7 @@ export async function openRuntime(
         logger,
         delayMs: shutdownDelayMs,
         limitMs: shutdownMs,
-        onAsked() {
+        onSignal() {
           isStopping = true;
         },
         async stop() {

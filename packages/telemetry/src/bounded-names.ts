@@ -2,8 +2,8 @@ const LONGEST = 100;
 const OTHER = 'other';
 
 /**
- * What names that anybody may choose are called in a label: the first `most` of them as they are, the rest
- * `other`, so that a metric has a bounded number of series.
+ * Returns the label value for a name that clients may choose: the name itself for the first `most` names, `other` for
+ * the rest, so that a metric has a bounded number of series.
  */
 export function boundedNames(most: number): (name: string) => string {
   const known = new Set<string>();

@@ -1,15 +1,15 @@
-/** A text as whoever decodes it reads it, and where each of its characters stood before. */
+/** A decoded text, and the position of each of its characters in the original. */
 export interface DecodedView {
   text: string;
-  /** Where the character at `index` begins and ends in the text that was handed in. */
+  /** Where the character at `index` begins and ends in the original text. */
   from(index: number): number;
   to(index: number): number;
 }
 
-/** JSON in JSON in a URL is what is seen; a text that goes on changing is made to cost time. */
+/** Real texts have JSON in JSON in a URL; one that changes more often is made to cost time. */
 const MOST_DECODINGS = 4;
 
-/** An escape of JSON or of a program's source, of a URL, or of HTML. */
+/** An escape sequence of JSON or source code, of a URL, or of HTML. */
 const ESCAPE =
   /\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[^ux]|%[0-9a-f]{2}(?:%[89ab][0-9a-f])*|&#x[0-9a-f]{1,6};|&#\d{1,7};|&(?:amp|lt|gt|quot|apos);/gi;
 
@@ -28,7 +28,7 @@ const NAMED = new Map(
   }),
 );
 
-/** The text, and what is read where its escapes are decoded once, twice and so on, until nothing changes. */
+/** The text itself, then decoded once, twice and so on, until nothing changes. */
 export function decodedViews(text: string): DecodedView[] {
   const views: DecodedView[] = [{ text, from: (index) => index, to: (index) => index + 1 }];
   for (let view = views[0]; view !== undefined && views.length <= MOST_DECODINGS;) {
@@ -54,7 +54,7 @@ function replaceAll(
   pattern: RegExp,
   replacement: (match: string) => string,
 ): DecodedView | undefined {
-  /** For each character: where it begins, and where it ends, in the text before. */
+  /** For each character: where it begins and ends in the text before. */
   const begins: number[] = [];
   const ends: number[] = [];
   let text = '';

@@ -1,11 +1,11 @@
 import type { Logger } from './logger.ts';
 
-/** For what was written to be on its way. */
+/** Time for the log line to be written. */
 const GOODBYE_MS = 100;
 
 /**
- * An error that nobody caught ends the process with exit code 1, told as one more line of the log: redacted like
- * all of them, which what Node itself prints is not. What was held is found by others as after a kill.
+ * Ends the process with exit code 1 on an uncaught error, and logs it: redacted like every log line, unlike what Node
+ * itself prints. Other processes recover the work in progress, as after a kill.
  */
 export function exitOnCrash(logger: Logger): void {
   const crash = (error: unknown): void => {

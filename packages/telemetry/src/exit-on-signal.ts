@@ -4,25 +4,27 @@ import type { Logger } from './logger.ts';
 export interface SignalSettings {
   logger: Logger;
   /**
-   * Between SIGTERM and `stop`, in milliseconds: for balancers to see that the process is not ready any more. SIGINT
-   * comes from a person, who waits. Default: 0.
+   * Time between SIGTERM and `stop`, in which load balancers see that the process is not ready. SIGINT comes from a
+   * person and has no delay. Milliseconds; default: 0.
    */
   delayMs?: number;
-  /** For `stop`; what takes longer is cut off, with exit code 1. Milliseconds. */
+  /** The longest that `stop` may take; after it the process exits with code 1. Milliseconds. */
   limitMs: number;
-  /** The process is asked to stop; `stop` follows after the delay. */
-  onAsked(): void;
+  /** Called on the first signal; `stop` follows after the delay. */
+  onSignal(): void;
   stop(): Promise<void>;
 }
 
-/** SIGTERM and SIGINT stop the process, with exit code 0. A second signal ends it at once, with 1, as a crash would. */
-export function exitOnSignal({ logger, delayMs = 0, limitMs, onAsked, stop }: SignalSettings): void {
-  let isAsked = false;
+/** SIGTERM and SIGINT stop the process with exit code 0. A second signal ends it at once with code 1, like a crash. */
+export function exitOnSignal({ logger, delayMs = 0, limitMs, onSignal, stop }: SignalSettings): void {
+  let isSignalled = false;
   const end = async (waitMs: number): Promise<void> => {
     setTimeout(() => process.exit(1), waitMs + limitMs).unref();
     try {
       if (waitMs > 0) {
-        logger.info('Asked to stop: not ready any more, and serving on for a while.', { delay_ms: waitMs });
+        logger.info('Received SIGTERM: not ready any more, still serving until the delay is over.', {
+          delay_ms: waitMs,
+        });
         await delay(waitMs);
       }
       await stop();
@@ -32,12 +34,12 @@ export function exitOnSignal({ logger, delayMs = 0, limitMs, onAsked, stop }: Si
       process.exit(1);
     }
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (isAsked) process.exit(1);
-    isAsked = true;
-    onAsked();
+  const handle = (signal: NodeJS.Signals): void => {
+    if (isSignalled) process.exit(1);
+    isSignalled = true;
+    onSignal();
     void end(signal === 'SIGTERM' ? delayMs : 0);
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', handle);
+  process.on('SIGINT', handle);
 }

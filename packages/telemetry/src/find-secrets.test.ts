@@ -3,7 +3,8 @@ import { findSecrets, hideRanges, secretPatterns } from './find-secrets.ts';
 
 const SECRET = 'sk-ant-api03/Q+7xY"é-zKw9_0aB~3 4\\tTqL8mNpR5';
 const known = [secretPatterns(SECRET)];
-const hide = (text: string, cut = false): string => hideRanges(text, findSecrets(text, known, cut));
+const hide = (text: string, truncated = false): string =>
+  hideRanges(text, findSecrets(text, known, truncated));
 
 const wrapped = (text: string, width: number, by = '\n'): string =>
   text.replaceAll(new RegExp(`.{${width}}(?=.)`, 'g'), `$&${by}`);
@@ -44,7 +45,7 @@ test.each([
   ['in hexadecimal in upper case', bytes.toString('hex').toUpperCase()],
   ['in hexadecimal, byte by byte', wrapped(bytes.toString('hex'), 2, ':')],
   ['in hexadecimal with line breaks', wrapped(bytes.toString('hex'), 16)],
-  ['all but its end', SECRET.slice(0, -6)],
+  ['without its end', SECRET.slice(0, -6)],
   ['a long beginning of it', SECRET.slice(0, 24)],
   ['a long beginning of it in base64', bytes.toString('base64').slice(0, 40)],
 ])('a secret is found %s', (_, form) => {
@@ -57,7 +58,7 @@ test.each([0, 1, 2])('a secret is found in base64 with %i bytes before it', (bef
   expect(hide(text)).toContain('[secret]');
 });
 
-test('what is no secret stays as it is, whatever it looks like', () => {
+test('text that is not a secret stays as it is, whatever it looks like', () => {
   for (const text of [
     'sk-ant-api03',
     'a\\b\\u0041%41&amp; c',
@@ -69,26 +70,26 @@ test('what is no secret stays as it is, whatever it looks like', () => {
   }
 });
 
-test('a short value is found only as it is', () => {
+test('a short value is found only unencoded', () => {
   const short = [secretPatterns('1+34')];
   expect(hideRanges('pin 1+34, MSszNA, 1+3', findSecrets('pin 1+34, MSszNA, 1+3', short))).toBe(
     'pin [secret], MSszNA, 1+3',
   );
 });
 
-test('what stands around a secret stays', () => {
+test('the text around a secret stays', () => {
   expect(hide(`{"a":"1%202","key":"${inJson(SECRET)}","b":"\\u00e9"}`)).toBe(
     '{"a":"1%202","key":"[secret]","b":"\\u00e9"}',
   );
 });
 
-test('its beginning at the end of a text that was cut is found, however short', () => {
+test('a short beginning of a secret is found at the end of a truncated text', () => {
   expect(hide(`key: ${SECRET.slice(0, 5)}`, true)).toBe('key: [secret]');
   expect(hide(`key: ${encodeURIComponent(SECRET).slice(0, 18)}`, true)).toBe('key: [secret]');
   expect(hide(`key: ${SECRET.slice(0, 5)}`)).toBe(`key: ${SECRET.slice(0, 5)}`);
 });
 
-test('a text that is made to cost time costs little more than its length', () => {
+test('a hostile text takes time in proportion to its length', () => {
   const hostile = [
     '%25'.repeat(100_000),
     '\\'.repeat(300_000),
@@ -98,15 +99,15 @@ test('a text that is made to cost time costs little more than its length', () =>
   for (const text of hostile) expect(hide(text).length).toBeGreaterThan(0);
 });
 
-test('a value and a text that repeat themselves cost little more than their lengths', () => {
+test('a repetitive value and text take time in proportion to their lengths', () => {
   const value = `${'a'.repeat(30_000)}b`;
-  const find = (text: string, cut: boolean): string =>
-    hideRanges(text, findSecrets(text, [secretPatterns(value)], cut));
+  const find = (text: string, truncated: boolean): string =>
+    hideRanges(text, findSecrets(text, [secretPatterns(value)], truncated));
   expect(find('a'.repeat(300_000), false)).toBe('[secret]');
   expect(find(`${'a'.repeat(300_000)}b`, true)).toBe('[secret]');
 });
 
-test('where one secret begins inside another, or follows it, all of both is hidden', () => {
+test('overlapping and adjacent secrets are hidden whole', () => {
   const hideIn = (text: string): string =>
     hideRanges(text, findSecrets(text, [secretPatterns('abcabcabcdxyz')]));
   expect(hideIn('-abcabcabcabcabcdxyz-')).toBe('-[secret]-');

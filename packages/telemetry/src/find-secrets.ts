@@ -1,29 +1,29 @@
 import { decodedViews, withoutCharacters, type DecodedView } from './decoded-view.ts';
 import { PrefixMatches } from './prefix-matches.ts';
 
-/** What a secret looks like once the escapes, the line breaks and the case of a text are out of the way. */
+/** The forms of a secret in a text whose escapes, line breaks and case are normalized. */
 export interface SecretPatterns {
-  /** As it is, and as it is read where an escape that is part of it is decoded along with those of the text. */
+  /** The value, and the value decoded: an escape sequence in it is decoded together with those of the text. */
   plain: readonly Pattern[];
-  /** At each of the three offsets in a group of letters at which it may begin inside something longer. */
+  /** Its base64 at each of the three offsets at which it may begin inside a longer encoded text. */
   base64: readonly Pattern[];
   hex: readonly Pattern[];
 }
 
 interface Pattern {
-  /** Enough of its beginning to give away what it is. */
+  /** A beginning that is long enough to be hidden. */
   head: string;
   matches: PrefixMatches;
 }
 
 const HALF_ESCAPE = /(?:\\(?:u[0-9a-f]{0,3}|x[0-9a-f]?)?|%[0-9a-f]?|&#?\w{0,7})$/i;
 
-/** Shorter ones are looked for only as they are: other forms of them would be parts of ordinary words. */
+/** Shorter values are searched for only unencoded: their encoded forms would match ordinary words. */
 export const SHORTEST_ENCODED = 6;
-/** A beginning is hidden that has half of the value, or this many characters of a long one. */
+/** A beginning is hidden that is half of the value, or this many characters of a long value. */
 const LONG_BEGINNING = 24;
 const SHORTEST_HEAD = 8;
-/** At the end of a text that was cut, less is enough: a shorter beginning says nothing. */
+/** At the end of a truncated text this many are enough; a shorter beginning reveals nothing. */
 const SHORTEST_REST = 4;
 
 export function secretPatterns(value: string): SecretPatterns {
@@ -36,7 +36,7 @@ export function secretPatterns(value: string): SecretPatterns {
   const share = headLength(value.length) / value.length;
   const pattern = (whole: string): Pattern =>
     patternOf(whole, Math.max(SHORTEST_HEAD, Math.ceil(whole.length * share)));
-  // Alone, its last letter is part of it; in something longer that letter tells of what follows too.
+  // The last base64 letter depends only on the value where the value is encoded alone, not inside a longer text.
   const alone = bytes.toString('base64').replace(/=+$/, '');
   const inside = [0, 1, 2].map((before) => insideBase64(bytes, before));
   const plain = decodedViews(wellFormed)
@@ -50,14 +50,14 @@ export function secretPatterns(value: string): SecretPatterns {
 }
 
 /**
- * Where a text has one of these secrets, or a long beginning of one: raw, with the escapes of JSON, of a URL or of
- * HTML, also one inside the other, in base64 or base64url, in hexadecimal, both also with line breaks. Ranges of the
- * text, in no order. `cut`: the text ends in the middle of something, which may be a secret.
+ * Finds these secrets, or long beginnings of them, in a text: unencoded, with escapes of JSON, of a URL or of HTML
+ * (also nested), in base64 or base64url, and in hexadecimal, the latter two also with line breaks. Returns ranges of
+ * the text in no order. `truncated`: the text may end in the middle of a secret.
  */
 export function findSecrets(
   text: string,
   secrets: readonly SecretPatterns[],
-  cut = false,
+  truncated = false,
 ): [number, number][] {
   const found: [number, number][] = [];
   if (secrets.length === 0) return found;
@@ -67,15 +67,15 @@ export function findSecrets(
     const base64 = { ...compact, text: compact.text.replaceAll('-', '+').replaceAll('_', '/') };
     const hex = withoutCharacters({ ...compact, text: compact.text.toLowerCase() }, /:/g);
     for (const secret of secrets) {
-      collect(found, plain, secret.plain, cut);
-      collect(found, base64, secret.base64, cut);
-      collect(found, hex, secret.hex, cut);
+      collect(found, plain, secret.plain, truncated);
+      collect(found, base64, secret.base64, truncated);
+      collect(found, hex, secret.hex, truncated);
     }
   }
   return found;
 }
 
-/** The text with something else in place of these ranges, which may overlap. */
+/** The text with `[secret]` in place of these ranges, which may overlap. */
 export function hideRanges(text: string, ranges: readonly [number, number][]): string {
   if (ranges.length === 0) return text;
   let clean = '';
@@ -91,9 +91,9 @@ function collect(
   found: [number, number][],
   { text, from, to }: DecodedView,
   patterns: readonly Pattern[],
-  cut: boolean,
+  truncated: boolean,
 ): void {
-  const complete = cut ? text.replace(HALF_ESCAPE, '') : text;
+  const complete = truncated ? text.replace(HALF_ESCAPE, '') : text;
   for (const { head, matches } of patterns) {
     if (head === '') continue;
     for (let at = text.indexOf(head); at !== -1;) {
@@ -101,7 +101,7 @@ function collect(
       found.push([from(at), to(end - 1)]);
       at = text.indexOf(head, end - head.length + 1);
     }
-    if (!cut) continue;
+    if (!truncated) continue;
     const rest = matches.atEnd(complete);
     if (rest >= SHORTEST_REST) found.push([from(complete.length - rest), to(text.length - 1)]);
   }
@@ -115,12 +115,12 @@ function headLength(length: number): number {
   return Math.min(length, Math.max(SHORTEST_HEAD, Math.min(LONG_BEGINNING, Math.ceil(length / 2))));
 }
 
-/** In a form a space is a plus, and a plus may be either: for a comparison both are the same. */
+/** A form encodes a space as a plus, so the comparison treats both alike. */
 function withSpaces(text: string): string {
   return text.replaceAll('+', ' ');
 }
 
-/** The letters that say nothing but these bytes, which so many others stand before. */
+/** The base64 letters that depend only on these bytes, with `before` other bytes in front of them. */
 function insideBase64(bytes: Buffer, before: number): string {
   const letters = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
   const whole = Math.floor(((before + bytes.length) * 8) / 6);

@@ -21,7 +21,7 @@ test.each([
   ['begins with', 'abcdef-one', 'abcdef-one-and-more'],
   ['ends in', 'tail-of-two', 'front-tail-of-two'],
   ['holds', 'middle', 'in-the-middle-of'],
-])('a value that %s another one leaves nothing behind, whichever was hidden first', (_how, inner, outer) => {
+])('a value that %s another one is hidden with it, whichever was hidden first', (_how, inner, outer) => {
   for (const order of [
     [inner, outer],
     [outer, inner],
@@ -32,13 +32,13 @@ test.each([
   }
 });
 
-test('what the process itself works with is hidden for good, however many secrets come after it', () => {
+test('secrets of the process itself stay hidden, however many secrets come after them', () => {
   hideValue('the-password-of-the-process', true);
   for (let number = 0; number < 12_000; number++) hideValue(`secret-of-tenant-${number}`);
   expect(scrub('It is the-password-of-the-process.')).toBe('It is [secret].');
 });
 
-test('a secret is hidden in hexadecimal, and in base64 wherever it begins in something longer', () => {
+test('a secret is hidden in hexadecimal, and in base64 at any offset of a longer text', () => {
   hideValue('a-secret-of-somebody');
   expect(scrub(Buffer.from('a-secret-of-somebody').toString('hex'))).toBe('[secret]');
   for (const before of ['', 'u', 'us', 'use']) {
@@ -47,20 +47,20 @@ test('a secret is hidden in hexadecimal, and in base64 wherever it begins in som
   }
 });
 
-test('values that overlap or touch leave nothing between them', () => {
+test('overlapping and adjacent values are hidden whole', () => {
   hideValue('first-half');
   hideValue('half-second');
   expect(scrub('<first-half-second>')).toBe('<[secret]>');
   expect(scrub('<first-halfhalf-second>')).toBe('<[secret][secret]>');
 });
 
-test('a value that is part of the mark does not spoil it', () => {
+test('a value that is part of the replacement text does not break it', () => {
   hideValue('secret');
   hideValue('value-next-to-it');
   expect(scrub('a value-next-to-it, a secret')).toBe('a [secret], a [secret]');
 });
 
-test('a value too short to be told from ordinary words is left', () => {
+test('a value too short to be distinct from ordinary words is not hidden', () => {
   hideValue('short');
   expect(scrub('a short word')).toBe('a short word');
 });
@@ -79,7 +79,7 @@ test.each([
   ['https://example.com:443/a@b', 'https://example.com:443/a@b'],
   ['http_live_connections', 'http_live_connections'],
   ['the bearer of news', 'the bearer of news'],
-])('by its shape alone: %s', (text, clean) => {
+])('hidden by its shape alone: %s', (text, clean) => {
   expect(scrub(text)).toBe(clean);
 });
 
@@ -90,12 +90,12 @@ test.each([
   ['the word Bearer', 'Bearer '.repeat(300_000)],
   ['spaces after Bearer', `Bearer${' '.repeat(2_000_000)}`],
   ['key beginnings', 'sk-ant-'.repeat(300_000)],
-])('a very long text of %s is read in one go', (_what, text) => {
-  // What takes the square of the length would not come back from this within the hour.
+])('a very long text of %s takes linear time', (_what, text) => {
+  // In quadratic time this would take more than an hour.
   expect(typeof scrub(text)).toBe('string');
 });
 
-test('the newest values are known, however many there were', () => {
+test('the newest values are hidden, however many there were', () => {
   hideValue('kept-because-it-is-renewed');
   for (let count = 0; count < 12_000; count += 1) {
     hideValue(`number-${count}-x`);

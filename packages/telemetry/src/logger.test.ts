@@ -31,7 +31,7 @@ test('an entry is one line of JSON with its time, level, message, service and fi
   ]);
 });
 
-test('whatever is in the fields, an entry is one line', () => {
+test('an entry is one line, whatever its fields contain', () => {
   const { logger, lines, entries } = recording();
   const cycle: LogFields = { a: 1 };
   cycle['self'] = cycle;
@@ -68,7 +68,7 @@ test('whatever is in the fields, an entry is one line', () => {
   for (const entry of entries()) expect(entry).toMatchObject({ level: 'info', service: 'trial' });
 });
 
-test('a field that cannot be read does not take the others with it', () => {
+test('a field that cannot be read does not hide the others', () => {
   const { logger, entries } = recording();
   const fields = {
     get broken(): unknown {
@@ -88,7 +88,7 @@ test('no field replaces the time, the level or the message of an entry', () => {
   ]);
 });
 
-test('a child’s entries carry its fields, its parent’s, and the nearest of one name', () => {
+test('a child’s entries have its fields and its parent’s; its own win', () => {
   const { logger, entries } = recording();
   const child = logger.child({ a: 1, b: 1, c: 1 }).child({ b: 2, c: 2 });
   child.info('hello', { c: 3 });
@@ -98,7 +98,7 @@ test('a child’s entries carry its fields, its parent’s, and the nearest of o
 });
 
 test.each(['json', 'pretty'] as const)(
-  'as %s, no secret is in a line: not in the message, a field, a name or an error',
+  'as %s, no line contains a secret: not in the message, a field, a name or an error',
   (format) => {
     const { logger, lines } = recording({ format });
     const secret = new Secret('swordfish "4711"');
@@ -138,7 +138,7 @@ test('many entries at once are all written, in order', () => {
   );
 });
 
-test('for a person an entry is one short line', () => {
+test('in the pretty format an entry is one short line', () => {
   const { logger, lines } = recording({ format: 'pretty' });
   logger.info('hello', { a: 1 });
   logger.info('bye');
@@ -146,7 +146,7 @@ test('for a person an entry is one short line', () => {
   expect(lines()[1]).toMatch(/trial: bye$/);
 });
 
-test('the silent logger says nothing and has silent children', () => {
+test('the silent logger writes nothing, and neither do its children', () => {
   expect(silentLogger.child({ a: 1 })).toBe(silentLogger);
   expect(() => silentLogger.error('a', { b: 1 })).not.toThrow();
 });

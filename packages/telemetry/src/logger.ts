@@ -4,20 +4,20 @@ import { redact } from './redact.ts';
 
 export type LogFields = Record<string, unknown>;
 
-/** Structured logs. An error goes into the field `error`; whatever is logged is redacted first. */
+/** Structured logs. An error goes into the field `error`. Every message and field is redacted before it is written. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** A logger whose every line carries these fields too. */
+  /** A logger whose lines have these fields too. */
   child(fields: LogFields): Logger;
 }
 
 export interface LoggerSettings {
   service: string;
   level: 'debug' | 'info' | 'warn' | 'error';
-  /** `json`: a line of JSON each. `pretty`: for a person at a terminal. */
+  /** `json`: one object per line. `pretty`: for a terminal. */
   format: 'json' | 'pretty';
   /** Default: standard output. */
   stream?: NodeJS.WritableStream;
@@ -34,7 +34,7 @@ export function createLogger(settings: LoggerSettings): Logger {
   return wrap(winston, [{ service: settings.service }]);
 }
 
-/** Says nothing. */
+/** Writes nothing. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
@@ -43,12 +43,12 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-/** The fields of the outermost logger first; what comes later wins. */
+/** `layers`: fields of the outermost logger first; later fields win. */
 function wrap(winston: Winston, layers: readonly LogFields[]): Logger {
   const write =
     (level: string) =>
     (message: string, more: LogFields = {}): void => {
-      // Each is redacted by itself: to merge them as they came would run their getters.
+      // Each layer is redacted before merging, since merging would run getters.
       const fields: unknown = Object.assign({}, ...[...layers, more].map(redactFields));
       winston.log({ level, message: scrub(message), fields });
     };
@@ -68,7 +68,7 @@ function redactFields(fields: LogFields): object {
 
 const jsonLines = format.printf(({ timestamp, level, message, fields }) => {
   const head = { time: timestamp, level, message };
-  // First for its place in the line, last so that no field of that name replaces it.
+  // First so that the line begins with it, and last so that no field of the same name replaces it.
   return JSON.stringify({ ...head, ...(fields as LogFields), ...head });
 });
 

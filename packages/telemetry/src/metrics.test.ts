@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { createMetrics } from './metrics.ts';
 import { rememberRead } from './remember-read.ts';
 
-test('a gauge that cannot be read is NaN, is reported, and takes no other with it', async () => {
+test('a gauge that cannot be read is NaN and reported, and the others are still rendered', async () => {
   const errors: unknown[] = [];
   const metrics = createMetrics('trial', (error) => errors.push(error));
   metrics.gauge('turnpike_body_bytes', async () => {
@@ -15,7 +15,7 @@ test('a gauge that cannot be read is NaN, is reported, and takes no other with i
   expect(errors).toEqual([new Error('no')]);
 });
 
-test('a gauge that takes too long is left out, and nobody waits for it', async () => {
+test('a gauge that takes too long is left out, and does not delay the others', async () => {
   const metrics = createMetrics('trial');
   metrics.gauges('turnpike_turns_waiting', () => new Promise(() => undefined));
   metrics.gauge('turnpike_long_polls', () => 7);
@@ -24,11 +24,11 @@ test('a gauge that takes too long is left out, and nobody waits for it', async (
   expect(text).toContain('turnpike_long_polls{service="trial"} 7');
 });
 
-test('the lag of the event loop is told, with its 99th percentile', async () => {
+test('the event loop lag is rendered with its 99th percentile', async () => {
   expect((await createMetrics('trial').render()).text).toMatch(/^nodejs_eventloop_lag_p99_seconds\{/m);
 });
 
-test('what several gauges of one scrape ask for is read once, also where it fails', async () => {
+test('a read that several gauges share is made once per scrape, also where it fails', async () => {
   let reads = 0;
   const read = rememberRead(async () => {
     reads += 1;

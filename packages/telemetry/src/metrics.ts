@@ -10,7 +10,7 @@ import {
 /** Numbers by the value of a label. */
 export type ReadGauges = () => Record<string, number> | Promise<Record<string, number>>;
 
-/** Well below the ten seconds after which Prometheus gives up: what can be read is shown when the rest cannot. */
+/** Well below Prometheus's timeout of ten seconds, so that a scrape has all other metrics when one cannot be read. */
 const READ_LIMIT_MS = 3_000;
 
 /** What a process counts, in Prometheus's terms. Names, labels and help are in `METRICS`; each is registered once. */
@@ -19,28 +19,28 @@ export interface Metrics {
   readonly repairs: Counter<'kind'>;
   /** Turns that a worker finished or released, by the status that they had then. */
   readonly turnsReleased: Counter<'status'>;
-  /** Leases that were lost: a worker was frozen, cut off, or too slow. */
+  /** Leases that were lost: the worker was frozen, disconnected, or too slow. */
   readonly leasesLost: Counter;
-  /** Attempts to deliver a webhook, by what became of the delivery. */
+  /** Webhook attempts, by the state of the delivery after it. */
   readonly deliveries: Counter<'outcome'>;
   /** Requests by route and status class. Seconds. */
   readonly requests: Histogram<'route' | 'method' | 'status'>;
-  /** How long it took until a turn was stored and its client had the 202. Seconds. */
+  /** From a submission to its 202; the turn is stored by then. Seconds. */
   readonly accepts: Histogram;
   /** A number that only grows. Its name ends in `_total`. */
   counter<Name extends NameOf<'counter'>>(name: Name): Counter<LabelOf<Name>>;
   /** Values by size. */
   histogram<Name extends NameOf<'histogram'>>(name: Name): Histogram<LabelOf<Name>>;
-  /** A number that is read when it is asked for; NaN where it cannot be read in time. */
+  /** A number that is read at each scrape; NaN where it cannot be read in time. */
   gauge(name: PlainGauge, read: () => number | Promise<number>): void;
-  /** As `gauge`, one number for each value of its label; none of them where they cannot be read in time. */
+  /** Like `gauge`, one number for each value of its label; none where they cannot be read in time. */
   gauges(name: LabelledGauge, read: ReadGauges): void;
-  /** All of it in the text format of Prometheus, and that format's media type. */
+  /** All metrics in the text format of Prometheus, and its media type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
 
 /**
- * Makes the metrics of a process: Node's own (event-loop lag, memory, CPU), and ours. `onError` is called with the
+ * Creates the metrics of a process: Node's own (event-loop lag, memory, CPU), and ours. `onError` is called with the
  * error of a gauge that could not be read.
  */
 export function createMetrics(service: string, onError: (error: unknown) => void = () => undefined): Metrics {
@@ -98,7 +98,7 @@ export function createMetrics(service: string, onError: (error: unknown) => void
   };
 }
 
-/** Null where it fails or takes too long: a database that is down must not take the other metrics with it. */
+/** Null where it fails or takes too long: while a database is down, the other metrics are still rendered. */
 async function readInTime<Value>(
   read: () => Value | Promise<Value>,
   onError: (error: unknown) => void,

@@ -1,6 +1,6 @@
 /**
- * Where a text has beginnings of a pattern, in time in proportion to the length of both, however much either repeats
- * itself (Knuth, Morris, Pratt, "Fast pattern matching in strings", 1977).
+ * Finds beginnings of a pattern in a text in linear time, however repetitive either is (Knuth, Morris, Pratt, "Fast
+ * pattern matching in strings", 1977).
  */
 export class PrefixMatches {
   readonly #pattern: string;
@@ -11,8 +11,8 @@ export class PrefixMatches {
   }
 
   /**
-   * The text has the first `length` characters of the pattern at `at`. Where what it has of the pattern from there
-   * ends, with all further beginnings of at least `length` characters that overlap.
+   * For a text that has the first `length` characters of the pattern at `at`: the end of the longest match from there,
+   * including all overlapping beginnings of at least `length` characters.
    */
   endOf(text: string, at: number, length: number): number {
     let matched = length;
@@ -24,7 +24,7 @@ export class PrefixMatches {
     return end;
   }
 
-  /** How many characters of the pattern, but not all, the text ends with. */
+  /** The length of the longest beginning of the pattern, but not all of it, that the text ends with. */
   atEnd(text: string): number {
     let matched = 0;
     for (let at = Math.max(0, text.length - this.#pattern.length + 1); at < text.length; at += 1) {
@@ -33,7 +33,7 @@ export class PrefixMatches {
     return matched;
   }
 
-  /** How much of the pattern a text ends with that ended with `matched` characters of it, and goes on with this one. */
+  /** The length of the beginning that is matched after `character`, where `matched` characters were matched before. */
   #next(matched: number, character: string | undefined): number {
     this.#borders ??= bordersOf(this.#pattern);
     return nextMatch(this.#pattern, this.#borders, matched, character);
@@ -53,7 +53,7 @@ function nextMatch(
   return pattern[length] === character ? length + 1 : 0;
 }
 
-/** For each beginning of the pattern, how much of it is its end as well, without being all of it. */
+/** For each beginning of the pattern: the length of its longest proper prefix that is also its suffix. */
 function bordersOf(pattern: string): Uint32Array {
   const borders = new Uint32Array(pattern.length);
   for (let at = 1; at < pattern.length; at += 1) {

@@ -1,30 +1,30 @@
 import { TurnpikeError } from '@turnpike/contract';
 
-/** Each throws where what it looks at cannot be used. */
+/** Each check throws where its dependency cannot be used. */
 export type ReadinessChecks = Record<string, () => Promise<void>>;
 
 export interface ReadinessReport {
   status: 'ok' | 'not_ready' | 'stopping';
   checks: Record<string, 'up' | 'down'>;
-  /** What is wrong, in sentences; left out where nothing is. */
+  /** One sentence for each failed check; left out where there are none. */
   problems?: string[];
 }
 
 export interface ReadinessSettings {
-  /** One that takes longer is down, in milliseconds. */
+  /** A check that takes longer has failed. Milliseconds. */
   limitMs?: number;
-  /** However often it is asked: no more than one look in so many milliseconds. */
+  /** The result is reused for this long. Milliseconds. */
   keepMs?: number;
   isStopping(): boolean;
 }
 
-/** Whether this process can do its work now: for probes. */
+/** Whether this process can work now, for probes. */
 export class Readiness {
   readonly #checks: ReadinessChecks;
   readonly #limitMs: number;
   readonly #keepMs: number;
   readonly #isStopping: () => boolean;
-  #look: { at: number; problems: Promise<Map<string, string>> } | null = null;
+  #latest: { at: number; problems: Promise<Map<string, string>> } | null = null;
 
   constructor(checks: ReadinessChecks, { limitMs = 2_000, keepMs = 1_000, isStopping }: ReadinessSettings) {
     this.#checks = checks;
@@ -35,10 +35,10 @@ export class Readiness {
 
   async read(): Promise<ReadinessReport> {
     const now = performance.now();
-    if (this.#look === null || now - this.#look.at >= this.#keepMs) {
-      this.#look = { at: now, problems: this.#findProblems() };
+    if (this.#latest === null || now - this.#latest.at >= this.#keepMs) {
+      this.#latest = { at: now, problems: this.#findProblems() };
     }
-    const problems = await this.#look.problems;
+    const problems = await this.#latest.problems;
     const checks = Object.keys(this.#checks).map(
       (name) => [name, problems.has(name) ? 'down' : 'up'] as const,
     );
@@ -66,7 +66,7 @@ export class Readiness {
     });
     const answer = check().then(
       () => null,
-      // What drivers say may name hosts and users: that is for the log.
+      // Messages of drivers may name hosts and users, and belong in the log only.
       (error: unknown) => (error instanceof TurnpikeError ? error.message : `${name}: it cannot be reached.`),
     );
     try {

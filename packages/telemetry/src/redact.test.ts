@@ -43,7 +43,7 @@ test.each([
   'master_key',
   'credential',
   'credentials',
-])('a field named %s is hidden whatever is in it', (name) => {
+])('a field named %s is hidden, whatever its value', (name) => {
   for (const value of ['plain words', 4711, null, { inner: 'plain words' }, ['plain words']]) {
     expect(redact({ [name]: value })).toEqual({ [name]: '[secret]' });
   }
@@ -64,7 +64,7 @@ test.each([
   expect(redact({ [name]: 'plain words' })).toEqual({ [name]: 'plain words' });
 });
 
-test('names and values are hidden at any depth that is shown', () => {
+test('names and values are hidden at every depth that is shown', () => {
   const nested = (inner: unknown): unknown => ({ a: [[{ b: inner }]] });
   expect(redact(nested({ password: 'plain words' }))).toEqual(nested({ password: '[secret]' }));
   expect(redact(nested(`so: ${HIDDEN}`))).toEqual(nested('so: [secret]'));
@@ -72,14 +72,14 @@ test('names and values are hidden at any depth that is shown', () => {
   expect(redact([[[[[[[HIDDEN]]]]]]])).toEqual([[[[[['[deeper]']]]]]]);
 });
 
-test('a value is hidden also where it is the name of a field', () => {
+test('a secret is hidden also where it is the name of a field', () => {
   expect(redact({ [HIDDEN]: 1, [`a ${HIDDEN}`]: { [HIDDEN]: 2 } })).toEqual({
     '[secret]': 1,
     'a [secret]': { '[secret]': 2 },
   });
 });
 
-test('maps, sets and what has its own JSON are looked into', () => {
+test('maps, sets and objects with toJSON are redacted too', () => {
   const own = { toJSON: () => ({ password: 'plain words', text: HIDDEN }) };
   expect(
     redact(
@@ -102,7 +102,7 @@ test('maps, sets and what has its own JSON are looked into', () => {
   expect(redact({ it: new Secret('plain words') })).toEqual({ it: '[secret]' });
 });
 
-test('an error shows its name, code, message, stack and causes, and nothing else of it', () => {
+test('an error shows only its name, code, message, stack and causes', () => {
   const inner = Object.assign(new TypeError(`inner ${HIDDEN}`), {
     code: 'E_INNER',
     request: { body: 'plain words' },
@@ -122,7 +122,7 @@ test('an error shows its name, code, message, stack and causes, and nothing else
   expect(JSON.stringify(shown)).toContain('redact.test');
 });
 
-test('a cause that is no error is hidden by its names too', () => {
+test('the fields of a cause that is not an error are redacted too', () => {
   const failure = new Error('it failed', {
     cause: { headers: { authorization: 'plain words' }, list: [[HIDDEN]] },
   });
@@ -131,12 +131,12 @@ test('a cause that is no error is hidden by its names too', () => {
   });
 });
 
-test('one of our own errors needs no stack', () => {
+test('an error of Turnpike has no stack', () => {
   const shown = redact(new OutcomeUnknownError('connection_lost', 'It is gone.'));
   expect(shown).toEqual({ name: 'OutcomeUnknownError', code: 'connection_lost', message: 'It is gone.' });
 });
 
-test('an error from elsewhere is one, too', () => {
+test('an error of another realm is treated as an error', () => {
   const foreign: unknown = runInContext(
     `Object.assign(new Error('far ${HIDDEN}'), { body: 'plain words' })`,
     createContext(),
@@ -167,7 +167,7 @@ test('an error with a strange name, message, stack or code is still redacted', (
   expect(redact(broken)).toMatchObject({ name: 'Error', message: '[unreadable]' });
 });
 
-test('a cycle ends, and what is merely shared is shown each time', () => {
+test('a cycle is cut, and a shared value is shown each time', () => {
   const cycle: Record<string, unknown> = { a: 1 };
   cycle['self'] = cycle;
   cycle['list'] = [cycle];
@@ -179,7 +179,7 @@ test('a cycle ends, and what is merely shared is shown each time', () => {
   expect(redact([shared, shared])).toEqual([{ b: 2 }, { b: 2 }]);
 });
 
-test('a field that cannot be read hides no other', () => {
+test('a field that cannot be read does not hide the others', () => {
   const value = {
     before: 1,
     get broken() {
@@ -195,7 +195,7 @@ test('a field that cannot be read hides no other', () => {
   expect(redact(value)).toEqual({ before: 1, broken: '[unreadable]', after: 2, deep: '[unreadable]' });
 });
 
-test('it never throws, whatever it is handed', () => {
+test('it never throws, whatever its input', () => {
   const traps = new Proxy(
     {},
     {
@@ -238,13 +238,13 @@ test('bytes are counted, not shown', () => {
   });
 });
 
-test('a long text is cut, and a secret at the cut is not halved', () => {
+test('a long text is truncated, and a secret at its end is hidden whole', () => {
   const text = `${'x'.repeat(3_995)}${HIDDEN}${'y'.repeat(10)}`;
   const shown = redact(text);
-  expect(shown).toBe(`${'x'.repeat(3_995)}[secr [cut: 4000 of 4013 characters]`);
+  expect(shown).toBe(`${'x'.repeat(3_995)}[secr [truncated: 4000 of 4013 characters]`);
 });
 
-test('what is wide, deep and shared is bounded as a whole', () => {
+test('a wide, deep or shared value is bounded as a whole', () => {
   let value: unknown = 'x'.repeat(10_000);
   for (let level = 0; level < 8; level += 1) value = Array.from({ length: 100 }, () => value);
   expect(JSON.stringify(redact(value)).length).toBeLessThan(30_000_000);

@@ -5,48 +5,48 @@ import { scrub } from './hidden-values.ts';
 const MAX_DEPTH = 6;
 const MAX_ENTRIES = 50;
 const MAX_TEXT = 4_000;
-/** Of all depths together: a small graph whose parts are shared unfolds to millions otherwise. */
+/** In all: a small graph with shared parts would unfold to millions of values otherwise. */
 const MAX_VALUES = 5_000;
 
 const UNREADABLE = '[unreadable]';
 
-/** Names of fields whose value is a secret whatever it looks like. */
+/** Names of fields whose value is always hidden. */
 const SECRET_NAME =
   /^(set-cookie|cookie|.*(signature|token)|.*(authorization|password|passwd|passphrase|secret|credential|(api|private|signing|encryption|master)[-_]?key|(access|auth)[-_]?token).*)$/i;
 
-/** Where in the whole a value lies. */
-interface Place {
+/** The position of a value in what is redacted. */
+interface Position {
   depth: number;
   above: ReadonlySet<object>;
   budget: { left: number };
 }
 
 /**
- * A value as it may be logged: no secret by name, by value or by shape; bounded in depth, width
- * and length; never throws, whatever it is handed.
+ * A value as it may be logged: without secrets, which are known by name, value or shape, and bounded in depth, width
+ * and length. Never throws.
  */
 export function redact(value: unknown): unknown {
   return clean(value, { depth: 0, above: new Set(), budget: { left: MAX_VALUES } });
 }
 
-function clean(value: unknown, place: Place): unknown {
-  if (typeof value === 'string') return cut(scrub(value));
+function clean(value: unknown, position: Position): unknown {
+  if (typeof value === 'string') return truncate(scrub(value));
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
   if (typeof value !== 'object' || value === null) return value;
   try {
-    return cleanStructure(value, place);
+    return cleanStructure(value, position);
   } catch {
     return UNREADABLE;
   }
 }
 
-function cleanStructure(value: object, place: Place): unknown {
+function cleanStructure(value: object, position: Position): unknown {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[invalid date]' : value.toISOString();
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (place.above.has(value)) return '[circular]';
-  if (place.depth >= MAX_DEPTH) return '[deeper]';
-  const inside = { ...place, depth: place.depth + 1, above: new Set(place.above).add(value) };
+  if (position.above.has(value)) return '[circular]';
+  if (position.depth >= MAX_DEPTH) return '[deeper]';
+  const inside = { ...position, depth: position.depth + 1, above: new Set(position.above).add(value) };
   if (value instanceof Error || types.isNativeError(value)) return cleanError(value, inside);
   if (value instanceof Map) return cleanObject(Object.fromEntries(value), inside);
   if (value instanceof Set) return cleanList([...value], inside);
@@ -56,22 +56,22 @@ function cleanStructure(value: object, place: Place): unknown {
     : cleanObject(value, inside);
 }
 
-function cleanList(list: readonly unknown[], inside: Place): unknown[] {
+function cleanList(list: readonly unknown[], inside: Position): unknown[] {
   return affordable(list, inside).map((item) => clean(item, inside));
 }
 
-function cleanObject(value: object, inside: Place): unknown {
+function cleanObject(value: object, inside: Position): unknown {
   const names = affordable(Object.keys(value), inside);
   return Object.fromEntries(
     names.map((name) => [
-      cut(scrub(name)),
+      truncate(scrub(name)),
       SECRET_NAME.test(name) ? '[secret]' : cleanField(value, name, inside),
     ]),
   );
 }
 
-/** One field that cannot be read says nothing about the others. */
-function cleanField(value: object, name: string, inside: Place): unknown {
+/** A field that cannot be read does not affect the others. */
+function cleanField(value: object, name: string, inside: Position): unknown {
   try {
     return clean(Reflect.get(value, name), inside);
   } catch {
@@ -79,27 +79,27 @@ function cleanField(value: object, name: string, inside: Place): unknown {
   }
 }
 
-function affordable<Item>(items: readonly Item[], { budget }: Place): readonly Item[] {
+function affordable<Item>(items: readonly Item[], { budget }: Position): readonly Item[] {
   const kept = items.slice(0, Math.min(MAX_ENTRIES, budget.left));
   budget.left -= kept.length;
   return kept;
 }
 
-/** Only what says what happened: other fields of an error may carry a request. */
-function cleanError(error: Error, inside: Place): unknown {
+/** Only fields that describe the error: others may contain a request. */
+function cleanError(error: Error, inside: Position): unknown {
   const field = (name: string): unknown => cleanField(error, name, inside);
   const cause = field('cause');
   return {
     name: field('name'),
     ...('code' in error ? { code: field('code') } : {}),
     message: field('message'),
-    // Our own errors say all in their code and words; of others the way there is needed.
+    // The code and message of our own errors are enough; other errors need their stack.
     ...(error instanceof TurnpikeError ? {} : { stack: field('stack') }),
     ...(cause === undefined ? {} : { cause }),
   };
 }
 
-function cut(text: string): string {
+function truncate(text: string): string {
   if (text.length <= MAX_TEXT) return text;
-  return `${text.slice(0, MAX_TEXT)} [cut: ${MAX_TEXT} of ${text.length} characters]`;
+  return `${text.slice(0, MAX_TEXT)} [truncated: ${MAX_TEXT} of ${text.length} characters]`;
 }

@@ -1,6 +1,6 @@
 /**
- * Makes one read of what is asked for again within `keepMs`, such as by two gauges of one scrape. A read that
- * failed is not made again sooner either: what is down is not to be asked more often than what is well.
+ * Reuses the result of `read` for `keepMs` milliseconds, for example for two gauges of one scrape. A failure is reused
+ * for as long, so that a failing dependency does not get more requests than a working one.
  */
 export function rememberRead<Value>(read: () => Promise<Value>, keepMs: number): () => Promise<Value> {
   let last: { at: number; value: Promise<Value> } | null = null;

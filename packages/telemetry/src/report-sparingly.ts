@@ -1,9 +1,9 @@
 import type { LogFields } from './logger.ts';
 
-/** What a report goes to: `suppressed` are those of its kind that were left out since the last one that was told. */
-type Tell = (message: string, fields: LogFields & { error: unknown; suppressed?: number }) => void;
+/** Writes a report. `suppressed`: the errors of its kind that were not written since the last report. */
+type Write = (message: string, fields: LogFields & { error: unknown; suppressed?: number }) => void;
 
-/** Reports an error of a message, with the fields of this very one. False where it is only counted. */
+/** Returns a function that reports errors under `message`; it returns false where the error is only counted. */
 export type Report = (message: string) => (error: unknown, fields?: LogFields) => boolean;
 
 const WINDOW_MS = 10_000;
@@ -15,11 +15,11 @@ interface Window {
 }
 
 /**
- * Reports of what goes wrong again and again while a dependency is away: the first of a kind is told at once, those
- * that follow in `windowMs` are counted, and told as one with `suppressed`. A kind is the message and the error's
- * code and text, whatever numbers and ids are in it.
+ * Limits reports of errors that repeat while a dependency is away: the first error of a kind is reported at once, later
+ * ones within `windowMs` are counted and reported as one with `suppressed`. A kind is the message with the error's code
+ * and text, without numbers and ids.
  */
-export function reportSparingly(tell: Tell, windowMs = WINDOW_MS): Report {
+export function reportSparingly(write: Write, windowMs = WINDOW_MS): Report {
   const open = new Map<string, Window>();
   const begin = (kind: string, message: string, last: Window['last']): void => {
     const window: Window = { suppressed: 0, last };
@@ -27,7 +27,7 @@ export function reportSparingly(tell: Tell, windowMs = WINDOW_MS): Report {
     setTimeout(() => {
       open.delete(kind);
       if (window.suppressed === 0) return;
-      tell(message, { ...window.last, suppressed: window.suppressed });
+      write(message, { ...window.last, suppressed: window.suppressed });
       begin(kind, message, window.last);
     }, windowMs).unref();
   };
@@ -38,7 +38,7 @@ export function reportSparingly(tell: Tell, windowMs = WINDOW_MS): Report {
       const window = open.get(kind);
       const last = { ...fields, error };
       if (window === undefined) {
-        tell(message, last);
+        write(message, last);
         begin(kind, message, last);
       } else {
         window.suppressed += 1;
@@ -50,7 +50,7 @@ export function reportSparingly(tell: Tell, windowMs = WINDOW_MS): Report {
 
 const MOST_CAUSES = 4;
 
-/** Of the error and of what caused it, without what differs each time. */
+/** The error and its causes as text, without the parts that differ each time. */
 function describeKind(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
   const code = 'code' in error ? String(error.code) : error.name;

@@ -5,7 +5,7 @@ import { Secret } from './secret.ts';
 
 const VALUE = 'correct-horse-battery';
 
-test('a secret does not print, however it is printed', () => {
+test('a secret is hidden in every kind of output', () => {
   const secret = new Secret(VALUE);
   const printed = [
     String(secret),
@@ -33,24 +33,24 @@ test('a secret does not print, however it is printed', () => {
   ]);
 });
 
-test('a secret is revealed only when asked to', () => {
+test('a secret is revealed only by reveal()', () => {
   expect(new Secret(VALUE).reveal()).toBe(VALUE);
 });
 
-test('two secrets are equal when their values are, of whatever length', () => {
+test('two secrets are equal when their values are', () => {
   expect(new Secret(VALUE).equals(new Secret(VALUE))).toBe(true);
   expect(new Secret(VALUE).equals(new Secret(`${VALUE}!`))).toBe(false);
   expect(new Secret(VALUE).equals(new Secret('Correct-horse-battery'))).toBe(false);
   expect(new Secret('').equals(new Secret(''))).toBe(true);
 });
 
-test('a secret’s value is scrubbed from then on', () => {
+test('a secret’s value is scrubbed from log lines', () => {
   const secret = new Secret('made-just-now-4711');
   expect(scrub(`so: ${secret.reveal()}.`)).toBe('so: [secret].');
 });
 
 test.each(['', 'short', '\ud800 half a pair', 'ünï'.repeat(10), '\0\n"'.repeat(4)])(
-  'any text can be a secret, also %j',
+  'any text can be a secret, such as %j',
   (value) => {
     expect(new Secret(value).reveal()).toBe(value);
   },

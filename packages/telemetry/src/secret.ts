@@ -5,8 +5,8 @@ import { hideValue } from './hidden-values.ts';
 const SHOWN = '[secret]';
 
 /**
- * A value that does not print: not in a template, not as JSON, not in an inspected object. The
- * one way to it is `reveal`, which is easy to find in a review. Its value is scrubbed from logs.
+ * A value that prints as `[secret]`: in a template, as JSON and in an inspected object. Only `reveal` returns it, which
+ * is easy to find in a review. Its value is scrubbed from logs.
  */
 export class Secret {
   readonly #value: string;
@@ -20,7 +20,7 @@ export class Secret {
     return this.#value;
   }
 
-  /** In constant time for values of one length. */
+  /** In constant time for values of the same length. */
   equals(other: Secret): boolean {
     const [one, two] = [Buffer.from(this.#value), Buffer.from(other.#value)];
     return one.length === two.length && timingSafeEqual(one, two);

@@ -10,14 +10,14 @@ export interface ServedParts {
   host: string;
 }
 
-/** Answers `GET /metrics`, `/livez` and `/readyz` on a port of its own, apart from what clients reach. */
+/** Serves `GET /metrics`, `/livez` and `/readyz` on a separate port that clients do not reach. */
 export async function serveMetrics({
   metrics,
   readiness,
   port,
   host,
 }: ServedParts): Promise<{ port: number; close(): Promise<void> }> {
-  const answers: Record<string, (response: ServerResponse) => Promise<void>> = {
+  const handlers: Record<string, (response: ServerResponse) => Promise<void>> = {
     '/livez': async (response) => void response.end('ok\n'),
     async '/readyz'(response) {
       const report = await readiness.read();
@@ -30,9 +30,9 @@ export async function serveMetrics({
     },
   };
   const server = createServer((request, response) => {
-    const answer = Object.hasOwn(answers, request.url ?? '') ? answers[request.url ?? ''] : undefined;
-    if (answer === undefined) response.writeHead(404).end();
-    else answer(response).catch(() => response.writeHead(500).end());
+    const handle = Object.hasOwn(handlers, request.url ?? '') ? handlers[request.url ?? ''] : undefined;
+    if (handle === undefined) response.writeHead(404).end();
+    else handle(response).catch(() => response.writeHead(500).end());
   });
   server.listen(port, host);
   await once(server, 'listening');

@@ -1,27 +1,27 @@
-/** Never a prompt, an output or a secret: ids, names that an operator knows, numbers, codes. */
+/** Ids, names that operators know, numbers and codes: never a prompt, an output or a secret. */
 export type SpanAttributes = Record<string, string | number | boolean | string[] | undefined>;
 
 export interface SpanSettings {
   kind: 'server' | 'client' | 'consumer' | 'internal';
   attributes?: SpanAttributes;
-  /** Where it belongs, as `traceparent` of another span says it. Left out or not readable: a trace of its own. */
+  /** `traceparent` of the parent span. Left out or invalid: the span begins a new trace. */
   parent?: string | null | undefined;
-  /** Another trace that it has to do with, in the same form. */
+  /** `traceparent` of a span in a related trace. */
   link?: string | null | undefined;
 }
 
-/** A piece of work that is being timed. */
+/** An operation that is being timed. */
 export interface Span {
-  /** W3C trace context, for whoever does a part of this work; null where nothing is traced. */
+  /** W3C trace context for child spans; null where nothing is traced. */
   readonly traceparent: string | null;
   rename(name: string): void;
   set(attributes: SpanAttributes): void;
-  /** Ends it, with the code of what went wrong where something did. What is told after that is lost. */
+  /** Ends the span, with an error code where it failed. Later changes are ignored. */
   end(failure?: string): void;
 }
 
 export interface Tracing {
   start(name: string, settings: SpanSettings): Span;
-  /** Sends what is not sent yet, for a few seconds at most. */
+  /** Sends spans that are not sent yet, for a few seconds at most. */
   close(): Promise<void>;
 }

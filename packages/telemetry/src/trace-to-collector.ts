@@ -16,7 +16,7 @@ import type { SpanAttributes, SpanSettings, Tracing } from './span.ts';
 import type { TracingSettings } from './tracing-settings.ts';
 
 const EXPORT_TIMEOUT_MS = 5_000;
-/** A process that stops has little time, and better things to do with it. */
+/** A stopping process waits no longer than this for the collector. */
 const CLOSE_LIMIT_MS = 2_000;
 
 const KINDS: Record<SpanSettings['kind'], SpanKind> = {
@@ -27,8 +27,8 @@ const KINDS: Record<SpanSettings['kind'], SpanKind> = {
 };
 
 /**
- * Spans to a collector, in batches, by OTLP over HTTP; those that no queue has room for are dropped. Parents
- * are named and never looked up in the air, so nothing is registered globally, and no promise pays for it.
+ * Sends spans to a collector in batches, by OTLP over HTTP; spans that exceed the queue are dropped. Parents are passed
+ * explicitly, so no context manager is registered, which would slow down every promise.
  */
 export function traceToCollector(
   { endpoint, headers }: TracingSettings,
@@ -50,20 +50,20 @@ export function traceToCollector(
   const tracer = provider.getTracer('turnpike');
   return {
     start(name, { kind, attributes = {}, parent, link }) {
-      const above = readTraceparent(parent);
-      const beside = readTraceparent(link);
+      const parentContext = readTraceparent(parent);
+      const linkContext = readTraceparent(link);
       const span = tracer.startSpan(
         scrub(name),
         {
           kind: KINDS[kind],
           attributes: clean(attributes),
-          links: beside === null ? [] : [{ context: beside }],
+          links: linkContext === null ? [] : [{ context: linkContext }],
         },
-        above === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, above),
+        parentContext === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parentContext),
       );
       return {
         traceparent: writeTraceparent(span.spanContext()),
-        rename: (better) => void span.updateName(scrub(better)),
+        rename: (newName) => void span.updateName(scrub(newName)),
         set: (more) => void span.setAttributes(clean(more)),
         end(failure) {
           if (failure !== undefined) {
@@ -75,14 +75,14 @@ export function traceToCollector(
       };
     },
     async close() {
-      // What went wrong is told by then.
+      // Errors have been reported by then.
       const sent = provider.shutdown().catch(() => undefined);
       await Promise.race([sent, delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
     },
   };
 }
 
-/** The last line of defence: nothing is put into an attribute that could hold a secret. */
+/** The last line of defence: callers put nothing into attributes that could contain a secret. */
 function clean(attributes: SpanAttributes): Attributes {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, value]) => [
@@ -92,7 +92,7 @@ function clean(attributes: SpanAttributes): Attributes {
   );
 }
 
-/** A collector that is away is told of once, not with every batch. */
+/** Reports the first failed export, and the next one only after a success. */
 function reporting(exporter: SpanExporter, onError: (error: unknown) => void): SpanExporter {
   let isAway = false;
   return {

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { Secret } from './secret.ts';
 
 export interface TracingSettings {
-  /** Of a collector that takes OTLP over HTTP; `/v1/traces` comes behind it. */
+  /** URL of a collector that takes OTLP over HTTP; `/v1/traces` is appended. */
   endpoint: string;
-  /** Sent along with every batch: the key of whoever takes the traces. */
+  /** Headers of every export, such as the collector's API key. */
   headers: Record<string, Secret>;
 }
 
@@ -23,7 +23,7 @@ export const tracingVariables = {
       for (const entry of list.split(',').flatMap((part) => part.trim() || [])) {
         const [, name, value] = /^([\w!#$%&'*+.^`|~-]+)\s*=\s*(.*)$/.exec(entry) ?? [];
         const decoded = decode(value ?? '');
-        // The entry is not told: it holds a key.
+        // The message does not quote the entry, which contains a key.
         if (name === undefined || decoded === null) context.addIssue('must be name=value, comma-separated');
         else headers[name.toLowerCase()] = new Secret(decoded);
       }

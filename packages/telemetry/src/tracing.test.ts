@@ -8,7 +8,7 @@ const schema = z.object(tracingVariables);
 const settingsOf = (environment: Record<string, string>) => tracingSettings(schema.parse(environment));
 const ENDPOINT = 'http://127.0.0.1:9';
 
-test('nothing is traced unless a collector is named, nor where OpenTelemetry is told to keep quiet', async () => {
+test('nothing is traced without a collector, nor where the OpenTelemetry SDK is disabled', async () => {
   expect(settingsOf({})).toBeNull();
   expect(settingsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT, OTEL_SDK_DISABLED: 'true' })).toBeNull();
   const tracing = await openTracing(null, 'trial', () => undefined);
@@ -18,7 +18,7 @@ test('nothing is traced unless a collector is named, nor where OpenTelemetry is 
   await tracing.close();
 });
 
-test('headers for the collector are secrets, and one that cannot be read is refused without being told', () => {
+test('headers for the collector are secrets, and an invalid one is refused without being quoted', () => {
   const settings = settingsOf({
     OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT,
     OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Basic%20abc, x-key=swordfish',
@@ -30,7 +30,7 @@ test('headers for the collector are secrets, and one that cannot be read is refu
   expect(refused.error?.message).not.toContain('swordfish');
 });
 
-test('a span goes on with the trace of its parent, and with none that is not written as it should be', async () => {
+test('a span continues the trace of its parent, and begins a new one for an invalid traceparent', async () => {
   const tracing = await openTracing(
     settingsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT }),
     'trial',
@@ -47,13 +47,13 @@ test('a span goes on with the trace of its parent, and with none that is not wri
   await tracing.close();
 });
 
-test('a collector that is away is told of once, and nothing waits for it', async () => {
+test('a collector that is away is reported once, and closing does not wait for it', async () => {
   const errors: unknown[] = [];
   const tracing = await openTracing(settingsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT }), 'trial', (error) =>
     errors.push(error),
   );
   tracing.start('work', { kind: 'internal' }).end();
   await tracing.close();
-  await untilTrue('it is told', () => errors.length > 0);
+  await untilTrue('it is reported', () => errors.length > 0);
   expect(errors).toHaveLength(1);
 });

@@ -12,8 +12,8 @@ const noSpan: Span = {
 export const noTracing: Tracing = { start: () => noSpan, close: async () => undefined };
 
 /**
- * Traces to a collector; nothing, where none is named. The SDK is loaded only where it is used: it is large.
- * `onError` is told when spans cannot be sent, once for each time that this begins.
+ * Traces to the collector of `settings`; to none where they are null. The SDK is large, and is loaded only where it is
+ * used. \`onError\` is called for the first export that fails, and again only after a success.
  */
 export async function openTracing(
   settings: TracingSettings | null,

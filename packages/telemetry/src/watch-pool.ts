@@ -1,13 +1,13 @@
 import type { Metrics } from './metrics.ts';
 
-/** What is asked of a pool of database connections; `pg` counts so. */
+/** The numbers of a `pg` connection pool. */
 export interface CountedPool {
   readonly totalCount: number;
   readonly idleCount: number;
   readonly waitingCount: number;
 }
 
-/** A pool that is used up is why everything is slow: callers wait for a connection. */
+/** Adds metrics of a connection pool: where all connections are used, callers wait for one. */
 export function watchPool(metrics: Metrics, pool: CountedPool): void {
   metrics.gauges('turnpike_database_connections', () => ({
     used: pool.totalCount - pool.idleCount,
