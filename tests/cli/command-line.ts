@@ -75,7 +75,7 @@ export class CommandLine {
 
   /** Up to the point where the person at the terminal can go on. */
   async untilUp(): Promise<void> {
-    await this.untilSaid('Ctrl-C stops all of it');
+    await this.untilSaid('Ctrl-C stops everything');
   }
 
   /** The processes that run now. */

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 test(
-  'a PORT that is asked for and taken is refused, and --port as well',
+  'a PORT that is in use is refused, and so is --port',
   async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
@@ -24,7 +24,7 @@ test(
     const ended = await refused.untilEnded();
     expect(ended.code).toBe(1);
     expect(ended.reportedErrors).toContain(
-      `turnpike: Port ${port} is taken by another program: free it, or give another one`,
+      `turnpike: Port ${port} is in use by another program: free it, or give another one`,
     );
     expect(refused.left()).toEqual([]);
     const byOption = await project.turnpikeWith({ DATABASE_URL: database.url }, 'start', '--port', port);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// npm links this file when it installs, which is before anything is built: so it is no built file, and
-// a checkout builds itself when it is first used.
+// npm links this file during the installation, before anything is built, so it is not a built file. A checkout is built
+// at its first use.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 if (!existsSync(program)) {
   process.stderr.write('turnpike: building it, this once.\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  // What the build says is no output of the command.
+  // The build's output goes to standard error.
   const { status } = spawnSync(npm, ['run', '--silent', 'build'], {
     cwd: repository,
     stdio: ['ignore', 2, 2],

@@ -6,7 +6,7 @@ import { Failure } from './failure.ts';
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' });
 const milliseconds = z.coerce.number().int().min(1);
 
-/** Tools and webhooks on this very machine, which is where a developer has them. */
+/** This machine, where a developer's tools and webhooks run. */
 const THIS_MACHINE = '127.0.0.0/8,::1,localhost';
 
 /** Every variable that the command line reads, but for those of the master keys. */
@@ -71,19 +71,19 @@ export const environmentVariables = z.object({
 
 export interface StartConfig {
   databaseUrl: string | undefined;
-  /** Its name too: a message says which variable is meant. */
+  /** The variable is kept for messages. */
   backplane: { variable: string; url: string } | undefined;
   modelApiKey: string | undefined;
   modelBaseUrl: string | undefined;
   masterKeys: string | undefined;
-  /** Undefined: whichever is free, the usual one first. */
+  /** Undefined: the usual one where it is free, else any free one. */
   port: number | undefined;
   searchPath: string;
-  /** Private addresses that tools and webhooks may be at. */
+  /** Private addresses that tools and webhooks may have. */
   egressAllow: string;
   drainMs: number;
   shutdownMs: number;
-  /** What the API and the workers are given, besides what `start` decides for them. */
+  /** The environment of the API and the workers, besides what `start` sets. */
   environment: Record<string, string>;
 }
 
@@ -108,7 +108,7 @@ export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): S
   };
 }
 
-/** The database that the environment names; undefined where it names none. */
+/** `DATABASE_URL`; undefined where it is not set. */
 export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return parse(environmentVariables.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;
 }
@@ -118,7 +118,7 @@ export function findDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): s
   return readDatabaseUrl(ofCommand(environment));
 }
 
-/** What a migration goes to instead of the database of the programs, past a pooler or as another role, and its wait. */
+/** The address that a migration uses instead of `DATABASE_URL`, and how long it waits for another one. */
 export function readMigrateConfig(environment: NodeJS.ProcessEnv = process.env): {
   url: string | undefined;
   lockTimeoutMs: number;
@@ -128,26 +128,26 @@ export function readMigrateConfig(environment: NodeJS.ProcessEnv = process.env):
   return { url: parsed.MIGRATE_DATABASE_URL, lockTimeoutMs: parsed.MIGRATE_LOCK_TIMEOUT_MS };
 }
 
-/** Who holds the master keys of that database. Throws a `Failure` that names every mistake. */
+/** The provider of that database's master keys. Throws a `Failure` that names every mistake. */
 export function readKeySettings(environment: NodeJS.ProcessEnv = process.env): KeySettings {
   return parse(keySettingsSchema, withoutEmpty(ofCommand(environment)));
 }
 
-/** The keys of one database are not to meet another: what `start` wrote is taken for its own alone. */
+/** The master keys that `start` wrote are used only with the database that it started. */
 function ofCommand(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const given = withoutEmpty(environment);
   if (given['DATABASE_URL'] !== undefined) return given;
   return { ...readCommandEnvironment(process.cwd()), ...given };
 }
 
-/** The little that a database server needs of the environment; none of it changes how it works. */
+/** The variables that a database server needs; none of them changes how it works. */
 export function readServerEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const names = ['PATH', 'TMPDIR', 'SystemRoot'];
   const given = withoutEmpty(environment);
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name)));
 }
 
-/** A variable that is set to nothing is one that is not set: compose files and shells do that. */
+/** An empty variable counts as not set: compose files and shells set such variables. */
 function withoutEmpty(environment: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).flatMap(([name, value]) =>

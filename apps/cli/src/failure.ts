@@ -1,15 +1,15 @@
-/** Something that the person at the terminal can act on: its message is all that is shown. */
+/** An error that the person at the terminal can act on: only its message is printed. */
 export class Failure extends Error {
   override readonly name = 'Failure';
 }
 
-/** What went wrong, on one line. */
+/** The message of an error, on one line. */
 export function describeError(error: unknown): string {
   return textOf(error).replaceAll(/\s+/g, ' ').trim();
 }
 
 function textOf(error: unknown): string {
-  // A name with several addresses fails once for each; the error around them says nothing itself.
+  // A host name with several addresses fails once for each; the aggregate error has no message.
   if (error instanceof AggregateError && error.message === '') return error.errors.map(textOf).join(', ');
   if (!(error instanceof Error)) return String(error);
   return error.message === '' ? error.name : error.message;

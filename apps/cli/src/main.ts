@@ -14,7 +14,7 @@ import { printTenantRows } from './commands/tenant-export.ts';
 import { addTenant, debugTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
 import { VERSION } from './version.ts';
-import { complain } from './say.ts';
+import { warn } from './say.ts';
 
 const program = new Command('turnpike')
   .description('A durable backend for LLM agents.')
@@ -151,6 +151,6 @@ function addTo(value: string, before: string[] | undefined): string[] {
 try {
   await program.parseAsync();
 } catch (error) {
-  complain(describeError(error));
+  warn(describeError(error));
   process.exitCode = 1;
 }

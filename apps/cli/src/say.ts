@@ -1,14 +1,14 @@
-/** One line for the person at the terminal. */
+/** Prints a line on standard output. */
 export function say(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** A line of a list: what it is, and what there is to know of it. */
+/** Prints a line of a list: a name and its value. */
 export function sayFact(what: string, fact: string): void {
   say(`  ${what.padEnd(11)}  ${fact}`);
 }
 
-/** What went wrong, where it disturbs no output that a script reads. */
-export function complain(message: string): void {
+/** Prints a line on standard error, which scripts do not read as output. */
+export function warn(message: string): void {
   process.stderr.write(`turnpike: ${message}\n`);
 }

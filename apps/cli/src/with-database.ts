@@ -2,18 +2,16 @@ import { checkSettings, openDatabase, type Database } from '@turnpike/store';
 import { findDatabaseUrl, readDatabaseUrl } from './config.ts';
 import { describeError, Failure } from './failure.ts';
 
-/** The database of a command that makes no sense without one. Throws a `Failure` where none is named. */
+/** The database URL of a command that needs one. Throws a `Failure` where none is set. */
 export function requireDatabaseUrl(): string {
   const url = findDatabaseUrl();
   if (url === undefined) {
-    throw new Failure(
-      'DATABASE_URL is not set, and no `npm start` runs in this directory: which database is meant?',
-    );
+    throw new Failure('DATABASE_URL is not set, and no `npm start` runs in this directory.');
   }
   return url;
 }
 
-/** Opens the database for as long as `work` takes. Throws a `Failure` where it does not answer. */
+/** Runs `work` with an open database. Throws a `Failure` where the database does not answer. */
 export async function withDatabase<Result>(
   url: string,
   work: (database: Database) => Promise<Result>,
@@ -26,7 +24,10 @@ export async function withDatabase<Result>(
   });
   try {
     await checkSettings(database, (error) => {
-      const where = url === readDatabaseUrl() ? placeOf(url) : `${placeOf(url)}, which .turnpike/env names,`;
+      const where =
+        url === readDatabaseUrl()
+          ? describeServer(url)
+          : `${describeServer(url)}, which .turnpike/env names,`;
       throw new Failure(`The database at ${where} does not answer: ${describeError(error)}.`);
     });
     return await work(database);
@@ -35,8 +36,8 @@ export async function withDatabase<Result>(
   }
 }
 
-/** Where a server is, without what is secret in its address. */
-export function placeOf(url: string): string {
+/** Host, port and database of a URL, without its credentials. */
+export function describeServer(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname === '/' ? '' : pathname}`;
 }

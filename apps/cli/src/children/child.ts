@@ -2,16 +2,16 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { z } from 'zod';
 import { describeError, Failure } from '../failure.ts';
-import { shown } from '../places.ts';
+import { shown } from '../paths.ts';
 import { endProcess, sendSignal } from './end-process.ts';
 import { lastWords } from './log-file.ts';
 
 const KILL_WITHIN_MS = 5_000;
 
 export interface ChildSettings {
-  /** As in the list of processes and in the name of its log. */
+  /** Its name in the list of processes and of its log file. */
   name: string;
-  /** For sentences. */
+  /** Its name in messages. */
   title: string;
   program: string;
   argument?: unknown;
@@ -21,7 +21,7 @@ export interface ChildSettings {
   logFile: string;
   /** After this it is killed. */
   stopWithinMs: number;
-  /** What ends it at once. A keeper of a server needs one that it can pass on. */
+  /** The signal that ends it at once. A process that keeps a server needs one that it can pass on. */
   killSignal: 'SIGKILL' | 'SIGQUIT';
 }
 
@@ -30,19 +30,19 @@ const helloSchema = z.looseObject({
   url: z.string().optional(),
   serverPid: z.int().optional(),
 });
-/** The message by which a program says that it is ready. */
+/** The message with which a program reports that it is ready. */
 export type Hello = z.infer<typeof helloSchema>;
 
 /**
- * One of our programs as a process of its own. It leads a process group of its own, so that the
- * terminal's Ctrl-C reaches the command line alone, which then stops all in order.
+ * One of our programs as a child process. It leads a separate process group, so that Ctrl-C in the terminal reaches only
+ * the command line, which then stops everything in order.
  */
 export class Child {
   readonly settings: ChildSettings;
   readonly pid: number | undefined;
-  /** Rejects with a `Failure` when it ends instead. */
+  /** Resolves when it is ready; rejects with a `Failure` where it exits instead. */
   readonly ready: Promise<Hello>;
-  /** Resolves when it has ended, and all that it started too; with a word on how. */
+  /** Resolves when it and its own children have exited, with how it ended. */
   readonly ended: Promise<string>;
   readonly #process: ChildProcess;
   #isOver = false;
@@ -57,7 +57,7 @@ export class Child {
         detached: true,
         env: settings.environment,
         execArgv: settings.preload === undefined ? [] : ['--import', settings.preload],
-        // Its log is its own, not a pipe to us: it must be able to say something after we are gone.
+        // It writes to its log file and not to a pipe, so that it can still log after this process has exited.
         stdio: ['ignore', log, log, 'ipc'],
       },
     );
@@ -65,11 +65,11 @@ export class Child {
     this.pid = this.#process.pid;
     this.ended = this.#watchEnd();
     this.ready = this.#watchReady();
-    // Whoever waits for it hears of it; nobody has to.
+    // Callers may wait for it, or not: a rejection is never unhandled.
     this.ready.catch(() => undefined);
   }
 
-  /** Asks it to stop, and waits until it has. */
+  /** Signals it to stop, and waits until it has. */
   stop(): Promise<void> {
     return this.#end('SIGTERM', this.settings.stopWithinMs);
   }
@@ -79,7 +79,7 @@ export class Child {
     return this.#end(this.settings.killSignal, KILL_WITHIN_MS);
   }
 
-  /** A sentence on its end; where it ended by itself, with the last thing that it said. */
+  /** A sentence on how it ended, with the reason from its log where it ended by itself. */
   describeEnd(how: string): string {
     const { title, logFile } = this.settings;
     const reason = how.startsWith('SIG') ? '' : `: ${lastWords(logFile) || 'it did not say why'}`;

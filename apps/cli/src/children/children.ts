@@ -2,11 +2,11 @@ import { Failure } from '../failure.ts';
 import { Child, type ChildSettings } from './child.ts';
 import { boundLog } from './log-file.ts';
 import { knownProcess, removeRunFile, replaceRunFile, type Run } from './run-file.ts';
-import { takeRunFile } from './take-run-file.ts';
+import { acquireRunFile } from './acquire-run-file.ts';
 
 const LOOK_AT_LOGS_EVERY_MS = 5_000;
 
-/** All that was started, written down so that a later start can end what a kill left behind. */
+/** All started processes, recorded so that a later start can end those that a kill left behind. */
 export class Children {
   readonly #runFile: string;
   readonly #run: Run;
@@ -21,26 +21,26 @@ export class Children {
     this.#logWatch = setInterval(() => this.#boundLogs(), LOOK_AT_LOGS_EVERY_MS).unref();
   }
 
-  /** Ends leftovers. Throws a `Failure` where another process holds this file. */
+  /** Ends leftover processes. Throws a `Failure` where another start holds the file. */
   static async open(runFile: string): Promise<Children> {
-    return new Children(runFile, await takeRunFile(runFile));
+    return new Children(runFile, await acquireRunFile(runFile));
   }
 
   /** Starts a program. */
   start(settings: ChildSettings): Child {
-    if (this.#isStopping) throw new Failure('All is being stopped.');
+    if (this.#isStopping) throw new Failure('Everything is being stopped.');
     const child = new Child(settings);
     this.#children.push(child);
-    this.#remember(settings.name, child.pid);
+    this.#record(settings.name, child.pid);
     void child.ready.then(
-      ({ serverPid }) => this.#remember(`${settings.name} server`, serverPid),
+      ({ serverPid }) => this.#record(`${settings.name} server`, serverPid),
       () => undefined,
     );
     void child.ended.then(() => this.#children.splice(this.#children.indexOf(child), 1));
     return child;
   }
 
-  /** Work that must not be cut off: stopping begins when it is done. */
+  /** Runs work that must not be interrupted: stopping waits for it. */
   async finishFirst<Result>(work: Promise<Result>): Promise<Result> {
     this.#firstOfAll.add(work);
     try {
@@ -50,7 +50,7 @@ export class Children {
     }
   }
 
-  /** Stops all, the last one started first; copies of one program together. */
+  /** Stops all processes, the last started first; copies of one program together. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.allSettled(this.#firstOfAll);
@@ -64,17 +64,17 @@ export class Children {
     removeRunFile(this.#runFile);
   }
 
-  /** Ends all at once, without order. */
+  /** Ends all processes at once. */
   async kill(): Promise<void> {
     this.#isStopping = true;
     await Promise.all(this.#children.map((child) => child.kill()));
     removeRunFile(this.#runFile);
   }
 
-  #remember(name: string, pid: number | undefined): void {
+  #record(name: string, pid: number | undefined): void {
     const known = pid === undefined ? null : knownProcess(name, pid);
     if (known === null) return;
-    // One that was started again takes the place of the one that died.
+    // A restarted process replaces the one that died.
     this.#run.children = [...this.#run.children.filter((other) => other.name !== name), known];
     if (!this.#isStopping) replaceRunFile(this.#runFile, this.#run);
   }

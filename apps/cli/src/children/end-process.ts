@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 25;
 
-/** Asks, insists, ends. Postgres reads the first two as "drop the clients" and "drop everything". */
+/** In this order. Postgres treats the first two as a fast and an immediate shutdown. */
 const STEPS: readonly { signal: NodeJS.Signals; waitMs: number }[] = [
   { signal: 'SIGINT', waitMs: 15_000 },
   { signal: 'SIGQUIT', waitMs: 5_000 },
   { signal: 'SIGKILL', waitMs: 2_000 },
 ];
 
-/** Ends a process (a negative number: a process group) by all means. False when it is there all the same. */
+/** Ends a process (a negative id: a process group). False where it still runs. */
 export async function endProcess(pid: number, isThere: () => boolean): Promise<boolean> {
   for (const { signal, waitMs } of STEPS) {
     if (!isThere()) return true;
@@ -19,7 +19,7 @@ export async function endProcess(pid: number, isThere: () => boolean): Promise<b
   return false;
 }
 
-/** Waits until a process is gone. False when the time is over and it is not. */
+/** Waits until a process has exited. False where it has not in time. */
 export async function untilGone(isThere: () => boolean, limitMs: number): Promise<boolean> {
   const end = performance.now() + limitMs;
   while (isThere()) {
@@ -29,7 +29,7 @@ export async function untilGone(isThere: () => boolean, limitMs: number): Promis
   return true;
 }
 
-/** False when there is nobody to hear it. */
+/** Sends a signal. False where there is no such process. */
 export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);

@@ -1,13 +1,13 @@
 import { describeError, Failure } from '../failure.ts';
 
-/** Npm and the terminal may both pass on one Ctrl-C. */
+/** npm and the terminal may both pass on the same Ctrl-C. */
 const ONE_KEYSTROKE_MS = 500;
 
-/** Why all of it stops: somebody wanted it to, or something went wrong. Whatever comes first counts. */
+/** Why everything stops: a person stopped it, or something failed. The first reason counts. */
 export class Ending {
-  /** Resolves with the reason: null when somebody wanted it. */
+  /** Resolves with the reason: null where a person stopped it. */
   readonly reason: Promise<Failure | null>;
-  /** Ends calls under way. */
+  /** Aborts calls in progress. */
   readonly signal: AbortSignal;
   readonly #abort = new AbortController();
   #settle: (reason: Failure | null) => void = () => undefined;
@@ -29,11 +29,11 @@ export class Ending {
 
   #end(reason: Failure | null): void {
     this.#settle(reason);
-    this.#abort.abort(new Failure('All is being stopped.'));
+    this.#abort.abort(new Failure('Everything is being stopped.'));
   }
 }
 
-/** The first signal ends all in order; another one, once all is ending, calls `hurry`. */
+/** The first signal stops everything in order; a further one calls `hurry`. */
 export function listenForSignals(ending: Ending, hurry: () => void): void {
   let endingSince: number | null = null;
   ending.signal.addEventListener('abort', () => {

@@ -6,12 +6,12 @@ import type { Ending } from './ending.ts';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-/** One that lived so long did not end for want of a pause. */
+/** A worker that ran for this long is restarted without a longer pause. */
 const GOOD_LIFE_MS = 60_000;
 
 /**
- * Starts a worker, and from then on starts it again whenever it dies: what it held, others go on
- * with. Resolves when it is ready; rejects when it ends before that.
+ * Starts a worker, and starts it again whenever it dies; other workers continue its turns. Resolves when it is ready;
+ * rejects where it exits before that.
  */
 export async function keepWorker(children: Children, settings: ChildSettings, ending: Ending): Promise<void> {
   const worker = children.start(settings);

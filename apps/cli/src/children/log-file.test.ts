@@ -12,12 +12,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the last words of a program are its last line', () => {
+test('the reason why a program ended is its last line', () => {
   writeFileSync(log, 'first\nlast\n\n');
   expect(lastWords(log)).toBe('last');
 });
 
-test('of an error that nobody caught, they are what it says, on one line, without where it was thrown', () => {
+test('for an uncaught error it is the message on one line, without the stack', () => {
   const trace = '    at readConfig (config.js:53:11)\n    at main.js:91:7\n\nNode.js v20.20.2\n';
   writeFileSync(
     log,
@@ -26,7 +26,7 @@ test('of an error that nobody caught, they are what it says, on one line, withou
   expect(lastWords(log)).toBe('Error: Not right: PORT: no number');
 });
 
-test('of a database they are what was fatal, not that it is down', () => {
+test('for a database it is the fatal error, not the line that it is shut down', () => {
   writeFileSync(
     log,
     'LOG:  starting\nFATAL:  data directory has wrong ownership\nLOG:  database system is shut down\n',
@@ -34,14 +34,14 @@ test('of a database they are what was fatal, not that it is down', () => {
   expect(lastWords(log)).toBe('FATAL: data directory has wrong ownership');
 });
 
-test('a program that wrote nothing has no last words, and long ones are cut', () => {
+test('a program that wrote nothing has no reason, and a long one is truncated', () => {
   writeFileSync(log, '');
   expect(lastWords(log)).toBe('');
   writeFileSync(log, 'x'.repeat(10_000));
   expect(lastWords(log)).toHaveLength(300);
 });
 
-test('a log that has grown too long starts anew, and the one before it is kept', () => {
+test('a log that is too long is rotated, and the previous one is kept', () => {
   writeFileSync(log, 'short');
   boundLog(log);
   expect(readFileSync(log, 'utf8')).toBe('short');

@@ -4,7 +4,7 @@ const MAX_BYTES = 20 * 1024 * 1024;
 const TAIL_CHARACTERS = 4096;
 const MAX_WORDS = 300;
 
-/** What a program wrote last on why it ended, cut where it is long; empty where it wrote nothing. */
+/** The reason why a program ended, from the end of its log; truncated where it is long, empty where the log is. */
 export function lastWords(path: string): string {
   const lines = readTail(path).trimEnd().split('\n');
   return (fatalLine(lines) ?? uncaughtError(lines) ?? lines.at(-1) ?? '')
@@ -17,26 +17,26 @@ function readTail(path: string): string {
   try {
     return readFileSync(path, 'utf8').slice(-TAIL_CHARACTERS);
   } catch {
-    // Somebody cleaned up; that is no reason to fail while something else already does.
+    // The log was deleted; that must not hide the failure that is being reported.
     return '';
   }
 }
 
-/** Postgres says on the lines after it that it is down, too. */
+/** After its fatal error, Postgres logs that it is shut down. */
 function fatalLine(lines: readonly string[]): string | undefined {
   return lines.findLast((line) => /\b(?:FATAL|PANIC): /.test(line));
 }
 
-/** An error that nobody caught: what it says, without where it was thrown. */
+/** The message of an uncaught error, without its stack. */
 function uncaughtError(lines: readonly string[]): string | undefined {
   const start = lines.findLastIndex((line) => /^(?:[A-Z]\w*)?Error(?: \[\w+\])?: /.test(line));
-  const trace = lines.findIndex((line, place) => place > start && /^\s+at /.test(line));
+  const trace = lines.findIndex((line, index) => index > start && /^\s+at /.test(line));
   return start === -1 || trace === -1 ? undefined : lines.slice(start, trace).join(' ');
 }
 
 /**
- * Starts a log anew when it has grown too long, and keeps the one before it. Its writer appends,
- * so it goes on at the new start.
+ * Rotates a log that is too long, and keeps the previous one. The program appends to the same file, so the file is
+ * copied and truncated.
  */
 export function boundLog(path: string): void {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= MAX_BYTES) return;

@@ -2,19 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /**
- * Tells a process from a later one that was given the same number. Null: there is none, or it has
- * ended and only waits to be forgotten.
+ * Identifies a process, so that it differs from a later one with the same id. Null: there is none, or it is a zombie.
  */
 export function identify(pid: number): string | null {
   if (process.platform !== 'linux') return askPs(pid, 'lstart=');
   const facts = readOrNull(`/proc/${pid}/stat`);
   if (facts === null) return null;
-  // The name may hold spaces and brackets; what follows it may not. Then: state, ..., time of start.
+  // The name may contain spaces and brackets; the fields after it may not: state, ..., start time.
   const fields = facts.slice(facts.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? null : (fields[19] ?? null);
 }
 
-/** The command line of a process. Null: there is no such process. */
+/** The command line of a process. Null where there is no such process. */
 export function commandOf(pid: number): string | null {
   if (process.platform !== 'linux') return askPs(pid, 'args=');
   return readOrNull(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ').trim() || null;

@@ -5,23 +5,23 @@ import { identify } from './process-identity.ts';
 const processSchema = z.object({ name: z.string(), pid: z.int(), identity: z.string() });
 const runSchema = z.object({ cli: processSchema, children: z.array(processSchema) });
 
-/** A process that was started, so described that it is known again, or known to be gone. */
+/** A started process, described so that a later start can tell whether it still runs. */
 export type KnownProcess = z.infer<typeof processSchema>;
-/** Who runs here: the command line, and what it started, in that order. */
+/** The processes of this directory: the command line, then those that it started, in order. */
 export type Run = z.infer<typeof runSchema>;
 
-/** Describes a process of ours. Null when it is gone already. */
+/** Describes a process. Null where it has exited already. */
 export function knownProcess(name: string, pid: number): KnownProcess | null {
   const identity = identify(pid);
   return identity === null ? null : { name, pid, identity };
 }
 
-/** True while that very process is there. */
+/** True while exactly that process runs. */
 export function isThere({ pid, identity }: KnownProcess): boolean {
   return identify(pid) === identity;
 }
 
-/** What the file says; null where there is none, or none that can be read. */
+/** The content of the file; null where it is missing or unreadable. */
 export function readRun(path: string): Run | null {
   try {
     return runSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
@@ -30,7 +30,7 @@ export function readRun(path: string): Run | null {
   }
 }
 
-/** False when the file is there already. */
+/** Creates the file. False where it exists already. */
 export function createRunFile(path: string, run: Run): boolean {
   try {
     writeFileSync(path, JSON.stringify(run), { flag: 'wx', mode: 0o600 });
@@ -41,7 +41,7 @@ export function createRunFile(path: string, run: Run): boolean {
   }
 }
 
-/** Whole or not at all: a reader never sees half of it. */
+/** Replaces the file atomically: a reader never sees half of it. */
 export function replaceRunFile(path: string, run: Run): void {
   writeFileSync(`${path}.new`, JSON.stringify(run), { mode: 0o600 });
   renameSync(`${path}.new`, path);

@@ -8,7 +8,7 @@ import { requireTenant } from './tenants.ts';
 /** In US dollars, or `off`. */
 export type NewBudgets = Partial<Record<BudgetPeriod, string>>;
 
-/** Sets what a tenant may spend; it cannot raise this itself. Then prints what holds. */
+/** Sets what a tenant may spend, which the tenant cannot raise. Then prints its budgets. */
 export async function changeBudgets(tenant: string, given: NewBudgets): Promise<void> {
   const changes = (['day', 'month'] as const).flatMap((period) => {
     const amount = given[period];

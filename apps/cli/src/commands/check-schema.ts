@@ -5,7 +5,7 @@ import { findSchemaProblems, writeSchemaSnapshot } from '@turnpike/store';
 import { Children } from '../children/children.ts';
 import { readDatabaseUrl, readServerEnvironment } from '../config.ts';
 import { Failure } from '../failure.ts';
-import { PROGRAMS, SCHEMA_FOLDERS } from '../places.ts';
+import { PROGRAMS, SCHEMA_FOLDERS } from '../paths.ts';
 import type { PostgresArgument } from '../programs/postgres.ts';
 import { say } from '../say.ts';
 import { withDatabase } from '../with-database.ts';

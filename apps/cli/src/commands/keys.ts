@@ -18,7 +18,7 @@ const optionsSchema = z.object({
   expiresInDays: z.coerce.number().int().min(1).max(3_650).optional(),
 });
 
-/** Makes a key and prints it, alone on standard output; what there is to say of it goes beside. */
+/** Creates a key and prints it on standard output, and everything else on standard error. */
 export async function addKey(tenant: string, given: NewKeyOptions): Promise<void> {
   const options = optionsSchema.safeParse(given);
   if (!options.success) {
@@ -41,7 +41,7 @@ export async function addKey(tenant: string, given: NewKeyOptions): Promise<void
   });
 }
 
-/** Prints a line for each key of a tenant, the oldest first. */
+/** Prints a line for each key of a tenant, oldest first. */
 export async function printKeys(tenant: string): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {
     for (const key of await listApiKeys(database, await requireTenant(database, tenant))) {
@@ -56,7 +56,7 @@ function stateOf(key: ApiKey): string {
   return key.expires_at === null ? 'valid' : `until ${key.expires_at}`;
 }
 
-/** Makes a key worthless. */
+/** Revokes a key. */
 export async function endKey(keyId: string): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {
     await transaction(database.pool, async (sql) => {

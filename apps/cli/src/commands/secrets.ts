@@ -2,14 +2,14 @@ import { createUpstreamFetch } from '@turnpike/egress';
 import { openKeyProvider, type KeyProvider } from '@turnpike/secrets';
 import { countDataKeys, rewrapDataKeys } from '@turnpike/store';
 import { readKeySettings } from '../config.ts';
-import { complain, say } from '../say.ts';
+import { warn, say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
 
 const UNREADABLE_SHOWN = 20;
 
 /**
- * Puts every data key under the current master key, or with `check` says how many are not. Returns the
- * exit code: 1 where an older master key is needed still.
+ * Rewraps every data key with the current master key, or with `check` counts those that are not. Returns the exit code:
+ * 1 where an older master key is still needed.
  */
 export async function rewrapSecrets({ check = false }: { check?: boolean }): Promise<number> {
   return withDatabase(requireDatabaseUrl(), (database) =>
@@ -35,7 +35,7 @@ export async function rewrapSecrets({ check = false }: { check?: boolean }): Pro
 async function withKeyProvider<Result>(work: (provider: KeyProvider) => Promise<Result>): Promise<Result> {
   const provider = await openKeyProvider(readKeySettings(), {
     connect: ({ ca }) => createUpstreamFetch({ idleTimeoutMs: 10_000, ...(ca === undefined ? {} : { ca }) }),
-    onRenewalFailure: (error) => complain(error.message),
+    onRenewalFailure: (error) => warn(error.message),
   });
   try {
     return await work(provider);

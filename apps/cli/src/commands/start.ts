@@ -4,25 +4,25 @@ import { readStartConfig } from '../config.ts';
 import { bringUp } from '../development/bring-up.ts';
 import { removeCommandEnvironment } from '../development/command-environment.ts';
 import { openStateFolder } from '../development/state-folder.ts';
-import { complain, say } from '../say.ts';
+import { warn, say } from '../say.ts';
 
 const KILLED_EXIT_CODE = 130;
 
 /**
- * Starts everything and stays until it is stopped. `port`: the API's, before `PORT`. Returns the exit code;
- * nothing is left running.
+ * Starts everything and runs until it is stopped. `port`: the API's, instead of `PORT`. Returns the exit code; nothing
+ * is left running.
  */
 export async function start({ port }: { port?: number } = {}): Promise<number> {
   const given = readStartConfig();
   const config = port === undefined ? given : { ...given, port };
   const folder = await openStateFolder(process.cwd());
   const children = await Children.open(folder.runFile);
-  // A terminal that was closed takes no more lines, and that is no reason to stop badly.
+  // Output to a terminal that was closed fails, which must not prevent an orderly stop.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
   const ending = new Ending();
   listenForSignals(ending, () => {
-    say('Killing all of it.');
+    say('Killing everything.');
     removeCommandEnvironment(folder.environmentFile);
     void children.kill().finally(() => process.exit(KILLED_EXIT_CODE));
   });
@@ -33,8 +33,8 @@ export async function start({ port }: { port?: number } = {}): Promise<number> {
   if (reason === null) {
     say('Stopping: workers, API, and what else was started. Ctrl-C again kills them.');
   } else {
-    complain(reason.message);
-    say('Stopping what was started.');
+    warn(reason.message);
+    say('Stopping everything that was started.');
   }
   await children.stop();
   removeCommandEnvironment(folder.environmentFile);

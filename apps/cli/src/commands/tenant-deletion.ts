@@ -14,16 +14,16 @@ import { say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
 import { requireTenant } from './tenants.ts';
 
-/** How long workers may take to stop what they run; after that they find it gone. */
+/** How long workers may take to stop the tenant's turns before they are deleted. */
 const MOST_WAIT_MS = 60_000;
 const LOOK_EVERY_MS = 500;
-/** A key that is revoked works for a second more. */
+/** Processes cache API keys: a revoked key works for up to a second. */
 const KEYS_KNOWN_MS = 1_500;
 const BATCH = 100;
 
 /**
- * Deletes a tenant with all that it owns, and says how much that was. Its keys are revoked first. Begun again after
- * it was killed, it goes on. Throws a `Failure` where turns have not ended, unless they are to be cancelled.
+ * Deletes a tenant with all that it owns, and prints how much that was. Its keys are revoked first. After a kill, the
+ * command may be run again. Throws a `Failure` where turns have not ended, unless `cancel` is set.
  */
 export async function eraseTenant(
   tenant: string,

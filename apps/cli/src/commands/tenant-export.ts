@@ -9,8 +9,8 @@ import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
 import { requireTenant } from './tenants.ts';
 
 /**
- * Writes a line of JSON for each row that a tenant owns. The last line says how many there were, so that an export
- * that was cut off is not taken for a whole one; a file has its name only once it is whole.
+ * Writes a line of JSON for each row that a tenant owns. The last line has their number, which shows that the export is
+ * complete; a file gets its name only once it is complete.
  */
 export async function printTenantRows(tenant: string, { output }: { output?: string }): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {

@@ -15,7 +15,7 @@ export const LIMIT_OPTIONS = LIMITS.map(({ name, option }) => ({
   description: `a number, or "default": ${shown(DEFAULT_LIMITS[name])}`,
 }));
 
-/** Sets what is given, and prints a line for each limit. `given` is named as commander names options. */
+/** Sets the given limits, and prints a line for each limit. `given` has the option names of commander. */
 export async function setLimits(tenant: string, given: Record<string, string>): Promise<void> {
   const changes: { [Name in LimitName]?: number | null } = {};
   for (const { name, option } of LIMITS) {

@@ -13,7 +13,7 @@ import { Failure } from '../failure.ts';
 import { say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
 
-/** Makes a tenant and prints its id. A name is taken once, so that it can be used for the id. */
+/** Creates a tenant and prints its id. Names are unique, so that a name can be used in place of an id. */
 export async function addTenant(
   name: string,
   { operatorKey = false }: { operatorKey?: boolean },
@@ -36,7 +36,7 @@ export async function addTenant(
   });
 }
 
-/** Changes what only the operator decides about a tenant, and says how it is now. */
+/** Changes a tenant's settings that only operators may change, and prints them. */
 export async function setTenant(tenant: string, { operatorKey }: { operatorKey?: boolean }): Promise<void> {
   if (operatorKey === undefined) throw new Failure('Nothing to set: see turnpike tenants set --help.');
   await withDatabase(requireDatabaseUrl(), async (database) => {
@@ -55,7 +55,7 @@ export async function setTenant(tenant: string, { operatorKey }: { operatorKey?:
   });
 }
 
-/** Prints a line for each tenant, the oldest first. */
+/** Prints a line for each tenant, oldest first. */
 export async function printTenants(): Promise<void> {
   await withDatabase(requireDatabaseUrl(), async (database) => {
     for (const { id, name, operatorKey, createdAt } of await listTenants(database)) {
@@ -69,7 +69,7 @@ const debugSchema = z.discriminatedUnion('state', [
   z.object({ state: z.literal('off'), minutes: z.undefined({ error: 'makes no sense with `off`' }) }),
 ]);
 
-/** Lets workers log what a tenant's turns say, for a day at most, or lets them no longer. */
+/** Allows workers to log the contents of a tenant's turns, for a day at most, or forbids it. */
 export async function debugTenant(
   tenant: string,
   state: string,

@@ -2,7 +2,7 @@ import { problemSchema } from '@turnpike/contract';
 import type { z } from 'zod';
 import { describeError, Failure } from '../failure.ts';
 
-/** Calls the API as a client would. Throws a `Failure` for every answer that is none of the good ones. */
+/** Calls the API as a client would. Throws a `Failure` for every response that is not a success. */
 export class Api {
   readonly url: string;
   readonly #key: string;
@@ -34,7 +34,7 @@ export class Api {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: this.#signal,
     }).catch((error: unknown) => {
-      throw new Failure(`${method} ${this.url}${path} got no answer: ${describeError(error)}.`);
+      throw new Failure(`${method} ${this.url}${path} got no response: ${describeError(error)}.`);
     });
     const answer: unknown = await response.json().catch(() => undefined);
     if (response.ok) return schema.parse(answer);

@@ -1,9 +1,9 @@
 import { migrate } from '@turnpike/store';
 import { readMigrateConfig } from '../config.ts';
 import { describeError, Failure } from '../failure.ts';
-import { PRISMA_FOLDER, shown } from '../places.ts';
+import { PRISMA_FOLDER, shown } from '../paths.ts';
 import { say, sayFact } from '../say.ts';
-import { placeOf, withDatabase } from '../with-database.ts';
+import { describeServer, withDatabase } from '../with-database.ts';
 import { Api } from './api.ts';
 import { writeCommandEnvironment } from './command-environment.ts';
 import { developmentAgent } from './development-agent.ts';
@@ -15,7 +15,7 @@ import { startPrograms } from './start-programs.ts';
 import { startBackplane, startModel, startPostgres } from './start-services.ts';
 import type { Site } from './site.ts';
 
-/** Starts everything, shows that it works, and says how to go on. */
+/** Starts everything, runs a first turn, and prints the next steps. */
 export async function bringUp(site: Site): Promise<void> {
   const { config, folder, ending } = site;
   say('Turnpike, for development.');
@@ -49,15 +49,15 @@ export async function bringUp(site: Site): Promise<void> {
   sayNextSteps({ apiUrl, keyFile: folder.keyFile, agentId: agent.id, turnId: turn.id });
 }
 
-/** A migration that is cut off must be looked at by a person before the next one; so none is. */
+/** Migrates the database. An interrupted migration would need manual repair, so stopping waits for its end. */
 async function applyMigrations({ children, config }: Site, databaseUrl: string): Promise<void> {
-  // A database of our own is migrated, whatever another one is called.
+  // Always the database that was started or found here, whatever MIGRATE_DATABASE_URL says.
   const { url: named, lockTimeoutMs } = readMigrateConfig(config.environment);
   const url = config.databaseUrl === undefined ? databaseUrl : (named ?? databaseUrl);
   const names = await children
     .finishFirst(migrate(url, PRISMA_FOLDER, { lockTimeoutMs }))
     .catch((error: unknown) => {
-      throw new Failure(`The migration of ${placeOf(url)} failed: ${describeError(error)}`);
+      throw new Failure(`The migration of ${describeServer(url)} failed: ${describeError(error)}`);
     });
   if (names.length > 0) sayFact('Migrations', names.join(', '));
 }

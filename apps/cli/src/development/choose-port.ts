@@ -3,7 +3,7 @@ import { freePort, tryPort } from '../programs/free-port.ts';
 
 const USUAL = 3000;
 
-/** The API's port: the one that was asked for or none; else the usual one, or one that is free. */
+/** The API's port: the wanted one, else the usual one or a free one. Throws a `Failure` where the wanted one is in use. */
 export async function choosePort(wanted: number | undefined): Promise<{ port: number; note: string }> {
   const port = await tryPort(wanted ?? USUAL).catch((error: unknown) => {
     throw new Failure(`Port ${wanted ?? USUAL} cannot be used: ${describeError(error)}.`);
@@ -11,7 +11,7 @@ export async function choosePort(wanted: number | undefined): Promise<{ port: nu
   if (port !== null) return { port, note: '' };
   if (wanted !== undefined) {
     throw new Failure(
-      `Port ${wanted} is taken by another program: free it, or give another one with --port or PORT.`,
+      `Port ${wanted} is in use by another program: free it, or give another one with --port or PORT.`,
     );
   }
   return { port: await freePort(), note: ` (port ${USUAL} is taken)` };

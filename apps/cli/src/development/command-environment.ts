@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describeError, Failure } from '../failure.ts';
 
-/** Where commands that are given in this directory find what `start` runs in it. */
+/** The file in which commands in this directory find what `start` runs. */
 export function environmentFile(directory: string): string {
   return join(directory, '.turnpike', 'env');
 }
 
-/** Written for commands and for shells; it holds secrets. Goes when all of it is stopped. */
+/** Writes the file for commands and shells. It contains secrets, and is deleted when everything is stopped. */
 export function writeCommandEnvironment(file: string, environment: Record<string, string>): void {
   const lines = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}\n`);
-  // A file that is there may be readable by others.
+  // An existing file may be readable by others.
   rmSync(file, { force: true });
   writeFileSync(file, lines.join(''), { mode: 0o600 });
 }
 
-/** Empty where nothing runs in this directory. Throws a `Failure` for a file that cannot be read. */
+/** The variables in the file; empty where nothing runs in this directory. Throws a `Failure` where it cannot be read. */
 export function readCommandEnvironment(directory: string): Record<string, string> {
   const file = environmentFile(directory);
   try {

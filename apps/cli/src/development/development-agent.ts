@@ -10,12 +10,12 @@ const AGENT = {
 
 const agentListSchema = pageSchema(agentSchema);
 
-/** The agent of that name, made where there is none. */
+/** The agent of that name, created where it is missing. */
 export async function developmentAgent(api: Api): Promise<Agent> {
   let cursor: string | null = null;
   do {
-    const place: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = await api.get(`/v1/agents?limit=100${place}`, agentListSchema);
+    const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const page = await api.get(`/v1/agents?limit=100${query}`, agentListSchema);
     const found = page.items.find((agent) => agent.name === AGENT.name);
     if (found !== undefined) return found;
     cursor = page.next_cursor;

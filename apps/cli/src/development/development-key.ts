@@ -12,8 +12,8 @@ import {
 const NAME = 'development';
 
 /**
- * The API key that is kept in this file. Where there is none that the database knows, makes one for
- * the development tenant, and that tenant too.
+ * The API key in this file. Where it is missing or unknown to the database, creates one for the development tenant, and
+ * that tenant where it is missing.
  */
 export async function developmentKey(database: Database, file: string): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
@@ -22,7 +22,7 @@ export async function developmentKey(database: Database, file: string): Promise<
     (await findTenantByName(database, NAME)) ?? (await createTenant(database, NAME, { operatorKey: true }));
   const { key } = await createApiKey(database.pool, { tenantId, name: NAME, scopes: ['admin'] });
   await writeFile(file, `${key}\n`, { mode: 0o600 });
-  // A file that was there keeps its mode.
+  // Writing an existing file does not change its mode.
   await chmod(file, 0o600);
   return key;
 }

@@ -3,10 +3,10 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** What the queue's commands need. */
+/** The least version that the queue needs. */
 const LEAST = { major: 6, minor: 2 };
 
-/** A `redis-server` that can be used, or why there is none. */
+/** A `redis-server` that can be used, or the reason why there is none. */
 export async function findRedis(searchPath: string): Promise<{ executable: string } | { reason: string }> {
   const executable = await findExecutable('redis-server', searchPath);
   if (executable === null) return { reason: 'no redis-server on PATH' };

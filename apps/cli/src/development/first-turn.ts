@@ -6,23 +6,23 @@ import type { Api } from './api.ts';
 
 const INPUT = 'What time is it in Lisbon?';
 const LOOK_EVERY_MS = 200;
-/** A turn may take long and all is well; the terminal need not wait for it. */
+/** A turn may take longer than this; the terminal does not wait for it. */
 const WATCH_LIMIT_MS = 120_000;
 const MAX_SHOWN = 200;
 
 type Step = z.output<typeof stepSchema>;
 const stepListSchema = pageSchema(stepSchema);
 
-/** Submits a turn and shows it on its way to its answer. */
+/** Submits a turn and prints its progress and its output. */
 export async function showFirstTurn(api: Api, agentId: string, signal: AbortSignal): Promise<Turn> {
   say(`The first turn: "${INPUT}"`);
   say();
   const submitted = await api.post('/v1/turns', { agent_id: agentId, input: INPUT }, turnSchema);
   sayFact('queued', submitted.id);
-  const view = { isStarted: false, steps: 0, complaint: '' };
+  const view = { isStarted: false, steps: 0, problem: '' };
   const end = performance.now() + WATCH_LIMIT_MS;
   for (;;) {
-    // In this order: the steps that are read are at least those that the turn had.
+    // In this order: the steps that are read include at least those of the turn as read.
     const turn = await api.get(`/v1/turns/${submitted.id}`, turnSchema);
     const steps = await api.get(`/v1/turns/${submitted.id}/steps?limit=100`, stepListSchema);
     showProgress(turn, steps.items, view);
@@ -31,7 +31,7 @@ export async function showFirstTurn(api: Api, agentId: string, signal: AbortSign
       return turn;
     }
     if (performance.now() > end) {
-      sayFact(turn.status, 'still; it goes on by itself');
+      sayFact(turn.status, 'still; it continues in the background');
       say();
       return turn;
     }
@@ -39,11 +39,11 @@ export async function showFirstTurn(api: Api, agentId: string, signal: AbortSign
   }
 }
 
-/** Says what is new. A quick turn is past a status before it is looked at; its times tell of it. */
+/** Prints what has changed. A quick turn may have passed a status between two reads; its timestamps show it. */
 function showProgress(
   turn: Turn,
   steps: readonly Step[],
-  view: { isStarted: boolean; steps: number; complaint: string },
+  view: { isStarted: boolean; steps: number; problem: string },
 ): void {
   if (!view.isStarted && turn.started_at !== null) {
     view.isStarted = true;
@@ -53,12 +53,12 @@ function showProgress(
     if (index >= view.steps) sayFact(`step ${step.index + 1}`, describeStep(step, steps[index - 1]));
   }
   view.steps = steps.length;
-  const complaint = isFinal(turn.status) ? '' : (turn.error?.message ?? '');
-  if (complaint !== view.complaint && complaint !== '') sayFact('waiting', complaint);
-  view.complaint = complaint;
+  const problem = isFinal(turn.status) ? '' : (turn.error?.message ?? '');
+  if (problem !== view.problem && problem !== '') sayFact('waiting', problem);
+  view.problem = problem;
 }
 
-/** A round of tool calls is of those that the model call before it asked for. */
+/** A round of tool calls belongs to the model call before it. */
 function describeStep(step: Step, before: Step | undefined): string {
   const calls = step.tool_calls;
   if (calls.length > 0) {

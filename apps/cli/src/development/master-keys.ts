@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 const BYTES = 32;
 
-/** What the secrets of tenants are sealed with, kept in this file: without it they cannot be read again. */
+/** The master keys, kept in this file: without it, the secrets of tenants cannot be decrypted. */
 export async function developmentMasterKeys(file: string): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim();
   if (kept !== '') return kept;

@@ -3,7 +3,7 @@ import type { Ending } from '../children/ending.ts';
 import type { StartConfig } from '../config.ts';
 import type { StateFolder } from './state-folder.ts';
 
-/** What every step of a start needs. */
+/** The context of every step of a start. */
 export interface Site {
   config: StartConfig;
   folder: StateFolder;

@@ -1,19 +1,19 @@
 import type { ChildSettings } from '../children/child.ts';
 import { keepWorker } from '../children/keep-worker.ts';
 import { Failure } from '../failure.ts';
-import { END_WITH_PARENT, PROGRAMS } from '../places.ts';
+import { END_WITH_PARENT, PROGRAMS } from '../paths.ts';
 import { sayFact } from '../say.ts';
 import { choosePort } from './choose-port.ts';
 import type { Site } from './site.ts';
 import { newLog } from './state-folder.ts';
 
 const WORKERS = ['1', '2'];
-/** Beyond the time after which the programs end by themselves. */
+/** More than the time after which the programs exit by themselves. */
 const MARGIN_MS = 10_000;
 
 /**
- * Starts the API, for this machine only, and the workers. Returns the API's address when all are
- * ready. A worker that dies later is started again; without the API there is nothing to go on with.
+ * Starts the API, on the loopback address, and the workers. Returns the API's URL when all are ready. A worker that
+ * dies later is started again; the end of the API stops everything.
  */
 export async function startPrograms(site: Site, environment: Record<string, string>): Promise<string> {
   const { children, config, ending } = site;
@@ -22,7 +22,7 @@ export async function startPrograms(site: Site, environment: Record<string, stri
     ...(await settingsOf(site, 'api')),
     title: 'The API',
     program: PROGRAMS.api,
-    // No balancer is to see it go first. One port for metrics is not for several processes.
+    // No load balancer needs a delay. Several processes cannot share one METRICS_PORT.
     environment: {
       ...environment,
       HOST: '127.0.0.1',
@@ -43,7 +43,7 @@ export async function startPrograms(site: Site, environment: Record<string, stri
     });
   }
 
-  // Started first, it is stopped last: who waits for a turn hears how it ended.
+  // Started first, so stopped last: clients that wait for a turn get its end.
   const api = children.start(apiSettings);
   void api.ended.then((how) => ending.fail(new Failure(api.describeEnd(how))));
   const workers = workerSettings.map((settings) => keepWorker(children, settings, ending));

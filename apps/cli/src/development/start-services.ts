@@ -2,25 +2,25 @@ import { openBackplane } from '@turnpike/backplane';
 import type { Child } from '../children/child.ts';
 import { readServerEnvironment } from '../config.ts';
 import { describeError, Failure } from '../failure.ts';
-import { PROGRAMS, shown } from '../places.ts';
+import { PROGRAMS, shown } from '../paths.ts';
 import { choosePostgresFolder } from '../postgres/choose-folder.ts';
 import type { PostgresArgument } from '../programs/postgres.ts';
 import type { RedisArgument } from '../programs/redis.ts';
 import type { SimulatorArgument } from '../programs/simulator.ts';
 import { sayFact } from '../say.ts';
-import { placeOf, withDatabase } from '../with-database.ts';
+import { describeServer, withDatabase } from '../with-database.ts';
 import { findRedis } from './find-redis.ts';
 import type { Site } from './site.ts';
 import { newLog } from './state-folder.ts';
 
 const STOP_WITHIN_MS = 30_000;
 
-/** The database: the given one where it answers, else one of our own. Returns its address. */
+/** The database: the given one where it answers, else an embedded one. Returns its URL. */
 export async function startPostgres(site: Site): Promise<string> {
   const { databaseUrl } = site.config;
   if (databaseUrl !== undefined) {
     await withDatabase(databaseUrl, async () => undefined);
-    sayFact('Postgres', `${placeOf(databaseUrl)}, from DATABASE_URL`);
+    sayFact('Postgres', `${describeServer(databaseUrl)}, from DATABASE_URL`);
     return databaseUrl;
   }
   const folder = await choosePostgresFolder(site.folder.path);
@@ -32,12 +32,12 @@ export async function startPostgres(site: Site): Promise<string> {
   return url;
 }
 
-/** The backplane: the given one, else a Redis of our own, else the database. Returns the settings for it. */
+/** The backplane: the given one, else a local Redis, else the database. Returns its settings. */
 export async function startBackplane(site: Site): Promise<Record<string, string>> {
   const given = site.config.backplane;
   if (given !== undefined) {
     await checkBackplane(given);
-    sayFact('Backplane', `${placeOf(given.url)}, from ${given.variable}`);
+    sayFact('Backplane', `${describeServer(given.url)}, from ${given.variable}`);
     return {};
   }
   const found = await findRedis(site.config.searchPath);
@@ -51,7 +51,7 @@ export async function startBackplane(site: Site): Promise<Record<string, string>
   return { BACKPLANE_URL: url };
 }
 
-/** The model: Anthropic's where there is a key, else the simulator. Returns the settings for it. */
+/** The model: Anthropic's where there is a key, else the simulator. Returns its settings. */
 export async function startModel(site: Site): Promise<Record<string, string>> {
   const { modelApiKey, modelBaseUrl } = site.config;
   if (modelApiKey !== undefined) {
@@ -97,7 +97,9 @@ async function checkBackplane({ variable, url }: { variable: string; url: string
   try {
     await backplane.ping();
   } catch (error) {
-    throw new Failure(`${variable}: ${placeOf(url)} does not answer: ${reason || describeError(error)}.`);
+    throw new Failure(
+      `${variable}: ${describeServer(url)} does not answer: ${reason || describeError(error)}.`,
+    );
   } finally {
     await backplane.close();
   }

@@ -3,27 +3,27 @@ import { join } from 'node:path';
 import { environmentFile } from './command-environment.ts';
 import { describeError, Failure } from '../failure.ts';
 
-/** What `start` keeps below the working directory. */
+/** The files that `start` keeps in the working directory. */
 export interface StateFolder {
   path: string;
-  /** Who runs here. */
+  /** Lists the running processes. */
   runFile: string;
   /** The development key: the database has only its hash. */
   keyFile: string;
-  /** What secrets are sealed with: the database has nothing of it. */
+  /** The master keys, which are not in the database. */
   masterKeysFile: string;
-  /** What commands in this directory work on. */
+  /** The environment for commands in this directory. */
   environmentFile: string;
   /** The log of one program. */
   logFile(name: string): string;
 }
 
-/** Makes `.turnpike` in this directory, where it is not there yet. */
+/** Creates `.turnpike` in this directory where it is missing. */
 export async function openStateFolder(directory: string): Promise<StateFolder> {
   const path = join(directory, '.turnpike');
   try {
     await mkdir(join(path, 'logs'), { recursive: true });
-    // Root's Postgres is another user, who must get through to its own folder in here.
+    // Where root starts it, Postgres runs as another user, who needs access to the data folder in here.
     await chmod(path, process.getuid?.() === 0 ? 0o711 : 0o700);
   } catch (error) {
     throw new Failure(`The folder ${path} cannot be used: ${describeError(error)}.`);

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Where a service keeps its data when a folder of root's own is none that it may enter. */
+/** The data folder for a Postgres that may not enter a folder of root. */
 const SHARED_FOLDER = '/var/lib/turnpike';
 
 const ENTER_FOR_OTHERS = 0o001;
 
 /**
- * Where the embedded Postgres keeps its data: inside `stateFolder`. For root, whose Postgres runs as
- * another user, that folder may be out of reach; then it is one elsewhere, always the same one.
+ * The data folder of the embedded Postgres: inside `stateFolder`. For root, whose Postgres runs as another user, that
+ * folder may not be accessible; then it is another folder, always the same one.
  */
 export async function choosePostgresFolder(stateFolder: string): Promise<string> {
   const project = await realpath(dirname(stateFolder));
@@ -18,15 +18,15 @@ export async function choosePostgresFolder(stateFolder: string): Promise<string>
   return join(await sharedFolder(), `${basename(project)}-${mark}`);
 }
 
-/** A folder that root owns and everybody may enter; made where it is not there yet. */
+/** A folder that root owns and every user may enter; created where it is missing. */
 export async function sharedFolder(): Promise<string> {
   await mkdir(SHARED_FOLDER, { recursive: true });
-  // Whatever the umask is.
+  // Independent of the umask.
   await chmod(SHARED_FOLDER, 0o711);
   return SHARED_FOLDER;
 }
 
-/** True when every user may enter this folder, all those that it lies in included. */
+/** True where every user may enter this folder and all its parents. */
 export async function isOpenToOthers(folder: string): Promise<boolean> {
   const { mode } = await stat(folder);
   if ((mode & ENTER_FOR_OTHERS) === 0) return false;

@@ -5,9 +5,9 @@ import { commandOf } from '../children/process-identity.ts';
 import { Failure } from '../failure.ts';
 
 /**
- * Ends a server that still runs on this folder, since all that watched it was killed. A file that
- * names a process which is no such server is removed: numbers are given again, after a restart of
- * a container above all, and Postgres would take any process of this user for a server.
+ * Ends a server that still runs on this folder because the processes that watched it were killed. A pid file that names
+ * another kind of process is removed: process ids are reused, above all after a restart of a container, and Postgres
+ * would treat any process of this user as its server.
  */
 export async function endLeftoverServer(dataFolder: string): Promise<void> {
   const pidFile = join(dataFolder, 'postmaster.pid');

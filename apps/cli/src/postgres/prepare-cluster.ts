@@ -14,7 +14,7 @@ export interface ClusterSettings {
   isThrowaway: boolean;
 }
 
-/** Makes the data folder of a Postgres where it is not there yet; afterwards it is left as it is. */
+/** Creates the data folder of a Postgres where it is missing. An existing one is not changed. */
 export async function prepareCluster(
   settings: ClusterSettings,
 ): Promise<{ dataFolder: string; password: string }> {
@@ -23,7 +23,7 @@ export async function prepareCluster(
   const passwordFile = join(folder, 'password');
   if (!(await exists(join(dataFolder, 'PG_VERSION')))) {
     await mkdir(folder, { recursive: true });
-    // Others may pass through it at most, and only where the server is another user.
+    // Other users may traverse it, and only where the server runs as another user.
     await chmod(folder, 'uid' in user ? 0o711 : 0o700);
     await rm(passwordFile, { force: true });
     await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
@@ -33,7 +33,7 @@ export async function prepareCluster(
   return { dataFolder, password: await readFile(passwordFile, 'utf8') };
 }
 
-/** Under another name first: what is there under its own name is always whole. */
+/** Creates it under a temporary name first, so that a folder of the final name is always complete. */
 async function initialise(
   dataFolder: string,
   passwordFile: string,

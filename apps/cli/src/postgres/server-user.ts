@@ -5,17 +5,17 @@ import { Failure } from '../failure.ts';
 const NAME = 'postgres';
 const run = promisify(execFile);
 
-/** Ids to run as. Empty: this process's own. */
+/** Ids to run as. Empty: those of this process. */
 export type ServerUser = { uid: number; gid: number } | Record<string, never>;
 
-/** Postgres refuses to run as root; there it gets a user of its own, made where there is none. */
+/** Postgres refuses to run as root; there it runs as a separate user, created where it is missing. */
 export async function findServerUser(): Promise<ServerUser> {
   if (process.getuid?.() !== 0) return {};
   try {
     return (await readIds()) ?? (await makeUser());
   } catch {
     throw new Failure(
-      `Postgres does not run as root, and the user "${NAME}" could not be made for it: start as another user, or set DATABASE_URL.`,
+      `Postgres does not run as root, and the user "${NAME}" could not be created for it: start as another user, or set DATABASE_URL.`,
     );
   }
 }
@@ -30,10 +30,10 @@ async function readIds(): Promise<ServerUser | null> {
 }
 
 async function makeUser(): Promise<ServerUser> {
-  // The group may be there without the user.
+  // The group may exist without the user.
   await run('groupadd', ['--system', NAME]).catch(() => undefined);
   await run('useradd', ['--system', '--gid', NAME, '--no-create-home', '--shell', '/usr/sbin/nologin', NAME]);
   const ids = await readIds();
-  if (ids === null) throw new Failure(`There is no user "${NAME}" after it was made.`);
+  if (ids === null) throw new Failure(`The user "${NAME}" was created but cannot be found.`);
   return ids;
 }

@@ -1,5 +1,5 @@
 /**
- * Loaded before a program that knows nothing of its parent: when the parent is gone, however it
- * ended, the program is asked to stop as by an operator.
+ * Loaded before a program that does not watch its parent: when the parent has exited, for whatever reason, the program
+ * receives SIGTERM, as from an operator.
  */
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** A port of this machine's own address that nobody listens on. */
+/** A free port of the loopback address. */
 export async function freePort(): Promise<number> {
   return (await tryPort(0)) ?? 0;
 }
 
-/** The port (for 0 a free one), or null when somebody listens on it. Throws where it is not allowed. */
+/** The port (for 0 a free one), or null where it is in use. Throws where it may not be used. */
 export async function tryPort(port: number): Promise<number | null> {
   const server = createServer();
   try {

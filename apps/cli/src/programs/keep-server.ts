@@ -1,21 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
-import { onParentGone } from './tell-parent.ts';
+import { onParentGone } from './notify-parent.ts';
 import { untilUsersEnd } from './until-users-end.ts';
 
 export interface KeepOptions {
-  /** How it is asked to stop. */
+  /** The signal that stops it in order. */
   stopSignal: NodeJS.Signals;
-  /** How it is ended at once. */
+  /** The signal that ends it at once. */
   killSignal: NodeJS.Signals;
-  /** Where it is written who else runs. */
+  /** The file that lists the other processes. */
   runFile: string;
-  /** Called when it was stopped and has ended. */
+  /** Called after it was stopped and has exited. */
   cleanUp?: () => Promise<void>;
 }
 
 /**
- * Ties a server that is not ours to the life of this process: a signal stops it, and so does the
- * end of the parent, however it came. When the server ends, so does this process.
+ * Ties a third-party server to this process: a signal to this process or the exit of its parent stops the server. When
+ * the server exits, so does this process.
  */
 export function keepServer(server: ChildProcess, options: KeepOptions): void {
   let isStopping = false;
@@ -35,7 +35,7 @@ export function keepServer(server: ChildProcess, options: KeepOptions): void {
     else process.stderr.write(how);
     process.exit(isStopping ? 0 : 1);
   };
-  // One that ends with a code has said why.
+  // A server that exits with a code has logged why.
   server.once('exit', (_, signal) => void end(signal === null ? '' : `The server ended by ${signal}.\n`));
   server.once('error', (error) => void end(`The server cannot be run: ${error.message}\n`));
 }

@@ -11,16 +11,16 @@ import { prepareCluster } from '../postgres/prepare-cluster.ts';
 import { findServerUser } from '../postgres/server-user.ts';
 import { freePort } from './free-port.ts';
 import { keepServer } from './keep-server.ts';
-import { tellParent } from './tell-parent.ts';
+import { notifyParent } from './notify-parent.ts';
 
 const TRY_AGAIN_MS = 50;
-/** Nobody listens, or the server says that it is starting. */
+/** Errors while the server is starting: it does not listen yet, or says so. */
 const NOT_YET = ['ECONNREFUSED', 'ECONNRESET', '57P03'];
 
 const argumentSchema = z.object({
   folder: z.string(),
   runFile: z.string(),
-  /** Its data goes when it stops, and is never worth a wait for the disk. */
+  /** Its data is deleted when it stops, so it need not wait for the disk. */
   isThrowaway: z.boolean(),
 });
 export type PostgresArgument = z.infer<typeof argumentSchema>;
@@ -41,7 +41,7 @@ async function run({ folder, runFile, isThrowaway }: PostgresArgument): Promise<
   const port = await freePort();
   const settings = {
     listen_addresses: '127.0.0.1',
-    // No socket: its folder may not be there, or not be writable.
+    // No Unix socket: its folder may be missing or not writable.
     unix_socket_directories: '',
     max_connections: '200',
     ...(isThrowaway ? { fsync: 'off' } : {}),
@@ -67,10 +67,10 @@ async function run({ folder, runFile, isThrowaway }: PostgresArgument): Promise<
   });
   const url = `postgres://postgres:${cluster.password}@127.0.0.1:${port}/postgres`;
   await untilItAnswers(url);
-  tellParent({ url, serverPid: server.pid });
+  notifyParent({ url, serverPid: server.pid });
 }
 
-/** After a crash it may recover for a while. Should it end instead, so does this process. */
+/** Recovery after a crash may take a while. If the server exits instead, so does this process. */
 async function untilItAnswers(url: string): Promise<void> {
   const database = openDatabase({
     url,

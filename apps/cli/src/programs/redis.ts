@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { readServerEnvironment } from '../config.ts';
 import { freePort } from './free-port.ts';
 import { keepServer } from './keep-server.ts';
-import { tellParent } from './tell-parent.ts';
+import { notifyParent } from './notify-parent.ts';
 
 const TRY_AGAIN_MS = 20;
 
@@ -22,7 +22,7 @@ const server = spawn(executable, ['-'], {
   env: readServerEnvironment(),
   stdio: ['pipe', 'inherit', 'inherit'],
 });
-// Its settings go in this way since a command line can be read by everybody on the machine.
+// Its settings go through standard input: every user of the machine can read a command line.
 server.stdin.end(
   [
     `port ${port}`,
@@ -34,11 +34,11 @@ server.stdin.end(
     '',
   ].join('\n'),
 );
-// Where it ended at once, `keepServer` tells of it.
+// Where it exits at once, `keepServer` reports it.
 server.stdin.on('error', () => undefined);
 keepServer(server, { stopSignal: 'SIGTERM', killSignal: 'SIGKILL', runFile });
 while (!(await isListening(port))) await delay(TRY_AGAIN_MS);
-tellParent({ url: `redis://:${password}@127.0.0.1:${port}`, serverPid: server.pid });
+notifyParent({ url: `redis://:${password}@127.0.0.1:${port}`, serverPid: server.pid });
 
 async function isListening(where: number): Promise<boolean> {
   const socket = connect(where, '127.0.0.1');

@@ -1,9 +1,9 @@
 import { startModelSim } from '@turnpike/model-sim';
 import { z } from 'zod';
-import { onParentGone, tellParent } from './tell-parent.ts';
+import { onParentGone, notifyParent } from './notify-parent.ts';
 import { untilUsersEnd } from './until-users-end.ts';
 
-/** The pace of a quick model, so that a person can watch a turn on its way. */
+/** The pace of a fast model, so that a person can watch a turn run. */
 const PACE = { first_token_ms: 100, tokens_per_second: 150 };
 
 const argumentSchema = z.object({ runFile: z.string() });
@@ -11,7 +11,7 @@ export type SimulatorArgument = z.infer<typeof argumentSchema>;
 
 const { runFile } = argumentSchema.parse(JSON.parse(process.argv[2] ?? ''));
 const simulator = await startModelSim({ host: '127.0.0.1', script: { defaults: PACE } });
-tellParent({ url: simulator.url });
+notifyParent({ url: simulator.url });
 
 const stop = (): void => {
   simulator.close().then(

@@ -4,13 +4,13 @@ import { isThere, readRun } from '../children/run-file.ts';
 const LIMIT_MS = 60_000;
 
 /**
- * Waits, after the parent's end, for what was started after this process: it may use what this
- * process serves, and stops as well.
+ * After the parent has exited, waits for the processes that were started after this one: they may use this server, and
+ * are stopping too.
  */
 export async function untilUsersEnd(runFile: string): Promise<void> {
   const children = readRun(runFile)?.children ?? [];
   const own = children.findIndex(({ pid }) => pid === process.pid);
-  // A server's own process ends with its keeper, and that one is in the list too.
+  // The servers themselves exit with the processes that keep them, which are in the list too.
   const users = children.slice(own + 1).filter(({ name }) => !name.endsWith(' server'));
   await untilGone(() => users.some(isThere), LIMIT_MS);
 }

@@ -9,7 +9,7 @@ export const PRISMA_FOLDER = file('prisma');
 /** What \`schema check\` compares. */
 export const SCHEMA_FOLDERS = { prisma: PRISMA_FOLDER, sql: file('packages/store/sql') };
 
-/** What `start` runs, in its built form. */
+/** The built programs that `start` runs. */
 export const PROGRAMS = {
   api: file('dist/api.js'),
   worker: file('dist/worker.js'),
@@ -18,10 +18,10 @@ export const PROGRAMS = {
   simulator: file('programs/simulator.js', import.meta.url),
 };
 
-/** Loaded before a program that does not know that it is somebody's child. */
+/** Loaded before a program that does not watch its parent. */
 export const END_WITH_PARENT = new URL('programs/end-with-parent.js', import.meta.url).href;
 
-/** A path as a person in the working directory would write it. */
+/** A path relative to the working directory, where it is inside. */
 export function shown(path: string): string {
   const fromHere = relative(process.cwd(), path);
   return fromHere.startsWith('..') ? path : fromHere;

@@ -4,11 +4,11 @@ import { endProcess } from './end-process.ts';
 import { createRunFile, isThere, knownProcess, readRun, removeRunFile, type Run } from './run-file.ts';
 
 /**
- * Makes this process the one that runs here. What one before it left behind, since it was killed,
- * is ended first: it holds the port, and the database's folder.
- * Throws a `Failure` where another one runs.
+ * Makes this process the one that runs in this directory. First ends the processes that a killed start left behind:
+ * they hold the port and the database's folder.
+ * Throws a `Failure` where another start is running.
  */
-export async function takeRunFile(path: string): Promise<Run> {
+export async function acquireRunFile(path: string): Promise<Run> {
   const cli = knownProcess('turnpike', process.pid);
   const run: Run = {
     cli: cli ?? { name: 'turnpike', pid: process.pid, identity: '' },
@@ -17,7 +17,7 @@ export async function takeRunFile(path: string): Promise<Run> {
   while (!createRunFile(path, run)) {
     const earlier = readRun(path);
     if (earlier !== null && isThere(earlier.cli)) {
-      throw new Failure(`Turnpike runs here already, as process ${earlier.cli.pid}.`);
+      throw new Failure(`Turnpike already runs here, as process ${earlier.cli.pid}.`);
     }
     if (earlier !== null) await endLeftovers(earlier);
     removeRunFile(path);
@@ -30,7 +30,7 @@ async function endLeftovers(earlier: Run): Promise<void> {
   if (leftovers.length === 0) return;
   say(`An earlier start was killed; ending what it left: ${leftovers.map(({ name }) => name).join(', ')}.`);
   const ended = await Promise.all(leftovers.map((left) => endProcess(left.pid, () => isThere(left))));
-  const stubborn = leftovers.filter((_, place) => ended[place] === false);
+  const stubborn = leftovers.filter((_, index) => ended[index] === false);
   if (stubborn.length > 0) {
     const names = stubborn.map(({ name, pid }) => `${name} (${pid})`).join(', ');
     throw new Failure(`An earlier start left processes that cannot be ended: ${names}.`);
