@@ -1,4 +1,4 @@
-// Makes the programs of the bench: each a file in bench/dist that node can run, with the libraries left outside.
+// Builds the programs of the bench: each is one file in bench/dist, without its libraries.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -11,7 +11,7 @@ await build({
     'floor-api': at('floor/api.ts'),
     'floor-worker': at('floor/worker.ts'),
   },
-  // As deep as `tests/support`, whose files find the repository from where they are.
+  // As deep as `tests/support`, whose files find the repository by their own path.
   outdir: at('dist'),
   bundle: true,
   packages: 'external',

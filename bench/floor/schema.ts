@@ -1,4 +1,4 @@
-/** The floor's table: one row a turn, and nothing that a guarantee would need. */
+/** The floor's table: one row per turn, without anything that a guarantee needs. */
 export const FLOOR_SCHEMA = `
 CREATE TABLE floor_turns (
   id text PRIMARY KEY,

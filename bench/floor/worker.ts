@@ -8,7 +8,7 @@ const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 20 });
 const model =
   MODEL_URL === undefined ? null : new Anthropic({ baseURL: MODEL_URL, apiKey: 'bench', maxRetries: 0 });
 
-/** With `MODEL_URL`, the one model call that a turn is about; without, not even that. */
+/** With `MODEL_URL`, makes one model call for each turn; without, none. */
 async function answer(input: string): Promise<string> {
   if (model === null) return input;
   const stream = model.messages.stream({

@@ -11,7 +11,7 @@ const KEPT_LINES = 50;
 
 const helloSchema = z.looseObject({ port: z.int().optional() });
 
-/** A program in a process of its own, with the probe in it. */
+/** A program as a child process, with the probe loaded. */
 export class Child {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -25,7 +25,7 @@ export class Child {
     return this.#process.pid ?? 0;
   }
 
-  /** Starts `program` (from the root of the repository), and waits until it says that it is ready. */
+  /** Starts `program` (a path from the root of the repository), and waits until it is ready. */
   static async start(program: string, environment: Record<string, string>): Promise<Child> {
     const child = fork(fileURLToPath(new URL(program, ROOT)), {
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment },
@@ -52,18 +52,18 @@ export class Child {
     return new Child(child, await hello);
   }
 
-  /** What the process used since it was last asked, and has now. `collect`: after a garbage collection. */
+  /** What the process used since the last call, and its memory now. `collect`: after a garbage collection. */
   async vitals({ collect = false } = {}): Promise<Vitals> {
-    const answer = once(this.#process, 'message') as Promise<[{ vitals: unknown }]>;
+    const response = once(this.#process, 'message') as Promise<[{ vitals: unknown }]>;
     this.#process.send({ ask: 'vitals', collect });
-    const [message] = await answer;
+    const [message] = await response;
     return vitalsSchema.parse(message.vitals);
   }
 
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exited = once(this.#process, 'exit');
-    // A CPU profile is written by a process that ends by itself.
+    // A process that is killed writes no CPU profile.
     this.#process.kill(process.env['BENCH_NODE_OPTIONS'] === undefined ? 'SIGKILL' : 'SIGTERM');
     await exited;
   }

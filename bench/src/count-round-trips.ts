@@ -2,13 +2,13 @@ import pg from 'pg';
 import { Redis } from 'ioredis';
 import type { Stage } from './stage.ts';
 
-/** How often each SQL statement and each Redis command was made. */
+/** How often each SQL statement and each Redis command was sent. */
 export interface RoundTrips {
   sql: Map<string, number>;
   redis: Map<string, number>;
 }
 
-/** Counts what the servers did for this database while `work` ran, by their own books. */
+/** Counts the statements and commands for this database while `work` ran, by the servers' own statistics. */
 export async function countRoundTrips(
   stage: Stage,
   databaseUrl: string,
@@ -22,7 +22,7 @@ export async function countRoundTrips(
   try {
     await client.query('SELECT pg_stat_statements_reset()');
     commands.clear();
-    // What a script does inside the server is no round trip.
+    // Commands of a script inside the server are not round trips.
     monitor.on('monitor', (_time: string, args: string[], source: string) => {
       if (source === 'lua') return;
       const name = nameOf(args);
@@ -43,7 +43,7 @@ export async function countRoundTrips(
   }
 }
 
-/** A script is told by how many keys it has and what it is about: `evalsha 8 ...:turns:wait`. */
+/** Names a script by its number of keys and its first key: `evalsha 8 ...:turns:wait`. */
 function nameOf([command = '', _script, keys = '', firstKey = '']: readonly string[]): string {
   const name = command.toLowerCase();
   return name === 'evalsha'

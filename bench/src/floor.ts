@@ -8,11 +8,11 @@ import type { Subject } from './subject.ts';
 
 export interface FloorOptions {
   workers: number;
-  /** Its worker makes the one model call too. */
+  /** The worker makes one model call for each turn too. */
   callsModel?: boolean;
 }
 
-/** The floor, as real processes, in a database of its own. Its queue is in Redis's database 1. */
+/** The floor, as real processes, in a separate database. Its queue is in Redis's database 1. */
 export async function startFloor(stage: Stage, options: FloorOptions): Promise<Subject> {
   const name = `floor_${randomUUID().slice(0, 8)}`;
   await ask(stage.postgresUrl, `CREATE DATABASE ${name}`);

@@ -1,11 +1,11 @@
 import { newId } from '@turnpike/contract';
 import type { Turnpike } from './turnpike.ts';
 
-/** Turns of one statement, so that none runs into the statement timeout. */
+/** Turns in one statement, which must not exceed the statement timeout. */
 const BATCH = 50_000;
 const TURNS_IN_SESSION = 10;
 
-/** Stores so many turns that are over, with their sessions, messages and events, as if they had been run. */
+/** Stores `count` ended turns, with their sessions, messages and events, as real runs would. */
 export async function growTurns(
   turnpike: Turnpike,
   turns: number,
@@ -14,7 +14,7 @@ export async function growTurns(
   const client = await turnpike.database.pool.connect();
   try {
     await client.query('SET statement_timeout = 0');
-    // As a replica: what triggers and foreign keys would look up is right by construction.
+    // As a replica, without triggers and foreign keys: the rows are consistent by construction.
     await client.query('SET session_replication_role = replica');
     for (let stored = 0; stored < turns; stored += BATCH) {
       const last = Math.min(turns, stored + BATCH) - 1;
@@ -61,7 +61,7 @@ SELECT ${TURN}, place, 'evt_' || n || '_' || place, $1,
        (ARRAY['turn.queued', 'turn.started', 'step.started', 'turn.completed'])[place], '{}'
 FROM generate_series($2::int, $3::int) AS n, generate_series(1, 4) AS place`;
 
-/** A session with so many messages in turns that are over; with a summary of all but the last ten where it is asked for. */
+/** Stores a session with this many messages in ended turns, optionally with a summary of all but the last ten. */
 export async function growSession(
   turnpike: Turnpike,
   messages: number,

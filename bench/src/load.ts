@@ -2,7 +2,7 @@ import type { Subject } from './subject.ts';
 import { withWires, Wire } from './wire.ts';
 import { percentile } from './statistics.ts';
 
-/** What closed-loop clients saw: each sends its next request when it has the answer to the last. */
+/** Results of closed-loop clients: each sends its next request when it has the last response. */
 export interface Load {
   perSecond: number;
   /** Milliseconds. */
@@ -10,7 +10,7 @@ export interface Load {
   p99: number;
 }
 
-/** Submits for so long, with so many clients. */
+/** Submits for `ms` milliseconds with `clients` clients. */
 export function loadSubmits(subject: Subject, clients: number, seconds: number): Promise<Load> {
   return withWires(
     clients,
@@ -34,7 +34,7 @@ export function loadSubmits(subject: Subject, clients: number, seconds: number):
   );
 }
 
-/** Submits so many turns with so many clients; returns once all are accepted. */
+/** Submits `count` turns; resolves once all are accepted. */
 export async function submitMany(subject: Subject, turns: number, clients = 32): Promise<void> {
   let left = turns;
   await withWires(
@@ -49,7 +49,7 @@ export async function submitMany(subject: Subject, turns: number, clients = 32):
   );
 }
 
-/** Submits so many turns with 64 clients, and waits until all have ended. Turns a second. */
+/** Submits `count` turns with 64 clients, and waits until all have ended. Returns turns per second. */
 export async function loadTurns(subject: Subject, turns: number): Promise<number> {
   const began = performance.now();
   await submitMany(subject, turns, 64);
@@ -65,7 +65,7 @@ export async function untilNoneOpen(subject: Subject): Promise<void> {
   }
 }
 
-/** One turn after another: milliseconds from the submit to its end, as the client sees it. */
+/** Runs one turn after another: milliseconds from the submit to its end, as the client sees it. */
 export function timeTurns(subject: Subject, turns: number): Promise<number[]> {
   return withWires(
     1,

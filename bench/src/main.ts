@@ -66,7 +66,7 @@ progress.clear();
 await stage.stop();
 process.exit(failed ? 1 : 0);
 
-/** After each scenario, so that a run which is broken off keeps what it found. */
+/** Writes the results after each scenario, so that an interrupted run keeps them. */
 async function report(): Promise<void> {
   await mkdir(RESULTS, { recursive: true });
   const results = {

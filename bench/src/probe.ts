@@ -1,9 +1,9 @@
-// Loaded into every process that is measured, before the program itself.
+// Loaded into every measured process before the program.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { z } from 'zod';
 import type { Vitals } from './vitals.ts';
 
-/** The histogram counts this pause itself; it is taken off again. */
+/** The histogram includes this interval, which is subtracted again. */
 const RESOLUTION_MS = 5;
 
 const questionSchema = z.object({ ask: z.literal('vitals'), collect: z.boolean() });

@@ -1,19 +1,19 @@
 const WIDTH = 24;
 
-/** A bar on the terminal: how many of a run's parts are done, and which is under way. Lines where it is none. */
+/** A progress bar on a terminal: how many parts are done, and the current one. Lines where there is no terminal. */
 export class Progress {
   #done = 0;
   #total = 0;
   #scenario = '';
 
-  /** A scenario begins that has so many parts. */
+  /** Begins a scenario of this many parts. */
   begin(scenario: string, parts: number): void {
     this.#scenario = scenario;
     this.#done = 0;
     this.#total = parts;
   }
 
-  /** The next part is under way. */
+  /** Begins the next part. */
   step(what: string): void {
     const share = Math.min(1, this.#done / Math.max(1, this.#total));
     this.#done += 1;

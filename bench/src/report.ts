@@ -5,7 +5,7 @@ export interface Finding {
   value: number;
   /** `/s`, `ms`, `x` for a ratio, and so on. */
   unit: string;
-  /** What issue 6 asks for, where it asks for something. */
+  /** The target, where there is one. */
   target?: { atLeast: number } | { atMost: number };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Measures both in turn, so that what the machine does meanwhile meets both alike.
+ * Measures both in turn, so that other load on the machine affects both alike.
  * Returns a pair for each round.
  */
 export async function alternate<One, Other>(

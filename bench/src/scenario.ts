@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 export interface Run {
   stage: Stage;
   progress: Progress;
-  /** Short rounds and small crowds: to see that it works, and a first figure. */
+  /** Short rounds and few clients: a check that the scenario works, and a first figure. */
   quick: boolean;
 }
 

@@ -5,7 +5,7 @@ import { startPostgres } from '../../tests/support/postgres-server.ts';
 import { startRedis } from '../../tests/support/redis-server.ts';
 import { Child } from './child.ts';
 
-/** The servers that all subjects share: Postgres that keeps what it commits, Redis, the model simulator. */
+/** The servers that all subjects share: a durable Postgres, Redis, the model simulator. */
 export interface Stage {
   postgresUrl: string;
   redisUrl: string;
@@ -40,7 +40,7 @@ export async function startStage(): Promise<Stage> {
   };
 }
 
-/** One statement on a connection of its own. */
+/** Runs one statement on a new connection. */
 export async function ask(url: string, statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

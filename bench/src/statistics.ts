@@ -1,4 +1,4 @@
-/** The value that this share of all lies at or below; 0 where there is none. */
+/** The value that this share of `values` is less than or equal to; 0 where there are no values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].toSorted((one, other) => one - other);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

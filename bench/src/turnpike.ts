@@ -10,13 +10,13 @@ import { Wire } from './wire.ts';
 
 export interface TurnpikeOptions {
   workers: number;
-  /** Each submit brings an `Idempotency-Key`. */
+  /** Each submit has an `Idempotency-Key`. */
   idempotent?: boolean;
   agent?: Record<string, unknown>;
   environment?: Record<string, string>;
 }
 
-/** The bench measures what the service takes, and not what a tenant may have. */
+/** High limits: the bench measures the service, not a tenant's limits. */
 const LIMITS = {
   requests_per_second: 5_000,
   max_queued_turns: 100_000,
@@ -28,7 +28,7 @@ const idSchema = z.looseObject({ id: z.string() });
 const turnSchema = z.looseObject({ id: z.string(), status: z.string() });
 const FINAL = new Set(['completed', 'failed', 'cancelled', 'incomplete']);
 
-/** Turnpike, as real processes, in a database of its own. Its agent answers without tools where none are given. */
+/** Turnpike, as real processes, in a separate database. Its agent has no tools by default. */
 export class Turnpike implements Subject {
   readonly name: string;
   readonly database: Database;
@@ -116,7 +116,7 @@ export class Turnpike implements Subject {
     return { api: this.api.pid, ...Object.fromEntries(workers) };
   }
 
-  /** What a client sends with each request. */
+  /** The headers of each request. */
   get headers(): Record<string, string> {
     return { authorization: `Bearer ${this.apiKey}` };
   }

@@ -4,10 +4,10 @@ export const vitalsSchema = z.object({
   /** Bytes. */
   rss: z.number(),
   heapUsed: z.number(),
-  /** Milliseconds of processor time, and of the clock, since the last answer. */
+  /** Milliseconds of processor time and of wall time since the last response. */
   cpuMs: z.number(),
   elapsedMs: z.number(),
-  /** Milliseconds that the event loop was late, over the same time. */
+  /** Event-loop lag over the same time. Milliseconds. */
   lagP50: z.number(),
   lagP99: z.number(),
 });

@@ -11,14 +11,14 @@ export class Wire {
     this.#headers = headers;
   }
 
-  /** Throws where the answer is none of 2xx. */
+  /** Throws where the status is not 2xx. */
   async request(
     method: 'GET' | 'POST',
     path: string,
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<Record<string, unknown>> {
-    const answer = await this.#client.request({
+    const response = await this.#client.request({
       method,
       path,
       headers: {
@@ -28,10 +28,10 @@ export class Wire {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const text = await answer.body.text();
-    // As every client does it; the time that it takes is in the figures.
-    if (answer.statusCode === 503) return this.request(method, path, body, headers);
-    if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
+    const text = await response.body.text();
+    // Clients parse the response too, so the figures include it.
+    if (response.statusCode === 503) return this.request(method, path, body, headers);
+    if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`);
     return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   }
 
@@ -40,7 +40,7 @@ export class Wire {
   }
 }
 
-/** So many connections, closed when `work` is over. */
+/** Opens `count` connections for `work`, and closes them after it. */
 export async function withWires<Result>(
   count: number,
   make: () => Wire,

@@ -13,7 +13,7 @@ function isOrigin(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes('*');
 }
 
-/** Every variable that the API reads, but for those of the master keys. Their descriptions are in the reference. */
+/** Every variable that the API reads, except those of the master keys. Their descriptions are in the reference. */
 export const environmentVariables = z.object({
   ...runtimeVariables,
   METRICS_PORT: runtimeVariables.METRICS_PORT.meta({ unset: 'no metrics; the probes are on `PORT` too' }),
@@ -109,7 +109,7 @@ const environmentSchema = environmentVariables
     shutdownDelayMs: environment.SHUTDOWN_DELAY_MS ?? (environment.NODE_ENV === 'production' ? 5_000 : 0),
   }));
 
-/** The master keys have settings of their own, which all programs share. */
+/** The settings of the program, with those of the master keys, which all programs share. */
 export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };
 
 /** Reads the environment. Throws one error that names every mistake in it. */

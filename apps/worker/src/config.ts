@@ -7,7 +7,7 @@ import { z } from 'zod';
 const milliseconds = z.coerce.number().int().min(1);
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Every variable that a worker reads, but for those of the master keys. Their descriptions are in the reference. */
+/** Every variable that a worker reads, except those of the master keys. Their descriptions are in the reference. */
 export const environmentVariables = z.object({
   ...runtimeVariables,
   ANTHROPIC_API_KEY: z
@@ -93,7 +93,7 @@ const environmentSchema = environmentVariables.transform((environment) => ({
   },
 }));
 
-/** The master keys have settings of their own, which all programs share. */
+/** The settings of the program, with those of the master keys, which all programs share. */
 export type Config = z.infer<typeof environmentSchema> & { keys: KeySettings };
 
 /** Reads the environment. Throws one error that names every mistake in it. */

@@ -1,7 +1,7 @@
 import type { RetryBudget } from '@turnpike/model';
 import type { TurnMetrics } from './turn-metrics.ts';
 
-/** The same budget; what it refuses is counted. */
+/** The same retry budget; its refusals are counted. */
 export function countRefusals(budget: RetryBudget, { modelRetriesRefused }: TurnMetrics): RetryBudget {
   return {
     async take(key) {

@@ -4,7 +4,7 @@ import { countOpenReceivers, readDeliveryBacklog, type Database } from '@turnpik
 import { rememberRead, watchPool, type Metrics } from '@turnpike/telemetry';
 import type { TurnRunner } from './run-turns.ts';
 
-/** One scrape asks several gauges. */
+/** Several gauges of one scrape share a read. */
 const KEEP_MS = 2_000;
 
 export interface WorkerParts {

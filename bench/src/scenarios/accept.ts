@@ -8,7 +8,7 @@ import { Turnpike } from '../turnpike.ts';
 
 const CLIENTS = [1, 16, 64];
 
-/** Submits alone: nobody works on them, at the floor neither. */
+/** Submits alone, without workers on either side. */
 export const accept: Scenario = {
   name: 'accept',
   async run({ stage, progress, quick }) {

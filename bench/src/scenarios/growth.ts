@@ -8,7 +8,7 @@ import { Turnpike } from '../turnpike.ts';
 
 const SMALL = 1_000;
 
-/** What is stored already must cost nothing: submit and claim beside much and beside little. */
+/** Stored rows must not slow anything down: compares submit and claim with many stored rows and with few. */
 export const growth: Scenario = {
   name: 'growth',
   async run({ stage, progress, quick }) {
@@ -16,7 +16,7 @@ export const growth: Scenario = {
     const rounds = quick ? 5 : 9;
     const findings: Omit<Finding, 'scenario'>[] = [];
     progress.begin('growth', 5);
-    // Nothing is to be repaired meanwhile, and nothing to be measured with it.
+    // The reconciler must not repair anything meanwhile, nor be measured.
     const environment = { RECONCILE_EVERY_MS: '600000' };
     const few = await Turnpike.start(stage, { workers: 0, environment });
     const many = await Turnpike.start(stage, { workers: 0, environment });
@@ -86,7 +86,7 @@ const toSession =
   (id: string): Target =>
   () => ({ path: `/v1/sessions/${id}/turns`, body: {} });
 
-/** The p50 of each move of a turn that stands alone, in milliseconds: the submit by HTTP, the others at the database. */
+/** The p50 of each operation on a single turn, in milliseconds: the submit by HTTP, the others at the database. */
 async function timeMoves(turnpike: Turnpike, target: Target, count: number): Promise<Moves> {
   const wire = turnpike.wire();
   const { pool } = turnpike.database;
@@ -101,12 +101,12 @@ async function timeMoves(turnpike: Turnpike, target: Target, count: number): Pro
     const { path, body } = target(turnpike.agentId);
     const stored = await timed('submit', () => wire.request('POST', path, { input: 'Hello.', ...body }));
     const turnId = String(stored['id']);
-    // The API dispatches it as well; whoever is second has nothing to do.
+    // The API dispatches it as well; the second dispatch finds nothing to do.
     await timed('dispatch', () => dispatchTurns(pool, [], [turnpike.tenantId]));
     await untilDispatched(turnpike, turnId);
     const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'bench', leaseMs: 60_000 };
     const claimed = await timed('claim', () => claimTurn(pool, claim));
-    if (claimed === null) throw new Error(`${turnId} was not there to be claimed.`);
+    if (claimed === null) throw new Error(`${turnId} could not be claimed.`);
     await pool.query(
       `WITH ended AS (UPDATE turns SET status = 'failed', finished_at = now(), leased_until = NULL, dispatched_at = NULL
                       WHERE id = $1 RETURNING session_id)

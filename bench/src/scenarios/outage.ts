@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 import { Turnpike } from '../turnpike.ts';
 import { cpuShare } from '../vitals.ts';
 
-/** Turns that wait for a model which is away, on two worker processes. */
+/** Turns that wait for an unavailable model, on two worker processes. */
 export const outage: Scenario = {
   name: 'outage',
   async run({ stage, progress, quick }) {

@@ -8,7 +8,7 @@ import { withWires } from '../wire.ts';
 const HOLD_MS = 10_000;
 const KIB = 1024;
 
-/** Clients that only wait, on one API process: streams, and long polls. Nothing happens meanwhile. */
+/** Idle clients of one API process: streams and long polls, without any events. */
 export const readers: Scenario = {
   name: 'readers',
   async run({ stage, progress, quick }) {

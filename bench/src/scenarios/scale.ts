@@ -7,7 +7,7 @@ const WORKERS = [1, 2, 4];
 const PLACES = 10;
 const MODEL_MS = 1_000;
 
-/** More workers, more turns: each worker has few places, and the model takes its time, so places are what lacks. */
+/** Throughput by the number of workers: each has few slots and the model is slow, so slots are the limit. */
 export const scale: Scenario = {
   name: 'scale',
   async run({ stage, progress, quick }) {

@@ -9,7 +9,7 @@ import { withWires } from '../wire.ts';
 
 const TOKENS_PER_SECOND = 20;
 
-/** What lies between the model's word and the client: from the simulator's stamp to the client's read. */
+/** The delay of a token: from the simulator's timestamp to the client's read. */
 export const streaming: Scenario = {
   name: 'streaming',
   async run({ stage, progress, quick }) {
@@ -18,7 +18,7 @@ export const streaming: Scenario = {
     progress.step('warm-up');
     const seconds = quick ? 5 : 10;
     const text = Array.from({ length: seconds * TOKENS_PER_SECOND }, () => 'word ').join('');
-    // Time to open the streams before the first word comes.
+    // Time to open the streams before the first token.
     await stage.setModel({
       defaults: { first_token_ms: 4_000, tokens_per_second: TOKENS_PER_SECOND, chunk: 1, stamp: true },
       rules: [{ reply: { text } }],
@@ -56,7 +56,7 @@ export const streaming: Scenario = {
   },
 };
 
-/** Milliseconds for each token of so many turns that stream at once, each to a reader of its own. */
+/** The delay of each token of `count` turns that stream at once, each to its own reader. Milliseconds. */
 async function delaysOf(turnpike: Turnpike, streams: number): Promise<number[]> {
   const delays: number[] = [];
   const followers: Follower[] = [];
@@ -81,7 +81,7 @@ async function delaysOf(turnpike: Turnpike, streams: number): Promise<number[]> 
   return delays;
 }
 
-/** Reads the stamps out of a stream; the whole step comes again at its end, and is passed over. */
+/** Reads the timestamps in a stream; the whole step, which is sent at its end, is skipped. */
 function stampReader(delays: number[]): (piece: string) => void {
   let rest = '';
   return (piece) => {

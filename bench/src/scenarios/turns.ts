@@ -11,7 +11,7 @@ import { Turnpike } from '../turnpike.ts';
 type Findings = Omit<Finding, 'scenario'>[];
 
 const CLOCK = { name: 'current_time', input: {} };
-/** Answers at once; what asks for `three steps` has two rounds of a tool before its answer. */
+/** Responds at once; an input with `three steps` gets two rounds of a tool before the final response. */
 const SCRIPT = {
   rules: [
     { match: { text: 'steps', step: 0 }, reply: { tool_uses: [CLOCK] } },
@@ -20,7 +20,7 @@ const SCRIPT = {
   ],
 };
 
-/** Whole turns, from the submit to the end, with one API and one worker on each side. */
+/** Complete turns, from submit to end, with one API and one worker on each side. */
 export const turns: Scenario = {
   name: 'turns',
   async run({ stage, progress, quick }) {
@@ -48,7 +48,7 @@ export const turns: Scenario = {
       stop: () => stepping.stop(),
     };
     const subjects = [floor, calling, plain, keyed, threeSteps];
-    // A program runs its first thousands of turns at half of its speed.
+    // A process runs its first thousands of turns at half its speed.
     for (const subject of subjects) await loadTurns(subject, size * 2);
 
     const findings: Findings = [];
@@ -96,7 +96,7 @@ export const turns: Scenario = {
   },
 };
 
-/** What is made once in a while, whatever the number of turns, is left out of the list and not of the sum. */
+/** Periodic statements, independent of the number of turns, are in the sum but not in the list. */
 function perTurn(what: string, { sql, redis }: RoundTrips, count: number): Findings {
   const list = (kind: string, calls: ReadonlyMap<string, number>): Findings => [
     {

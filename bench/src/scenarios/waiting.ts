@@ -6,7 +6,7 @@ import { cpuShare } from '../vitals.ts';
 const TOKENS_PER_SECOND = 50;
 const KIB = 1024;
 
-/** Turns that wait for their model, all at once, on one worker process. */
+/** Turns that all wait for their model at once, on one worker process. */
 export const waiting: Scenario = {
   name: 'waiting',
   async run({ stage, progress, quick }) {
@@ -25,7 +25,7 @@ export const waiting: Scenario = {
     await submitMany(turnpike, quick ? 200 : 1_000);
     await untilNoneOpen(turnpike);
     await stage.setModel({
-      // Five tokens in a delta, about what the real API sends.
+      // Five tokens per delta, about as many as the real API sends.
       defaults: { tokens_per_second: TOKENS_PER_SECOND },
       rules: [{ reply: { text: words } }],
     });
@@ -36,7 +36,7 @@ export const waiting: Scenario = {
     const began = performance.now();
     await submitMany(turnpike, count);
     const submittedMs = performance.now() - began;
-    // All are under way, and none has ended yet.
+    // All are running, and none has ended yet.
     progress.step(`${count} turns wait`);
     await new Promise((resolve) => setTimeout(resolve, Math.max(500, modelMs / 2 - submittedMs / 2)));
     const busy = await worker.vitals();

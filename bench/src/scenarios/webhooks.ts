@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 import { Turnpike } from '../turnpike.ts';
 import { cpuShare } from '../vitals.ts';
 
-/** Deliveries that are due already, to a receiver on this machine that takes all of them. */
+/** Deliveries that are already due, to a local receiver that accepts all of them. */
 export const webhooks: Scenario = {
   name: 'webhooks',
   async run({ stage, progress, quick }) {
@@ -14,10 +14,10 @@ export const webhooks: Scenario = {
     progress.begin('webhooks', 5);
     progress.step('warm-up');
     let arrived = 0;
-    const receiver = createServer((call, answer) => {
+    const receiver = createServer((call, response) => {
       call.resume().on('end', () => {
         arrived += 1;
-        answer.writeHead(204).end();
+        response.writeHead(204).end();
       });
     }).listen(0, '127.0.0.1');
     await once(receiver, 'listening');
@@ -46,7 +46,7 @@ export const webhooks: Scenario = {
     progress.step(`${count} deliveries`);
     const perSecond = await deliver(count);
     const idleMs = quick ? 5_000 : 20_000;
-    /** What the worker uses of a processor, and how many statements and rows Postgres writes a second. */
+    /** The worker's share of a processor, and the statements and rows that Postgres writes per second. */
     const rest = async (): Promise<{ worker: number; statements: number; rows: number }> => {
       const [worker] = turnpike.workers;
       if (worker === undefined) throw new Error('There is no worker.');
@@ -82,9 +82,9 @@ export const webhooks: Scenario = {
        FROM generate_series(1, 100) AS receiver, generate_series(1, 100)`,
       [turnpike.tenantId, `http://127.0.0.1:${String(port)}/hook`],
     );
-    // Their breakers have been open for long enough to be open for a minute.
+    // Their circuit breakers have opened often enough to stay open for a minute.
     await untilTrue(
-      'all are left alone',
+      'all circuit breakers are open',
       async () => {
         const { rows } = await turnpike.database.pool.query<{ open: number }>(
           `SELECT count(*)::int AS open FROM webhook_receivers WHERE openings >= ${quick ? 1 : 4}`,

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 const milliseconds = z.coerce.number().int().min(1);
 
-/** What the API and the workers read alike from their environment, but for the variables of the master keys. */
+/** The environment variables that the API and the workers share, except the variables of the master keys. */
 export const runtimeVariables = {
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
