@@ -125,7 +125,7 @@ test(
     const second = await project.start().untilEnded();
     expect(second.code).toBe(1);
     expect(second.reportedErrors).toBe(
-      `turnpike: Turnpike runs here already, as process ${first.process.pid}.\n`,
+      `turnpike: Turnpike already runs here, as process ${first.process.pid}.\n`,
     );
     expect(await readFrom(first, `/v1/turns/${idOfTurn(first)}`)).toMatchObject({ status: 'completed' });
   },
