@@ -25,7 +25,7 @@ async function lineOf(requestId: unknown): Promise<Record<string, unknown>> {
   return find() ?? {};
 }
 
-test('a line says which route was asked, for whom, and how it ended', async () => {
+test('a log line has the route, the tenant and the status of a request', async () => {
   const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const answer = await api.client.http
     .get(`/v1/agents/${agent.body.id}`)
@@ -44,19 +44,19 @@ test('a line says which route was asked, for whom, and how it ended', async () =
   });
 });
 
-test('a request of nobody is logged too', async () => {
+test('a request without a key is logged too', async () => {
   const answer = await supertest(api.url).get('/v1/agents').expect(401);
   const line = await lineOf(answer.headers['x-request-id']);
   expect(line).toMatchObject({ status: 401, route: null });
   expect(line).not.toHaveProperty('tenant_id');
 });
 
-test('probes are quiet', async () => {
+test('probes are logged at the level debug only', async () => {
   const answer = await supertest(api.url).get('/livez').expect(200);
   expect((await lineOf(answer.headers['x-request-id']))['level']).toBe('debug');
 });
 
-test('a line cannot be forged, nor made long', async () => {
+test('a client cannot forge a log line, nor make it long', async () => {
   const answer = await supertest(api.url)
     .get('/v1/nothing%0a{"level":"error"}')
     .set('X-Request-Id', `x"}\t${'y'.repeat(5_000)}`)
@@ -66,7 +66,7 @@ test('a line cannot be forged, nor made long', async () => {
   expect(JSON.stringify(line)).not.toContain('nothing');
 });
 
-test('no key, no body, no query and no answer is ever logged, also of what fails', async () => {
+test('no key, body, query or response is ever logged, even of a request that fails', async () => {
   const { http, apiKey } = await api.addTenant();
   const secret = 'correct-horse-battery-staple';
   const agent = await http
@@ -99,13 +99,13 @@ test('no key, no body, no query and no answer is ever logged, also of what fails
   await lineOf(failed.headers['x-request-id']);
 
   const log = api.logLines.join('');
-  expect(log).toContain('A request failed.');
+  expect(log).toContain('Request failed.');
   expect(log).not.toContain(secret);
   expect(log).not.toContain(apiKey);
   expect(log).not.toMatch(/tp_live_/);
 });
 
-test('a client that went away is logged as not finished', async () => {
+test('a request whose client disconnected is logged as not finished', async () => {
   const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const turn = await api.client.http.post('/v1/turns').send({ agent_id: agent.body.id, input: 'Hi' });
   const client = new AbortController();

@@ -37,7 +37,7 @@ describe('with an origin on the list', () => {
       .set('Access-Control-Request-Method', 'POST')
       .set('Access-Control-Request-Headers', 'authorization, content-type, idempotency-key');
 
-  test('a browser is told what its pages may send, and that without a key', async () => {
+  test('a preflight needs no key, and gets what pages may send', async () => {
     const answer = await preflight(OURS).expect(204);
     expect(answer.headers).toMatchObject({
       ...allowed,
@@ -68,16 +68,16 @@ describe('with an origin on the list', () => {
     }
   });
 
-  test('a browser with a page of another origin is not let through', async () => {
+  test('a preflight from another origin is refused', async () => {
     expect(await headersOf(preflight(THEIRS))).not.toHaveProperty('access-control-allow-origin');
   });
 
-  test('OPTIONS that no browser sends is a method that is not there', async () => {
+  test('an OPTIONS request that is no preflight is refused as an unknown method', async () => {
     const answer = await supertest(api.url).options('/v1/turns').expect(405);
     expect(answer.headers['allow']).toBe('POST, GET');
   });
 
-  test('what is not the API is for nobody’s pages', async () => {
+  test('paths outside of the API can be read by no page of another origin', async () => {
     const answer = await supertest(api.url).get('/openapi.json').set('Origin', OURS).expect(200);
     expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
   });

@@ -1,7 +1,7 @@
 import cors from 'cors';
 import type { RequestHandler } from 'express';
 
-/** What a page may send, beside what every page may. */
+/** Request headers that a page may send, beside those that every page may. */
 const REQUEST_HEADERS = [
   'Authorization',
   'X-Api-Key',
@@ -14,7 +14,7 @@ const REQUEST_HEADERS = [
   'Traceparent',
 ];
 
-/** What a page may read of an answer, beside its body. */
+/** Response headers that a page may read. */
 const RESPONSE_HEADERS = [
   'Location',
   'Retry-After',
@@ -27,8 +27,8 @@ const RESPONSE_HEADERS = [
 ];
 
 /**
- * Lets the pages of these origins, and of no others, read answers: problems and streams too. Cookies are never
- * allowed; the service knows none, and a key is sent by whoever has it.
+ * Lets the pages of these origins, and of no others, read responses: problems and streams too. Credentials are
+ * never allowed: the service has no cookies, and a client sends its key itself.
  */
 export function allowOrigins(origins: readonly string[]): RequestHandler {
   const allow = cors({
@@ -40,7 +40,7 @@ export function allowOrigins(origins: readonly string[]): RequestHandler {
   });
   return (request, response, next) => {
     const asksFirst = request.get('access-control-request-method') !== undefined;
-    // A plain OPTIONS is no question of a browser, and is answered as any other method.
+    // An OPTIONS request without these headers is no preflight, and is handled as any other method.
     if (request.method === 'OPTIONS' && !asksFirst) next();
     else allow(request, response, next);
   };

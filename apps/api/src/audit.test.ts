@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** What changes something and is no administrative act, with the reason. */
+/** Operations that change something and are no administrative act, with the reason. */
 const NO_ACTS: Record<string, string> = {
   createSession: 'the work itself: a conversation begins',
   submitTurn: 'the work itself, in the journal',
@@ -26,7 +26,7 @@ const NO_ACTS: Record<string, string> = {
 const entries = async (query = ''): Promise<AuditEntry[]> =>
   (await api.client.http.get(`/v1/audit_entries?limit=100${query}`).expect(200)).body.items;
 
-test('every operation that changes something is written down, or is named here with the reason why not', () => {
+test('every operation that changes something is audited, or is listed here with the reason why not', () => {
   for (const route of routes) {
     if (route.method === 'get') continue;
     const action = auditedAs(route);
@@ -37,7 +37,7 @@ test('every operation that changes something is written down, or is named here w
   }
 });
 
-test('an act is written down with who did it, to what and in which request, and without any value', async () => {
+test('an entry has the actor, the subject and the request of an act, and no secret value', async () => {
   const value = 'a value that is in no entry';
   const put = await api.client.http.put('/v1/secrets/crm').send({ value }).expect(200);
   const [entry] = await entries('&action=secret.put');
@@ -91,7 +91,7 @@ test('the entry and the act are committed together, or neither is', async () => 
   expect(await entries()).toHaveLength(count);
 });
 
-test('a request that is sent again is written down once', async () => {
+test('a replayed request is audited once', async () => {
   const send = () =>
     api.client.http
       .post('/v1/agents')
@@ -103,7 +103,7 @@ test('a request that is sent again is written down once', async () => {
   expect((await entries()).filter(({ subject }) => subject === first.body.id)).toHaveLength(1);
 });
 
-test('an erased session leaves an entry that holds no word of it', async () => {
+test('an erased session leaves an entry that has nothing of its contents', async () => {
   const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const body = { agent_id: agent.body.id, input: 'What nobody may know.' };
   const turn = await api.client.http.post('/v1/turns').send(body).expect(202);
@@ -140,7 +140,7 @@ test('entries come in pages, by action, by actor and by time', async () => {
   expect((await other.http.get('/v1/audit_entries').expect(200)).body.items).toEqual([]);
 });
 
-test('nobody changes, deletes or empties the log, also not with SQL', async () => {
+test('the audit log cannot be changed, deleted or truncated, even with SQL', async () => {
   expect((await entries()).length).toBeGreaterThan(0);
   const before = (await api.readAllRows())['audit_entries'];
   for (const statement of [

@@ -34,7 +34,7 @@ async function countLookUps(work: () => Promise<unknown>): Promise<number> {
   return lookUps;
 }
 
-test('a key is taken as a bearer token, in any case of the scheme, and as x-api-key', async () => {
+test('a key is accepted as a bearer token, in any case of the scheme, and as x-api-key', async () => {
   const { apiKey } = api.client;
   const forms = [
     { authorization: `Bearer ${apiKey}` },
@@ -45,7 +45,7 @@ test('a key is taken as a bearer token, in any case of the scheme, and as x-api-
   for (const headers of forms) expect((await ask(headers)).status).toBe(200);
 });
 
-test('nothing but the whole key is the key', async () => {
+test('only the complete key authenticates', async () => {
   const { apiKey, keyId, tenantId } = api.client;
   const { rows } = await api.database.pool.query<{ hash: Buffer }>(
     'SELECT hash FROM api_keys WHERE id = $1',
@@ -65,7 +65,7 @@ test('nothing but the whole key is the key', async () => {
   for (const key of wrong) expect((await ask({ authorization: `Bearer ${key}` })).status).toBe(401);
 });
 
-test('a key that is revoked works no longer than about a second', async () => {
+test('a revoked key works for a second at most', async () => {
   const { keyId, apiKey } = await api.addTenant();
   const headers = { authorization: `Bearer ${apiKey}` };
   expect((await ask(headers)).status).toBe(200);
@@ -76,7 +76,7 @@ test('a key that is revoked works no longer than about a second', async () => {
   expect((await ask(headers)).body.code).toBe('unauthenticated');
 });
 
-test('a key that is revoked takes no other key of its tenant with it', async () => {
+test('to revoke a key affects no other key of its tenant', async () => {
   const { tenantId, keyId, apiKey } = await api.addTenant();
   const second = await createApiKey(api.database.pool, { tenantId, name: 'second', scopes: ['admin'] });
   await revokeApiKey(api.database.pool, keyId);
@@ -84,7 +84,7 @@ test('a key that is revoked takes no other key of its tenant with it', async () 
   expect((await ask({ authorization: `Bearer ${second.key}` })).status).toBe(200);
 });
 
-test('a key that was unknown works within about a second of being there', async () => {
+test('an unknown key works about a second after it is created', async () => {
   const { tenantId } = api.client;
   const { key, apiKey } = await createApiKey(api.database.pool, {
     tenantId,
@@ -98,23 +98,23 @@ test('a key that was unknown works within about a second of being there', async 
   await untilTrue('the key is taken', async () => (await ask(headers)).status === 200);
 });
 
-test('requests that come together share one look-up of their key', async () => {
+test('requests that arrive together share one look-up of their key', async () => {
   const { apiKey } = await api.addTenant();
   const headers = { authorization: `Bearer ${apiKey}` };
   const lookUps = await countLookUps(() => Promise.all(Array.from({ length: 30 }, () => ask(headers))));
-  // One, and another where the requests took longer than what is kept is good for.
+  // One, and another where the requests took longer than the look-up is cached.
   expect(lookUps).toBeGreaterThan(0);
   expect(lookUps).toBeLessThan(5);
 });
 
-test('a key that is not there is looked up once too', async () => {
+test('an unknown key is looked up once too', async () => {
   const headers = { authorization: `Bearer ${makeApiKey()}` };
   const lookUps = await countLookUps(() => Promise.all(Array.from({ length: 30 }, () => ask(headers))));
   expect(lookUps).toBeGreaterThan(0);
   expect(lookUps).toBeLessThan(5);
 });
 
-test('what cannot be a key is refused without asking the database', async () => {
+test('what cannot be a key is refused without a query', async () => {
   const { apiKey } = api.client;
   const other = apiKey.endsWith('A') ? 'B' : 'A';
   const wrong = [
@@ -131,7 +131,7 @@ test('what cannot be a key is refused without asking the database', async () => 
   expect(lookUps).toBe(0);
 });
 
-test('who asks is known before a byte of the body is read', async () => {
+test('a request is authenticated before a byte of its body is read', async () => {
   const answer = await supertest(api.url)
     .post('/v1/agents')
     .set('Content-Type', 'application/json')

@@ -4,20 +4,20 @@ import type { Request } from 'express';
 import { LRUCache } from 'lru-cache';
 import type { KeyUses } from './key-uses.ts';
 
-/** A revoked key works at most this long. Milliseconds. */
+/** For this long at most a revoked key still works. Milliseconds. */
 const CACHED_MS = 1_000;
 
 export type Authenticate = (request: Request) => Promise<KeyHolder>;
 
 /**
- * Finds out whose key a request carries, as `Authorization: Bearer` or `x-api-key`.
+ * Finds the tenant whose key a request has, as `Authorization: Bearer` or `x-api-key`.
  * Throws `ProblemError`: `unauthenticated`, and `ambiguous_header` for two keys.
  */
 export function createAuthenticate(database: Database, uses: KeyUses): Authenticate {
   const holders = new LRUCache<string, { holder: KeyHolder | null }>({
     max: 10_000,
     ttl: CACHED_MS,
-    // Requests that come together with one key share one look-up.
+    // Requests that arrive together with one key share one look-up.
     fetchMethod: async (hash) => ({
       holder: await findKeyHolder(database.pool, Buffer.from(hash, 'base64')),
     }),
@@ -30,7 +30,7 @@ export function createAuthenticate(database: Database, uses: KeyUses): Authentic
     if (!isApiKey(key)) throw new ProblemError('unauthenticated', 'That is not an API key of this service.');
     const known = await holders.fetch(hashApiKey(key).toString('base64'));
     if (known?.holder == null)
-      throw new ProblemError('unauthenticated', 'The API key is unknown, was revoked, or is past its time.');
+      throw new ProblemError('unauthenticated', 'The API key is unknown, revoked or expired.');
     uses.add(known.holder.keyId);
     return known.holder;
   };

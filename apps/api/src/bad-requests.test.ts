@@ -53,7 +53,7 @@ const post = (path: string, body?: object | string): Test => {
 const anonymous = (): Test => supertest(api.url).post('/v1/agents').send({ name: 'a', model: 'm' });
 const startTurn = (input: unknown, more: object = {}): Test =>
   post('/v1/turns', { agent_id: ours.agentId, input, ...more });
-/** Fields as JSON text, for what no object can say. */
+/** Fields as JSON text, for what JavaScript objects cannot express. */
 const startTurnWith = (fields: string): Test =>
   post('/v1/turns', `{"agent_id":"${ours.agentId}","input":"Hi",${fields}}`);
 const typed = (type: string): Test =>
@@ -379,14 +379,14 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a key that was used with another body': () => keyed('used-before'),
     'the same key in quotes': () => keyed('"used-before"'),
   },
-  // Not a matter of what is sent: each has its own test.
+  // These do not depend on what is sent: each has its own test.
   insufficient_scope: {},
   idempotency_key_in_use: {},
   result_deleted: {},
   tool_call_settled: {},
   budget_exceeded: {},
   tool_name_taken: {},
-  // Needs bodies that are on their way: read-body.test.ts.
+  // Needs bodies in flight: read-body.test.ts.
   too_many_bodies: {},
   // These need a tenant of their own: limits.test.ts.
   rate_limited: {},
@@ -445,25 +445,25 @@ test('a 405 says which methods there are', async () => {
   expect(turn.headers['allow']).toBe('GET');
 });
 
-test('every mistake in a body is named, with where it is', async () => {
+test('every issue of a body is reported with its path', async () => {
   const answer = await agent({ max_steps: 0, tools: [{ type: 'builtin', name: 'a b', x: 1 }], colour: 1 });
   const paths = problemSchema.parse(answer.body).errors?.map((error) => error.path);
   expect(paths?.toSorted()).toEqual(['colour', 'max_steps', 'tools.0.name', 'tools.0.x']);
 });
 
-test('no more mistakes are named than a person reads', async () => {
+test('at most 50 issues are reported', async () => {
   const unknown = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`field_${n}`, n]));
   const answer = await agent(unknown);
   expect(problemSchema.parse(answer.body).errors).toHaveLength(50);
 });
 
-test('a compressed body within the limit is taken', async () => {
+test('a compressed body within the limit is accepted', async () => {
   const answer = await zipped(gzipSync(JSON.stringify({ name: 'zipped', model: 'm' })));
   expect(answer.status).toBe(201);
   expect(answer.body).toMatchObject({ name: 'zipped' });
 });
 
-test('text that only looks like an escaped NUL or surrogate is taken, and given back as it was', async () => {
+test('text that only looks like an escaped NUL or surrogate is accepted, and returned unchanged', async () => {
   const name = String.raw`\u0000 \\ud800 😀`;
   const made = await agent({ name, metadata: { '\\u0000': '\\\\udfff' } }).expect(201);
   expect(made.body).toMatchObject({ name, metadata: { '\\u0000': '\\\\udfff' } });
@@ -478,13 +478,13 @@ test.each(['+14:00', '+15:59', '+16:00', '+23:59', '-16:00', '-23:59', '-00:00']
   },
 );
 
-test('times from 1970 to 9999 can be asked for', async () => {
+test('times from 1970 to 9999 are accepted', async () => {
   await get('/v1/audit_entries?from=1970-01-01T00:00:00Z&to=9999-12-31T23:59:59Z').expect(200);
   await get('/v1/usage?to=1970-01-01').expect(200);
   await get('/v1/usage?from=9999-12-31&to=9999-12-31').expect(200);
 });
 
-test('a schema of a tool may nest as deeply as any is written, and name its properties as the model takes them', async () => {
+test("a tool's schema may nest as deeply as real ones, and have every property name that the model accepts", async () => {
   const schema = {
     type: 'object',
     properties: {
@@ -496,7 +496,7 @@ test('a schema of a tool may nest as deeply as any is written, and name its prop
   expect(made.body.input_schema).toEqual(schema);
 });
 
-test('a label may be called as what every object inherits', async () => {
+test('metadata may have keys that every object inherits', async () => {
   const metadata = { constructor: 'a', toString: 'b', hasOwnProperty: 'c', prototype: 'd' };
   expect((await agent({ metadata }).expect(201)).body.metadata).toEqual(metadata);
 });

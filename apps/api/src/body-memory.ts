@@ -1,21 +1,20 @@
 export interface BodyMemoryLimits {
-  /** Of all bodies that this process holds at once. */
+  /** The bound for all bodies that this process holds at once. */
   maxBytesInFlight: number;
-  /** Of one body; a tenant may always have one of this size. */
+  /** The bound for one body; a tenant may always have one of this size. */
   maxBytes: number;
 }
 
-/** What one request holds; it is given back once, when the request is over. */
+/** The bytes that one request holds; released once, when the request ends. */
 export interface HeldBytes {
-  /** Takes more; false, and nothing is taken, where there is no more. */
+  /** Reserves more bytes; false, and nothing is reserved, where the bound does not allow it. */
   grow(bytes: number): boolean;
   release(): void;
 }
 
 /**
- * Bounds the bytes of request bodies that a process holds at once, from before they are read until their request
- * is answered: of all tenants together, and of each tenant half of that, so that one alone cannot shut out the
- * others.
+ * Bounds the bytes of request bodies that a process holds at once, from before they are read until the response is
+ * sent: of all tenants together, and of each tenant half of that, so that one tenant cannot block the others.
  */
 export class BodyMemory {
   readonly #most: number;
@@ -28,7 +27,7 @@ export class BodyMemory {
     this.#mostOfTenant = Math.max(maxBytes, Math.floor(maxBytesInFlight / 2));
   }
 
-  /** Bytes that are held now. */
+  /** Bytes that are held now, of all tenants. */
   get bytes(): number {
     return this.#total;
   }

@@ -25,14 +25,14 @@ export const noAgent = (id: string): ProblemError =>
 export const noVersion = (id: string, version: number): ProblemError =>
   new ProblemError('not_found', `There is no version ${version} of ${id}.`);
 
-/** What a version fixes of how the agent works: all but what it is called. */
+/** The fields that a version of an agent keeps: all but its name and its metadata. */
 export const configOf = (agent: AgentConfig): AgentConfig => configSchema.parse(agent);
-/** Of an agent or a body, whose other fields are left out. */
+/** Picks these fields of an agent or of a body. */
 const configSchema = z.object(agentConfigSchema.shape);
 
 /**
- * Changes what is given of an agent; what comes of it is a new version, unless it is the same as before. `sql` is a
- * transaction: of two that change an agent at once, one changes what the other left.
+ * Changes the given fields of an agent, and adds a version where the result differs from the newest one. `sql` is in
+ * a transaction: of two concurrent changes, the second one sees the first.
  * Throws `ProblemError`: `not_found`, `agent_changed`, `agent_version_limit`, `insufficient_scope`, `invalid_request`.
  */
 export async function updateAgent(asker: Asker, id: string, change: UpdateAgent): Promise<Agent> {
@@ -51,7 +51,7 @@ export async function updateAgent(asker: Asker, id: string, change: UpdateAgent)
   return addVersion(asker, agent, { name: change.name ?? agent.name, metadata, config });
 }
 
-/** What is stored may be older than a rule, and is not in the way of a change of something else. */
+/** Stored fields may be older than a rule: they do not prevent a change of other fields. */
 function newIssues(before: AgentConfig, after: AgentConfig, change: UpdateAgent): ValidationIssue[] {
   const known = new Set(agentConfigIssues(before).map(({ path }) => path));
   return agentConfigIssues(after).filter(
@@ -60,8 +60,8 @@ function newIssues(before: AgentConfig, after: AgentConfig, change: UpdateAgent)
 }
 
 /**
- * Makes an agent what it was at an earlier version, as a new version. `sql` is a transaction.
- * Throws `ProblemError`: `not_found`, `agent_version_limit`, `insufficient_scope`, and `invalid_request` where that version names what is no longer there.
+ * Restores an earlier version of an agent, as a new version. `sql` is in a transaction.
+ * Throws `ProblemError`: `not_found`, `agent_version_limit`, `insufficient_scope`, and `invalid_request` where that version names a tool or a secret that was deleted.
  */
 export async function restoreAgent(asker: Asker, id: string, version: number): Promise<Agent> {
   const { sql, tenantId } = asker;
@@ -74,7 +74,7 @@ export async function restoreAgent(asker: Asker, id: string, version: number): P
   return addVersion(asker, agent, { name, metadata, config: configOf(earlier) });
 }
 
-/** Keys that an agent begins to name; undefined where they are those of before. */
+/** The keys that an agent names now; undefined where they did not change. */
 function newKeys({ model_keys: keys }: AgentConfig, before: AgentConfig): string[] | undefined {
   return isDeepStrictEqual(keys, before.model_keys) ? undefined : keys;
 }

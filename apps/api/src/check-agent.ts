@@ -6,7 +6,7 @@ import { checkModelKeys } from './check-secrets.ts';
 import type { Call } from './route.ts';
 import { throwIssues } from './throw-issues.ts';
 
-/** Throws `invalid_request` for a client tool's schema that nothing could be checked against. */
+/** Throws `invalid_request` for a client tool's schema that no input can be validated with. */
 export async function checkClientTools(
   schemas: InputSchemas,
   tenantId: string,
@@ -15,7 +15,7 @@ export async function checkClientTools(
   const issues: ValidationIssue[] = [];
   for (const [index, tool] of tools.entries()) {
     if (tool.type !== 'client') continue;
-    // To read a hundred schemas takes a while: other requests are served in between.
+    // A hundred schemas take a while: other requests are served in between.
     await setImmediate();
     const message = await schemas.fault(tenantId, tool.input_schema);
     if (message !== null) issues.push({ path: `tools.${index}.input_schema`, message });
@@ -24,8 +24,9 @@ export async function checkClientTools(
 }
 
 /**
- * Throws `invalid_request` for tools and secrets that a configuration names and nobody has, and `insufficient_scope`
- * where the key may not name the secrets. Tools that it names stay until the transaction ends.
+ * Throws `invalid_request` for tools and secrets that a configuration names and that do not exist, and
+ * `insufficient_scope` where the key may not name the secrets. The tools that it names are not deleted before the
+ * transaction ends.
  */
 export async function checkNames(
   asker: Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>,

@@ -20,8 +20,8 @@ const COUNTED: Record<Owned, Counted> = {
 };
 
 /**
- * To be asked before one is added, in the transaction that adds it; `except` is one that is replaced.
- * Throws `ProblemError` where the tenant has as many as it may have.
+ * To be called before one is added, in the transaction that adds it; `except` is one that is replaced.
+ * Throws `ProblemError` where the tenant is at its limit.
  */
 export async function checkCount(
   sql: Sql,
@@ -51,7 +51,7 @@ export async function checkVersionCount(
   );
 }
 
-/** Throws `metadata_too_large` where a body has more of it than the tenant may store with one thing. */
+/** Throws `metadata_too_large` where the metadata of a body is larger than the tenant's limit. */
 export function checkMetadata(body: unknown, { max_metadata_bytes: most }: Limits): void {
   if (typeof body !== 'object' || body === null) return;
   for (const [field, value] of Object.entries(body)) {

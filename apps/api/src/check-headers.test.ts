@@ -25,7 +25,7 @@ interface RawAnswer {
   body: string;
 }
 
-/** Sends these very bytes, and reads until the server ends the connection. */
+/** Sends exactly these bytes, and reads until the server closes the connection. */
 async function sendRaw(bytes: string): Promise<RawAnswer> {
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
   const chunks: Buffer[] = [];
@@ -47,7 +47,7 @@ const post = (length: string, body: string): string =>
   body;
 const list = (...headers: string[]): Promise<RawAnswer> => sendRaw(request('GET /v1/agents', ...headers));
 
-/** A problem as every other answer of the API is one, its request id in the header and in the body. */
+/** The problem of a response, whose request id is in the header and in the body. */
 function problemOf({ status, headers, body }: RawAnswer, code: ProblemCode): Problem {
   const problem = problemSchema.strict().parse(JSON.parse(body));
   expect(problem).toMatchObject({ code, ...PROBLEMS[code], type: `urn:turnpike:problem:${code}` });
@@ -59,7 +59,7 @@ function problemOf({ status, headers, body }: RawAnswer, code: ProblemCode): Pro
   return problem;
 }
 
-describe('a header of one value that comes with two is refused, and neither is taken', () => {
+describe('a single-value header that is sent with two values is refused, and neither is used', () => {
   test.each<[string, () => string[]]>([
     ['two keys', () => [`Authorization: Bearer ${ours}`, `Authorization: Bearer ${theirs}`]],
     ['a key and a login', () => [`Authorization: Bearer ${ours}`, 'authorization: Basic YTpi']],
@@ -83,18 +83,18 @@ describe('a header of one value that comes with two is refused, and neither is t
     expect(problem.detail).not.toContain('tp_live_');
   });
 
-  test('the same value twice can be read in one way alone', async () => {
+  test('a header that is sent twice with the same value is accepted', async () => {
     const key = `Authorization: Bearer ${ours}`;
     expect(await list(key, key)).toMatchObject({ status: 200 });
     expect(await list(key, `X-Api-Key: ${ours}`)).toMatchObject({ status: 200 });
   });
 
-  test('a login of a proxy beside the key in X-Api-Key is no key', async () => {
+  test("a proxy's Basic login beside the key in X-Api-Key is ignored", async () => {
     expect(await list('Authorization: Basic YTpi', `X-Api-Key: ${ours}`)).toMatchObject({ status: 200 });
   });
 });
 
-describe('what the parser refuses is answered as a problem with a request id', () => {
+describe('what the parser refuses gets a problem with a request id', () => {
   const name = 'X-Long: ';
   test.each<[string, ProblemCode, () => string]>([
     ['one header that is too large', 'headers_too_large', () => request('GET /', name + 'a'.repeat(20_000))],
@@ -131,7 +131,7 @@ describe('what the parser refuses is answered as a problem with a request id', (
     problemOf(await sendRaw(bytes()), code);
   });
 
-  test('the log has a line with the same request id, and nothing of what was sent', async () => {
+  test('the log has a line with the same request id, and nothing of the request', async () => {
     const answer = await sendRaw(request('GET /', `Authorization : Bearer ${ours}`));
     const { request_id: requestId } = problemOf(answer, 'malformed_request');
     const lines = api.logLines.filter((line) => line.includes(requestId));
@@ -141,11 +141,11 @@ describe('what the parser refuses is answered as a problem with a request id', (
     expect(api.logLines.join('')).not.toContain(ours);
   });
 
-  test('an expectation that nobody knows is ignored', async () => {
+  test('an unknown expectation is ignored', async () => {
     expect(await sendRaw(request('GET /livez', 'Expect: the-unexpected'))).toMatchObject({ status: 200 });
   });
 
-  test('bytes after a stream has begun end the connection, and are not answered within the stream', async () => {
+  test('malformed bytes after a stream has begun close the connection, and get no response inside the stream', async () => {
     const { body: agent } = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' });
     const { body: turn } = await api.client.http.post('/v1/turns').send({ agent_id: agent.id, input: 'Hi' });
     const bytes = request(`GET /v1/turns/${turn.id}/events`, `Authorization: Bearer ${ours}`);

@@ -1,7 +1,7 @@
 import { ProblemError } from '@turnpike/contract';
 import type { RequestHandler } from 'express';
 
-/** Fields that have one value (RFC 9110, 5.3). Node keeps the first of some that come twice, and joins others. */
+/** Fields that have one value (RFC 9110, 5.3). Where one is repeated, Node keeps the first of some and joins others. */
 const SINGLE = [
   'host',
   'authorization',
@@ -14,8 +14,8 @@ const SINGLE = [
 ];
 
 /**
- * Refuses a request whose headers can be read in two ways: what stands before this service may have read the other
- * one. Throws `ambiguous_header`, and `invalid_request` for HTTP/1.1 without `Host`.
+ * Refuses a request whose headers can be read in two ways: a proxy before this service may have read them the other
+ * way. Throws `ambiguous_header`, and `invalid_request` for HTTP/1.1 without `Host`.
  */
 export const checkHeaders: RequestHandler = (request, _response, next) => {
   if (request.headers.host === undefined && request.httpVersion === '1.1')

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { ProblemError, type ValidationIssue } from '@turnpike/contract';
 
-/** Arrays and objects within one another: whatever walks a value by recursion has room for so many. */
+/** Nesting of arrays and objects: what recurses into a value has enough stack for it. */
 export const MAX_JSON_DEPTH = 100;
-/** Values of one body, fields of objects and elements of arrays. Each that is wrong is an issue in memory. */
+/** Fields of objects and elements of arrays in one body. Each invalid one is an issue in memory. */
 export const MAX_JSON_VALUES = 200_000;
 
 const QUOTE = 0x22;
@@ -15,9 +15,8 @@ const CLOSE_ARRAY = 0x5d;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Looks through a JSON text before it is parsed. Throws `ProblemError`: `invalid_json` for bytes that are no
- * UTF-8, `invalid_request` for a text that nests too deeply or holds too many values. Whether it is JSON is the
- * parser's to say.
+ * Scans a JSON text before it is parsed. Throws `ProblemError`: `invalid_json` for bytes that are not UTF-8,
+ * `invalid_request` for a text that nests too deeply or has too many values. It leaves the syntax to the parser.
  */
 export function checkJsonText(bytes: Buffer): void {
   if (!isUtf8(bytes)) throw new ProblemError('invalid_json', 'The body is not valid UTF-8.');
@@ -37,7 +36,7 @@ export function checkJsonText(bytes: Buffer): void {
   }
 }
 
-/** Where the string ends that begins here. */
+/** The offset of the end of the string that begins here. */
 function endOfString(bytes: Buffer, start: number): number {
   for (let quote = bytes.indexOf(QUOTE, start + 1); quote !== -1; quote = bytes.indexOf(QUOTE, quote + 1)) {
     let first = quote;
@@ -56,7 +55,7 @@ function tooMuch(what: string): ProblemError {
 const UNSTORABLE = /[\0\p{Surrogate}]/u;
 
 /**
- * The first thing in a parsed body or query that would not be stored as it was sent: null where all would.
+ * The first value in a parsed body or query that could not be stored as it was sent; null where all can.
  * `value` nests no deeper than `MAX_JSON_DEPTH`.
  */
 export function findUnstorable(value: unknown): ValidationIssue | null {
@@ -64,7 +63,7 @@ export function findUnstorable(value: unknown): ValidationIssue | null {
   return found === null ? null : { path: found.path.toReversed().join('.'), message: found.message };
 }
 
-/** With the path from the end to the start: it is made only where there is something to tell. */
+/** Its path is reversed: it is built only where something was found. */
 interface Found {
   path: string[];
   message: string;
@@ -73,7 +72,7 @@ interface Found {
 function findIn(value: unknown): Found | null {
   if (typeof value === 'string') return textMistake(value);
   if (typeof value === 'number') {
-    return Number.isFinite(value) ? null : { path: [], message: 'is a number beyond all that can be kept' };
+    return Number.isFinite(value) ? null : { path: [], message: 'is a number too large to be stored' };
   }
   if (typeof value !== 'object' || value === null) return null;
   for (const key of Object.keys(value)) {
@@ -87,11 +86,11 @@ function findIn(value: unknown): Found | null {
 
 function textMistake(text: string): Found | null {
   if (!UNSTORABLE.test(text)) return null;
-  return { path: [], message: 'must hold no NUL character and no half of a surrogate pair' };
+  return { path: [], message: 'must have no NUL character and no half of a surrogate pair' };
 }
 
 function keyMistake(key: string): Found | null {
-  // An object that is made by assignment, here or in a tool's own code, would lose it.
-  if (key === '__proto__') return { path: [], message: 'is not a name that a field can have' };
+  // An object that is built by assignment, here or in a tool's code, would lose it.
+  if (key === '__proto__') return { path: [], message: 'is not allowed as the name of a field' };
   return textMistake(key);
 }

@@ -2,10 +2,10 @@ import { ProblemError } from '@turnpike/contract';
 import { EgressRefusedError, type RefusalCode } from '@turnpike/egress';
 import type { Services } from './route.ts';
 
-/** What an operator can allow: the rest is wrong wherever it is used. */
+/** Refusals that the operator can lift; the others hold everywhere. */
 const ALLOWABLE: readonly RefusalCode[] = ['address_refused', 'port_refused', 'scheme_refused'];
 
-/** Throws `invalid_request`, at this place of the body, for a URL that no request of a tenant is sent to. */
+/** Throws `invalid_request`, at this path of the body, for a URL that no request of a tenant may be sent to. */
 export function checkPublicUrl(
   url: string | undefined,
   path: string,

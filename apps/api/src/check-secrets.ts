@@ -13,12 +13,12 @@ import type { Call } from './route.ts';
 
 /*
  * A secret's name and a destination meet in a tool (its headers and its URLs) and in a model call (the names of keys,
- * and the base_url, which only `admin` sets). Whoever brings the two together decides who is sent the value.
+ * and the base_url, which only `admin` sets). A key that combines the two decides where the value is sent.
  */
 
 type Asker = Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>;
 
-/** Throws `insufficient_scope` for a key that may not decide where a secret is sent. `act` is what it would have to. */
+/** Throws `insufficient_scope` for a key that may not decide where a secret is sent. `act` names what it tried, for the error. */
 export function demandSecretUse({ may }: Pick<Asker, 'may'>, act: string): void {
   if (may('secrets:use')) return;
   throw new ProblemError(
@@ -28,8 +28,8 @@ export function demandSecretUse({ may }: Pick<Asker, 'may'>, act: string): void 
 }
 
 /**
- * Checks what a tool sends and where. `before` is what it was, null for a new one.
- * Throws `ProblemError`: `insufficient_scope`, and `invalid_request` for a secret that is not there or that may not be
+ * Checks which secrets a tool sends, and where. `before` is its stored configuration, null for a new tool.
+ * Throws `ProblemError`: `insufficient_scope`, and `invalid_request` for a secret that does not exist or may not be
  * sent there.
  */
 export async function checkToolSecrets(
@@ -40,7 +40,7 @@ export async function checkToolSecrets(
   const [sent, sentBefore] = [secretsOf(config), before === null ? [] : secretsOf(before)];
   const isKept = sent.every((each) => sentBefore.some((known) => isDeepStrictEqual(known, each)));
   const staysThere = before !== null && isDeepStrictEqual(urlsOf(config), urlsOf(before));
-  // What is stored may be older than a rule; it is not in the way of a change of something else.
+  // Stored fields may be older than a rule: they do not prevent a change of other fields.
   if (isKept && staysThere) return;
   if (!isKept) demandSecretUse(asker, 'To name a secret in a tool');
   if (sentBefore.length > 0 && !staysThere)
@@ -61,10 +61,10 @@ export async function checkToolSecrets(
 }
 
 /**
- * Checks names that stand for keys of the model, and marks their secrets as such. `path` is where they stand in the
- * body; `baseUrl` is where they are sent, null where that is the operator's to say.
- * Throws `ProblemError`: `insufficient_scope`, and `invalid_request` for a secret that is not there, that may not be
- * sent there, or that tools send.
+ * Checks the names of model keys, and marks their secrets as model keys. `path` is their path in the body; `baseUrl`
+ * is where they are sent, null where the operator decides that.
+ * Throws `ProblemError`: `insufficient_scope`, and `invalid_request` for a secret that does not exist, may not be sent
+ * there, or is sent by tools.
  */
 export async function checkModelKeys(
   asker: Asker,

@@ -39,16 +39,16 @@ export interface ApiSettings {
   /** Default: nothing is traced. */
   tracing?: Tracing;
   maxBodyBytes: number;
-  /** What bounds the bodies that are held at once: made of `maxBodyBytes` and of the bound of them all. */
+  /** Bounds the bodies that are held at once. */
   bodies: BodyMemory;
-  /** Origins whose pages may call it from a browser; none where left out. */
+  /** Origins whose pages may call it from a browser. Default: none. */
   corsOrigins?: readonly string[];
   readiness: Readiness;
-  /** Default: none, and a client's address is that of its connection. */
+  /** Default: none, so a client's address is that of its connection. */
   trustProxy?: TrustedProxies;
 }
 
-/** Every operation there is, those first that are asked for most: a request is held against one after another. */
+/** All operations, the most frequent first: a request is matched against one after another. */
 export const routes = [
   ...submitRoutes,
   ...turnRoutes,
@@ -67,13 +67,13 @@ export const routes = [
   ...auditRoutes,
 ];
 
-/** The OpenAPI document of every operation. Loaded when it is first asked for: no start needs it. */
+/** The OpenAPI document of all operations. Loaded at its first request: a start does not need it. */
 async function describeApi(): Promise<object> {
   const { describeRoutes } = await import('./openapi/describe-routes.ts');
   return describeRoutes(routes);
 }
 
-/** The HTTP border as an Express app: it listens to nothing, and starts nothing. */
+/** The API as an Express app. It listens on no port, and starts nothing. */
 export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, settings: ApiSettings): Express {
   const services = { ...given, capacity: new CapacityCache(), budgetCheck: new BudgetCheck() };
   const app = express();
@@ -100,7 +100,7 @@ export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, set
     operationRoutes({ describe: describeApi, readiness: settings.readiness }),
   );
   app.use(() => {
-    throw new ProblemError('not_found', 'There is nothing at this address.');
+    throw new ProblemError('not_found', 'There is nothing at this path.');
   });
   app.use(sendProblem(settings.logger));
   return app;

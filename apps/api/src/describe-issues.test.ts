@@ -128,18 +128,18 @@ test.each<[string, () => ValidationIssue[], string, string]>([
     'status',
     'must be "queued" or "failed"',
   ],
-])('%s: what is wrong and where is said once, in words', (_title, found, path, message) => {
+])('%s: each issue is reported once, in words, with its path', (_title, found, path, message) => {
   expect(found()).toEqual([{ path, message }]);
 });
 
-test('a misspelt field of a tool output is named, beside those that were needed', () => {
+test('a misspelt field of a tool output is reported beside the missing ones', () => {
   expect(toolOutput({ tool_call_id, aproved: true })).toEqual([
     { path: 'tool_outputs.0', message: 'needs `output`, `approved`, `outcome` or `send_again`' },
     { path: 'tool_outputs.0.aproved', message: 'is not a known field' },
   ]);
 });
 
-test('mistakes beside a union are told as well', () => {
+test('issues beside a union are reported too', () => {
   const given = { agent_id: 'x', input: [{ type: 'text', text: '' }], colour: 1 };
   const paths = issuesOf(startTurnSchema, given).map(({ path }) => path);
   expect(paths.toSorted()).toEqual(['agent_id', 'colour', 'input.0.text']);

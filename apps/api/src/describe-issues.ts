@@ -3,7 +3,7 @@ import type { z } from 'zod';
 
 const MAX_ISSUES = 50;
 
-/** Every mistake that a schema found in `given`, and where it is: 50 at most. */
+/** The issues that a schema found in `given`, each with its path: 50 at most. */
 export function describeIssues(error: z.ZodError, given: unknown): ValidationIssue[] {
   return error.issues
     .flatMap((issue) => explain(issue, given))
@@ -18,15 +18,15 @@ interface Mistake {
   path: Path;
   message: string;
   kind: 'missing' | 'unknown field' | 'other';
-  /** What may stand there, where that is what is wrong. */
+  /** The allowed values, where the value is not one of them. */
   expected?: readonly string[];
 }
 
-/** `given` is what the issue's path begins at. */
+/** `given` is the value that the issue's path starts from. */
 function explain(issue: Issue, given: unknown): Mistake[] {
   const { path } = issue;
   const parent = valueAt(given, path.slice(0, -1));
-  // Text that was taken apart has no place for a part.
+  // A value that was parsed from text has no paths inside.
   const isMissing = valueAt(given, path) === undefined && typeof parent !== 'string';
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
@@ -48,7 +48,7 @@ function explain(issue: Issue, given: unknown): Mistake[] {
   return [{ path, message: message ?? issue.message, kind: 'other' }];
 }
 
-/** What is wrong with the alternative that the value comes nearest to, or with several that are as near. */
+/** The issues of the alternative that the value is nearest to, or of several that are equally near. */
 function nearest(alternatives: readonly Mistake[][], value: unknown): Mistake[] {
   const ofThisType = alternatives.filter((mistakes) => !mistakes.some(isOfWholeValue));
   if (ofThisType.length === 0) {
@@ -74,13 +74,13 @@ function nearest(alternatives: readonly Mistake[][], value: unknown): Mistake[] 
 
 const isOfWholeValue = ({ path, expected }: Mistake): boolean => path.length === 0 && expected !== undefined;
 
-/** A field that the alternative does not know says most clearly that it was not meant. */
+/** An unknown field is the clearest sign that the alternative was not meant. */
 function distance(mistakes: readonly Mistake[]): number {
   const weights = { 'unknown field': 1_000, other: 10, missing: 1 };
   return mistakes.reduce((sum, { kind }) => sum + weights[kind], 0);
 }
 
-/** With all that any of the alternatives takes in this place. */
+/** With the values that any of the alternatives allows at this path. */
 function merged({ path }: Mistake, all: readonly Mistake[]): Mistake {
   const here = all.filter((mistake) => mistake.path.join('.') === path.join('.'));
   return expecting(

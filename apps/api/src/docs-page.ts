@@ -23,7 +23,7 @@ const SCRIPT = `SwaggerUIBundle({ url: '../openapi.json', dom_id: '#swagger-ui',
 
 const ASSETS = ['favicon-32x32.png', 'swagger-ui.css', 'swagger-ui-bundle.js'];
 
-/** Nothing from another host, and no script or style that stands in the page itself. Icons are within the styles. */
+/** Nothing from another host, and no inline script or style. Icons are in the style sheets. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -35,11 +35,11 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Swagger UI, which shows the document of this API and sends requests to it. */
+/** Swagger UI, which shows this API's document and sends requests to it. */
 export function docsPage(): Router {
   const router = express.Router();
   router.get('/', (request, response) => {
-    // What the page names is beside it.
+    // The files that the page loads.
     if (!request.originalUrl.split('?')[0]?.endsWith('/')) return response.redirect(`${request.baseUrl}/`);
     return response.set('Content-Security-Policy', POLICY).type('html').send(PAGE);
   });

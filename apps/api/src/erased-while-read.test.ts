@@ -6,7 +6,7 @@ import { untilTrue } from '../../../tests/support/until-true.ts';
 import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
-// A read of two statements may find the session erased by its second one.
+// A read of two statements may find the session erased when the second one runs.
 
 let api: TestApi;
 let url: string;
@@ -26,7 +26,7 @@ async function endedTurn(): Promise<Turn> {
   return turn.body;
 }
 
-test('messages whose session is erased before their turns are looked up are given, or nothing is', async () => {
+test('messages whose session is erased while they are read are returned completely, or not at all', async () => {
   const turn = await endedTurn();
   const eraser = await api.database.pool.connect();
   try {
@@ -48,9 +48,9 @@ test('messages whose session is erased before their turns are looked up are give
   }
 });
 
-test('events whose session is erased before the turn is looked up are given without the end of the turn', async () => {
+test('events whose session is erased while they are read are returned without the end of the turn', async () => {
   const turn = await endedTurn();
-  // One connection: what asks for it first gets it first.
+  // One connection: statements get it in the order in which they ask.
   const database = openDatabase({ url, poolSize: 1, applicationName: 'one', onError: () => undefined });
   try {
     const reading = readTurnFacts(database.pool, turn.id, { after: 0, limit: 100 });

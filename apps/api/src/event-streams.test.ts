@@ -11,7 +11,7 @@ import { Follower } from './testing/follow-events.ts';
 import { HeldTurn } from './testing/held-turn.ts';
 
 const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
-/** Everything before it must have been told by signals, not by the look that makes up for lost ones. */
+/** Longer than a test: what arrives before it came by signals, not by the read that makes up for lost ones. */
 const BEFORE_A_LOOK_MS = 9_000;
 
 async function startTurn({ client: { http } }: TestApi, sessionId?: string): Promise<Turn> {
@@ -54,7 +54,7 @@ describe.each(Object.entries(SERVERS))(
     };
     const followTurn = (id: string, more = ''): Promise<Follower> => follow(`/v1/turns/${id}/events${more}`);
 
-    test('gets what was, what comes and the text on its way, and then an end', async () => {
+    test('gets past and new events and previews of text, and then an end', async () => {
       const began = performance.now();
       const { id } = await startTurn(api);
       const follower = await followTurn(id);
@@ -93,7 +93,7 @@ describe.each(Object.entries(SERVERS))(
       expect(end).toMatchObject({ turn: body });
     });
 
-    test('gets text that holds other ends of lines in one line of data, and unchanged', async () => {
+    test('gets text with other line separators in one line of data, unchanged', async () => {
       const text = 'a\u0085b\u2028c\u2029d\ne\u2028';
       const { id } = await startTurn(api);
       const follower = await followTurn(id);

@@ -36,7 +36,7 @@ async function count(table: 'turns' | 'agents' | 'idempotency_records'): Promise
   return rows[0]?.count ?? 0;
 }
 
-/** Holds the lock of this key's request, as a request under way does; returns the way to let go. */
+/** Holds the lock of this key, as a request that is executed does; returns a function that releases it. */
 async function holdLock(path: string): Promise<() => Promise<void>> {
   const client = await api.database.pool.connect();
   const name = `${api.client.tenantId} POST ${path} ${key}`;
@@ -48,7 +48,7 @@ async function holdLock(path: string): Promise<() => Promise<void>> {
   };
 }
 
-test('the same request again gets the same answer, byte for byte, and nothing is done twice', async () => {
+test('a repeated request gets the same response, byte for byte, and nothing is executed twice', async () => {
   const first = await startTurn().expect(202);
   const rows = await api.readAllRows();
   const second = await startTurn().expect(202);
@@ -65,14 +65,14 @@ test('the same request again gets the same answer, byte for byte, and nothing is
   expect((await api.readAllRows())['turns']).toHaveLength(rows['turns']?.length ?? 0);
 });
 
-test('the answer is the one that was given, also when the turn has moved on', async () => {
+test('a replay is the first response, even after the turn has moved on', async () => {
   const first = await startTurn().expect(202);
   await playWorker(api, first.body.id);
   const second = await startTurn().expect(202);
   expect(second.text).toBe(first.text);
 });
 
-test('every POST keeps its promise', async () => {
+test('every POST is idempotent with a key', async () => {
   const session = await post('/v1/sessions', { agent_id: agentId }).expect(201);
   const requests: [string, object][] = [
     ['/v1/agents', { name: 'b', model: 'm' }],
@@ -90,7 +90,7 @@ test('every POST keeps its promise', async () => {
   }
 });
 
-test('a body that means the same is the same request', async () => {
+test('a body with the same meaning is the same request', async () => {
   const first = await startTurn().expect(202);
   const text = `{ "input" : "\\u0048i",\n "agent_id":"${agentId}" }`;
   const second = await api.client.http
@@ -100,14 +100,14 @@ test('a body that means the same is the same request', async () => {
   expect(second.text).toBe(first.text);
 });
 
-test('another body with the same key is refused, and the first answer stays', async () => {
+test('another body with the same key is refused, and the first response stays', async () => {
   const first = await startTurn('One').expect(202);
   const other = await startTurn('Two').expect(422);
   expect(other.body.code).toBe('idempotency_key_reused');
   expect((await startTurn('One')).text).toBe(first.text);
 });
 
-test('while a request is under way, another with its key is refused, and stores nothing', async () => {
+test('while a request is executed, another with its key is refused, and stores nothing', async () => {
   const letGo = await holdLock('/v1/turns');
   const before = await api.readAllRows();
   const refused = await startTurn().expect(409);
@@ -118,7 +118,7 @@ test('while a request is under way, another with its key is refused, and stores 
   await startTurn().expect(202);
 });
 
-test('of many requests with one key that come at once, one is done', async () => {
+test('of many concurrent requests with one key, one is executed', async () => {
   const before = await count('turns');
   const answers = await Promise.all(Array.from({ length: 20 }, () => startTurn()));
   expect(await count('turns')).toBe(before + 1);
@@ -128,7 +128,7 @@ test('of many requests with one key that come at once, one is done', async () =>
   expect(accepted.filter((answer) => answer.headers['idempotent-replayed'] === undefined)).toHaveLength(1);
 });
 
-test('a request that is refused is not kept: the key may be used again', async () => {
+test('a refused request has no record: its key may be used again', async () => {
   await post('/v1/turns', { agent_id: agentId }).expect(400);
   await post('/v1/turns', { agent_id: newId('agent'), input: 'Hi' }).expect(404);
   expect((await api.readAllRows())['idempotency_records']?.join('\n')).not.toContain(`,${key},`);
@@ -136,7 +136,7 @@ test('a request that is refused is not kept: the key may be used again', async (
   expect(accepted.headers['idempotent-replayed']).toBeUndefined();
 });
 
-test('the same key at another address is another request', async () => {
+test('the same key on another path is another request', async () => {
   const session = await api.client.http.post('/v1/sessions').send({ agent_id: agentId }).expect(201);
   const other = await api.client.http.post('/v1/sessions').send({ agent_id: agentId }).expect(201);
   const one = await post(`/v1/sessions/${session.body.id}/turns`, { input: 'Hi' }).expect(202);
@@ -154,7 +154,7 @@ test("another tenant's key of the same name is another request", async () => {
   expect(theirs.headers['idempotent-replayed']).toBeUndefined();
 });
 
-test('a record whose day is over is forgotten', async () => {
+test('an expired record is ignored and replaced', async () => {
   const first = await startTurn('One').expect(202);
   await api.database.pool.query(`UPDATE idempotency_records SET expires_at = now() WHERE key = $1`, [key]);
   const second = await startTurn('Two').expect(202);
@@ -162,7 +162,7 @@ test('a record whose day is over is forgotten', async () => {
   expect((await startTurn('Two')).text).toBe(second.text);
 });
 
-test('the turn and its record are stored together or not at all', async () => {
+test('a turn and its record are stored together or not at all', async () => {
   const before = await count('turns');
   await api.database.pool.query(
     `ALTER TABLE idempotency_records ADD CONSTRAINT nothing_new CHECK (false) NOT VALID`,
@@ -178,13 +178,13 @@ test('the turn and its record are stored together or not at all', async () => {
   await startTurn().expect(202);
 });
 
-test('no one sees the turn before its record is there', async () => {
+test('a turn is not visible before its record is', async () => {
   const before = { turns: await count('turns'), records: await count('idempotency_records') };
   const blocker = await api.database.pool.connect();
   await blocker.query('BEGIN');
   await blocker.query('LOCK TABLE idempotency_records IN SHARE MODE');
   const answer = startTurn().then((accepted) => accepted);
-  await untilTrue('the record waits for its table', async () => {
+  await untilTrue('the insert of the record waits for its table', async () => {
     const { rows } = await api.database.pool.query(
       `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
     );
@@ -204,7 +204,7 @@ test('without a key, the same body twice is two turns', async () => {
   expect(one.body.id).not.toBe(two.body.id);
 });
 
-test('what a request made and was deleted since is neither shown again nor made again', async () => {
+test('what a request created and was deleted since is neither shown nor created again', async () => {
   const { http } = api.client;
   const turn = await startTurn().expect(202);
   const session = turn.body.session_id;
@@ -241,7 +241,7 @@ test('what a request made and was deleted since is neither shown again nor made 
   expect(await api.readAllRows()).toEqual(before);
 });
 
-test('what a request was about may be revoked or deactivated: its answer is the same', async () => {
+test('what a request was about may be revoked: its replay is the same', async () => {
   const { http } = api.client;
   const body = { name: 'k', scopes: ['turns:read'] };
   const made = await post('/v1/api_keys', body).expect(201);
@@ -250,7 +250,7 @@ test('what a request was about may be revoked or deactivated: its answer is the 
   expect(again.body.id).toBe(made.body.id);
 });
 
-/** What cannot be compressed. */
+/** Text that cannot be compressed. */
 const noise = (bytes: number): string => randomBytes(bytes).toString('base64');
 const bytesOfRecord = async (): Promise<number> => {
   const { rows } = await api.database.pool.query(
@@ -260,7 +260,7 @@ const bytesOfRecord = async (): Promise<number> => {
   return rows[0].bytes;
 };
 
-test('a large answer is sent again byte for byte, and what it shows is not stored a second time', async () => {
+test('a large response is replayed byte for byte, and what it shows is not stored a second time', async () => {
   const tool = { type: 'client', name: 'c', description: noise(700), input_schema: { type: 'object' } };
   const agent = {
     name: 'large',
@@ -287,7 +287,7 @@ test('a large answer is sent again byte for byte, and what it shows is not store
   expect((await post(path, { name: 'large' }).expect(200)).text === unchanged.text).toBe(true);
 });
 
-test('the output of a turn that has ended is in no record of a request about it', async () => {
+test('the output of a turn is in no idempotency record', async () => {
   const { id } = (await startTurn().expect(202)).body;
   await playWorker(api, id);
   await api.database.pool.query('UPDATE turns SET output = $2::jsonb WHERE id = $1', [
@@ -303,7 +303,7 @@ test('the output of a turn that has ended is in no record of a request about it'
   expect((await post(`/v1/turns/${id}/cancel`, {}).expect(410)).body.code).toBe('result_deleted');
 });
 
-test('a large answer that shows what may change is stored compressed, and sent again byte for byte', async () => {
+test('a large response that shows what may change is stored compressed, and replayed byte for byte', async () => {
   const tool = {
     name: 'lookup',
     description: 'Looks things up. '.repeat(100),
@@ -319,7 +319,7 @@ test('a large answer that shows what may change is stored compressed, and sent a
     .send({ ...update, description: 'Other.' })
     .expect(200);
   expect((await post('/v1/tools', tool).expect(201)).text).toBe(JSON.stringify(shown));
-  // As one of a group of submissions too.
+  // Also as one of a group of submits.
   const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`k${n}`, 'é'.repeat(512)]));
   const submit = (): Test => post('/v1/turns', { agent_id: agentId, input: 'Hi', metadata });
   const turn = await submit().expect(202);

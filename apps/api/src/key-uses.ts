@@ -1,7 +1,7 @@
-/** How exact `last_used_at` is. */
+/** The resolution of `last_used_at`. */
 const FLUSH_MS = 30_000;
 
-/** Remembers which keys were used, and notes it now and then: not a write for each request. */
+/** Collects the keys that were used, and records them at intervals, so that not every request is a write. */
 export class KeyUses {
   readonly #note: (keyIds: string[]) => Promise<void>;
   readonly #onError: (error: unknown) => void;

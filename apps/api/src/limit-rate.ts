@@ -3,8 +3,8 @@ import type { Response } from 'express';
 import type { Admission } from './request-rates.ts';
 
 /**
- * Says in the answer what is left, as draft-ietf-httpapi-ratelimit-headers-10 has it. Throws `rate_limited`
- * where nothing is.
+ * Sets the rate limit headers of draft-ietf-httpapi-ratelimit-headers-10. Throws `rate_limited` where the request was
+ * not admitted.
  */
 export function limitRate(
   response: Response,

@@ -54,9 +54,9 @@ async function count(table: 'turns' | 'sessions'): Promise<number> {
   return rows[0].n;
 }
 
-test('a tenant reads its limits: the defaults, and what an operator set, within about a second', async () => {
+test('a tenant reads its limits: the defaults, and what the operator set about a second ago', async () => {
   const { body } = await client.http.get('/v1/limits').expect(200);
-  // The service's own bound on bodies stands above the tenant's.
+  // The bound of the service is lower than the tenant's limit.
   expect(body).toEqual({ object: 'limits', ...DEFAULT_LIMITS, max_body_bytes: 1024 * 1024 });
   await limit({ max_sessions: 3, max_running_turns: 7, weight: 2.5, tokens_per_minute: 60_000 });
   await changeLimits(api.database.pool, client.tenantId, { max_sessions: null, weight: null });
@@ -77,17 +77,17 @@ test('the default number of running turns is the same in the database and in the
   expect(rows).toEqual([{ max_running_turns: running, weight }]);
 });
 
-test('of 200 turns submitted at once under a cap of 10, exactly 10 are taken', async () => {
+test('of 200 turns submitted at once under a cap of 10, exactly 10 are accepted', async () => {
   await limit({ max_queued_turns: 10 });
   const answers = await Promise.all(Array.from({ length: 200 }, () => start()));
   expect(byCode(answers)).toEqual({ 202: 10, queue_full: 190 });
   expect(answers.find(({ status }) => status === 429)?.headers['retry-after']).toBe('1');
-  // What was refused left nothing behind.
+  // Refused submits stored nothing.
   expect([await count('turns'), await count('sessions')]).toEqual([10, 10]);
 });
 
 test.each(['enqueue', 'interrupt', 'rollback'])(
-  'a full queue takes no turn of a session by "%s", unless it makes the room itself',
+  'a full queue accepts a turn by "%s" only where that frees a slot itself',
   async (strategy) => {
     const sessions = await Promise.all([makeSession(), makeSession(), makeSession(), makeSession()]);
     await limit({ max_queued_turns: 10 });
@@ -108,7 +108,7 @@ test.each(['enqueue', 'interrupt', 'rollback'])(
   },
 );
 
-test('a full queue says so before it says that a session is busy, and says what is not there', async () => {
+test('queue_full is reported before session_busy, and not_found before both once a slot is free', async () => {
   const first = await start().expect(202);
   await limit({ max_queued_turns: 1 });
   const refused = await submit(first.body.session_id, { multitask_strategy: 'reject' });
@@ -118,7 +118,7 @@ test('a full queue says so before it says that a session is busy, and says what 
   await submit(first.body.session_id, { multitask_strategy: 'reject' }).expect(202);
 });
 
-test('a message that joins a running turn is taken by a full queue, and so is what was taken before', async () => {
+test('a full queue accepts a message that joins a running turn, and replays what was accepted before', async () => {
   const running = await start().expect(202);
   await limit({ max_queued_turns: 1 });
   await api.dispatcher.settle();
@@ -135,7 +135,7 @@ test('a message that joins a running turn is taken by a full queue, and so is wh
   expect(joined.body.id).toBe(running.body.id);
 });
 
-test('a queue that was full takes turns again as soon as one has left it', async () => {
+test('a full queue accepts turns again as soon as one has left it', async () => {
   const first = await start().expect(202);
   await limit({ max_queued_turns: 1 });
   await start().expect(429);
@@ -144,7 +144,7 @@ test('a queue that was full takes turns again as soon as one has left it', async
   await start().expect(429);
 });
 
-test('a cap that is reached little by little holds too, though far from it nothing is counted', async () => {
+test('a cap that is reached gradually is exact too, although nothing is counted far below it', async () => {
   await limit({ requests_per_second: 30, max_queued_turns: 120 });
   let taken = 0;
   await untilTrue('it is full', async () => {
@@ -156,7 +156,7 @@ test('a cap that is reached little by little holds too, though far from it nothi
   expect(await count('turns')).toBe(120);
 });
 
-test('of 60 sessions made at once in two ways under a cap of 10, exactly 10 are made', async () => {
+test('of 60 sessions created at once in two ways under a cap of 10, exactly 10 are created', async () => {
   await limit({ max_sessions: 10 });
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? start() : makeSession())),
@@ -172,7 +172,7 @@ test('of 60 sessions made at once in two ways under a cap of 10, exactly 10 are 
   await makeSession().expect(409);
 });
 
-test('a body above the limit of its tenant is refused, and one of another tenant is not', async () => {
+test('a body above the limit of its tenant is refused, and accepted of another tenant', async () => {
   await limit({ max_body_bytes: 2_000 });
   const other = await api.addTenant();
   const body = { name: 'a', model: 'm', system: 'x'.repeat(3_000) };
@@ -185,10 +185,10 @@ test('a body above the limit of its tenant is refused, and one of another tenant
     .expect(201);
 });
 
-test('an answer says how many requests are left, and a refused one when there will be one again', async () => {
+test('a response has how many requests are left, and a refused one when the next is admitted', async () => {
   await limit({ requests_per_second: 5 });
-  await untilTrue('a second is saved up', async () => {
-    // A second in which nothing is asked: what is asked is spent.
+  await untilTrue('a second of requests is available', async () => {
+    // A second without a request: each one spends.
     await delay(1_000);
     const { headers } = await client.http.get('/v1/limits');
     return /r=[34];/.test(String(headers['ratelimit']));
@@ -197,7 +197,7 @@ test('an answer says how many requests are left, and a refused one when there wi
   const answers = await Promise.all(Array.from({ length: 60 }, () => client.http.get('/v1/limits')));
   const took = (performance.now() - startedAt) / 1_000;
   const refused = answers.filter(({ status }) => status === 429);
-  // What was saved up, what time gave, and the process's credit.
+  // The burst, what was refilled meanwhile, and the credit of the process.
   expect(60 - refused.length).toBeLessThanOrEqual(5 * (1 + took) + 1);
   expect(refused[0]?.body).toMatchObject({ code: 'rate_limited', status: 429 });
   expect(refused[0]?.headers).toMatchObject({
@@ -205,5 +205,5 @@ test('an answer says how many requests are left, and a refused one when there wi
     'ratelimit-policy': '"requests";q=5;w=1',
     ratelimit: '"requests";r=0;t=1',
   });
-  await untilTrue('one is taken again', async () => (await client.http.get('/v1/limits')).status === 200);
+  await untilTrue('a request is admitted again', async () => (await client.http.get('/v1/limits')).status === 200);
 });

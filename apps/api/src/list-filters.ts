@@ -7,25 +7,25 @@ const momentOf = (description: string) =>
     .optional()
     .meta({ description, example: '2026-11-30T12:00:00Z' });
 
-/** Parameters of a list that narrow it by when things were made. */
+/** Parameters of a list that filter it by the time of creation. */
 export const timeFilters = {
-  created_after: momentOf('Made at this time or later.'),
-  created_before: momentOf('Made before this time.'),
+  created_after: momentOf('Created at this time or later.'),
+  created_before: momentOf('Created before this time.'),
 };
 
-/** What `timeFilters` gave, as the store has it. */
+/** The values of `timeFilters` as the store has them. */
 export function timesOf(query: { created_after?: Date | undefined; created_before?: Date | undefined }) {
   return { createdAfter: query.created_after, createdBefore: query.created_before };
 }
 
-/** The parameter of a list that narrows it by labels: `metadata[customer]=c-42`, as OpenAPI's `deepObject`. */
+/** The parameter of a list that filters it by metadata: `metadata[customer]=c-42`, as OpenAPI's `deepObject`. */
 export const metadataFilter = metadataSchema.optional().meta({
   description: 'With all of these entries: `metadata[customer]=c-42`.',
   example: { customer: 'c-42' },
   param: { style: 'deepObject', explode: true },
 });
 
-/** Any of several words: the parameter once for each, or once with commas between them. */
+/** Any of several values: the parameter is repeated, or has commas between them. */
 export function anyOf<Word extends string>(words: z.ZodEnum<Record<Word, Word>>) {
   const { options } = words;
   return z
@@ -34,7 +34,7 @@ export function anyOf<Word extends string>(words: z.ZodEnum<Record<Word, Word>>)
     .pipe(z.array(words).max(options.length))
     .optional()
     .meta({
-      description: 'Any of these; the parameter may come several times, or once with commas.',
+      description: 'Any of these; repeat the parameter, or separate values with commas.',
       override: { type: 'array', anyOf: undefined, items: { type: 'string', enum: options } },
     });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What lines of the log call the things that a request is about. */
+/** The ids of a request, by their names in log lines. */
 export type LogIds = Partial<Record<(typeof NAMES)[number], string>>;
 
 const NAMES = [
@@ -12,7 +12,7 @@ const NAMES = [
   'delivery_id',
 ] as const;
 
-/** Parameters of a path that were found to be ids. */
+/** The ids among the parameters of a path. */
 export function idsInPath(params: Record<string, unknown>): LogIds {
   const ids: LogIds = {};
   for (const name of NAMES) {
@@ -25,7 +25,7 @@ export function idsInPath(params: Record<string, unknown>): LogIds {
 const turnSchema = z.object({ object: z.literal('turn'), id: z.string(), session_id: z.string() });
 const sessionSchema = z.object({ object: z.literal('session'), id: z.string() });
 
-/** Of the turn or the session that an answer shows: a submission learns its id only there. */
+/** The ids of the turn or the session in a response: a submit learns them only there. */
 export function idsInResponse(body: unknown): LogIds {
   const turn = turnSchema.safeParse(body);
   if (turn.success) return { turn_id: turn.data.id, session_id: turn.data.session_id };

@@ -9,7 +9,7 @@ interface Note {
   ids?: LogIds;
 }
 
-/** What is known of a request that is under way. */
+/** What is known of a request while it is served. */
 interface Noted extends Note {
   ids: LogIds;
   span: Span | null;
@@ -17,12 +17,12 @@ interface Noted extends Note {
 
 const noted = new WeakMap<Response, Noted>();
 
-/** Machines ask these every second, and nothing of it says anything. */
+/** Probes request these every second; their lines are logged at the level `debug`. */
 const QUIET = new Set(['/livez', '/readyz']);
 
 const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
 
-/** Notes what lines of the log should say beside the status; ids come to those that are noted. */
+/** Adds fields to the request's log lines; ids are added to those that it has. */
 export function addLogFields(response: Response, note: Note): void {
   const known = noted.get(response);
   if (known === undefined) return;
@@ -31,7 +31,7 @@ export function addLogFields(response: Response, note: Note): void {
   Object.assign(known.ids, ids);
 }
 
-/** What is noted so far, as fields of a line. */
+/** The fields that were added so far. */
 export function logFieldsOf(response: Response): Record<string, unknown> {
   const { route, ids, span } = noted.get(response) ?? { ids: {}, span: null };
   const trace = traceIdOf(span?.traceparent ?? null);
@@ -42,7 +42,7 @@ export function spanOf(response: Response): Span | null {
   return noted.get(response)?.span ?? null;
 }
 
-/** One line a request: which route, for whom, how it ended. No body, no query, no key. */
+/** Logs one line for each request: its route, its tenant, its status. No body, no query, no key. */
 export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing): RequestHandler {
   return (request, response, next) => {
     const began = performance.now();
@@ -84,8 +84,8 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
 }
 
 /**
- * Begins a trace of its own, linked to the client's: were a stranger's the parent, tenants could write into
- * each other's traces, and decide what is sampled.
+ * Begins a new trace, linked to the client's. Were the client's span its parent, tenants could write into each other's
+ * traces, and decide what is sampled.
  */
 function startSpan(tracing: Tracing, request: Request): Span {
   return tracing.start(request.method, {

@@ -3,12 +3,12 @@ import type { Readiness } from '@turnpike/telemetry';
 import { docsPage } from './docs-page.ts';
 
 export interface OperationParts {
-  /** Makes the OpenAPI document; called once, when it is first asked for. */
+  /** Builds the OpenAPI document; called once, at its first request. */
   describe(): Promise<object>;
   readiness: Readiness;
 }
 
-/** What operators and their machines ask: probes, and the document with a page to read it. */
+/** The routes for operators: probes, and the OpenAPI document with a page that shows it. */
 export function operationRoutes(parts: OperationParts): Router {
   const router = express.Router();
   let document: Promise<object> | undefined;

@@ -72,7 +72,7 @@ test('what fails on our side says so, with an id for the log, and not how', asyn
     const answer = await startTurn().expect(500);
     expect(answer.body.code).toBe('internal_error');
     expect(answer.text).not.toMatch(/events|relation|SELECT|\.ts|node_modules/);
-    const line = api.logLines.slice(before).find((each) => each.includes('A request failed.')) ?? '{}';
+    const line = api.logLines.slice(before).find((each) => each.includes('Request failed.')) ?? '{}';
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
       request_id: answer.body.request_id,

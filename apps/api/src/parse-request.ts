@@ -5,14 +5,14 @@ import { findUnstorable } from './check-json.ts';
 import { describeIssues } from './describe-issues.ts';
 import type { Route } from './route.ts';
 
-/** Path parameters. An id that cannot be one names nothing that is there: `not_found`. */
+/** Path parameters: `not_found` for what is not an id. */
 export function parseParams(route: Route, given: unknown): Record<string, unknown> {
   const parsed = route.params.safeParse(given);
-  if (!parsed.success) throw new ProblemError('not_found', 'There is nothing at this address.');
+  if (!parsed.success) throw new ProblemError('not_found', 'There is nothing at this path.');
   return parsed.data;
 }
 
-/** Query parameters, strictly: `invalid_request`, or `invalid_cursor` where only the cursor is wrong. */
+/** Query parameters, no others allowed: `invalid_request`, or `invalid_cursor` where only the cursor is invalid. */
 export function parseQuery(route: Route, sent: Record<string, unknown>): Record<string, unknown> {
   const given = 'metadata' in route.query.shape ? gatherMetadata(sent) : sent;
   const parsed = strictQuery(route).safeParse(given);
@@ -24,7 +24,7 @@ export function parseQuery(route: Route, sent: Record<string, unknown>): Record<
   }
   const issues = describeIssues(parsed.error, given);
   if (issues.every((issue) => issue.path === 'cursor')) {
-    throw new ProblemError('invalid_cursor', 'The cursor is not one that a list of this kind gave.', {
+    throw new ProblemError('invalid_cursor', 'The cursor is not from a list of this kind.', {
       issues,
     });
   }
@@ -32,15 +32,15 @@ export function parseQuery(route: Route, sent: Record<string, unknown>): Record<
 }
 
 /**
- * The parameters of a query as text gives them, each of them once or as a list. Throws `invalid_request` for what
- * is no UTF-8, percent-encoded.
+ * The parameters of a query string, each a text or, where it is repeated, a list. Throws `invalid_request` for what is
+ * not percent-encoded UTF-8.
  */
 export function readQuery(text: string): ParsedUrlQuery {
   try {
-    // The parser puts U+FFFD in the place of what it cannot read.
+    // The parser replaces what it cannot decode by U+FFFD.
     decodeURIComponent(text);
   } catch {
-    throw new ProblemError('invalid_request', 'The query is not UTF-8 that is percent-encoded.');
+    throw new ProblemError('invalid_request', 'The query is not percent-encoded UTF-8.');
   }
   return parse(text);
 }
@@ -57,7 +57,7 @@ function gatherMetadata(sent: Record<string, unknown>): Record<string, unknown> 
   return Object.fromEntries([['metadata', Object.fromEntries(entries)], ...others]);
 }
 
-/** Made once for each route: to make a schema costs more than to use it. */
+/** Created once for each route: to create a schema costs more than to use it. */
 const strictQueries = new WeakMap<Route, z.ZodObject>();
 
 function strictQuery(route: Route): z.ZodObject {
@@ -68,15 +68,15 @@ function strictQuery(route: Route): z.ZodObject {
   return made;
 }
 
-/** The body: `invalid_request`, with every mistake and where it is. */
+/** The body: `invalid_request`, with its issues and their paths. */
 export function parseBody(route: Route, given: unknown): unknown {
   if (route.body === undefined) {
-    // Many clients send an empty object with a POST that needs nothing.
+    // Many clients send an empty object with a POST that has no body.
     const isNothing = given === undefined || (route.method === 'post' && JSON.stringify(given) === '{}');
-    if (!isNothing) throw new ProblemError('invalid_request', 'This operation takes no body.');
+    if (!isNothing) throw new ProblemError('invalid_request', 'This operation has no body.');
     return undefined;
   }
-  if (given === undefined) throw new ProblemError('invalid_request', 'A JSON body is needed.');
+  if (given === undefined) throw new ProblemError('invalid_request', 'A JSON body is required.');
   const unstorable = findUnstorable(given);
   if (unstorable !== null)
     throw new ProblemError('invalid_request', 'The body is not valid.', { issues: [unstorable] });

@@ -1,6 +1,6 @@
 import { PROBLEMS, type Problem, type ProblemError } from '@turnpike/contract';
 
-/** The body of the answer for a problem, which names the request by its id. */
+/** The body of a problem response, with the id of the request. */
 export function problemBody(problem: ProblemError, requestId: string): Problem {
   const { status, title } = PROBLEMS[problem.code];
   return {

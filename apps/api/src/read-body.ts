@@ -6,15 +6,15 @@ import getRawBody from 'raw-body';
 import type { BodyMemory, HeldBytes } from './body-memory.ts';
 import { checkJsonText } from './check-json.ts';
 
-/** Which of a request's limits count, once it is known who sends it. */
+/** Whose body it is and how large it may be, once the request is authenticated. */
 export interface BodyLimits {
   tenantId: string;
   maxBytes: number;
 }
 
 /**
- * Reads a JSON body of at most `maxBytes`, also counted after decompression, and only while `memory` has room for
- * it. Throws `body_too_large`, `too_many_bodies`, `unsupported_media_type`, `invalid_json` and `invalid_request`.
+ * Reads a JSON body of at most `maxBytes`, before and after decompression, as far as `memory` has capacity for it.
+ * Throws `body_too_large`, `too_many_bodies`, `unsupported_media_type`, `invalid_json` and `invalid_request`.
  */
 export function readBody(memory: BodyMemory, limitsOf: (response: Response) => BodyLimits): RequestHandler {
   return async (request, response, next) => {
@@ -26,7 +26,7 @@ export function readBody(memory: BodyMemory, limitsOf: (response: Response) => B
     try {
       request.body = parseJson(await readBytes(request, maxBytes, held));
     } catch (error) {
-      // The rest is thrown away as it comes: a client that still sends does not look for an answer.
+      // The rest is read and discarded: a client that still sends does not read the response yet.
       request.unpipe();
       request.resume();
       throw error;
@@ -57,7 +57,7 @@ async function readBytes(request: Request, maxBytes: number, held: HeldBytes): P
       if (!held.grow(length)) throw tooManyBodies();
       return await getRawBody(request, { length, limit: maxBytes });
     }
-    // How much will come is not known: it is held as it comes.
+    // The length is unknown: each piece is reserved as it arrives.
     return await getRawBody(countInto(held, request, encoding), { limit: maxBytes });
   } catch (error) {
     throw asProblem(error, maxBytes);
@@ -70,7 +70,7 @@ const DECOMPRESSORS: Record<string, () => Transform> = {
   br: createBrotliDecompress,
 };
 
-/** The decompressed body, each piece held before it is passed on. */
+/** The decompressed body, each piece reserved before it is passed on. */
 function countInto(held: HeldBytes, request: Request, encoding: string): Readable {
   const count = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -83,7 +83,7 @@ function countInto(held: HeldBytes, request: Request, encoding: string): Readabl
     const known = Object.keys(DECOMPRESSORS).join(', ');
     throw new ProblemError('unsupported_media_type', `The body may be compressed with ${known}.`);
   }
-  // The request is no part of the pipeline, which would break off the connection where it fails.
+  // The request is not part of the pipeline, which would close the connection where it fails.
   request.pipe(decompress);
   finished(request, (error) => error && decompress.destroy(error));
   pipeline(decompress, count, () => undefined);
@@ -107,12 +107,12 @@ function tryParse(text: string): unknown {
   }
 }
 
-/** Whatever goes wrong while a body is read is the client's: it was cut off, or is not what its headers say. */
+/** An error while a body is read is the client's: the body was truncated, or is not what its headers say. */
 function asProblem(error: unknown, maxBytes: number): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof Error && 'type' in error && error.type === 'entity.too.large')
     return tooLarge(maxBytes);
-  return new ProblemError('invalid_request', 'The body is cut off, or is not compressed as it says.', {
+  return new ProblemError('invalid_request', 'The body is truncated, or is not compressed as its headers say.', {
     cause: error,
   });
 }
@@ -127,7 +127,7 @@ function tooLarge(maxBytes: number): ProblemError {
 function tooManyBodies(): ProblemError {
   return new ProblemError(
     'too_many_bodies',
-    'Too many bytes of bodies are on their way to this service. Send this one again soon.',
+    'This service is receiving too many bytes of bodies. Send this one again soon.',
     { retryAfterSeconds: 1 },
   );
 }

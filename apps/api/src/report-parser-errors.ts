@@ -5,25 +5,25 @@ import type { Logger } from '@turnpike/telemetry';
 import { problemBody } from './problem-body.ts';
 import { SECURE_HEADERS } from './secure-responses.ts';
 
-/** By the code of Node's error; whatever else its parser finds is `malformed_request`. */
+/** By the code of Node's error; every other parser error is `malformed_request`. */
 const PARSER_PROBLEMS: Record<string, () => ProblemError> = {
   HPE_HEADER_OVERFLOW: () => new ProblemError('headers_too_large', 'The headers are larger than 16 KiB.'),
   HPE_CHUNK_EXTENSIONS_OVERFLOW: () =>
     new ProblemError('body_too_large', 'The extensions of the chunks are larger than 16 KiB.'),
   ERR_HTTP_REQUEST_TIMEOUT: () =>
-    new ProblemError('request_timeout', 'The request did not arrive whole in the time that it may take.'),
+    new ProblemError('request_timeout', 'The request did not arrive completely in time.'),
 };
 
 /**
- * Answers what Node's parser refuses, of which no request is made, as a problem (RFC 9457) with a request id, and
- * ends the connection.
+ * Responds to what Node's parser refuses, before there is a request, with a problem (RFC 9457) and a request id, and
+ * closes the connection.
  */
 export function reportParserErrors(server: Server, logger: Logger): void {
   const underWay = new WeakMap<Duplex, ServerResponse>();
   server.prependListener('request', (request, response) => underWay.set(request.socket, response));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = underWay.get(socket);
-    // Bytes of an answer are out: another one would be read as a part of it.
+    // Bytes of a response are sent: another one would be read as part of it.
     const isAnswered = response !== undefined && response.headersSent && !response.writableFinished;
     if (!socket.writable || error.code === 'ECONNRESET' || isAnswered) {
       socket.destroy();
@@ -34,12 +34,12 @@ export function reportParserErrors(server: Server, logger: Logger): void {
       new ProblemError('malformed_request', 'The request cannot be read as HTTP/1.1.');
     const requestId = newId('request');
     const { status } = PROBLEMS[problem.code];
-    logger.info('A request could not be read.', { status, code: error.code, request_id: requestId });
-    socket.end(encodeAnswer(problem, requestId), () => socket.destroy());
+    logger.info('Malformed request.', { status, code: error.code, request_id: requestId });
+    socket.end(encodeResponse(problem, requestId), () => socket.destroy());
   });
 }
 
-function encodeAnswer(problem: ProblemError, requestId: string): string {
+function encodeResponse(problem: ProblemError, requestId: string): string {
   const { status } = PROBLEMS[problem.code];
   const body = JSON.stringify(problemBody(problem, requestId));
   const headers = {

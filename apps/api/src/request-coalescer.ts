@@ -1,6 +1,6 @@
 /**
- * Makes one read of what many ask for in the same moment: before the event loop does anything else,
- * so that no answer is older than the reason to ask.
+ * Makes one read for all callers of the same tick of the event loop, so that no result is older than the reason for
+ * the read.
  */
 export class RequestCoalescer<Value> {
   readonly #made = new Map<string, Promise<Value>>();

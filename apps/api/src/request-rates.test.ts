@@ -30,7 +30,7 @@ describe.each(Object.entries(servers))('Requests a second over a backplane on %s
     await drop();
   });
 
-  test('two processes that are asked without pause keep to one rate together', async () => {
+  test('two processes under constant load keep one rate together', async () => {
     const perSecond = 200;
     const seconds = 3;
     let late = 0;
@@ -57,10 +57,10 @@ describe.each(Object.entries(servers))('Requests a second over a backplane on %s
       }),
     );
     const took = (performance.now() - startedAt) / 1_000;
-    // What was saved up, what time gave, and for each process the credit of a tenth of a second. While a busy
-    // machine keeps an answer back, a process goes by what it knows.
+    // The burst, what was refilled meanwhile, and for each process the credit of a tenth of a second. While a response is
+    // late on a busy machine, a process decides by what it knows.
     expect(admitted).toBeLessThanOrEqual(perSecond * (1 + took + 2 * 0.1 + late) + 2);
-    // And the tenant gets what it is promised: idle moments of a busy machine are made up for by what is saved up.
+    // And the tenant gets its rate: idle moments of a busy machine are made up for by the burst.
     expect(admitted).toBeGreaterThanOrEqual(perSecond * seconds * 0.9);
   });
 
@@ -77,9 +77,9 @@ describe.each(Object.entries(servers))('Requests a second over a backplane on %s
   });
 });
 
-test('while the backplane is away a process keeps to the rate by itself, and nobody waits long', async () => {
+test('while the backplane is unavailable a process enforces the rate by itself, and no request waits long', async () => {
   const redis = await startRedis();
-  // Where there is no Redis, nothing listens there, which is what is wanted.
+  // Without Redis nothing listens there, which is the case that is tested.
   await redis?.kill();
   const url = redis?.url ?? 'redis://127.0.0.1:1';
   const backplane = await openBackplane({ url, onError: () => undefined });
@@ -102,7 +102,7 @@ test('while the backplane is away a process keeps to the rate by itself, and nob
     await redis.start();
     await untilTrue('it is asked again', async () => {
       await rates.admit('a', 100);
-      // Another process sees that something was taken.
+      // Another process sees that requests were admitted.
       return (await backplane.spendRequests('a', 0, { perSecond: 100 }).catch(() => 100)) < 100;
     });
     await redis.stop();

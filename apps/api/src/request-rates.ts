@@ -1,31 +1,31 @@
 import type { Backplane } from '@turnpike/backplane';
 import { LRUCache } from 'lru-cache';
 
-/** What became of one request, and what its tenant has left. */
+/** Whether a request was admitted, and what its tenant has left. */
 export interface Admission {
   isAdmitted: boolean;
   perSecond: number;
-  /** Requests that could be made now. */
+  /** Requests that would be admitted now. */
   remaining: number;
-  /** Until there is one again where there is none now; else until there are as many as can be saved up. */
+  /** Seconds until one is admitted again, where none is now; else until the whole burst is. */
   resetSeconds: number;
 }
 
 type Spend = Backplane['spendRequests'];
 
-/** What one process may admit before the others know: this part of a second's requests. */
+/** The credit of a process, which it admits before the others know: this part of a second's requests. */
 const CREDIT = 0.1;
 const REPORT_EVERY_MS = 100;
-/** So long does a request wait for the backplane at most; then the process goes by what it knows. */
+/** A request waits this long for the backplane at most; then the process decides by what it knows. */
 const ANSWER_MS = 250;
-/** And then no request waits for it for so long, unless it answers. */
+/** After that, no request waits for it for this long, unless it responds. */
 const ALONE_MS = 1_000;
 
 /**
- * How many requests each tenant makes in a second, over all processes. What is admitted here is told to the
- * backplane afterwards, many at a time, and no request waits for that unless the credit is used up. While
- * the backplane is away each process keeps to the whole rate by itself; what it admits while an answer is
- * only late is told all the same.
+ * Limits the requests of each tenant per second, over all processes. What is admitted here is reported to the
+ * backplane afterwards, in batches, and no request waits for that unless the credit is used up. While the backplane
+ * is unavailable each process enforces the whole rate by itself; what it admits while a response is only late is
+ * reported all the same.
  */
 export class RequestRates {
   readonly #spend: Spend;
@@ -46,11 +46,11 @@ export class RequestRates {
   }
 }
 
-/** One tenant's requests, as this process knows of them. */
+/** One tenant's requests, as far as this process knows. */
 class Meter {
   readonly #spend: (count: number, rate: { perSecond: number }) => Promise<number>;
   #perSecond: number;
-  /** What all processes had left when the backplane was last asked. */
+  /** What all processes had left at the last response of the backplane. */
   #tokens: number;
   #at = performance.now();
   #unreported = 0;
@@ -88,7 +88,7 @@ class Meter {
     };
   }
 
-  /** At most: what other processes admitted since is not known here. */
+  /** An upper bound: what other processes admitted since is not known here. */
   #left(): number {
     const earned = ((performance.now() - this.#at) / 1_000) * this.#perSecond;
     return Math.min(this.#perSecond, this.#tokens + earned) - this.#reporting - this.#unreported;

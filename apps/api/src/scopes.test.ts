@@ -11,7 +11,7 @@ import { sampleOf } from './testing/sample-schema.ts';
 let api: TestApi;
 beforeAll(async () => {
   api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
-  // Nothing is to be written by itself.
+  // Nothing is written in the background.
   await api.keyUses.close();
 });
 afterAll(() => api.stop());
@@ -20,7 +20,7 @@ interface Addressed extends Pick<Operation, 'method' | 'scope'> {
   path: string;
 }
 
-/** Every operation of the document, on what nobody has: one that is new is here without being named. */
+/** Every operation of the document, with ids that do not exist. A new operation is included without being named. */
 async function readOperations(): Promise<Addressed[]> {
   const document = await readDocument(api.url);
   const foreignId = (prefix: string): string => `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
@@ -62,7 +62,7 @@ test('every operation of the document refuses a key without its scope, with 403 
   }
 });
 
-test('a key with the scope alone, and an admin key, get past it', async () => {
+test('a key with only that scope, and an admin key, are allowed', async () => {
   for (const operation of await readOperations()) {
     for (const scopes of [[operation.scope], ['admin']] as const) {
       const answer = await ask(await keyWith(scopes), operation);
@@ -72,7 +72,7 @@ test('a key with the scope alone, and an admin key, get past it', async () => {
   }
 });
 
-test('a key is made, shown once, rotated with an overlap, and revoked', async () => {
+test('a key is created, shown once, rotated with an overlap, and revoked', async () => {
   const { http } = api.client;
   const made = await http
     .post('/v1/api_keys')
@@ -116,7 +116,7 @@ test('a key is made, shown once, rotated with an overlap, and revoked', async ()
   expect(keys.find(({ id }) => id === made.body.id)?.revoked_at).not.toBeNull();
 });
 
-test('a rotation does not make a key live longer, unless it is told to', async () => {
+test('a rotation does not extend the life of a key, unless asked to', async () => {
   const { http } = api.client;
   const make = async (more: object) =>
     (
@@ -131,7 +131,7 @@ test('a rotation does not make a key live longer, unless it is told to', async (
   const guest = await make({ expires_in_seconds: 3600 });
   const second = await rotate(guest.id, { overlap_seconds: 1800 });
   expect(second.expires_at).toBe(guest.expires_at);
-  // Of the one that only lives on for the overlap, too: its own end holds.
+  // Also of the key that is in its overlap: its own expiry holds.
   const third = await rotate(guest.id, {});
   expect(Date.parse(third.expires_at)).toBeLessThan(Date.parse(guest.expires_at));
   const longer = await rotate(second.id, { expires_in_seconds: 7200 });
@@ -149,7 +149,7 @@ test("another tenant's key cannot be seen, rotated or revoked", async () => {
   expect(body.items).toHaveLength(1);
 });
 
-test('when a key was last used is noted, without a write for each request', async () => {
+test('the last use of a key is recorded, without a write for each request', async () => {
   const key = await keyWith(['turns:read']);
   const headers = { authorization: `Bearer ${key}` };
   for (let request = 0; request < 5; request++)

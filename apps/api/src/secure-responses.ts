@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 
 /**
- * What answers that are data need to say (OWASP REST Security Cheat Sheet): nobody keeps them, shows them as
- * a page, or guesses what they are. A page says more, where it is served.
+ * The headers of responses that are data (OWASP REST Security Cheat Sheet): they are not cached, framed, shown as a
+ * page, or sniffed for another type. A page sets more where it is served.
  */
 export const SECURE_HEADERS = new Headers({
   'Cache-Control': 'no-store',

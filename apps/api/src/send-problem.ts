@@ -9,7 +9,7 @@ import { logFieldsOf } from './log-requests.ts';
 import { problemBody } from './problem-body.ts';
 import { requestIdOf } from './request-id.ts';
 
-/** Answers every error as a problem (RFC 9457). What is not ours to tell is logged, not told. */
+/** Sends every error as a problem (RFC 9457). Details of internal errors are logged, not sent. */
 export function sendProblem(logger: Logger): ErrorRequestHandler {
   const warn = reportSparingly((message, fields) => logger.warn(message, fields));
   return (error: unknown, request, response, next) => {
@@ -22,8 +22,8 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
     const { status } = PROBLEMS[problem.code];
     if (status >= 500) {
       const fields = { request_id: requestId, method: request.method, ...logFieldsOf(response) };
-      if (problem.code === 'internal_error') logger.error('A request failed.', { error, ...fields });
-      else warn('A request could not be served now.')(error, fields);
+      if (problem.code === 'internal_error') logger.error('Request failed.', { error, ...fields });
+      else warn('Request could not be served now.')(error, fields);
     }
     if (problem.retryAfterSeconds !== undefined)
       response.set('Retry-After', String(problem.retryAfterSeconds));
@@ -35,7 +35,7 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
   };
 }
 
-/** What Express itself throws, such as for a path that cannot be decoded. */
+/** Errors of Express itself, such as for a path that cannot be decoded. */
 const httpErrorSchema = z.object({ status: z.int().min(400).max(499) });
 
 function asProblem(error: unknown): ProblemError {

@@ -40,7 +40,7 @@ describe('a turn that is submitted', () => {
 
   afterAll(() => api.stop());
 
-  test('is accepted with where to find it, and is found there', async () => {
+  test('is accepted with its Location, and can be read there', async () => {
     const { http } = api.client;
     const answer = await http.post('/v1/turns').send({ agent_id: agentId, input: 'Hi' }).expect(202);
     const turn = turnSchema.strict().parse(answer.body);
@@ -52,7 +52,7 @@ describe('a turn that is submitted', () => {
     expect(found.body).toEqual(turn);
   });
 
-  test('is stored with its input, its labels, its deadline and the event that says so', async () => {
+  test('is stored with its input, its metadata, its deadline and a turn.queued event', async () => {
     const metadata = { order: '17' };
     const input = [{ type: 'text', text: 'Grüße 😀' }];
     const turn = await startTurn(api, agentId, { input, metadata, deadline_ms: 90_000 });
@@ -63,12 +63,12 @@ describe('a turn that is submitted', () => {
     expect(await readRow(api, 'events', turn.id)).toMatchObject({ sequence_number: 1, type: 'turn.queued' });
   });
 
-  test('has a day, where nothing else is asked for', async () => {
+  test('has a deadline of a day by default', async () => {
     const turn = await startTurn(api, agentId);
     expect(Date.parse(turn.deadline_at) - Date.parse(turn.created_at)).toBe(DAY_MS);
   });
 
-  test('makes its session, with labels of its own', async () => {
+  test('creates its session, with metadata of its own', async () => {
     const turn = await startTurn(api, agentId, { session_metadata: { room: '5' } });
     const session = await api.client.http.get(`/v1/sessions/${turn.session_id}`).expect(200);
     expect(session.body).toMatchObject({ agent_id: agentId, metadata: { room: '5' }, turn_count: 1 });
@@ -83,7 +83,7 @@ describe('a turn that is submitted', () => {
     expect([again.body.agent_version, after.agent_version]).toEqual([1, 2]);
   });
 
-  test('is enqueued to the queue, once', async () => {
+  test('is enqueued once', async () => {
     await api.dispatcher.settle();
     const before = await api.backplane.depth();
     const turn = await startTurn(api, agentId);
@@ -92,7 +92,7 @@ describe('a turn that is submitted', () => {
     expect((await readRow(api, 'turns', turn.id))['dispatched_at']).not.toBeNull();
   });
 
-  test('waits its turn: behind another of its session it is stored, and not dispatched', async () => {
+  test('is stored and not dispatched while another turn of its session comes before it', async () => {
     const first = await startTurn(api, agentId);
     await api.dispatcher.settle();
     const before = await api.backplane.depth();
@@ -104,7 +104,7 @@ describe('a turn that is submitted', () => {
     expect((await readRow(api, 'turns', second.body.id))['dispatched_at']).toBeNull();
   });
 
-  test('has a number of its own in its session, however many come at once', async () => {
+  test('has its own sequence number in its session, however many are submitted at once', async () => {
     const { http } = api.client;
     const session = await http.post('/v1/sessions').send({ agent_id: agentId }).expect(201);
     const path = `/v1/sessions/${session.body.id}/turns`;
@@ -117,7 +117,7 @@ describe('a turn that is submitted', () => {
 });
 
 describe('while the backplane is down, a turn', () => {
-  test('is accepted and stored where nobody ever listened', async () => {
+  test('is accepted and stored where the backplane was never up', async () => {
     const backplaneUrl = `redis://127.0.0.1:${await freePort()}`;
     const api = await startTestApi(await createTestDatabase(), { backplaneUrl });
     try {
@@ -133,7 +133,7 @@ describe('while the backplane is down, a turn', () => {
   });
 
   const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
-  withRedis('is accepted and stored after Redis was killed, and enqueued by nobody', async () => {
+  withRedis('is accepted and stored after Redis was killed, and not enqueued', async () => {
     const redis = await startRedis();
     if (redis === null) throw new Error('There is no redis-server on PATH.');
     const api = await startTestApi(await createTestDatabase(), { backplaneUrl: redis.url });

@@ -1,26 +1,25 @@
 import type { Turn } from '@turnpike/contract';
 import { RequestCoalescer } from './request-coalescer.ts';
 
-/** How many clients may wait at once; more are answered with the state of the moment. */
+/** How many clients may wait at once; further ones get the current state at once. */
 const MAX_WAITERS = 20_000;
-/** After a reconnect all look again, turn after turn, so that the database is not run over. */
+/** After a reconnect all read again, spread over time, so that the database is not overloaded. */
 const SPREAD_PER_TURN_MS = 2;
 const LEAST_SPREAD_MS = 1_000;
 
-/** A client that waits for a turn. */
+/** One client that waits for a turn. */
 export interface Waiter {
-  /** Resolves when the turn may have changed since the last call, or the time is over. */
+  /** Resolves when the turn may have changed since the last call, or the time has passed. */
   next(): Promise<'changed' | 'over'>;
   leave(): void;
 }
 
 /**
- * Clients that wait for turns: woken by signals, so that nobody reads the database in a loop, and
- * nobody holds a connection of it while waiting. Whoever waits enters before reading the turn, so
- * that a change between the two is not missed.
+ * Clients that wait for turns. Signals wake them, so that none polls the database or holds a connection of it while it
+ * waits. A waiter enters before it reads the turn, so that a change between the two is not missed.
  */
 export class TurnWaiters {
-  /** What those who are woken together read. */
+  /** Shares one read between waiters that are woken together. */
   readonly reads = new RequestCoalescer<Turn | null>();
   readonly #byTurn = new Map<string, Set<() => void>>();
   #count = 0;
@@ -30,7 +29,7 @@ export class TurnWaiters {
     return this.#count;
   }
 
-  /** Null where no more can wait. `signal` is the client's: it may go away. */
+  /** Null where no more can wait. `signal` aborts when the client disconnects. */
   enter(turnId: string, waitMs: number, signal: AbortSignal): Waiter | null {
     if (this.#closed || this.#count >= MAX_WAITERS) return null;
     const end = performance.now() + waitMs;
@@ -72,13 +71,13 @@ export class TurnWaiters {
     for (const onChange of this.#byTurn.get(turnId) ?? []) onChange();
   }
 
-  /** Signals may have been lost: everybody looks again. */
+  /** Signals may have been lost: every waiter reads again. */
   wakeAll(): void {
     const spreadMs = Math.max(LEAST_SPREAD_MS, this.#byTurn.size * SPREAD_PER_TURN_MS);
     for (const turnId of this.#byTurn.keys()) setTimeout(() => this.wake(turnId), Math.random() * spreadMs);
   }
 
-  /** Nobody waits any longer: all are answered with the state of the moment. */
+  /** Ends all waits: every client gets the current state. */
   close(): void {
     this.#closed = true;
     for (const listeners of this.#byTurn.values()) for (const onChange of listeners) onChange();

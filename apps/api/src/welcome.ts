@@ -2,7 +2,7 @@ import { Router } from 'express';
 
 const ABOUT = {
   name: 'Turnpike',
-  description: 'Durable turns for LLM agents: submit, then poll, stream or be told.',
+  description: 'Durable turns for LLM agents: submit, then poll, stream or receive webhooks.',
   docs: '/docs',
   openapi: '/openapi.json',
 };
@@ -17,7 +17,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** What is at the root: who opens it learns what this is, and where it is described. */
+/** The root: what this service is, and where it is documented. */
 export function welcome(): Router {
   const router = Router();
   router.get('/', (request, response) => {

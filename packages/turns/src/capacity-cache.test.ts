@@ -14,7 +14,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-test('what is not known is counted, each tenant and each cap by itself', () => {
+test('a tenant and cap without a known count is counted', () => {
   expect(limitToEnforce()).toBe(1_000);
   room.added('waiting', 'a', 0);
   expect(limitToEnforce()).toBeNull();
@@ -22,20 +22,20 @@ test('what is not known is counted, each tenant and each cap by itself', () => {
   expect(room.limitToEnforce('sessions', 'a', limits)).toBe(limits.max_sessions);
 });
 
-test('all are counted as soon as others could have filled the room in a second, and one before', () => {
+test('all are counted as soon as other processes could reach the cap within a second, and one is counted before that', () => {
   room.added('waiting', 'a', 500);
   const isCounted = Array.from({ length: 400 }, () => {
     const counted = limitToEnforce() !== null;
     room.added('waiting', 'a', null);
     return counted;
   });
-  // 501 are known, and twice the rate of a second may be on its way elsewhere, or twice that for the first.
+  // 501 are known, and twice the rate of a second may be added elsewhere, or twice that for the first.
   const all = 1_000 - 200 - 501;
   const first = all - 200;
   expect(isCounted).toEqual(isCounted.map((_counted, place) => place === first || place >= all));
 });
 
-test('a count is believed for as long as the rate leaves room, and no longer', () => {
+test('a count is believed for as long as the rate limit cannot have reached the cap', () => {
   room.added('waiting', 'a', 99);
   jest.advanceTimersByTime(2_000);
   expect(limitToEnforce()).toBeNull();
@@ -45,7 +45,7 @@ test('a count is believed for as long as the rate leaves room, and no longer', (
   expect([limitToEnforce(), limitToEnforce()]).toEqual([1_000, 1_000]);
 });
 
-test('whoever counts before it must be spares the others from it', () => {
+test('one early count spares the others from counting', () => {
   room.added('waiting', 'a', 99);
   jest.advanceTimersByTime(4_000);
   expect(limitToEnforce()).toBe(1_000);
@@ -54,13 +54,13 @@ test('whoever counts before it must be spares the others from it', () => {
   expect(limitToEnforce()).toBeNull();
 });
 
-test('a cap that is smaller than what comes in a second is always counted', () => {
+test('a cap below the rate limit is always counted', () => {
   const small = { ...limits, max_queued_turns: 10 };
   room.added('waiting', 'a', 0);
   expect(room.limitToEnforce('waiting', 'a', small)).toBe(10);
 });
 
-test('a cap that an operator lowers holds at once', () => {
+test('a cap that the operator lowers holds at once', () => {
   room.added('waiting', 'a', 300);
   expect(limitToEnforce()).toBeNull();
   expect(room.limitToEnforce('waiting', 'a', { ...limits, max_queued_turns: 400 })).toBe(400);

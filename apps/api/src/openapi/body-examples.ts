@@ -9,7 +9,7 @@ const TOOL = {
   description: 'Looks up the price of an item.',
   input_schema: {
     type: 'object',
-    properties: { item: { type: 'string', description: 'What is to be bought.' } },
+    properties: { item: { type: 'string', description: 'What to buy.' } },
     required: ['item'],
   },
   url: 'https://tools.example.invalid/price',
@@ -18,12 +18,12 @@ const TOOL = {
 };
 
 /**
- * Bodies of each operation that takes one, accepted as they are once their ids are those of things that are there:
- * `openapi.test.ts` sends each of them.
+ * Examples for each operation with a body. With ids of existing objects each is accepted as it is: `openapi.test.ts`
+ * sends them all.
  */
 export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   createAgent: {
-    least: { summary: 'As little as there must be', value: { name: 'helper', model: 'claude-sonnet-4-5' } },
+    least: { summary: 'Only required fields', value: { name: 'helper', model: 'claude-sonnet-4-5' } },
     tools: {
       summary: 'With tools, one of which waits for approval',
       value: {
@@ -47,7 +47,7 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   },
   updateAgent: {
     system: {
-      summary: 'With another prompt, and all else as it is',
+      summary: 'With another prompt, everything else unchanged',
       value: { system: 'Answer in one sentence.' },
     },
     cleared: {
@@ -96,7 +96,7 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   startTurn: {
     text: { summary: 'Text', value: { agent_id: AGENT, input: 'What time is it in Lisbon?' } },
     picture: {
-      summary: 'A picture and a question, and somebody to tell of the end',
+      summary: 'An image and a question, with a webhook',
       value: {
         agent_id: AGENT,
         input: [
@@ -111,7 +111,7 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   resumeTurn: { budget: { summary: 'With a dollar to spend', value: { budget_micros: 1_000_000 } } },
   submitToolOutputs: {
     output: {
-      summary: 'What a tool of the client found',
+      summary: "The output of a client's tool",
       value: { tool_outputs: [{ tool_call_id: CALL, output: '2026-12-24' }] },
     },
     approval: { summary: 'An approval', value: { tool_outputs: [{ tool_call_id: CALL, approved: true }] } },
@@ -120,13 +120,13 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
       value: { tool_outputs: [{ tool_call_id: CALL, approved: false, reason: 'Too expensive.' }] },
     },
     outcome: {
-      summary: 'Nobody knows how the call ended',
+      summary: 'The outcome of the call is unknown',
       value: { tool_outputs: [{ tool_call_id: CALL, outcome: 'unknown' }] },
     },
   },
   createWebhookEndpoint: {
     ends: {
-      summary: 'To be told when turns end well, or do not',
+      summary: 'Of turns that complete or fail',
       value: {
         url: 'https://hooks.example.invalid/turnpike',
         events: ['turn.completed', 'turn.failed', 'turn.incomplete'],

@@ -14,14 +14,14 @@ const idempotencyHeader = z.object({
 
 /** Descriptions of parameters whose schemas have none. */
 const PARAMETERS: Record<string, string> = {
-  limit: 'Items of a page.',
-  cursor: 'The `next_cursor` of the page before.',
-  name: 'The name that it was given.',
-  period: 'Of a day or of a month, in UTC.',
-  type: 'Of events of this type.',
-  action: 'Of this act.',
-  model: 'Of this model.',
-  version: 'Of this version.',
+  limit: 'Items on a page.',
+  cursor: 'The `next_cursor` of the previous page.',
+  name: 'Its name.',
+  period: 'A day or a month, in UTC.',
+  type: 'Only events of this type.',
+  action: 'Only this act.',
+  model: 'Only this model.',
+  version: 'Only this version.',
 };
 
 /** An operation of the OpenAPI document, from the schemas that validate its requests. */

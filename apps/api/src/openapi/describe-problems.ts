@@ -3,7 +3,7 @@ import type { ZodOpenApiResponsesObject } from 'zod-openapi';
 import type { Route } from '../route.ts';
 import { refersTo, type ResponseHeader } from './headers.ts';
 
-/** What any operation may answer. */
+/** Problems that any operation may respond with. */
 const COMMON: readonly ProblemCode[] = [
   'unauthenticated',
   'insufficient_scope',
@@ -29,7 +29,7 @@ const OF_POSTS: readonly ProblemCode[] = [
   'idempotency_key_reused',
 ];
 
-/** Headers of some problems, beside those of every answer. */
+/** Headers of some problems, beside those of every response. */
 const HEADERS: Record<number, readonly ResponseHeader[]> = {
   401: ['WWW-Authenticate'],
   405: ['Allow'],
@@ -37,7 +37,7 @@ const HEADERS: Record<number, readonly ResponseHeader[]> = {
   503: ['Retry-After'],
 };
 
-/** The bad answers of an operation, by status: each says which codes it comes with. */
+/** The problem responses of an operation by status, each with its codes. */
 export function describeProblems(route: Route): ZodOpenApiResponsesObject {
   const takesBody = route.body !== undefined || route.method === 'post';
   const codes = new Set([

@@ -8,8 +8,8 @@ import { headerComponents } from './headers.ts';
 import { TAGS } from './tags.ts';
 
 /**
- * Where schemas are told to the generator that no answer has as its JSON: only what an answer holds is taken for
- * what the service writes, with every field. The path itself is taken away again.
+ * A path that shows the generator schemas that are in no JSON response: only what is in a response counts as written
+ * by the service, with every field present. The path is removed again.
  */
 const WRITTEN = '/written';
 
@@ -18,7 +18,7 @@ function describeWritten(): ZodOpenApiResponseObject {
   return { description: 'Schemas.', content: { 'application/json': { schema } } };
 }
 
-/** The OpenAPI 3.1 document of these operations, from the very schemas that check them. */
+/** The OpenAPI 3.1 document of these operations, from the schemas that validate their requests. */
 export function describeRoutes(routes: readonly Route[]): object {
   const paths: ZodOpenApiPathsObject = {};
   for (const route of routes) {
@@ -31,8 +31,8 @@ export function describeRoutes(routes: readonly Route[]): object {
       title: 'Turnpike',
       version: '1',
       description:
-        'Durable turns for LLM agents: submit, then poll, stream or be told. Errors are problems (RFC 9457) with a ' +
-        'stable `code`. Every answer names its request in `X-Request-Id`.',
+        'Durable turns for LLM agents: submit, then poll, stream or receive webhooks. Errors are problems (RFC 9457) with a ' +
+        'stable `code`. Every response has the id of its request in `X-Request-Id`.',
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
       contact: { name: 'Turnpike' },
     },
@@ -46,7 +46,7 @@ export function describeRoutes(routes: readonly Route[]): object {
           type: 'apiKey',
           in: 'header',
           name: 'X-Api-Key',
-          description: 'For clients that can set no `Authorization`. Two different keys are refused.',
+          description: 'For clients that cannot set `Authorization`. Two different keys are refused.',
         },
       },
       headers: headerComponents,

@@ -81,7 +81,7 @@ function describeWebhook(type: WebhookType): ZodOpenApiPathItemObject {
       summary: MEANINGS[type],
       description: `${MEANINGS[type]}. Sent to the endpoints that ask for \`${type}\`, at least once.`,
       tags: ['Webhooks'],
-      // Whoever receives it checks the signature: no key is sent.
+      // The receiver checks the signature: no key is sent.
       security: [],
       requestParams: { header: signature },
       requestBody: {
@@ -89,13 +89,13 @@ function describeWebhook(type: WebhookType): ZodOpenApiPathItemObject {
         content: { 'application/json': { schema: { $ref: `#/components/schemas/${nameOf(type)}` } } },
       },
       responses: {
-        '2XX': { description: 'It arrived.' },
-        '410': { description: 'Nobody is to be told here any more: the endpoint is disabled.' },
+        '2XX': { description: 'Delivered.' },
+        '410': { description: 'The receiver is gone: the endpoint is disabled.' },
         '4XX': {
-          description: 'It did not arrive, and is sent again later; `Retry-After` of 429 is followed.',
+          description: 'Not delivered; it is sent again later, as `Retry-After` of a 429 says.',
         },
         '5XX': {
-          description: 'It did not arrive, and is sent again later; `Retry-After` of 503 is followed.',
+          description: 'Not delivered; it is sent again later, as `Retry-After` of a 503 says.',
         },
       },
     },

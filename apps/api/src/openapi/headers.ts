@@ -1,14 +1,14 @@
-/** Headers of answers, each described once and referred to. */
+/** Headers of responses, each described once and referred to. */
 export const RESPONSE_HEADERS = {
-  'X-Request-Id': 'Names this request in the logs of the service: tell it to whoever runs it.',
-  'Retry-After': 'Seconds after which it is worth asking again.',
-  RateLimit: 'What is left of `RateLimit-Policy`: `r` requests, all of it again in `t` seconds.',
+  'X-Request-Id': 'Identifies this request in the logs of the service: give it to the operator.',
+  'Retry-After': 'Seconds to wait before the next attempt.',
+  RateLimit: 'What is left of `RateLimit-Policy`: `r` requests, and the whole of it again in `t` seconds.',
   'RateLimit-Policy': 'How many requests (`q`) may be made in how many seconds (`w`).',
-  Location: 'Where what was made can be read.',
+  Location: 'The path of what was created.',
   'Idempotent-Replayed':
-    '`true` where this is the answer to an earlier request with the same Idempotency-Key.',
-  'Preference-Applied': 'How long was waited for at most: `wait=30`.',
-  Allow: 'The methods that this path has.',
+    '`true` where this is the response to an earlier request with the same Idempotency-Key.',
+  'Preference-Applied': 'The wait that was applied: `wait=30`.',
+  Allow: 'The methods of this path.',
   'WWW-Authenticate': 'How to authenticate.',
 } as const;
 
@@ -21,7 +21,7 @@ export const headerComponents = Object.fromEntries(
   ]),
 );
 
-/** By their names, as an answer has them. */
+/** References to these headers, by their names. */
 export function refersTo(names: readonly ResponseHeader[]): Record<string, { $ref: string }> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }

@@ -1,16 +1,16 @@
-/** What the operations are about, in the order in which they are shown. */
+/** The groups of operations, in the order in which they are shown. */
 export const TAGS = {
-  Turns: 'One user input and all that answers it: submit, wait, cancel, answer what it waits for.',
+  Turns: 'One user input and all that responds to it: submit, wait, cancel, send tool outputs.',
   Events: 'What happens to turns, as server-sent events.',
   Sessions: 'Conversations: their turns run one after another.',
   Agents: 'Named, versioned configurations that turns run with.',
   Tools: "HTTP tools of the tenant's own.",
-  Secrets: 'Values that tools and model calls use, and nobody reads back.',
+  Secrets: 'Values that tools and model calls use, and that are never shown.',
   'Model settings': 'Whose keys pay for model calls, and where they go.',
-  Webhooks: 'Who is told of events, and what became of each delivery.',
-  Money: 'What was used, and what may be spent.',
+  Webhooks: 'Endpoints that are sent events, and the deliveries to them.',
+  Money: 'Usage and budgets.',
   Limits: 'What the tenant may use.',
-  'API keys': 'Who may ask, and for what.',
+  'API keys': 'Keys of the API and their scopes.',
   'Audit log': 'Administrative acts.',
 } as const;
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Every field of a configuration, none of them at its default. */
+/** Every field of a configuration, each with a value other than its default. */
 const CONFIG = {
   model: 'claude-sonnet-4-5',
   system: 'Be short.',
@@ -64,10 +64,10 @@ const tool = async (): Promise<{ id: string; name: string }> => {
 };
 const naming = (name: string) => ({ tools: [{ type: 'http', name }] });
 
-/** Sends a request, and goes on before it is answered. */
+/** Sends a request, and does not wait for its response. */
 const sent = async (request: Test): Promise<Awaited<Test>> => request;
 
-/** A transaction of somebody else, which is rolled back where it is not committed in the end. */
+/** A concurrent transaction, rolled back where it is not committed in the end. */
 async function inOtherTransaction<Result>(work: (other: Sql) => Promise<Result>): Promise<Result> {
   const other = await api.database.pool.connect();
   try {
@@ -91,7 +91,7 @@ const untilWaiting = (count: number): Promise<void> =>
     30_000,
   );
 
-test('what an update leaves out stays, field by field, and what it gives is changed', async () => {
+test('an update changes the given fields, and no others', async () => {
   const changes = {
     name: 'b',
     metadata: { team: 'sales' },
@@ -120,10 +120,10 @@ test('what an update leaves out stays, field by field, and what it gives is chan
   }
 });
 
-test('null sets a field back to what a new agent has', async () => {
+test('null resets a field to its default', async () => {
   const fields = Object.keys(CONFIG).filter((field) => field !== 'model');
   for (const field of [...fields, 'model_keys', 'metadata']) {
-    // Without thinking, whose bounds go with the field that is set back.
+    // Without thinking, which the reset max_tokens would not allow.
     const before = await create({ ...CONFIG, thinking: field === 'thinking' ? CONFIG.thinking : undefined });
     const { body } = await update(before.id, { [field]: null }).expect(200);
     const { [field as keyof Agent]: _, ...rest } = before;
@@ -138,7 +138,7 @@ test('null sets a field back to what a new agent has', async () => {
   }
 });
 
-test('what comes of an update is checked as a whole, and nothing is stored where it does not fit', async () => {
+test('the result of an update is validated as a whole, and nothing is stored where it is invalid', async () => {
   const { id } = await create();
   const rows = await api.readAllRows();
   for (const [change, path] of [
@@ -170,7 +170,7 @@ test('what comes of an update is checked as a whole, and nothing is stored where
   await update(id, { max_tokens: 2_000, thinking: null }).expect(200);
 });
 
-test('an update that changes nothing makes no new version', async () => {
+test('an update that changes nothing creates no version', async () => {
   const agent = await create();
   const { id: _id, object: _object, version: _version, created_at: _at, updated_at: _to, ...all } = agent;
   for (const change of [{}, { name: 'a' }, { model_keys: null }, all]) {
@@ -199,7 +199,7 @@ test('of many updates at once none is lost', async () => {
   });
 });
 
-test('an update that expects a version is refused where there is a newer one, so that of two one is told', async () => {
+test('an update that expects a version is refused where there is a newer one', async () => {
   const { id } = await create();
   const answers = await Promise.all(
     ['x', 'y'].map((name) => update(id, { name, if_version: 1 }).then((answer) => answer)),
@@ -241,7 +241,7 @@ test('every version can be read as it was, in pages, and restored as a new one',
   await update(first.id, { name: 'c' }).expect(404);
 });
 
-test('a version of before versions had names is read with the name of the agent', async () => {
+test('a version from before versions had names is read with the name of the agent', async () => {
   const { id } = await create();
   await api.database.pool.query(
     'UPDATE agent_versions SET name = NULL, metadata = NULL WHERE agent_id = $1',
@@ -260,7 +260,7 @@ test('a version of before versions had names is read with the name of the agent'
   });
 });
 
-test('a turn takes the version that it names, whatever brings it, and the newest where it names none', async () => {
+test('a turn has the version that it names, by each way to submit, and the newest by default', async () => {
   const { id } = await create({ ...CONFIG, thinking: undefined });
   await update(id, { model: 'newer' }).expect(200);
   const started = await submit({ agent_id: id, agent_version: 1 }).expect(202);
@@ -300,7 +300,7 @@ test('a turn takes the version that it names, whatever brings it, and the newest
   expect(await api.readAllRows()).toEqual(rows);
 });
 
-test('an agent that names a tool that is not there is refused at once, with the name', async () => {
+test('an agent that names an unknown tool is refused, with the name', async () => {
   const { name, id } = await tool();
   const { body } = await api.client.http
     .post('/v1/agents')
@@ -334,7 +334,7 @@ test('an agent that names a tool that is not there is refused at once, with the 
   expect((await restore(agent.id, 1).expect(400)).body.errors[0].path).toBe('tools.0.name');
 });
 
-test('a tool that agents use is deleted by force only, and the refusal names them', async () => {
+test('a tool that agents use is deleted only with force, and the refusal names the agents', async () => {
   const { name, id } = await tool();
   const agents: Agent[] = [];
   for (let count = 0; count < 22; count += 1) agents.push(await create({ model: 'm', ...naming(name) }));
@@ -346,7 +346,7 @@ test('a tool that agents use is deleted by force only, and the refusal names the
   expect(body.detail).toContain(`${agents[0]?.id}`);
   expect(body.detail).toContain('and 2 more');
 
-  // Neither an agent that was deleted, nor one that named it once, is in the way; nor is a tool of another kind.
+  // A deleted agent does not count, nor one that named it once, nor a tool of another kind.
   for (const agent of agents.slice(0, 21)) await api.client.http.delete(`/v1/agents/${agent.id}`).expect(204);
   await update(agents[21]?.id ?? '', { tools: [{ type: 'memory', name }] }).expect(200);
   await api.client.http.delete(`/v1/tools/${id}`).expect(204);
@@ -355,13 +355,13 @@ test('a tool that agents use is deleted by force only, and the refusal names the
   const user = await create({ model: 'm', ...naming(other.name) });
   await api.client.http.delete(`/v1/tools/${other.id}?force=yes`).expect(400);
   await api.client.http.delete(`/v1/tools/${other.id}?force=true`).expect(204);
-  // It can still be changed; what it names is not looked at again.
+  // It can still be changed; the tools that it names are not checked again.
   await update(user.id, { name: 'renamed' }).expect(200);
   const { items } = (await api.client.http.get('/v1/audit_entries?action=tool.deleted').expect(200)).body;
   expect(items[0]).toMatchObject({ subject: other.id, details: { name: other.name, agents: 1 } });
 });
 
-test('an agent and the deletion of its tool, at once: one of them is refused, in either order', async () => {
+test('an agent that names a tool and the deletion of that tool, at once: one of the two is refused', async () => {
   for (let round = 0; round < 20; round += 1) {
     const { name, id } = await tool();
     const agent = { name: 'a', model: 'm', ...naming(name) };
@@ -378,7 +378,7 @@ test('an agent and the deletion of its tool, at once: one of them is refused, in
   }
 });
 
-test('an agent that is about to be stored keeps its tool, and a tool that is about to go lets in no agent', async () => {
+test('an uncommitted agent keeps its tool from deletion, and an uncommitted deletion refuses new agents', async () => {
   const gone = await tool();
   const making = await inOtherTransaction(async (other) => {
     await other.query('SELECT 1 FROM tools WHERE id = $1 FOR UPDATE', [gone.id]);

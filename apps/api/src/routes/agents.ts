@@ -26,7 +26,7 @@ export const agentRoutes: Route[] = [
     method: 'post',
     path: '/v1/agents',
     operationId: 'createAgent',
-    summary: 'Make an agent',
+    summary: 'Create an agent',
     tag: 'Agents',
     scope: 'agents:write',
     audit: 'agent.created',
@@ -130,7 +130,7 @@ export const agentRoutes: Route[] = [
     method: 'post',
     path: '/v1/agents/:agent_id/versions/:version/restore',
     operationId: 'restoreAgentVersion',
-    summary: 'Make an agent what it was at an earlier version',
+    summary: 'Restore an earlier version of an agent, as a new version',
     tag: 'Agents',
     scope: 'agents:write',
     audit: 'agent.restored',
@@ -185,7 +185,7 @@ export const agentRoutes: Route[] = [
     audit: 'agent.deleted',
     params,
     query: none,
-    response: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'Deleted.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { agent_id: id }, sql }) {
       if (!(await deleteAgent(sql, tenantId, id))) throw noAgent(id);

@@ -25,7 +25,7 @@ export const apiKeyRoutes: Route[] = [
     method: 'post',
     path: '/v1/api_keys',
     operationId: 'createApiKey',
-    summary: 'Make a key; it is shown this once',
+    summary: 'Create a key; it is shown only this once',
     tag: 'API keys',
     scope: 'admin',
     audit: 'api_key.created',
@@ -50,7 +50,7 @@ export const apiKeyRoutes: Route[] = [
     method: 'get',
     path: '/v1/api_keys',
     operationId: 'listApiKeys',
-    summary: 'List keys, oldest first, those that no longer work too',
+    summary: 'List keys, oldest first, revoked and expired ones too',
     tag: 'API keys',
     scope: 'admin',
     params: none,
@@ -72,7 +72,7 @@ export const apiKeyRoutes: Route[] = [
     method: 'post',
     path: '/v1/api_keys/:key_id/rotate',
     operationId: 'rotateApiKey',
-    summary: 'Make a key like this one, which works on for a while beside it',
+    summary: 'Create a key that replaces this one; both work for a while',
     tag: 'API keys',
     scope: 'admin',
     audit: 'api_key.rotated',
@@ -85,7 +85,7 @@ export const apiKeyRoutes: Route[] = [
       return inTransaction(sql, async (transaction) => {
         const old = await retireApiKey(transaction, tenantId, id, body.overlap_seconds);
         if (old === null) throw noKey(id);
-        // The old key counts, unless it works no longer.
+        // The old key counts, unless it no longer works.
         await checkCount(transaction, { tenantId, limits }, 'apiKeys');
         const { name, scopes, expiredAt: expiresAt } = old;
         const expiresInSeconds = body.expires_in_seconds;
@@ -99,13 +99,13 @@ export const apiKeyRoutes: Route[] = [
     method: 'delete',
     path: '/v1/api_keys/:key_id',
     operationId: 'revokeApiKey',
-    summary: 'Revoke a key: within a second it works nowhere',
+    summary: 'Revoke a key: after a second no process accepts it',
     tag: 'API keys',
     scope: 'admin',
     audit: 'api_key.revoked',
     params,
     query: none,
-    response: { status: 204, description: 'It is revoked.' },
+    response: { status: 204, description: 'Revoked.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { key_id: id }, sql }) {
       if ((await revokeApiKey(sql, id, tenantId)) === null) throw noKey(id);
@@ -118,7 +118,7 @@ function createdResult({ apiKey, key }: Awaited<ReturnType<typeof createApiKey>>
   return {
     status: 201,
     body: apiKey,
-    // Hidden from the logs, too, from here on.
+    // From here on it is redacted in logs.
     shownOnce: { key: new Secret(key).reveal() },
   };
 }

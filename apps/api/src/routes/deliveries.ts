@@ -57,7 +57,7 @@ export const deliveryRoutes: Route[] = [
     method: 'get',
     path: '/v1/deliveries/:delivery_id',
     operationId: 'getDelivery',
-    summary: 'Read a delivery and what came of its attempts',
+    summary: 'Read a delivery and its attempts',
     tag: 'Webhooks',
     scope: 'webhooks:read',
     params,
@@ -75,12 +75,12 @@ export const deliveryRoutes: Route[] = [
     method: 'post',
     path: '/v1/deliveries/:delivery_id/redeliver',
     operationId: 'redeliver',
-    summary: 'Send an event again, whatever became of it',
+    summary: 'Redeliver an event, whatever the status of its delivery',
     tag: 'Webhooks',
     scope: 'webhooks:write',
     params,
     query: none,
-    response: { status: 202, description: 'The delivery, begun again.', schema: deliverySchema },
+    response: { status: 202, description: 'The delivery, waiting again.', schema: deliverySchema },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { delivery_id: id }, sql }) {
       const again = await redeliver(sql, tenantId, id);

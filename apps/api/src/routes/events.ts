@@ -28,14 +28,14 @@ import type { FeedSource } from '../streams/feed.ts';
 
 const query = z.object({
   after: z.string().max(40).optional().meta({ description: 'The cursor of the last event seen: its `id`.' }),
-  limit: pageLimitSchema.meta({ description: 'Of a page; a stream has none.' }),
+  limit: pageLimitSchema.meta({ description: 'Items on a page; a stream has no limit.' }),
 });
 const headers = z.object({
-  'Last-Event-ID': z.string().optional().meta({ description: 'As `after`, and before it.' }),
+  'Last-Event-ID': z.string().optional().meta({ description: 'As `after`, and takes precedence over it.' }),
 });
 const eventResponse = {
   status: 200,
-  description: 'A stream of events; with `Accept: application/json`, one page of those that there are.',
+  description: 'A stream of events; with `Accept: application/json`, one page of those so far.',
   schema: pageSchema(turnFactSchema).meta({ id: 'TurnFactList' }),
   stream:
     'Server-sent events. Each has its type as `event` and a `TurnEvent` as `data`, in one line of JSON; all but ' +
@@ -55,7 +55,7 @@ export const eventRoutes: Route[] = [
     headers,
     response: {
       ...eventResponse,
-      empty: 'Nothing can follow the cursor: the turn has ended, and its last event was seen.',
+      empty: 'No event follows the cursor: the turn has ended with it.',
     },
     problems: ['not_found', 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
     async handle({ tenantId, params: { turn_id: turnId }, query: { after, limit }, header }, services) {
@@ -119,7 +119,7 @@ export const eventRoutes: Route[] = [
   }),
 ];
 
-/** A page is for those who ask for JSON and not for a stream: EventSource and curl get the stream. */
+/** A request that accepts JSON and no stream gets a page: EventSource and curl get the stream. */
 function wantsPage(accept: string | undefined): boolean {
   return accept !== undefined && /application\/json/i.test(accept) && !/text\/event-stream/i.test(accept);
 }

@@ -9,7 +9,7 @@ export const limitRoutes: Route[] = [
     method: 'get',
     path: '/v1/limits',
     operationId: 'getLimits',
-    summary: 'Read what the tenant may use',
+    summary: 'Read the limits of the tenant',
     tag: 'Limits',
     scope: 'turns:read',
     params: none,

@@ -12,12 +12,12 @@ export const modelSettingsRoutes: Route[] = [
     method: 'get',
     path: '/v1/model_settings',
     operationId: 'getModelSettings',
-    summary: 'Read whose keys the model is called with, and where',
+    summary: 'Read the keys and the address that model calls use',
     tag: 'Model settings',
     scope: 'secrets:read',
     params: none,
     query: none,
-    response: { status: 200, description: 'The settings, no key among them.', schema: modelSettingsSchema },
+    response: { status: 200, description: 'The settings, without the values of keys.', schema: modelSettingsSchema },
     problems: [],
     async handle({ tenantId, sql }) {
       return { status: 200, body: await readModelSettings(sql, tenantId) };
@@ -28,9 +28,9 @@ export const modelSettingsRoutes: Route[] = [
     method: 'put',
     path: '/v1/model_settings',
     operationId: 'putModelSettings',
-    summary: 'Say whose keys the model is called with, and where',
+    summary: 'Set the keys and the address that model calls use',
     tag: 'Model settings',
-    // Whoever chooses the address is sent the keys, and a key with `secrets:write` may write them only.
+    // The keys are sent to the address, so to set it takes more than `secrets:write`, which only writes secrets.
     scope: 'admin',
     params: none,
     query: none,
@@ -42,7 +42,7 @@ export const modelSettingsRoutes: Route[] = [
       await checkModelKeys({ sql, tenantId, may }, body.keys, 'keys', body.base_url);
       const settings = await putModelSettings(sql, tenantId, body);
       const { keys, base_url: baseUrl, auth } = settings;
-      // Of the address only where it is: its path may hold a token.
+      // Only the origin of the address: its path may contain a token.
       const details = { keys, origin: baseUrl === null ? null : new URL(baseUrl).origin, auth };
       return { status: 200, body: settings, audited: { details } };
     },

@@ -29,7 +29,7 @@ export const secretRoutes: Route[] = [
     params,
     query: none,
     body: putSecretSchema,
-    response: { status: 200, description: 'What it is called.', schema: secretEntrySchema },
+    response: { status: 200, description: 'The secret, without its value.', schema: secretEntrySchema },
     problems: ['secret_limit'],
     async prepare({ tenantId }, { secretBox }) {
       await secretBox.prepare(tenantId);
@@ -70,7 +70,7 @@ export const secretRoutes: Route[] = [
     method: 'get',
     path: '/v1/secrets/:name',
     operationId: 'getSecret',
-    summary: 'Read what a secret is called, not its value',
+    summary: 'Read a secret, without its value',
     tag: 'Secrets',
     scope: 'secrets:read',
     params,
@@ -94,7 +94,7 @@ export const secretRoutes: Route[] = [
     audit: 'secret.deleted',
     params,
     query: none,
-    response: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'Deleted.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { name }, sql }) {
       if (!(await deleteSecret(sql, tenantId, name))) throw noSecret(name);

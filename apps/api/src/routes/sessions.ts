@@ -33,7 +33,7 @@ export const sessionRoutes: Route[] = [
     method: 'post',
     path: '/v1/sessions',
     operationId: 'createSession',
-    summary: 'Make a session',
+    summary: 'Create a session',
     tag: 'Sessions',
     scope: 'turns:write',
     params: none,
@@ -171,7 +171,7 @@ export const sessionRoutes: Route[] = [
     audit: 'session.erased',
     params,
     query: none,
-    response: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'Deleted.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { session_id: id }, sql }, { backplane, dispatcher }) {
       if (!(await deleteSession(sql, tenantId, id))) throw noSession(id);
@@ -179,7 +179,7 @@ export const sessionRoutes: Route[] = [
         status: 204,
         afterCommit() {
           dispatcher.changed({ tenantId });
-          // Whoever follows any turn of it looks, and finds nothing.
+          // Clients that follow a turn of it read again, and find that it is gone.
           backplane.live.changed({ sessionId: id, turnId: id, eventCount: null });
         },
       };

@@ -8,15 +8,15 @@ export const toolOutputRoutes: Route[] = [
     method: 'post',
     path: '/v1/turns/:turn_id/tool_outputs',
     operationId: 'submitToolOutputs',
-    summary: 'Answer what a turn in `requires_action` waits for',
+    summary: 'Send tool outputs to a turn in `requires_action`',
     tag: 'Turns',
     scope: 'turns:write',
     params: z.object({ turn_id: idSchema('turn') }),
     query: z.object({}),
     body: submitToolOutputsSchema,
-    response: { status: 202, description: 'The turn; it goes on once all is answered.', schema: turnSchema },
+    response: { status: 202, description: 'The turn; it goes on once every call has its output.', schema: turnSchema },
     problems: ['not_found', 'no_action_required', 'tool_call_settled'],
-    // To act a second time for certain is a decision that somebody must answer for.
+    // To repeat a call that may have taken effect is a decision with an author.
     auditSome: 'tool_call.sent_again',
     async handle({ tenantId, params: { turn_id: id }, body, sql }, { backplane, dispatcher }) {
       const { turn, resumes, sentAgain } = await answerAction(sql, tenantId, id, body);

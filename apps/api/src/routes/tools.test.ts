@@ -23,7 +23,7 @@ const post = (body: object, client = api.client): Test => client.http.post('/v1/
 const create = async (change: object = {}, client = api.client): Promise<{ id: string; name: string }> =>
   createdToolSchema.parse((await post({ ...config, name: freshName(), ...change }, client).expect(201)).body);
 
-test('a tool is registered with its defaults, and its signing secret is shown this once', async () => {
+test('a tool is registered with its defaults, and its signing secret is shown once', async () => {
   const name = freshName();
   const { body, headers } = await post({ ...config, name }).expect(201);
   expect(createdToolSchema.parse(body)).toMatchObject({
@@ -46,7 +46,7 @@ test('a tool is registered with its defaults, and its signing secret is shown th
   expect(toolSchema.safeParse(read.body).success).toBe(true);
 });
 
-test('the signing secret is in no row and no log line, and the vault opens it where it belongs', async () => {
+test('the signing secret is in no row and no log line, and is decrypted only for its tool', async () => {
   const { body } = await post({ ...config, name: freshName() }).expect(201);
   const secret: string = body.signing_secret;
   for (const text of [JSON.stringify(await api.readAllRows()), api.logLines.join('')]) {
@@ -67,7 +67,7 @@ test('the signing secret is in no row and no log line, and the vault opens it wh
   });
 });
 
-test('a worker that claims a turn gets the tool, with a key that the vault opens', async () => {
+test('a worker that claims a turn gets the tool, with a key that it can decrypt', async () => {
   const { body } = await post({ ...config, name: freshName() }).expect(201);
   const agent = { name: 'a', model: 'm', tools: [{ type: 'http', name: body.name }] };
   const made = await api.client.http.post('/v1/agents').send(agent).expect(201);
@@ -91,7 +91,7 @@ test('a worker that claims a turn gets the tool, with a key that the vault opens
   expect(opened.reveal()).toBe(body.signing_secret);
 });
 
-test('the same request again gets the same tool without its secret, which is kept nowhere', async () => {
+test('a replay has the same tool without its secret, which is in no record', async () => {
   const request = { ...config, name: freshName() };
   const send = (): Test => post(request).set('Idempotency-Key', 'register-once');
   const first = await send().expect(201);
@@ -107,7 +107,7 @@ test('the same request again gets the same tool without its secret, which is kep
   expect(tools.filter((row) => row.includes(request.name))).toHaveLength(1);
 });
 
-test('as many requests at once as there are connections do not wait for each other for good', async () => {
+test('as many concurrent requests as there are connections do not deadlock', async () => {
   const newcomer = await api.addTenant();
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
@@ -117,7 +117,7 @@ test('as many requests at once as there are connections do not wait for each oth
   expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 201));
 });
 
-test('a name is taken once for each tenant', async () => {
+test('a name is unique within a tenant', async () => {
   const { name } = await create();
   const again = await post({ ...config, name }).expect(409);
   expect(again.body).toMatchObject({ code: 'tool_name_taken' });
@@ -128,7 +128,7 @@ test('a name is taken once for each tenant', async () => {
   await create({ name }, await api.addTenant());
 });
 
-test('two that ask for a name at once: one gets it', async () => {
+test('of two concurrent requests for a name one gets it', async () => {
   const name = freshName();
   const answers = await Promise.all(Array.from({ length: 8 }, () => post({ ...config, name })));
   const statuses = answers.map((answer) => String(answer.status)).toSorted();
@@ -167,7 +167,7 @@ test.each([
   expect(body.errors.map((issue: { path: string }) => issue.path)).toContain(path);
 });
 
-test('a new configuration takes the place of the old one; the name and the key stay', async () => {
+test('a new configuration replaces the old one; the name and the key stay', async () => {
   const { id, name } = await create({ headers: { 'X-A': 'b' }, timeout_ms: 1_000 });
   const before = await api.database.prisma.tool.findUniqueOrThrow({ where: { id } });
   const request = { ...config, url: 'https://tools.example/v2' };
@@ -179,7 +179,7 @@ test('a new configuration takes the place of the old one; the name and the key s
   expect(after.signingEnvelope).toBe(before.signingEnvelope);
 });
 
-test('a deleted tool is gone', async () => {
+test('a deleted tool cannot be read', async () => {
   const { id } = await create();
   await api.client.http.delete(`/v1/tools/${id}`).expect(204);
   await api.client.http.get(`/v1/tools/${id}`).expect(404);
@@ -187,7 +187,7 @@ test('a deleted tool is gone', async () => {
   await api.client.http.post(`/v1/tools/${id}`).send(config).expect(404);
 });
 
-test('another tenant’s tool is not there', async () => {
+test('another tenant’s tool is not found', async () => {
   const { id } = await create();
   const other = await api.addTenant();
   const before = await api.readAllRows();
@@ -202,7 +202,7 @@ test('another tenant’s tool is not there', async () => {
   expect((await other.http.get('/v1/tools').expect(200)).body.items).toEqual([]);
 });
 
-test('a list is walked by its cursor, newest first', async () => {
+test('a list is paged by its cursor, newest first', async () => {
   const client = await api.addTenant();
   const made = [];
   for (let n = 0; n < 3; n += 1) made.unshift((await create({}, client)).id);

@@ -33,7 +33,7 @@ const params = z.object({ tool_id: idSchema('tool') });
 const none = z.object({});
 const noTool = (id: string): ProblemError => new ProblemError('not_found', `There is no tool ${id}.`);
 
-/** Of the key that a tool's calls are signed with: part of what seals it, and read so by the claim of a turn. */
+/** The name of a tool's signing key in its encryption context; a worker that claims a turn reads it by this name. */
 const SIGNING_FIELD = 'signing_secret';
 
 export const toolRoutes: Route[] = [
@@ -50,7 +50,7 @@ export const toolRoutes: Route[] = [
     body: createToolSchema,
     response: {
       status: 201,
-      description: 'The tool, with its signing secret. An answer that is replayed comes without the secret.',
+      description: 'The tool, with its signing secret. A replay comes without the secret.',
       schema: createdToolSchema,
       headers: located,
     },
@@ -123,7 +123,7 @@ export const toolRoutes: Route[] = [
     method: 'post',
     path: '/v1/tools/:tool_id',
     operationId: 'updateTool',
-    summary: 'Give a tool a new configuration; turns take it when a worker next takes them up',
+    summary: 'Replace the configuration of a tool; a turn uses it from its next claim by a worker',
     tag: 'Tools',
     scope: 'tools:write',
     audit: 'tool.updated',
@@ -161,11 +161,11 @@ export const toolRoutes: Route[] = [
         .default('false')
         .meta({
           description:
-            'Deletes it also where agents use it. Their turns fail with `unknown_tool` when a worker next takes them ' +
+            'Deletes it also where agents use it. Their turns fail with `unknown_tool` when a worker next claims them ' +
             'up, until there is a tool of that name again.',
         }),
     }),
-    response: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'Deleted.' },
     problems: ['not_found', 'tool_in_use'],
     async handle({ tenantId, params: { tool_id: id }, query, sql }) {
       const tool = await lockTool(sql, tenantId, id);
@@ -179,7 +179,7 @@ export const toolRoutes: Route[] = [
   }),
 ];
 
-/** Agents that an error names: enough to begin with. */
+/** How many agents an error names at most. */
 const MOST_NAMED = 20;
 
 function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: number }): ProblemError {
@@ -191,7 +191,7 @@ function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: n
   );
 }
 
-/** Throws `invalid_request` for an address that no call is made to, and a schema that no input can be checked with. */
+/** Throws `invalid_request` for an address that may not be called, and a schema that no input can be validated with. */
 async function checkTool(
   tenantId: string,
   { url, reconcile_url: reconcileUrl, input_schema: schema }: ToolConfig,
@@ -206,7 +206,7 @@ async function checkTool(
   });
 }
 
-/** The body without the name, which is no part of the configuration. */
+/** The body without the name, which is not part of the configuration. */
 function configOf(body: ToolConfig): ToolConfig {
   return z.object(toolConfigSchema.shape).parse(body);
 }

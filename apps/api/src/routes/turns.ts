@@ -27,7 +27,7 @@ export const turnRoutes: Route[] = [
     method: 'get',
     path: '/v1/turns/:turn_id',
     operationId: 'getTurn',
-    summary: 'Read a turn, at once or as soon as it has ended or needs something',
+    summary: 'Read a turn, at once or as soon as it has ended or requires an action',
     tag: 'Turns',
     scope: 'turns:read',
     params,
@@ -38,14 +38,14 @@ export const turnRoutes: Route[] = [
         .min(0)
         .max(MAX_WAIT_SECONDS)
         .optional()
-        .meta({ description: 'Seconds to wait for an end.' }),
+        .meta({ description: 'Seconds to wait at most.' }),
     }),
     headers: z.object({
       Prefer: z.string().optional().meta({ description: '`wait=30` (RFC 7240), as the parameter `wait`.' }),
     }),
     response: {
       status: 200,
-      description: 'The turn as it is now.',
+      description: 'The turn in its current state.',
       schema: turnSchema,
       headers: z.object({ 'Retry-After': z.string(), 'Preference-Applied': z.string() }),
     },
@@ -66,7 +66,7 @@ export const turnRoutes: Route[] = [
     method: 'post',
     path: '/v1/turns/:turn_id/cancel',
     operationId: 'cancelTurn',
-    summary: 'Cancel a turn, in whatever state before its end',
+    summary: 'Cancel a turn, in any state before its end',
     tag: 'Turns',
     scope: 'turns:write',
     params,
@@ -74,7 +74,7 @@ export const turnRoutes: Route[] = [
     response: {
       status: 202,
       description:
-        'Cancelled, or `cancelling` until its worker has stopped; one that has ended stays as it is.',
+        'Cancelled, or `cancelling` until its worker has stopped. A turn that has ended is unchanged.',
       schema: turnSchema,
     },
     problems: ['not_found'],

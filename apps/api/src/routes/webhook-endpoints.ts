@@ -49,7 +49,7 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'post',
     path: '/v1/webhook_endpoints',
     operationId: 'createWebhookEndpoint',
-    summary: 'Be told of events; every webhook is signed (Standard Webhooks)',
+    summary: 'Create a webhook endpoint; every webhook is signed (Standard Webhooks)',
     tag,
     scope: 'webhooks:write',
     params: none,
@@ -58,7 +58,7 @@ export const webhookEndpointRoutes: Route[] = [
     response: {
       status: 201,
       description:
-        'The endpoint, with its signing secret. An answer that is replayed comes without the secret.',
+        'The endpoint, with its signing secret. A replay comes without the secret.',
       schema: createdWebhookEndpointSchema,
       headers: located,
     },
@@ -127,7 +127,7 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'post',
     path: '/v1/webhook_endpoints/:webhook_endpoint_id',
     operationId: 'updateWebhookEndpoint',
-    summary: 'Change a webhook endpoint, or enable it again; what is left out stays as it is',
+    summary: 'Change a webhook endpoint, or enable it again; omitted fields are unchanged',
     tag,
     scope: 'webhooks:write',
     params,
@@ -149,12 +149,12 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'delete',
     path: '/v1/webhook_endpoints/:webhook_endpoint_id',
     operationId: 'deleteWebhookEndpoint',
-    summary: 'Delete a webhook endpoint; what it was not told of yet is not sent any more',
+    summary: 'Delete a webhook endpoint; its pending deliveries are not sent',
     tag,
     scope: 'webhooks:write',
     params,
     query: none,
-    response: { status: 204, description: 'It is gone.' },
+    response: { status: 204, description: 'Deleted.' },
     problems: ['not_found'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, sql }) {
       if (!(await deleteWebhookEndpoint(sql, tenantId, id))) throw noEndpoint(id);
@@ -166,7 +166,7 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'post',
     path: '/v1/webhook_endpoints/:webhook_endpoint_id/rotate',
     operationId: 'rotateWebhookEndpointSecret',
-    summary: 'Give an endpoint a new signing secret; for a while both sign',
+    summary: 'Rotate the signing secret of an endpoint; for a while both secrets sign',
     tag,
     scope: 'webhooks:write',
     params,
@@ -195,7 +195,7 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'post',
     path: '/v1/webhook_secret/rotate',
     operationId: 'rotateWebhookSecret',
-    summary: 'Make a new signing secret for the `webhook_url` of turns; for a while both sign',
+    summary: 'Rotate the signing secret for the `webhook_url` of turns; for a while both secrets sign',
     tag,
     scope: 'webhooks:write',
     params: none,
@@ -203,7 +203,7 @@ export const webhookEndpointRoutes: Route[] = [
     body: rotateWebhookSecretSchema,
     response: {
       status: 200,
-      description: 'The secret; this is how the first one is had, too. A replay comes without it.',
+      description: 'The secret, the first one too. A replay comes without it.',
       schema: webhookSecretSchema,
     },
     problems: [],
@@ -226,7 +226,7 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'post',
     path: '/v1/webhook_endpoints/:webhook_endpoint_id/ping',
     operationId: 'pingWebhookEndpoint',
-    summary: 'Send an event of the type `ping`, to see whether the endpoint works',
+    summary: 'Send an event of the type `ping`, to test the endpoint',
     tag,
     scope: 'webhooks:write',
     params,
@@ -251,7 +251,7 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'get',
     path: '/v1/webhook_endpoints/:webhook_endpoint_id/deliveries',
     operationId: 'listDeliveriesOfEndpoint',
-    summary: 'List what an endpoint was and is to be told of, newest first',
+    summary: 'List the deliveries of an endpoint, newest first',
     tag,
     scope: 'webhooks:read',
     params,
@@ -281,13 +281,13 @@ export const webhookEndpointRoutes: Route[] = [
     method: 'post',
     path: '/v1/webhook_endpoints/:webhook_endpoint_id/redeliver',
     operationId: 'redeliverToEndpoint',
-    summary: 'Send the events of a time again, up to 1,000 with one request',
+    summary: 'Redeliver the events of a period, up to 1,000 per request',
     tag,
     scope: 'webhooks:write',
     params,
     query: none,
     body: redeliverSchema,
-    response: { status: 202, description: 'How many there are.', schema: redeliverySchema },
+    response: { status: 202, description: 'How many are redelivered.', schema: redeliverySchema },
     problems: ['not_found', 'webhook_endpoint_disabled'],
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }, services) {
       await readEnabled(services, tenantId, id);
@@ -295,7 +295,7 @@ export const webhookEndpointRoutes: Route[] = [
       const until = body.until === undefined ? new Date() : new Date(body.until);
       if (until.getTime() - since.getTime() > MOST_RANGE_MS || until < since) {
         throw new ProblemError('invalid_request', 'The body is not valid.', {
-          issues: [{ path: 'until', message: 'must lie after `since`, by 31 days at most' }],
+          issues: [{ path: 'until', message: 'must be after `since`, by 31 days at most' }],
         });
       }
       const which = { tenantId, endpointId: id, since, until, statuses: body.statuses };

@@ -3,21 +3,21 @@ import type { EventPosition, SessionLog, TurnLog } from '@turnpike/store';
 
 const NUMBER = /^(0|[1-9]\d{0,8})$/;
 
-/** What an EventSource sends when it comes back wins over the address, which it never changes. */
+/** `Last-Event-ID` takes precedence: an EventSource sends it when it reconnects, to a URL that it never changes. */
 export function givenCursor(lastEventId: string | undefined, after: string | undefined): string | undefined {
   return lastEventId === undefined || lastEventId === '' ? after : lastEventId;
 }
 
-/** Of a turn's events: the number of the last one seen. */
+/** The cursor in a turn's events: the number of the last one seen. */
 export const turnCursor = (place: EventPosition): string => String(place.sequenceNumber);
 
-/** Of a session's events: the turn's place in the session, and the number of its last event seen. */
+/** The cursor in a session's events: the sequence of the turn, and the number of its last event seen. */
 export const sessionCursor = (place: EventPosition): string =>
   `${place.turnSequence}.${place.sequenceNumber}`;
 
 /**
- * Where to go on in a turn's events. Throws `ProblemError`: `invalid_cursor`, and `cursor_expired` where
- * what comes after it is no longer kept. Without a cursor, what is kept is all there is.
+ * Where to continue in a turn's events. Throws `ProblemError`: `invalid_cursor`, and `cursor_expired` where the events
+ * after it were deleted. Without a cursor, the stream begins at the oldest event that is kept.
  */
 export function readTurnCursor(cursor: string | undefined, log: TurnLog): EventPosition {
   if (cursor === undefined) return { turnSequence: log.turnSequence, sequenceNumber: 0 };
@@ -50,7 +50,7 @@ export function isBefore(one: EventPosition, other: EventPosition): boolean {
 }
 
 function invalid(): ProblemError {
-  return new ProblemError('invalid_cursor', 'The cursor is not one that this stream gave.');
+  return new ProblemError('invalid_cursor', 'The cursor is not from this stream.');
 }
 
 function expired(oldestCursor: string): ProblemError {

@@ -5,38 +5,38 @@ import { isBefore } from './event-cursor.ts';
 import { encodeFrame, type FeedText } from './feed-text.ts';
 import { PAGE, type Feed, type FeedReader } from './feed.ts';
 
-/** How long a client waits before it comes back after a loss: told each another, so that they do not come at once. */
+/** How long a client waits before it reconnects: another time for each, so that they do not reconnect at once. */
 const RETRY_MS = { least: 250, most: 1_000 };
-/** With so many bytes on their way to a client, previews wait: they are joined when it has caught up. */
+/** Above this many unsent bytes previews are held back, and joined when the client has caught up. */
 const PREVIEW_LIMIT_BYTES = 64 * 1024;
-/** With so many, it is cut off: it comes back with its cursor when it can. */
+/** Above this many the client is disconnected: it reconnects with its cursor when it can. */
 const CUT_LIMIT_BYTES = 1024 * 1024;
-/** A client that has taken nothing of what is on its way for so long is gone. */
+/** A client that has received none of the unsent bytes for this long is disconnected. */
 const STALLED_MS = 60_000;
-/** How long what is on its way at the end may take. */
+/** How long the unsent bytes may take at the end. */
 const GOODBYE_MS = 5_000;
-/** Then it comes back, and shows its key again: one that was revoked reads no longer. */
+/** Then the client must reconnect and authenticate again: a revoked key stops reading. */
 const LONGEST_MS = 15 * 60_000;
 
 export interface StreamParts {
   feed: Feed;
   response: Response;
-  /** The last fact that the client has. */
+  /** The position of the last event that the client has. */
   place: EventPosition;
-  /** Of which turn that is; null where there is none. */
+  /** The turn of that event; null where there is none. */
   turnId: string | null;
-  /** True for a stream that is over with its turn. */
+  /** True for a stream that ends with its turn. */
   endsWithTurn: boolean;
   onEnd: () => void;
   onError: (error: unknown) => void;
 }
 
-/** One client that reads events. It never holds up anybody else, and never holds more than its bounds. */
+/** One client that reads events. It never delays other clients, and its memory is bounded. */
 export class EventStream implements FeedReader {
   readonly #parts: StreamParts;
   place: EventPosition;
   turnId: string | null;
-  /** Of which text how much was sent. */
+  /** The text that previews are sent of, and how much of it was sent. */
   #shown = { turnId: '', attempt: -1, length: 0 };
   readonly #openedAt = performance.now();
   #writtenAt = 0;
@@ -58,14 +58,14 @@ export class EventStream implements FeedReader {
       'Cache-Control': 'no-cache, no-transform',
       'X-Accel-Buffering': 'no',
     });
-    // One stream, one connection: it is of no use to anybody afterwards.
+    // One stream, one connection: it is not reused.
     response.shouldKeepAlive = false;
     response.flushHeaders();
     const retryMs = RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least);
     this.#write(`retry: ${Math.round(retryMs)}\n\n`);
   }
 
-  /** Sends what is behind, then follows. Never throws. */
+  /** Sends the events since the cursor, then follows the feed. Never throws. */
   async run(): Promise<void> {
     const { feed } = this.#parts;
     try {
@@ -111,7 +111,7 @@ export class EventStream implements FeedReader {
     this.#shown.length = text.length;
   }
 
-  /** Called now and then: a comment for a connection that has been silent, an end for one that takes nothing. */
+  /** Called at intervals: sends a comment on a silent connection, ends one that receives nothing. */
   beat(now: number, silentMs: number): void {
     if (now - this.#openedAt > LONGEST_MS) this.end();
     else if (this.#fullSince !== null) {
@@ -119,18 +119,18 @@ export class EventStream implements FeedReader {
     } else if (now - this.#writtenAt >= silentMs) this.#write(':\n\n');
   }
 
-  /** The client has all that it will get over this connection. */
+  /** The client gets nothing more over this connection. */
   end(): void {
     if (this.#ended) return;
     this.#leave();
     const { response } = this.#parts;
     response.end();
-    // One that does not take it is not waited for.
+    // A client that does not receive it is not waited for.
     const timer = setTimeout(() => response.destroy(), GOODBYE_MS).unref();
     response.once('close', () => clearTimeout(timer));
   }
 
-  /** Without waiting for what is on its way. */
+  /** Without waiting for unsent bytes. */
   cut(): void {
     this.#leave();
     this.#parts.response.destroy();

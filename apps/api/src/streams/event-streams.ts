@@ -6,17 +6,17 @@ import { EventStream } from './event-stream.ts';
 import { Feed, type FeedSource } from './feed.ts';
 
 const BEAT_EVERY_MS = 1_000;
-/** After a loss of signals all feeds look again, spread over this time for each of them. */
+/** After signals were lost all feeds read again, spread over this time for each of them. */
 const SPREAD_PER_FEED_MS = 2;
-/** A feed is kept for so long after its last reader: most of them come back. */
+/** A feed is kept this long after its last reader: most readers reconnect. */
 const LINGER_MS = 2_000;
 
 export interface StreamSettings {
   maxStreams: number;
   maxStreamsPerTenant: number;
-  /** A connection is not silent for longer than this. */
+  /** The longest silence on a connection. Milliseconds. */
   heartbeatMs: number;
-  /** A signal that was lost is made up for after this time, or half as much again. */
+  /** A feed reads after this time, or half as much again, even without a signal. Milliseconds. */
   lookEveryMs: number;
 }
 
@@ -33,7 +33,7 @@ interface OpenFeed {
   turnIds: Set<string>;
 }
 
-/** All streams of events that this process serves: within bounds, and with one feed for each thing that is read. */
+/** All event streams of this process: bounded in number, with one feed for each turn or session. */
 export class EventStreams {
   readonly #live: Live;
   readonly #settings: StreamSettings;
@@ -62,7 +62,7 @@ export class EventStreams {
   }
 
   /**
-   * Answers with a stream of the facts after `place`, and of what comes.
+   * Responds with a stream of the events after `place`, and of those to come.
    * Throws `ProblemError`: `too_many_streams`, and `not_ready` while the process stops.
    */
   serve(
@@ -77,7 +77,7 @@ export class EventStreams {
   ): void {
     const { tenantId, source, ...rest } = stream;
     this.#admit(tenantId);
-    // It has gone while we looked for what it asked for.
+    // The client disconnected while its turn was looked up.
     if (response.destroyed) return;
     const open = this.#openFeed(source, stream.turnId);
     const opened = new EventStream({
@@ -93,12 +93,12 @@ export class EventStreams {
     void opened.run();
   }
 
-  /** Somebody says that this turn changed. */
+  /** A signal that this turn changed. */
   wake(turnId: string): void {
     for (const feed of this.#byTurn.get(turnId) ?? []) feed.wake(null);
   }
 
-  /** Signals may have been lost: everybody looks again, but not all at once. */
+  /** Signals may have been lost: every feed reads again, but not all at once. */
   wakeAll(): void {
     const spreadMs = this.#feeds.size * SPREAD_PER_FEED_MS;
     for (const { feed } of this.#feeds.values()) {
@@ -106,7 +106,7 @@ export class EventStreams {
     }
   }
 
-  /** Every client is sent away, to come back elsewhere. */
+  /** Ends every stream: clients reconnect to another process. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
@@ -118,7 +118,7 @@ export class EventStreams {
 
   #admit(tenantId: string): void {
     if (this.#closed) {
-      throw new ProblemError('not_ready', 'This process is stopping. Come again.', { retryAfterSeconds: 1 });
+      throw new ProblemError('not_ready', 'This process is stopping. Try again.', { retryAfterSeconds: 1 });
     }
     const isFull =
       this.#streams.size >= this.#settings.maxStreams ||
@@ -146,7 +146,7 @@ export class EventStreams {
     return open;
   }
 
-  /** A feed is found by the turn that it is at. */
+  /** Feeds by the turn that they read now. */
   #index(turnId: string, feed: Feed, turnIds: Set<string>): void {
     for (const old of turnIds) this.#unindex(old, feed);
     turnIds.clear();

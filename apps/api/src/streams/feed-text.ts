@@ -1,19 +1,19 @@
 import type { LiveText } from '@turnpike/backplane';
 import type { MessageDelta } from '@turnpike/contract';
 
-/** These end a line for many who read lines, and JSON leaves them as they are. */
+/** Many parsers treat these as line ends, and JSON does not escape them. */
 const LINE_ENDS = /[\u0085\u2028\u2029]/g;
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** A frame of a stream, as it is sent: its data is one line, whatever counts as the end of one. */
+/** A frame of a stream, as it is sent: its data is one line for every parser. */
 export function encodeFrame(type: string, data: object, id?: string): string {
   const head = id === undefined ? '' : `id: ${id}\n`;
   return `${head}event: ${type}\ndata: ${JSON.stringify(data).replaceAll(LINE_ENDS, escaped)}\n\n`;
 }
 
 /**
- * The text of the step under way, as far as it was shown: kept once for all who watch, so that whoever
- * comes late or reads slowly gets in one piece what the others got in many.
+ * The text of the current step so far, kept once for all readers, so that one that joins late or reads slowly gets in
+ * one piece what the others got in many.
  */
 export class FeedText {
   #turnId = '';
@@ -26,7 +26,7 @@ export class FeedText {
     return this.#turnId;
   }
 
-  /** The number of the newest event when this text began: whoever has just that one may be shown it. */
+  /** The number of the newest event when this text began: a reader that has exactly that event may be sent the text. */
   get attempt(): number {
     return this.#attempt;
   }
@@ -35,7 +35,7 @@ export class FeedText {
     return this.#text.length;
   }
 
-  /** Takes the next piece; false where something before it is missing. Pieces come again, and late ones come. */
+  /** Appends a piece; false where a piece before it is missing. Pieces may be repeated or late. */
   take(turnId: string, piece: LiveText): boolean {
     const isSame = turnId === this.#turnId && piece.attempt === this.#attempt;
     if (!isSame) {
@@ -55,7 +55,7 @@ export class FeedText {
     return true;
   }
 
-  /** All of it from `offset` on, in one frame. */
+  /** The text from `offset` on, in one frame. */
   frameFrom(offset: number): string {
     if (offset === this.#last.offset) return this.#last.frame;
     return this.#encode(offset, this.#text.slice(offset));

@@ -3,40 +3,40 @@ import type { EventPosition, PositionedFact } from '@turnpike/store';
 import { isBefore } from './event-cursor.ts';
 import { FeedText } from './feed-text.ts';
 
-/** Facts of one read. */
+/** Events of one read. */
 export const PAGE = 100;
-/** Looks that make up for lost signals are spread over this part of the time between them. */
+/** Reads without a signal are spread over this part of the interval. */
 const LOOK_SPREAD = 0.5;
-/** How long a reader waits for the server's word that signals come; it goes on, and looks again then. */
+/** How long a reader waits for the subscription to be confirmed; then it goes on, and reads again once it is. */
 const READY_LIMIT_MS = 200;
 const RELOAD_EVERY_MS = 500;
 
-/** Where a feed's facts come from. */
+/** Where a feed's events come from. */
 export interface FeedSource {
-  /** Tells feeds apart. */
+  /** Identifies the feed. */
   key: string;
   sessionId: string;
   read(after: EventPosition, limit: number): Promise<PositionedFact[]>;
-  /** False once what it is about was erased. */
+  /** False once the turn or the session was erased. */
   isThere(): Promise<boolean>;
   cursorOf(place: EventPosition): string;
 }
 
-/** One of those who follow a feed. */
+/** One reader of a feed. */
 export interface FeedReader {
-  /** The last fact that it has. */
+  /** The position of the last event that it has. */
   readonly place: EventPosition;
   readonly turnId: string | null;
   take(facts: readonly PositionedFact[]): void;
   /** There may be more text to show. */
   show(text: FeedText): void;
-  /** Nothing will ever come again. */
+  /** No further events will come. */
   end(): void;
 }
 
 /**
- * What is new of one turn, or one session, read once for all who follow it in this process. They join
- * when they have read for themselves what is behind them; from then on, signals say when to read.
+ * Reads the new events of one turn, or one session, once for all its readers in this process. A reader joins after it
+ * has read the earlier events by itself; from then on, signals say when to read.
  */
 export class Feed {
   readonly source: FeedSource;
@@ -46,7 +46,7 @@ export class Feed {
   readonly #onTurn: (turnId: string) => void;
   readonly #readers = new Set<FeedReader>();
   readonly #ready: Promise<void>;
-  /** How far what was handed on goes; null while nobody follows. */
+  /** The position that was passed on to readers; null while there are none. */
   #place: EventPosition | null = null;
   #turnId: string | null = null;
   readonly #lookEveryMs: number;
@@ -63,7 +63,7 @@ export class Feed {
     live: Live;
     lookEveryMs: number;
     onError: (error: unknown) => void;
-    /** The feed is at this turn now. */
+    /** The feed reads this turn now. */
     onTurn: (turnId: string) => void;
   }) {
     this.source = parts.source;
@@ -75,12 +75,12 @@ export class Feed {
     this.#lookLater();
   }
 
-  /** How often it was told that there may be more. */
+  /** How many signals it has had. */
   get wakes(): number {
     return this.#wakes;
   }
 
-  /** Resolves when signals come, or when that takes too long to wait for. */
+  /** Resolves when the subscription is confirmed, or takes too long. */
   async ready(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => {
@@ -91,8 +91,8 @@ export class Feed {
   }
 
   /**
-   * Takes in a reader that has read to the end; false where the feed is further, and it must read on.
-   * `wakes` is what `wakes` was before its last read.
+   * Adds a reader that has read to the end; false where the feed is ahead, and the reader must read on. `wakes` is the
+   * feed's `wakes` before the reader's last read.
    */
   join(reader: FeedReader, wakes: number): boolean {
     if (this.#closed) return true;
@@ -109,7 +109,7 @@ export class Feed {
     if (this.#readers.size === 0) this.#place = null;
   }
 
-  /** There may be more: of this turn up to this number, where that is known. */
+  /** There may be more events: of this turn up to this number, where that is known. */
   wake(news: { turnId: string; eventCount: number } | null): void {
     const isKnown =
       news !== null && news.turnId === this.#turnId && news.eventCount <= (this.#place?.sequenceNumber ?? -1);
@@ -141,7 +141,7 @@ export class Feed {
     } catch (error) {
       this.#onError(error);
     }
-    // What was said before that was not heard.
+    // Signals before that were not received.
     this.#wakes += 1;
     await this.#loadText();
     if (this.#readers.size > 0) this.wake(null);
@@ -153,7 +153,7 @@ export class Feed {
     else if (eventCount !== undefined) this.wake({ turnId, eventCount });
     if (text === undefined) return;
     if (!this.text.take(turnId, text)) this.#reload();
-    // It comes after a fact that may not be here yet.
+    // It follows an event that may not have been read yet.
     this.wake({ turnId, eventCount: text.attempt });
     this.#showText();
   }
@@ -183,7 +183,7 @@ export class Feed {
         const from = this.#place;
         if (from === null) break;
         const facts = await this.source.read(from, PAGE);
-        // All may have left meanwhile, and somebody come who is not that far.
+        // All readers may have left meanwhile, and one may have joined that is behind.
         if (this.#place !== from) {
           this.#readAgain = true;
           continue;
@@ -193,7 +193,7 @@ export class Feed {
         if (facts.length === 0 && !(await this.source.isThere())) this.#end();
       } while (this.#readAgain && !this.#closed);
     } catch (error) {
-      // The next look finds what this one did not.
+      // The next read finds what this one did not.
       this.#onError(error);
     } finally {
       this.#reading = false;
@@ -205,7 +205,7 @@ export class Feed {
     const last = facts.at(-1);
     if (last === undefined || this.#place === null) return;
     for (const reader of this.#readers) reader.take(facts);
-    // Those that took the end may all be gone by now.
+    // Readers that got the end may all be gone by now.
     if (this.#place !== null) this.#moveTo(last.place, last.fact.turn_id);
   }
 
@@ -220,12 +220,12 @@ export class Feed {
     for (const reader of this.#readers) reader.show(this.text);
   }
 
-  /** It was erased: nothing will come again. */
+  /** It was erased: no further events will come. */
   #end(): void {
     for (const reader of this.#readers) reader.end();
   }
 
-  /** A signal that was lost is made up for so. */
+  /** Makes up for a signal that was lost. */
   #lookLater(): void {
     const inMs = this.#lookEveryMs * (1 + Math.random() * LOOK_SPREAD);
     this.#look = setTimeout(() => {
