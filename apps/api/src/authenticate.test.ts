@@ -95,7 +95,7 @@ test('an unknown key works about a second after it is created', async () => {
   await api.database.pool.query(`UPDATE api_keys SET revoked_at = now() WHERE id = $1`, [apiKey.id]);
   expect((await ask(headers)).status).toBe(401);
   await api.database.pool.query(`UPDATE api_keys SET revoked_at = NULL WHERE id = $1`, [apiKey.id]);
-  await untilTrue('the key is taken', async () => (await ask(headers)).status === 200);
+  await untilTrue('the key is accepted', async () => (await ask(headers)).status === 200);
 });
 
 test('requests that arrive together share one look-up of their key', async () => {

@@ -43,7 +43,7 @@ describe.each(Object.entries(SERVERS))(
     });
     afterEach(async () => {
       for (const follower of opened.splice(0)) follower.close();
-      await untilTrue('nobody follows', () => api.streams.count === 0);
+      await untilTrue('no stream is open', () => api.streams.count === 0);
     });
     afterAll(() => api.stop());
 
@@ -110,7 +110,7 @@ describe.each(Object.entries(SERVERS))(
       expect(follower.raw).not.toMatch(/[\u0085\u2028\u2029]/);
     });
 
-    test('gets all of it also long after the end, from the start and from every cursor', async () => {
+    test('gets all events long after the end, from the start and from every cursor', async () => {
       const { id } = await startTurn(api);
       const held = await HeldTurn.claim(api, elsewhere, id);
       await held.completeStep('One.');
@@ -122,7 +122,7 @@ describe.each(Object.entries(SERVERS))(
         const after = await followTurn(id, `?after=${place}`);
         await after.until('it ends', ({ ended }) => ended);
         expect(after.received).toEqual(all.received.slice(place));
-        // What an EventSource sends when it comes back, while its address stays what it was.
+        // As an EventSource that reconnects sends it, with its URL unchanged.
         const back = await follow(`/v1/turns/${id}/events?after=0`, { 'last-event-id': String(place) });
         await back.until('it ends', ({ ended }) => ended);
         expect(back.received).toEqual(after.received);
@@ -131,7 +131,7 @@ describe.each(Object.entries(SERVERS))(
       expect(over.status).toBe(204);
     });
 
-    test('that comes in the middle of a step gets the text so far, and then the rest', async () => {
+    test('that joins in the middle of a step gets the text so far, and then the rest', async () => {
       const { id } = await startTurn(api);
       const held = await HeldTurn.claim(api, elsewhere, id);
       held.say('Once upon ');
@@ -148,7 +148,7 @@ describe.each(Object.entries(SERVERS))(
       for (const follower of [first, late]) {
         await follower.until('the rest is there', ({ text }) => text === 'Once upon a time there was');
       }
-      // A process that nobody asked yet, such as the one that a client comes back to.
+      // A process without a feed yet, such as the one that a client reconnects to.
       const { body } = await api.client.http
         .get(`/v1/turns/${id}/events`)
         .set('Accept', 'application/json')
@@ -158,7 +158,7 @@ describe.each(Object.entries(SERVERS))(
       await late.until('it ends', ({ ended }) => ended);
     });
 
-    test('is told when a step begins anew, and is never shown text of the try before', async () => {
+    test('gets step.restarted, and no text of the attempt before it', async () => {
       const { id } = await startTurn(api);
       const held = await HeldTurn.claim(api, elsewhere, id);
       const follower = await followTurn(id);
@@ -169,7 +169,7 @@ describe.each(Object.entries(SERVERS))(
       await follower.untilEvent('step.restarted');
       held.say('A second');
       await follower.until('the text is there', ({ text }) => text === 'A second');
-      // A worker that does not know that it lost its lease.
+      // From a worker that does not know yet that it lost its lease.
       held.say(' of a zombie', before);
       held.say(' try');
       await follower.until('the text is there', ({ text }) => text === 'A second try');
@@ -178,14 +178,14 @@ describe.each(Object.entries(SERVERS))(
       await follower.until('it ends', ({ ended }) => ended);
     });
 
-    test('hears a comment when there is nothing to say', async () => {
+    test('gets a comment while there are no events', async () => {
       const { id } = await startTurn(api);
       const follower = await followTurn(id);
       await follower.until('there are comments', ({ comments }) => comments.length >= 2);
       expect(follower.types).toEqual(['turn.queued']);
     });
 
-    test('learns of an end that no worker told of: a cancel', async () => {
+    test('gets an end that no worker signalled: a cancel', async () => {
       const { id } = await startTurn(api);
       const follower = await followTurn(id);
       await follower.untilEvent('turn.queued');
@@ -194,12 +194,12 @@ describe.each(Object.entries(SERVERS))(
       expect(follower.types).toEqual(['turn.queued', 'turn.cancelled']);
     });
 
-    test('of a session gets its turns one after another, and new ones as they come', async () => {
+    test('of a session gets its turns one after another, and new ones too', async () => {
       const first = await startTurn(api);
       const path = `/v1/sessions/${first.session_id}/events`;
       const follower = await follow(path);
       const held = await HeldTurn.claim(api, elsewhere, first.id);
-      // It waits: of it nothing is told before the one before it has ended.
+      // It waits: its events come after the end of the turn before it.
       const second = await startTurn(api, first.session_id);
       held.say('One');
       await follower.until('the text is there', ({ text }) => text === 'One');
@@ -234,7 +234,7 @@ describe.each(Object.entries(SERVERS))(
       await back.until('the cancel is there', ({ ids }) => ids.includes('3.2'));
     });
 
-    test('with a cursor that is no longer kept is told which one is, and without one gets what is', async () => {
+    test('with an expired cursor gets the oldest one that is kept, and without a cursor the events that are kept', async () => {
       const { id, session_id: sessionId } = await startTurn(api);
       await (await HeldTurn.claim(api, elsewhere, id)).complete('Hello.');
       const second = await startTurn(api, sessionId);
@@ -262,7 +262,7 @@ describe.each(Object.entries(SERVERS))(
       await api.client.http.post(`/v1/turns/${second.id}/cancel`).expect(202);
     });
 
-    test('gets pages of facts where it asks for JSON', async () => {
+    test('gets pages of events where it accepts JSON', async () => {
       const { id } = await startTurn(api);
       await (await HeldTurn.claim(api, elsewhere, id)).complete('Hello.');
       const numbers: number[] = [];
@@ -278,7 +278,7 @@ describe.each(Object.entries(SERVERS))(
       expect(numbers).toEqual([1, 2, 3, 4, 5]);
     });
 
-    test('is told when what it follows was erased', async () => {
+    test('ends when its turn or session is erased', async () => {
       const { id, session_id: sessionId } = await startTurn(api);
       const follower = await followTurn(id);
       await follower.untilEvent('turn.queued');
@@ -346,7 +346,7 @@ describe('a process that serves streams', () => {
   const follow = (id: string): Promise<Follower> =>
     Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey);
 
-  test('reads the database once for all who follow a turn, and not in a loop', async () => {
+  test('reads the database once for all streams of a turn, and does not poll', async () => {
     const { id } = await startTurn(api);
     const followers = await Promise.all(Array.from({ length: 20 }, () => follow(id)));
     for (const follower of followers) await follower.untilEvent('turn.queued');
@@ -378,7 +378,7 @@ describe('a process that serves streams', () => {
     for (const follower of followers) expect(follower.ids).toEqual(['1', '2', '3', '4', '5']);
   });
 
-  test('takes no more than its bounds, and says so', async () => {
+  test('refuses streams above its bounds with too_many_streams', async () => {
     const { id } = await startTurn(api);
     const followers = await Promise.all(Array.from({ length: 30 }, () => follow(id)));
     const refused = await api.client.http.get(`/v1/turns/${id}/events`).expect(429);
@@ -397,21 +397,21 @@ describe('a process that serves streams', () => {
     expect(theirs.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
     await other.http.get(path).expect(429);
     for (const follower of [...followers, ...theirs]) follower.close();
-    await untilTrue('all have left', () => api.streams.count === 0);
+    await untilTrue('all streams have ended', () => api.streams.count === 0);
     const again = await follow(id);
     expect(again.status).toBe(200);
     again.close();
-    await untilTrue('nothing is kept of them', () => api.streams.count === 0 && api.streams.feedCount === 0);
+    await untilTrue('no stream and no feed is left', () => api.streams.count === 0 && api.streams.feedCount === 0);
   });
 
-  test('drops previews of a client that does not read, joins them when it does, and holds nobody up', async () => {
+  test('holds back previews of a client that does not read, joins them when it does, and delays no other client', async () => {
     const { id } = await startTurn(api);
     const held = await HeldTurn.claim(api, elsewhere, id);
     const [slow, quick] = await Promise.all([follow(id), follow(id)]);
     for (const follower of [slow, quick]) await follower.untilEvent('step.started');
     slow.pause();
     let text = '';
-    // More than the sockets of this machine hold between the two, in many pieces.
+    // More than the socket buffers between the two hold, in many pieces.
     for (let step = 0; step < 100; step++) {
       text = `${step} `.repeat(80_000);
       for (let from = 0; from < text.length; from += 10_000) held.say(text.slice(from, from + 10_000));
@@ -429,14 +429,14 @@ describe('a process that serves streams', () => {
     expect(slow.raw.length).toBeLessThan(quick.raw.length / 2);
   });
 
-  test('cuts off a client that takes nothing while facts pile up; it comes back and has missed none', async () => {
+  test('disconnects a client that receives nothing while events accumulate; it reconnects and has missed none', async () => {
     const { id } = await startTurn(api);
     const held = await HeldTurn.claim(api, elsewhere, id);
     const slow = await follow(id);
     await slow.untilEvent('step.started');
     slow.pause();
     const text = 'x'.repeat(500_000);
-    await untilTrue('it is cut off', async () => {
+    await untilTrue('it is disconnected', async () => {
       await held.completeStep(text);
       return api.streams.count === 0;
     });
@@ -453,7 +453,7 @@ describe('a process that serves streams', () => {
     );
   });
 
-  test('sends everybody away when it stops, to go on elsewhere', async () => {
+  test('ends all streams when it stops, and clients go on at another process', async () => {
     const { id } = await startTurn(api);
     const follower = await follow(id);
     await follower.untilEvent('turn.queued');

@@ -12,12 +12,12 @@ import { foreignId, type TenantThings } from './testing/tenant-things.ts';
 import { needEverything, tenantWithThings } from './testing/tenant-with-things.ts';
 
 /**
- * `FUZZ_SEED` repeats a run, `FUZZ_REQUESTS` makes it longer. A request is made from the seed and its number
- * alone, but for the ids in it.
+ * `FUZZ_SEED` repeats a run, `FUZZ_REQUESTS` makes it longer. Apart from the ids in it, a request depends on the seed
+ * and its number alone.
  */
 const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? byLength({ short: 1_200, long: 4_000 }));
-/** After so many, a new tenant starts with one of everything: the one before has deleted what it had. */
+/** After this many a new tenant starts with one of everything: the one before has deleted what it had. */
 const REQUESTS_OF_TENANT = 400;
 const AT_ONCE = 8;
 
@@ -38,13 +38,13 @@ afterAll(async () => {
   await api.stop();
 });
 
-test(`no request is answered with 5xx or with what is another tenant's, and every error is a problem (FUZZ_SEED=${SEED})`, async () => {
+test(`no request gets a 5xx or anything of another tenant, and every error is a problem (FUZZ_SEED=${SEED})`, async () => {
   process.stderr.write(`${REQUESTS} requests with FUZZ_SEED=${SEED}\n`);
   const failures: string[] = [];
   const statuses = new Map<number, number>();
   for (let first = 0; first < REQUESTS; first += REQUESTS_OF_TENANT) {
     const mine = await tenantWithThings(api, document);
-    // A key that may be revoked: not the one that it comes with.
+    // A key that may be revoked: not the one that requests are sent with.
     mine.known.delete('key');
     await needEverything(mine, document);
     const numbers = Array.from(
@@ -64,7 +64,7 @@ test(`no request is answered with 5xx or with what is another tenant's, and ever
   }
   expect(failures).toEqual([]);
   expect(api.errors).toEqual([]);
-  // Neither what works nor what is refused is all that was tried.
+  // Some requests were accepted, and some were refused.
   const share = (from: number): number =>
     [...statuses].reduce(
       (sum, [status, count]) => (Math.floor(status / 100) === from ? sum + count : sum),
@@ -80,14 +80,14 @@ function requestOf(number: number, mine: TenantThings): FuzzRequest {
   if (operation === undefined) throw new Error('The document has no operations.');
   const idOf = (prefix: string): string => {
     const known = mine.known.get(prefix) ?? `${prefix}_01kapjt9e8f7ga5vxq3c2m4n6r`;
-    // What is deleted is missed by all requests that follow.
+    // Deletes are rare: every later request lacks what they delete.
     if (random.chance(operation.method === 'delete' ? 0.9 : 0.05)) return foreignId(known);
     return random.chance(0.15) ? (theirs.known.get(prefix) ?? known) : known;
   };
   return makeRequest(operation, { random, document, idOf, odd: { places: random.pick([0, 1, 1, 1, 2]) } });
 }
 
-/** What is wrong with an answer; null where nothing is. */
+/** What is wrong with a response; null where nothing is. */
 function mistakeIn(
   { operation, path, body }: FuzzRequest,
   { status, type, text }: FuzzResponse,
@@ -102,7 +102,7 @@ function mistakeIn(
   }
   const sent = `${path} ${String(body)}`;
   const named = [...theirs.known.values()].filter((id) => sent.includes(id));
-  // A filter and a cursor may name anything: they find nothing.
+  // Filters and cursors may name anything: they find nothing.
   const isTaken = named.length > 0 && !(operation.method === 'get' && path.includes('?'));
   if (isTaken) return "names another tenant's, and is taken";
   const shown = [theirs.client.tenantId, ...theirs.known.values()].find(
@@ -127,7 +127,7 @@ function describeFailure(
   return lines.join('\n');
 }
 
-/** What the service logged of an error of its own. */
+/** Internal errors that the service logged. */
 function causesIn({ status, text }: FuzzResponse): string[] {
   const { request_id: id } = status < 500 ? { request_id: null } : problemSchema.parse(JSON.parse(text));
   return api.logLines.filter((line) => id !== null && line.includes(id)).map((line) => line.slice(0, 2_000));

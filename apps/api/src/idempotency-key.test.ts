@@ -15,7 +15,7 @@ test.each([
 });
 
 test.each(['', '""', ' ', 'a b', 'a\tb', 'a, b', 'a\0', 'é', '\x7f', 'k'.repeat(256)])(
-  'a header of %j is no key',
+  'a header of %j is refused as a key',
   (header) => {
     expect(() => parseIdempotencyKey(header)).toThrow(ProblemError);
     expect(() => parseIdempotencyKey(header)).toThrow(
@@ -24,7 +24,7 @@ test.each(['', '""', ' ', 'a b', 'a\tb', 'a, b', 'a\0', 'é', '\x7f', 'k'.repeat
   },
 );
 
-test('bodies that differ have fingerprints that differ, also where there is none', () => {
+test('different bodies have different fingerprints, an absent one too', () => {
   const bodies = [undefined, null, {}, { a: 1 }, { a: '1' }, { a: [1] }, { b: 1 }];
   const fingerprints = bodies.map((body) => fingerprintOf(body).toString('hex'));
   expect(new Set(fingerprints).size).toBe(bodies.length);

@@ -5,7 +5,7 @@ import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
 let api: TestApi;
-/** In the order in which they were made: three sessions, of two turns each. */
+/** In the order of their creation: three sessions with two turns each. */
 const sessions: Session[] = [];
 const turns: Turn[] = [];
 const CUSTOMERS = ['ada', 'grace', 'ada'];
@@ -13,7 +13,7 @@ const HARD = { 'key with spaces & [brackets]': 'a=b&c, “ü”\n' };
 
 beforeAll(async () => {
   api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
-  // What another tenant labels in the same way is in none of these lists.
+  // Another tenant has the same metadata, and is in none of these lists.
   for (const { http } of [await api.addTenant(), api.client]) {
     sessions.length = 0;
     turns.length = 0;
@@ -57,11 +57,11 @@ describe('several statuses', () => {
     ['named one after another', 'status=completed&status=cancelled'],
     ['named with commas', 'status=completed,cancelled'],
     ['named twice', 'status=completed,cancelled&status=completed'],
-  ])('%s give turns in any of them', async (_title, query) => {
+  ])('%s select turns in any of them', async (_title, query) => {
     expect(await listPages(`/v1/turns?${query}`)).toEqual(newestFirst([turns[0], turns[2]]));
   });
 
-  test('narrow the turns of a session too', async () => {
+  test('filter the turns of a session too', async () => {
     const path = `/v1/turns?session_id=${sessions[0]?.id}`;
     expect(await list(`${path}&status=completed&status=failed`)).toEqual([turns[0]?.id]);
   });
@@ -78,28 +78,28 @@ describe('several statuses', () => {
 });
 
 describe('metadata', () => {
-  test('gives turns and sessions with that entry, page by page', async () => {
+  test('selects turns and sessions with that entry, page by page', async () => {
     expect(await listPages(`/v1/turns?${customer('ada')}`)).toEqual(newestFirst([turns[0], turns[4]]));
     expect(await listPages(`/v1/sessions?${customer('ada')}`)).toEqual(
       newestFirst([sessions[0], sessions[2]]),
     );
   });
 
-  test('of several entries gives those with all of them', async () => {
+  test('of several entries selects those with all of them', async () => {
     const both = `${customer('grace')}&metadata[env]=prod`;
     expect(await list(`/v1/turns?${both}`)).toEqual([turns[2]?.id]);
     expect(await list(`/v1/sessions?${both}`)).toEqual([sessions[1]?.id]);
     expect(await list(`/v1/turns?${customer('grace')}&metadata[env]=test`)).toEqual([]);
   });
 
-  test('narrows beside other filters', async () => {
+  test('combines with other filters', async () => {
     const path = `/v1/turns?${customer('ada')}`;
     expect(await list(`${path}&status=completed`)).toEqual([turns[0]?.id]);
     expect(await list(`${path}&session_id=${sessions[2]?.id}`)).toEqual([turns[4]?.id]);
     expect(await list(`${path}&created_after=${turns[1]?.created_at}`)).toEqual([turns[4]?.id]);
   });
 
-  test('follows a session whose metadata is changed', async () => {
+  test('follows a change of the metadata of a session', async () => {
     const id = sessions[1]?.id;
     await api.client.http.post(`/v1/sessions/${id}`).send({ metadata: HARD }).expect(200);
     expect(await list(`/v1/sessions?${customer('grace')}`)).toEqual([]);
@@ -112,7 +112,7 @@ describe('metadata', () => {
     expect(await list(`/v1/sessions?${customer('grace')}`)).toEqual([id]);
   });
 
-  test('is gone with what it was on', async () => {
+  test('is deleted with its turn or session', async () => {
     const { http } = await api.addTenant();
     const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
     const body = { agent_id: agent.body.id, input: 'Hi', metadata: { a: 'b' }, session_metadata: { a: 'b' } };
@@ -137,20 +137,20 @@ describe('metadata', () => {
     `metadata[${'k'.repeat(65)}]=ada`,
     `metadata[a]=${'v'.repeat(513)}`,
     Array.from({ length: 17 }, (_, n) => `metadata[k${n}]=v`).join('&'),
-  ])('that cannot be is refused: %s', async (query) => {
+  ])('that is invalid is refused: %s', async (query) => {
     for (const path of ['/v1/turns', '/v1/sessions']) {
       const { body } = await api.client.http.get(`${path}?${query}`).expect(400);
       expect(body.code).toBe('invalid_request');
     }
   });
 
-  test('is refused where a list knows none', async () => {
+  test('is refused by lists without that filter', async () => {
     await api.client.http.get(`/v1/deliveries?${customer('ada')}`).expect(400);
   });
 });
 
 describe('a range of time', () => {
-  test('gives what was made from its start on, and before its end', async () => {
+  test('selects what was created from its start on, and before its end', async () => {
     const [, , from, , until] = turns;
     const isIn = ({ created_at: at }: Turn | Session): boolean =>
       at >= (from?.created_at ?? '') && at < (until?.created_at ?? '');
@@ -165,7 +165,7 @@ describe('a range of time', () => {
     expect(await listPages(path)).toEqual(newestFirst(ofSession));
   });
 
-  test('goes by the time of the database, whatever clock an id was made by', async () => {
+  test('goes by the time of the database, not by the time in an id', async () => {
     const [turn] = turns;
     const at = new Date(Date.parse(turn?.created_at ?? '') - 50 * 60_000).toISOString();
     await api.database.pool.query('UPDATE turns SET created_at = $2 WHERE id = $1', [turn?.id, at]);

@@ -53,7 +53,7 @@ async function startTurn(agentId: string): Promise<Turn> {
   return turnSchema.parse((await api.client.http.post('/v1/turns').send(body).expect(202)).body);
 }
 
-/** Every item, page by page; each page but the last is full. */
+/** All items, page by page; every page but the last is full. */
 async function walk<Item extends z.ZodType>(
   path: string,
   limit: number,
@@ -82,7 +82,7 @@ async function walk<Item extends z.ZodType>(
 /** Newest first, as most lists are. */
 const idsOf = (expected: readonly Turn[]): string[] => expected.map((turn) => turn.id).toReversed();
 
-describe.each([1, 2, 3, 7, 100])('walked by pages of %i, without gap or repetition', (limit) => {
+describe.each([1, 2, 3, 7, 100])('read in pages of %i, without gap or repetition', (limit) => {
   test('agents come newest first', async () => {
     const found = await walk('/v1/agents', limit, agentSchema.strict());
     expect(found.map((agent) => agent.id)).toEqual(agentIds.toReversed());
@@ -160,13 +160,13 @@ describe.each([1, 2, 3, 7, 100])('walked by pages of %i, without gap or repetiti
   });
 });
 
-test('a page has twenty items where nothing else is asked for', async () => {
+test('a page has twenty items by default', async () => {
   const answer = await api.client.http.get('/v1/turns').expect(200);
   expect(answer.body.items).toHaveLength(20);
   expect(answer.body.next_cursor).toBe(answer.body.items[19].id);
 });
 
-test('what comes while a list is walked moves nothing in it', async () => {
+test('what is created while a list is paged changes nothing in its later pages', async () => {
   const { http } = await api.addTenant();
   const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const make = () => http.post('/v1/sessions').send({ agent_id: agent.body.id }).expect(201);

@@ -8,7 +8,7 @@ import { untilTrue } from '../../../tests/support/until-true.ts';
 import { startTestApi, type TestApi } from './testing/test-api.ts';
 import { playWorker } from './testing/play-worker.ts';
 
-/** What every wait asks for that is to be ended by something else, and the time by which it was. */
+/** The wait of requests that something else is to end, and the time by which it must have. */
 const WAIT_SECONDS = 40;
 const SOON_MS = 25_000;
 
@@ -38,7 +38,7 @@ const untilWaiting = (api: TestApi, count: number): Promise<void> =>
 
 describe('a client that waits for a turn', () => {
   let api: TestApi;
-  /** The worker's. */
+  /** The backplane of the worker. */
   let elsewhere: Backplane;
 
   beforeAll(async () => {
@@ -59,7 +59,7 @@ describe('a client that waits for a turn', () => {
     await announce(turnId);
   };
 
-  test('is answered as soon as another process says that the turn has ended', async () => {
+  test('gets the turn as soon as another process signals its end', async () => {
     const turnId = await startTurn(api);
     const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
     await untilWaiting(api, 1);
@@ -70,7 +70,7 @@ describe('a client that waits for a turn', () => {
     expect(tookMs).toBeLessThan(SOON_MS);
   });
 
-  test('is answered at once where the turn has ended before', async () => {
+  test('gets a turn that has ended at once', async () => {
     const turnId = await startTurn(api);
     await playWorker(api, turnId);
     const { turn, tookMs } = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
@@ -78,7 +78,7 @@ describe('a client that waits for a turn', () => {
     expect(tookMs).toBeLessThan(SOON_MS);
   });
 
-  test('is answered at once where the turn waits for the client', async () => {
+  test('gets a turn that requires an action at once', async () => {
     const turnId = await startTurn(api);
     await api.dispatcher.settle();
     const { pool } = api.database;
@@ -94,7 +94,7 @@ describe('a client that waits for a turn', () => {
     expect(tookMs).toBeLessThan(SOON_MS);
   });
 
-  test('hears of an end that comes between its look and its wait', async () => {
+  test('gets an end that comes between its read and its wait', async () => {
     const turnId = await startTurn(api);
     const { pool } = api.database;
     const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
@@ -104,10 +104,10 @@ describe('a client that waits for a turn', () => {
     const slowly = async (...given: unknown[]): Promise<unknown> => {
       const rows = await query(...given);
       const isLook = (given[0] as { name?: string }).name === 'read-turn';
-      // What was read is the state of before; it is held back until the signal has been here.
+      // The first read has the old state; its result is held back until the signal has arrived.
       if (isLook && looks++ === 0) {
         await finish(turnId);
-        await untilTrue('the signal was here', () => heard.has(turnId));
+        await untilTrue('the signal has arrived', () => heard.has(turnId));
       }
       return rows;
     };
@@ -123,11 +123,11 @@ describe('a client that waits for a turn', () => {
     }
   });
 
-  test('never misses an end, whenever it comes', async () => {
+  test('never misses an end, at whatever moment', async () => {
     const turnIds = await Promise.all(Array.from({ length: 40 }, () => startTurn(api)));
     const ends = turnIds.map(async (turnId, place) => {
       const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
-      // Some before, some during, some after the look.
+      // Some before, some during, some after the read.
       if (place % 2 === 0) await new Promise(setImmediate);
       await finish(turnId);
       return answer;
@@ -138,7 +138,7 @@ describe('a client that waits for a turn', () => {
     }
   });
 
-  test('is not answered for a signal that its turn moved, but not to an end', async () => {
+  test('waits on after a signal of a change that is no end', async () => {
     const turnId = await startTurn(api);
     const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
     let isAnswered = false;
@@ -152,13 +152,13 @@ describe('a client that waits for a turn', () => {
     expect((await answer).turn.status).toBe('completed');
   });
 
-  test('gets the state of the moment when its time is over, and is told to come again', async () => {
+  test('gets the current state when its time has passed, with Retry-After', async () => {
     const turnId = await startTurn(api);
     const { status, turn, headers } = await poll(api, `${turnId}?wait=1`);
     expect([status, turn.status, headers.get('retry-after')]).toEqual([200, 'queued', '1']);
   });
 
-  test('gets an end that nobody told it of when its time is over', async () => {
+  test('gets an end without a signal when its time has passed', async () => {
     const turnId = await startTurn(api);
     const answer = poll(api, `${turnId}?wait=4`);
     await untilWaiting(api, 1);
@@ -166,7 +166,7 @@ describe('a client that waits for a turn', () => {
     expect((await answer).turn.status).toBe('completed');
   });
 
-  test('may say so in a header, and is told that it was heard', async () => {
+  test('may send its wait as Prefer, and gets Preference-Applied', async () => {
     const turnId = await startTurn(api);
     const waiting = poll(api, turnId, { headers: { prefer: `respond-async, wait=${WAIT_SECONDS}` } });
     await untilWaiting(api, 1);
@@ -177,14 +177,14 @@ describe('a client that waits for a turn', () => {
     expect(capped.headers.get('preference-applied')).toBe('wait=60');
   });
 
-  test('is held to the address where address and header differ', async () => {
+  test('gets the wait of the query where query and header differ', async () => {
     const turnId = await startTurn(api);
     const { headers, tookMs } = await poll(api, `${turnId}?wait=0`, { headers: { prefer: 'wait=60' } });
     expect(headers.get('preference-applied')).toBeNull();
     expect(tookMs).toBeLessThan(SOON_MS);
   });
 
-  test('leaves nothing behind when it goes away', async () => {
+  test('leaves no waiter behind when it disconnects', async () => {
     const turnId = await startTurn(api);
     const clients = Array.from({ length: 10 }, () => new AbortController());
     const answers = clients.map(({ signal }) => poll(api, `${turnId}?wait=60`, { signal }));
@@ -196,7 +196,7 @@ describe('a client that waits for a turn', () => {
     expect((await poll(api, turnId)).turn.status).toBe('queued');
   });
 
-  test('leaves nothing behind when it goes away before it is known who it is', async () => {
+  test('leaves no waiter behind when it disconnects before it is authenticated', async () => {
     const turnId = await startTurn(api);
     const { apiKey } = await api.addTenant();
     const headers = { authorization: `Bearer ${apiKey}` };
@@ -206,7 +206,7 @@ describe('a client that waits for a turn', () => {
     const client = new AbortController();
     const gone = poll(api, `${turnId}?wait=60`, { headers, signal: client.signal }).catch(() => 'gone');
     await untilTrue('its key is looked up', async () => {
-      // Not asked by the blocker: inside a transaction, the view stays as it was first seen.
+      // Not by the blocker: inside a transaction the view stays as it was first read.
       const { rows } = await api.database.pool.query(
         `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       );
@@ -215,22 +215,22 @@ describe('a client that waits for a turn', () => {
     const linesBefore = api.logLines.length;
     client.abort();
     expect(await gone).toBe('gone');
-    await untilTrue('the server knows', () => api.logLines.length > linesBefore);
-    // This look-up is shared, so this answer comes after the other request has gone on.
+    await untilTrue('the server has noticed', () => api.logLines.length > linesBefore);
+    // This look-up is shared, so this response comes after the other request has gone on.
     const other = fetch(`${api.url}/v1/turns/${turnId}`, { headers });
     await blocker.query('ROLLBACK');
     blocker.release();
     expect((await other).status).toBe(404);
-    await untilTrue('nobody waits', () => api.waiters.count === 0);
+    await untilTrue('no client waits', () => api.waiters.count === 0);
   });
 
-  test("is told at once that another tenant's turn is not there", async () => {
+  test("gets not_found at once for another tenant's turn", async () => {
     const turnId = await startTurn(api);
     const { http } = await api.addTenant();
     await http.get(`/v1/turns/${turnId}?wait=60`).expect(404);
   });
 
-  test('is told that the turn was erased while it waited', async () => {
+  test('gets not_found when the turn is erased while it waits', async () => {
     const turnId = await startTurn(api);
     const { turn } = await poll(api, turnId);
     const answer = api.client.http.get(`/v1/turns/${turnId}?wait=${WAIT_SECONDS}`).then((it) => it);
@@ -240,15 +240,15 @@ describe('a client that waits for a turn', () => {
     expect((await answer).status).toBe(404);
   });
 
-  test('holds no connection of the database: fifty wait, and all of the pool is free', async () => {
+  test('holds no database connection: fifty wait, and the whole pool is free', async () => {
     const turnId = await startTurn(api);
     await api.dispatcher.settle();
     const answers = Array.from({ length: 50 }, () => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
     await untilWaiting(api, 50);
     const { pool } = api.database;
-    await untilTrue('no connection is taken', () => pool.idleCount === pool.totalCount);
+    await untilTrue('no connection is in use', () => pool.idleCount === pool.totalCount);
     expect(pool.waitingCount).toBe(0);
-    // They wait on, and there is room for everybody else.
+    // They still wait, and other requests are served.
     await Promise.all(Array.from({ length: 20 }, () => api.client.http.get('/v1/agents').expect(200)));
     expect(api.waiters.count).toBe(50);
     await finish(turnId);
@@ -279,7 +279,7 @@ withRedis('after a loss of signals, everybody who waits looks again', async () =
   }
 });
 
-test('once the process stops, whoever waits gets the state of the moment, and nobody waits any more', async () => {
+test('once the process stops, every waiting client gets the current state, and no new one waits', async () => {
   const api = await startTestApi(await createTestDatabase(), {
     backplaneUrl: process.env['TEST_REDIS_URL'],
   });

@@ -23,7 +23,7 @@ afterAll(async () => {
   await api.stop();
 });
 
-/** How often a client had to ask again: a busy machine refuses some, and others wait their whole minute. */
+/** How often clients had to ask again: a busy machine refuses some connections, and some waits pass. */
 let again = 0;
 
 async function poll(turnId: string): Promise<Turn> {
@@ -40,7 +40,7 @@ async function poll(turnId: string): Promise<Turn> {
   return poll(turnId);
 }
 
-test('two thousand clients wait at once in little memory, and an end is read once for all who wait for it', async () => {
+test('two thousand clients wait at once in little memory, and an end is read once for all that wait for it', async () => {
   await changeLimits(api.database.pool, api.client.tenantId, { requests_per_second: 100_000 });
   const made = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const turnIds: string[] = [];
@@ -53,12 +53,12 @@ test('two thousand clients wait at once in little memory, and an end is read onc
   }
   const before = process.memoryUsage().heapUsed;
   const answers: Promise<Turn>[] = [];
-  // Turn by turn: two thousand connections at once are more than a kernel queues for one server.
+  // Turn by turn: a kernel does not queue two thousand new connections for one server.
   for (const id of turnIds) {
     answers.push(...Array.from({ length: WAITING / TURNS }, () => poll(id)));
-    await untilTrue('all wait', () => api.waiters.count === answers.length);
+    await untilTrue('all clients wait', () => api.waiters.count === answers.length);
   }
-  // The clients are in this process too.
+  // The memory of the clients is in this process too.
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(WAITING * 150_000);
 
   for (const turnId of turnIds) await playWorker(api, turnId);
@@ -87,7 +87,7 @@ test('two thousand clients wait at once in little memory, and an end is read onc
   expect(api.waiters.count).toBe(0);
 });
 
-test('a read is shared by those who ask in the same moment, and by nobody who asks later', async () => {
+test('a read is shared by callers of the same tick, and by no later ones', async () => {
   const reads = new RequestCoalescer<number>();
   let count = 0;
   const make = async (): Promise<number> => ++count;

@@ -13,7 +13,7 @@ afterAll(() => api.stop());
 
 const put = (body: object) => client.http.put('/v1/model_settings').send(body);
 
-test('a tenant that has set nothing has no keys, and the operator’s address', async () => {
+test('a tenant without settings has no keys, and the operator’s address', async () => {
   const other = await api.addTenant();
   const { body } = await other.http.get('/v1/model_settings').expect(200);
   expect(body).toEqual({
@@ -26,7 +26,7 @@ test('a tenant that has set nothing has no keys, and the operator’s address', 
   });
 });
 
-test('settings are stored whole, read back and replaced, for their own tenant alone', async () => {
+test('settings are stored, read and replaced as a whole, for their own tenant only', async () => {
   const given = { keys: ['two', 'one'], base_url: 'https://gateway.example/llm', auth: 'bearer' };
   const { body } = await put(given).expect(200);
   expect(body).toMatchObject({ ...given, updated_at: expect.any(String) });
@@ -39,7 +39,7 @@ test('settings are stored whole, read back and replaced, for their own tenant al
   expect((await api.client.http.get('/v1/model_settings')).body).toMatchObject({ keys: [] });
 });
 
-test('a name without a secret is refused, and told by its place; another tenant’s secret is none', async () => {
+test('a name without a secret is refused with its path, and so is the name of another tenant’s secret', async () => {
   await put({ keys: ['one'] }).expect(200);
   const { body } = await put({ keys: ['one', 'gone', 'two', 'lost'] }).expect(400);
   expect(body).toMatchObject({
@@ -112,7 +112,7 @@ test.each([
   },
 );
 
-test('the keys of an agent are named in its configuration, and must be there', async () => {
+test('an agent names its keys in its configuration, and they must exist', async () => {
   const agent = { name: 'a', model: 'claude-sonnet-4-5' };
   const make = (keys: string[]) => client.http.post('/v1/agents').send({ ...agent, model_keys: keys });
   expect((await make(['gone']).expect(400)).body.errors).toEqual([

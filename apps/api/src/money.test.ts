@@ -45,7 +45,7 @@ async function claim(turnId: string) {
   return turn;
 }
 
-/** Ends a turn with a model call of this cost, or, without one, because there is no money for it. */
+/** Ends a turn with a model call of this cost, or without a call because the budget is spent. */
 async function end(turn: Awaited<ReturnType<typeof claim>>, costMicros: number | null): Promise<void> {
   const step: Advance['step'] = {
     id: newId('step'),
@@ -97,7 +97,7 @@ const eventsOf = async (tenant: Client): Promise<string[]> => {
   return rows.map(({ line }) => line);
 };
 
-test('budgets are a list as all lists are, page by page', async () => {
+test('budgets are listed page by page', async () => {
   const tenant = await tenantWithAgent();
   for (const period of ['day', 'month'])
     await tenant.http.put(`/v1/budgets/${period}`).send({ limit_micros: 5 }).expect(200);
@@ -128,7 +128,7 @@ describe('usage', () => {
     expect((await usageOf(tenant, '?model=other')).total.cost_micros).toBe(0);
   });
 
-  test("is the tenant's own", async () => {
+  test("is that of the tenant alone", async () => {
     await spend(await tenantWithAgent(), 5_000);
     expect((await usageOf(await tenantWithAgent())).total.cost_micros).toBe(0);
   });
@@ -146,7 +146,7 @@ describe('usage', () => {
 });
 
 describe('a budget of a tenant', () => {
-  test('knows what was spent before it was set, and after', async () => {
+  test('counts what was spent before it was set, and after', async () => {
     const tenant = await tenantWithAgent();
     await spend(tenant, 700);
     const set = await tenant.http.put('/v1/budgets/day').send({ limit_micros: 10_000 }).expect(200);
@@ -162,7 +162,7 @@ describe('a budget of a tenant', () => {
     expect(await budgetsOf(tenant)).toMatchObject([{ spent_micros: 1_000 }]);
   });
 
-  test('a call is let through where it fits, waits for the calls under way, and is refused where it cannot fit', async () => {
+  test('a call is admitted where it fits, waits for running calls, and is refused where it cannot fit', async () => {
     const tenant = await tenantWithAgent();
     await tenant.http.put('/v1/budgets/month').send({ limit_micros: 1_000 }).expect(200);
     const [one, two] = [await claim((await submit(tenant)).id), await claim((await submit(tenant)).id)];
@@ -175,13 +175,13 @@ describe('a budget of a tenant', () => {
     expect(await reserveCost(api.database.pool, { turnId: one.id, epoch: 7 }, { micros: 1, tokens: 1 })).toBe(
       'lost',
     );
-    // What was put aside and not spent is free again.
+    // What was reserved and not spent is available again.
     await end(one, 100);
     expect(await reserve(two, 900)).toBe('granted');
     expect(await reserve(two, 901)).toBe('month');
   });
 
-  test("of the operator's and the tenant's own the lesser holds, and only the own can be taken away", async () => {
+  test("of the operator's and the tenant's budget the lower holds, and the tenant can delete only its own", async () => {
     const tenant = await tenantWithAgent();
     const operators = {
       tenantId: tenant.tenantId,
@@ -200,7 +200,7 @@ describe('a budget of a tenant', () => {
     expect(await budgetsOf(tenant)).toMatchObject([{ set_by: 'operator' }]);
   });
 
-  test('four fifths and the end of it are announced once each, and again where it was raised', async () => {
+  test('80 % and 100 % are announced once each, and again after a raise', async () => {
     const tenant = await tenantWithAgent();
     await tenant.http.put('/v1/budgets/day').send({ limit_micros: 1_000 }).expect(200);
     const spent = async (micros: number): Promise<string[]> => {
@@ -217,7 +217,7 @@ describe('a budget of a tenant', () => {
     expect(await eventsOf(tenant)).toEqual([...both, 'budget.threshold_reached day']);
   });
 
-  test('once it is spent, a submit is answered 402, and let in again after a raise', async () => {
+  test('once it is spent a submit gets 402, and is accepted again after a raise', async () => {
     const tenant = await tenantWithAgent();
     await tenant.http.put('/v1/budgets/day').send({ limit_micros: 100 }).expect(200);
     const first = { agent_id: tenant.agentId, input: 'Hi' };
@@ -226,12 +226,12 @@ describe('a budget of a tenant', () => {
     await spend(tenant, 100);
     await countSpending(api.database.pool, 100);
     const submits = () => tenant.http.post('/v1/turns').send(first);
-    await untilTrue('the gate closes', async () => (await submits()).status === 402);
+    await untilTrue('submits are refused', async () => (await submits()).status === 402);
     expect((await submits()).body).toMatchObject({ code: 'budget_exceeded', status: 402 });
-    // What was accepted before is answered as before.
+    // An accepted submit is still replayed.
     expect((await send()).body).toEqual(accepted.body);
     await tenant.http.put('/v1/budgets/day').send({ limit_micros: 10_000 }).expect(200);
-    await untilTrue('the gate opens', async () => (await submits()).status === 202);
+    await untilTrue('submits are accepted', async () => (await submits()).status === 202);
   });
 
   test.each([
@@ -246,17 +246,17 @@ describe('a budget of a tenant', () => {
 });
 
 describe('the tokens of a minute', () => {
-  test('are shared by the calls under way and those that were made', async () => {
+  test('are shared by running and finished calls', async () => {
     const tenant = await tenantWithAgent();
     await changeLimits(api.database.pool, tenant.tenantId, { tokens_per_minute: 1_000 });
     const turns = [await claim((await submit(tenant)).id), await claim((await submit(tenant)).id)] as const;
     expect(turns[0].isBudgeted).toBe(true);
     const reserve = (turn: (typeof turns)[0], tokens: number) =>
       reserveCost(api.database.pool, { turnId: turn.id, epoch: turn.epoch }, { micros: 1, tokens });
-    // More than there is in any minute: alone, it is let through.
+    // More than the limit of a minute: it is admitted while no other call runs.
     expect(await reserve(turns[0], 5_000)).toBe('granted');
     expect(await reserve(turns[1], 1)).toBe('tokens');
-    // Twelve tokens is what it came to.
+    // It used twelve tokens.
     await end(turns[0], 1);
     expect(await reserve(turns[1], 989)).toBe('tokens');
     expect(await reserve(turns[1], 988)).toBe('granted');
@@ -290,7 +290,7 @@ describe('a budget of a turn and of a session', () => {
 });
 
 describe('a turn that stopped', () => {
-  test('is gone on with by a turn that has no input of its own', async () => {
+  test('is resumed by a turn without an input', async () => {
     const tenant = await tenantWithAgent();
     const stopped = await submit(tenant);
     await end(await claim(stopped.id), null);
@@ -304,7 +304,7 @@ describe('a turn that stopped', () => {
     expect(messages.body.items.map((item: { role: string }) => item.role)).toEqual(['user', 'assistant']);
   });
 
-  test('is not gone on with where it has its answer, runs, is not the newest, or is not there', async () => {
+  test('is not resumed where it has its model response, runs, is not the newest, or does not exist', async () => {
     const tenant = await tenantWithAgent();
     const resume = (id: string) => tenant.http.post(`/v1/turns/${id}/resume`).send({});
     const answered = await spend(tenant, 1);

@@ -17,7 +17,7 @@ describe('with everything up', () => {
 
   afterAll(() => api.stop());
 
-  test('the probes say so, to anybody', async () => {
+  test('the probes succeed, without a key', async () => {
     const live = await supertest(api.url).get('/livez').expect(200);
     expect(live.body).toEqual({ status: 'ok' });
     const ready = await supertest(api.url).get('/readyz').expect(200);
@@ -25,7 +25,7 @@ describe('with everything up', () => {
     expect(ready.headers['cache-control']).toBe('no-store');
   });
 
-  test('the root says what this is and where it is described: to programs as JSON, to a browser as a page', async () => {
+  test('the root names the service and its documentation, as JSON or as a page for browsers', async () => {
     const asked = await supertest(api.url).get('/').expect(200);
     expect(asked.body).toMatchObject({ name: 'Turnpike', docs: '/docs', openapi: '/openapi.json' });
     const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
@@ -36,7 +36,7 @@ describe('with everything up', () => {
     await supertest(api.url).get('/docs/').expect(200);
   });
 
-  test('a process that stops is alive, and not ready', async () => {
+  test('a process that is stopping is alive, and not ready', async () => {
     stopping = true;
     try {
       await supertest(api.url).get('/livez').expect(200);
@@ -47,7 +47,7 @@ describe('with everything up', () => {
     }
   });
 
-  test('every answer says that it may not be sniffed, framed or kept', async () => {
+  test('every response forbids sniffing, framing and caching', async () => {
     for (const path of ['/livez', '/openapi.json', '/v1/agents', '/nothing']) {
       const { headers } = await supertest(api.url).get(path);
       expect(headers).toMatchObject({
@@ -80,7 +80,7 @@ describe('with everything up', () => {
     },
   );
 
-  test('the page may load nothing from another host, runs no script within itself, and shows this very document', async () => {
+  test('the docs page loads nothing from another host, has no inline script, and shows the document of this API', async () => {
     const page = await supertest(api.url).get('/docs/').expect(200);
     const policy = page.headers['content-security-policy'] ?? '';
     expect(policy).toMatch(/default-src 'none'; script-src 'self'; style-src 'self'/);
@@ -94,7 +94,7 @@ describe('with everything up', () => {
     expect(document.body.paths['/v1/turns'].post.operationId).toBe('startTurn');
   });
 
-  test('of what the page comes from, nothing is served that it does not need', async () => {
+  test('only the files that the docs page needs are served', async () => {
     for (const name of ['package.json', 'index.html', 'swagger-ui-bundle.js.map', 'oauth2-redirect.html'])
       await supertest(api.url).get(`/docs/${name}`).expect(404);
   });

@@ -20,16 +20,16 @@ afterAll(() => api.stop());
 
 const startTurn = (): Test => api.client.http.post('/v1/turns').send({ agent_id: agentId, input: 'Hi' });
 
-/** The answer to a request whose connection to the database is ended while its statement waits. */
+/** The response to a request whose database connection is terminated while its statement waits. */
 async function cutOff(send: () => Test): Promise<Response> {
-  // Its key is known from now on, so that the statement is the request's own.
+  // The key is cached from here on, so the next statement is the request's own.
   await api.client.http.get('/v1/turns?limit=1').expect(200);
   const blocker = await api.database.pool.connect();
   await blocker.query('BEGIN');
   await blocker.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
   const answer = send().then((it) => it);
-  await untilTrue('it waits, and is cut off', async () => {
-    // Not asked by the blocker: inside a transaction, the view stays as it was first seen.
+  await untilTrue('it waits, and is terminated', async () => {
+    // Not by the blocker: inside a transaction the view stays as it was first read.
     const { rows } = await api.database.pool.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
        WHERE datname = current_database() AND wait_event_type = 'Lock'`,
@@ -60,12 +60,12 @@ test.each([
   },
 );
 
-test('and when it comes again with its key, it is accepted', async () => {
+test('and is accepted when it is sent again with its key', async () => {
   const answer = await startTurn().set('Idempotency-Key', 'cut-off').expect(202);
   expect(answer.headers['idempotent-replayed']).toBeUndefined();
 });
 
-test('what fails on our side says so, with an id for the log, and not how', async () => {
+test('an internal error has an id for the log, and no details', async () => {
   await api.database.pool.query(`ALTER TABLE events RENAME TO events_elsewhere`);
   try {
     const before = api.logLines.length;

@@ -11,11 +11,11 @@ test.each([
   ['respond-async,wait=10,handling=lenient', 10],
   ['wait=10; precise', 10],
   ['wait=3, wait=9', 3],
-])('`Prefer: %s` wishes for %i seconds', (header, seconds) => {
+])('`Prefer: %s` is a wait of %i seconds', (header, seconds) => {
   expect(preferredWait(header, 60)).toBe(seconds);
 });
 
-test('a wish for more than the most is a wish for the most', () => {
+test('a wait above the maximum is the maximum', () => {
   expect(preferredWait('wait=61', 60)).toBe(60);
   expect(preferredWait('wait=999999', 60)).toBe(60);
 });
@@ -33,11 +33,11 @@ test.each([
   'no-wait=5',
   'respond-async',
   `wait=${'9'.repeat(400)}`,
-])('`Prefer: %s` wishes for no wait', (header) => {
+])('`Prefer: %s` is no wait', (header) => {
   expect(preferredWait(header, 60)).toBeUndefined();
 });
 
-test('a long header is read in no time', () => {
+test('a long header is parsed in linear time', () => {
   const began = performance.now();
   expect(preferredWait(`wait${' '.repeat(16_000)}=${' '.repeat(16_000)}x`, 60)).toBeUndefined();
   expect(preferredWait(', '.repeat(16_000), 60)).toBeUndefined();

@@ -66,16 +66,16 @@ test.each([
   },
 );
 
-test('who has no key is answered before a byte of the body is sent', async () => {
+test('a request without a key gets its response before a byte of its body is sent', async () => {
   const { answer } = begin('tp_live_nobody', { 'Content-Length': String(MAX_BODY_BYTES) });
   await untilTrue('it is refused', () => answer().startsWith('HTTP/1.1 401 '));
 });
 
-test('bodies on their way hold at most half of the memory for one tenant, which others do not feel', async () => {
+test('bodies in flight of one tenant hold at most half of the memory, and other tenants are not affected', async () => {
   const other = await api.addTenant();
   const full = { 'Content-Length': String(MAX_BODY_BYTES) };
   const held = [begin(api.client.apiKey, full), begin(api.client.apiKey, full)];
-  await untilTrue('their memory is held', () => api.bodies.bytes === 2 * MAX_BODY_BYTES);
+  await untilTrue('their memory is reserved', () => api.bodies.bytes === 2 * MAX_BODY_BYTES);
 
   const refused = await post(api.client).send(large).expect(429);
   expect(refused.body.code).toBe('too_many_bodies');
@@ -83,33 +83,33 @@ test('bodies on their way hold at most half of the memory for one tenant, which 
   await post(other).send(large).expect(201);
 
   held[0]?.socket.destroy();
-  await untilTrue('a client that went away gives its memory back', () => api.bodies.bytes === MAX_BODY_BYTES);
+  await untilTrue('the memory of a disconnected client is released', () => api.bodies.bytes === MAX_BODY_BYTES);
   await post(api.client).send(large).expect(201);
 });
 
-test('all tenants together hold no more than there is', async () => {
+test('all tenants together hold no more than the bound', async () => {
   const tenants = [await api.addTenant(), await api.addTenant(), await api.addTenant()];
   for (const { apiKey } of [...tenants.slice(0, 2), ...tenants.slice(0, 2)])
     begin(apiKey, { 'Content-Length': String(MAX_BODY_BYTES) });
-  await untilTrue('all memory is held', () => api.bodies.bytes === 4 * MAX_BODY_BYTES);
+  await untilTrue('all memory is reserved', () => api.bodies.bytes === 4 * MAX_BODY_BYTES);
   for (const tenant of tenants) {
     const refused = await post(tenant).send(large).expect(429);
     expect(refused.body.code).toBe('too_many_bodies');
   }
 });
 
-test('a body of unknown length is held as it comes', async () => {
+test('a body of unknown length is reserved as it arrives', async () => {
   const { socket, answer } = begin(api.client.apiKey, { 'Transfer-Encoding': 'chunked' });
   const text = agentOf(100_000);
   const half = text.length / 2;
   socket.write(`${half.toString(16)}\r\n${text.slice(0, half)}\r\n`);
-  await untilTrue('the first half is held', () => api.bodies.bytes === half);
+  await untilTrue('the first half is reserved', () => api.bodies.bytes === half);
   socket.write(`${half.toString(16)}\r\n${text.slice(half)}\r\n0\r\n\r\n`);
-  await untilTrue('it is taken', () => answer().startsWith('HTTP/1.1 201 '));
-  await untilTrue('its memory is given back', () => api.bodies.bytes === 0);
+  await untilTrue('it is accepted', () => answer().startsWith('HTTP/1.1 201 '));
+  await untilTrue('its memory is released', () => api.bodies.bytes === 0);
 });
 
-test('a client that goes away in the midst of a body leaves nothing held and no error of ours', async () => {
+test('a client that disconnects in the middle of a body leaves no memory reserved and no internal error', async () => {
   const parts: [Record<string, string>, Buffer][] = [
     [{}, Buffer.from(large)],
     [{ 'Content-Encoding': 'gzip' }, gzipSync(large)],
@@ -118,9 +118,9 @@ test('a client that goes away in the midst of a body leaves nothing held and no 
     const half = body.subarray(0, body.length / 2);
     const { socket } = begin(api.client.apiKey, { ...headers, 'Transfer-Encoding': 'chunked' });
     socket.write(Buffer.concat([Buffer.from(`${half.length.toString(16)}\r\n`), half]));
-    await untilTrue('a part of it was read', () => api.bodies.bytes > 0);
+    await untilTrue('a part of the body was read', () => api.bodies.bytes > 0);
     socket.destroy();
-    await untilTrue('it is forgotten', () => api.bodies.bytes === 0);
+    await untilTrue('its memory is released', () => api.bodies.bytes === 0);
   }
   expect(api.logLines.filter((line) => line.includes('"level":"error"'))).toEqual([]);
 });

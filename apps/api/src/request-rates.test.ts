@@ -100,7 +100,7 @@ test('while the backplane is unavailable a process enforces the rate by itself, 
 
   if (redis !== null) {
     await redis.start();
-    await untilTrue('it is asked again', async () => {
+    await untilTrue('the backplane is asked again', async () => {
       await rates.admit('a', 100);
       // Another process sees that requests were admitted.
       return (await backplane.spendRequests('a', 0, { perSecond: 100 }).catch(() => 100)) < 100;

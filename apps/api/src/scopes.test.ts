@@ -101,7 +101,7 @@ test('a key is created, shown once, rotated with an overlap, and revoked', async
   expect([await works(made.body.key), await works(rotated.body.key)]).toEqual([true, true]);
 
   await http.post(`/v1/api_keys/${rotated.body.id}/rotate`).send({ overlap_seconds: 0 }).expect(201);
-  await untilTrue('the old key is past its time', async () => !(await works(rotated.body.key)));
+  await untilTrue('the old key has expired', async () => !(await works(rotated.body.key)));
   await http.delete(`/v1/api_keys/${made.body.id}`).expect(204);
   await untilTrue('the key is revoked', async () => !(await works(made.body.key)));
   await http.delete(`/v1/api_keys/${made.body.id}`).expect(404);

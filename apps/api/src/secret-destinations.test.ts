@@ -46,7 +46,7 @@ async function keyWith(...scopes: Scope[]): Promise<Http> {
 }
 
 interface Place {
-  /** What is sent to the destination. */
+  /** The secret that is sent to the destination. */
   sends: 'a secret' | 'no secret';
   /** Why the requester may choose it with the operation's scope alone, where that is so. */
   because?: string;
@@ -60,7 +60,7 @@ const CONTENT: Place = {
   because: 'the model API fetches it, without any secret of ours',
 };
 
-/** Every place of a request body that names a secret or an address. A new one has to be entered here. */
+/** Every field of a request body that names a secret or an address. A new one must be added here. */
 const PLACES: Record<string, Place> = {
   'createTool headers.*.secret': {
     sends: 'a secret',
@@ -129,7 +129,7 @@ const PLACES: Record<string, Place> = {
         const [id, name] = [await agent(), await secret()];
         return (http) => http.post(`/v1/agents/${id}`).send({ model_keys: [name] });
       },
-      // It takes no body, and brings back what an earlier version named.
+      // It has no body, and restores what an earlier version named.
       async () => {
         const id = await agent({ model_keys: [await secret()] });
         await api.client.http.post(`/v1/agents/${id}`).send({ model_keys: null }).expect(200);
@@ -182,7 +182,7 @@ function placesIn(schema: Schema, path: string[] = [], above: readonly Schema[] 
   ];
 }
 
-test('every place of the API that names a secret or an address is in the table of who may choose it', () => {
+test('every field of the API that names a secret or an address is in the table of scopes that may set it', () => {
   const found = document.operations.flatMap(({ id, body }) =>
     body === null ? [] : placesIn(body).map((place) => `${id} ${place}`),
   );
@@ -193,7 +193,7 @@ test('every place of the API that names a secret or an address is in the table o
   }
 });
 
-test('to bring a secret and a destination together takes a scope of secrets, whatever else a key may do', async () => {
+test('to combine a secret and a destination needs a scope for secrets, whatever else a key may do', async () => {
   for (const [place, { acts = [] }] of Object.entries(PLACES)) {
     const { scope } = document.operations.find(({ id }) => place.startsWith(`${id} `)) ?? {};
     if (scope === undefined) throw new Error(`There is no operation of ${place}.`);
@@ -225,7 +225,7 @@ test('to bring a secret and a destination together takes a scope of secrets, wha
   }
 }, 120_000);
 
-test('a key with tools:write alone changes what else there is to a tool that sends a secret', async () => {
+test('a key with only tools:write changes the other fields of a tool that sends a secret', async () => {
   const name = await secret();
   const id = await toolThatSends(name, RECONCILED);
   const http = await keyWith('tools:write');
@@ -233,14 +233,14 @@ test('a key with tools:write alone changes what else there is to a tool that sen
     http.post(`/v1/tools/${id}`).send({ ...TOOL, ...sending(name), ...RECONCILED, ...change });
   await update({ description: 'Other.', timeout_ms: 1_000 }).expect(200);
   await update({ headers: { ...sending(name).headers, 'X-Plain': 'yes' } }).expect(200);
-  // What takes the secret away sends it nowhere; to put it back, or to move the tool meanwhile, is another matter.
+  // To remove the secret is allowed; to add it again, or to move the tool meanwhile, is not.
   await update({ headers: {} }).expect(200);
   await update({}).expect(403);
   await update({ headers: {}, url: 'https://other.example/' }).expect(200);
   await postTool({}, http).expect(201);
 });
 
-test('a secret that is bound to hosts is registered for tools of those hosts only', async () => {
+test('a secret that is bound to hosts is accepted for tools at those hosts only', async () => {
   const bound = await secret({ allowed_hosts: ['Tools.Example', 'other.example:8443'] });
   const url = (text: string) => ({ ...sending(bound), url: text });
   await postTool(url('https://tools.example/any')).expect(201);
@@ -268,7 +268,7 @@ test('a secret that is bound to hosts is registered for tools of those hosts onl
   ]);
 });
 
-test('a new value keeps the hosts of the one before, unless it is given others', async () => {
+test('a new value keeps the hosts of the previous one, unless it names others', async () => {
   const name = await secret({ allowed_hosts: ['a.example', 'b.example:443', '[::1]:80'] });
   const hosts = async () => (await api.client.http.get(`/v1/secrets/${name}`).expect(200)).body.allowed_hosts;
   expect(await hosts()).toEqual(['a.example', 'b.example:443', '[::1]:80']);
@@ -296,7 +296,7 @@ test('a new value keeps the hosts of the one before, unless it is given others',
   }
 });
 
-test('a key of the model is sent to no tool that its allowed_hosts does not name, whichever came first', async () => {
+test('a model key is accepted for tools at its allowed_hosts only, whichever was set first', async () => {
   const forSettings = await secret();
   await api.client.http
     .put('/v1/model_settings')
@@ -308,7 +308,7 @@ test('a key of the model is sent to no tool that its allowed_hosts does not name
     expect((await api.client.http.get(`/v1/secrets/${name}`).expect(200)).body.model_key).toBe(true);
     const refused = await postTool(sending(name)).expect(400);
     expect(refused.body.errors[0].message).toContain('is a model key');
-    // Not even after it was deleted and put again.
+    // Not even after it was deleted and stored again.
     await api.client.http.delete(`/v1/secrets/${name}`).expect(204);
     await putSecret(name).expect(200);
     await postTool(sending(name)).expect(400);
@@ -322,19 +322,19 @@ test('a key of the model is sent to no tool that its allowed_hosts does not name
       await api.secretBox.read(api.client.tenantId, name, { url: 'https://gateway.example', by: 'model' }),
     ).not.toBeNull();
   }
-  // One that tools send is not made a key of the model behind their back.
+  // A secret that tools send cannot become a model key.
   const shared = await secret();
   await toolThatSends(shared);
   const refused = await api.client.http
     .post('/v1/agents')
     .send({ name: 'a', model: 'm', model_keys: [shared] });
   expect([refused.status, refused.body.errors[0].path]).toEqual([400, 'model_keys.0']);
-  // It is an ordinary secret again once nobody names it and it has a new value.
+  // It is an ordinary secret again once no agent names it and it has a new value.
   await api.client.http.post(`/v1/agents/${named}`).send({ model_keys: null }).expect(200);
   expect((await putSecret(forAgent).expect(200)).body.model_key).toBe(false);
 });
 
-test('a key of the model that is bound to hosts goes to no gateway beside them', async () => {
+test('a model key that is bound to hosts is sent to no other gateway', async () => {
   const bound = await secret({ allowed_hosts: ['gateway.example'] });
   const put = (body: object) => api.client.http.put('/v1/model_settings').send({ keys: [bound], ...body });
   const refused = await put({ base_url: 'https://thief.example' }).expect(400);

@@ -14,7 +14,7 @@ afterAll(() => api.stop());
 
 const put = (name: string, value: string) => api.client.http.put(`/v1/secrets/${name}`).send({ value });
 
-test('a secret is written, named and versioned, and its value is in no answer, no row and no log line', async () => {
+test('a secret has a name and versions, and its value is in no response, row or log line', async () => {
   const first = await put('crm', VALUE).expect(200);
   expect(first.body).toMatchObject({ object: 'secret', name: 'crm', version: 1, last_four: '7f3a' });
   const second = await put('crm', `${VALUE}-2b`).expect(200);
@@ -32,7 +32,7 @@ test('a secret is written, named and versioned, and its value is in no answer, n
   expect(rows).toContain('v1.dek_');
 });
 
-test('a worker reads the newest version, and nobody opens it for another tenant, name or version', async () => {
+test('a worker reads the newest version, and it cannot be decrypted for another tenant, name or version', async () => {
   const { tenantId } = api.client;
   await put('moved', VALUE).expect(200);
   expect((await api.secretBox.read(tenantId, 'moved', CRM))?.reveal()).toBe(VALUE);
@@ -52,7 +52,7 @@ test('a worker reads the newest version, and nobody opens it for another tenant,
   });
 });
 
-test('twenty writers at once make twenty versions, and the last one can be read', async () => {
+test('twenty concurrent writes create twenty versions, and the last one can be read', async () => {
   await Promise.all(
     Array.from({ length: 20 }, (_, n) => put('busy', `value number ${n} of twenty`).expect(200)),
   );
@@ -63,7 +63,7 @@ test('twenty writers at once make twenty versions, and the last one can be read'
   );
 });
 
-test('a deleted secret is gone', async () => {
+test('a deleted secret cannot be read', async () => {
   await put('brief', 'a value that goes away').expect(200);
   await api.client.http.delete('/v1/secrets/brief').expect(204);
   await api.client.http.get('/v1/secrets/brief').expect(404);

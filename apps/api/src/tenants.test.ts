@@ -10,7 +10,7 @@ let api: TestApi;
 let document: ApiDocument;
 let mine: TenantThings;
 let theirs: TenantThings;
-/** Whatever is in an answer that is not theirs must hold none of these. */
+/** A response to another tenant must contain none of these. */
 let theirNames: string[];
 
 beforeAll(async () => {
@@ -21,7 +21,7 @@ beforeAll(async () => {
   await needEverything(theirs, document);
   theirNames = [theirs.client.tenantId, ...theirs.known.values()];
   await api.dispatcher.settle();
-  // From here on nothing writes by itself.
+  // From here on nothing is written in the background.
   await api.keyUses.close();
 }, 120_000);
 
@@ -41,7 +41,7 @@ async function send(operation: Operation, instead: Record<string, string>, body?
   return ask(mine.client, operation.method, address, given);
 }
 
-test("another tenant's ids in a path name nothing, and nothing changes", async () => {
+test("another tenant's ids in a path are not found, and nothing changes", async () => {
   const inPaths = places().filter(({ parameter }) => parameter.in === 'path');
   expect(inPaths.length).toBeGreaterThan(15);
   for (const { operation, parameter } of inPaths) {
@@ -50,28 +50,28 @@ test("another tenant's ids in a path name nothing, and nothing changes", async (
     const isId = idPrefixOf(schema) !== null;
     if (!isId && isWord(schema)) continue;
     const id = await theirs.valueFor(operation, parameter);
-    // What of mine it takes is made before it is looked at.
+    // What the request needs of this tenant is created before the comparison.
     await mine.addressOf(operation);
     if (operation.body !== null) await mine.sample(operation.body);
     const before = await api.readAllRows();
     const answer = await send(operation, { [name]: id });
     const title = `${operation.method} ${operation.path} {${name}}`;
     if (operation.method === 'put' && !isId) {
-      // A name is each tenant's own: it makes one of mine, and leaves theirs as it is.
+      // Names are per tenant: it creates one of this tenant, and leaves the other's unchanged.
       expect([title, answer.status]).toEqual([title, 200]);
       expect(ofTheirs(await api.readAllRows())).toEqual(ofTheirs(before));
       await ask(mine.client, 'delete', await mine.addressOf(operation, { [name]: id }), null).expect(204);
       continue;
     }
     expect([title, answer.status, answer.body.code]).toEqual([title, 404, 'not_found']);
-    // As what is nowhere: the answer does not tell that it is somebody's.
+    // As for an id that does not exist: the response does not reveal that it belongs to a tenant.
     const nowhere = await send(operation, { [name]: isId ? foreignId(id) : `${id}-nowhere` });
     expect([title, plain(nowhere)]).toEqual([title, plain(answer)]);
     expect([title, await api.readAllRows()]).toEqual([title, before]);
   }
 }, 240_000);
 
-test("another tenant's ids in a body name nothing, and nothing changes", async () => {
+test("another tenant's ids in a body are not found, and nothing changes", async () => {
   let looked = 0;
   for (const operation of document.operations) {
     if (operation.body === null) continue;
@@ -84,7 +84,7 @@ test("another tenant's ids in a body name nothing, and nothing changes", async (
       const title = `${operation.id} ${place.path.join('.')}`;
       const nowhere = await send(operation, {}, bodyWithId(own, place.path, foreignId(id)));
       expect([title, answer.status, plain(answer)]).toEqual([title, nowhere.status, plain(nowhere)]);
-      // In a list, the place is told beside all that is wrong, or what stands in the way of all of them.
+      // For a list, the path of each issue is reported, or one problem for all of them.
       const expected = place.path.length === 1 ? [404] : [400, 404, 409];
       expect([title, expected.includes(answer.status), answer.text]).toEqual([title, true, answer.text]);
       expect([title, await api.readAllRows()]).toEqual([title, before]);
@@ -111,7 +111,7 @@ test("another tenant's ids in a query find nothing", async () => {
   }
 }, 120_000);
 
-test("what is read without an id holds nothing of another tenant's", async () => {
+test("what is read without an id contains nothing of another tenant", async () => {
   const general = document.operations.filter(({ method, path }) => method === 'get' && !path.includes('{'));
   expect(general.length).toBeGreaterThan(5);
   const newcomer = new TenantThings(await api.addTenant(), document);
@@ -121,9 +121,9 @@ test("what is read without an id holds nothing of another tenant's", async () =>
   }
 });
 
-test('the owner finds all of it as it was', async () => {
+test('the owner finds everything unchanged', async () => {
   for (const operation of document.operations) {
-    // What is no JSON is a stream, and may have no end.
+    // What is not JSON is a stream, and may not end.
     if (operation.method !== 'get' || operation.answer === null) continue;
     const answer = await ask(theirs.client, 'get', await theirs.addressOf(operation), null);
     expect([operation.path, answer.status]).toEqual([operation.path, 200]);
@@ -141,7 +141,7 @@ interface IdPlace {
   prefix: string;
 }
 
-/** Every place in a body that takes an id, also those that may be left out. */
+/** Every path in a body that accepts an id, optional ones too. */
 function idsIn(schema: Schema, path: string[] = []): IdPlace[] {
   if (path.length > 6) return [];
   const own = document.resolve(schema);
@@ -167,7 +167,7 @@ function idsIn(schema: Schema, path: string[] = []): IdPlace[] {
 const bodyWithId = (body: object, path: readonly string[], id: string): object =>
   Object.assign({}, withId(body, path, id));
 
-/** The same value with this id at that place; what is not there on the way is made. */
+/** The same value with this id at that path, whose missing parents are created. */
 function withId(value: unknown, [step, ...rest]: readonly string[], id: string): unknown {
   if (step === undefined) return id;
   if (step === '0') return [withId(Array.isArray(value) ? value[0] : undefined, rest, id)];

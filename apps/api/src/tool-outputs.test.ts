@@ -30,7 +30,7 @@ const repeats = async (turn: { id: string }) =>
     (entry: { subject: string }) => entry.subject === turn.id,
   );
 
-/** Each kind of answer, the field that tells it from the others, and what takes it. */
+/** Each kind of tool output, its distinguishing field, and the kinds of call that accept it. */
 const ANSWERS: [object, string, Awaiting[]][] = [
   [{ output: 'Paid.' }, 'output', ['output', 'outcome']],
   [{ output: [{ type: 'text', text: 'Paid.' }], is_error: true }, 'output', ['output', 'outcome']],
@@ -74,14 +74,14 @@ test.each([
   ['an outcome that is no word for one', { outcome: 'failed' }],
   ['an error that is no output', { outcome: 'unknown', is_error: true }],
   ['nothing', {}],
-])('%s is no answer', async (_, given) => {
+])('%s is refused as a tool output', async (_, given) => {
   const turn = await waitsFor(['outcome']);
   const { status, body } = await answer(turn, [{ tool_call_id: turn.calls[0], ...given }]);
   expect([status, body.code]).toEqual([400, 'invalid_request']);
   expect(body.errors[0].path).toMatch(/^tool_outputs\.0/);
 });
 
-test('of several answers none is taken where one does not fit, whatever its place', async () => {
+test('of several outputs none is accepted where one is refused, whatever its index', async () => {
   const turn = await waitsFor(['approval', 'output', 'outcome']);
   const [approval, output, outcome] = turn.calls;
   const before = await rowsOf(turn);
@@ -106,7 +106,7 @@ test('of several answers none is taken where one does not fit, whatever its plac
   await answer(turn, fit).expect(202);
 });
 
-test('a call is made a second time only where somebody says so, who is in the audit log, once', async () => {
+test('a call is made a second time only by send_again, which is in the audit log once, with its actor', async () => {
   const turn = await waitsFor(['outcome', 'outcome', 'outcome']);
   const [first, second, third] = turn.calls;
   const outputs = [
@@ -137,7 +137,7 @@ test('a call is made a second time only where somebody says so, who is in the au
   ]);
 });
 
-test('a denial without a word of why is told as one', async () => {
+test('a denial without a reason is reported to the model as a denial', async () => {
   const turn = await waitsFor(['approval', 'approval']);
   const [first, second] = turn.calls;
   await answer(turn, [

@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([direct, behind].map((api) => api.stop())));
 
-test('the log names the client behind a trusted proxy, and never what a stranger wrote', async () => {
+test('the log has the client address from a trusted proxy, and never one that a client claimed', async () => {
   for (const [api, address] of [
     [direct, '127.0.0.1'],
     [behind, '203.0.113.7'],

@@ -1,23 +1,23 @@
 import { expect, test } from '@jest/globals';
 import { TurnWaiters } from './turn-waiters.ts';
 
-/** Longer than any test: who waits for it to pass has failed. */
+/** Longer than any test: a test that waits for it has failed. */
 const LONG_MS = 600_000;
 const nobodyLeaves = new AbortController().signal;
 
 function enter(waiters: TurnWaiters, turnId = 'turn_1', waitMs = LONG_MS, signal = nobodyLeaves) {
   const waiter = waiters.enter(turnId, waitMs, signal);
-  if (waiter === null) throw new Error('Nobody else may wait.');
+  if (waiter === null) throw new Error('No more clients may wait.');
   return waiter;
 }
 
-/** True where it is still undecided after everything that was due has run. */
+/** True where it is still pending after everything that was due has run. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const turnOfTheLoop = new Promise((resolve) => setImmediate(() => resolve('pending')));
   return (await Promise.race([promise, turnOfTheLoop])) === 'pending';
 }
 
-test('who waits is woken by a change of its turn, and of no other', async () => {
+test('a waiter is woken by a change of its turn, and of no other', async () => {
   const waiters = new TurnWaiters();
   const [one, other] = [enter(waiters, 'turn_1'), enter(waiters, 'turn_2')];
   const [ofOne, ofOther] = [one.next(), other.next()];
@@ -28,7 +28,7 @@ test('who waits is woken by a change of its turn, and of no other', async () => 
   other.leave();
 });
 
-test('everybody who waits for a turn is woken', async () => {
+test('every waiter of a turn is woken', async () => {
   const waiters = new TurnWaiters();
   const crowd = Array.from({ length: 100 }, () => enter(waiters));
   const next = Promise.all(crowd.map((waiter) => waiter.next()));
@@ -46,7 +46,7 @@ test('a change between entering and waiting is not missed', async () => {
   waiter.leave();
 });
 
-test('a change between two waits is not missed, and told once', async () => {
+test('a change between two waits is not missed, and reported once', async () => {
   const waiters = new TurnWaiters();
   const waiter = enter(waiters);
   const first = waiter.next();
@@ -59,7 +59,7 @@ test('a change between two waits is not missed, and told once', async () => {
   waiter.leave();
 });
 
-test('a wait ends when its time is over', async () => {
+test('a wait ends when its time has passed', async () => {
   const waiters = new TurnWaiters();
   const waiter = enter(waiters, 'turn_1', 20);
   expect(await waiter.next()).toBe('over');
@@ -77,7 +77,7 @@ test('a wait that is woken again and again still ends', async () => {
   expect(waiters.count).toBe(0);
 });
 
-test('a wait ends when the client goes away', async () => {
+test('a wait ends when the client disconnects', async () => {
   const waiters = new TurnWaiters();
   const client = new AbortController();
   const waiter = enter(waiters, 'turn_1', LONG_MS, client.signal);
@@ -87,13 +87,13 @@ test('a wait ends when the client goes away', async () => {
   waiter.leave();
 });
 
-test('a client that was gone before it entered does not wait', async () => {
+test('a client that disconnected before it entered does not wait', async () => {
   const waiter = enter(new TurnWaiters(), 'turn_1', LONG_MS, AbortSignal.abort());
   expect(await waiter.next()).toBe('over');
   waiter.leave();
 });
 
-test('who left is not counted, not twice, and not woken', async () => {
+test('a waiter that left is not counted or woken, and may leave twice', async () => {
   const waiters = new TurnWaiters();
   const [one, other] = [enter(waiters), enter(waiters)];
   expect(waiters.count).toBe(2);
@@ -107,7 +107,7 @@ test('who left is not counted, not twice, and not woken', async () => {
   expect(waiters.count).toBe(0);
 });
 
-test('after a loss of signals everybody looks again', async () => {
+test('after signals were lost every waiter is woken', async () => {
   const waiters = new TurnWaiters();
   const crowd = Array.from({ length: 20 }, (_, n) => enter(waiters, `turn_${n}`));
   const next = Promise.all(crowd.map((waiter) => waiter.next()));
@@ -116,7 +116,7 @@ test('after a loss of signals everybody looks again', async () => {
   for (const waiter of crowd) waiter.leave();
 });
 
-test('once closed, nobody waits: who does is let go, and who comes is not taken', async () => {
+test('once closed, waiters are released and new ones refused', async () => {
   const waiters = new TurnWaiters();
   const [waiting, entered] = [enter(waiters), enter(waiters)];
   const next = waiting.next();
@@ -128,7 +128,7 @@ test('once closed, nobody waits: who does is let go, and who comes is not taken'
   entered.leave();
 });
 
-test('no more than twenty thousand wait at once', () => {
+test('at most twenty thousand wait at once', () => {
   const waiters = new TurnWaiters();
   const crowd = Array.from({ length: 20_000 }, (_, n) =>
     enter(waiters, `turn_${n}`, LONG_MS, new AbortController().signal),

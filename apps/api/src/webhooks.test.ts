@@ -25,7 +25,7 @@ async function makeEndpoint(
   ).body;
 }
 
-/** A turn that has ended. */
+/** Submits a turn and ends it. */
 async function endTurn({ http }: Client, more: object = {}): Promise<string> {
   const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const turn = await http
@@ -36,7 +36,7 @@ async function endTurn({ http }: Client, more: object = {}): Promise<string> {
   return turn.body.id;
 }
 
-test('an endpoint is made with a secret that is shown once, kept sealed, and changed by a rotation', async () => {
+test('an endpoint is created with a secret that is shown once, stored encrypted, and replaced by a rotation', async () => {
   const { http } = api.client;
   const made = await http.post(HOOKS).set('Idempotency-Key', 'one').send({ url: URL_ }).expect(201);
   expect(made.body).toMatchObject({
@@ -95,7 +95,7 @@ test.each([
   await http.delete(`${HOOKS}/${id}`).expect(204);
 });
 
-test('http is taken for an address that the operator allows, and for no other', async () => {
+test('http is accepted for an address that the operator allows, and for no other', async () => {
   await makeEndpoint(api.client, { url: 'http://127.0.0.1:4010/' });
   await api.client.http.post(HOOKS).send({ url: 'http://127.0.0.2:4010/' }).expect(400);
 });
@@ -136,7 +136,7 @@ test('a tenant has at most fifty endpoints, however many are asked for at once',
   await makeEndpoint(client);
 });
 
-test('deliveries are listed by endpoint, turn, status and type, and sent again one by one or by time', async () => {
+test('deliveries are listed by endpoint, turn, status and type, and redelivered one by one or by time', async () => {
   const client = await api.addTenant();
   const { http } = client;
   const { id } = await makeEndpoint(client, { events: ['turn.completed'] });
@@ -182,7 +182,7 @@ test('deliveries are listed by endpoint, turn, status and type, and sent again o
   await http.post(`/v1/deliveries/${newId('delivery')}/redeliver`).expect(404);
 });
 
-test('a session that is erased takes what webhooks said of it along', async () => {
+test('the deliveries of an erased session are erased with it', async () => {
   const client = await api.addTenant();
   await makeEndpoint(client);
   const turnId = await endTurn(client);
@@ -192,10 +192,10 @@ test('a session that is erased takes what webhooks said of it along', async () =
   expect((await client.http.get('/v1/deliveries')).body.items).toEqual([]);
 });
 
-test('what makes no sense of a webhook never fails a submission that has none', async () => {
+test('an unreadable endpoint never fails a submit without a webhook', async () => {
   const client = await api.addTenant();
   const { id } = await makeEndpoint(client);
-  // As no border would let it in: an endpoint whose URL nobody can read.
+  // An endpoint with a URL that the API would not accept.
   await api.database.pool.query(`UPDATE webhook_endpoints SET url = 'nonsense' WHERE id = $1`, [id]);
   const turnId = await endTurn(client);
   expect((await client.http.get(`/v1/turns/${turnId}`)).body.status).toBe('completed');

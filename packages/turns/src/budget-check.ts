@@ -7,22 +7,19 @@ const CACHED_MS = 1_000;
 
 /**
  * Refuses turns whose first model call would be refused anyway. That call decides; this reads a tenant's budgets
- * once a second, so that its submits do not each read them.
+ * once a second, so that its submits do not each read them, nor all at once.
  */
 export class BudgetCheck {
-  readonly #cached = new LRUCache<string, { exhausted: BudgetPeriod | null }>({
-    max: 10_000,
-    ttl: CACHED_MS,
-  });
+  readonly #reads = new LRUCache<string, Promise<BudgetPeriod | null>>({ max: 10_000, ttl: CACHED_MS });
 
   /** The period whose budget is spent; null where none is. */
-  async findExhausted(sql: Sql, tenantId: string): Promise<BudgetPeriod | null> {
-    let known = this.#cached.get(tenantId);
-    if (known === undefined) {
-      known = { exhausted: await findExhaustedBudget(sql, tenantId) };
-      this.#cached.set(tenantId, known);
-    }
-    return known.exhausted;
+  findExhausted(sql: Sql, tenantId: string): Promise<BudgetPeriod | null> {
+    const known = this.#reads.get(tenantId);
+    if (known !== undefined) return known;
+    const read = findExhaustedBudget(sql, tenantId);
+    this.#reads.set(tenantId, read);
+    read.catch(() => this.#reads.delete(tenantId));
+    return read;
   }
 }
 

@@ -10,7 +10,7 @@ import { BODY_EXAMPLES } from './body-examples.ts';
 
 let api: TestApi;
 let document: ApiDocument;
-/** As it is served. */
+/** The document as it is served. */
 let served: Record<string, unknown>;
 beforeAll(async () => {
   api = await startTestApi(await createTestDatabase(), { backplaneUrl: process.env['TEST_REDIS_URL'] });
@@ -25,7 +25,7 @@ const operation = (id: string): Operation => {
   return found;
 };
 
-/** What an operation needs that no smallest body makes. */
+/** What an operation needs that no minimal body creates. */
 const PREPARED: Record<string, (things: TenantThings, example: string) => Promise<void>> = {
   async submitToolOutputs(things, example) {
     const awaiting: Record<string, Awaiting> = { output: 'output', outcome: 'outcome' };
@@ -47,7 +47,7 @@ async function putShopToken({ client }: TenantThings): Promise<void> {
   await client.http.put('/v1/secrets/shop_token').send({ value: 'shop-token' }).expect(200);
 }
 
-describe('every example of a body is taken as it is, with the ids of what is there', () => {
+describe('every example of a body is accepted with ids of existing objects', () => {
   const examples = Object.entries(BODY_EXAMPLES).flatMap(([id, ofOperation]) =>
     Object.keys(ofOperation).map((name) => [id, name] as const),
   );
@@ -70,13 +70,13 @@ describe('every example of a body is taken as it is, with the ids of what is the
   });
 });
 
-/** From the document, not from where it is made. */
+/** The examples in the document, not those in the code. */
 function exampleOf(path: string, method: string, name: string): { value: unknown } {
   const place = ['paths', path, method, 'requestBody', 'content', 'application/json', 'examples', name];
   return place.reduce<unknown>((part, key) => Reflect.get(Object(part), key), served) as { value: unknown };
 }
 
-test('every operation that takes a body shows one, and every parameter says what it is', () => {
+test('every operation with a body has an example, and every parameter a description', () => {
   const undescribed = document.operations.flatMap(({ id, body, parameters }) => [
     ...(body !== null && BODY_EXAMPLES[id] === undefined ? [`${id}: no example`] : []),
     ...parameters.filter(({ description }) => description === undefined).map(({ name }) => `${id}: ${name}`),
@@ -84,7 +84,7 @@ test('every operation that takes a body shows one, and every parameter says what
   expect(undescribed).toEqual([]);
 });
 
-test('every answer of an operation is described with its headers, a method or a media type that is not there too', () => {
+test('every response of an operation is described with its headers, also those for a wrong method or media type', () => {
   for (const { id, method, responses } of document.operations) {
     const headersOf = (status: string): string[] => Object.keys(responses[status]?.headers ?? {});
     for (const status of Object.keys(responses))
@@ -100,7 +100,7 @@ test('every answer of an operation is described with its headers, a method or a 
   expect(Object.keys(operation('streamTurnEvents').responses)).toContain('204');
 });
 
-test('a stream is text for a program that is made of the document, and a page is what it is', () => {
+test('a stream is text for generated clients, and a page has its schema', () => {
   for (const id of ['streamTurnEvents', 'streamSessionEvents']) {
     const content = operation(id).responses['200']?.content;
     expect(content?.['text/event-stream']?.schema).toMatchObject({ type: 'string' });
@@ -119,7 +119,7 @@ test('every type of webhook is described, with the headers that its signature is
     ]);
 });
 
-test('both ways to send a key are described, and both are taken', async () => {
+test('both ways to send a key are described and accepted', async () => {
   const schemes = (served['components'] as { securitySchemes: object }).securitySchemes;
   expect(schemes).toMatchObject({
     apiKey: { type: 'http', scheme: 'bearer' },

@@ -45,7 +45,7 @@ class Reader implements FeedReader {
   end(): void {}
 }
 
-test('whoever comes while all others leave, in the middle of a read, misses nothing', async () => {
+test('a reader that joins while all others leave, in the middle of a read, misses nothing', async () => {
   let newest = 5;
   const answers: (() => void)[] = [];
   const feed = new Feed({
@@ -67,12 +67,12 @@ test('whoever comes while all others leave, in the middle of a read, misses noth
     },
   });
   await feed.ready();
-  await untilTrue('it is as it was begun', () => feed.wakes === 1);
+  await untilTrue('the feed has had its first signal', () => feed.wakes === 1);
   const first = new Reader(5);
   feed.join(first, feed.wakes);
   newest = 6;
   feed.wake(null);
-  // One that read up to 3 a while ago, and took its time to take that.
+  // A reader that read up to 3 a while ago, and joins late.
   const wakes = 0;
   feed.leave(first);
   const slow = new Reader(3);
@@ -80,7 +80,7 @@ test('whoever comes while all others leave, in the middle of a read, misses noth
   answers.shift()?.();
   await untilTrue('it is read again', () => answers.length === 1);
   answers.shift()?.();
-  await untilTrue('it is there', () => slow.seen.includes(6));
+  await untilTrue('the event arrived', () => slow.seen.includes(6));
   expect(slow.seen).toEqual([4, 5, 6]);
   feed.close();
 });
