@@ -27,11 +27,11 @@ async function lineOf(requestId: unknown): Promise<Record<string, unknown>> {
 
 test('a log line has the route, the tenant and the status of a request', async () => {
   const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
-  const answer = await api.client.http
+  const response = await api.client.http
     .get(`/v1/agents/${agent.body.id}`)
     .set('X-Request-Id', 'from-the-client')
     .expect(200);
-  expect(await lineOf(answer.headers['x-request-id'])).toMatchObject({
+  expect(await lineOf(response.headers['x-request-id'])).toMatchObject({
     level: 'info',
     service: 'api',
     method: 'GET',
@@ -45,23 +45,23 @@ test('a log line has the route, the tenant and the status of a request', async (
 });
 
 test('a request without a key is logged too', async () => {
-  const answer = await supertest(api.url).get('/v1/agents').expect(401);
-  const line = await lineOf(answer.headers['x-request-id']);
+  const response = await supertest(api.url).get('/v1/agents').expect(401);
+  const line = await lineOf(response.headers['x-request-id']);
   expect(line).toMatchObject({ status: 401, route: null });
   expect(line).not.toHaveProperty('tenant_id');
 });
 
 test('probes are logged at the level debug only', async () => {
-  const answer = await supertest(api.url).get('/livez').expect(200);
-  expect((await lineOf(answer.headers['x-request-id']))['level']).toBe('debug');
+  const response = await supertest(api.url).get('/livez').expect(200);
+  expect((await lineOf(response.headers['x-request-id']))['level']).toBe('debug');
 });
 
 test('a client cannot forge a log line, nor make it long', async () => {
-  const answer = await supertest(api.url)
+  const response = await supertest(api.url)
     .get('/v1/nothing%0a{"level":"error"}')
     .set('X-Request-Id', `x"}\t${'y'.repeat(5_000)}`)
     .expect(404);
-  const line = await lineOf(answer.headers['x-request-id']);
+  const line = await lineOf(response.headers['x-request-id']);
   expect(String(line['client_request_id'])).toHaveLength(128);
   expect(JSON.stringify(line)).not.toContain('nothing');
 });

@@ -38,19 +38,19 @@ describe('with an origin on the list', () => {
       .set('Access-Control-Request-Headers', 'authorization, content-type, idempotency-key');
 
   test('a preflight needs no key, and gets what pages may send', async () => {
-    const answer = await preflight(OURS).expect(204);
-    expect(answer.headers).toMatchObject({
+    const response = await preflight(OURS).expect(204);
+    expect(response.headers).toMatchObject({
       ...allowed,
       'access-control-allow-methods': 'GET,POST,PUT,DELETE',
       'access-control-max-age': '600',
     });
-    const headers = String(answer.headers['access-control-allow-headers']).toLowerCase().split(',');
+    const headers = String(response.headers['access-control-allow-headers']).toLowerCase().split(',');
     expect(headers).toEqual(expect.arrayContaining(['authorization', 'content-type', 'idempotency-key']));
-    expect(answer.headers).not.toHaveProperty('access-control-allow-credentials');
+    expect(response.headers).not.toHaveProperty('access-control-allow-credentials');
   });
 
   test.each<[string, number, () => Test]>([
-    ['an answer', 200, () => api.client.http.get('/v1/turns')],
+    ['a response', 200, () => api.client.http.get('/v1/turns')],
     ['a stream', 200, () => api.client.http.get(`/v1/turns/${turnId}/events`)],
     ['a stream that is over', 204, () => api.client.http.get(`/v1/turns/${turnId}/events?after=5`)],
     ['a problem of who asks', 401, () => supertest(api.url).get('/v1/turns')],
@@ -73,13 +73,13 @@ describe('with an origin on the list', () => {
   });
 
   test('an OPTIONS request that is no preflight is refused as an unknown method', async () => {
-    const answer = await supertest(api.url).options('/v1/turns').expect(405);
-    expect(answer.headers['allow']).toBe('POST, GET');
+    const response = await supertest(api.url).options('/v1/turns').expect(405);
+    expect(response.headers['allow']).toBe('POST, GET');
   });
 
   test('paths outside of the API can be read by no page of another origin', async () => {
-    const answer = await supertest(api.url).get('/openapi.json').set('Origin', OURS).expect(200);
-    expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+    const response = await supertest(api.url).get('/openapi.json').set('Origin', OURS).expect(200);
+    expect(response.headers).not.toHaveProperty('access-control-allow-origin');
   });
 });
 

@@ -132,9 +132,9 @@ test('what cannot be a key is refused without a query', async () => {
 });
 
 test('a request is authenticated before a byte of its body is read', async () => {
-  const answer = await supertest(api.url)
+  const response = await supertest(api.url)
     .post('/v1/agents')
     .set('Content-Type', 'application/json')
     .send('{ broken');
-  expect(answer.status).toBe(401);
+  expect(response.status).toBe(401);
 });

@@ -147,7 +147,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a temperature beside thinking': () => agent({ temperature: 0.2, ...thinking }),
     'thinking of less than 1,024 tokens': () =>
       agent({ thinking: { type: 'enabled', budget_tokens: 1_023 } }),
-    'thinking of as much as an answer may have': () => agent({ ...thinking, max_tokens: 2_048 }),
+    'thinking of as much as a response may have': () => agent({ ...thinking, max_tokens: 2_048 }),
     'a tool of the client that the model does not take': () =>
       agent({
         tools: [
@@ -202,7 +202,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'two tools of one name': () =>
       agent({ tools: Array.from({ length: 2 }, () => ({ type: 'builtin', name: 't' })) }),
     'a tool of an unknown kind': () => agent({ tools: [{ type: 'shell', name: 't' }] }),
-    'more thought than answer': () => agent({ thinking: { type: 'enabled', budget_tokens: 9_999 } }),
+    'more thought than response': () => agent({ thinking: { type: 'enabled', budget_tokens: 9_999 } }),
     'a body where none is taken': () => api.client.http.delete(`/v1/sessions/${ours.sessionId}`).send({}),
     'a body that is not what it says about its compression': () => zipped(Buffer.from('no gzip')),
     'an unknown query parameter': () => get('/v1/turns?colour=red'),
@@ -419,14 +419,14 @@ for (const [code, requests] of Object.entries(REFUSED) as [ProblemCode, Record<s
     test.each(Object.entries(requests))('%s', async (_title, send) => {
       const before = await api.readAllRows();
 
-      const answer = await send();
+      const response = await send();
 
-      const problem = problemSchema.strict().parse(answer.body);
+      const problem = problemSchema.strict().parse(response.body);
       expect(problem).toMatchObject({ code, ...PROBLEMS[code], type: `urn:turnpike:problem:${code}` });
-      expect(answer.status).toBe(PROBLEMS[code].status);
-      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
-      expect(answer.headers['cache-control']).toBe('no-store');
-      expect(problem.request_id).toBe(answer.headers['x-request-id']);
+      expect(response.status).toBe(PROBLEMS[code].status);
+      expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
+      expect(response.headers['cache-control']).toBe('no-store');
+      expect(problem.request_id).toBe(response.headers['x-request-id']);
       expect(idSchema('request').safeParse(problem.request_id).success).toBe(true);
       expect(await api.readAllRows()).toEqual(before);
     });
@@ -434,8 +434,8 @@ for (const [code, requests] of Object.entries(REFUSED) as [ProblemCode, Record<s
 }
 
 test('a 401 says how to authenticate', async () => {
-  const answer = await anonymous();
-  expect(answer.headers['www-authenticate']).toBe('Bearer realm="turnpike"');
+  const response = await anonymous();
+  expect(response.headers['www-authenticate']).toBe('Bearer realm="turnpike"');
 });
 
 test('a 405 says which methods there are', async () => {
@@ -446,21 +446,21 @@ test('a 405 says which methods there are', async () => {
 });
 
 test('every issue of a body is reported with its path', async () => {
-  const answer = await agent({ max_steps: 0, tools: [{ type: 'builtin', name: 'a b', x: 1 }], colour: 1 });
-  const paths = problemSchema.parse(answer.body).errors?.map((error) => error.path);
+  const response = await agent({ max_steps: 0, tools: [{ type: 'builtin', name: 'a b', x: 1 }], colour: 1 });
+  const paths = problemSchema.parse(response.body).errors?.map((error) => error.path);
   expect(paths?.toSorted()).toEqual(['colour', 'max_steps', 'tools.0.name', 'tools.0.x']);
 });
 
 test('at most 50 issues are reported', async () => {
   const unknown = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`field_${n}`, n]));
-  const answer = await agent(unknown);
-  expect(problemSchema.parse(answer.body).errors).toHaveLength(50);
+  const response = await agent(unknown);
+  expect(problemSchema.parse(response.body).errors).toHaveLength(50);
 });
 
 test('a compressed body within the limit is accepted', async () => {
-  const answer = await zipped(gzipSync(JSON.stringify({ name: 'zipped', model: 'm' })));
-  expect(answer.status).toBe(201);
-  expect(answer.body).toMatchObject({ name: 'zipped' });
+  const response = await zipped(gzipSync(JSON.stringify({ name: 'zipped', model: 'm' })));
+  expect(response.status).toBe(201);
+  expect(response.body).toMatchObject({ name: 'zipped' });
 });
 
 test('text that only looks like an escaped NUL or surrogate is accepted, and returned unchanged', async () => {

@@ -132,8 +132,8 @@ describe('what the parser refuses gets a problem with a request id', () => {
   });
 
   test('the log has a line with the same request id, and nothing of the request', async () => {
-    const answer = await sendRaw(request('GET /', `Authorization : Bearer ${ours}`));
-    const { request_id: requestId } = problemOf(answer, 'malformed_request');
+    const response = await sendRaw(request('GET /', `Authorization : Bearer ${ours}`));
+    const { request_id: requestId } = problemOf(response, 'malformed_request');
     const lines = api.logLines.filter((line) => line.includes(requestId));
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       expect.objectContaining({ status: 400, code: 'HPE_INVALID_HEADER_TOKEN' }),

@@ -76,9 +76,9 @@ test.each(CASES)(
   'of many made at once under $limit exactly as many are taken, and one more once one is gone',
   async ({ limit, code, make, remove, atFirst = 0 }) => {
     const client = await limited({ [limit]: 5 });
-    const answers = await Promise.all(Array.from({ length: 15 }, (_, n) => make(client, n)));
-    const made = answers.filter(({ status }) => status < 300);
-    const refused = answers.filter(({ status }) => status >= 300);
+    const responses = await Promise.all(Array.from({ length: 15 }, (_, n) => make(client, n)));
+    const made = responses.filter(({ status }) => status < 300);
+    const refused = responses.filter(({ status }) => status >= 300);
     expect(made).toHaveLength(5 - atFirst);
     expect(new Set(refused.map(({ status, body }) => `${status} ${body.code}`))).toEqual(
       new Set([`409 ${code}`]),
@@ -118,11 +118,11 @@ test('at the limit a key is rotated without overlap, and not beside the old one'
 test('an agent has so many versions, of changes at once too, and one that is refused stays as it was', async () => {
   const client = await limited({ max_agent_versions: 4 });
   const { id } = (await client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201)).body;
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 8 }, (_, n) => client.http.post(`/v1/agents/${id}`).send({ name: `b${n}` })),
   );
-  expect(answers.filter(({ status }) => status === 200)).toHaveLength(3);
-  expect(answers.find(({ status }) => status !== 200)?.body).toMatchObject({
+  expect(responses.filter(({ status }) => status === 200)).toHaveLength(3);
+  expect(responses.find(({ status }) => status !== 200)?.body).toMatchObject({
     code: 'agent_version_limit',
     status: 409,
   });

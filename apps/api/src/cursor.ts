@@ -9,8 +9,7 @@ export function encodePosition(numbers: readonly number[]): string {
 export function decodePosition(cursor: string, count: number): number[] {
   const numbers = Buffer.from(cursor, 'base64url').toString().split('.');
   const isPlace = numbers.length === count && numbers.every((text) => /^(0|[1-9]\d{0,8})$/.test(text));
-  if (!isPlace)
-    throw new ProblemError('invalid_cursor', 'The cursor is not from a list of this kind.');
+  if (!isPlace) throw new ProblemError('invalid_cursor', 'The cursor is not from a list of this kind.');
   return numbers.map(Number);
 }
 

@@ -33,7 +33,9 @@ test('messages whose session is erased while they are read are returned complete
     await eraser.query('BEGIN');
     // Messages can be read, and turns not before this is committed.
     await eraser.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
-    const reading = api.client.http.get(`/v1/sessions/${turn.session_id}/messages`).then((answer) => answer);
+    const reading = api.client.http
+      .get(`/v1/sessions/${turn.session_id}/messages`)
+      .then((response) => response);
     await untilTrue('the turns are waited for', async () => {
       const { rows } = await eraser.query(
         `SELECT FROM pg_locks WHERE relation = 'turns'::regclass AND NOT granted`,

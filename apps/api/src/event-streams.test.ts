@@ -401,7 +401,10 @@ describe('a process that serves streams', () => {
     const again = await follow(id);
     expect(again.status).toBe(200);
     again.close();
-    await untilTrue('no stream and no feed is left', () => api.streams.count === 0 && api.streams.feedCount === 0);
+    await untilTrue(
+      'no stream and no feed is left',
+      () => api.streams.count === 0 && api.streams.feedCount === 0,
+    );
   });
 
   test('holds back previews of a client that does not read, joins them when it does, and delays no other client', async () => {

@@ -54,10 +54,10 @@ test(`no request gets a 5xx or anything of another tenant, and every error is a 
     const work = async (): Promise<void> => {
       for (let number = numbers.shift(); number !== undefined; number = numbers.shift()) {
         const request = requestOf(number, mine);
-        const answer = await sendRequest({ url: api.url, apiKey: mine.client.apiKey, agent }, request);
-        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-        const mistake = mistakeIn(request, answer);
-        if (mistake !== null) failures.push(describeFailure(number, mistake, request, answer));
+        const response = await sendRequest({ url: api.url, apiKey: mine.client.apiKey, agent }, request);
+        statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
+        const mistake = mistakeIn(request, response);
+        if (mistake !== null) failures.push(describeFailure(number, mistake, request, response));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -115,14 +115,14 @@ function describeFailure(
   number: number,
   mistake: string,
   request: FuzzRequest,
-  answer: FuzzResponse,
+  response: FuzzResponse,
 ): string {
   const { operation, path, headers, body } = request;
   const lines = [
-    `Request ${number} ${mistake}: ${answer.status} ${answer.text.slice(0, 300)}`,
+    `Request ${number} ${mistake}: ${response.status} ${response.text.slice(0, 300)}`,
     `${operation.method.toUpperCase()} ${path.slice(0, 500)} ${JSON.stringify(headers)}`,
     String(body ?? '').slice(0, 1_000),
-    ...causesIn(answer),
+    ...causesIn(response),
   ];
   return lines.join('\n');
 }

@@ -120,12 +120,14 @@ test('while a request is executed, another with its key is refused, and stores n
 
 test('of many concurrent requests with one key, one is executed', async () => {
   const before = await count('turns');
-  const answers = await Promise.all(Array.from({ length: 20 }, () => startTurn()));
+  const responses = await Promise.all(Array.from({ length: 20 }, () => startTurn()));
   expect(await count('turns')).toBe(before + 1);
-  const accepted = answers.filter((answer) => answer.status === 202);
-  expect(new Set(accepted.map((answer) => answer.text)).size).toBe(1);
-  expect(answers.filter((answer) => answer.status !== 202 && answer.status !== 409)).toEqual([]);
-  expect(accepted.filter((answer) => answer.headers['idempotent-replayed'] === undefined)).toHaveLength(1);
+  const accepted = responses.filter((response) => response.status === 202);
+  expect(new Set(accepted.map((response) => response.text)).size).toBe(1);
+  expect(responses.filter((response) => response.status !== 202 && response.status !== 409)).toEqual([]);
+  expect(accepted.filter((response) => response.headers['idempotent-replayed'] === undefined)).toHaveLength(
+    1,
+  );
 });
 
 test('a refused request has no record: its key may be used again', async () => {
@@ -183,7 +185,7 @@ test('a turn is not visible before its record is', async () => {
   const blocker = await api.database.pool.connect();
   await blocker.query('BEGIN');
   await blocker.query('LOCK TABLE idempotency_records IN SHARE MODE');
-  const answer = startTurn().then((accepted) => accepted);
+  const response = startTurn().then((accepted) => accepted);
   await untilTrue('the insert of the record waits for its table', async () => {
     const { rows } = await api.database.pool.query(
       `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
@@ -193,7 +195,7 @@ test('a turn is not visible before its record is', async () => {
   expect(await count('turns')).toBe(before.turns);
   await blocker.query('ROLLBACK');
   blocker.release();
-  expect((await answer).status).toBe(202);
+  expect((await response).status).toBe(202);
   expect(await count('turns')).toBe(before.turns + 1);
   expect(await count('idempotency_records')).toBe(before.records + 1);
 });

@@ -37,9 +37,9 @@ const submit = (sessionId: string, more: object = {}) =>
   client.http.post(`/v1/sessions/${sessionId}/turns`).send({ input: 'Hi', ...more });
 const makeSession = () => client.http.post('/v1/sessions').send({ agent_id: agentId });
 
-function byCode(answers: Response[]): Record<string, number> {
+function byCode(responses: Response[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { status, body } of answers) {
+  for (const { status, body } of responses) {
     const code = String(body.code ?? status);
     counts[code] = (counts[code] ?? 0) + 1;
   }
@@ -79,9 +79,9 @@ test('the default number of running turns is the same in the database and in the
 
 test('of 200 turns submitted at once under a cap of 10, exactly 10 are accepted', async () => {
   await limit({ max_queued_turns: 10 });
-  const answers = await Promise.all(Array.from({ length: 200 }, () => start()));
-  expect(byCode(answers)).toEqual({ 202: 10, queue_full: 190 });
-  expect(answers.find(({ status }) => status === 429)?.headers['retry-after']).toBe('1');
+  const responses = await Promise.all(Array.from({ length: 200 }, () => start()));
+  expect(byCode(responses)).toEqual({ 202: 10, queue_full: 190 });
+  expect(responses.find(({ status }) => status === 429)?.headers['retry-after']).toBe('1');
   // Refused submits stored nothing.
   expect([await count('turns'), await count('sessions')]).toEqual([10, 10]);
 });
@@ -92,17 +92,17 @@ test.each(['enqueue', 'interrupt', 'rollback'])(
     const sessions = await Promise.all([makeSession(), makeSession(), makeSession(), makeSession()]);
     await limit({ max_queued_turns: 10 });
     const all = Array.from({ length: 40 }, (_, n) => sessions[n % 4]?.body.id as string);
-    const answers = await Promise.all(all.map((id) => submit(id, { multitask_strategy: strategy })));
+    const responses = await Promise.all(all.map((id) => submit(id, { multitask_strategy: strategy })));
     const { rows } = await api.database.pool.query(
       `SELECT count(*)::int AS n FROM turns WHERE tenant_id = $1 AND status = 'queued'`,
       [client.tenantId],
     );
     if (strategy === 'enqueue') {
-      expect(byCode(answers)).toEqual({ 202: 10, queue_full: 30 });
+      expect(byCode(responses)).toEqual({ 202: 10, queue_full: 30 });
       expect(rows[0].n).toBe(10);
     } else {
       // Each cancels the turn before it, so there is one left of each session.
-      expect(byCode(answers)).toEqual({ 202: 40 });
+      expect(byCode(responses)).toEqual({ 202: 40 });
       expect(rows[0].n).toBe(4);
     }
   },
@@ -148,9 +148,9 @@ test('a cap that is reached gradually is exact too, although nothing is counted 
   await limit({ requests_per_second: 30, max_queued_turns: 120 });
   let taken = 0;
   await untilTrue('it is full', async () => {
-    const answers = await Promise.all([start(), start(), start()]);
-    taken += answers.filter(({ status }) => status === 202).length;
-    return answers.some(({ body }) => body.code === 'queue_full');
+    const responses = await Promise.all([start(), start(), start()]);
+    taken += responses.filter(({ status }) => status === 202).length;
+    return responses.some(({ body }) => body.code === 'queue_full');
   });
   expect(taken).toBe(120);
   expect(await count('turns')).toBe(120);
@@ -158,13 +158,13 @@ test('a cap that is reached gradually is exact too, although nothing is counted 
 
 test('of 60 sessions created at once in two ways under a cap of 10, exactly 10 are created', async () => {
   await limit({ max_sessions: 10 });
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? start() : makeSession())),
   );
-  const { 201: made = 0, 202: started = 0, session_limit: refused } = byCode(answers);
+  const { 201: made = 0, 202: started = 0, session_limit: refused } = byCode(responses);
   expect([made + started, refused]).toEqual([10, 50]);
   expect(await count('sessions')).toBe(10);
-  expect(answers.find(({ status }) => status === 409)?.headers).not.toHaveProperty('retry-after');
+  expect(responses.find(({ status }) => status === 409)?.headers).not.toHaveProperty('retry-after');
 
   const [one] = (await client.http.get('/v1/sessions')).body.items;
   await client.http.delete(`/v1/sessions/${one.id}`).expect(204);
@@ -194,9 +194,9 @@ test('a response has how many requests are left, and a refused one when the next
     return /r=[34];/.test(String(headers['ratelimit']));
   });
   const startedAt = performance.now();
-  const answers = await Promise.all(Array.from({ length: 60 }, () => client.http.get('/v1/limits')));
+  const responses = await Promise.all(Array.from({ length: 60 }, () => client.http.get('/v1/limits')));
   const took = (performance.now() - startedAt) / 1_000;
-  const refused = answers.filter(({ status }) => status === 429);
+  const refused = responses.filter(({ status }) => status === 429);
   // The burst, what was refilled meanwhile, and the credit of the process.
   expect(60 - refused.length).toBeLessThanOrEqual(5 * (1 + took) + 1);
   expect(refused[0]?.body).toMatchObject({ code: 'rate_limited', status: 429 });
@@ -205,5 +205,8 @@ test('a response has how many requests are left, and a refused one when the next
     'ratelimit-policy': '"requests";q=5;w=1',
     ratelimit: '"requests";r=0;t=1',
   });
-  await untilTrue('a request is admitted again', async () => (await client.http.get('/v1/limits')).status === 200);
+  await untilTrue(
+    'a request is admitted again',
+    async () => (await client.http.get('/v1/limits')).status === 200,
+  );
 });

@@ -35,11 +35,11 @@ beforeAll(async () => {
   for (let n = 0; n < 12; n++) turns.push(await startTurn(agentIds[n % 3] ?? ''));
   const sessionId = turns[0]?.session_id;
   for (let n = 0; n < 8; n++) {
-    const answer = await http
+    const response = await http
       .post(`/v1/sessions/${sessionId}/turns`)
       .send({ input: `More ${n}` })
       .expect(202);
-    turns.push(turnSchema.parse(answer.body));
+    turns.push(turnSchema.parse(response.body));
   }
   for (const { id } of turns.slice(1, 6)) await playWorker(api, id);
   longTurn = await startTurn(agentIds[6] ?? '');
@@ -68,8 +68,8 @@ async function walk<Item extends z.ZodType>(
   let cursor: string | null = null;
   do {
     const query: Record<string, string> = { limit: String(limit), ...(cursor === null ? {} : { cursor }) };
-    const answer = await api.client.http.get(path).query(query).expect(200);
-    const { items: found, next_cursor: next } = page.parse(answer.body);
+    const response = await api.client.http.get(path).query(query).expect(200);
+    const { items: found, next_cursor: next } = page.parse(response.body);
     items.push(...found);
     expect(found.length).toBeLessThanOrEqual(limit);
     if (next !== null) expect(found).toHaveLength(limit);
@@ -161,9 +161,9 @@ describe.each([1, 2, 3, 7, 100])('read in pages of %i, without gap or repetition
 });
 
 test('a page has twenty items by default', async () => {
-  const answer = await api.client.http.get('/v1/turns').expect(200);
-  expect(answer.body.items).toHaveLength(20);
-  expect(answer.body.next_cursor).toBe(answer.body.items[19].id);
+  const response = await api.client.http.get('/v1/turns').expect(200);
+  expect(response.body.items).toHaveLength(20);
+  expect(response.body.next_cursor).toBe(response.body.items[19].id);
 });
 
 test('what is created while a list is paged changes nothing in its later pages', async () => {

@@ -22,9 +22,9 @@ interface Polled {
 async function poll(api: TestApi, path: string, options: RequestInit = {}): Promise<Polled> {
   const began = performance.now();
   const headers = { authorization: `Bearer ${api.client.apiKey}`, ...(options.headers as object) };
-  const answer = await fetch(`${api.url}/v1/turns/${path}`, { ...options, headers });
-  const turn = turnSchema.parse(await answer.json());
-  return { status: answer.status, headers: answer.headers, turn, tookMs: performance.now() - began };
+  const response = await fetch(`${api.url}/v1/turns/${path}`, { ...options, headers });
+  const turn = turnSchema.parse(await response.json());
+  return { status: response.status, headers: response.headers, turn, tookMs: performance.now() - began };
 }
 
 async function startTurn({ client: { http } }: TestApi): Promise<string> {
@@ -61,10 +61,10 @@ describe('a client that waits for a turn', () => {
 
   test('gets the turn as soon as another process signals its end', async () => {
     const turnId = await startTurn(api);
-    const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    const response = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
     await untilWaiting(api, 1);
     await finish(turnId);
-    const { status, turn, headers, tookMs } = await answer;
+    const { status, turn, headers, tookMs } = await response;
     expect([status, turn.status, turn.output_text]).toEqual([200, 'completed', 'Hello.']);
     expect(headers.get('retry-after')).toBeNull();
     expect(tookMs).toBeLessThan(SOON_MS);
@@ -126,11 +126,11 @@ describe('a client that waits for a turn', () => {
   test('never misses an end, at whatever moment', async () => {
     const turnIds = await Promise.all(Array.from({ length: 40 }, () => startTurn(api)));
     const ends = turnIds.map(async (turnId, place) => {
-      const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+      const response = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
       // Some before, some during, some after the read.
       if (place % 2 === 0) await new Promise(setImmediate);
       await finish(turnId);
-      return answer;
+      return response;
     });
     for (const { turn, tookMs } of await Promise.all(ends)) {
       expect(turn.status).toBe('completed');
@@ -140,16 +140,16 @@ describe('a client that waits for a turn', () => {
 
   test('waits on after a signal of a change that is no end', async () => {
     const turnId = await startTurn(api);
-    const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
-    let isAnswered = false;
-    void answer.then(() => (isAnswered = true));
+    const response = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    let hasResponse = false;
+    void response.then(() => (hasResponse = true));
     await untilWaiting(api, 1);
     await announce(turnId);
     await announce(turnId);
     const { status } = await poll(api, turnId);
-    expect([status, isAnswered, api.waiters.count]).toEqual([200, false, 1]);
+    expect([status, hasResponse, api.waiters.count]).toEqual([200, false, 1]);
     await finish(turnId);
-    expect((await answer).turn.status).toBe('completed');
+    expect((await response).turn.status).toBe('completed');
   });
 
   test('gets the current state when its time has passed, with Retry-After', async () => {
@@ -160,10 +160,10 @@ describe('a client that waits for a turn', () => {
 
   test('gets an end without a signal when its time has passed', async () => {
     const turnId = await startTurn(api);
-    const answer = poll(api, `${turnId}?wait=4`);
+    const response = poll(api, `${turnId}?wait=4`);
     await untilWaiting(api, 1);
     await playWorker(api, turnId);
-    expect((await answer).turn.status).toBe('completed');
+    expect((await response).turn.status).toBe('completed');
   });
 
   test('may send its wait as Prefer, and gets Preference-Applied', async () => {
@@ -187,8 +187,8 @@ describe('a client that waits for a turn', () => {
   test('leaves no waiter behind when it disconnects', async () => {
     const turnId = await startTurn(api);
     const clients = Array.from({ length: 10 }, () => new AbortController());
-    const answers = clients.map(({ signal }) => poll(api, `${turnId}?wait=60`, { signal }));
-    const refused = Promise.allSettled(answers);
+    const responses = clients.map(({ signal }) => poll(api, `${turnId}?wait=60`, { signal }));
+    const refused = Promise.allSettled(responses);
     await untilWaiting(api, 10);
     for (const client of clients) client.abort();
     expect((await refused).every(({ status }) => status === 'rejected')).toBe(true);
@@ -233,17 +233,17 @@ describe('a client that waits for a turn', () => {
   test('gets not_found when the turn is erased while it waits', async () => {
     const turnId = await startTurn(api);
     const { turn } = await poll(api, turnId);
-    const answer = api.client.http.get(`/v1/turns/${turnId}?wait=${WAIT_SECONDS}`).then((it) => it);
+    const response = api.client.http.get(`/v1/turns/${turnId}?wait=${WAIT_SECONDS}`).then((it) => it);
     await untilWaiting(api, 1);
     await api.client.http.delete(`/v1/sessions/${turn.session_id}`).expect(204);
     await announce(turnId);
-    expect((await answer).status).toBe(404);
+    expect((await response).status).toBe(404);
   });
 
   test('holds no database connection: fifty wait, and the whole pool is free', async () => {
     const turnId = await startTurn(api);
     await api.dispatcher.settle();
-    const answers = Array.from({ length: 50 }, () => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
+    const responses = Array.from({ length: 50 }, () => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
     await untilWaiting(api, 50);
     const { pool } = api.database;
     await untilTrue('no connection is in use', () => pool.idleCount === pool.totalCount);
@@ -252,7 +252,7 @@ describe('a client that waits for a turn', () => {
     await Promise.all(Array.from({ length: 20 }, () => api.client.http.get('/v1/agents').expect(200)));
     expect(api.waiters.count).toBe(50);
     await finish(turnId);
-    const statuses = (await Promise.all(answers)).map((answer) => answer.turn.status);
+    const statuses = (await Promise.all(responses)).map((response) => response.turn.status);
     expect(statuses).toEqual(Array.from({ length: 50 }, () => 'completed'));
   });
 });
@@ -264,12 +264,12 @@ withRedis('after a loss of signals, everybody who waits looks again', async () =
   const api = await startTestApi(await createTestDatabase(), { backplaneUrl: redis.url });
   try {
     const turnIds = await Promise.all(Array.from({ length: 10 }, () => startTurn(api)));
-    const answers = turnIds.map((turnId) => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
+    const responses = turnIds.map((turnId) => poll(api, `${turnId}?wait=${WAIT_SECONDS}`));
     await untilWaiting(api, 10);
     await redis.kill();
     for (const turnId of turnIds) await playWorker(api, turnId);
     await redis.start();
-    for (const { turn, tookMs } of await Promise.all(answers)) {
+    for (const { turn, tookMs } of await Promise.all(responses)) {
       expect(turn.status).toBe('completed');
       expect(tookMs).toBeLessThan(SOON_MS);
     }
@@ -285,11 +285,11 @@ test('once the process stops, every waiting client gets the current state, and n
   });
   try {
     const turnId = await startTurn(api);
-    const answer = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
+    const response = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
     await untilWaiting(api, 1);
     api.waiters.close();
     const late = await poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
-    for (const { turn, tookMs } of [await answer, late]) {
+    for (const { turn, tookMs } of [await response, late]) {
       expect(turn.status).toBe('queued');
       expect(tookMs).toBeLessThan(SOON_MS);
     }

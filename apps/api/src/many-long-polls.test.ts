@@ -52,11 +52,11 @@ test('two thousand clients wait at once in little memory, and an end is read onc
     turnIds.push(turn.body.id);
   }
   const before = process.memoryUsage().heapUsed;
-  const answers: Promise<Turn>[] = [];
+  const responses: Promise<Turn>[] = [];
   // Turn by turn: a kernel does not queue two thousand new connections for one server.
   for (const id of turnIds) {
-    answers.push(...Array.from({ length: WAITING / TURNS }, () => poll(id)));
-    await untilTrue('all clients wait', () => api.waiters.count === answers.length);
+    responses.push(...Array.from({ length: WAITING / TURNS }, () => poll(id)));
+    await untilTrue('all clients wait', () => api.waiters.count === responses.length);
   }
   // The memory of the clients is in this process too.
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(WAITING * 150_000);
@@ -77,7 +77,7 @@ test('two thousand clients wait at once in little memory, and an end is read onc
       api.backplane,
       turnIds.map((turnId) => ({ turn_id: turnId, status: 'completed' })),
     );
-    const statuses = new Set((await Promise.all(answers)).map(({ status }) => status));
+    const statuses = new Set((await Promise.all(responses)).map(({ status }) => status));
     expect([...statuses]).toEqual(['completed']);
   } finally {
     Reflect.deleteProperty(pool, 'query');

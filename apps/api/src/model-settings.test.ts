@@ -71,8 +71,8 @@ test.each([
   [{ keys: [], auth: 'basic' }, 'auth'],
   [{ keys: [], operator_key: true }, 'operator_key'],
 ])('%j is refused', async (body, path) => {
-  const answer = await put(body).expect(400);
-  expect(answer.body.errors[0]).toMatchObject({ path });
+  const response = await put(body).expect(400);
+  expect(response.body.errors[0]).toMatchObject({ path });
 });
 
 test.each(['http://localhost:4000', 'http://127.0.0.1:4000', 'https://127.0.0.1/v1'])(

@@ -128,7 +128,7 @@ describe('usage', () => {
     expect((await usageOf(tenant, '?model=other')).total.cost_micros).toBe(0);
   });
 
-  test("is that of the tenant alone", async () => {
+  test('is that of the tenant alone', async () => {
     await spend(await tenantWithAgent(), 5_000);
     expect((await usageOf(await tenantWithAgent())).total.cost_micros).toBe(0);
   });

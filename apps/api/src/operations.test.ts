@@ -73,8 +73,8 @@ describe('with everything up', () => {
       for (const name of needed) {
         const part = new URL(name, address);
         expect(part.host).toBe(address.host);
-        const answer = await supertest(api.url).get(part.pathname).expect(200);
-        expect([name, answer.headers['content-type']]).toEqual([name, expect.not.stringContaining('html')]);
+        const response = await supertest(api.url).get(part.pathname).expect(200);
+        expect([name, response.headers['content-type']]).toEqual([name, expect.not.stringContaining('html')]);
       }
       expect(page.text.replaceAll(/xmlns(:\w+)?="[^"]+"/g, '')).not.toMatch(/https?:\/\//);
     },
@@ -100,8 +100,8 @@ describe('with everything up', () => {
   });
 
   test('metrics are not on the port that clients use', async () => {
-    const answer = await supertest(api.url).get('/metrics').expect(404);
-    expect(answer.body).toMatchObject({ code: 'not_found' });
+    const response = await supertest(api.url).get('/metrics').expect(404);
+    expect(response.body).toMatchObject({ code: 'not_found' });
   });
 });
 

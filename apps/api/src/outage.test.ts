@@ -27,7 +27,7 @@ async function cutOff(send: () => Test): Promise<Response> {
   const blocker = await api.database.pool.connect();
   await blocker.query('BEGIN');
   await blocker.query('LOCK TABLE turns IN ACCESS EXCLUSIVE MODE');
-  const answer = send().then((it) => it);
+  const response = send().then((it) => it);
   await untilTrue('it waits, and is terminated', async () => {
     // Not by the blocker: inside a transaction the view stays as it was first read.
     const { rows } = await api.database.pool.query(
@@ -38,7 +38,7 @@ async function cutOff(send: () => Test): Promise<Response> {
   });
   await blocker.query('ROLLBACK');
   blocker.release();
-  return answer;
+  return response;
 }
 
 test.each([
@@ -50,32 +50,32 @@ test.each([
   '%s whose connection to the database breaks is told to come again, and stores nothing',
   async (_, send) => {
     const before = await api.readAllRows();
-    const answer = await cutOff(send);
-    expect([answer.status, answer.body.code]).toEqual([503, 'not_ready']);
-    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
-    expect(answer.headers['retry-after']).toBe('1');
-    expect(answer.text).not.toMatch(/terminat|57P01|postgres/i);
+    const response = await cutOff(send);
+    expect([response.status, response.body.code]).toEqual([503, 'not_ready']);
+    expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(response.headers['retry-after']).toBe('1');
+    expect(response.text).not.toMatch(/terminat|57P01|postgres/i);
     expect(await api.readAllRows()).toEqual(before);
     expect(api.waiters.count).toBe(0);
   },
 );
 
 test('and is accepted when it is sent again with its key', async () => {
-  const answer = await startTurn().set('Idempotency-Key', 'cut-off').expect(202);
-  expect(answer.headers['idempotent-replayed']).toBeUndefined();
+  const response = await startTurn().set('Idempotency-Key', 'cut-off').expect(202);
+  expect(response.headers['idempotent-replayed']).toBeUndefined();
 });
 
 test('an internal error has an id for the log, and no details', async () => {
   await api.database.pool.query(`ALTER TABLE events RENAME TO events_elsewhere`);
   try {
     const before = api.logLines.length;
-    const answer = await startTurn().expect(500);
-    expect(answer.body.code).toBe('internal_error');
-    expect(answer.text).not.toMatch(/events|relation|SELECT|\.ts|node_modules/);
+    const response = await startTurn().expect(500);
+    expect(response.body.code).toBe('internal_error');
+    expect(response.text).not.toMatch(/events|relation|SELECT|\.ts|node_modules/);
     const line = api.logLines.slice(before).find((each) => each.includes('Request failed.')) ?? '{}';
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
-      request_id: answer.body.request_id,
+      request_id: response.body.request_id,
       error: { message: 'relation "events" does not exist' },
     });
   } finally {

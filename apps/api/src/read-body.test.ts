@@ -17,7 +17,7 @@ afterEach(() => {
 afterAll(() => api.stop());
 
 /** Begins a POST by hand, so that its body can come in pieces or not at all. */
-function begin(apiKey: string, headers: Record<string, string>): { socket: Socket; answer(): string } {
+function begin(apiKey: string, headers: Record<string, string>): { socket: Socket; response(): string } {
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
   sockets.push(socket);
   let text = '';
@@ -29,7 +29,7 @@ function begin(apiKey: string, headers: Record<string, string>): { socket: Socke
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`POST /v1/agents HTTP/1.1\r\n${lines.join('')}\r\n`);
-  return { socket, answer: () => text };
+  return { socket, response: () => text };
 }
 
 const agentOf = (bytes: number): string => {
@@ -40,10 +40,10 @@ const large = agentOf(150_000);
 const post = ({ http }: Client) => http.post('/v1/agents').set('Content-Type', 'application/json');
 
 test('a body that is too large is refused with the limit named, before a byte of it is sent', async () => {
-  const { answer } = begin(api.client.apiKey, { 'Content-Length': String(MAX_BODY_BYTES + 1) });
-  await untilTrue('it is refused', () => answer().includes('\r\n\r\n{'));
-  expect(answer()).toMatch(/^HTTP\/1\.1 413 /);
-  expect(answer()).toContain(`larger than ${MAX_BODY_BYTES} bytes`);
+  const { response } = begin(api.client.apiKey, { 'Content-Length': String(MAX_BODY_BYTES + 1) });
+  await untilTrue('it is refused', () => response().includes('\r\n\r\n{'));
+  expect(response()).toMatch(/^HTTP\/1\.1 413 /);
+  expect(response()).toContain(`larger than ${MAX_BODY_BYTES} bytes`);
 });
 
 test.each([
@@ -67,8 +67,8 @@ test.each([
 );
 
 test('a request without a key gets its response before a byte of its body is sent', async () => {
-  const { answer } = begin('tp_live_nobody', { 'Content-Length': String(MAX_BODY_BYTES) });
-  await untilTrue('it is refused', () => answer().startsWith('HTTP/1.1 401 '));
+  const { response } = begin('tp_live_nobody', { 'Content-Length': String(MAX_BODY_BYTES) });
+  await untilTrue('it is refused', () => response().startsWith('HTTP/1.1 401 '));
 });
 
 test('bodies in flight of one tenant hold at most half of the memory, and other tenants are not affected', async () => {
@@ -83,7 +83,10 @@ test('bodies in flight of one tenant hold at most half of the memory, and other 
   await post(other).send(large).expect(201);
 
   held[0]?.socket.destroy();
-  await untilTrue('the memory of a disconnected client is released', () => api.bodies.bytes === MAX_BODY_BYTES);
+  await untilTrue(
+    'the memory of a disconnected client is released',
+    () => api.bodies.bytes === MAX_BODY_BYTES,
+  );
   await post(api.client).send(large).expect(201);
 });
 
@@ -99,13 +102,13 @@ test('all tenants together hold no more than the bound', async () => {
 });
 
 test('a body of unknown length is reserved as it arrives', async () => {
-  const { socket, answer } = begin(api.client.apiKey, { 'Transfer-Encoding': 'chunked' });
+  const { socket, response } = begin(api.client.apiKey, { 'Transfer-Encoding': 'chunked' });
   const text = agentOf(100_000);
   const half = text.length / 2;
   socket.write(`${half.toString(16)}\r\n${text.slice(0, half)}\r\n`);
   await untilTrue('the first half is reserved', () => api.bodies.bytes === half);
   socket.write(`${half.toString(16)}\r\n${text.slice(half)}\r\n0\r\n\r\n`);
-  await untilTrue('it is accepted', () => answer().startsWith('HTTP/1.1 201 '));
+  await untilTrue('it is accepted', () => response().startsWith('HTTP/1.1 201 '));
   await untilTrue('its memory is released', () => api.bodies.bytes === 0);
 });
 

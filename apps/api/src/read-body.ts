@@ -112,9 +112,13 @@ function asProblem(error: unknown, maxBytes: number): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof Error && 'type' in error && error.type === 'entity.too.large')
     return tooLarge(maxBytes);
-  return new ProblemError('invalid_request', 'The body is truncated, or is not compressed as its headers say.', {
-    cause: error,
-  });
+  return new ProblemError(
+    'invalid_request',
+    'The body is truncated, or is not compressed as its headers say.',
+    {
+      cause: error,
+    },
+  );
 }
 
 function tooLarge(maxBytes: number): ProblemError {

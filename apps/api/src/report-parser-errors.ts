@@ -24,8 +24,8 @@ export function reportParserErrors(server: Server, logger: Logger): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = underWay.get(socket);
     // Bytes of a response are sent: another one would be read as part of it.
-    const isAnswered = response !== undefined && response.headersSent && !response.writableFinished;
-    if (!socket.writable || error.code === 'ECONNRESET' || isAnswered) {
+    const isHalfSent = response !== undefined && response.headersSent && !response.writableFinished;
+    if (!socket.writable || error.code === 'ECONNRESET' || isHalfSent) {
       socket.destroy();
       return;
     }

@@ -17,7 +17,7 @@ type Spend = Backplane['spendRequests'];
 const CREDIT = 0.1;
 const REPORT_EVERY_MS = 100;
 /** A request waits this long for the backplane at most; then the process decides by what it knows. */
-const ANSWER_MS = 250;
+const RESPONSE_MS = 250;
 /** After that, no request waits for it for this long, unless it responds. */
 const ALONE_MS = 1_000;
 
@@ -127,7 +127,7 @@ class Meter {
       timer = setTimeout(() => {
         this.#aloneUntil = performance.now() + ALONE_MS;
         resolve();
-      }, ANSWER_MS);
+      }, RESPONSE_MS);
     });
     await Promise.race([this.#tell(), tooLong]);
     clearTimeout(timer);

@@ -51,8 +51,8 @@ test('every operation of the document refuses a key without its scope, with 403 
     const others = SCOPES.filter((scope) => scope !== operation.scope && scope !== 'admin');
     const key = await keyWith(others);
     const before = await api.readAllRows();
-    const answer = await ask(key, operation);
-    expect([operation.method, operation.path, answer.status, answer.body.code]).toEqual([
+    const response = await ask(key, operation);
+    expect([operation.method, operation.path, response.status, response.body.code]).toEqual([
       operation.method,
       operation.path,
       403,
@@ -65,9 +65,9 @@ test('every operation of the document refuses a key without its scope, with 403 
 test('a key with only that scope, and an admin key, are allowed', async () => {
   for (const operation of await readOperations()) {
     for (const scopes of [[operation.scope], ['admin']] as const) {
-      const answer = await ask(await keyWith(scopes), operation);
-      expect([operation.path, answer.status]).not.toEqual([operation.path, 403]);
-      expect(answer.status).toBeLessThan(500);
+      const response = await ask(await keyWith(scopes), operation);
+      expect([operation.path, response.status]).not.toEqual([operation.path, 403]);
+      expect(response.status).toBeLessThan(500);
     }
   }
 });

@@ -42,12 +42,12 @@ describe('a turn that is submitted', () => {
 
   test('is accepted with its Location, and can be read there', async () => {
     const { http } = api.client;
-    const answer = await http.post('/v1/turns').send({ agent_id: agentId, input: 'Hi' }).expect(202);
-    const turn = turnSchema.strict().parse(answer.body);
+    const response = await http.post('/v1/turns').send({ agent_id: agentId, input: 'Hi' }).expect(202);
+    const turn = turnSchema.strict().parse(response.body);
     expect(turn).toMatchObject({ status: 'queued', sequence: 1, agent_id: agentId, agent_version: 1 });
-    expect(answer.headers['location']).toBe(`/v1/turns/${turn.id}`);
-    expect(answer.headers['retry-after']).toBe('1');
-    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(response.headers['location']).toBe(`/v1/turns/${turn.id}`);
+    expect(response.headers['retry-after']).toBe('1');
+    expect(response.headers['content-type']).toBe('application/json; charset=utf-8');
     const found = await http.get(`/v1/turns/${turn.id}`).expect(200);
     expect(found.body).toEqual(turn);
   });
@@ -108,10 +108,10 @@ describe('a turn that is submitted', () => {
     const { http } = api.client;
     const session = await http.post('/v1/sessions').send({ agent_id: agentId }).expect(201);
     const path = `/v1/sessions/${session.body.id}/turns`;
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 30 }, () => http.post(path).send({ input: 'Hi' }).expect(202)),
     );
-    const sequences = answers.map((answer) => answer.body.sequence);
+    const sequences = responses.map((response) => response.body.sequence);
     expect(sequences.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
   });
 });

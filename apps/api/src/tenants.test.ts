@@ -29,8 +29,8 @@ afterAll(() => api.stop());
 
 const places = () => addressParameters(document);
 
-const plain = (answer: { body: Record<string, unknown> }): object => ({
-  ...answer.body,
+const plain = (response: { body: Record<string, unknown> }): object => ({
+  ...response.body,
   detail: '',
   request_id: '',
 });
@@ -54,19 +54,19 @@ test("another tenant's ids in a path are not found, and nothing changes", async 
     await mine.addressOf(operation);
     if (operation.body !== null) await mine.sample(operation.body);
     const before = await api.readAllRows();
-    const answer = await send(operation, { [name]: id });
+    const response = await send(operation, { [name]: id });
     const title = `${operation.method} ${operation.path} {${name}}`;
     if (operation.method === 'put' && !isId) {
       // Names are per tenant: it creates one of this tenant, and leaves the other's unchanged.
-      expect([title, answer.status]).toEqual([title, 200]);
+      expect([title, response.status]).toEqual([title, 200]);
       expect(ofTheirs(await api.readAllRows())).toEqual(ofTheirs(before));
       await ask(mine.client, 'delete', await mine.addressOf(operation, { [name]: id }), null).expect(204);
       continue;
     }
-    expect([title, answer.status, answer.body.code]).toEqual([title, 404, 'not_found']);
+    expect([title, response.status, response.body.code]).toEqual([title, 404, 'not_found']);
     // As for an id that does not exist: the response does not reveal that it belongs to a tenant.
     const nowhere = await send(operation, { [name]: isId ? foreignId(id) : `${id}-nowhere` });
-    expect([title, plain(nowhere)]).toEqual([title, plain(answer)]);
+    expect([title, plain(nowhere)]).toEqual([title, plain(response)]);
     expect([title, await api.readAllRows()]).toEqual([title, before]);
   }
 }, 240_000);
@@ -80,13 +80,17 @@ test("another tenant's ids in a body are not found, and nothing changes", async 
       const id = await theirs.need(place.prefix);
       const own = await mine.sample(operation.body);
       const before = await api.readAllRows();
-      const answer = await send(operation, {}, bodyWithId(own, place.path, id));
+      const response = await send(operation, {}, bodyWithId(own, place.path, id));
       const title = `${operation.id} ${place.path.join('.')}`;
       const nowhere = await send(operation, {}, bodyWithId(own, place.path, foreignId(id)));
-      expect([title, answer.status, plain(answer)]).toEqual([title, nowhere.status, plain(nowhere)]);
+      expect([title, response.status, plain(response)]).toEqual([title, nowhere.status, plain(nowhere)]);
       // For a list, the path of each issue is reported, or one problem for all of them.
       const expected = place.path.length === 1 ? [404] : [400, 404, 409];
-      expect([title, expected.includes(answer.status), answer.text]).toEqual([title, true, answer.text]);
+      expect([title, expected.includes(response.status), response.text]).toEqual([
+        title,
+        true,
+        response.text,
+      ]);
       expect([title, await api.readAllRows()]).toEqual([title, before]);
     }
   }
@@ -111,7 +115,7 @@ test("another tenant's ids in a query find nothing", async () => {
   }
 }, 120_000);
 
-test("what is read without an id contains nothing of another tenant", async () => {
+test('what is read without an id contains nothing of another tenant', async () => {
   const general = document.operations.filter(({ method, path }) => method === 'get' && !path.includes('{'));
   expect(general.length).toBeGreaterThan(5);
   const newcomer = new TenantThings(await api.addTenant(), document);
@@ -124,9 +128,9 @@ test("what is read without an id contains nothing of another tenant", async () =
 test('the owner finds everything unchanged', async () => {
   for (const operation of document.operations) {
     // What is not JSON is a stream, and may not end.
-    if (operation.method !== 'get' || operation.answer === null) continue;
-    const answer = await ask(theirs.client, 'get', await theirs.addressOf(operation), null);
-    expect([operation.path, answer.status]).toEqual([operation.path, 200]);
+    if (operation.method !== 'get' || operation.response === null) continue;
+    const response = await ask(theirs.client, 'get', await theirs.addressOf(operation), null);
+    expect([operation.path, response.status]).toEqual([operation.path, 200]);
   }
 });
 

@@ -82,13 +82,13 @@ test.each([
   const agent = await http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
   const session = await http.post('/v1/sessions').send({ agent_id: agent.body.id }).expect(201);
   const input = 'Hi';
-  const answers = [
+  const responses = [
     await http.post(HOOKS).send({ url }),
     await http.post(`${HOOKS}/${id}`).send({ url }),
     await http.post('/v1/turns').send({ agent_id: agent.body.id, input, webhook_url: url }),
     await http.post(`/v1/sessions/${session.body.id}/turns`).send({ input, webhook_url: url }),
   ];
-  for (const { status, body } of answers) {
+  for (const { status, body } of responses) {
     expect([status, body.code]).toEqual([400, 'invalid_request']);
     expect(body.errors).toEqual([{ path: expect.stringMatching(/url$/), message: expect.any(String) }]);
   }
@@ -126,12 +126,12 @@ test('an endpoint is changed in parts, disabled and enabled', async () => {
 
 test('a tenant has at most fifty endpoints, however many are asked for at once', async () => {
   const client = await api.addTenant();
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 60 }, () => client.http.post(HOOKS).send({ url: URL_ })),
   );
-  const made = answers.filter(({ status }) => status === 201);
+  const made = responses.filter(({ status }) => status === 201);
   expect(made).toHaveLength(50);
-  expect(answers.find(({ status }) => status !== 201)?.body.code).toBe('webhook_endpoint_limit');
+  expect(responses.find(({ status }) => status !== 201)?.body.code).toBe('webhook_endpoint_limit');
   await client.http.delete(`${HOOKS}/${made[0]?.body.id}`).expect(204);
   await makeEndpoint(client);
 });

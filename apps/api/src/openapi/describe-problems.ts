@@ -46,14 +46,14 @@ export function describeProblems(route: Route): ZodOpenApiResponsesObject {
     ...(route.method === 'post' ? OF_POSTS : []),
     ...route.problems,
   ]);
-  const answers: ZodOpenApiResponsesObject = {};
+  const responses: ZodOpenApiResponsesObject = {};
   for (const status of new Set([...codes].map((code) => PROBLEMS[code].status))) {
     const ofStatus = [...codes].filter((code) => PROBLEMS[code].status === status);
-    answers[`${status}`] = {
+    responses[`${status}`] = {
       description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
       headers: refersTo(['X-Request-Id', ...(HEADERS[status] ?? [])]),
       content: { 'application/problem+json': { schema: problemSchema } },
     };
   }
-  return answers;
+  return responses;
 }

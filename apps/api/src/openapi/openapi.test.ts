@@ -65,8 +65,8 @@ describe('every example of a body is accepted with ids of existing objects', () 
       (_, prefix: string) => JSON.stringify(ids.get(prefix)),
     );
     const address = await things.addressOf(operation(id));
-    const answer = await ask(things.client, method, address, JSON.parse(body));
-    expect([answer.status < 300, answer.body]).toEqual([true, expect.anything()]);
+    const response = await ask(things.client, method, address, JSON.parse(body));
+    expect([response.status < 300, response.body]).toEqual([true, expect.anything()]);
   });
 });
 

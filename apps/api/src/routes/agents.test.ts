@@ -182,7 +182,7 @@ test('an update that changes nothing creates no version', async () => {
 test('of many updates at once none is lost', async () => {
   const { id } = await create();
   const fields = ['max_tokens', 'step_timeout_ms', 'context_tokens', 'action_timeout_ms'];
-  const answers = await inOtherTransaction(async (lock) => {
+  const responses = await inOtherTransaction(async (lock) => {
     await lock.query('SELECT 1 FROM agents WHERE id = $1 FOR UPDATE', [id]);
     const changes = fields.map((field, place) => ({ [field]: 10_000 - place }));
     const updates = [...changes, { name: 'renamed' }].map((change) => sent(update(id, change)));
@@ -190,8 +190,8 @@ test('of many updates at once none is lost', async () => {
     await lock.query('COMMIT');
     return Promise.all(updates);
   });
-  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-  expect(new Set(answers.map(({ body }) => body.version))).toEqual(new Set([2, 3, 4, 5, 6]));
+  expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 200));
+  expect(new Set(responses.map(({ body }) => body.version))).toEqual(new Set([2, 3, 4, 5, 6]));
   expect(await read(id)).toMatchObject({
     name: 'renamed',
     version: 6,
@@ -201,11 +201,11 @@ test('of many updates at once none is lost', async () => {
 
 test('an update that expects a version is refused where there is a newer one', async () => {
   const { id } = await create();
-  const answers = await Promise.all(
-    ['x', 'y'].map((name) => update(id, { name, if_version: 1 }).then((answer) => answer)),
+  const responses = await Promise.all(
+    ['x', 'y'].map((name) => update(id, { name, if_version: 1 }).then((response) => response)),
   );
-  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
-  expect(answers.find(({ status }) => status === 409)?.body).toMatchObject({
+  expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+  expect(responses.find(({ status }) => status === 409)?.body).toMatchObject({
     code: 'agent_changed',
     detail: `${id} is at version 2, not 1.`,
   });
@@ -368,8 +368,8 @@ test('an agent that names a tool and the deletion of that tool, at once: one of 
     const making = api.client.http
       .post('/v1/agents')
       .send(agent)
-      .then((answer) => answer);
-    const deleting = api.client.http.delete(`/v1/tools/${id}`).then((answer) => answer);
+      .then((response) => response);
+    const deleting = api.client.http.delete(`/v1/tools/${id}`).then((response) => response);
     const statuses = (await Promise.all([making, deleting])).map(({ status }) => status);
     expect([
       [201, 409],

@@ -17,7 +17,11 @@ export const modelSettingsRoutes: Route[] = [
     scope: 'secrets:read',
     params: none,
     query: none,
-    response: { status: 200, description: 'The settings, without the values of keys.', schema: modelSettingsSchema },
+    response: {
+      status: 200,
+      description: 'The settings, without the values of keys.',
+      schema: modelSettingsSchema,
+    },
     problems: [],
     async handle({ tenantId, sql }) {
       return { status: 200, body: await readModelSettings(sql, tenantId) };

@@ -14,7 +14,11 @@ export const toolOutputRoutes: Route[] = [
     params: z.object({ turn_id: idSchema('turn') }),
     query: z.object({}),
     body: submitToolOutputsSchema,
-    response: { status: 202, description: 'The turn; it goes on once every call has its output.', schema: turnSchema },
+    response: {
+      status: 202,
+      description: 'The turn; it goes on once every call has its output.',
+      schema: turnSchema,
+    },
     problems: ['not_found', 'no_action_required', 'tool_call_settled'],
     // To repeat a call that may have taken effect is a decision with an author.
     auditSome: 'tool_call.sent_again',

@@ -109,12 +109,12 @@ test('a replay has the same tool without its secret, which is in no record', asy
 
 test('as many concurrent requests as there are connections do not deadlock', async () => {
   const newcomer = await api.addTenant();
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
       post({ ...config, name: freshName() }, newcomer).set('Idempotency-Key', `many-${n}`),
     ),
   );
-  expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 201));
+  expect(responses.map((response) => response.status)).toEqual(responses.map(() => 201));
 });
 
 test('a name is unique within a tenant', async () => {
@@ -130,8 +130,8 @@ test('a name is unique within a tenant', async () => {
 
 test('of two concurrent requests for a name one gets it', async () => {
   const name = freshName();
-  const answers = await Promise.all(Array.from({ length: 8 }, () => post({ ...config, name })));
-  const statuses = answers.map((answer) => String(answer.status)).toSorted();
+  const responses = await Promise.all(Array.from({ length: 8 }, () => post({ ...config, name })));
+  const statuses = responses.map((response) => String(response.status)).toSorted();
   expect(statuses).toEqual(['201', ...Array.from({ length: 7 }, () => '409')]);
 });
 
@@ -143,13 +143,13 @@ test.each([
   const { id } = await create();
   const before = await api.readAllRows();
   const request = { ...config, input_schema };
-  for (const answer of [
+  for (const response of [
     await post({ ...request, name: freshName() }),
     await post({ ...request, name: freshName() }).set('Idempotency-Key', 'refused'),
     await api.client.http.post(`/v1/tools/${id}`).send(request),
   ]) {
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ code: 'invalid_request', errors: [{ path: 'input_schema' }] });
+    expect(response.status).toBe(400);
+    expect(response.body).toMatchObject({ code: 'invalid_request', errors: [{ path: 'input_schema' }] });
   }
   expect(await api.readAllRows()).toEqual(before);
 });
@@ -191,12 +191,12 @@ test('another tenant’s tool is not found', async () => {
   const { id } = await create();
   const other = await api.addTenant();
   const before = await api.readAllRows();
-  for (const answer of [
+  for (const response of [
     await other.http.get(`/v1/tools/${id}`),
     await other.http.post(`/v1/tools/${id}`).send(config),
     await other.http.delete(`/v1/tools/${id}`),
   ]) {
-    expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);
+    expect([response.status, response.body.code]).toEqual([404, 'not_found']);
   }
   expect(await api.readAllRows()).toEqual(before);
   expect((await other.http.get('/v1/tools').expect(200)).body.items).toEqual([]);

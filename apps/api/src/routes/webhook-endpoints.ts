@@ -57,8 +57,7 @@ export const webhookEndpointRoutes: Route[] = [
     body: createWebhookEndpointSchema,
     response: {
       status: 201,
-      description:
-        'The endpoint, with its signing secret. A replay comes without the secret.',
+      description: 'The endpoint, with its signing secret. A replay comes without the secret.',
       schema: createdWebhookEndpointSchema,
       headers: located,
     },

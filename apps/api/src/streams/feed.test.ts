@@ -47,7 +47,7 @@ class Reader implements FeedReader {
 
 test('a reader that joins while all others leave, in the middle of a read, misses nothing', async () => {
   let newest = 5;
-  const answers: (() => void)[] = [];
+  const responses: (() => void)[] = [];
   const feed = new Feed({
     live: silent,
     lookEveryMs: 60_000,
@@ -62,7 +62,7 @@ test('a reader that joins while all others leave, in the middle of a read, misse
       isThere: () => Promise.resolve(true),
       read: ({ sequenceNumber: after }) => {
         const facts = Array.from({ length: newest - after }, (_, index) => factAt(after + index + 1));
-        return new Promise((resolve) => answers.push(() => resolve(facts)));
+        return new Promise((resolve) => responses.push(() => resolve(facts)));
       },
     },
   });
@@ -77,9 +77,9 @@ test('a reader that joins while all others leave, in the middle of a read, misse
   feed.leave(first);
   const slow = new Reader(3);
   expect(feed.join(slow, wakes)).toBe(true);
-  answers.shift()?.();
-  await untilTrue('it is read again', () => answers.length === 1);
-  answers.shift()?.();
+  responses.shift()?.();
+  await untilTrue('it is read again', () => responses.length === 1);
+  responses.shift()?.();
   await untilTrue('the event arrived', () => slow.seen.includes(6));
   expect(slow.seen).toEqual([4, 5, 6]);
   feed.close();

@@ -5,7 +5,7 @@ import type { Services } from '../route.ts';
 
 /**
  * Does to a dispatched turn what a worker would, all but telling anybody: claims it, commits so many
- * rounds of a tool, and ends it with an answer.
+ * rounds of a tool, and ends it with a response.
  */
 export async function playWorker(
   { database, dispatcher }: Pick<Services, 'database' | 'dispatcher'>,

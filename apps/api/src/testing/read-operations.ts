@@ -18,13 +18,13 @@ export type Parameter = z.infer<typeof parameterSchema>;
 const contentSchema = z.object({
   content: z.record(z.string(), z.object({ schema: schemaSchema.optional() })).optional(),
 });
-const answerSchema = contentSchema.extend({ headers: z.record(z.string(), z.unknown()).optional() });
+const responseSchema = contentSchema.extend({ headers: z.record(z.string(), z.unknown()).optional() });
 const operationSchema = z.object({
   operationId: z.string(),
   'x-scope': z.enum(SCOPES),
   parameters: z.array(parameterSchema).default([]),
   requestBody: contentSchema.optional(),
-  responses: z.record(z.string(), answerSchema),
+  responses: z.record(z.string(), responseSchema),
 });
 const documentSchema = z.object({
   paths: z.record(z.string(), z.record(z.string(), operationSchema)),
@@ -42,10 +42,10 @@ export interface Operation {
   scope: (typeof SCOPES)[number];
   parameters: Parameter[];
   body: Schema | null;
-  /** All answers, by status. */
-  responses: Record<string, z.infer<typeof answerSchema>>;
-  /** Of the good answer; null for one that is no JSON. */
-  answer: Schema | null;
+  /** All responses, by status. */
+  responses: Record<string, z.infer<typeof responseSchema>>;
+  /** Of the good response; null for one that is no JSON. */
+  response: Schema | null;
 }
 
 export interface ApiDocument {
@@ -69,7 +69,7 @@ export async function readDocument(url: string): Promise<ApiDocument> {
         parameters: operation.parameters,
         body: operation.requestBody?.content?.['application/json']?.schema ?? null,
         responses: operation.responses,
-        answer: good?.content?.['application/json']?.schema ?? null,
+        response: good?.content?.['application/json']?.schema ?? null,
       };
     }),
   );

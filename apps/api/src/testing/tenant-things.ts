@@ -99,13 +99,13 @@ export class TenantThings {
     throw new Error('A body is an object.');
   }
 
-  /** By a POST that answers with one; `deep`: also by one that takes another thing in its path. */
+  /** Created by a POST that returns one; `deep`: also by one with another id in its path. */
   async #make(prefix: string, deep: boolean): Promise<string | null> {
     for (const operation of this.#document.operations) {
-      if (operation.method !== 'post' || operation.answer === null || operation.path.includes('{') !== deep)
+      if (operation.method !== 'post' || operation.response === null || operation.path.includes('{') !== deep)
         continue;
-      const answer = objectSchema.safeParse(this.#document.resolve(operation.answer));
-      if (!answer.success || this.#prefixOf(answer.data.properties['id']) !== prefix) continue;
+      const response = objectSchema.safeParse(this.#document.resolve(operation.response));
+      if (!response.success || this.#prefixOf(response.data.properties['id']) !== prefix) continue;
       if (this.#takes(operation, prefix)) continue;
       const body = operation.body === null ? null : await this.sample(operation.body);
       const made = await ask(this.client, 'post', await this.addressOf(operation), body);
@@ -117,8 +117,8 @@ export class TenantThings {
 
   async #find(prefix: string): Promise<string | null> {
     for (const operation of this.#document.operations) {
-      if (operation.method !== 'get' || operation.answer === null) continue;
-      const list = listSchema.safeParse(this.#document.resolve(operation.answer));
+      if (operation.method !== 'get' || operation.response === null) continue;
+      const list = listSchema.safeParse(this.#document.resolve(operation.response));
       if (!list.success) continue;
       const item = objectSchema.safeParse(this.#document.resolve(list.data.properties.items.items));
       if (!item.success || this.#prefixOf(item.data.properties['id']) !== prefix) continue;

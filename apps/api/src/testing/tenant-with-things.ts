@@ -12,8 +12,8 @@ export async function tenantWithThings(api: TestApi, document: ApiDocument): Pro
   for (const { id, method, path } of document.operations) {
     const noun = /^create([A-Z]\w+)$/.exec(id)?.[1];
     if (method !== 'post' || noun === undefined || path.includes('{')) continue;
-    const answer = document.operations.find((operation) => operation.id === id)?.answer ?? {};
-    const properties = document.resolve(answer)['properties'] as Record<string, Schema> | undefined;
+    const response = document.operations.find((operation) => operation.id === id)?.response ?? {};
+    const properties = document.resolve(response)['properties'] as Record<string, Schema> | undefined;
     const prefix = idPrefixOf(document.resolve(properties?.['id'] ?? {}));
     if (prefix !== null) await things.need(prefix);
   }

@@ -17,7 +17,7 @@ export async function sendRequest(
   { url, apiKey, agent }: { url: string; apiKey: string; agent: Agent },
   { operation, path, headers, body }: FuzzRequest,
 ): Promise<FuzzResponse> {
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const length = body === null ? {} : { 'content-length': String(body.length) };
     const sent = sendHttp(url, {
       agent,
@@ -31,9 +31,9 @@ export async function sendRequest(
       .once('error', reject)
       .end(body ?? undefined);
   });
-  const type = answer.headers['content-type'] ?? '';
-  const status = answer.statusCode ?? 0;
-  if (!type.startsWith('text/event-stream')) return { status, type, text: await text(answer) };
-  answer.destroy();
+  const type = response.headers['content-type'] ?? '';
+  const status = response.statusCode ?? 0;
+  if (!type.startsWith('text/event-stream')) return { status, type, text: await text(response) };
+  response.destroy();
   return { status, type, text: '' };
 }
