@@ -140,7 +140,7 @@ test('each line of a worker about a turn names the turn, tenant, session and epo
 });
 
 test('a line about a delivery names it, its event, its endpoint, its turn and its tenant', async () => {
-  const [line] = await linesThat(cluster.workers[0], 'A webhook was attempted.');
+  const [line] = await linesThat(cluster.workers[0], 'Webhook attempted.');
   expect(line).toMatchObject({
     delivery_id: expect.stringMatching(/^dlv_/),
     event_id: expect.stringMatching(/^evt_/),

@@ -1,17 +1,17 @@
 import { setInput, storableJson, storableJsonText, type ContentBlock } from '@turnpike/contract';
 import { streamMalformed } from './stream-broken.ts';
 
-/** One content block on its way. */
+/** One content block that is being received. */
 export interface OpenBlock {
   block: ContentBlock;
-  /** The JSON text of a call's input so far; undefined until a piece of it came. */
+  /** The JSON text of a call's input so far; undefined before its first piece. */
   inputText: string | undefined;
   stopped: boolean;
 }
 
 type Delta = { type: string; [key: string]: unknown };
 
-/** Puts a delta to its block. Returns the piece of text that a reader may be shown. */
+/** Adds a delta to its block. Returns the piece of text that clients may be shown. */
 export function extendBlock(open: OpenBlock, delta: Delta): string | undefined {
   switch (delta.type) {
     case 'text_delta':
@@ -40,8 +40,8 @@ export function extendBlock(open: OpenBlock, delta: Delta): string | undefined {
 }
 
 /**
- * A delta of a kind that we do not know, put the way that all known ones work: text goes to the end
- * of the field of its name, anything else is the field.
+ * Adds a delta of an unknown type as all known ones work: text is appended to the field of its name, any other value
+ * replaces the field.
  */
 function extendUnknown(block: ContentBlock, delta: Delta): void {
   for (const [field, value] of Object.entries(delta)) {
@@ -58,31 +58,31 @@ function append(block: ContentBlock, field: string, piece: unknown): void {
 }
 
 /**
- * Ends a block: its texts become storable, and the text of a call's input its value. Returns false where that text
- * is not whole JSON, which is how the API leaves a call that ran into the token limit. It is never repaired: half
- * an input can look like another one.
+ * Ends a block: its texts are made storable, and the text of a call's input is parsed. Returns false where that text
+ * is not valid JSON, as in a call that reached the token limit. It is never repaired: half an input can look like
+ * another one.
  */
 export function finishBlock(open: OpenBlock): boolean {
   open.stopped = true;
   const { inputText } = open;
-  const came = open.block;
-  const text = inputText === undefined || inputText.trim() === '' ? givenInput(came) : inputText;
-  open.block = storableBlock(came);
-  // Whoever signed a thought signed what it was before.
-  if (came['thinking'] !== open.block['thinking']) open.block['signature'] = '';
+  const received = open.block;
+  const text = inputText === undefined || inputText.trim() === '' ? givenInput(received) : inputText;
+  open.block = storableBlock(received);
+  // The signature is of the text as it was received.
+  if (received['thinking'] !== open.block['thinking']) open.block['signature'] = '';
   if (text === null) return true;
   setInput(open.block, storableJsonText(text));
   return text !== inputText || isJson(text);
 }
 
-/** The input of a call that came with its beginning, not in pieces; null where there is none. */
+/** The input of a call that was sent as a whole in `content_block_start`; null where there is none. */
 function givenInput(block: ContentBlock): string | null {
   const { input } = block;
   if (input === undefined || input === null) return null;
   try {
     return JSON.stringify(input);
   } catch {
-    // Nested too deeply for the stack: nothing that a tool could be given.
+    // Nested too deeply for the stack: no valid input.
     return '';
   }
 }

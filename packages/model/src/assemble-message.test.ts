@@ -22,8 +22,8 @@ const words = (...pieces: string[]) => ({
 const malformed = expect.objectContaining({ code: 'model_malformed_stream' });
 const cut = expect.objectContaining({ code: 'model_stream_cut' });
 
-describe('a message put together from its stream', () => {
-  it('has its text, its calls and its tokens, and says who wrote it and why it stopped', () => {
+describe('a message assembled from its stream', () => {
+  it('has its text, calls, usage, model and stop reason', () => {
     const events = messageEvents([words('Let me ', 'look.'), call('{"at":', '"x"}')], 'tool_use');
     expect(assemble(events)).toEqual({
       content: [
@@ -41,7 +41,7 @@ describe('a message put together from its stream', () => {
     });
   });
 
-  it('gives the text as it comes, and nothing else', () => {
+  it('returns text as it arrives, and nothing else', () => {
     const assembly = new MessageAssembly();
     const thought = {
       start: { type: 'thinking', thinking: '', signature: '' },
@@ -51,7 +51,7 @@ describe('a message put together from its stream', () => {
     expect(given.filter((piece) => piece !== undefined)).toEqual(['a', 'b']);
   });
 
-  it('keeps thinking with its signature, redacted thinking and citations as they came', () => {
+  it('keeps thinking with its signature, redacted thinking and citations unchanged', () => {
     const blocks = [
       {
         start: { type: 'thinking', thinking: '', signature: '' },
@@ -78,7 +78,7 @@ describe('a message put together from its stream', () => {
     ]);
   });
 
-  it('keeps blocks and deltas of types that nobody knows yet', () => {
+  it('keeps blocks and deltas of unknown types', () => {
     const blocks = [
       { start: { type: 'novelty', deep: { a: [1] } } },
       {
@@ -100,7 +100,7 @@ describe('a message put together from its stream', () => {
     ]);
   });
 
-  it('is not disturbed by events of types that nobody knows yet, nor by what follows its end', () => {
+  it('ignores events of unknown types, and events after its end', () => {
     const events = messageEvents([words('a')]);
     const odd: Event = { type: 'weather', index: 'x' };
     const after: Event = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: '!' } };
@@ -114,7 +114,7 @@ describe('a message put together from its stream', () => {
     expect(assemble(messageEvents([words()])).content).toEqual([{ type: 'text', text: '' }]);
   });
 
-  it('takes the totals of message_delta over the counts of message_start, where they are there', () => {
+  it('prefers the totals of message_delta to the counts of message_start', () => {
     const events = messageEvents([]);
     const start = {
       input_tokens: 5,
@@ -133,21 +133,21 @@ describe('a message put together from its stream', () => {
     });
   });
 
-  it('has a call without input where the call has none', () => {
+  it('has a call with an empty input where the call has none', () => {
     expect(assemble(messageEvents([call('')], 'tool_use')).content).toMatchObject([{ input: {} }]);
   });
 });
 
-describe('a message that is not whole', () => {
+describe('an incomplete message', () => {
   const events = messageEvents([words('a'), call('{"a":1}')], 'tool_use');
 
-  it('is none, wherever it ends', () => {
+  it('is refused, wherever the stream ends', () => {
     for (let length = 0; length < events.length; length++) {
       expect(() => assemble(events.slice(0, length))).toThrow(cut);
     }
   });
 
-  it('is none when the beginning or the end of the message or of a block is missing', () => {
+  it('is refused without the start or the end of the message or of a block', () => {
     for (const missing of events.filter((event) => event.type !== 'content_block_delta')) {
       const rest = events.filter((event) => event !== missing);
       expect(() => assemble(rest)).toThrow(
@@ -156,7 +156,7 @@ describe('a message that is not whole', () => {
     }
   });
 
-  it('is none when a call is half there, though the model says that it is done', () => {
+  it('is refused where a call is truncated, though the stop reason says that it is complete', () => {
     for (const stop of ['tool_use', 'end_turn', 'pause_turn']) {
       expect(() => assemble(messageEvents([call('{"amount": 1')], stop))).toThrow(malformed);
     }
@@ -176,11 +176,11 @@ describe('a message that is not whole', () => {
     ],
     ['no event at all', [null]],
     ['a delta without its value', [...events.slice(0, 2), { ...events[2], delta: { type: 'text_delta' } }]],
-  ])('is none with %s', (_what, broken) => {
+  ])('is refused with %s', (_what, broken) => {
     expect(() => assemble(broken as Event[])).toThrow(malformed);
   });
 
-  it('is described without a word of it', () => {
+  it('is described without quoting it', () => {
     const broken = [{ type: 'message_start', message: { model: 'm', usage: { input_tokens: 'a secret' } } }];
     let thrown: unknown;
     try {
@@ -193,7 +193,7 @@ describe('a message that is not whole', () => {
   });
 });
 
-describe('a message that a limit stopped', () => {
+describe('a message that was truncated by a limit', () => {
   it.each(['max_tokens', 'model_context_window_exceeded', 'refusal', 'a_reason_of_tomorrow'])(
     'by %s leaves the call out that it was in the middle of',
     (stop) => {
@@ -205,7 +205,7 @@ describe('a message that a limit stopped', () => {
     },
   );
 
-  it('leaves thinking out that was not signed yet', () => {
+  it('has no unsigned thinking', () => {
     const unsigned = {
       start: { type: 'thinking', thinking: '', signature: '' },
       deltas: [{ type: 'thinking_delta', thinking: 'hm' }],
@@ -213,13 +213,13 @@ describe('a message that a limit stopped', () => {
     expect(assemble(messageEvents([unsigned], 'max_tokens')).content).toEqual([]);
   });
 
-  it('keeps the text that it got to', () => {
+  it('keeps its text', () => {
     expect(assemble(messageEvents([words('so fa')], 'max_tokens')).content).toEqual([
       { type: 'text', text: 'so fa' },
     ]);
   });
 
-  it('is none when a half call is not its last block', () => {
+  it('is refused where a truncated call is not its last block', () => {
     expect(() => assemble(messageEvents([call('{"a'), words('b')], 'max_tokens'))).toThrow(malformed);
   });
 });

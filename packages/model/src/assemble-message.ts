@@ -5,13 +5,12 @@ import { parseStreamEvent, type StreamEvent, type StreamUsage } from './stream-e
 
 export type WholeMessage = Pick<ModelResponse, 'content' | 'stopReason' | 'model' | 'usage'>;
 
-/** After these the model had said all that it meant to: a call that is not whole then is a broken stream. */
+/** Stop reasons of a complete message: a truncated call in one means that the stream is broken. */
 const DELIBERATE_STOPS = new Set(['end_turn', 'tool_use', 'pause_turn']);
 
 /**
- * Puts one message together from its stream events. Stricter than the SDK's own accumulator, which
- * repairs the JSON of a half-received call, drops deltas of a kind that it does not know, and asks
- * neither for the end of a block nor for their order.
+ * Assembles one message from its stream events. Stricter than the SDK's own accumulator, which repairs the JSON of a
+ * partly received call, drops deltas of unknown types, and checks neither the end nor the order of blocks.
  */
 export class MessageAssembly {
   #model: string | undefined;
@@ -22,18 +21,18 @@ export class MessageAssembly {
   #complete = false;
   readonly #keepsBrokenCalls: boolean;
 
-  /** With `keepsBrokenCalls`, a call whose input is no JSON is one that the model wrote so, and no broken stream. */
+  /** With `keepsBrokenCalls`, a call whose input is not JSON is kept as the model's own mistake, not taken for a broken stream. */
   constructor({ keepsBrokenCalls = false }: { keepsBrokenCalls?: boolean } = {}) {
     this.#keepsBrokenCalls = keepsBrokenCalls;
   }
 
-  /** True once `message_stop` came: from here on nothing can change the message. */
+  /** True after `message_stop`: from here on nothing can change the message. */
   get complete(): boolean {
     return this.#complete;
   }
 
   /**
-   * Takes the next event. Returns a piece of the answer's text, where the event brought one.
+   * Adds the next event. Returns a piece of the message's text, where the event has one.
    * Throws RetryableError `model_malformed_stream`.
    */
   add(event: unknown): string | undefined {
@@ -50,23 +49,23 @@ export class MessageAssembly {
   }
 
   /**
-   * What was spent on a message that has begun; null before that. The API counts the output at its end: until
-   * then it is estimated by its length.
+   * The usage of a message that has begun; null before that. The API counts the output at its end: until then it is
+   * estimated from its length.
    */
   spent(): Pick<WholeMessage, 'model' | 'usage'> | null {
     if (this.#model === undefined) return null;
     const usage = countTokens(this.#usage);
-    // It came to `message_delta`: the output was counted.
+    // After `message_delta` the output is counted.
     if (this.#stopReason !== undefined) return { model: this.#model, usage };
     const bytes = this.#blocks.reduce((sum, open) => sum + bytesIn(open), 0);
-    const estimated = Math.ceil(bytes / BYTES_OF_TOKEN);
+    const estimated = Math.ceil(bytes / BYTES_PER_TOKEN);
     return {
       model: this.#model,
       usage: { ...usage, output_tokens: Math.max(usage.output_tokens, estimated) },
     };
   }
 
-  /** The message. Throws RetryableError `model_stream_cut` where `message_stop` never came. */
+  /** The message. Throws RetryableError `model_stream_cut` without a `message_stop`. */
   finish(): WholeMessage {
     if (!this.#complete || this.#model === undefined || this.#stopReason === undefined) throw streamCut();
     return {
@@ -80,7 +79,7 @@ export class MessageAssembly {
   #apply(event: Exclude<StreamEvent, { type: 'content_block_delta' }>): void {
     switch (event.type) {
       case 'message_start':
-        if (this.#model !== undefined) throw streamMalformed('it has two beginnings');
+        if (this.#model !== undefined) throw streamMalformed('it has two message_start events');
         this.#model = event.message.model;
         this.#usage = event.message.usage;
         break;
@@ -104,7 +103,7 @@ export class MessageAssembly {
   #endBlock(open: OpenBlock): void {
     // A limit stops the model inside its last block only.
     if (this.#unfinished !== undefined && !this.#keepsBrokenCalls)
-      throw streamMalformed('a call is not whole');
+      throw streamMalformed('a call is incomplete');
     if (!finishBlock(open)) this.#unfinished = open;
   }
 
@@ -115,26 +114,28 @@ export class MessageAssembly {
   }
 
   #end(): void {
-    if (this.#blocks.some((open) => !open.stopped)) throw streamMalformed('a block has no end');
+    if (this.#blocks.some((open) => !open.stopped))
+      throw streamMalformed('a block has no content_block_stop');
     if (this.#stopReason === undefined) throw streamMalformed('it has no stop reason');
     const isBroken = this.#unfinished !== undefined && DELIBERATE_STOPS.has(this.#stopReason);
     if (isBroken && !this.#keepsBrokenCalls) {
-      throw streamMalformed('a call is not whole');
+      throw streamMalformed('a call is incomplete');
     }
     this.#complete = true;
   }
 
-  /** All blocks; where a limit stopped the model in the middle of one, all but that one. */
+  /** All blocks, but for a last one that was truncated by a limit. */
   #content(stopReason: string): ContentBlock[] {
     const content = this.#blocks.map((open) => open.block);
     const last = this.#blocks.at(-1);
-    const cut = !DELIBERATE_STOPS.has(stopReason) && last !== undefined && isCut(last, this.#unfinished);
-    return cut ? content.slice(0, -1) : content;
+    const isTruncated =
+      !DELIBERATE_STOPS.has(stopReason) && last !== undefined && isIncomplete(last, this.#unfinished);
+    return isTruncated ? content.slice(0, -1) : content;
   }
 }
 
-/** English has about four in a token, Chinese three: what is estimated is rather too dear than too cheap. */
-const BYTES_OF_TOKEN = 3;
+/** English has about four, Chinese three: the estimate is rather too high than too low. */
+const BYTES_PER_TOKEN = 3;
 
 function bytesIn({ block, inputText }: OpenBlock): number {
   const texts = [block['text'], block['thinking'], inputText];
@@ -144,8 +145,8 @@ function bytesIn({ block, inputText }: OpenBlock): number {
   );
 }
 
-/** A call without a whole input would be run as another one; thinking without its signature is refused later. */
-function isCut(last: OpenBlock, unfinished: OpenBlock | undefined): boolean {
+/** A call with a truncated input would be another call; thinking without its signature is refused later. */
+function isIncomplete(last: OpenBlock, unfinished: OpenBlock | undefined): boolean {
   if (last === unfinished) return true;
   if ('input' in last.block) return (last.inputText ?? '').trim() === '';
   return last.block.type === 'thinking' && !last.block['signature'];
@@ -155,12 +156,12 @@ function parse(event: unknown): StreamEvent | null {
   try {
     return parseStreamEvent(event);
   } catch {
-    // The ZodError is left behind: it may quote the answer.
-    throw streamMalformed('an event is not what its type says');
+    // Without the ZodError: it may quote the response.
+    throw streamMalformed('an event does not have the fields of its type');
   }
 }
 
-/** The counts that are there. Those of `message_delta` are totals, so they replace what came before. */
+/** The counts that are present. Those of `message_delta` are totals, so they replace earlier ones. */
 function present(usage: StreamUsage): StreamUsage {
   return Object.fromEntries(
     Object.entries(usage).filter(([, count]) => count !== null && count !== undefined),

@@ -1,8 +1,8 @@
 import type { ModelLimits } from './limits.ts';
 
 /**
- * Milliseconds before the retry that follows this many requests: what the other side asked for, and
- * on top of it full jitter, so that those who were refused together do not come back together.
+ * Milliseconds before the retry that follows this many requests: the `retry-after` of the API, and on top of it full
+ * jitter, so that requests that were refused together are not retried together.
  */
 export function backoffMs(
   attempts: number,
@@ -15,8 +15,8 @@ export function backoffMs(
 }
 
 /**
- * Milliseconds for which a turn is parked: what it must wait at least, and on top of it a spread, so
- * that those who are parked together do not come back together.
+ * Milliseconds for which a turn is parked: what it must wait at least, and on top of it a spread, so that turns that
+ * were parked together do not return together.
  */
 export function parkMs(
   leastMs: number,
@@ -29,8 +29,8 @@ export function parkMs(
 const MIN_SPREAD_MS = 500;
 
 /**
- * Milliseconds before the next lease, at least, where this one used up its requests: longer each time,
- * since a restart is over in seconds and an outage is not.
+ * Least milliseconds before the next lease, where this one used up its requests: longer each time, since a restart is
+ * over in seconds and an outage is not.
  */
 export function leaseWaitMs(
   attempts: number,

@@ -26,14 +26,14 @@ function sentMessages(...messages: Message[]): unknown {
 }
 
 describe('the request of a model call', () => {
-  it('asks for a stream with what the agent says, and leaves out what it does not say', () => {
+  it("has the agent's settings, and no others", () => {
     const { body, apiVersion } = buildRequest(request([user(text('hi'))]));
     expect(Object.keys(body).toSorted()).toEqual(['max_tokens', 'messages', 'model', 'stream']);
     expect(body).toMatchObject({ model: 'claude-test-1', max_tokens: 100, stream: true });
     expect(apiVersion).toBe(API_VERSION);
   });
 
-  it('passes system, thinking and stop sequences on', () => {
+  it('has the system prompt, thinking and stop sequences', () => {
     const thinking = { type: 'enabled' as const, budget_tokens: 1024 };
     const full = { ...agent, system: 'Be brief.', thinking, stop_sequences: ['END'] };
     const { body } = buildRequest(request([user(text('hi'))], { agent: full }));
@@ -42,14 +42,14 @@ describe('the request of a model call', () => {
     expect(body.stop_sequences).toEqual(['END']);
   });
 
-  it('asks with the API version that knows a temperature, only where the agent has one', () => {
+  it('uses the API version that accepts a temperature only where the agent has one', () => {
     const warm = { ...agent, temperature: 0 };
     const { body, apiVersion } = buildRequest(request([user(text('hi'))], { agent: warm }));
     expect(body.temperature).toBe(0);
     expect(apiVersion).toBe(SAMPLING_API_VERSION);
   });
 
-  it('sends no blank system prompt', () => {
+  it('has no blank system prompt', () => {
     const { body } = buildRequest(request([user(text('hi'))], { agent: { ...agent, system: ' \n' } }));
     expect(body.system).toBeUndefined();
   });
@@ -76,7 +76,7 @@ describe('cache markers of the conversation', () => {
     ]);
   });
 
-  it('that were stored are dropped, also inside a tool result, but not inside the input of a call', () => {
+  it('are removed from stored blocks, also inside a tool result, but not inside the input of a call', () => {
     const input = { cache_control: 'a word of the model' };
     const messages = [
       user({ ...text('a'), cache_control: EPHEMERAL }),
@@ -89,7 +89,7 @@ describe('cache markers of the conversation', () => {
     expect(sent).toContain('a word of the model');
   });
 
-  it('are four at most with everything there is', () => {
+  it('are at most four in a request with everything', () => {
     const full = { agent: { ...agent, system: 'Be brief.' }, tools: [tool('a')] };
     const sent = JSON.stringify(buildRequest(request([user(text('a'), text('b'))], full)).body);
     expect(sent.match(/cache_control/g)).toHaveLength(3);
@@ -97,7 +97,7 @@ describe('cache markers of the conversation', () => {
 });
 
 describe('the conversation that is sent', () => {
-  it('joins neighbours of one role, in order', () => {
+  it('merges consecutive messages of one role, in order', () => {
     expect(
       sentMessages(
         user(text('a')),
@@ -109,20 +109,20 @@ describe('the conversation that is sent', () => {
     ).toEqual([user(text('a'), text('b')), assistant(text('c'), text('d')), user(text('e'))]);
   });
 
-  it('leaves out blank text and the messages that it leaves empty', () => {
+  it('leaves out blank text, and messages that are empty without it', () => {
     expect(sentMessages(user(text('a'), text('')), assistant(text(' \n')), user(text('b')))).toEqual([
       user(text('a'), text('b')),
     ]);
   });
 
-  it('begins with the user, and ends with the user, whatever became of the rest', () => {
+  it('begins and ends with the user, whatever the journal has', () => {
     const start = user(text('[The beginning of the conversation is not shown.]'));
     const goOn = user(text('Continue.'));
     expect(sentMessages(assistant(text('a')))).toEqual([start, assistant(text('a')), goOn]);
     expect(sentMessages(user(text(' ')))).toEqual([start]);
   });
 
-  it('answers each call first thing in the next message, in the order of the calls', () => {
+  it('has the results of calls at the beginning of the next message, in the order of the calls', () => {
     const lost = { ...result('3'), content: [text(NOT_RECORDED)], is_error: true };
     expect(
       sentMessages(
@@ -137,7 +137,7 @@ describe('the conversation that is sent', () => {
     ]);
   });
 
-  it('gives calls whose ids repeat, or are odd, ids of their own, and each keeps its result', () => {
+  it('replaces ids of calls that repeat or are invalid, also in their results', () => {
     const said = (id: string, words: string): ContentBlock => ({ ...result(id), content: [text(words)] });
     expect(
       sentMessages(
@@ -156,7 +156,7 @@ describe('the conversation that is sent', () => {
     ]);
   });
 
-  it('shows the model a call as it wrote it where the API takes no such input or name', () => {
+  it('shows the model a call as it wrote it where the API accepts no such input or name', () => {
     const odd = (more: object): ContentBlock => ({ ...call('1'), ...more });
     const sentCall = (more: object): unknown => {
       const messages = sentMessages(user(text('a')), assistant(odd(more)), user(text('b'))) as Message[];
@@ -179,7 +179,7 @@ describe('the conversation that is sent', () => {
     );
   });
 
-  it('lets an error of a tool say something, in text alone', () => {
+  it('has text in each error of a tool, and nothing else', () => {
     const image = { type: 'image', source: { type: 'url', url: 'https://a.invalid/b.png' } };
     const failed = (content: unknown): unknown => {
       const error = { ...result('1'), content, is_error: true };
@@ -190,12 +190,12 @@ describe('the conversation that is sent', () => {
       ) as Message[];
       return messages[2]?.content[0]?.['content'];
     };
-    const silent = [text('The tool failed and said nothing more.')];
+    const silent = [text('The tool failed without a message.')];
     for (const nothing of ['', ' \n', [], [text('')], undefined]) expect(failed(nothing)).toEqual(silent);
     expect(failed([image])).toEqual([text('[left out: image, since an error can hold only text]')]);
   });
 
-  it('leaves out what the API does not know, and marks of gateways on what it knows', () => {
+  it('leaves out unknown block types, and unknown fields of known ones', () => {
     expect(
       sentMessages(
         user(text('a')),
@@ -205,12 +205,12 @@ describe('the conversation that is sent', () => {
     ).toEqual([user(text('a')), assistant(text('b')), user(text('c'))]);
   });
 
-  it('declares a tool for the sake of earlier calls where the agent has none any more', () => {
+  it('declares a placeholder tool for earlier calls where the agent has no tools any more', () => {
     const { body } = buildRequest(request([user(text('a')), assistant(call('1')), user(result('1'))]));
     expect(body).toMatchObject({ tools: [{ name: 'no_tool' }], tool_choice: { type: 'none' } });
   });
 
-  it('shows the newest hundred images at most, and says where there were others', () => {
+  it('has at most the newest hundred images, and a text in place of each other one', () => {
     const image = { type: 'image', source: { type: 'url', url: 'https://a.invalid/b.png' } };
     const [sent] = sentMessages(user(...Array.from({ length: 101 }, () => image))) as Message[];
     expect(sent?.content.map(({ type }) => type)).toEqual([
@@ -220,19 +220,19 @@ describe('the conversation that is sent', () => {
   });
 });
 
-describe('thoughts in the conversation', () => {
+describe('thinking blocks in the conversation', () => {
   const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
   const thinker = { ...agent, thinking: { type: 'enabled' as const, budget_tokens: 1024 } };
   const sentTo = (asked: typeof agent, ...messages: ConversationMessage[]) =>
     buildRequest(request(messages, { agent: asked })).body;
 
-  it('are kept as they came', () => {
+  it('are kept unchanged', () => {
     const redacted = { type: 'redacted_thinking', data: 'opaque' };
     const body = sentTo(thinker, user(text('a')), assistant(thinking, redacted, text('b')), user(text('c')));
     expect(body.messages[1]?.content).toEqual([thinking, redacted, text('b')]);
   });
 
-  it('are left out where thinking is off, where another model had them, and where they are not signed', () => {
+  it('are left out where thinking is off, where another model wrote them, and where they are not signed', () => {
     const said = assistant(thinking, text('b'));
     const unsigned = assistant({ ...thinking, signature: '' }, text('b'));
     expect(sentTo(agent, user(text('a')), said, user(text('c'))).messages[1]?.content).toEqual([text('b')]);
@@ -243,7 +243,7 @@ describe('thoughts in the conversation', () => {
     }
   });
 
-  it('are left out at the end of a message, and a message that is nothing else', () => {
+  it('are left out at the end of a message, and so is a message of nothing else', () => {
     const body = sentTo(
       thinker,
       user(text('a')),
@@ -255,7 +255,7 @@ describe('thoughts in the conversation', () => {
     expect(body.messages.map(({ content }) => (content as unknown[]).length)).toEqual([1, 2, 2]);
   });
 
-  it('do not begin in the middle of a round of calls: until its end, thinking is not asked for', () => {
+  it('do not begin within a round of calls: until its end, thinking is not requested', () => {
     const round = [user(text('a')), assistant(call('1')), user(result('1'))];
     const body = sentTo({ ...thinker, temperature: 0.5 }, ...round);
     expect(body).not.toHaveProperty('thinking');
@@ -265,7 +265,7 @@ describe('thoughts in the conversation', () => {
 });
 
 describe('the stored conversation', () => {
-  it('is left as it is', () => {
+  it('is not changed', () => {
     const stored = [
       user({ ...text('a'), cache_control: EPHEMERAL }),
       user(text('b'), { ...result('1'), content: [text(''), { ...text('c'), cache_control: EPHEMERAL }] }),

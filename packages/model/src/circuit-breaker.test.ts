@@ -63,7 +63,7 @@ async function breakOpen(): Promise<void> {
 }
 
 describe('an API that is down', () => {
-  it('gets the first request of each call and a budget of retries, and then none at all', async () => {
+  it('gets the first request of each call and a budget of retries, and then no requests', async () => {
     openModel(FOR_GOOD);
     await control.setScript(overloaded());
     const errors = await Promise.all(
@@ -99,7 +99,7 @@ describe('an API that is down', () => {
     expect(granted).toBe(budgetBefore);
   });
 
-  it('costs no turn its answer, however long it lasts, and retries that fail stay within the budget', async () => {
+  it('fails no turn, however long it lasts, and failed retries stay within the budget', async () => {
     const perMinute = 600;
     openModel(FOR_A_MOMENT, { perMinute });
     await control.setScript(overloaded());
@@ -121,7 +121,7 @@ describe('an API that is down', () => {
     expect(granted - returned).toBeLessThanOrEqual(10 + completed / 10 + perMinute * minutes);
   });
 
-  it('does not use up the last attempt of a turn that happens to be its probe', async () => {
+  it('does not use up the last attempt of the turn that probes it', async () => {
     openModel(FOR_A_MOMENT, { allowance: 100 });
     await control.setScript(overloaded({ times: 30 }));
     await breakOpen();
@@ -130,7 +130,7 @@ describe('an API that is down', () => {
     expect((await control.stats()).failed).toBe(30);
   });
 
-  it('is believed to be well as soon as an answer begins, so nobody waits for its end', async () => {
+  it('closes the circuit breaker as soon as a response begins, not at its end', async () => {
     openModel(FOR_A_MOMENT, { allowance: 100 });
     await control.setScript({
       rules: [
@@ -146,7 +146,7 @@ describe('an API that is down', () => {
     expect(await slow).toMatchObject({ stopReason: 'end_turn' });
   });
 
-  it('for one tenant is not down for another', async () => {
+  it('opens the circuit breaker of one tenant, and not of another', async () => {
     openModel(FOR_GOOD);
     await control.setScript(overloaded({ match: DIGITS }));
     await breakOpen();
@@ -157,7 +157,7 @@ describe('an API that is down', () => {
     expect(await other.response).toMatchObject({ stopReason: 'end_turn' });
   });
 
-  it('is not what refuses a request for what it is, or for its rate', async () => {
+  it('is not one that refuses requests for their contents or their rate', async () => {
     openModel(FOR_GOOD);
     await control.setScript({
       rules: [
@@ -180,7 +180,7 @@ describe('an API that is down', () => {
 });
 
 describe('a step whose lease used up its attempts', () => {
-  it('waits without a worker, longer each time, and ends in the end', async () => {
+  it('is parked, longer each time, and fails when all attempts are used up', async () => {
     await control.setScript(overloaded());
     const limits = {
       maxAttempts: 2,
@@ -203,7 +203,7 @@ describe('a step whose lease used up its attempts', () => {
 });
 
 describe('an API that hangs', () => {
-  it('for one tenant leaves the calls of another alone; what finds no room is parked', async () => {
+  it('for one tenant does not delay another; calls without a free slot are parked', async () => {
     openModel({ ...FOR_GOOD, slots: 2, maxWaiting: 0 });
     await control.setScript({
       rules: [{ match: { text: 'hang' }, fault: { type: 'hang', after_events: 0 } }],
@@ -222,7 +222,7 @@ describe('an API that hangs', () => {
     await Promise.all(hung);
   });
 
-  it('is left alone once steps ran out of time without a word from it', async () => {
+  it('opens the circuit breaker once steps ran out of time without a response', async () => {
     openModel(FOR_GOOD);
     await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 0 } }] });
     const cut = Array.from({ length: 10 }, (_, n) =>

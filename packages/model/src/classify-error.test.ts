@@ -19,7 +19,7 @@ function answered(status: number | undefined, said: Said = {}) {
   return classifyError(error, { now: NOW });
 }
 
-describe('an error answer', () => {
+describe('an error response', () => {
   it.each([
     [408, 'model_timeout'],
     [409, 'model_unavailable'],
@@ -29,7 +29,7 @@ describe('an error answer', () => {
     [503, 'model_unavailable'],
     [504, 'model_timeout'],
     [529, 'model_overloaded'],
-  ])('with status %i is worth another try: %s', (status, code) => {
+  ])('with status %i may be retried: %s', (status, code) => {
     expect(answered(status)).toMatchObject({ status, code, terminal: false });
   });
 
@@ -42,11 +42,11 @@ describe('an error answer', () => {
     [404, 'model_not_found'],
     [413, 'model_request_too_large'],
     [422, 'model_rejected_request'],
-  ])('with status %i is final: %s', (status, code) => {
+  ])('with status %i is terminal: %s', (status, code) => {
     expect(answered(status)).toMatchObject({ status, code, terminal: true });
   });
 
-  it('that names a prompt too long is told from other rejected requests', () => {
+  it('about a prompt that is too long has its own code', () => {
     const message = 'prompt is too long: 210000 tokens > 200000 maximum';
     expect(answered(400, { type: 'invalid_request_error', message })).toMatchObject({
       code: 'model_context_window_exceeded',
@@ -60,16 +60,16 @@ describe('an error answer', () => {
     [429, { message: 'You reached the spend limit of your workspace.' }],
     [400, { message: 'Your credit balance is too low to access the API.' }],
     [400, { message: 'You have reached your specified API usage limits.' }],
-  ])('%i that names a limit in money is final', (status, said) => {
+  ])('%i that names a spend limit is terminal', (status, said) => {
     expect(answered(status, said)).toMatchObject({ code: 'model_spend_limit', terminal: true });
   });
 
-  it('that speaks of a spend limit but says when to come back is worth another try', () => {
+  it('that names a spend limit and has a retry-after may be retried', () => {
     const said = { message: 'Spend limit of this minute.', headers: { 'retry-after': '20' } };
     expect(answered(429, said)).toMatchObject({ code: 'model_rate_limited', retryAfterMs: 20_000 });
   });
 
-  it('is final or not as x-should-retry says', () => {
+  it('is terminal or not as x-should-retry says', () => {
     expect(answered(500, { headers: { 'x-should-retry': 'false' } })).toMatchObject({ terminal: true });
     expect(answered(400, { headers: { 'x-should-retry': 'true' } })).toMatchObject({ terminal: false });
   });
@@ -88,18 +88,18 @@ describe('an error event inside a stream', () => {
     ['not_found_error', 'model_not_found', true],
     ['request_too_large', 'model_request_too_large', true],
     ['billing_error', 'model_billing', true],
-  ])('%s is %s, final: %s', (type, code, terminal) => {
+  ])('%s is %s, terminal: %s', (type, code, terminal) => {
     expect(answered(undefined, { type })).toMatchObject({ code, terminal, status: undefined });
   });
 
-  it('that is no JSON is worth another try', () => {
+  it('that is not JSON may be retried', () => {
     const error = new APIError(undefined, 'upstream gone' as unknown as object, undefined, new Headers());
     expect(classifyError(error)).toMatchObject({ code: 'model_unavailable', terminal: false });
   });
 });
 
 describe('a connection that fails', () => {
-  it('is worth another try, and its code is told', () => {
+  it('may be retried, and the message has its code', () => {
     const cause = Object.assign(new Error('fetch failed'), {
       cause: Object.assign(new Error('secret-host'), { code: 'ECONNREFUSED' }),
     });
@@ -123,7 +123,7 @@ describe('a connection that fails', () => {
     expect(classifyError(error)).toMatchObject({ code: expected, terminal: false });
   });
 
-  it('is not what an error of our own is taken for', () => {
+  it('is not confused with a bug of ours', () => {
     expect(classifyError(new TypeError('x is not a function'))).toBeUndefined();
     expect(classifyError('words')).toBeUndefined();
   });
@@ -142,7 +142,7 @@ describe('the time to wait', () => {
     expect(wait({ 'retry-after-ms': 'soon', 'retry-after': '3' })).toBe(3000);
   });
 
-  it('is none where none is asked for, or where it is over', () => {
+  it('is undefined without a retry-after, or with one in the past', () => {
     const none = [{}, { 'retry-after': '0' }, { 'retry-after': '-5' }, { 'retry-after': 'soon' }];
     for (const headers of none) expect(wait(headers as Record<string, string>)).toBeUndefined();
     expect(wait({ 'retry-after': 'Wed, 31 Dec 2025 23:59:00 GMT' })).toBeUndefined();
@@ -153,13 +153,13 @@ describe('the time to wait', () => {
     expect(wait({ 'retry-after': 'Fri, 01 Jan 2100 00:00:00 GMT' })).toBe(MAX_RETRY_AFTER_MS);
   });
 
-  it('is none for what is final', () => {
+  it('is undefined for a terminal failure', () => {
     expect(answered(401, { headers: { 'retry-after': '9' } })?.retryAfterMs).toBeUndefined();
   });
 });
 
 describe('the message of a failure', () => {
-  it('is the words of the API on one line, cut at 500 characters', () => {
+  it("is the API's message on one line of at most 500 characters", () => {
     expect(answered(400, { message: 'a\n  b' })?.message).toBe('a b');
     const long = answered(400, { message: 'word '.repeat(10_000) })?.message ?? '';
     expect(long.length).toBe(500);
@@ -171,15 +171,15 @@ describe('the message of a failure', () => {
     'key_0123456789abcdef',
     'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
     'A1b2C3d4E5f6A1b2C3d4E5f6A1b2C3d4E5f6A1b2C3d4E5f6',
-  ])('never holds what looks like the key %s', (key) => {
+  ])('never contains text that looks like the key %s', (key) => {
     const message = answered(401, { message: `bad key ${key}, sorry` })?.message;
     expect(message).not.toContain(key.split(' ').at(-1));
     expect(message).toContain('bad key [secret]');
   });
 
-  it('is ours where the API has none', () => {
+  it('is our own where the API has none', () => {
     const error = new APIError(500, undefined, undefined, new Headers());
-    expect(classifyError(error)?.message).toBe('The model API answered 500.');
+    expect(classifyError(error)?.message).toBe('The model API responded with 500.');
   });
 
   it('names the request, from the header or the body', () => {

@@ -2,37 +2,37 @@ import { AnthropicError, APIConnectionError, APIConnectionTimeoutError, APIError
 import { RetryableError, TerminalError } from '@turnpike/contract';
 import { EgressRefusedError } from '@turnpike/egress';
 import { z } from 'zod';
-import { readRefusal, type RefusalWords } from './read-refusal.ts';
+import { readRefusal, type ReadRefusal } from './read-refusal.ts';
 import { readRetryAfter } from './retry-after.ts';
 import { safeMessage } from './safe-message.ts';
 
-/** What a failed request means. */
+/** What the error of a request means. */
 export interface Failure {
   /** Stable, snake_case. */
   code: string;
   /** Trying again cannot help. */
   terminal: boolean;
-  /** What the other side asked for, at most an hour. */
+  /** The `retry-after` of the API, at most an hour. */
   retryAfterMs: number | undefined;
-  /** Fit for a client: the API's own words, shortened and scrubbed, or ours. */
+  /** May be shown to clients: the API's own message, shortened and scrubbed, or ours. */
   message: string;
   providerRequestId: string | null;
-  /** The HTTP status; undefined where no answer came, and for an `error` event inside a stream. */
+  /** The HTTP status; undefined without a response, and for an `error` event inside a stream. */
   status: number | undefined;
-  /** What it says of the conversation; undefined where that is not what was refused. */
-  refusal?: RefusalWords;
+  /** What it says about the conversation; undefined where the conversation was not refused. */
+  refusal?: ReadRefusal;
 }
 
 export interface ClassifySettings {
   /** For a `retry-after` that is a date. Default: now. */
   now?: number;
-  /** Takes known secrets out of the API's words. Default: none are known. */
+  /** Removes known secrets from the API's message. Default: none are known. */
   hide?(text: string): string;
 }
 
 /**
- * Says what went wrong with one request and whether another can help. Undefined for what is no
- * failure of the other side, such as a bug of ours: that is for the caller to throw on.
+ * Classifies the error of a request, and says whether another request can help. Undefined for an error that is not the
+ * API's, such as a bug of ours: the caller is to throw it.
  */
 export function classifyError(error: unknown, settings: ClassifySettings = {}): Failure | undefined {
   if (error instanceof RetryableError) return failure(error.code, false, error.message);
@@ -43,9 +43,9 @@ export function classifyError(error: unknown, settings: ClassifySettings = {}): 
   if (error instanceof APIConnectionError) {
     return failure('model_unavailable', false, `The model API could not be reached${named(error)}.`);
   }
-  if (error instanceof APIError) return fromAnswer(error, settings);
+  if (error instanceof APIError) return fromApiError(error, settings);
   if (error instanceof SyntaxError || error instanceof AnthropicError) {
-    return failure('model_malformed_stream', false, 'The model API sent something that is no answer.');
+    return failure('model_malformed_stream', false, 'The model API sent an invalid response.');
   }
   const code = codeOf(error);
   if (code === undefined || !NETWORK_CODE.test(code)) return undefined;
@@ -54,12 +54,12 @@ export function classifyError(error: unknown, settings: ClassifySettings = {}): 
     : failure('model_stream_cut', false, `The connection to the model API broke (${code}).`);
 }
 
-function fromAnswer(error: APIError, { now = Date.now(), hide }: ClassifySettings): Failure {
+function fromApiError(error: APIError, { now = Date.now(), hide }: ClassifySettings): Failure {
   const { status, headers } = error;
-  const said = errorBodySchema.safeParse(error.error).data ?? {};
+  const body = errorBodySchema.safeParse(error.error).data ?? {};
   const retryAfterMs = readRetryAfter(headers, now);
-  const text = said.error?.message ?? '';
-  const type = error.type ?? said.error?.type ?? undefined;
+  const text = body.error?.message ?? '';
+  const type = error.type ?? body.error?.type ?? undefined;
   const verdict = judge({
     status,
     type,
@@ -71,8 +71,8 @@ function fromAnswer(error: APIError, { now = Date.now(), hide }: ClassifySetting
   return {
     ...verdict,
     retryAfterMs: verdict.terminal ? undefined : retryAfterMs,
-    message: safeMessage(hide?.(text) ?? text) || `The model API answered ${status ?? 'with an error'}.`,
-    providerRequestId: error.requestID ?? said.request_id ?? null,
+    message: safeMessage(hide?.(text) ?? text) || `The model API responded with ${status ?? 'an error'}.`,
+    providerRequestId: error.requestID ?? body.request_id ?? null,
     status,
     ...(verdict.code === 'model_rejected_request' && isRefused({ status, type })
       ? { refusal: readRefusal(text) }
@@ -80,13 +80,13 @@ function fromAnswer(error: APIError, { now = Date.now(), hide }: ClassifySetting
   };
 }
 
-/** The body of an error answer and the data of an `error` event, as far as they are read. */
+/** The body of an error response and the data of an `error` event, as far as they are read. */
 const errorBodySchema = z.looseObject({
   error: z.looseObject({ type: z.string().optional(), message: z.string().optional() }).optional(),
   request_id: z.string().optional(),
 });
 
-interface Answer {
+interface ErrorResponse {
   status: number | undefined;
   type: string | undefined;
   errorCode: string | undefined;
@@ -102,42 +102,42 @@ const SPEND_LIMIT_CODES = new Set([
   'contract_spend_limit_reached',
   'linked_organization_spend_limit_reached',
 ]);
-const SPEND_LIMIT_WORDS = /spend(ing)? (limit|cap)|credit balance|specified (workspace )?api usage limits/i;
-/** Anthropic's words first, then those of gateways. */
-const PROMPT_TOO_LONG_WORDS =
+const SPEND_LIMIT_MESSAGE = /spend(ing)? (limit|cap)|credit balance|specified (workspace )?api usage limits/i;
+/** Anthropic's wording first, then that of gateways. */
+const PROMPT_TOO_LONG_MESSAGE =
   /(prompt|input|request) is too long|context[ _]?(window|limit|length)|too many (input |total )?tokens|maximum (number of )?tokens/i;
 
-function judge(answer: Answer): Verdict {
-  const { status, type, text } = answer;
-  if (isSpendLimit(answer)) return { code: 'model_spend_limit', terminal: true };
-  if (isRefused({ status, type }) && PROMPT_TOO_LONG_WORDS.test(text)) {
+function judge(response: ErrorResponse): Verdict {
+  const { status, type, text } = response;
+  if (isSpendLimit(response)) return { code: 'model_spend_limit', terminal: true };
+  if (isRefused({ status, type }) && PROMPT_TOO_LONG_MESSAGE.test(text)) {
     return { code: 'model_context_window_exceeded', terminal: true };
   }
   const verdict = byType(type, status) ?? byStatus(status);
-  // The API may know better, and the SDK obeys it too.
-  if (status !== undefined && answer.shouldRetry === 'false') return { ...verdict, terminal: true };
-  if (status !== undefined && answer.shouldRetry === 'true') return { ...verdict, terminal: false };
+  // The API's own verdict goes first, as it does in the SDK.
+  if (status !== undefined && response.shouldRetry === 'false') return { ...verdict, terminal: true };
+  if (status !== undefined && response.shouldRetry === 'true') return { ...verdict, terminal: false };
   return verdict;
 }
 
-/** The request was refused for what is in it. An `error` event has no status; gateways have types of their own. */
-function isRefused({ status, type }: Pick<Answer, 'status' | 'type'>): boolean {
+/** The request was refused for its contents. An `error` event has no status; gateways have their own types. */
+function isRefused({ status, type }: Pick<ErrorResponse, 'status' | 'type'>): boolean {
   return status === undefined ? type === 'invalid_request_error' : REFUSED.has(status);
 }
 
 const REFUSED = new Set([400, 415, 422]);
 
 /**
- * A limit in money ends with the month or when somebody pays, not with a pause. The API names it by
- * a code, else only in words: then a `retry-after` says that it is a limit of the minute after all.
+ * A spend limit ends with the month or with a payment, not with a pause. The API names it by a code, or only in the
+ * message: then a `retry-after` says that it is a rate limit after all.
  */
-function isSpendLimit({ status, errorCode, text, retryAfterMs }: Answer): boolean {
+function isSpendLimit({ status, errorCode, text, retryAfterMs }: ErrorResponse): boolean {
   if (errorCode !== undefined && SPEND_LIMIT_CODES.has(errorCode)) return true;
   const canBe = status === undefined || status === 400 || status === 402 || status === 429;
-  return canBe && retryAfterMs === undefined && SPEND_LIMIT_WORDS.test(text);
+  return canBe && retryAfterMs === undefined && SPEND_LIMIT_MESSAGE.test(text);
 }
 
-/** An `error` event has no status, and some types say more than theirs: the type counts where both speak. */
+/** An `error` event has no status, and some types are more precise than theirs: those go first. */
 function byType(type: string | undefined, status: number | undefined): Verdict | undefined {
   if (type === 'overloaded_error') return { code: 'model_overloaded', terminal: false };
   if (type === 'billing_error') return { code: 'model_billing', terminal: true };
@@ -177,12 +177,12 @@ const STATUSES: ReadonlyMap<number, Verdict> = new Map([
   [529, { code: 'model_overloaded', terminal: false }],
 ]);
 
-/** Codes of undici, of the system and of the HTTP parser; those of Node's own mistakes begin with ERR_. */
+/** Codes of undici, of the system and of the HTTP parser; those of Node's own errors begin with ERR_. */
 const NETWORK_CODE = /^(UND_ERR_|E(?!RR_)|HPE_)/;
 
 const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
 
-/** That the address of the API is not one that may be reached: the SDK and the HTTP client wrap it. */
+/** The egress refused the address of the API: the SDK and the HTTP client wrap that error. */
 function refusalIn(error: unknown): EgressRefusedError | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++) {
     if (at instanceof EgressRefusedError) return at;
@@ -191,7 +191,7 @@ function refusalIn(error: unknown): EgressRefusedError | undefined {
   return undefined;
 }
 
-/** The code of the error or of one below it, such as `ECONNRESET`: a name, never a value. */
+/** The code of the error or of one of its causes, such as `ECONNRESET`: a name, never a value. */
 function codeOf(error: unknown): string | undefined {
   for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
     const { code, cause } = at as { code?: unknown; cause?: unknown };

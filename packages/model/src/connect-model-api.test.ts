@@ -48,7 +48,7 @@ describe('the environment of the SDK', () => {
     await api.close();
   });
 
-  it('is not needed for a temperature, which asks with the version that knows it', async () => {
+  it('does not decide the API version of an agent with a temperature', async () => {
     const api = await startScriptedApi(() => ({ body: textMessage('Hi.') }));
     const { model } = testModel(api.url);
     const agent = agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 10, temperature: 0.5 });

@@ -6,17 +6,16 @@ import type { ModelLimits } from './limits.ts';
 
 export const PUBLIC_API = 'https://api.anthropic.com';
 
-/** A Messages API at one address. It knows no key: each request brings its own. */
+/** A Messages API at one address. It has no key: each request brings its own. */
 export interface ModelApi {
   client: Anthropic;
   origin: string;
 }
 
 /**
- * The SDK, told everything that it would else look up in the environment: key, address, log level,
- * tracing. One variable, ANTHROPIC_CUSTOM_HEADERS, it reads whatever it is told; those headers are
- * taken out again before a request leaves. Its retries are off, since ours are counted, and so is its
- * log, since that quotes requests.
+ * The SDK, with everything set that it would else read from the environment: key, address, log level, tracing. One
+ * variable, ANTHROPIC_CUSTOM_HEADERS, it reads in any case; those headers are removed before a request is sent. Its
+ * retries are off, since ours are counted, and so is its log, since that quotes requests.
  */
 export function connectModelApi(
   baseUrl: string,
@@ -36,7 +35,7 @@ export function connectModelApi(
   return { client, origin: new URL(baseUrl).origin };
 }
 
-/** Headers of a request that nothing in the environment can replace; null takes one of the SDK's own away. */
+/** Headers of a request, which override the SDK's own; null removes one. */
 export function requestHeaders(
   apiVersion: string,
   key: { secret: Secret; auth: ModelAuth },

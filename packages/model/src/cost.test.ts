@@ -37,18 +37,18 @@ const price = (more: Partial<Price>): Price => ({
 });
 
 describe('the price table', () => {
-  test('knows a model by its name, and its releases by what their names begin with', () => {
+  test('finds a model by its name, and its releases by their prefix', () => {
     expect(prices.priceOf('claude-sonnet-4-5-20250929', NOW)).toBe(sonnet);
     expect(prices.priceOf('claude-sonnet-4-20250514', NOW).model).toBe('claude-sonnet-4');
     expect(prices.priceOf('claude-opus-4-5-20251101', NOW).model).toBe('claude-opus-4-5');
   });
 
-  test('takes a model that it does not know for the dearest', () => {
+  test('gives an unknown model the highest price', () => {
     expect(prices.priceOf('claude-sonnet-4x', NOW).output).toBe(75);
     expect(prices.priceOf('gpt-9', NOW).output).toBe(75);
   });
 
-  test("an operator's own prices go before those that come along, each from its day on", async () => {
+  test("an operator's own prices override bundled ones, each from its first day", async () => {
     const own = [
       price({ model: 'claude-sonnet-4-5', from: '2026-01-01', output: 9 }),
       price({ model: 'claude-sonnet-4-5', from: '2026-12-01', output: 8 }),
@@ -61,9 +61,9 @@ describe('the price table', () => {
     expect(table.priceOf('claude-haiku-4-5', NOW).output).toBe(5);
   });
 
-  test('a file that is no price table is refused with its mistakes', async () => {
+  test('a file that is not a price table is refused, with its mistakes', async () => {
     const file = await tableFile([{ model: 'm', from: 'yesterday', input: -1 }]);
-    expect(() => readPrices(file)).toThrow(/no price table[^]*prices\[0\]\.from[^]*prices\[0\]\.input/);
+    expect(() => readPrices(file)).toThrow(/not a price table[^]*prices\[0\]\.from[^]*prices\[0\]\.input/);
   });
 });
 
@@ -78,23 +78,23 @@ describe('the cost of a call', () => {
     expect(costOf(usage, sonnet)).toBe(3_000 + 3_000 + 1_500 + 3_000);
   });
 
-  test('is rounded up to a whole millionth, and not for a binary fraction', () => {
+  test('is rounded up to a whole millionth, but not for the error of a binary fraction', () => {
     expect(costOf({ ...NO_USAGE, cache_read_input_tokens: 1 }, sonnet)).toBe(1);
     expect(costOf({ ...NO_USAGE, cache_read_input_tokens: 10 }, sonnet)).toBe(3);
     expect(costOf(NO_USAGE, sonnet)).toBe(0);
   });
 });
 
-describe('the most that a call may cost', () => {
+describe('the most that a call can cost', () => {
   const most = (more: Partial<ModelRequest> = {}): number => mostCostOf(request(more), sonnet).micros;
 
-  test('holds all the output that it may have, and grows with what is said', () => {
+  test('includes all the output that it may have, and grows with the conversation', () => {
     expect(most()).toBeGreaterThan(1_000 * 15);
     const long = [{ role: 'user' as const, content: [{ type: 'text', text: 'x'.repeat(8_000) }] }];
     expect(most({ messages: long }) - most()).toBeGreaterThan(7_900 * 3.75);
   });
 
-  test('is at least what any text costs, were each byte of it a token', () => {
+  test('counts each byte of text as a token', () => {
     const text = '#!'.repeat(5_000);
     const messages = [{ role: 'user' as const, content: [{ type: 'text', text }] }];
     const usage = { ...NO_USAGE, input_tokens: 10_000, output_tokens: 1_000 };

@@ -45,7 +45,7 @@ const half = (text: string): string => textMessage(text).split('event: content_b
 const broken: ScriptedResponse = { body: half('Hal'), after: 'break' };
 
 describe('a model call', () => {
-  it('gives the whole answer, its text as it comes, its tokens and its request id', async () => {
+  it('returns the whole response, its text as it arrives, its usage and its request id', async () => {
     const { model, api } = await setUp([fine]);
     const { response, shown } = callTestModel(model);
     expect(await response).toEqual({
@@ -70,7 +70,7 @@ describe('a model call', () => {
     });
   });
 
-  it('tells a reader of text only, never of a call or of thinking', async () => {
+  it('emits text only, and nothing of a call or of thinking', async () => {
     const blocks = [
       {
         start: { type: 'thinking', thinking: '', signature: '' },
@@ -88,14 +88,14 @@ describe('a model call', () => {
     expect(shown).toEqual(['So.']);
   });
 
-  it('asks again after an answer that broke, and takes back the text that it gave', async () => {
+  it('is retried after a broken stream, and its text so far is void', async () => {
     const { model } = await setUp([broken, fine]);
     const { response, shown } = callTestModel(model);
     expect(await response).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
     expect(shown).toEqual(['Hal', '<restart>', 'Hel', 'lo.']);
   });
 
-  it('takes nothing back when it had given no text', async () => {
+  it('emits no restart where it had emitted no text', async () => {
     const { model } = await setUp([overloaded, fine]);
     const { response, shown } = callTestModel(model);
     expect(await response).toMatchObject({ attempts: 2, providerRequestId: 'req_fine' });
@@ -108,13 +108,13 @@ describe('a model call', () => {
     ['an event of the wrong shape', 'event: content_block_stop\ndata: {"type":"content_block_stop"}\n\n'],
     ['a page of a proxy', '<html>gateway</html>'],
     ['nothing', ''],
-  ])('asks again after a stream with %s', async (_what, inserted) => {
+  ])('is retried after a stream with %s', async (_what, inserted) => {
     const whole = inserted.startsWith('event') ? half('Hal') + inserted + textMessage('!') : inserted;
     const { model } = await setUp([{ body: whole }, fine]);
     expect(await callTestModel(model).response).toMatchObject({ attempts: 2, content: [{ text: 'Hello.' }] });
   });
 
-  it('ends at message_stop: what follows it, or never does, is not waited for', async () => {
+  it('ends at message_stop, whatever follows', async () => {
     for (const rest of [': comment\n\n', `event: error\ndata: ${errorBody('api_error', 'late')}\n\n`]) {
       const { model } = await setUp([{ body: textMessage('Done.') + rest, after: 'hang' }]);
       expect(await callTestModel(model).response).toMatchObject({
@@ -124,7 +124,7 @@ describe('a model call', () => {
     }
   });
 
-  it('leaves its connection to later ones', async () => {
+  it('leaves its connection to later calls', async () => {
     const { model, api } = await setUp([fine]);
     for (let call = 0; call < 10; call++) await callTestModel(model).response;
     expect(new Set(api.received.map(({ port }) => port)).size).toBeLessThan(10);
@@ -140,7 +140,7 @@ describe('a model call', () => {
 });
 
 describe('a model call that cannot succeed', () => {
-  it('fails at once, with the words and the request id of the API', async () => {
+  it('fails at once, with the message and the request id of the API', async () => {
     const body = errorBody('invalid_request_error', 'max_tokens: too large');
     const { model, api } = await setUp([{ status: 400, headers: { 'request-id': 'req_bad' }, body }]);
     expect(await failureOf(callTestModel(model).response)).toMatchObject({
@@ -154,7 +154,7 @@ describe('a model call that cannot succeed', () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it('fails at once for an error event of that kind, though the stream began well', async () => {
+  it('fails at once for such an error event inside a stream', async () => {
     const body = `event: error\ndata: ${errorBody('authentication_error', 'no')}\n\n`;
     const { model } = await setUp([{ body, headers: { 'request-id': 'req_mid' } }]);
     expect(await failureOf(callTestModel(model).response)).toMatchObject({
@@ -164,7 +164,7 @@ describe('a model call that cannot succeed', () => {
     });
   });
 
-  it('never carries the key, the prompt or a header', async () => {
+  it('never reveals the key, the prompt or a header', async () => {
     const body = errorBody('authentication_error', 'a-key-of-the-test is no key');
     const { model, logged } = await setUp([{ status: 401, headers: { 'x-inner': 'header-value' }, body }]);
     const error = await failureOf(callTestModel(model, { text: 'the prompt' }).response);
@@ -176,7 +176,7 @@ describe('a model call that cannot succeed', () => {
 });
 
 describe('the retries of a model call', () => {
-  it('end after three attempts, with an error that says it could have worked', async () => {
+  it('end after three attempts, with an error that is not terminal', async () => {
     const { model, api } = await setUp([overloaded]);
     expect(await failureOf(callTestModel(model).response)).toMatchObject({
       code: 'model_overloaded',
@@ -205,7 +205,7 @@ describe('the retries of a model call', () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(79);
   });
 
-  it('that are far off are left to a later lease', async () => {
+  it('with a long wait are left to a later lease', async () => {
     const { model, api } = await setUp([{ status: 429, headers: { 'retry-after': '30' } }, fine]);
     const error = await failureOf(callTestModel(model).response);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 1 });
@@ -213,7 +213,7 @@ describe('the retries of a model call', () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it('that are far off take the text back too', async () => {
+  it('with a long wait make the text void too', async () => {
     const body = `${half('Hal')}event: error\ndata: ${errorBody('api_error', 'x')}\n\n`;
     const { model } = await setUp([{ body, headers: { 'retry-after': '30' } }]);
     const { response, shown } = callTestModel(model);
@@ -230,7 +230,7 @@ describe('the retries of a model call', () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it('stop for a tenant and model whose budget is spent, without costing an attempt', async () => {
+  it('stop for a tenant and model whose retry budget is spent, and count no attempt', async () => {
     const asked: string[] = [];
     const retryBudget = { take: (key: string) => (asked.push(key), Promise.resolve(false)), deposit() {} };
     const { model, api } = await setUp([overloaded], { retryBudget });
@@ -248,7 +248,7 @@ describe('the retries of a model call', () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it('are a tenth of the successes at most once the allowance is used', async () => {
+  it('are at most a tenth of the successes once the allowance is used', async () => {
     const { model, api } = await setUp(
       ({ body }) => (JSON.stringify(body).includes('good') ? fine : overloaded),
       { retryBudget: createRetryBudget({ allowance: 10, perMinute: 0 }) },
@@ -263,7 +263,7 @@ describe('the retries of a model call', () => {
   });
 });
 
-describe('a model whose answers are broken', () => {
+describe('a model whose responses are broken', () => {
   const brokenCall = asEventStream(
     messageEvents(
       [
@@ -276,14 +276,14 @@ describe('a model whose answers are broken', () => {
     ),
   );
 
-  it('is asked once more for a call that is no JSON, and is then taken at its word', async () => {
+  it('is called again for a call that is not JSON, and the second such call is kept', async () => {
     const { api, model } = await setUp(() => ({ body: brokenCall }));
     const { content, attempts } = await callTestModel(model).response;
     expect(content).toMatchObject([{ name: 'look', input: {}, input_text: '{"a": nope}' }]);
     expect([attempts, api.received.length]).toEqual([2, 2]);
   });
 
-  it('is taken at its word at once where it was told so just now', async () => {
+  it('has such a call kept at once where it was just told of the one before', async () => {
     const { api, model } = await setUp(() => ({ body: brokenCall }));
     const call = { type: 'tool_use', id: 'toolu_0', name: 'look', input: {}, input_text: '{"a": nope}' };
     const result = { type: 'tool_result', tool_use_id: 'toolu_0', content: 'No.', is_error: true };
@@ -296,7 +296,7 @@ describe('a model whose answers are broken', () => {
     expect(api.received).toHaveLength(1);
   });
 
-  it('is paid for three of them, and no more, whichever end is missing', async () => {
+  it('is called three times and no more, whichever end is missing', async () => {
     const events = textMessage('a').split('\n\n');
     for (const missing of ['message_stop', 'content_block_stop']) {
       const body = events.filter((event) => !event.includes(`event: ${missing}`)).join('\n\n');
@@ -310,8 +310,8 @@ describe('a model whose answers are broken', () => {
   });
 });
 
-describe('a model that refuses a thought of the conversation', () => {
-  it('is asked once more without thoughts, at once', async () => {
+describe('a model that refuses thinking of the conversation', () => {
+  it('is called again at once without thinking blocks', async () => {
     const refusal = errorBody(
       'invalid_request_error',
       'messages.1.content.0: Invalid `signature` in `thinking` block',
@@ -337,7 +337,7 @@ describe('a model that refuses a thought of the conversation', () => {
 });
 
 describe('a model API that is too slow', () => {
-  it('is given up when it says nothing at all, and when it falls silent', async () => {
+  it('times out without a response, and with one that stops', async () => {
     const idle = { limits: { idleTimeoutMs: 200, maxAttempts: 1 } };
     const silences: ScriptedResponse[] = [{ silent: true }, { body: half('Hal'), after: 'hang' }];
     for (const answer of silences) {
@@ -349,7 +349,7 @@ describe('a model API that is too slow', () => {
     }
   });
 
-  it('is given up when the answer takes too long as a whole', async () => {
+  it('times out when the response takes too long as a whole', async () => {
     const { model, api } = await setUp([{ body: half('Hal'), after: 'hang' }], {
       limits: { totalTimeoutMs: 100, maxAttempts: 1 },
     });
@@ -357,12 +357,12 @@ describe('a model API that is too slow', () => {
     await api.abandoned;
   });
 
-  it('is asked again, and the answer then is whole', async () => {
+  it('is called again, and the next response is whole', async () => {
     const { model } = await setUp([{ silent: true }, fine], { limits: { totalTimeoutMs: 1000 } });
     expect(await callTestModel(model).response).toMatchObject({ attempts: 2 });
   });
 
-  it('is told apart from one that cannot be reached', async () => {
+  it('has another code than one that cannot be reached', async () => {
     const { model, api } = await setUp([fine]);
     await api.close();
     expect(await failureOf(callTestModel(model).response)).toMatchObject({
@@ -374,7 +374,7 @@ describe('a model API that is too slow', () => {
   });
 });
 
-describe('a model call that is given up', () => {
+describe('a model call that is stopped', () => {
   const reason = new Error('the lease is lost');
 
   it.each<[string, ScriptedResponse | undefined]>([
@@ -382,7 +382,7 @@ describe('a model call that is given up', () => {
     ['while nothing came', { silent: true }],
     ['inside the stream', { body: half('Hal'), after: 'hang' }],
     ['between two attempts', { status: 429, headers: { 'retry-after': '4' } }],
-  ])('%s rejects with the reason, and asks no more', async (_when, scripted) => {
+  ])('%s rejects with the reason, and makes no further request', async (_when, scripted) => {
     const controller = new AbortController();
     const { model, api, logged } = await setUp([scripted ?? fine]);
     if (scripted === undefined) controller.abort(reason);
@@ -398,7 +398,7 @@ describe('a model call that is given up', () => {
     if (scripted !== undefined && scripted.status === undefined) await api.abandoned;
   });
 
-  it('leaves no listener on the signal, which may live much longer', async () => {
+  it('leaves no listener on the signal', async () => {
     const { model } = await setUp([fine]);
     const { signal } = new AbortController();
     let listeners = 0;
@@ -410,7 +410,7 @@ describe('a model call that is given up', () => {
     expect(listeners).toBe(0);
   });
 
-  it('by closing the model rejects with a DrainError, then and later', async () => {
+  it('by closing the model rejects with a DrainError, as later calls do', async () => {
     const { model, api } = await setUp([{ silent: true }]);
     const { response } = callTestModel(model);
     void api.asked.then(() => model.close());
@@ -423,8 +423,8 @@ async function whenLogged(logged: unknown[]): Promise<void> {
   while (logged.length === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('what is logged of a model call', () => {
-  it('is each attempt with its code, times and tokens, and never a word of it', async () => {
+describe('the log of a model call', () => {
+  it('has each attempt with its code, times and usage, and nothing of its contents', async () => {
     const { model, logged } = await setUp([broken, overloaded, fine]);
     await callTestModel(model, { text: 'the prompt' }).response;
     expect(logged).toEqual([

@@ -32,7 +32,7 @@ const CONTENT = [
 /** How a cut stream ends: the connection breaks, or the answer is over as if nothing were wrong. */
 const ENDS = ['break', 'end'] as const;
 
-describe('a stream that is cut at any byte', () => {
+describe('a stream that is interrupted at any byte', () => {
   let api: ScriptedApi;
   let model: GuardedModel;
 
@@ -54,7 +54,7 @@ describe('a stream that is cut at any byte', () => {
     await api.close();
   });
 
-  it.each(ENDS)('gives no answer, and the next attempt gives the whole one (%s)', async (end) => {
+  it.each(ENDS)('gives no response, and the next attempt gives the whole one (%s)', async (end) => {
     const cuts = Array.from({ length: WHOLE.length }, (_none, bytes) => bytes);
     const tryNext = async (): Promise<void> => {
       for (let bytes = cuts.pop(); bytes !== undefined; bytes = cuts.pop()) {
@@ -68,7 +68,7 @@ describe('a stream that is cut at any byte', () => {
     await Promise.all(Array.from({ length: 8 }, tryNext));
   });
 
-  it('gives the whole answer at once when only what follows the message is cut', async () => {
+  it('gives the whole response where only bytes after the message are missing', async () => {
     const { response } = callTestModel(model, { text: `cut ${WHOLE.length} break` });
     expect(await response).toMatchObject({ attempts: 1, content: CONTENT });
   });

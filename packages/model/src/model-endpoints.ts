@@ -3,26 +3,26 @@ import { LRUCache } from 'lru-cache';
 import { connectModelApi, type ModelApi } from './connect-model-api.ts';
 import type { ModelLimits } from './limits.ts';
 
-/** Clients of tenants' addresses that are kept at once. They hold no connection: those are bounded apart. */
-const MOST_CLIENTS = 500;
-/** Of one answer of an address that a tenant chose. The longest that a model gives are about 20 MB of events. */
-const MOST_BYTES = 32 * 1024 * 1024;
+/** Clients of tenants' addresses that are cached. They hold no connections: those have limits of their own. */
+const MAX_CLIENTS = 500;
+/** Of one response of an address that a tenant chose. The longest of a model have about 20 MB of events. */
+const MAX_BYTES = 32 * 1024 * 1024;
 
-/** Where the model is called: the operator's own address, and those that tenants chose. */
+/** The addresses of model APIs: the operator's own, and those that tenants chose. */
 export class ModelEndpoints {
   readonly operator: ModelApi;
   readonly #upstream: ReturnType<typeof createUpstreamFetch>;
   readonly #guarded: ReturnType<typeof createGuardedFetch>;
   readonly #limits: ModelLimits;
-  readonly #chosen = new LRUCache<string, ModelApi>({ max: MOST_CLIENTS });
+  readonly #chosen = new LRUCache<string, ModelApi>({ max: MAX_CLIENTS });
 
-  /** `egress` is what tenants' addresses may be. Throws for a policy that cannot be read. */
+  /** `egress` says which addresses tenants may choose. Throws for an invalid policy. */
   constructor(operatorBaseUrl: string, egress: EgressPolicy, limits: ModelLimits) {
     const { connectTimeoutMs, idleTimeoutMs } = limits;
     this.#limits = limits;
     this.#upstream = createUpstreamFetch({ connectTimeoutMs, idleTimeoutMs });
     this.#guarded = createGuardedFetch({
-      maxResponseBytes: MOST_BYTES,
+      maxResponseBytes: MAX_BYTES,
       ...egress,
       connectTimeoutMs,
       idleTimeoutMs,
@@ -39,7 +39,7 @@ export class ModelEndpoints {
     return api;
   }
 
-  /** Ends what is under way and closes the kept connections. */
+  /** Ends requests in progress and closes idle connections. */
   async close(): Promise<void> {
     await Promise.all([this.#upstream.close(), this.#guarded.close()]);
   }

@@ -49,7 +49,7 @@ describe('a tenant’s key', () => {
     },
   );
 
-  it('is sent without the white space that a file or a form put around it', async () => {
+  it('is sent without the white space around it', async () => {
     const { ask, secrets, asked } = await setUp({});
     secrets.values.set('a', ' a-key\n');
     await ask(accessWith(['a'])).response;
@@ -63,14 +63,14 @@ describe('a tenant’s key', () => {
     expect(asked()).toEqual(['c-key']);
   });
 
-  it('is read when it is needed, and then not again for a while', async () => {
+  it('is read when it is needed, and then cached', async () => {
     const { ask, secrets, asked } = await setUp({}, { limits: { keyTtlMs: 3_600_000 } });
     for (let call = 0; call < 5; call++) await ask(accessWith(['a', 'b'])).response;
     expect(secrets.reads).toEqual(['a']);
     expect(asked()).toHaveLength(5);
   });
 
-  it('that was replaced is used once its time is over, and one that was deleted is not', async () => {
+  it('that was replaced is used once the cache expires, and one that was deleted is not', async () => {
     const { ask, secrets, asked } = await setUp({}, { limits: { keyTtlMs: 1 } });
     await ask(accessWith(['a'])).response;
     secrets.values.set('a', 'new-key');
@@ -82,7 +82,7 @@ describe('a tenant’s key', () => {
     expect(await failureOf(ask(accessWith(['a'])).response)).toMatchObject({ code: 'model_key_missing' });
   });
 
-  it('that is refused is read anew at once: it may have been replaced', async () => {
+  it('that is refused is read again at once: it may have been replaced', async () => {
     const { ask, secrets, asked } = await setUp({ 'a-key': REFUSED }, { limits: { keyTtlMs: 3_600_000 } });
     const first = setUpReplacement(secrets);
     expect(await ask(accessWith(['a'])).response).toMatchObject({ attempts: 2 });
@@ -90,7 +90,7 @@ describe('a tenant’s key', () => {
     expect(first.reads).toEqual(['a', 'a']);
   });
 
-  it('appears in no error and no log line, whatever the API says back', async () => {
+  it('appears in no error and no log line, whatever the API responds', async () => {
     const key = 'secret+key/of-a-tenant=';
     const forms = [key, Buffer.from(key).toString('base64'), encodeURIComponent(key)];
     const { ask, secrets, logged } = await setUp({
@@ -154,7 +154,7 @@ describe('a key that fails', () => {
     },
   );
 
-  it('is asked again after its time, and is the preferred one then', async () => {
+  it('is used again after its cooldown, and is the preferred one then', async () => {
     let isWell = false;
     const { ask, asked } = await setUp({
       'a-key': () =>
@@ -167,7 +167,7 @@ describe('a key that fails', () => {
     expect(asked()).toEqual(['a-key', 'b-key', 'a-key']);
   });
 
-  it('is left aside for its own tenant and model only', async () => {
+  it('has a cooldown for its own tenant and model only', async () => {
     const { ask, asked } = await setUp({ 'a-key': limited(60) });
     await ask(accessWith(['a', 'b'])).response;
     await ask(accessWith(['a', 'b']), { tenantId: 'ten_2' }).response;
@@ -176,7 +176,7 @@ describe('a key that fails', () => {
     expect(asked()).toEqual(['a-key', 'b-key', 'a-key', 'b-key', 'a-key', 'b-key']);
   });
 
-  it('gives way to as many others as there are, also where a lease has fewer attempts', async () => {
+  it('is replaced by all others in turn, also where a lease has fewer attempts', async () => {
     const answers = Object.fromEntries(EIGHT.slice(0, 7).map((name) => [`${name}-key`, REFUSED]));
     const { ask, asked } = await setUp(answers, { limits: { maxAttempts: 2 } });
     expect(await ask(accessWith(EIGHT)).response).toMatchObject({ attempts: 8 });
@@ -190,7 +190,7 @@ describe('a key that fails', () => {
     expect(asked()).toHaveLength(3);
   });
 
-  it('with what is not its own fault is not followed by another', async () => {
+  it("for a reason that is not the key's is not replaced by another", async () => {
     const { ask, asked } = await setUp({
       'a-key': { status: 400, body: errorBody('invalid_request_error', 'max_tokens: too large') },
     });
@@ -200,7 +200,7 @@ describe('a key that fails', () => {
     expect(asked()).toEqual(['a-key']);
   });
 
-  it('whose breaker is open is passed over, without a wait and without an attempt', async () => {
+  it('whose circuit breaker is open is skipped, without a wait and without an attempt', async () => {
     const overloaded = { status: 529, body: errorBody('overloaded_error', 'Overloaded') };
     const { ask, asked, model } = await setUp(
       { 'a-key': overloaded },
@@ -216,7 +216,7 @@ describe('a key that fails', () => {
 });
 
 describe('keys that all fail', () => {
-  it('by their rate make the turn wait for the first of them', async () => {
+  it('by a rate limit make the turn wait for the first of them', async () => {
     const { ask, asked } = await setUp({ 'a-key': limited(60), 'b-key': limited(30), 'c-key': limited(45) });
     const error = await failureOf(ask(accessWith(['a', 'b', 'c'])).response);
     expect(error).toMatchObject({ code: 'model_rate_limited', terminal: false, attempts: 3 });
@@ -228,7 +228,7 @@ describe('keys that all fail', () => {
     expect(asked()).toEqual(['a-key', 'b-key', 'c-key', 'b-key']);
   });
 
-  it('wait here where the wait is short, and go on with the one that is free', async () => {
+  it('are waited for here where the wait is short', async () => {
     let times = 0;
     const { ask, asked } = await setUp(
       {
@@ -244,7 +244,7 @@ describe('keys that all fail', () => {
     expect(asked()).toEqual(['a-key', 'b-key', 'b-key']);
   });
 
-  it('are asked no sooner than they asked for, where another one named no time', async () => {
+  it('are not used before their retry-after, where another one has none', async () => {
     let times = 0;
     const { ask, asked } = await setUp(
       { 'a-key': limited(4), 'b-key': () => (times++ === 0 ? limited() : { body: textMessage('Hi.') }) },
@@ -254,7 +254,7 @@ describe('keys that all fail', () => {
     expect(asked()).toEqual(['a-key', 'b-key', 'b-key']);
   });
 
-  it('one by its rate and one by a refusal, wait for the first', async () => {
+  it('one by a rate limit and one by a refusal, make the turn wait for the first', async () => {
     for (const keys of [
       ['a', 'b'],
       ['b', 'a'],
@@ -266,7 +266,7 @@ describe('keys that all fail', () => {
     }
   });
 
-  it('by a refusal end the turn; the next turn asks each once more, and finds the one that works again', async () => {
+  it('by a refusal fail the turn; the next turn tries each again, and finds the one that works', async () => {
     let isWell = false;
     const { ask, asked } = await setUp({
       'a-key': REFUSED,
@@ -284,7 +284,7 @@ describe('keys that all fail', () => {
   });
 });
 
-describe('keys that are not there', () => {
+describe('keys that do not exist or cannot be read', () => {
   it.each([
     [['gone'], 'model_key_missing', /no secret gone, which/],
     [['gone', 'lost'], 'model_key_missing', /no secret gone, lost, which/],
@@ -318,7 +318,7 @@ describe('keys that are not there', () => {
     },
   );
 
-  it('because they cannot be read now, are waited for: nothing is sent and no attempt is counted', async () => {
+  it('for a while park the turn: nothing is sent and no attempt is counted', async () => {
     const { ask, secrets, asked } = await setUp({});
     secrets.failure = new Error('no connection');
     const error = await failureOf(ask(accessWith(['a'], { operatorKey: true })).response);
@@ -329,7 +329,7 @@ describe('keys that are not there', () => {
     expect(asked()).toEqual(['a-key']);
   });
 
-  it('because reading them hangs, do not outlive the signal', async () => {
+  it('since reading them hangs, end with the signal', async () => {
     const { ask, secrets } = await setUp({});
     const stopping = new AbortController();
     secrets.read = () => {
@@ -375,7 +375,7 @@ describe('the operator’s key', () => {
 describe('an address that the tenant chose', () => {
   const LOOPBACK = { egress: { allow: ['127.0.0.1'] } };
 
-  it('is where the tenant’s keys go, and its conversation, and nothing of the operator’s', async () => {
+  it('gets the tenant’s keys and its conversation, and nothing of the operator’s', async () => {
     const { ask, api, asked } = await setUp({}, LOOPBACK);
     const gateway = await startScriptedApi(byKey({ 'a-key': REFUSED, 'b-key': limited(60) }));
     open.push(gateway);
@@ -392,7 +392,7 @@ describe('an address that the tenant chose', () => {
     expect(gateway.received).toHaveLength(2);
   });
 
-  it('is refused where it is private and the operator did not allow it: not a byte is sent', async () => {
+  it('is refused where it is private and the operator did not allow it, before a byte is sent', async () => {
     const gateway = await startScriptedApi(byKey({}));
     open.push(gateway);
     const { ask, asked } = await setUp({});
@@ -404,7 +404,7 @@ describe('an address that the tenant chose', () => {
     expect([gateway.received, asked()]).toEqual([[], []]);
   });
 
-  it('is refused where its name is bound to a private address, before or after the first call', async () => {
+  it('is refused where its name resolves to a private address, before or after the first call', async () => {
     const gateway = await startScriptedApi(byKey({}));
     open.push(gateway);
     const answers = [['127.0.0.1'], ['127.0.0.2'], ['8.8.8.8', '169.254.169.254']];
@@ -423,7 +423,7 @@ describe('an address that the tenant chose', () => {
     expect(gateway.received.length).toBeLessThanOrEqual(2);
   });
 
-  it('does not redirect a key elsewhere', async () => {
+  it('cannot redirect a key', async () => {
     const elsewhere = await startScriptedApi(byKey({}));
     const gateway = await startScriptedApi(() => ({
       status: 307,
@@ -436,7 +436,7 @@ describe('an address that the tenant chose', () => {
     expect(elsewhere.received).toEqual([]);
   });
 
-  it('that falls silent inside the stream is given up, and asked again', async () => {
+  it('that stops inside the stream times out, and is called again', async () => {
     const half = textMessage('Hal').split('event: content_block_stop')[0] ?? '';
     let times = 0;
     const gateway = await startScriptedApi(() =>
@@ -456,7 +456,7 @@ describe('an address that the tenant chose', () => {
     expect(shown).toEqual(['Hal', '<restart>', 'Hello.']);
   });
 
-  it('that cannot be reached is an outage like any other', async () => {
+  it('that cannot be reached opens the circuit breaker', async () => {
     const gateway = await startScriptedApi(byKey({}));
     await gateway.close();
     const { ask } = await setUp({}, { ...LOOPBACK, limits: { maxAttempts: 1 } });

@@ -23,7 +23,7 @@ const CONVERSATION = [
   { content: [stored('image', 0), RESULT] },
 ];
 
-describe('an error of the API that refuses a request', () => {
+describe('the error of a refused request', () => {
   it.each([
     ['messages.1.content.0.image.source.base64: The image does not match its media type', [placeAt(0)]],
     ['messages.1.content.1.tool_result.content.1.image.source.base64: image exceeds 5 MB', [placeAt(1, 1)]],
@@ -31,11 +31,11 @@ describe('an error of the API that refuses a request', () => {
     ['messages.1: all messages must have non-empty content', [placeAt(0), placeAt(1)]],
     ['Invalid request: messages[1].content[0].image: unreadable', [placeAt(0)]],
     ['messages.1.content.0: no; messages.1.content.1: neither', [placeAt(0), placeAt(1)]],
-  ])('says what it refuses: %s', (words, paths) => {
+  ])('names what was refused: %s', (words, paths) => {
     expect(locateRefusal(readRefusal(words), CONVERSATION)).toEqual({ paths, likely: 'none' });
   });
 
-  it('names nothing of the session where it names what is not stored, or is not there', () => {
+  it('names no stored block where it names one that is not stored, or does not exist', () => {
     for (const words of [
       'messages.0.content.0: no',
       'messages.7.content.0: no',
@@ -60,7 +60,7 @@ describe('an error of the API that refuses a request', () => {
   });
 });
 
-it('a call that is refused says where the block is stored that the API named, by the request as it was sent', async () => {
+it('a refused call has the stored path of the block that the API named by its index in the request', async () => {
   const api = await startScriptedApi(() => ({
     status: 400,
     body: errorBody('invalid_request_error', 'messages.0.content.1.image: Could not process image'),

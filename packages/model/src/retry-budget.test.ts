@@ -17,7 +17,7 @@ describe('the retry budget of one process', () => {
     expect([budget.take('a'), budget.take('a')]).toEqual([true, false]);
   });
 
-  it('gives a retry that succeeded back: what is bounded is retries that fail', () => {
+  it('returns a retry that succeeded: only failed retries are limited', () => {
     const budget = createRetryBudget({ allowance: 1, perMinute: 0 }, () => 0);
     for (let retry = 0; retry < 100; retry++) {
       expect(budget.take('a')).toBe(true);
@@ -34,7 +34,7 @@ describe('the retry budget of one process', () => {
     expect([1, 2, 3].map(() => budget.take('a'))).toEqual([true, true, false]);
   });
 
-  it('fills with time up to its allowance, so that those who wait for it get their turn', () => {
+  it('fills with time up to its allowance, so that waiting turns get a retry', () => {
     let now = 0;
     const budget = createRetryBudget({ allowance: 2, perMinute: 6 }, () => now);
     expect([1, 2, 3].map(() => budget.take('a'))).toEqual([true, true, false]);
@@ -44,7 +44,7 @@ describe('the retry budget of one process', () => {
     expect([1, 2, 3].map(() => budget.take('a'))).toEqual([true, true, false]);
   });
 
-  it('forgets the key unused for longest when there are too many', () => {
+  it('drops the least recently used key when there are too many', () => {
     const budget = createRetryBudget({ allowance: 1, maxKeys: 2 }, () => 0);
     expect(budget.take('a')).toBe(true);
     expect(budget.take('b')).toBe(true);
@@ -56,7 +56,7 @@ describe('the retry budget of one process', () => {
 });
 
 describe('a retry budget that all workers share', () => {
-  it('is asked, and calls of successes', async () => {
+  it('is used, and records successes', async () => {
     const calls: unknown[] = [];
     const shared: RetryBudget = { take: async () => false, deposit: (...given) => void calls.push(given) };
     const budget = sharedRetryBudget(shared, (error) => calls.push(error));
@@ -65,7 +65,7 @@ describe('a retry budget that all workers share', () => {
     expect(calls).toEqual([['a', true]]);
   });
 
-  it('is replaced by one of this process while it is away, which is bounded too and said once', async () => {
+  it('is replaced by one of this process while it is unavailable, which is reported once', async () => {
     let isAway = true;
     const errors: unknown[] = [];
     const shared: RetryBudget = {
@@ -97,7 +97,7 @@ describe('the wait before a retry', () => {
     expect(backoffMs(3, undefined, limits, () => 0)).toBe(0);
   });
 
-  it('is never shorter than what the other side asked for', () => {
+  it("is never shorter than the API's retry-after", () => {
     expect(backoffMs(1, 3000, limits, () => 0)).toBe(3000);
     expect(backoffMs(1, 3000, limits, () => 1)).toBe(3500);
   });
@@ -106,7 +106,7 @@ describe('the wait before a retry', () => {
 describe('the time for which a turn is parked', () => {
   const limits = { parkSpreadMs: 5000 };
 
-  it('is never shorter than it must be, and spread over as much again, up to a limit', () => {
+  it('has the least wait and a spread of as much again, up to a limit', () => {
     for (const [least, longest] of [
       [0, 500],
       [2000, 4000],

@@ -18,8 +18,8 @@ afterEach(async () => {
   await sim.close();
 });
 
-describe('a step that takes longer than the agent lets it', () => {
-  it('ends, also within a request, which is cut off and counted', async () => {
+describe('a step that takes longer than the agent allows', () => {
+  it('ends, also during a request, which is aborted and counted', async () => {
     await control.setScript({ rules: [{ fault: { type: 'hang', after_events: 4 } }] });
     const { response } = callTestModel(model, { stepTimeoutMs: 300 });
     expect(await failureOf(response)).toMatchObject({
@@ -31,7 +31,7 @@ describe('a step that takes longer than the agent lets it', () => {
     await control.calls({ waitFor: 1, outcome: 'aborted' });
   });
 
-  it('waits here for no retry that does not fit in', async () => {
+  it('does not wait for a retry that is past its end', async () => {
     const headers = { 'retry-after': '3' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 529, headers } }] });
     expect(await failureOf(callTestModel(model, { stepTimeoutMs: 2_000 }).response)).toMatchObject({
@@ -43,7 +43,7 @@ describe('a step that takes longer than the agent lets it', () => {
     expect((await control.stats()).calls).toBe(1);
   });
 
-  it('is none that waits without a worker, as the API asked', async () => {
+  it('is not one that is parked, as the API asked', async () => {
     const headers = { 'retry-after': '30' };
     await control.setScript({ rules: [{ fault: { type: 'status', status: 429, headers } }] });
     const error = await failureOf(callTestModel(model, { stepTimeoutMs: 10_000 }).response);

@@ -1,9 +1,9 @@
 import { contentBlockSchema } from '@turnpike/contract';
 import { z } from 'zod';
 
-/** Far above what any model takes. A gateway that says more is wrong, and its number may fit into no column. */
-const MOST_TOKENS = 10_000_000;
-const tokens = z.int().nonnegative().max(MOST_TOKENS).nullish();
+/** Far above what any model accepts. A gateway that reports more is wrong, and its number may fit into no column. */
+const MAX_TOKENS = 10_000_000;
+const tokens = z.int().nonnegative().max(MAX_TOKENS).nullish();
 
 /** Token counts of the Messages API: a count that does not apply is null or left out. */
 const usageSchema = z.looseObject({
@@ -42,12 +42,12 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set(
   knownEventSchema.options.map((option) => option.shape.type.value),
 );
 
-/** Made once: an answer has hundreds of events, and to make a schema costs more than to use it. */
+/** Made once: a response has hundreds of events, and to make a schema costs more than to use it. */
 const eventSchema = z.looseObject({ type: z.string() });
 
 /**
- * The event, null for one of a type that we do not know: the API may add some at any time.
- * Throws a ZodError for an event that is not what its type says.
+ * The event; null for one of an unknown type, since the API may add some at any time.
+ * Throws a ZodError for an event without the fields of its type.
  */
 export function parseStreamEvent(event: unknown): StreamEvent | null {
   const { type } = eventSchema.parse(event);

@@ -8,12 +8,12 @@ const image = (length: number) => ({
   source: { type: 'base64', media_type: 'image/png', data: 'A'.repeat(length) },
 });
 
-test('text within the limit is left as it is', () => {
+test('text within the limit is not changed', () => {
   const output = { content: [text('12345'), text('67890')], isError: false };
   expect(boundOutput(output, limits)).toEqual(output);
 });
 
-test('text is bounded over all blocks together, and a note says how much was cut', () => {
+test('text is limited over all blocks together, and a note says how much was truncated', () => {
   const output = { content: [text('12345'), text('6'.repeat(1_234_000)), text('more')], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([
     text('12345'),
@@ -22,7 +22,7 @@ test('text is bounded over all blocks together, and a note says how much was cut
   ]);
 });
 
-test('text that is cut exactly at a border of blocks says so too', () => {
+test('text that is truncated exactly between two blocks has the note too', () => {
   const output = { content: [text('1234567890'), text('more')], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([
     text('1234567890'),
@@ -30,7 +30,7 @@ test('text that is cut exactly at a border of blocks says so too', () => {
   ]);
 });
 
-test('a cut never leaves half a character', () => {
+test('truncated text never ends inside a character', () => {
   const output = { content: [text('123456789😀')], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([
     text('123456789'),
@@ -50,15 +50,15 @@ test('NUL and halves of surrogate pairs are replaced, in documents too', () => {
   ]);
 });
 
-test('an empty output is allowed, and blank text, which the API refuses, is left out', () => {
+test('an output may be empty, and blank text is left out', () => {
   expect(boundOutput({ content: [], isError: false }, limits)).toEqual({ content: [], isError: false });
   const blank = { content: [text(''), text(' \n')], isError: false };
   expect(boundOutput(blank, limits)).toEqual({ content: [], isError: false });
 });
 
-test('an error always says something, and holds nothing but text', () => {
+test('an error always has text, and nothing else', () => {
   expect(boundOutput({ content: [], isError: true }, limits)?.content).toEqual([
-    text('The tool failed and said nothing more.'),
+    text('The tool failed without a message.'),
   ]);
   expect(boundOutput({ content: [text('no'), image(4)], isError: true }, limits)?.content).toEqual([
     text('no'),
@@ -66,7 +66,7 @@ test('an error always says something, and holds nothing but text', () => {
   ]);
 });
 
-test('images and documents pass, and are bounded in total', () => {
+test('images and documents are kept, up to a limit in total', () => {
   const output = { content: [image(4), image(100), image(4)], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([
     image(4),
@@ -75,7 +75,7 @@ test('images and documents pass, and are bounded in total', () => {
   ]);
 });
 
-test('markers that are the service’s to set are taken off text', () => {
+test('cache markers are removed from text', () => {
   const output = { content: [{ ...text('hi'), cache_control: { type: 'ephemeral' } }], isError: false };
   expect(boundOutput(output, limits)?.content).toEqual([text('hi')]);
 });
@@ -88,11 +88,11 @@ test.each([
   ['a block that no tool result may hold', { content: [{ type: 'tool_use' }], isError: false }],
   ['an image without a source', { content: [{ type: 'image' }], isError: false }],
   ['more than 100 blocks', { content: Array.from({ length: 101 }, () => text('x')), isError: false }],
-])('%s is no output', (_, output) => {
+])('%s is not a valid output', (_, output) => {
   expect(boundOutput(output, limits)).toBeNull();
 });
 
-test('an image or a document that the model does not take is left out, and why is said', () => {
+test('an image or a document that the API refuses is replaced by the reason', () => {
   const bmp = { type: 'image', source: { type: 'base64', media_type: 'image/bmp', data: 'Qk0=' } };
   const named = {
     type: 'image',

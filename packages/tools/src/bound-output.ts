@@ -27,9 +27,9 @@ const outputSchema = z.object({
 });
 
 /**
- * A tool's output as the model may see it, or null where it is none. Text and media are bounded in
- * total, and a visible note says what was cut. The result is one that the Messages API accepts: no
- * blank text block, no image or document that it refuses, and in an error nothing but text, and some.
+ * A tool's output as the model may see it, or null where it is invalid. Text and media are limited in total, and a
+ * visible note says what was truncated. The result is one that the Messages API accepts: no blank text block, no image
+ * or document that it refuses, and in an error some text and nothing else.
  */
 export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput | null {
   const parsed = outputSchema.safeParse(output);
@@ -39,19 +39,19 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
   const content: ContentBlock[] = [];
   for (const block of parsed.data.content) {
     if (block.type === 'text') {
-      const kept = takeText(block.text, limits.maxTextCharacters - total.keptText);
+      const kept = truncateText(block.text, limits.maxTextCharacters - total.keptText);
       total.text += block.text.length;
       total.keptText += kept.length;
       if (kept.trim() !== '') content.push(textBlock(kept));
       continue;
     }
     const json = JSON.stringify(block);
-    const mistake = mediaMistake(block);
+    const refusal = mediaRefusal(block);
     const fits = total.keptMedia + json.length <= limits.maxMediaCharacters;
     if (isError) {
       content.push(textBlock(`[left out: ${block.type}, since an error can hold only text]`));
-    } else if (mistake !== null) {
-      content.push(textBlock(`[left out: ${block.type}, since ${mistake}]`));
+    } else if (refusal !== null) {
+      content.push(textBlock(`[left out: ${block.type}, since ${refusal}]`));
     } else if (fits) {
       total.keptMedia += json.length;
       content.push(contentBlockSchema.parse(storableJson(block)));
@@ -62,12 +62,12 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
   if (total.text > total.keptText) {
     content.push(textBlock(`[truncated: ${counted(total.keptText)} of ${counted(total.text)} characters]`));
   }
-  if (isError && content.length === 0) content.push(textBlock('The tool failed and said nothing more.'));
+  if (isError && content.length === 0) content.push(textBlock('The tool failed without a message.'));
   return { content, isError };
 }
 
-/** The beginning of a text, at most `limit` units, never ending inside a character. */
-function takeText(text: string, limit: number): string {
+/** The beginning of a text, at most `limit` UTF-16 units and of whole characters. */
+function truncateText(text: string, limit: number): string {
   if (text.length <= limit) return text;
   return text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, '');
 }
@@ -76,8 +76,8 @@ function textBlock(text: string): ContentBlock {
   return { type: 'text', text: storableText(text) };
 }
 
-/** Why the model would not take an image or a document; null where it would. */
-function mediaMistake(block: z.infer<typeof mediaBlockSchema>): string | null {
+/** Why the API would refuse an image or a document; null where it would accept it. */
+function mediaRefusal(block: z.infer<typeof mediaBlockSchema>): string | null {
   const issue = inputBlockSchema.safeParse(block).error?.issues[0];
   return issue === undefined ? null : `${issue.path.join('.')}: ${issue.message}`.slice(0, 300);
 }

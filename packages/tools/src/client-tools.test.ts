@@ -16,11 +16,11 @@ test('the model is shown the tool as the agent describes it', () => {
   expect(runner.declare(scope)).toEqual([{ name: 'open_file', description: 'Opens a file.', input_schema }]);
 });
 
-test('a call with an input that fits waits for the client’s output', async () => {
+test('a call with a valid input waits for the client’s output', async () => {
   expect((await runner.planOf(scope, callOf('open_file', { path: '/a' }))).awaiting).toBe('output');
 });
 
-test('an input that does not fit never gets to the client: it is answered here', async () => {
+test('an invalid input does not reach the client, and is an error for the model', async () => {
   expect(await runner.planOf(scope, callOf('open_file', { path: 1 }))).toEqual({
     effect: 'read',
     onUnknown: 'tell_model',
@@ -31,14 +31,14 @@ test('an input that does not fit never gets to the client: it is answered here',
   expect(textIn(output)).toBe('Invalid input: path: must be string');
 });
 
-test('a schema that cannot be used is answered here, too', async () => {
+test('a schema that cannot be used is an error for the model', async () => {
   const broken = scopeOf(agentWith({ ...tool, input_schema: { type: 'object', properties: 1 } }));
   expect((await runner.planOf(broken, callOf('open_file', {}))).awaiting).toBeNull();
   const output = await runner.run(broken, callOf('open_file', {}), turnContext());
   expect(textIn(output)).toContain('cannot be checked, so nothing was done');
 });
 
-test('no worker runs it or asks how it ended', async () => {
+test('no worker runs it or asks for its outcome', async () => {
   const call = callOf('open_file', { path: '/a' }, 'once');
   expect(await runner.run(scope, call, turnContext())).toMatchObject({ isError: true });
   await expect(runner.reconcile(scope, call, turnContext())).rejects.toBeInstanceOf(OutcomeUnknownError);

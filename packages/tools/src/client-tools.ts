@@ -6,8 +6,7 @@ import type { InputSchemas } from './schema/input-schemas.ts';
 import { textOutput } from './tool.ts';
 
 /**
- * Tools that the client runs. Only an input that fits gets to the client; what does not is answered
- * here, at once.
+ * Tools that the client runs. Only a valid input gets to the client; an invalid one is an error for the model at once.
  */
 export function clientTools(schemas: InputSchemas): FindTool<Extract<AgentTool, { type: 'client' }>> {
   return ({ name, description, input_schema: schema }, { tenantId }) => ({
@@ -17,7 +16,7 @@ export function clientTools(schemas: InputSchemas): FindTool<Extract<AgentTool, 
       if (explanation !== null) return { valid: false, explanation };
       return {
         valid: true,
-        // Nobody here can say what a second call would do.
+        // What a second call would do is not known here.
         effect: 'once',
         onUnknown: 'tell_model',
         runsOutside: true,

@@ -35,7 +35,7 @@ function runnerWith(...builtins: Tool[]) {
   return testRunner({ builtins });
 }
 
-test('the model is shown the tools of the agent, in its order, with the schema of what it must give', () => {
+test('the model is shown the tools of the agent, in its order, with their input schemas', () => {
   const other = { ...transfer().tool, name: 'other' };
   const runner = runnerWith(other, transfer().tool);
   const declared = runner.declare(scopeOf(agentWith('transfer', 'other')));
@@ -62,13 +62,13 @@ test('the model is shown the tools of the agent, in its order, with the schema o
   expect(runner.declare(scopeOf(agentWith()))).toEqual([]);
 });
 
-test('an agent that names a tool which is not here cannot be declared', () => {
+test('the tools of an agent that names an unknown tool cannot be declared', () => {
   const declare = () => runnerWith(transfer().tool).declare(scopeOf(agentWith('transfer', 'teleport')));
   expect(declare).toThrow(TerminalError);
   expect(declare).toThrow(expect.objectContaining({ code: 'unknown_tool' }));
 });
 
-test('a tool is handed what its schema made of the input, once, and the id of the call', async () => {
+test('a tool is given its parsed input, once, and the id of the call', async () => {
   const { tool, given } = transfer();
   const call = callOf('transfer', fits);
   const output = await runnerWith(tool).run(scope, call, turnContext());
@@ -76,7 +76,7 @@ test('a tool is handed what its schema made of the input, once, and the id of th
   expect(given).toEqual([{ input: { ...fits, amount: 5, urgent: false }, callId: call.id }]);
 });
 
-test('an input that does not fit is told with its paths, and the tool is not called', async () => {
+test('an invalid input is explained with its paths, and the tool is not called', async () => {
   const { tool, given } = transfer('once');
   const call = callOf('transfer', { amount: 5, to: {}, extra: 1 });
   const output = await runnerWith(tool).run(scope, call, turnContext());
@@ -85,14 +85,14 @@ test('an input that does not fit is told with its paths, and the tool is not cal
   expect(given).toEqual([]);
 });
 
-test('what is told of an input is bounded, and can be stored', async () => {
+test('the explanation of an input is limited, and can be stored', async () => {
   const wrong = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`\0${i}${'x'.repeat(1_000)}`, i]));
   const output = await runnerWith(transfer().tool).run(scope, callOf('transfer', wrong), turnContext());
   expect(textIn(output).length).toBeLessThanOrEqual(4_000);
   expect(textIn(output)).not.toContain('\0');
 });
 
-test('a tool that is not there, or that the agent was not given, is an answer that names those that are', async () => {
+test('a call of an unknown tool is an error that names the agent’s tools', async () => {
   const { tool, given } = transfer();
   const runner = runnerWith(tool, { ...tool, name: 'other' }, { ...tool, name: 'third' });
   for (const name of ['teleport', 'third']) {
@@ -109,7 +109,7 @@ test('a tool that is not there, or that the agent was not given, is an answer th
   expect(given).toEqual([]);
 });
 
-test('the effect is the tool’s, by its input where it says so', async () => {
+test('the effect is the tool’s, and may depend on the input', async () => {
   const runner = runnerWith(transfer('by urgency').tool);
   expect((await runner.planOf(scope, callOf('transfer', fits))).effect).toBe('idempotent');
   expect((await runner.planOf(scope, callOf('transfer', { ...fits, urgent: true }))).effect).toBe('once');
@@ -118,14 +118,14 @@ test('the effect is the tool’s, by its input where it says so', async () => {
   );
 });
 
-test('where nothing will be called, the effect is read', async () => {
+test('the effect of a call that will not be made is read', async () => {
   const runner = runnerWith(transfer('once').tool);
   expect((await runner.planOf(scope, callOf('transfer', { amount: 'much' }))).effect).toBe('read');
   expect((await runner.planOf(scope, callOf('teleport', fits))).effect).toBe('read');
   expect((await runner.planOf(scopeOf(agentWith()), callOf('transfer', fits))).effect).toBe('read');
 });
 
-test('a tool that cannot tell its effect has the strictest one', async () => {
+test('a tool whose effect cannot be determined has the strictest one', async () => {
   const { logger, lines } = recordingLogger();
   const broken = defineTool({
     ...transfer().tool,
@@ -139,7 +139,7 @@ test('a tool that cannot tell its effect has the strictest one', async () => {
   expect(lines.join('')).toContain('The effect of a tool could not be determined.');
 });
 
-test('a call that the journal takes for repeatable is not made where its tool no longer is', async () => {
+test('a call that is repeatable by the journal is not made where its tool no longer is', async () => {
   const { tool, given } = transfer('once');
   const output = await runnerWith(tool).run(scope, callOf('transfer', fits, 'read'), turnContext());
   expect(output.isError).toBe(true);
@@ -147,7 +147,7 @@ test('a call that the journal takes for repeatable is not made where its tool no
   expect(given).toEqual([]);
 });
 
-test('a schema that throws is a failure of the tool, never of the turn', async () => {
+test('a schema that throws is an error of the tool, not of the turn', async () => {
   const { logger, lines } = recordingLogger();
   const { tool, given } = transfer('once');
   const input = z.object({}).refine(() => {
@@ -163,18 +163,18 @@ test('a schema that throws is a failure of the tool, never of the turn', async (
 });
 
 test.each([
-  ['a name that no agent can give', { name: 'two words' }, /not a tool's name/],
+  ['a name that no agent can give', { name: 'two words' }, /not a valid tool name/],
   ['an input that is not an object', { input: z.string() }, /not an object/],
-  ['a deadline that is none', { deadlineMs: 0 }, /not a number of milliseconds/],
-])('a tool with %s is refused at the start', (_, change, words) => {
+  ['a deadline that is none', { deadlineMs: 0 }, /not a whole number of milliseconds/],
+])('a tool with %s is refused at start', (_, change, words) => {
   expect(() => runnerWith({ ...transfer().tool, ...change })).toThrow(words);
 });
 
-test('two tools of one name are refused at the start', () => {
+test('two tools with one name are refused at start', () => {
   expect(() => runnerWith(transfer().tool, transfer().tool)).toThrow(/same name/);
 });
 
-test('limits that are none are refused at the start', () => {
+test('invalid limits are refused at start', () => {
   const build = () => testRunner({ limits: { deadlineMs: -1 } });
   expect(build).toThrow(z.ZodError);
 });

@@ -26,9 +26,9 @@ import { textOutput, type Tool } from './tool.ts';
 
 export interface ToolRunnerSettings {
   builtins: readonly Tool[];
-  /** The way out of HTTP tools. Its own deadlines bound theirs. */
+  /** The egress of HTTP tools. Its own deadlines are the upper limit of theirs. */
   egress: Egress;
-  /** The room and the breaker of each origin and builtin, for each tenant. */
+  /** The semaphore and the circuit breaker of each origin and builtin, for each tenant. */
   guard: CallGuard;
   secrets: ToolSecrets;
   memory: MemoryStore;
@@ -38,27 +38,27 @@ export interface ToolRunnerSettings {
   schemas: InputSchemas;
 }
 
-/** Every tool kind behind the interface that the loop knows: `ToolRunner` of packages/agent. */
+/** All kinds of tools behind the interface of the loop: `ToolRunner` of packages/agent. */
 export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): ToolDeclaration[];
-  /** How a call is to be treated; one that names no tool, or whose input is not valid, acts on nothing: `read`. */
+  /** How a call is to be handled; one without such a tool, or with an invalid input, acts on nothing: `read`. */
   planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**
-   * Runs one call; whatever goes wrong is an answer for the model. Throws `OutcomeUnknownError` where a
-   * call that must not be repeated left and gave no answer, `RetryableError` where something of ours is away
-   * and nothing was sent, `LeaseLostError`, and the signal's reason.
+   * Runs one call; most errors are results for the model. Throws `OutcomeUnknownError` where a call that must not be
+   * repeated was sent and got no response, `RetryableError` where a service of ours is unavailable and nothing was
+   * sent, `LeaseLostError`, and the signal's reason.
    */
   run(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput>;
   /**
-   * Asks the tool how a call ended that left before; null where it never arrived.
-   * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where it could not be asked for a
-   * reason of ours, and the signal's reason.
+   * Asks the tool how a call ended that was sent before; null where it never arrived.
+   * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where a service of ours is unavailable and
+   * the tool was not asked, and the signal's reason.
    */
   reconcile(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput | null>;
 }
 
-/** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for limits that cannot be read. */
+/** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for invalid limits. */
 export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
   const limits = limitsSchema.parse(settings.limits ?? {});
   const { secretsWaitMs } = limits;
@@ -82,7 +82,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
         return named satisfies never;
     }
   };
-  /** A tool that is here and that the agent was given. */
+  /** A tool that exists and that the agent has. */
   const find = (scope: ToolScope, name: string) => {
     const named = scope.agent.tools.find((tool) => tool.name === name);
     const tool = named === undefined ? null : open(named, scope);
@@ -94,18 +94,18 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       return scope.agent.tools.map((named) => {
         const tool = open(named, scope);
         if (tool !== null) return tool.declaration;
-        throw new TerminalError('unknown_tool', `The agent names a tool that is not here: ${named.name}.`);
+        throw new TerminalError('unknown_tool', `The agent names a tool that does not exist: ${named.name}.`);
       });
     },
 
     async planOf(scope, call) {
       const found = find(scope, call.name);
       const prepared = found && (await prepare(found.tool, call));
-      // No tool can ever be given what is wrong by itself: nobody needs to approve it.
+      // A call that is invalid whatever its tool can never be made: it needs no approval.
       if (found === null || invalidCallReason(call) !== null)
         return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
       const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
-      // Also of what is not valid now: the tool may have become less strict when the call is run.
+      // Also for an input that is invalid now: the tool may be less strict when the call is run.
       if (!prepared?.valid) {
         return { effect: 'read', onUnknown: 'tell_model', awaiting: needsApproval ? 'approval' : null };
       }
@@ -120,8 +120,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       if (found === null) return noSuchTool(scope, call.name, (named) => open(named, scope) !== null);
       const prepared = await prepare(found.tool, call);
       if (!prepared.valid) return textOutput(prepared.explanation, true);
-      // The journal's word is what a crash is met with, and what a person approved: where the tool has
-      // become stricter since, that word does not cover the call any more.
+      // Recovery after a crash, and a person's approval, rely on the effect in the journal: where the tool has become
+      // stricter since, the call cannot be made with it.
       if (STRICTNESS[call.effect] < STRICTNESS[prepared.effect]) {
         return textOutput(`${call.name} has changed meanwhile, so nothing was done. Call it again.`, true);
       }
@@ -137,7 +137,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
   };
 }
 
-/** What is wrong with a call whoever its tool is comes before what its tool says of it. */
+/** What is wrong with a call whatever its tool is checked before the tool's own rules. */
 async function prepare(tool: GivenTool, call: RequestedCall): Promise<PreparedCall> {
   const explanation = invalidCallReason(call);
   if (explanation !== null) return { valid: false, explanation };
@@ -147,8 +147,8 @@ async function prepare(tool: GivenTool, call: RequestedCall): Promise<PreparedCa
 
 const STRICTNESS: Record<Effect, number> = { read: 0, idempotent: 1, once: 2, reconcile: 2 };
 
-function noSuchTool(scope: ToolScope, name: string, isHere: (named: AgentTool) => boolean): ToolOutput {
-  const names = scope.agent.tools.filter(isHere).map((tool) => tool.name);
+function noSuchTool(scope: ToolScope, name: string, exists: (named: AgentTool) => boolean): ToolOutput {
+  const names = scope.agent.tools.filter(exists).map((tool) => tool.name);
   return textOutput(
     `There is no tool "${name.slice(0, 64)}". The tools are: ${names.join(', ') || 'none'}.`,
     true,

@@ -44,7 +44,7 @@ test.each([
   expect(new Date(told.slice(0, 25)).getTime()).toBe(new Date(moment).getTime());
 });
 
-test('a zone that is not there is an answer that helps', async () => {
+test('an unknown zone is an error that explains itself', async () => {
   const output = await ask('2026-01-15T12:00:00Z', { time_zone: 'Mars/Olympus' });
   expect(output.isError).toBe(true);
   expect(textIn(output)).toBe(
@@ -52,7 +52,7 @@ test('a zone that is not there is an answer that helps', async () => {
   );
 });
 
-test('without a clock of its own it tells the time of this machine', async () => {
+test('by default it tells the time of this machine', async () => {
   const runner = testRunner({ builtins: [currentTime()] });
   const before = Math.floor(Date.now() / 1000) * 1000;
   const output = await runner.run(scope, callOf('current_time', {}), turnContext());

@@ -6,7 +6,7 @@ const inputSchema = z.strictObject({
   time_zone: z.string().max(64).optional().describe('An IANA time zone such as Europe/Lisbon. Default: UTC.'),
 });
 
-/** Tells the date and the time, in any time zone. */
+/** Returns the date and the time, in any time zone. */
 export function currentTime(now: () => Date = () => new Date()): Tool {
   return defineTool({
     name: 'current_time',

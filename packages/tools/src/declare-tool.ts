@@ -6,15 +6,15 @@ const objectSchema = z.looseObject({ type: z.literal('object') });
 const deadlineSchema = z.int().min(1).max(3_600_000).optional();
 
 /**
- * A tool as the model is told of it.
+ * A tool as it is declared to the model.
  * Throws a `TypeError` for a tool that no agent could name or no model could call.
  */
 export function declareTool(tool: Tool): ToolDeclaration {
   if (!toolNameSchema.safeParse(tool.name).success) {
-    throw new TypeError(`"${tool.name}" is not a tool's name: 1 to 64 of a-z, A-Z, 0-9, _ and -.`);
+    throw new TypeError(`"${tool.name}" is not a valid tool name: 1 to 64 of a-z, A-Z, 0-9, _ and -.`);
   }
   if (!deadlineSchema.safeParse(tool.deadlineMs).success) {
-    throw new TypeError(`The deadline of ${tool.name} is not a number of milliseconds up to an hour.`);
+    throw new TypeError(`The deadline of ${tool.name} is not a whole number of milliseconds up to an hour.`);
   }
   const { $schema: _, ...schema } = z.toJSONSchema(tool.input, { io: 'input' });
   const input = objectSchema.safeParse(schema);

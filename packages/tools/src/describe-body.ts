@@ -1,20 +1,20 @@
 import type { BodyEnd, EgressResponse } from '@turnpike/egress';
 
 /**
- * The body of an answer as the model can read it: its text, or what it is instead, and why it is not
- * whole. `clean` is given the text, and whether it was cut.
+ * The body of a response as the model can read it: its text, or a description of binary data, and a note where it is
+ * truncated. `clean` is given the text, and whether it is truncated.
  */
 export function describeBody(
   { headers, body, bodyEnd }: EgressResponse,
-  clean: (text: string, cut: boolean) => string = (text) => text,
+  clean: (text: string, isTruncated: boolean) => string = (text) => text,
 ): string {
   const type = headers['content-type'] ?? '';
-  const cut = bodyEnd !== 'complete';
-  const text = decodeText(body, charsetOf(type), cut);
+  const isTruncated = bodyEnd !== 'complete';
+  const text = decodeText(body, charsetOf(type), isTruncated);
   const shown =
     text === null
       ? `[binary: ${body.byteLength.toLocaleString('en-US')} bytes that are not text]`
-      : clean(text, cut);
+      : clean(text, isTruncated);
   return shown + noteEnd(bodyEnd, body.byteLength);
 }
 
@@ -22,11 +22,11 @@ function charsetOf(contentType: string): string {
   return /;\s*charset\s*=\s*"?([\w.:-]{1,40})/i.exec(contentType)?.[1] ?? 'utf-8';
 }
 
-/** Null for what is no text in this character set, or in one that is not known. */
-function decodeText(body: Uint8Array, charset: string, cut: boolean): string | null {
+/** Null for bytes that are not text in this character set, and for an unknown character set. */
+function decodeText(body: Uint8Array, charset: string, isTruncated: boolean): string | null {
   try {
-    // A cut may fall inside a character: then the decoder is told that more would have come.
-    const text = new TextDecoder(charset, { fatal: true }).decode(body, { stream: cut });
+    // Truncated text may end inside a character: `stream` makes the decoder accept that.
+    const text = new TextDecoder(charset, { fatal: true }).decode(body, { stream: isTruncated });
     return text.includes('\0') ? null : text;
   } catch {
     return null;
@@ -43,9 +43,9 @@ function noteEnd(bodyEnd: BodyEnd, bytes: number): string {
     case 'connection_lost':
       return `\n[truncated: the connection broke after ${count} bytes]`;
     case 'undecodable':
-      return '\n[truncated: the rest is not compressed as the answer says]';
+      return '\n[truncated: the rest could not be decompressed]';
     case 'timeout':
-      return `\n[truncated: the time was over after ${count} bytes]`;
+      return `\n[truncated: the request timed out after ${count} bytes]`;
     default:
       return bodyEnd satisfies never;
   }

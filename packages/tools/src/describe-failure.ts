@@ -3,12 +3,12 @@ import type { LogFields } from '@turnpike/telemetry';
 const MAX_FRAMES = 8;
 
 /**
- * What a log may say of an error that a tool threw: its name, its code and where it was thrown.
- * Not its message, since that may repeat the input.
+ * What may be logged of an error that a tool threw: its name, its code and where it was thrown. Not its message, since
+ * that may repeat the input.
  */
 export function describeFailure(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error_name: typeof error };
-  // What a tool throws may break even its own type.
+  // A tool may throw an Error whose fields are not of their types.
   const name: unknown = error.name;
   const code = 'code' in error ? error.code : undefined;
   return {
@@ -20,7 +20,7 @@ export function describeFailure(error: unknown): LogFields {
 
 function framesOf({ stack = '', message }: Error): string[] {
   const start = stack.indexOf(message);
-  // A message that was changed afterwards may stand in the stack in its old words.
+  // The stack has the message as it was at first: it may have been changed since.
   if (start === -1) return [];
   const lines = stack.slice(start + message.length).split('\n');
   return lines

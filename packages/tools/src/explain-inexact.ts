@@ -1,14 +1,14 @@
 import type { GivenInput } from './given-tool.ts';
 
-/** What the model is told of numbers that do not get to a tool as it wrote them; null where all of them do. */
+/** An explanation for the model of numbers that cannot be passed to a tool exactly; null where all of them can. */
 export function explainInexact({ inexact }: Pick<GivenInput, 'inexact'>): string | null {
   if (inexact.length === 0) return null;
-  const numbers = [...new Set(inexact)].slice(0, MOST_NUMBERS).map((number) => number.slice(0, MOST_DIGITS));
+  const numbers = [...new Set(inexact)].slice(0, MAX_NUMBERS).map((number) => number.slice(0, MAX_DIGITS));
   return (
     `The call was not made: this tool cannot be given ${numbers.join(', ')} exactly, only numbers of up to about ` +
     '15 digits. Nothing was done.'
   );
 }
 
-const MOST_NUMBERS = 5;
-const MOST_DIGITS = 60;
+const MAX_NUMBERS = 5;
+const MAX_DIGITS = 60;

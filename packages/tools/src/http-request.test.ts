@@ -54,7 +54,7 @@ function send(input: Record<string, unknown>, policy?: EgressPolicy) {
   return { call, output: runner.run(scope, call, turnContext()) };
 }
 
-test('the model reads status, the headers that matter and the body, and never a cookie', async () => {
+test('the model is shown status, some headers and the body, and no cookie', async () => {
   answer = (_request, response) => {
     response.setHeader('content-type', 'text/plain; charset=utf-8');
     response.setHeader('etag', '"one"');
@@ -69,7 +69,7 @@ test('the model reads status, the headers that matter and the body, and never a 
   expect(seen).toMatchObject([{ method: 'GET', url: '/hello?a=1', headers: { 'user-agent': 'Turnpike' } }]);
 });
 
-test('what is not reading carries the call’s id as its idempotency key, whatever the model gave', async () => {
+test('a request that is not a read has the call’s id as its idempotency key, whatever the model gave', async () => {
   const headers = { 'Idempotency-Key': 'mine', 'Content-Type': 'application/json' };
   const { call, output } = send({ method: 'POST', url: origin, headers, body: '{"a":"ü"}' });
   expect((await output).isError).toBe(false);
@@ -82,7 +82,7 @@ test('what is not reading carries the call’s id as its idempotency key, whatev
   ]);
 });
 
-test('reading carries no idempotency key', async () => {
+test('a read has no idempotency key', async () => {
   await send({ url: origin }).output;
   expect(seen[0]?.headers).not.toHaveProperty('idempotency-key');
 });
@@ -114,7 +114,7 @@ test.each([
   [400, true],
   [404, true],
   [503, true],
-])('a status of %i is an answer, and whether it is an error: %s', async (status, isError) => {
+])('a status of %i is a result; it is an error: %s', async (status, isError) => {
   answer = (_request, response) => {
     response.writeHead(status, { location: '/elsewhere' });
     response.end('why');
@@ -125,7 +125,7 @@ test.each([
   expect(seen).toHaveLength(1);
 });
 
-test('a body in another character set is read in it', async () => {
+test('a body in another character set is decoded', async () => {
   answer = (_request, response) => {
     response.setHeader('content-type', 'text/plain; charset=ISO-8859-1');
     response.end(Buffer.from('gr\xfc\xdfe', 'latin1'));
@@ -137,7 +137,7 @@ test.each([
   ['bytes that are no UTF-8', Buffer.from([0xff, 0xfe, 0xfd]), 'application/octet-stream'],
   ['bytes with a NUL', Buffer.from('a\0b'), 'text/plain'],
   ['a character set that is not known', Buffer.from('abc'), 'text/plain; charset=klingon'],
-])('%s are said to be binary, with their size', async (_, bytes, type) => {
+])('%s are described as binary, with their size', async (_, bytes, type) => {
   answer = (_request, response) => {
     response.setHeader('content-type', type);
     response.end(bytes);
@@ -146,13 +146,13 @@ test.each([
   expect(textIn(output)).toMatch(/\n\n\[binary: 3 bytes that are not text\]$/);
 });
 
-test('a body that is too long is cut between characters, and says so', async () => {
+test('a body that is too long is truncated between characters, with a note', async () => {
   answer = (_request, response) => response.end('€'.repeat(100));
   const output = await send({ url: origin }, { allow: ['127.0.0.1'], maxResponseBytes: 10 }).output;
   expect(textIn(output)).toMatch(/\n\n€€€\n\[truncated: only the first 10 bytes were read\]$/);
 });
 
-test('a body that breaks off is shown as far as it came, and says so', async () => {
+test('a body whose connection breaks is shown as far as it was received, with a note', async () => {
   answer = (_request, response) => {
     response.writeHead(200, { 'content-length': '100' });
     response.write('half', () => response.socket?.destroy());
@@ -162,30 +162,30 @@ test('a body that breaks off is shown as far as it came, and says so', async () 
   expect(textIn(output)).toMatch(/\n\nhalf\n\[truncated: the connection broke after 4 bytes\]$/);
 });
 
-test('a body that never ends is shown as far as it came by the deadline', async () => {
+test('a body without an end is shown as far as it was received by the deadline', async () => {
   answer = (_request, response) => {
     response.writeHead(200, { 'content-length': '100' });
     response.write('slow');
   };
   const output = await send({ method: 'POST', url: origin }, { allow: ['127.0.0.1'], deadlineMs: SHORT_MS })
     .output;
-  expect(textIn(output)).toMatch(/\n\nslow\n\[truncated: the time was over after 4 bytes\]$/);
+  expect(textIn(output)).toMatch(/\n\nslow\n\[truncated: the request timed out after 4 bytes\]$/);
 });
 
-test('an address that may not be reached is an answer, and nothing leaves', async () => {
+test('an address that is refused is an error, and nothing is sent', async () => {
   const output = await send({ method: 'POST', url: origin }, {}).output;
   expect(output).toMatchObject({ isError: true });
   expect(textIn(output)).toBe('The request was not sent. 127.0.0.1 is not at a public address.');
   expect(seen).toEqual([]);
 });
 
-test('a header that may not be set is an answer, and nothing leaves', async () => {
+test('a header that may not be set is an error, and nothing is sent', async () => {
   const output = await send({ url: origin, headers: { Host: 'other.example' } }).output;
   expect(textIn(output)).toBe('The request was not sent. The header host cannot be set.');
   expect(seen).toEqual([]);
 });
 
-test('a server that is not there is an answer, also for what is sent once', async () => {
+test('a server that cannot be reached is an error, also for a request that is sent once', async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
   const output = await send({ method: 'DELETE', url: origin }).output;
@@ -193,7 +193,7 @@ test('a server that is not there is an answer, also for what is sent once', asyn
   expect(textIn(output)).toBe('The request was not sent. No connection to 127.0.0.1 could be established.');
 });
 
-test('a connection that breaks before an answer leaves the outcome of a POST unknown', async () => {
+test('a connection that breaks before a response leaves the outcome of a POST unknown', async () => {
   answer = (request) => request.socket.destroy();
   await expect(send({ method: 'POST', url: origin }).output).rejects.toMatchObject({
     constructor: OutcomeUnknownError,
@@ -202,14 +202,14 @@ test('a connection that breaks before an answer leaves the outcome of a POST unk
   expect(seen).toHaveLength(1);
 });
 
-test('a connection that breaks before an answer is an error that a GET may repeat', async () => {
+test('a connection that breaks before a response is an error for a GET, which may be repeated', async () => {
   answer = (request) => request.socket.destroy();
   const output = await send({ url: origin }).output;
   expect(output.isError).toBe(true);
   expect(textIn(output)).toBe('127.0.0.1 closed the connection without a response.');
 });
 
-test('a server that never answers is told apart in the same way', async () => {
+test('a server that never responds is handled in the same way', async () => {
   answer = () => undefined;
   const policy = { allow: ['127.0.0.1'], deadlineMs: SHORT_MS };
   const [read, write] = await Promise.allSettled([
@@ -226,7 +226,7 @@ test('a server that never answers is told apart in the same way', async () => {
   });
 });
 
-test('a turn that stops closes the connection and gives its own reason', async () => {
+test('a turn that stops closes the connection and rejects with its own reason', async () => {
   const reason = new Error('the turn stops');
   const turn = new AbortController();
   const closed = new Promise<void>((resolve) => {
@@ -247,7 +247,7 @@ test.each([
   ['body', { url: 'https://a.example', body: 'x'.repeat(256_001) }],
   ['headers.a', { url: 'https://a.example', headers: { a: 'x'.repeat(8_001) } }],
   ['input', { url: 'https://a.example', follow: true }],
-])('a request whose %s is out of bounds is refused with the path', async (path, input) => {
+])('a request with an invalid %s is refused with the path', async (path, input) => {
   const output = await send(input).output;
   expect(output.isError).toBe(true);
   expect(textIn(output)).toMatch(new RegExp(`^Invalid input: ${path}: `));

@@ -17,8 +17,8 @@ const inputSchema = z.strictObject({
   body: z.string().max(256_000).optional().describe('Sent as it is; set content-type to say what it is.'),
 });
 
-const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Headers by which a server takes a GET for something else. */
+const READ_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Headers that make a server handle a GET as another method. */
 const METHOD_OVERRIDE = /^x-(http-)?method(-override)?$/i;
 const SHOWN_HEADERS = [
   'content-type',
@@ -31,13 +31,13 @@ const SHOWN_HEADERS = [
 ];
 const MAX_BODY_BYTES = 256 * 1024;
 const DEADLINE_MS = 30_000;
-/** Ends before the call does: the way out knows whether anything left, the deadline does not. */
+/** Ends before the call's deadline: the egress knows whether anything was sent, the deadline does not. */
 const REQUEST_DEADLINE_MS = 28_000;
 
 /**
- * One HTTP request to a URL that the model chose, through the guard. Reading may be repeated;
- * of anything else nobody knows whether the other side removes duplicates, so it is sent once.
- * A status of 400 and above is an error for the model; a redirect is not.
+ * One HTTP request to a URL that the model chose, through the address guard. A read may be repeated; any other request
+ * is sent once, since the server may not remove duplicates. A status of 400 and above is an error for the model; a
+ * redirect is not.
  */
 export function httpRequest(egress: Egress): Tool {
   return defineTool({
@@ -46,17 +46,17 @@ export function httpRequest(egress: Egress): Tool {
       'Sends one HTTP request to a public URL and returns the status, some headers and the body as text. ' +
       'Redirects are not followed: request the location yourself.',
     input: inputSchema,
-    effect: (input) => (isReading(input) ? 'read' : 'once'),
+    effect: (input) => (isRead(input) ? 'read' : 'once'),
     deadlineMs: DEADLINE_MS,
     async run(input, context) {
       try {
-        const answer = await egress.send({
+        const response = await egress.send({
           method: input.method,
           url: input.url,
           headers: {
             'user-agent': 'Turnpike',
             ...input.headers,
-            ...(isReading(input) ? {} : { 'idempotency-key': context.callId }),
+            ...(isRead(input) ? {} : { 'idempotency-key': context.callId }),
           },
           ...(input.body === undefined ? {} : { body: input.body }),
           signal: context.signal,
@@ -64,7 +64,7 @@ export function httpRequest(egress: Egress): Tool {
           deadlineMs: REQUEST_DEADLINE_MS,
           maxResponseBytes: MAX_BODY_BYTES,
         });
-        return describeResponse(answer);
+        return describeResponse(response);
       } catch (error) {
         if (error instanceof EgressRefusedError || error instanceof EgressUnreachableError) {
           return textOutput(`The request was not sent. ${error.message}`, true);
@@ -75,15 +75,15 @@ export function httpRequest(egress: Egress): Tool {
   });
 }
 
-function isReading({ method, headers = {} }: z.output<typeof inputSchema>): boolean {
-  return READING.has(method) && !Object.keys(headers).some((name) => METHOD_OVERRIDE.test(name));
+function isRead({ method, headers = {} }: z.output<typeof inputSchema>): boolean {
+  return READ_METHODS.has(method) && !Object.keys(headers).some((name) => METHOD_OVERRIDE.test(name));
 }
 
-function describeResponse(answer: EgressResponse): ToolOutput {
+function describeResponse(response: EgressResponse): ToolOutput {
   const headers = SHOWN_HEADERS.flatMap((name) => {
-    const value = answer.headers[name];
+    const value = response.headers[name];
     return value === undefined ? [] : `${name}: ${value}`;
   });
-  const text = [`HTTP ${answer.status}`, ...headers, '', describeBody(answer)].join('\n');
-  return textOutput(text, answer.status >= 400);
+  const text = [`HTTP ${response.status}`, ...headers, '', describeBody(response)].join('\n');
+  return textOutput(text, response.status >= 400);
 }

@@ -14,10 +14,10 @@ export const limitsSchema = z.strictObject({
 });
 
 /**
- * The bounds of calls. All of it is optional. An HTTP tool has its own in its configuration.
+ * The limits of calls, all optional. An HTTP tool has its own in its configuration.
  * - `deadlineMs`: for a builtin tool that sets none of its own, and for a memory call. Milliseconds from
- *   when the call has its place, default 30 s.
- * - `secretsWaitMs`: for the secrets of an HTTP tool, where whoever keeps the keys is away. Default 10 s.
+ *   when the call has its slot, default 30 s.
+ * - `secretsWaitMs`: for the secrets of an HTTP tool, where the key provider is unavailable. Default 10 s.
  * - `maxOutputCharacters`: text of one output, default 64,000.
  * - `maxMediaCharacters`: images and documents of one output as JSON, default 8,000,000.
  * - `maxMemoryFiles`: in one namespace, default 1,000; `maxMemoryFileBytes`: of one file, default 100,000.

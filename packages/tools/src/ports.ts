@@ -2,10 +2,10 @@ import type { SealedSecret, SecretDestination } from '@turnpike/contract';
 import type { Secret } from '@turnpike/telemetry';
 
 /**
- * What tools need of the world: the store and the secrets satisfy these, and the worker wires them.
+ * What tools need from outside: the store implements it, and the worker wires it.
  */
 
-/** A tenant's secrets, at the moment of use. May throw where whoever keeps the keys cannot be reached. */
+/** A tenant's secrets, decrypted when they are used. May throw where the key provider is unavailable. */
 export interface ToolSecrets {
   /**
    * Null where the tenant has no secret of this name. Throws a `TerminalError`, `secret_refused`, where it may not

@@ -5,7 +5,7 @@ import type { Tool } from './tool.ts';
 
 export type ReadInput = { valid: true; value: unknown } | { valid: false; explanation: string };
 
-/** The model's words as the tool's schema reads them, or what is wrong with them, told to the model. */
+/** The input as parsed by the tool's schema, or an explanation for the model of what is wrong with it. */
 export function readInput(tool: Tool, given: unknown, logger: Logger): ReadInput {
   try {
     const parsed = tool.input.safeParse(given);

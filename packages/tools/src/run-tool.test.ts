@@ -12,7 +12,7 @@ import { z } from 'zod';
 import type { ToolLimits } from './limits.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { recordingLogger } from './testing/recording-logger.ts';
-import { roomFor } from './testing/test-guard.ts';
+import { guardWithSlots } from './testing/test-guard.ts';
 import { loggedTo, agentWith, callOf, scopeOf, textIn, turnContext } from './testing/test-call.ts';
 import { testRunner } from './testing/test-runner.ts';
 import { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';
@@ -26,14 +26,14 @@ function toolThat(
 ) {
   return defineTool({
     name: 'tool',
-    description: 'A tool on trial.',
+    description: 'A tool on harness.',
     input: z.object({ words: z.string().default('') }),
     effect,
     run: (input, context) => run(context, input.words),
   });
 }
 
-function setUp(tool: Tool, limits: ToolLimits = {}, guard: CallGuard = roomFor(100)) {
+function setUp(tool: Tool, limits: ToolLimits = {}, guard: CallGuard = guardWithSlots(100)) {
   const { logger, lines } = recordingLogger();
   const calm = { ...toolThat(() => Promise.resolve(textOutput('calm'))), name: 'other' };
   const runner = testRunner({ builtins: [tool, calm], logger, limits, guard });
@@ -76,12 +76,12 @@ test.each(['once', 'reconcile'] as const)(
   },
 );
 
-test('a tool’s own deadline counts before the runner’s', async () => {
+test('a tool’s own deadline overrides the runner’s', async () => {
   const { run } = setUp({ ...toolThat(never), deadlineMs: 20 }, { deadlineMs: 3_600_000 });
   expect(textIn(await run())).toContain('within 20 ms');
 });
 
-test('a tool learns of the deadline by its signal', async () => {
+test('the deadline aborts the tool’s signal', async () => {
   let signal: AbortSignal | undefined;
   const tool = toolThat(async (context) => {
     signal = context.signal;
@@ -92,9 +92,9 @@ test('a tool learns of the deadline by its signal', async () => {
   expect(signal?.reason).toMatchObject({ name: 'TimeoutError' });
 });
 
-test('an answer that comes after the deadline is dropped, and only then is its place free', async () => {
+test('a result after the deadline is dropped, and only then is its slot free', async () => {
   const { tool, finish } = heldTool();
-  const { run, runOther, lines } = setUp(tool, { deadlineMs: 20 }, roomFor(1));
+  const { run, runOther, lines } = setUp(tool, { deadlineMs: 20 }, guardWithSlots(1));
   expect(textIn(await run())).toContain('timed out');
   expect(textIn(await run())).toBe('tool is busy with other calls. Nothing was done; try again later.');
   expect(textIn(await runOther())).toBe('calm');
@@ -103,10 +103,10 @@ test('an answer that comes after the deadline is dropped, and only then is its p
   expect(textIn(await run())).toContain('timed out');
 });
 
-test('a failure that comes after the deadline harms nobody', async () => {
+test('an error after the deadline has no effect', async () => {
   let fail: (error: Error) => void = () => undefined;
   const tool = toolThat(() => new Promise((_, reject) => (fail = reject)));
-  const { run } = setUp(tool, { deadlineMs: 20 }, roomFor(1));
+  const { run } = setUp(tool, { deadlineMs: 20 }, guardWithSlots(1));
   expect(textIn(await run())).toContain('timed out');
   const rejections: unknown[] = [];
   const note = (reason: unknown) => rejections.push(reason);
@@ -118,9 +118,9 @@ test('a failure that comes after the deadline harms nobody', async () => {
   expect(textIn(await run())).toContain('timed out');
 });
 
-test('a call that finds no room is an answer also where it may be made only once: it never left', async () => {
+test('a call without a free slot is an error also where it may be made only once: it was not made', async () => {
   const { tool, finish } = heldTool('once');
-  const { run } = setUp(tool, {}, roomFor(1));
+  const { run } = setUp(tool, {}, guardWithSlots(1));
   const first = run(turnContext(), 'once');
   const second = await run(turnContext(), 'once');
   expect(second.isError).toBe(true);
@@ -130,9 +130,9 @@ test('a call that finds no room is an answer also where it may be made only once
   expect(finish).toHaveLength(1);
 });
 
-test('a tool that hangs for one tenant has room for another', async () => {
+test('a tool that hangs for one tenant has slots for another', async () => {
   const { tool, finish, untilCalls } = heldTool();
-  const { run } = setUp(tool, {}, roomFor(1));
+  const { run } = setUp(tool, {}, guardWithSlots(1));
   const ours = run();
   await untilCalls(1);
   const theirs = run({ ...turnContext(), tenantId: newId('tenant') });
@@ -142,9 +142,9 @@ test('a tool that hangs for one tenant has room for another', async () => {
   expect([textIn(await ours), textIn(await theirs)]).toEqual(['done', 'done']);
 });
 
-test('a call that waits for room runs as soon as there is some', async () => {
+test('a call that waits for a slot runs as soon as one is free', async () => {
   const { tool, finish, untilCalls } = heldTool();
-  const { run } = setUp(tool, {}, roomFor(1, 8));
+  const { run } = setUp(tool, {}, guardWithSlots(1, 8));
   const first = run();
   const second = run();
   await untilCalls(1);
@@ -172,7 +172,7 @@ test('a turn that stops ends its call at once with its own reason, also one that
   expect(signals[0]?.reason).toBe(reason);
 });
 
-test('a turn that stopped before makes no call', async () => {
+test('a turn that has stopped makes no call', async () => {
   let calls = 0;
   const { run } = setUp(
     toolThat(() => {
@@ -185,9 +185,9 @@ test('a turn that stopped before makes no call', async () => {
   expect(calls).toBe(0);
 });
 
-test('a turn that stops while its call waits for room makes no call', async () => {
+test('a turn that stops while its call waits for a slot makes no call', async () => {
   const { tool, finish, untilCalls } = heldTool('once');
-  const { run } = setUp(tool, {}, roomFor(1, 8));
+  const { run } = setUp(tool, {}, guardWithSlots(1, 8));
   const first = run(turnContext(), 'once');
   await untilCalls(1);
   const turn = new AbortController();
@@ -200,9 +200,9 @@ test('a turn that stops while its call waits for room makes no call', async () =
   expect(finish).toHaveLength(1);
 });
 
-test('a turn that stops just as its call gets room makes no call, and the room is not lost', async () => {
+test('a turn that stops just as its call gets a slot makes no call, and the slot is released', async () => {
   const { tool, finish, untilCalls } = heldTool();
-  const { run } = setUp(tool, {}, roomFor(1, 8));
+  const { run } = setUp(tool, {}, guardWithSlots(1, 8));
   const turn = new AbortController();
   const reason = new Error('stop');
   const first = run();
@@ -264,21 +264,21 @@ test('the log of a failure has the error’s code', async () => {
   expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({ error_code: 'ENOENT' });
 });
 
-test('a tool that throws what is no error is logged too', async () => {
+test('a tool that throws a value that is no Error is logged too', async () => {
   const { run, lines } = setUp(toolThat(() => Promise.reject('words')));
   expect((await run()).isError).toBe(true);
   expect(JSON.parse(lines[0] ?? '{}')).toMatchObject({ error_name: 'string' });
   expect(lines.join('')).not.toContain('words');
 });
 
-test('a tool of effect once that throws may have acted before, and the model is told so', async () => {
+test('the model is told that a tool of effect once that throws may have acted', async () => {
   const { run } = setUp(toolThat(() => Promise.reject(new Error('no')), 'once'));
   const output = await run(turnContext(), 'once');
   expect(output.isError).toBe(true);
   expect(textIn(output)).toContain('may have taken effect');
 });
 
-test('an outcome that the tool does not know passes through, and is an answer where it may be repeated', async () => {
+test('an unknown outcome is thrown, or is an error for the model where the call may be repeated', async () => {
   const unknown = new OutcomeUnknownError('connection_lost', 'No answer came.');
   const strict = setUp(toolThat(() => Promise.reject(unknown), 'once'));
   await expect(strict.run(turnContext(), 'once')).rejects.toBe(unknown);
@@ -286,13 +286,13 @@ test('an outcome that the tool does not know passes through, and is an answer wh
   expect(await lenient.run(turnContext(), 'idempotent')).toEqual(textOutput('No answer came.', true));
 });
 
-test('what the journal says of a call counts, also where its tool is laxer by now', async () => {
+test('the effect in the journal counts, also where the tool is less strict now', async () => {
   const unknown = new OutcomeUnknownError('connection_lost', 'No answer came.');
   const { run } = setUp(toolThat(() => Promise.reject(unknown), 'read'));
   await expect(run(turnContext(), 'once')).rejects.toBe(unknown);
 });
 
-test('an output that is none is an error of the tool', async () => {
+test('an invalid output is an error of the tool', async () => {
   const { run, lines } = setUp(toolThat(() => Promise.resolve('text' as unknown as ToolOutput)));
   const output = await run();
   expect(output.isError).toBe(true);
@@ -300,7 +300,7 @@ test('an output that is none is an error of the tool', async () => {
   expect(lines.join('')).toContain('A tool returned an invalid output.');
 });
 
-test('the output is bounded by the runner’s limit', async () => {
+test('the output is limited by the runner’s limit', async () => {
   const { run } = setUp(
     toolThat(() => Promise.resolve(textOutput('x'.repeat(1_234_567)))),
     { maxOutputCharacters: 64_000 },
@@ -308,7 +308,7 @@ test('the output is bounded by the runner’s limit', async () => {
   expect(textIn(await run()).slice(64_000)).toBe('\n[truncated: 64,000 of 1,234,567 characters]');
 });
 
-test('the deadline holds although the garbage is collected meanwhile', async () => {
+test('the deadline survives garbage collection', async () => {
   const collect = (globalThis as { gc?: () => void }).gc;
   const { run } = setUp(
     toolThat((context) => once(context.signal, 'abort').then(never)),

@@ -35,9 +35,9 @@ const HEAD = { id: newId('event'), type: 'turn.completed' };
 
 function compose(
   more: Partial<Turn>,
-  isCut = false,
+  isTruncated = false,
 ): { bytes: number; data: { turn: Turn; truncated: boolean } } {
-  const body = composeTurnBody(HEAD, { ...TURN, ...more }, isCut);
+  const body = composeTurnBody(HEAD, { ...TURN, ...more }, isTruncated);
   return {
     bytes: Buffer.byteLength(body),
     data: (JSON.parse(body) as { data: { turn: Turn; truncated: boolean } }).data,
@@ -49,21 +49,21 @@ const textOf = (characters: number): Partial<Turn> => {
   return { output: [{ type: 'text', text }], output_text: text };
 };
 
-test('a turn that is short enough is told whole', () => {
+test('the body of a short turn has all of it', () => {
   expect(compose({}).data).toEqual({ turn: TURN, truncated: false });
 });
 
-test('what was cut before is said to be cut', () => {
+test('a turn that was truncated before is marked as truncated', () => {
   expect(compose({}, true).data.truncated).toBe(true);
 });
 
-test('an answer that is too long twice is told once, as text', () => {
+test('an output that is too long for both of its forms is sent as text alone', () => {
   const { bytes, data } = compose(textOf(12_000));
   expect(bytes).toBeLessThan(20_000);
   expect(data).toEqual({ turn: { ...TURN, ...textOf(12_000), output: null }, truncated: true });
 });
 
-test('an answer that is too long is left out, and the rest of the turn is not', () => {
+test('an output that is too long is left out, and the rest of the turn is not', () => {
   const { bytes, data } = compose(textOf(25_000));
   expect(bytes).toBeLessThan(2_000);
   expect(data).toEqual({ turn: { ...TURN, output: null, output_text: null }, truncated: true });
@@ -81,20 +81,20 @@ const waitingFor = (calls: ReturnType<typeof call>[]): Partial<Turn> => ({
   required_action: { type: 'submit_tool_outputs', expires_at: TURN.deadline_at, tool_calls: calls },
 });
 
-test('long inputs of calls that wait are left out, and the calls are not', () => {
+test('long inputs of open calls are left out, and the calls are not', () => {
   const one = call('x'.repeat(30_000));
   const { data } = compose(waitingFor([one]));
   expect(data.turn.required_action?.tool_calls).toEqual([{ ...one, input: null, input_text: null }]);
   expect(data.turn.metadata).toEqual(TURN.metadata);
 });
 
-test('whatever is long, in whatever letters, the body is under 20 kB', () => {
+test('the body is under 20 kB, whichever field is long and whatever its characters', () => {
   const long = '\u{1F600}'.repeat(256);
   const all = {
     ...textOf(50_000),
     ...waitingFor(Array.from({ length: 500 }, () => call('x'))),
     metadata: Object.fromEntries(
-      Array.from({ length: 16 }, (_, place) => [`${place}${'é'.repeat(60)}`, long]),
+      Array.from({ length: 16 }, (_, index) => [`${index}${'é'.repeat(60)}`, long]),
     ),
     error: {
       code: 'c',

@@ -2,10 +2,10 @@ import type { Turn } from '@turnpike/contract';
 import { readTurnOfDelivery, type ClaimedDelivery, type Sql } from '@turnpike/store';
 
 /** Bytes of a body. Standard Webhooks: under 20 kB. */
-const MOST_BYTES = 20_000;
+const MAX_BYTES = 20_000;
 
-/** What is left out, one after another, until the rest is short enough: clients fetch the turn for it. */
-const CUTS: readonly ((turn: Turn) => Turn)[] = [
+/** What is left out, one after another, until the body is short enough: clients get the whole turn from the API. */
+const REDUCTIONS: readonly ((turn: Turn) => Turn)[] = [
   (turn) => ({ ...turn, output: null }),
   (turn) => ({ ...turn, output_text: null }),
   (turn) => withCalls(turn, (calls) => calls.map((call) => ({ ...call, input: null, input_text: null }))),
@@ -25,27 +25,27 @@ function withCalls(turn: Turn, change: (calls: Calls) => Calls): Turn {
 }
 
 /**
- * The body of a delivery, the same at each attempt: `{ id, type, created_at, data }`. Null where the turn
- * that it tells of was erased meanwhile.
+ * The body of a delivery, the same at each attempt: `{ id, type, created_at, data }`. Null where its turn was erased
+ * meanwhile.
  */
 export async function composeBody(sql: Sql, delivery: ClaimedDelivery): Promise<string | null> {
   const head = { id: delivery.eventId, type: delivery.type, created_at: delivery.createdAt.toISOString() };
   if (delivery.turnId === null) return JSON.stringify({ ...head, data: delivery.payload });
-  const told = await readTurnOfDelivery(sql, delivery);
-  if (told === null) return null;
-  const { sequenceNumber } = told;
-  return composeTurnBody({ ...head, sequence_number: sequenceNumber }, told.turn, told.truncated);
+  const read = await readTurnOfDelivery(sql, delivery);
+  if (read === null) return null;
+  const { sequenceNumber } = read;
+  return composeTurnBody({ ...head, sequence_number: sequenceNumber }, read.turn, read.truncated);
 }
 
-/** `isCut`: something of the turn was left out already. */
-export function composeTurnBody(head: Record<string, unknown>, whole: Turn, isCut: boolean): string {
+/** `isTruncated`: a part of the turn was left out already. */
+export function composeTurnBody(head: Record<string, unknown>, whole: Turn, isTruncated: boolean): string {
   let turn = whole;
-  let truncated = isCut;
+  let truncated = isTruncated;
   const compose = (): string => JSON.stringify({ ...head, data: { turn, truncated } });
   let body = compose();
-  for (const cut of CUTS) {
-    if (Buffer.byteLength(body) < MOST_BYTES) break;
-    turn = cut(turn);
+  for (const reduce of REDUCTIONS) {
+    if (Buffer.byteLength(body) < MAX_BYTES) break;
+    turn = reduce(turn);
     truncated = true;
     body = compose();
   }

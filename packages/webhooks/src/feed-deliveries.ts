@@ -13,15 +13,15 @@ import {
 export interface FeederSettings {
   /** A pass at least so often. Milliseconds. */
   everyMs: number;
-  /** A job that nobody took up for this long is looked after. Milliseconds. */
+  /** A job that no worker has claimed for this long is checked. Milliseconds. */
   jobAgeMs: number;
-  /** Deliveries to one receiver in the queue and on their way. */
+  /** Deliveries to one receiver that are in the queue or being sent. */
   window: number;
-  /** How long a single delivery to a receiver that may be down takes at most. Milliseconds. */
+  /** The longest that one delivery to a receiver that may be down can take. Milliseconds. */
   probeMs: number;
-  /** What was due for so long and could not be tried is dead. Milliseconds. */
+  /** A delivery that was due for so long and could not be tried is dead. Milliseconds. */
   giveUpAfterMs: number;
-  /** How long deliveries that arrived are kept; dead ones twice as long. Milliseconds. */
+  /** How long delivered deliveries are kept; dead letters twice as long. Milliseconds. */
   keepMs: number;
 }
 
@@ -33,13 +33,13 @@ interface FeederParts {
 
 const RECEIVERS = 500;
 const BATCH = 500;
-/** Passes that somebody asked for lie this far apart at least, so that many ends are one question. */
+/** Least time between nudged passes, so that one pass serves the ends of many turns. */
 const SPACING_MS = 100;
-const FORGET_EVERY_MS = 60_000;
+const PURGE_EVERY_MS = 60_000;
 
 /**
- * Brings what is due from the database to the queue, and looks after what got lost on the way; any number of
- * processes may do so at once. A pass that fails is reported, and the next one goes on.
+ * Enqueues the deliveries that are due, and enqueues those again whose jobs were lost; any number of processes may do
+ * so at once. A pass that fails is reported, and the next one continues.
  */
 export class DeliveryFeeder {
   readonly #parts: FeederParts;
@@ -48,7 +48,7 @@ export class DeliveryFeeder {
   #running: Promise<void> | null = null;
   #isNudged = false;
   #isStopped = false;
-  #lastLookAround = -Infinity;
+  #lastMaintenance = -Infinity;
   #lastPurgeAt = performance.now();
 
   constructor(parts: FeederParts, settings: FeederSettings) {
@@ -64,7 +64,7 @@ export class DeliveryFeeder {
     if (this.#running === null) this.#schedule(SPACING_MS);
   }
 
-  /** Waits for the pass under way. */
+  /** Waits for the pass in progress. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -81,15 +81,15 @@ export class DeliveryFeeder {
 
   async #run(): Promise<void> {
     this.#isNudged = false;
-    await this.#attempt(() => this.#jobDue());
-    if (performance.now() - this.#lastLookAround >= this.#settings.everyMs / 2) {
-      this.#lastLookAround = performance.now();
-      await this.#attempt(() => this.#repeatJobs());
+    await this.#attempt(() => this.#enqueueDue());
+    if (performance.now() - this.#lastMaintenance >= this.#settings.everyMs / 2) {
+      this.#lastMaintenance = performance.now();
+      await this.#attempt(() => this.#reissueLost());
       await this.#attempt(() => this.#giveUp());
-      await this.#attempt(() => this.#forget());
+      await this.#attempt(() => this.#purge());
     }
     this.#running = null;
-    // With jitter, so that many processes do not come at once.
+    // With jitter, so that many processes do not run it at once.
     this.#schedule(this.#isNudged ? SPACING_MS : this.#settings.everyMs * (0.5 + Math.random()));
   }
 
@@ -101,8 +101,8 @@ export class DeliveryFeeder {
     }
   }
 
-  /** What waits first, so that what is fresh does not keep it waiting. */
-  async #jobDue(): Promise<void> {
+  /** Deliveries that wait for their receiver come first, so that new ones do not delay them. */
+  async #enqueueDue(): Promise<void> {
     const { database, backplane } = this.#parts;
     const { window, probeMs } = this.#settings;
     for (let seen = RECEIVERS; seen === RECEIVERS && !this.#isStopped;) {
@@ -118,8 +118,8 @@ export class DeliveryFeeder {
     }
   }
 
-  /** Those of a queue that was wiped, or of a worker that died. */
-  async #repeatJobs(): Promise<void> {
+  /** Jobs are lost when the queue is wiped, or when a worker dies. */
+  async #reissueLost(): Promise<void> {
     const { database, backplane } = this.#parts;
     const settings = { limit: BATCH, olderThanMs: this.#settings.jobAgeMs };
     const unchecked = await takeUncheckedDeliveries(database.pool, settings);
@@ -135,11 +135,11 @@ export class DeliveryFeeder {
     await expireDeliveries(pool, { afterMs: this.#settings.giveUpAfterMs, limit: BATCH });
   }
 
-  async #forget(): Promise<void> {
-    if (performance.now() - this.#lastPurgeAt < FORGET_EVERY_MS) return;
+  async #purge(): Promise<void> {
+    if (performance.now() - this.#lastPurgeAt < PURGE_EVERY_MS) return;
     const { keepMs } = this.#settings;
-    const forgotten = await purgeDeliveries(this.#parts.database.pool, { keepMs, limit: BATCH });
-    // As long as there is more, with each pass.
-    if (forgotten < BATCH) this.#lastPurgeAt = performance.now();
+    const purged = await purgeDeliveries(this.#parts.database.pool, { keepMs, limit: BATCH });
+    // While there is more, every pass purges.
+    if (purged < BATCH) this.#lastPurgeAt = performance.now();
   }
 }

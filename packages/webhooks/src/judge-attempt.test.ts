@@ -8,7 +8,7 @@ const NOW = Date.parse('2026-11-25T12:00:00Z');
 const HOUR = 3_600_000;
 const schedule = [5_000, 300_000];
 
-const answer = (status: number, headers: Record<string, string> = {}, body = ''): EgressResponse => ({
+const response = (status: number, headers: Record<string, string> = {}, body = ''): EgressResponse => ({
   status,
   headers,
   body: Buffer.from(body),
@@ -21,7 +21,7 @@ function judge(outcome: { result: EgressResponse } | { error: unknown }, tries =
 }
 
 test.each([200, 201, 202, 204, 299])('%i is a success', (status) => {
-  expect(judge({ result: answer(status) }).outcome).toEqual({ result: 'delivered' });
+  expect(judge({ result: response(status) }).outcome).toEqual({ result: 'delivered' });
 });
 
 test.each([
@@ -33,29 +33,29 @@ test.each([
   [429, 'status_refused'],
   [500, 'status_refused'],
   [503, 'status_refused'],
-])('%i is a failure, and is tried again', (status, errorCode) => {
-  const { outcome, report } = judge({ result: answer(status) });
+])('%i is a failure, and is retried', (status, errorCode) => {
+  const { outcome, report } = judge({ result: response(status) });
   expect(outcome.result).toBe('failed');
   expect(report).toMatchObject({ responseStatus: status, errorCode });
 });
 
-test('410 ends it at once', () => {
-  expect(judge({ result: answer(410) }).outcome).toEqual({ result: 'dead', gone: true });
+test('410 ends the delivery at once', () => {
+  expect(judge({ result: response(410) }).outcome).toEqual({ result: 'dead', gone: true });
 });
 
 test.each([
   new EgressRefusedError('address_refused', 'x'),
   new EgressUnreachableError('dns_failed', 'x'),
   new OutcomeUnknownError('answer_timeout', 'x'),
-])('no answer is a failure: $code', (error) => {
+])('an attempt without a response is a failure: $code', (error) => {
   const { outcome, report } = judge({ error });
   expect(outcome.result).toBe('failed');
   expect(report).toEqual({ durationMs: 12, responseStatus: null, responseBody: null, errorCode: error.code });
 });
 
-test('after the last wait of the schedule there is none, whatever is asked for', () => {
-  expect(judge({ result: answer(503, { 'retry-after': '1' }) }, 1).outcome.result).toBe('failed');
-  expect(judge({ result: answer(503, { 'retry-after': '1' }) }, 2).outcome).toEqual({
+test('there is no attempt after the last one of the schedule, whatever the receiver asks for', () => {
+  expect(judge({ result: response(503, { 'retry-after': '1' }) }, 1).outcome.result).toBe('failed');
+  expect(judge({ result: response(503, { 'retry-after': '1' }) }, 2).outcome).toEqual({
     result: 'dead',
     gone: false,
   });
@@ -68,28 +68,28 @@ test.each([
   [503, '99999999', 10 * HOUR, 10 * HOUR],
   [503, 'soon', 5_000, 6_000],
   [500, '600', 5_000, 6_000],
-])('%i with Retry-After %s is waited for within bounds', (status, value, least, most) => {
-  const { outcome } = judge({ result: answer(status, { 'retry-after': value }) });
-  if (outcome.result !== 'failed') throw new Error('It is not tried again.');
+])('Retry-After of a %i (%s) is honoured within limits', (status, value, least, most) => {
+  const { outcome } = judge({ result: response(status, { 'retry-after': value }) });
+  if (outcome.result !== 'failed') throw new Error('It is not retried.');
   expect(outcome.retryInMs).toBeGreaterThanOrEqual(least);
   expect(outcome.retryInMs).toBeLessThanOrEqual(most);
 });
 
-test('what is kept of an answer can be stored: no NUL, no half a letter', () => {
-  const result = { ...answer(500), body: Buffer.from([0x61, 0x00, 0xf0, 0x9f, 0x98]) };
+test('the body that is kept of a response can be stored: no NUL, no truncated character', () => {
+  const result = { ...response(500), body: Buffer.from([0x61, 0x00, 0xf0, 0x9f, 0x98]) };
   expect(judge({ result }).report.responseBody).toBe('a\uFFFD\uFFFD');
 });
 
-test('a receiver is left alone for what it does, not for what our guard refuses', () => {
-  expect(judge({ result: answer(204) }).receiverWell).toBe(true);
-  expect(judge({ result: answer(500) }).receiverWell).toBe(false);
-  expect(judge({ result: answer(429) }).receiverWell).toBe(false);
+test('a receiver fails by its own responses, not by what our egress refuses', () => {
+  expect(judge({ result: response(204) }).receiverWell).toBe(true);
+  expect(judge({ result: response(500) }).receiverWell).toBe(false);
+  expect(judge({ result: response(429) }).receiverWell).toBe(false);
   expect(judge({ error: new OutcomeUnknownError('connection_lost', 'x') }).receiverWell).toBe(false);
-  expect(judge({ result: answer(404) }).receiverWell).toBe(true);
+  expect(judge({ result: response(404) }).receiverWell).toBe(true);
   expect(judge({ error: new EgressRefusedError('address_refused', 'x') }).receiverWell).toBeNull();
 });
 
-test('the usual schedule takes about a day', () => {
+test('the default schedule takes about a day', () => {
   const waits = retryScheduleSchema.parse(DEFAULT_RETRY_SCHEDULE);
   const hours = waits.reduce((sum, wait) => sum + wait, 0) / HOUR;
   expect(waits[0]).toBe(5_000);
@@ -98,6 +98,6 @@ test('the usual schedule takes about a day', () => {
   expect(waits).toEqual(waits.toSorted((one, other) => one - other));
 });
 
-test.each(['', '5', 'soon', '5s,', '-5s', '5d', '1s '.repeat(3)])('"%s" is no schedule', (text) => {
+test.each(['', '5', 'soon', '5s,', '-5s', '5d', '1s '.repeat(3)])('"%s" is not a schedule', (text) => {
   expect(retryScheduleSchema.safeParse(text).success).toBe(false);
 });

@@ -1,9 +1,9 @@
 import { Semaphore, type SemaphoreSettings } from '@turnpike/egress';
 
-/** Slots for each key; of keys that nobody uses nothing is kept. */
+/** A semaphore for each key that is in use. */
 export class KeyedSemaphores {
   readonly #settings: SemaphoreSettings;
-  readonly #rooms = new Map<string, Semaphore>();
+  readonly #semaphores = new Map<string, Semaphore>();
 
   constructor(settings: SemaphoreSettings) {
     this.#settings = settings;
@@ -11,12 +11,12 @@ export class KeyedSemaphores {
 
   /** Throws `BulkheadFullError`, the signal's reason, and what `work` throws. */
   async run<Result>(key: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    const room = this.#rooms.get(key) ?? new Semaphore(this.#settings);
-    this.#rooms.set(key, room);
+    const semaphore = this.#semaphores.get(key) ?? new Semaphore(this.#settings);
+    this.#semaphores.set(key, semaphore);
     try {
-      return await room.run(signal, work);
+      return await semaphore.run(signal, work);
     } finally {
-      if (room.idle) this.#rooms.delete(key);
+      if (semaphore.idle) this.#semaphores.delete(key);
     }
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
-/** Waits after the first attempt, the second and so on; a bit more than a day in all. */
+/** Waits after the first attempt, the second and so on; a little more than a day in all. */
 export const DEFAULT_RETRY_SCHEDULE = '5s,5m,30m,2h,5h,8h,10h';
 
 const stepSchema = z
@@ -20,17 +20,17 @@ export const retryScheduleSchema = z
   .transform((text) => text.split(','))
   .pipe(z.array(stepSchema).min(1).max(15));
 
-/** Up to a fifth more: those that failed together do not come back together. */
+/** Up to a fifth more: deliveries that failed together are not retried together. */
 const JITTER = 0.2;
-/** No receiver can put its deliveries off for longer. */
-const MOST_RETRY_AFTER_MS = 10 * UNITS_MS.h;
+/** A receiver cannot delay its deliveries for longer. */
+const MAX_RETRY_AFTER_MS = 10 * UNITS_MS.h;
 
 /**
- * Milliseconds to wait after an attempt that failed; null where it was the last one. `tries` are those made
- * before it; `askedMs` is what the receiver asked for.
+ * Milliseconds to wait after an attempt that failed; null where it was the last one. `tries` are the attempts before
+ * it; `requestedMs` is the receiver's `Retry-After`.
  */
-export function retryWait(schedule: readonly number[], tries: number, askedMs: number): number | null {
+export function retryWait(schedule: readonly number[], tries: number, requestedMs: number): number | null {
   const step = schedule[tries];
   if (step === undefined) return null;
-  return Math.max(step * (1 + Math.random() * JITTER), Math.min(askedMs, MOST_RETRY_AFTER_MS));
+  return Math.max(step * (1 + Math.random() * JITTER), Math.min(requestedMs, MAX_RETRY_AFTER_MS));
 }

@@ -11,9 +11,9 @@ export const BREAKS = {
       instead: 'status = ANY ($2)',
     },
     {
-      file: 'packages/turns/dist/lease.js',
-      text: 'performance.now() < this.#until)',
-      instead: 'true)',
+      file: 'packages/turns/dist/lease-clock.js',
+      text: 'performance.now() >= this.#until',
+      instead: 'false',
     },
     {
       file: 'packages/turns/dist/lease.js',
@@ -30,8 +30,8 @@ export const BREAKS = {
     },
     {
       file: 'packages/tools/dist/http/hide-secrets.js',
-      text: 'export function hideSecrets(text, values, cut) {',
-      instead: 'export function hideSecrets(text, values, cut) { return text;',
+      text: 'export function hideSecrets(text, values, isTruncated) {',
+      instead: 'export function hideSecrets(text, values, isTruncated) { return text;',
     },
     {
       file: 'packages/model/dist/safe-message.js',

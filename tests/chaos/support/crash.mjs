@@ -65,9 +65,11 @@ globalThis.turnpikeBoundaries = {
     if (lease !== null) attempts.set(lease, around);
     return lease;
   },
-  watch(lease, { model, tools }) {
+  watch(lease, given) {
     const around = attempts.get(lease);
-    const parts = { model: watched(model, 'model', around), tools: watched(tools, 'tools', around) };
+    const model = watched(given.model, 'model', around);
+    const tools = watched(given.tools, 'tools', around);
+    const parts = { ...given, model, tools };
     return [watched(lease, 'lease', around), parts];
   },
   run(runTurn, lease, parts) {

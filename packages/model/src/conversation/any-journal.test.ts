@@ -184,7 +184,7 @@ function build(
   );
 }
 
-test('whatever the journal holds, the request that is made of it is one that the API takes', () => {
+test('the API accepts the request of any journal', () => {
   fc.assert(
     fc.property(journal, settings, (messages, given) => {
       const { body, apiVersion } = build(messages, given);
@@ -197,7 +197,7 @@ test('whatever the journal holds, the request that is made of it is one that the
   );
 });
 
-test('whatever the sizes of the images that a conversation gathers, the API takes them, and is shown the newest', () => {
+test('the API accepts images of any sizes in a conversation, and is sent the newest', () => {
   const small = image(100, 100);
   const large = fc.constantFrom(image(2_001, 1), image(1, 8_000));
   const sizes = fc.array(fc.oneof({ weight: 9, arbitrary: fc.constant(small) }, large), {
@@ -227,7 +227,7 @@ function image(width: number, height: number): ContentBlock {
   return { type: 'image', source: { type: 'base64', media_type: 'image/png', data } };
 }
 
-test('no call is left out of it, and each has a name and an input', () => {
+test('a request has every call of its journal, each with a name and an input', () => {
   fc.assert(
     fc.property(journal, settings, (messages, given) => {
       const asked = messages.flatMap(({ role, content }) => (role === 'assistant' ? content : []));
@@ -241,7 +241,7 @@ test('no call is left out of it, and each has a name and an input', () => {
   );
 });
 
-test('it is the same, byte for byte, when the journal was read back from the database', () => {
+test('the request is the same, byte for byte, when the journal was read back from the database', () => {
   fc.assert(
     fc.property(journal, settings, (messages, given) => {
       const stored = inStoredOrder(messages) as ConversationMessage[];
@@ -251,7 +251,7 @@ test('it is the same, byte for byte, when the journal was read back from the dat
   );
 });
 
-test('a journal that grows keeps the beginning of what was sent, for the prompt cache', () => {
+test('the request of a journal that grows begins as the one before, for the prompt cache', () => {
   fc.assert(
     fc.property(journal, journal, (before, after) => {
       const sentOf = (messages: ConversationMessage[]) => build(messages, { thinks: false }).body.messages;

@@ -3,7 +3,7 @@ import { sentBlock } from './copy-block.ts';
 import { boundMedia } from './media.ts';
 import { pairCalls } from './pair-calls.ts';
 import { sentMedia, sentText } from './sent-block.ts';
-import { isServerBlock, wholeServerCalls } from './server-tools.ts';
+import { isServerBlock, pairedServerCalls } from './server-tools.ts';
 
 export interface Conversation {
   messages: Message[];
@@ -42,7 +42,7 @@ export function buildConversation(
   });
   const complete = merged(accepted).map(({ role, content }): Message => {
     if (role === 'user') return { role, content };
-    return { role, content: withoutLastThinking(wholeServerCalls(content, serverIds)) };
+    return { role, content: withoutLastThinking(pairedServerCalls(content, serverIds)) };
   });
   const paired = pairCalls(merged(complete));
   const messages = boundMedia(betweenUsers(merged(paired)));

@@ -1,6 +1,6 @@
 import { isJsonObject, type ContentBlock } from '@turnpike/contract';
 
-/** What the API is sent of a block: these fields, and what marks the block in this process. */
+/** A block as it is sent: these fields, and the marks that it carries in this process. */
 export function sentBlock(
   stored: ContentBlock,
   fields: { type: string; [name: string]: unknown },
@@ -11,15 +11,15 @@ export function sentBlock(
   return { ...fields, ...Object.fromEntries(marks) };
 }
 
-/** The text that stands in the place of a picture or a document. */
-export function leftOut(block: ContentBlock, why: string): ContentBlock {
-  return sentBlock(block, { type: 'text', text: `[left out: ${block.type}, since ${why}]` });
+/** The text that replaces an image or a document. */
+export function leftOut(block: ContentBlock, reason: string): ContentBlock {
+  return sentBlock(block, { type: 'text', text: `[left out: ${block.type}, since ${reason}]` });
 }
 
 /**
- * A copy of a JSON value with the names of each object in the order in which the database keeps them: shorter
- * ones first. So what is sent is the same, byte for byte, whether it was read back from there or not, and the
- * prompt cache of the API finds it again.
+ * A copy of a JSON value with the names of each object in the order in which the database keeps them: shorter ones
+ * first. So a request is the same, byte for byte, whether a value was read back from there or not, and the prompt
+ * cache of the API finds it again.
  */
 export function inStoredOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inStoredOrder);

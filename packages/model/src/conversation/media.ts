@@ -12,7 +12,7 @@ import { leftOut } from './copy-block.ts';
 
 const IMAGE_TYPES: ReadonlySet<string> = new Set(IMAGE_MEDIA_TYPES);
 
-/** Whether the API may take a picture or a document from this source, as far as that can be seen without opening it. */
+/** Whether the API may accept an image or a document from this source, as far as that can be told without opening it. */
 export function isSendableSource(type: string, source: unknown): boolean {
   if (!isJsonObject(source)) return false;
   const { type: kind, media_type: mediaType, data, url } = source;
@@ -23,20 +23,20 @@ export function isSendableSource(type: string, source: unknown): boolean {
   return type === 'image' ? IMAGE_TYPES.has(String(mediaType)) : mediaType === 'application/pdf';
 }
 
-/** What pictures and documents may have together of the 32 MB that a request may. */
-const MOST_CHARACTERS = 24_000_000;
-/** What is left out is so in steps this large, so that most requests begin with the same bytes as the one before. */
+/** For images and documents, of the 32 MB of a request. */
+const MAX_CHARACTERS = 24_000_000;
+/** Images are left out in steps of this share, so that most requests begin with the same bytes as the one before. */
 const STEP = 0.2;
 
-/** Leaves out older pictures and documents of a conversation that has more than one request can carry. */
+/** Leaves out older images and documents of a conversation that has more than one request can carry. */
 export function boundMedia(messages: readonly Message[]): Message[] {
   const all = messages.flatMap(({ content }) => content).flatMap(mediaIn);
   const oldest = oldestOf(all);
   const images = all.filter((block) => block.type === 'image' && !oldest.has(block));
-  const old = new Set([...oldest, ...besideLargeOnes(images)]);
-  if (old.size === 0) return [...messages];
+  const left = new Set([...oldest, ...refusedAmongMany(images)]);
+  if (left.size === 0) return [...messages];
   const bounded = (block: ContentBlock): ContentBlock => {
-    if (old.has(block))
+    if (left.has(block))
       return leftOut(block, 'the conversation has newer ones, and a request cannot carry all');
     const inner = block['content'];
     return Array.isArray(inner) && mediaIn(block).length > 0
@@ -46,12 +46,12 @@ export function boundMedia(messages: readonly Message[]): Message[] {
   return messages.map(({ role, content }) => ({ role, content: content.map(bounded) }));
 }
 
-/** Those that are too many, or too large together. */
+/** The oldest ones, where they are too many, or too large together. */
 function oldestOf(all: readonly ContentBlock[]): ReadonlySet<ContentBlock> {
   const count = toLeaveOut(all.length, MAX_IMAGES);
   const characters = toLeaveOut(
     all.reduce((sum, block) => sum + charactersOf(block), 0),
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
   );
   const old = new Set<ContentBlock>();
   let oldCharacters = 0;
@@ -64,10 +64,10 @@ function oldestOf(all: readonly ContentBlock[]): ReadonlySet<ContentBlock> {
 }
 
 /**
- * In a request with many images the API refuses each that is larger than it would be alone. So the large ones among
- * the older images are left out; where one of the newest is large, all of the older ones.
+ * In a request with many images the API refuses large ones, which it accepts in a request with few. So the large ones
+ * among the older images are left out; where one of the newest is large, all of the older ones.
  */
-function besideLargeOnes(images: readonly ContentBlock[]): readonly ContentBlock[] {
+function refusedAmongMany(images: readonly ContentBlock[]): readonly ContentBlock[] {
   const older = images.slice(0, -MANY_IMAGES);
   if (older.length === 0) return [];
   return images.slice(-MANY_IMAGES).some(isLarge) ? older : older.filter(isLarge);

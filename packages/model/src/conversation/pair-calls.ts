@@ -3,17 +3,17 @@ import { sentCall, sentResult } from './sent-block.ts';
 
 const NOT_RECORDED = 'The turn ended before a result of this call was recorded.';
 
-/** What the API takes as the id of a call; the APIs that stand in for it elsewhere take no longer ones. */
+/** A valid id of a call; some gateways accept no longer ones. */
 const ID = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /**
- * Gives each call an id that the API takes and that no other call has, and answers it first thing in the message
- * after it: by its result, or by one that says that there is none. A result that answers no call is left out.
- * The id of a call depends on what stands before it alone, so that it is the same in every later request.
+ * Gives each call a valid id that no other call has, and puts its result at the beginning of the message after it, or
+ * an error where it has none. A result without a call is left out.
+ * The id of a call depends only on what comes before it, so that it is the same in every later request.
  */
 export function pairCalls(messages: readonly Message[]): Message[] {
   const paired: Message[] = [];
-  const taken = new Set<string>();
+  const usedIds = new Set<string>();
   let open: Call[] = [];
   const close = (content: readonly ContentBlock[]): void => {
     const results = resultsOf(open, content.filter(isResult));
@@ -32,7 +32,7 @@ export function pairCalls(messages: readonly Message[]): Message[] {
       content: content.map((block) => {
         if (!isToolUse(block)) return block;
         const { toolUseId } = requestedCall(block);
-        const id = freeId(toolUseId, taken);
+        const id = freeId(toolUseId, usedIds);
         open.push({ id, toolUseId });
         return sentCall(block, id);
       }),
@@ -43,24 +43,24 @@ export function pairCalls(messages: readonly Message[]): Message[] {
 }
 
 interface Call {
-  /** In this request, and as the model gave it. */
+  /** Its id in this request, and the one that the model gave it. */
   id: string;
   toolUseId: string;
 }
 
-function freeId(wanted: string, taken: Set<string>): string {
+function freeId(wanted: string, usedIds: Set<string>): string {
   let id = wanted;
-  for (let number = taken.size + 1; !ID.test(id) || taken.has(id); number += 1) id = `call_${number}`;
-  taken.add(id);
+  for (let number = usedIds.size + 1; !ID.test(id) || usedIds.has(id); number += 1) id = `call_${number}`;
+  usedIds.add(id);
   return id;
 }
 
-/** One for each call, in their order. Where calls share an id, so do their results, which stand in that order too. */
+/** One for each call, in their order. Calls that share an id have their results in the same order. */
 function resultsOf(calls: readonly Call[], results: readonly ContentBlock[]): ContentBlock[] {
-  const left = [...results];
+  const unpaired = [...results];
   return calls.map(({ id, toolUseId }) => {
-    const at = left.findIndex((result) => (result['tool_use_id'] ?? '') === toolUseId);
-    const [result] = at === -1 ? [] : left.splice(at, 1);
+    const at = unpaired.findIndex((result) => (result['tool_use_id'] ?? '') === toolUseId);
+    const [result] = at === -1 ? [] : unpaired.splice(at, 1);
     if (result !== undefined) return sentResult(result, id);
     return {
       type: 'tool_result',

@@ -11,21 +11,21 @@ import {
 import { inStoredOrder, leftOut, sentBlock } from './copy-block.ts';
 import { isSendableSource } from './media.ts';
 
-/** Nothing for a text that the API refuses, also inside a tool's result: one that is empty or only white space. */
+/** Nothing for a text that is empty or only white space: the API refuses it, also inside a tool result. */
 export function sentText(block: ContentBlock): ContentBlock[] {
   if (!isText(block) || block.text.trim() === '') return [];
   return [sentBlock(block, { type: 'text', text: block.text })];
 }
 
-/** A picture or a document; a text in its place where it is one that the API never takes. */
+/** An image or a document, or a text where the API would refuse it. */
 export function sentMedia(block: ContentBlock): ContentBlock {
   const { type, source, title } = block;
-  if (!isSendableSource(type, source)) return leftOut(block, 'the model API takes no such file');
+  if (!isSendableSource(type, source)) return leftOut(block, 'the model API accepts no such file');
   const named = type === 'document' && typeof title === 'string' && title.trim() !== '' ? { title } : {};
   return sentBlock(block, { type, source: inStoredOrder(source), ...named });
 }
 
-/** A call as the API takes it, by the id that it has in this request. */
+/** A call as the API accepts it, with its id in this request. */
 export function sentCall(block: ToolUseBlock, id: string): ContentBlock {
   const call = requestedCall(block);
   return sentBlock(block, { type: 'tool_use', id, name: sentName(call.name), input: sentInput(call) });
@@ -38,14 +38,14 @@ function sentName(name: string): string {
 
 const MAX_NAME = 64;
 
-/** An object: what is none is shown to the model inside of one, so that it sees what it wrote. */
+/** An object; any other value is wrapped in one, so that the model sees what it wrote. */
 function sentInput({ input, inputText }: ReturnType<typeof requestedCall>): unknown {
   if (inputText === null) return {};
   if (invalidInputReason(inputText) === null) return inStoredOrder(parseExact(inputText));
   return { invalid_input: isJsonObject(input) || input === null ? inputText : inStoredOrder(input) };
 }
 
-/** The result of a call, by the id that the call has in this request. An error says something, in text alone. */
+/** The result of a call, with its id in this request. An error has text, and nothing else. */
 export function sentResult(stored: ContentBlock, id: string): ContentBlock {
   const isError = stored['is_error'] === true;
   const content = resultBlocks(stored['content']).flatMap((block): ContentBlock[] => {
@@ -62,7 +62,7 @@ export function sentResult(stored: ContentBlock, id: string): ContentBlock {
   });
 }
 
-const SILENT_ERROR = 'The tool failed and said nothing more.';
+const SILENT_ERROR = 'The tool failed without a message.';
 
 function resultBlocks(content: unknown): ContentBlock[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];

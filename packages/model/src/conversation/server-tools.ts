@@ -1,7 +1,7 @@
 import { isJsonObject, type ContentBlock } from '@turnpike/contract';
 import { inStoredOrder, sentBlock } from './copy-block.ts';
 
-/** What a tool that the API runs itself brings, by the name of the tool. */
+/** The type of the result of a tool that the API runs itself, by the tool's name. */
 const RESULT_TYPES: ReadonlyMap<string, string> = new Map([
   ['web_search', 'web_search_tool_result'],
   ['web_fetch', 'web_fetch_tool_result'],
@@ -13,24 +13,25 @@ const RESULT_TYPES: ReadonlyMap<string, string> = new Map([
 const ID = /^srvtoolu_[a-zA-Z0-9_]+$/;
 
 /**
- * The blocks of an assistant's message without calls of the API's own tools that have no result after them in it,
- * and without results that have no such call before them: the API refuses either. What is whole is kept as it came.
+ * The blocks of an assistant message, without calls of the API's own tools that have no result in it, and without
+ * results that have no call: the API refuses both. Complete pairs are kept as they are.
  */
-export function wholeServerCalls(content: readonly ContentBlock[], taken: Set<string>): ContentBlock[] {
-  const whole = new Set<ContentBlock>();
+export function pairedServerCalls(content: readonly ContentBlock[], usedIds: Set<string>): ContentBlock[] {
+  const paired = new Set<ContentBlock>();
   for (const [at, call] of content.entries()) {
     const { id, name, input } = call;
-    if (call.type !== 'server_tool_use' || typeof id !== 'string' || !ID.test(id) || taken.has(id)) continue;
+    if (call.type !== 'server_tool_use' || typeof id !== 'string' || !ID.test(id) || usedIds.has(id))
+      continue;
     const type = RESULT_TYPES.get(String(name));
     const result = content.slice(at + 1).find((block) => block['tool_use_id'] === id && block.type === type);
-    if (result === undefined || whole.has(result) || !isJsonObject(input)) continue;
+    if (result === undefined || paired.has(result) || !isJsonObject(input)) continue;
     if (!isContent(result['content'])) continue;
-    taken.add(id);
-    whole.add(call).add(result);
+    usedIds.add(id);
+    paired.add(call).add(result);
   }
   return content.flatMap((block) => {
     if (!isServerBlock(block)) return [block];
-    if (!whole.has(block)) return [];
+    if (!paired.has(block)) return [];
     const { type, id, name, input, tool_use_id: of, content: found } = block;
     const fields = type === 'server_tool_use' ? { id, name, input } : { tool_use_id: of, content: found };
     const entries = Object.entries(fields).map(([field, value]) => [field, inStoredOrder(value)]);

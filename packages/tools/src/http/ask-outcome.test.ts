@@ -12,24 +12,24 @@ import { startHttpToolTest, type HttpToolTest } from '../testing/http-tool-test.
 import { callOf, textIn, turnContext } from '../testing/test-call.ts';
 import { secretsOf, SIGNING_SECRET } from '../testing/test-runner.ts';
 
-let trial: HttpToolTest;
+let harness: HttpToolTest;
 let call: ToolCall;
 
 beforeEach(async () => {
-  trial = await startHttpToolTest({ secrets: secretsOf({ crm: 'crm-t0ken-value' }) });
-  trial.configure({
+  harness = await startHttpToolTest({ secrets: secretsOf({ crm: 'crm-t0ken-value' }) });
+  harness.configure({
     effect: 'reconcile',
-    reconcile_url: `${trial.server.origin}/ask?shop=a%20b`,
+    reconcile_url: `${harness.server.origin}/ask?shop=a%20b`,
     headers: { Authorization: { secret: 'crm' } },
   });
   call = callOf('tool', {}, 'reconcile');
 });
-afterEach(() => trial.server.stop());
+afterEach(() => harness.server.stop());
 
 /** Answers with each in turn; the last one stays. */
 function answerWith(...answers: (object | string | number)[]): void {
   let count = 0;
-  trial.server.answer = (_request, response) => {
+  harness.server.respond = (_request, response) => {
     const answer = answers[Math.min(count, answers.length - 1)] ?? 500;
     count += 1;
     if (typeof answer === 'number') response.writeHead(answer).end();
@@ -37,10 +37,10 @@ function answerWith(...answers: (object | string | number)[]): void {
   };
 }
 
-test('the tool is asked for the call by its id, signed and with its headers, and with no body', async () => {
+test('the tool is asked for the call by its id, with signature and headers, and without a body', async () => {
   answerWith({ status: 'not_found' });
-  await trial.reconcile(call);
-  const [seen] = trial.server.seen;
+  await harness.reconcile(call);
+  const [seen] = harness.server.seen;
   if (seen === undefined) throw new Error('Nothing came.');
   const { method, url, headers, body } = seen;
   expect({ method, url, body }).toEqual({
@@ -59,16 +59,16 @@ test.each([
   ['an error', { status: 'completed', output: 'no stock', is_error: true }, 'no stock', true],
   ['nothing', { status: 'completed' }, '[completed, no output]', false],
   ['a secret', { status: 'completed', output: { got: 'crm-t0ken-value' } }, '{"got":"[secret]"}', false],
-])('a call that happened has the output that the tool tells: %s', async (_, answer, text, isError) => {
+])('a call that happened has the output that the tool reports: %s', async (_, answer, text, isError) => {
   answerWith(answer);
-  const output = await trial.reconcile(call);
+  const output = await harness.reconcile(call);
   expect(output).toEqual({ content: [{ type: 'text', text }], isError });
 });
 
-test('an output that is too long is cut, and says so', async () => {
-  trial.tool.config.max_output_bytes = 256;
+test('an output that is too long is truncated, with a note', async () => {
+  harness.tool.config.max_output_bytes = 256;
   answerWith({ status: 'completed', output: '"'.repeat(1_000) });
-  const output = await trial.reconcile(call);
+  const output = await harness.reconcile(call);
   expect(output && textIn(output)).toBe(
     `${'"'.repeat(256)}\n[truncated: only the first 256 bytes are shown]`,
   );
@@ -76,14 +76,14 @@ test('an output that is too long is cut, and says so', async () => {
 
 test('a call that never arrived has no output', async () => {
   answerWith({ status: 'not_found' });
-  expect(await trial.reconcile(call)).toBeNull();
+  expect(await harness.reconcile(call)).toBeNull();
 });
 
-test('a call that is still worked on is asked for again, and a failure that passes is survived', async () => {
+test('a pending call is asked for again, also after a temporary failure', async () => {
   answerWith({ status: 'pending' }, 503, { status: 'pending' }, { status: 'completed', output: 'done' });
-  const output = await trial.reconcile(call);
+  const output = await harness.reconcile(call);
   expect(output && textIn(output)).toBe('done');
-  expect(trial.server.seen).toHaveLength(4);
+  expect(harness.server.seen).toHaveLength(4);
 });
 
 test.each<[string, object | string | number]>([
@@ -93,52 +93,52 @@ test.each<[string, object | string | number]>([
   ['404', 404],
   ['302', 302],
   ['500 each time', 500],
-])('where the tool answers %s, nobody knows how the call ended', async (_, answer) => {
+])('where the tool responds with %s, the outcome is unknown', async (_, answer) => {
   answerWith(answer);
-  await expect(trial.reconcile(call)).rejects.toMatchObject({
+  await expect(harness.reconcile(call)).rejects.toMatchObject({
     constructor: OutcomeUnknownError,
     code: 'reconcile_failed',
   });
 });
 
-test('where the tool does not say by the end of its time, nobody knows how the call ended', async () => {
-  trial.tool.config.timeout_ms = 100;
-  trial.server.answer = (_request, response) => response.end('{"status":"pending"}');
-  await expect(trial.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
-  trial.server.answer = (request) => request.socket.destroy();
-  await expect(trial.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
+test('where the tool does not say by the end of its time, the outcome is unknown', async () => {
+  harness.tool.config.timeout_ms = 100;
+  harness.server.respond = (_request, response) => response.end('{"status":"pending"}');
+  await expect(harness.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  harness.server.respond = (request) => request.socket.destroy();
+  await expect(harness.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
 });
 
-test('where a secret is not there, or the address is refused, nobody knows how the call ended', async () => {
-  trial.tool.config.headers = { Authorization: { secret: 'gone' } };
-  await expect(trial.reconcile(call)).rejects.toMatchObject({
+test('where a secret does not exist, or the address is refused, the outcome is unknown', async () => {
+  harness.tool.config.headers = { Authorization: { secret: 'gone' } };
+  await expect(harness.reconcile(call)).rejects.toMatchObject({
     constructor: OutcomeUnknownError,
     code: 'secret_unavailable',
   });
   const strict = await startHttpToolTest({ egress: createEgress() });
   strict.configure({ effect: 'reconcile', reconcile_url: `${strict.server.origin}/ask` });
   await expect(strict.reconcile(call)).rejects.toBeInstanceOf(OutcomeUnknownError);
-  expect([...trial.server.seen, ...strict.server.seen]).toEqual([]);
+  expect([...harness.server.seen, ...strict.server.seen]).toEqual([]);
   await strict.server.stop();
 });
 
-test('a tool that cannot be asked, or is gone, leaves the outcome unknown', async () => {
-  trial.configure({ effect: 'once' });
-  await expect(trial.reconcile(call)).rejects.toMatchObject({ code: 'cannot_reconcile' });
-  await expect(trial.reconcile({ ...call, name: 'other' })).rejects.toMatchObject({
+test('where a tool cannot be asked, or was deleted, the outcome is unknown', async () => {
+  harness.configure({ effect: 'once' });
+  await expect(harness.reconcile(call)).rejects.toMatchObject({ code: 'cannot_reconcile' });
+  await expect(harness.reconcile({ ...call, name: 'other' })).rejects.toMatchObject({
     constructor: OutcomeUnknownError,
     code: 'cannot_reconcile',
   });
 });
 
-test('a turn that stops while the tool is asked gives its own reason', async () => {
+test('a turn that stops while the tool is asked rejects with its own reason', async () => {
   const reason = new Error('the turn stops');
   const turn = new AbortController();
-  trial.server.answer = () => turn.abort(reason);
-  await expect(trial.reconcile(call, turnContext(turn.signal))).rejects.toBe(reason);
+  harness.server.respond = () => turn.abort(reason);
+  await expect(harness.reconcile(call, turnContext(turn.signal))).rejects.toBe(reason);
 });
 
-test('a secret that may not be sent to the address that is asked is not, and the outcome stays unknown', async () => {
+test('a secret that may not be sent to the reconcile address is not sent, and the outcome is unknown', async () => {
   const asked: SecretDestination[] = [];
   const read: ToolSecrets['read'] = (_tenantId, _name, destination) => {
     asked.push(destination);

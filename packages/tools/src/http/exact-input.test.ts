@@ -3,12 +3,12 @@ import { parseForDisplay, type ToolConfig } from '@turnpike/contract';
 import { startHttpToolTest, type HttpToolTest } from '../testing/http-tool-test.ts';
 import { callOf, scopeOf, agentWith, textIn, turnContext } from '../testing/test-call.ts';
 
-let trial: HttpToolTest;
+let harness: HttpToolTest;
 beforeEach(async () => {
-  trial = await startHttpToolTest();
-  trial.server.answer = (_request, response) => void response.end('fine');
+  harness = await startHttpToolTest();
+  harness.server.respond = (_request, response) => void response.end('fine');
 });
-afterEach(() => trial.server.stop());
+afterEach(() => harness.server.stop());
 
 /** What the model is told of a call with this input, as it wrote it. */
 async function told(
@@ -16,24 +16,24 @@ async function told(
   properties: object = {},
   config: Partial<ToolConfig> = {},
 ): Promise<string> {
-  trial.configure({ ...config, input_schema: { type: 'object', properties } });
-  const scope = scopeOf(agentWith({ type: 'http', name: 'tool', requires_approval: false }), [trial.tool]);
+  harness.configure({ ...config, input_schema: { type: 'object', properties } });
+  const scope = scopeOf(agentWith({ type: 'http', name: 'tool', requires_approval: false }), [harness.tool]);
   const asked = { ...callOf('tool', parseForDisplay(inputText)), inputText };
-  const call = { ...asked, ...(await trial.runner.planOf(scope, asked)) };
-  return textIn(await trial.runner.run(scope, call, turnContext()));
+  const call = { ...asked, ...(await harness.runner.planOf(scope, asked)) };
+  return textIn(await harness.runner.run(scope, call, turnContext()));
 }
 
 test('the body is the input as the model wrote it', async () => {
   const written = '{ "z": 1.0, "amount": 1e400, "a": {"order": 2512292042121000001} , "t": "\\u00e9" }';
   expect(await told(written)).toBe('fine');
-  expect(trial.server.seen.map(({ body }) => body)).toEqual([written]);
+  expect(harness.server.seen.map(({ body }) => body)).toEqual([written]);
 });
 
 test('a query has the numbers as the model wrote them', async () => {
   expect(
     await told('{"amount":1e400,"list":[2512292042121000001,"1"],"text":"1e400"}', {}, { method: 'GET' }),
   ).toBe('fine');
-  expect(trial.server.seen[0]?.url).toBe(
+  expect(harness.server.seen[0]?.url).toBe(
     '/run?amount=1e400&list=%5B2512292042121000001%2C%221%22%5D&text=1e400',
   );
 });
@@ -47,9 +47,9 @@ test.each([
     '0.12345678901234567891',
     { type: 'number', exclusiveMinimum: 0, maximum: 1 },
   ],
-])('a number that no double holds is sent where its schema takes %s', async (_what, number, schema) => {
+])('a number that no double holds is sent where its schema accepts %s', async (_what, number, schema) => {
   expect(await told(`{"n": ${number}}`, { n: schema })).toBe('fine');
-  expect(trial.server.seen[0]?.body).toBe(`{"n": ${number}}`);
+  expect(harness.server.seen[0]?.body).toBe(`{"n": ${number}}`);
 });
 
 test.each([
@@ -62,11 +62,11 @@ test.each([
   'a number that no double holds is not sent where nobody can say whether it fits: %s',
   async (_what, number, schema) => {
     expect(await told(`{"n": ${number}}`, { n: schema })).toContain(`cannot be given ${number} exactly`);
-    expect(trial.server.seen).toEqual([]);
+    expect(harness.server.seen).toEqual([]);
   },
 );
 
-test('a number that does not fit whatever it is rounded to is told as any other', async () => {
+test('a number that is invalid however it is rounded is explained as any other', async () => {
   expect(await told('{"n": 1e400}', { n: { type: 'number', maximum: 5 } })).toContain('n: must be <= 5');
-  expect(trial.server.seen).toEqual([]);
+  expect(harness.server.seen).toEqual([]);
 });

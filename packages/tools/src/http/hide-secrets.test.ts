@@ -26,7 +26,7 @@ test('a short value is hidden only as it is', () => {
   expect(hideSecrets('nothing to hide', [''], false)).toBe('nothing to hide');
 });
 
-test('the beginning of a value at the end of a text that was cut is hidden', () => {
+test('the beginning of a value at the end of a truncated text is hidden', () => {
   expect(hideSecrets('key: abcdefg', ['abcdefghij'], true)).toBe('key: [secret]');
   expect(hideSecrets('key: abcdefg', ['abcdefghij'], false)).toBe('key: abcdefg');
   expect(hideSecrets('cab', ['abcdefghij'], true)).toBe('cab');

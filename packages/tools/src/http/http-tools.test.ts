@@ -20,13 +20,13 @@ test('the model is shown the tool as its tenant registered it', () => {
   ]);
 });
 
-test('an agent that names a tool which is not registered cannot be declared', () => {
+test('the tools of an agent that names an unregistered tool cannot be declared', () => {
   const declare = () => testRunner().declare(scopeOf(agentWith(http()), []));
   expect(declare).toThrow(TerminalError);
   expect(declare).toThrow(expect.objectContaining({ code: 'unknown_tool' }));
 });
 
-test('a tool that was deleted meanwhile is an answer, and its calls act on nothing', async () => {
+test('a call of a tool that was deleted meanwhile is an error, and acts on nothing', async () => {
   const scope = scopeOf(
     agentWith(http(), { type: 'memory', name: 'memory', namespace: 'a', requires_approval: false }),
   );
@@ -35,7 +35,7 @@ test('a tool that was deleted meanwhile is an answer, and its calls act on nothi
   expect(textIn(output)).toBe('There is no tool "weather". The tools are: memory.');
 });
 
-test('a call is treated as the tool is registered, and waits for approval where the agent says so', async () => {
+test('a call is handled as its tool is registered, and waits for approval where the agent says so', async () => {
   const { planOf } = testRunner();
   expect(await planOf(scopeWith(), callOf('weather', fits))).toEqual({
     effect: 'idempotent',
@@ -50,7 +50,7 @@ test('a call is treated as the tool is registered, and waits for approval where 
   });
 });
 
-test('an input that does not fit acts on nothing, and is told with its paths; whether it fits may change, so it needs its approval too', async () => {
+test('an invalid input acts on nothing and is explained with its paths; it needs an approval too, since it may become valid', async () => {
   const runner = testRunner();
   const scope = scopeWith({ effect: 'once' }, true);
   const plan = await runner.planOf(scope, callOf('weather', { city: 5 }));
@@ -60,7 +60,7 @@ test('an input that does not fit acts on nothing, and is told with its paths; wh
   expect(textIn(output)).toBe('Invalid input: city: must be string');
 });
 
-test('a schema that cannot be used is an answer, and acts on nothing', async () => {
+test('a schema that cannot be used is an error, and acts on nothing', async () => {
   const runner = testRunner();
   const scope = scopeWith({ input_schema: { type: 'object', required: 'city' } });
   expect((await runner.planOf(scope, callOf('weather', fits))).effect).toBe('read');

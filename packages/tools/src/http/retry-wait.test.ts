@@ -14,7 +14,7 @@ const response = (status: number, retryAfter?: string): { response: EgressRespon
   },
 });
 
-test.each([200, 204, 301, 400, 401, 404, 409, 422])('a %i is not helped by another try', (status) => {
+test.each([200, 204, 301, 400, 401, 404, 409, 422])('a %i is not retried', (status) => {
   expect(retryWait(response(status), 1, now)).toBeNull();
 });
 
@@ -34,7 +34,7 @@ test.each([
   ['seconds', '3', 3_000],
   ['a date', 'Thu, 15 Jan 2026 12:00:04 GMT', 4_000],
   ['the longest that is waited', '5', 5_000],
-])('a Retry-After is kept: %s', (_, value, wait) => {
+])('a Retry-After is honoured: %s', (_, value, wait) => {
   expect(retryWait(response(503, value), 1, now)).toBe(wait);
 });
 
@@ -52,7 +52,7 @@ test.each(['', 'soon', '-1', '0', 'Thu, 15 Jan 2026 11:00:00 GMT'])(
   },
 );
 
-test('no connection and no response may pass; a refusal does not', () => {
+test('a missing connection or response is retried; a refusal is not', () => {
   const gone = new EgressUnreachableError('connect_failed', 'no');
   expect(retryWait({ failure: gone }, 2, now)).toBeLessThanOrEqual(500);
   expect(retryWait({ failure: new OutcomeUnknownError('connection_lost', 'no') }, 1, now)).not.toBeNull();

@@ -11,7 +11,7 @@ export interface MemoryBounds {
   maxFileBytes: number;
 }
 
-/** A command that may change files, answered in the words of Anthropic's documentation of the memory tool. */
+/** A command that may change files. Its output has the wording of Anthropic's documentation of the memory tool. */
 export async function changeMemory(
   files: MemoryFiles,
   change: MemoryChange,
@@ -20,7 +20,7 @@ export async function changeMemory(
   try {
     return await applyChange(files, change, bounds);
   } catch (error) {
-    // Nothing was written: the model is told, and may make room.
+    // Nothing was written: the model is told, and may delete files.
     if (error instanceof MemoryFullError) return failed(`${error.message}. Delete or shorten some first`);
     throw error;
   }
@@ -77,7 +77,7 @@ async function edit(
   const tooLarge = explainSize(path, edited.content, bounds);
   if (tooLarge !== null) return failed(tooLarge);
   await files.write(path, edited.content);
-  return textOutput(edited.answer);
+  return textOutput(edited.summary);
 }
 
 async function remove(files: MemoryFiles, path: string): Promise<ToolOutput> {
@@ -113,7 +113,7 @@ async function pathsAt(files: MemoryFiles, path: string): Promise<string[]> {
   return paths.filter((each) => each === path || isInside(each, path));
 }
 
-/** Why no file can lie at a path where none is; null where one can. */
+/** Why no file can be created at a path; null where one can. */
 function obstacleAt(path: string, paths: readonly string[]): string | null {
   if (path === ROOT || paths.some((each) => isInside(each, path))) return `${path} is a directory`;
   const file = foldersOf(path).find((folder) => paths.includes(folder));

@@ -1,12 +1,12 @@
 import { numberLines } from './number-lines.ts';
 
-/** A text that was changed, and what is said of it; or why it was not. */
-export type Edit = { content: string; answer: string } | { explanation: string };
+/** A changed text, and a summary of the change for the model; or why it was not changed. */
+export type Edit = { content: string; summary: string } | { explanation: string };
 
 const CONTEXT_LINES = 2;
 const MAX_NAMED_LINES = 20;
 
-/** Puts one text in the place of another that is there exactly once. */
+/** Replaces a text that occurs exactly once. */
 export function replaceText(
   content: string,
   { path, old_str: old, new_str: replacement }: { path: string; old_str: string; new_str: string },
@@ -25,10 +25,10 @@ export function replaceText(
   const first = Math.max(1, lineAt(edited, at) - CONTEXT_LINES);
   const last = lineAt(edited, at + replacement.length) + CONTEXT_LINES;
   const snippet = numberLines(edited.split('\n').slice(first - 1, last), first);
-  return { content: edited, answer: `The memory file has been edited.\n${snippet}` };
+  return { content: edited, summary: `The memory file has been edited.\n${snippet}` };
 }
 
-/** Puts text after a line; line 0 is the beginning. */
+/** Inserts text after a line; line 0 is the beginning. */
 export function insertText(
   content: string,
   { path, insert_line: line, insert_text: text }: { path: string; insert_line: number; insert_text: string },
@@ -39,17 +39,17 @@ export function insertText(
     return { explanation: `Error: Invalid \`insert_line\` parameter: ${line}. ${within}` };
   }
   lines.splice(line, 0, text.replace(/\n$/, ''));
-  return { content: lines.join('\n'), answer: `The file ${path} has been edited.` };
+  return { content: lines.join('\n'), summary: `The file ${path} has been edited.` };
 }
 
-/** The number of the line that a place in a text is in. */
-function lineAt(text: string, at: number): number {
+/** The number of the line at an offset. */
+function lineAt(text: string, offset: number): number {
   let line = 1;
-  for (let end = text.indexOf('\n'); end !== -1 && end < at; end = text.indexOf('\n', end + 1)) line += 1;
+  for (let end = text.indexOf('\n'); end !== -1 && end < offset; end = text.indexOf('\n', end + 1)) line += 1;
   return line;
 }
 
-/** The lines in which a text begins, the first few. */
+/** The first lines in which a text begins. */
 function linesOf(content: string, part: string): number[] {
   const lines = new Set<number>();
   for (let at = content.indexOf(part); at !== -1; at = content.indexOf(part, at + 1)) {

@@ -26,7 +26,7 @@ export const memoryCommandSchema = z.discriminatedUnion('command', [
   z.object({ command: z.literal('rename'), old_path: path, new_path: path }),
 ]);
 export type MemoryCommand = z.output<typeof memoryCommandSchema>;
-/** One that may change something. */
+/** A command that may change files. */
 export type MemoryChange = Exclude<MemoryCommand, { command: 'view' }>;
 
 export const MEMORY_DESCRIPTION =

@@ -48,13 +48,13 @@ test.each([
   expect(explainPath(path)).toMatch(/^Error: The path/);
 });
 
-test('the slash at the end of a folder’s path makes no difference', () => {
+test('a slash at the end of a folder’s path is ignored', () => {
   expect(normalPath('/memories/a/')).toBe('/memories/a');
   expect(normalPath('/memories/')).toBe('/memories');
   expect(explainPath(normalPath('/memories/a//'))).not.toBeNull();
 });
 
-test('a path lies in its folders, and not in one whose name only begins alike', () => {
+test('a path is inside its folders, and not inside one with a similar name', () => {
   expect(foldersOf('/memories/a/b/c.txt')).toEqual(['/memories/a', '/memories/a/b']);
   expect(foldersOf('/memories/c.txt')).toEqual([]);
   expect(isInside('/memories/a/b', '/memories/a')).toBe(true);

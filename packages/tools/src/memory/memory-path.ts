@@ -1,10 +1,10 @@
 export const ROOT = '/memories';
 export const MAX_PATH = 512;
-/** A dot, a slash, a backslash, a NUL or a percent sign, percent-encoded: some reader may decode it one day. */
+/** A percent-encoded dot, slash, backslash, NUL or percent sign: another reader may decode it. */
 const ENCODED = /%(2e|2f|5c|00|25)/i;
 
 /**
- * What is wrong with a path, told to the model; null for one inside `/memories`. Nothing is resolved or
+ * An explanation for the model of what is wrong with a path; null for one inside `/memories`. Nothing is resolved or
  * decoded: a path that would need it is refused.
  */
 export function explainPath(path: string): string | null {
@@ -22,7 +22,7 @@ export function normalPath(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
-/** The folders that a path lies in, from the outermost, without `/memories`. */
+/** The folders that contain a path, from the outermost, without `/memories`. */
 export function foldersOf(path: string): string[] {
   const names = path.slice(ROOT.length + 1).split('/');
   return names.slice(0, -1).map((_, at) => `${ROOT}/${names.slice(0, at + 1).join('/')}`);
@@ -37,7 +37,7 @@ function isPlainName(name: string): boolean {
   return !/[\\\p{C}]/u.test(name) && name === name.trim() && !ENCODED.test(name);
 }
 
-/** A refused path may hold anything. */
+/** A refused path may contain anything. */
 function shown(path: string): string {
   return path.slice(0, 200).replaceAll(/\p{C}/gu, '\uFFFD');
 }

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { LeaseLostError, MemoryFullError, RetryableError, type AgentTool } from '@turnpike/contract';
 import type { ToolLimits } from '../limits.ts';
 import type { MemoryStore } from '@turnpike/contract';
-import { memoryInMind } from '../testing/memory-in-mind.ts';
+import { fakeMemory } from '../testing/fake-memory.ts';
 import { recordingLogger } from '../testing/recording-logger.ts';
 import { loggedTo, agentWith, callOf, scopeOf, textIn, turnContext } from '../testing/test-call.ts';
 import { testRunner } from '../testing/test-runner.ts';
@@ -13,7 +13,7 @@ const effectOf = (command: string) => (command === 'view' ? 'read' : 'idempotent
 
 /** A memory with these files, and a way to give it commands that tells what the model reads. */
 function setUp(given: Record<string, string> = {}, limits: ToolLimits = {}) {
-  const memory = memoryInMind(given);
+  const memory = fakeMemory(given);
   const runner = testRunner({ memory, limits });
   const output = (command: string, rest: object) =>
     runner.run(scope, callOf('notebook', { command, ...rest }, effectOf(command)), turnContext());
@@ -32,7 +32,7 @@ test('the model is shown one flat schema under the agent’s name for the tool',
   expect(Object.keys(declaration?.input_schema ?? {})).not.toContain('oneOf');
 });
 
-test('viewing may be repeated, and changing too, since a call changes things once', async () => {
+test('view is a read, and changes are idempotent', async () => {
   const { runner } = setUp();
   const plan = async (input: object) => (await runner.planOf(scope, callOf('notebook', input))).effect;
   expect(await plan({ command: 'view', path: '/memories' })).toBe('read');
@@ -43,20 +43,20 @@ test('viewing may be repeated, and changing too, since a call changes things onc
   expect(await plan({ command: 'erase', path: '/memories' })).toBe('read');
 });
 
-test('a command is done in the agent’s namespace, for the call and under the lease that it has', async () => {
+test('a command runs in the agent’s namespace, for its call and under its lease', async () => {
   const { memory, runner } = setUp();
   const context = turnContext();
   const call = callOf('notebook', { command: 'create', path: '/memories/a', file_text: 'x' }, 'idempotent');
   await runner.run(scope, call, context);
   await runner.run(scope, callOf('notebook', { command: 'view', path: '/memories' }), context);
   const { tenantId, turnId, epoch } = context;
-  expect(memory.places).toEqual([
+  expect(memory.scopes).toEqual([
     { tenantId, namespace: 'team', turnId, epoch, toolCallId: call.id },
     { tenantId, namespace: 'team' },
   ]);
 });
 
-test('a folder shows two levels with their sizes, without what is hidden', async () => {
+test('a folder shows two levels with their sizes, without hidden files', async () => {
   const { tell } = setUp({
     '/memories/notes.txt': 'x'.repeat(1_536),
     '/memories/a/b.txt': 'é',
@@ -113,7 +113,7 @@ test.each([[[0, 1]], [[4, 5]], [[3, 2]], [[-1, 2]]])(
   },
 );
 
-test('what is not there cannot be viewed, changed, deleted or renamed', async () => {
+test('a path that does not exist cannot be viewed, changed, deleted or renamed', async () => {
   const { tell } = setUp(notes);
   const path = '/memories/none.txt';
   const provide = `The path ${path} does not exist. Please provide a valid path.`;
@@ -126,7 +126,7 @@ test('what is not there cannot be viewed, changed, deleted or renamed', async ()
   );
 });
 
-test('a file is made, and is not made over', async () => {
+test('a file is created, and not overwritten', async () => {
   const { tell, output, files } = setUp();
   const path = '/memories/a/b.txt';
   expect(await tell('create', { path, file_text: 'x' })).toBe(`File created successfully at: ${path}`);
@@ -136,7 +136,7 @@ test('a file is made, and is not made over', async () => {
   expect(files()).toEqual({ [path]: 'x' });
 });
 
-test('no file takes the place of a folder, and no folder that of a file', async () => {
+test('a file cannot replace a folder, nor a folder a file', async () => {
   const { tell, files } = setUp({ '/memories/a/b.txt': 'x' });
   const create = (path: string) => tell('create', { path, file_text: 'y' });
   expect(await create('/memories/a')).toBe('Error: /memories/a is a directory');
@@ -148,7 +148,7 @@ test('no file takes the place of a folder, and no folder that of a file', async 
   expect(files()).toEqual({ '/memories/a/b.txt': 'x' });
 });
 
-test('text is replaced where it is there exactly once, and the place is shown', async () => {
+test('text that occurs exactly once is replaced, and its lines are shown', async () => {
   const path = '/memories/notes.txt';
   const { tell, files } = setUp({ [path]: '1\n2\n3\nfour $& five\n5\n6\n7' });
   expect(await tell('str_replace', { path, old_str: 'four $&', new_str: 'FOUR\n$$' })).toBe(
@@ -159,7 +159,7 @@ test('text is replaced where it is there exactly once, and the place is shown', 
   expect(files()[path]).toBe('1\n2\n$$ five\n5\n6\n7');
 });
 
-test('text that is not there, or there more than once, is not replaced', async () => {
+test('text that does not occur, or more than once, is not replaced', async () => {
   const path = '/memories/notes.txt';
   const { tell, files } = setUp({ [path]: 'ab\ncd ab\naaa' });
   expect(await tell('str_replace', { path, old_str: 'x', new_str: 'y' })).toBe(
@@ -185,7 +185,7 @@ test.each([
   expect(files()[path]).toBe(content);
 });
 
-test('text is not inserted where there is no line', async () => {
+test('text is not inserted after a line that does not exist', async () => {
   const { tell, files } = setUp(notes);
   const insert = (insert_line: number) =>
     tell('insert', { path: '/memories/notes.txt', insert_line, insert_text: 'new' });
@@ -196,7 +196,7 @@ test('text is not inserted where there is no line', async () => {
   expect(files()).toEqual(notes);
 });
 
-test('a file is deleted, and a folder with all that is in it', async () => {
+test('a file is deleted, and a folder with all its files', async () => {
   const { tell, files } = setUp({ ...notes, '/memories/a/b': '', '/memories/a/c/d': '', '/memories/ab': '' });
   expect(await tell('delete', { path: '/memories/a' })).toBe('Successfully deleted /memories/a');
   expect(Object.keys(files())).toEqual(['/memories/notes.txt', '/memories/ab']);
@@ -205,7 +205,7 @@ test('a file is deleted, and a folder with all that is in it', async () => {
   expect(files()).toEqual(notes);
 });
 
-test('a file or a folder is renamed, and nothing is written over', async () => {
+test('a file or a folder is renamed, and nothing is overwritten', async () => {
   const { tell, files } = setUp({ '/memories/a/b': '1', '/memories/a/c/d': '2', '/memories/x': '3' });
   const rename = (old_path: string, new_path: string) => tell('rename', { old_path, new_path });
   expect(await rename('/memories/a', '/memories/n/m')).toBe(
@@ -220,7 +220,7 @@ test('a file or a folder is renamed, and nothing is written over', async () => {
   expect(Object.keys(files())).toHaveLength(3);
 });
 
-test('there are bounds on the size of a file and on their number', async () => {
+test('the size of a file and the number of files are limited', async () => {
   const { tell, files } = setUp({ '/memories/a': 'éé' }, { maxMemoryFiles: 2, maxMemoryFileBytes: 6 });
   expect(await tell('create', { path: '/memories/b', file_text: 'é'.repeat(4) })).toContain(
     'at most 6 are kept',
@@ -236,7 +236,7 @@ test('there are bounds on the size of a file and on their number', async () => {
   expect(files()).toEqual({ '/memories/a': 'éé', '/memories/b': 'ééé' });
 });
 
-test('a path that leaves the memory is refused, and the store is not asked', async () => {
+test('a path outside the memory is refused before the store is called', async () => {
   const { tell, memory } = setUp(notes);
   const paths = ['/etc/passwd', '/memories/../a', '/memories/%2e%2e/a', '/memories\\a', '/memories/a\0'];
   for (const path of paths) {
@@ -244,16 +244,16 @@ test('a path that leaves the memory is refused, and the store is not asked', asy
     expect(await tell('create', { path, file_text: '' })).toContain('Invalid input: path');
     expect(await tell('rename', { old_path: '/memories/notes.txt', new_path: path })).toContain('new_path');
   }
-  expect(memory.places).toEqual([]);
+  expect(memory.scopes).toEqual([]);
 });
 
-test('what Postgres cannot store is replaced in a file’s text', async () => {
+test('characters that Postgres cannot store are replaced in a file', async () => {
   const { tell, files } = setUp();
   await tell('create', { path: '/memories/a', file_text: 'a\0b\uD800' });
   expect(files()).toEqual({ '/memories/a': 'a\uFFFDb\uFFFD' });
 });
 
-test('what is shown of a long file is bounded, and says so', async () => {
+test('a long file is truncated where it is shown, with a note', async () => {
   const { tell } = setUp({ '/memories/a': 'x'.repeat(5_000) }, { maxOutputCharacters: 1_000 });
   expect(await tell('view', { path: '/memories/a' })).toMatch(
     /\n\[truncated: 1,000 of 5,0\d\d characters\]$/,
@@ -262,7 +262,7 @@ test('what is shown of a long file is bounded, and says so', async () => {
 
 /** A store whose answers are these, one for each call; the last one stays. */
 function storeThat(...answers: (() => Promise<never>)[]): { memory: MemoryStore; calls: () => number } {
-  const good = memoryInMind();
+  const good = fakeMemory();
   let calls = 0;
   const next = () => answers[calls++] ?? null;
   return {
@@ -276,14 +276,14 @@ function storeThat(...answers: (() => Promise<never>)[]): { memory: MemoryStore;
 const create = callOf('notebook', { command: 'create', path: '/memories/a', file_text: 'x' }, 'idempotent');
 const gone = () => Promise.reject(new RetryableError('store_unavailable', 'The database cannot be reached.'));
 
-test('a store that cannot be reached for a moment is asked again', async () => {
+test('a store that is unavailable for a moment is called again', async () => {
   const { memory, calls } = storeThat(gone, gone);
   const output = await testRunner({ memory }).run(scope, create, turnContext());
   expect(textIn(output)).toBe('File created successfully at: /memories/a');
   expect(calls()).toBe(3);
 });
 
-test('a store that stays away, or never answers, is an answer by the deadline', async () => {
+test('a store that stays unavailable, or never responds, is an error at the deadline', async () => {
   for (const answer of [gone, () => new Promise<never>(() => undefined)]) {
     const memory: MemoryStore = { read: answer, once: answer };
     const output = await testRunner({ memory, limits: { deadlineMs: 50 } }).run(scope, create, turnContext());
@@ -292,7 +292,7 @@ test('a store that stays away, or never answers, is an answer by the deadline', 
   }
 });
 
-test('a lease that is lost ends the call, and a failure inside is an answer that the log explains', async () => {
+test('a lost lease ends the call, and an internal error is logged and told to the model', async () => {
   const { logger, lines } = recordingLogger();
   const lost = new LeaseLostError('turn_1');
   const strict = testRunner({ memory: storeThat(() => Promise.reject(lost)).memory });

@@ -5,9 +5,8 @@ import { limitCall } from '../limit-call.ts';
 const RETRY_MS = 200;
 
 /**
- * Does `work`, again while the store cannot be reached: that it may have been done before makes no
- * difference to it. Throws the signal's reason at once, a `RetryableError` when `limitMs` are over, and
- * what `work` throws.
+ * Does `work`, and repeats it while the store is unavailable: it must be idempotent. Throws the signal's reason at
+ * once, a `RetryableError` when `limitMs` have passed, and what `work` throws.
  */
 export async function untilStored<Result>(
   work: () => Promise<Result>,
@@ -27,7 +26,7 @@ export async function untilStored<Result>(
   } catch (error) {
     signal.throwIfAborted();
     if (!limit.expired()) throw error;
-    throw new RetryableError('memory_timeout', `The memory gave no answer within ${limitMs} ms.`);
+    throw new RetryableError('memory_timeout', `The memory did not respond within ${limitMs} ms.`);
   } finally {
     limit.release();
   }

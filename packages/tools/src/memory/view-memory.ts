@@ -7,7 +7,7 @@ import { numberLines } from './number-lines.ts';
 
 const LEVELS = 2;
 
-/** The command `view`, in the words of Anthropic's documentation of the memory tool. */
+/** The command `view`. Its output has the wording of Anthropic's documentation of the memory tool. */
 export async function viewMemory(
   files: MemoryReader,
   { path, view_range: range }: Extract<MemoryCommand, { command: 'view' }>,

@@ -11,7 +11,7 @@ export interface HttpToolTest {
   server: ToolServer;
   lines: string[];
   runner: ToolRunner;
-  /** The tool's configuration from now on. */
+  /** The tool's current configuration. */
   tool: RegisteredTool;
   configure(config: Partial<ToolConfig>): void;
   /** Plans and runs one call with this input. */
@@ -25,22 +25,22 @@ export async function startHttpToolTest(settings: Partial<ToolRunnerSettings> = 
   const { logger, lines } = recordingLogger();
   const runner = testRunner({ egress: createEgress({ allow: ['127.0.0.1'] }), ...settings });
   const agent = agentWith({ type: 'http', name: 'tool', requires_approval: false });
-  const scope = () => scopeOf(agent, [trial.tool]);
-  const trial: HttpToolTest = {
+  const scope = () => scopeOf(agent, [harness.tool]);
+  const harness: HttpToolTest = {
     server,
     lines,
     runner,
     tool: registered({ url: `${server.origin}/run` }),
     configure(config) {
-      trial.tool = registered({ url: `${server.origin}/run`, ...config });
+      harness.tool = registered({ url: `${server.origin}/run`, ...config });
     },
     call(input = {}, context = turnContext()) {
-      const { effect, on_unknown: onUnknown } = trial.tool.config;
+      const { effect, on_unknown: onUnknown } = harness.tool.config;
       const call = { ...callOf('tool', input), effect, onUnknown };
       return { call, output: runner.run(scope(), call, loggedTo(logger, context, call)) };
     },
     reconcile: (call, context = turnContext()) =>
       runner.reconcile(scope(), call, loggedTo(logger, context, call)),
   };
-  return trial;
+  return harness;
 }

@@ -5,7 +5,7 @@ import { createToolRunner, type ToolRunner, type ToolRunnerSettings } from '../c
 import type { MemoryStore } from '@turnpike/contract';
 import type { ToolSecrets } from '../ports.ts';
 import { InputSchemas } from '../schema/input-schemas.ts';
-import { roomFor } from './test-guard.ts';
+import { guardWithSlots } from './test-guard.ts';
 
 /** The key that every tool's calls are signed with here. */
 export const SIGNING_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -22,21 +22,21 @@ export function secretsOf(values: Record<string, string> = {}): ToolSecrets {
 }
 
 const noMemory: MemoryStore = {
-  read: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
-  once: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory here.')),
+  read: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory in this test.')),
+  once: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory in this test.')),
 };
 
-/** Shared by all: its threads take some time to start. */
+/** Shared by all tests: its threads take some time to start. */
 const schemas = new InputSchemas((error) => {
   throw error;
 });
 
-/** A runner that reaches this machine; what is left out is as plain as can be. */
+/** A runner that reaches this machine; settings that are left out have plain defaults. */
 export function testRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRunner {
   return createToolRunner({
     builtins: [],
     egress: createEgress({ allow: ['127.0.0.1'] }),
-    guard: roomFor(1_000),
+    guard: guardWithSlots(1_000),
     secrets: secretsOf(),
     memory: noMemory,
     logger: silentLogger,

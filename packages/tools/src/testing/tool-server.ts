@@ -6,15 +6,15 @@ export interface SeenRequest {
   url: string;
   headers: IncomingHttpHeaders;
   body: string;
-  /** Milliseconds, by a clock that only goes forward. */
+  /** Milliseconds, by a monotonic clock. */
   at: number;
 }
 
-/** A real tool server. Each request is answered by `answer` as it is then, after it came whole. */
+/** A real tool server. A request is handled by the current `respond`, once its body was received. */
 export interface ToolServer {
   origin: string;
   seen: SeenRequest[];
-  answer: RequestListener;
+  respond: RequestListener;
   stop(): Promise<void>;
 }
 
@@ -26,14 +26,14 @@ export async function startToolServer(): Promise<ToolServer> {
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
       seen.push({ method, url, headers, body: Buffer.concat(chunks).toString(), at: performance.now() });
-      started.answer(request, response);
+      started.respond(request, response);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const started: ToolServer = {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
-    answer: (_request, response) => response.end('fine'),
+    respond: (_request, response) => response.end('fine'),
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,15 +1,15 @@
 import type { ToolOutput } from '@turnpike/contract';
 import type { MemoryFiles, MemoryStore } from '@turnpike/contract';
 
-/** A memory that lasts as long as the test. `places` are those it was asked for. */
-export interface MemoryInMind extends MemoryStore {
+/** A memory store for one test. `scopes` are those that it was called with. */
+export interface FakeMemory extends MemoryStore {
   files: Map<string, string>;
-  places: unknown[];
+  scopes: unknown[];
 }
 
-export function memoryInMind(given: Record<string, string> = {}): MemoryInMind {
+export function fakeMemory(given: Record<string, string> = {}): FakeMemory {
   const files = new Map(Object.entries(given));
-  const places: unknown[] = [];
+  const scopes: unknown[] = [];
   const outputs = new Map<string, ToolOutput>();
   const access: MemoryFiles = {
     list: () =>
@@ -31,15 +31,15 @@ export function memoryInMind(given: Record<string, string> = {}): MemoryInMind {
   };
   return {
     files,
-    places,
-    read(place, work) {
-      places.push(place);
+    scopes,
+    read(scope, work) {
+      scopes.push(scope);
       return work(access);
     },
-    async once(place, work) {
-      places.push(place);
-      const output = outputs.get(place.toolCallId) ?? (await work(access));
-      outputs.set(place.toolCallId, output);
+    async once(scope, work) {
+      scopes.push(scope);
+      const output = outputs.get(scope.toolCallId) ?? (await work(access));
+      outputs.set(scope.toolCallId, output);
       return output;
     },
   };
