@@ -78,7 +78,7 @@ test('the entry and the act are committed together, or neither is', async () => 
   expect(JSON.stringify([agents, records])).not.toContain('unlucky');
 
   const count = (await entries()).length;
-  // What fails after the entry was written takes it back.
+  // A failure after the entry was written rolls it back.
   await api.database.pool.query(
     `ALTER TABLE idempotency_records ADD CONSTRAINT unlucky CHECK (key <> 'unlucky')`,
   );
@@ -105,14 +105,14 @@ test('a replayed request is audited once', async () => {
 
 test('an erased session leaves an entry that has nothing of its contents', async () => {
   const agent = await api.client.http.post('/v1/agents').send({ name: 'a', model: 'm' }).expect(201);
-  const body = { agent_id: agent.body.id, input: 'What nobody may know.' };
+  const body = { agent_id: agent.body.id, input: 'Confidential.' };
   const turn = await api.client.http.post('/v1/turns').send(body).expect(202);
   await api.client.http.delete(`/v1/sessions/${turn.body.session_id}`).expect(204);
   expect(await entries('&action=session.erased')).toMatchObject([
     { subject: turn.body.session_id, details: {} },
   ]);
   const rows = await api.readAllRows();
-  expect(JSON.stringify(rows)).not.toContain('What nobody may know.');
+  expect(JSON.stringify(rows)).not.toContain('Confidential.');
 });
 
 test('entries come in pages, by action, by actor and by time', async () => {

@@ -83,8 +83,8 @@ const inTwoDays = (offset: string): string =>
 const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   unauthenticated: {
     'no key': anonymous,
-    'a key that is not there': () => anonymous().set('Authorization', 'Bearer tp_live_nobody'),
-    'a key that is not there, as x-api-key': () => anonymous().set('x-api-key', 'tp_live_nobody'),
+    'an unknown key': () => anonymous().set('Authorization', 'Bearer tp_live_nobody'),
+    'an unknown key, as x-api-key': () => anonymous().set('x-api-key', 'tp_live_nobody'),
     'an empty key': () => anonymous().set('Authorization', 'Bearer '),
     'an empty x-api-key': () => anonymous().set('x-api-key', ''),
     'a key of another scheme': () => anonymous().set('Authorization', `Basic ${api.client.apiKey}`),
@@ -203,7 +203,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
       agent({ tools: Array.from({ length: 2 }, () => ({ type: 'builtin', name: 't' })) }),
     'a tool of an unknown kind': () => agent({ tools: [{ type: 'shell', name: 't' }] }),
     'more thought than response': () => agent({ thinking: { type: 'enabled', budget_tokens: 9_999 } }),
-    'a body where none is taken': () => api.client.http.delete(`/v1/sessions/${ours.sessionId}`).send({}),
+    'a body where there is none': () => api.client.http.delete(`/v1/sessions/${ours.sessionId}`).send({}),
     'a body that is not what it says about its compression': () => zipped(Buffer.from('no gzip')),
     'an unknown query parameter': () => get('/v1/turns?colour=red'),
     'an unknown query parameter of a POST': () => post('/v1/agents?dry_run=1', { name: 'a', model: 'm' }),
@@ -272,12 +272,13 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'turns after no id': () => get('/v1/turns?cursor=%00'),
     'turns after two': () => get(`/v1/turns?cursor=${ours.turnId}&cursor=${ours.turnId}`),
     'messages after an id': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${ours.turnId}`),
-    'messages after one number': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('1')}`),
+    'messages after one number': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${cursorOf('1')}`),
     'messages after too large a number': () =>
-      get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('9999999999.1')}`),
-    'messages after no number': () => get(`/v1/sessions/${ours.sessionId}/messages?cursor=${place('-1.x')}`),
+      get(`/v1/sessions/${ours.sessionId}/messages?cursor=${cursorOf('9999999999.1')}`),
+    'messages after no number': () =>
+      get(`/v1/sessions/${ours.sessionId}/messages?cursor=${cursorOf('-1.x')}`),
     'steps after nothing': () => get(`/v1/turns/${ours.turnId}/steps?cursor=`),
-    'steps after two numbers': () => get(`/v1/turns/${ours.turnId}/steps?cursor=${place('0.0')}`),
+    'steps after two numbers': () => get(`/v1/turns/${ours.turnId}/steps?cursor=${cursorOf('0.0')}`),
     'events after a word': () => get(`/v1/turns/${ours.turnId}/events?after=x`),
     'events after nothing': () => get(`/v1/turns/${ours.turnId}/events?after=`),
     'events after one that is not there yet': () => get(`/v1/turns/${ours.turnId}/events?after=99`),
@@ -411,7 +412,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   not_ready: {},
 };
 
-const place = (numbers: string): string => Buffer.from(numbers).toString('base64url');
+const cursorOf = (numbers: string): string => Buffer.from(numbers).toString('base64url');
 
 for (const [code, requests] of Object.entries(REFUSED) as [ProblemCode, Record<string, () => Test>][]) {
   if (Object.keys(requests).length === 0) continue;

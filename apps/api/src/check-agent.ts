@@ -38,8 +38,8 @@ export async function checkNames(
   const named = tools.flatMap((tool) => (tool.type === 'http' ? [tool.name] : []));
   const registered = named.length === 0 ? new Set<string>() : await shareNamedTools(sql, tenantId, named);
   throwIssues(
-    tools.flatMap(({ type, name }, place): ValidationIssue[] => {
-      const path = `tools.${place}.name`;
+    tools.flatMap(({ type, name }, index): ValidationIssue[] => {
+      const path = `tools.${index}.name`;
       if (type === 'http' && !registered.has(name)) {
         return [{ path, message: `there is no HTTP tool ${name}: register it with POST /v1/tools first` }];
       }

@@ -22,9 +22,9 @@ export function checkJsonText(bytes: Buffer): void {
   if (!isUtf8(bytes)) throw new ProblemError('invalid_json', 'The body is not valid UTF-8.');
   let depth = 0;
   let values = 1;
-  for (let place = 0; place < bytes.length; place++) {
-    const byte = bytes[place];
-    if (byte === QUOTE) place = endOfString(bytes, place);
+  for (let offset = 0; offset < bytes.length; offset++) {
+    const byte = bytes[offset];
+    if (byte === QUOTE) offset = endOfString(bytes, offset);
     else if (byte === COMMA) values += 1;
     else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) depth -= 1;
     else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {

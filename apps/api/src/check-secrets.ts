@@ -23,7 +23,7 @@ export function demandSecretUse({ may }: Pick<Asker, 'may'>, act: string): void 
   if (may('secrets:use')) return;
   throw new ProblemError(
     'insufficient_scope',
-    `${act} takes a key with the scope secrets:use or secrets:write as well.`,
+    `${act} needs a key with the scope secrets:use or secrets:write as well.`,
   );
 }
 
@@ -83,14 +83,14 @@ export async function checkModelKeys(
   const senders = await findToolsThatSend(sql, tenantId, newlyNamed);
   const destinations: SecretDestination[] = baseUrl === null ? [] : [{ url: baseUrl, by: 'model' }];
   throwIssues(
-    names.flatMap((name, place): ValidationIssue[] => {
+    names.flatMap((name, index): ValidationIssue[] => {
       const tool = senders.get(name);
       const message =
         mistakeOf(name, known.get(name), destinations) ??
         (tool === undefined
           ? null
           : `the tool ${tool} sends the secret ${name}, and a key of the model is sent to a tool only where its allowed_hosts names the host`);
-      return message === null ? [] : [{ path: `${path}.${place}`, message }];
+      return message === null ? [] : [{ path: `${path}.${index}`, message }];
     }),
   );
   await markModelKeys(sql, tenantId, names);

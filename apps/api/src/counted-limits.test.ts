@@ -26,7 +26,7 @@ interface Case {
   limit: keyof LimitOverrides;
   code: string;
   make: (client: Client, n: number) => Test;
-  /** Makes room for one. */
+  /** Frees a slot for one more. */
   remove: (client: Client, made: { id: string; name: string }) => Test;
   /** How many there are of them at first. */
   atFirst?: number;
@@ -73,7 +73,7 @@ const CASES: Case[] = [
 ];
 
 test.each(CASES)(
-  'of many made at once under $limit exactly as many are taken, and one more once one is gone',
+  'of many created at once under $limit exactly as many are accepted, and one more once one is deleted',
   async ({ limit, code, make, remove, atFirst = 0 }) => {
     const client = await limited({ [limit]: 5 });
     const responses = await Promise.all(Array.from({ length: 15 }, (_, n) => make(client, n)));
@@ -87,12 +87,12 @@ test.each(CASES)(
     expect((await make(client, 20)).body.code).toBe(code);
     await remove(client, made[0]?.body).expect(204);
     expect((await make(client, 21)).status).toBeLessThan(300);
-    // Another tenant has room of its own.
+    // Another tenant has its own limit.
     expect((await make(await api.addTenant(), 1)).status).toBeLessThan(300);
   },
 );
 
-test('a tenant reads what it may have of each, and a secret is replaced where there is no room for another', async () => {
+test('a tenant reads its limits, and a secret at the limit can still be replaced', async () => {
   const client = await limited({ max_secrets: 1 });
   const { body } = await client.http.get('/v1/limits').expect(200);
   expect(body).toMatchObject({
@@ -163,7 +163,7 @@ test('metadata above its limit is refused wherever it can be given, and nothing 
   expect(await api.readAllRows()).toEqual(rows);
 });
 
-test('the default takes whatever metadata the schema takes', async () => {
+test('the default limit allows all metadata that the schema allows', async () => {
   const metadata = Object.fromEntries(
     Array.from({ length: 16 }, (_, n) => [`${n}`.padStart(64, '\u0001'), '\u0001'.repeat(512)]),
   );

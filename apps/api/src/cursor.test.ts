@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { decodePosition, encodePosition, pageOf } from './cursor.ts';
 
 test.each([[[0]], [[7, 0]], [[999_999_999, 12, 3]]])(
-  'a place of %j survives its way through a client',
+  'a position of %j is the same after a round trip',
   (numbers) => {
     const cursor = encodePosition(numbers);
     expect(decodePosition(cursor, numbers.length)).toEqual(numbers);
@@ -11,7 +11,7 @@ test.each([[[0]], [[7, 0]], [[999_999_999, 12, 3]]])(
 );
 
 test.each(['', '.', '1', '1.2.3', '-1.2', '01.2', '1.2 ', '1e3.2', '1.0x2', '1.9999999999', 'NaN.1'])(
-  'a cursor of "%s" is no place of two numbers',
+  'a cursor of "%s" is not a position of two numbers',
   (text) => {
     const cursor = Buffer.from(text).toString('base64url');
     expect(() => decodePosition(cursor, 2)).toThrow(expect.objectContaining({ code: 'invalid_cursor' }));

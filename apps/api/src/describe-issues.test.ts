@@ -117,7 +117,7 @@ test.each<[string, () => ValidationIssue[], string, string]>([
     'must be "builtin", "http", "client" or "memory"',
   ],
   [
-    'a word of a text that is taken apart',
+    'a part of a value that is parsed from text',
     () => issuesOf(z.object({ status: LIST_OF_STATUSES }), { status: 'queued,done' }),
     'status.1',
     'must be "queued" or "failed"',

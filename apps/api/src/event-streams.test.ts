@@ -12,7 +12,7 @@ import { HeldTurn } from './testing/held-turn.ts';
 
 const SERVERS = { redis: process.env['TEST_REDIS_URL'], postgres: process.env['TEST_DATABASE_URL'] };
 /** Longer than a test: what arrives before it came by signals, not by the read that makes up for lost ones. */
-const BEFORE_A_LOOK_MS = 9_000;
+const WITHOUT_SIGNALS_MS = 9_000;
 
 async function startTurn({ client: { http } }: TestApi, sessionId?: string): Promise<Turn> {
   if (sessionId !== undefined) {
@@ -72,7 +72,7 @@ describe.each(Object.entries(SERVERS))(
       await follower.until('the text is there', ({ text }) => text === 'Hello, wörld 😀');
       await held.complete('Hello, wörld 😀');
       await follower.until('it ends', ({ ended }) => ended);
-      expect(performance.now() - began).toBeLessThan(BEFORE_A_LOOK_MS);
+      expect(performance.now() - began).toBeLessThan(WITHOUT_SIGNALS_MS);
 
       expect(follower.ids).toEqual(['1', '2', '3', '4', '5']);
       expect(follower.types.filter((type) => type !== 'message.delta')).toEqual([
@@ -118,12 +118,12 @@ describe.each(Object.entries(SERVERS))(
       const all = await followTurn(id);
       await all.until('it ends', ({ ended }) => ended);
       expect(all.ids).toEqual(['1', '2', '3', '4', '5', '6', '7']);
-      for (const [place] of all.ids.entries()) {
-        const after = await followTurn(id, `?after=${place}`);
+      for (const [position] of all.ids.entries()) {
+        const after = await followTurn(id, `?after=${position}`);
         await after.until('it ends', ({ ended }) => ended);
-        expect(after.received).toEqual(all.received.slice(place));
+        expect(after.received).toEqual(all.received.slice(position));
         // As an EventSource that reconnects sends it, with its URL unchanged.
-        const back = await follow(`/v1/turns/${id}/events?after=0`, { 'last-event-id': String(place) });
+        const back = await follow(`/v1/turns/${id}/events?after=0`, { 'last-event-id': String(position) });
         await back.until('it ends', ({ ended }) => ended);
         expect(back.received).toEqual(after.received);
       }
@@ -291,45 +291,42 @@ describe.each(Object.entries(SERVERS))(
 
 const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
 
-withRedis(
-  'facts arrive although Redis is away, and all the text is there once it is back, wiped',
-  async () => {
-    const redis = await startRedis();
-    if (redis === null) throw new Error('There is no redis-server on PATH.');
-    const api = await startTestApi(await createTestDatabase(), {
-      backplaneUrl: redis.url,
-      streams: { lookEveryMs: 1_000 },
-    });
-    const elsewhere = await api.openSecondBackplane();
-    const { id } = await startTurn(api);
-    const follower = await Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey);
-    try {
-      const held = await HeldTurn.claim(api, elsewhere, id);
-      held.say('Before, ');
-      await follower.until('the text is there', ({ text }) => text === 'Before, ');
-      await redis.kill();
-      await held.completeStep('Before, ');
-      held.say('while it was away, ');
-      const { id: other } = await startTurn(api);
-      const late = await Follower.open(api.url, `/v1/turns/${other}/events`, api.client.apiKey);
-      await late.untilEvent('turn.queued');
-      late.close();
-      await follower.until('the step is there', ({ ids }) => ids.includes('5'));
-      await redis.start();
-      await follower.until('the text is there', ({ text }) => text === 'while it was away, ');
-      held.say('and after.');
-      await follower.until('the text is there', ({ text }) => text === 'while it was away, and after.');
-      await redis.kill();
-      await held.complete('while it was away, and after.');
-      await follower.until('it ends', ({ ended }) => ended);
-      expect(follower.ids).toEqual(['1', '2', '3', '4', '5', '6', '7']);
-    } finally {
-      follower.close();
-      await api.stop();
-      await redis.stop();
-    }
-  },
-);
+withRedis('events arrive although Redis is down, and the whole text once it is back and empty', async () => {
+  const redis = await startRedis();
+  if (redis === null) throw new Error('There is no redis-server on PATH.');
+  const api = await startTestApi(await createTestDatabase(), {
+    backplaneUrl: redis.url,
+    streams: { readEveryMs: 1_000 },
+  });
+  const elsewhere = await api.openSecondBackplane();
+  const { id } = await startTurn(api);
+  const follower = await Follower.open(api.url, `/v1/turns/${id}/events`, api.client.apiKey);
+  try {
+    const held = await HeldTurn.claim(api, elsewhere, id);
+    held.say('Before, ');
+    await follower.until('the text is there', ({ text }) => text === 'Before, ');
+    await redis.kill();
+    await held.completeStep('Before, ');
+    held.say('while it was away, ');
+    const { id: other } = await startTurn(api);
+    const late = await Follower.open(api.url, `/v1/turns/${other}/events`, api.client.apiKey);
+    await late.untilEvent('turn.queued');
+    late.close();
+    await follower.until('the step is there', ({ ids }) => ids.includes('5'));
+    await redis.start();
+    await follower.until('the text is there', ({ text }) => text === 'while it was away, ');
+    held.say('and after.');
+    await follower.until('the text is there', ({ text }) => text === 'while it was away, and after.');
+    await redis.kill();
+    await held.complete('while it was away, and after.');
+    await follower.until('it ends', ({ ended }) => ended);
+    expect(follower.ids).toEqual(['1', '2', '3', '4', '5', '6', '7']);
+  } finally {
+    follower.close();
+    await api.stop();
+    await redis.stop();
+  }
+});
 
 describe('a process that serves streams', () => {
   let api: TestApi;
@@ -452,7 +449,7 @@ describe('a process that serves streams', () => {
     await held.complete('The end.');
     await back.until('it ends', ({ ended }) => ended);
     expect([...slow.ids, ...back.ids]).toEqual(
-      Array.from({ length: held.eventCount }, (_, place) => String(place + 1)),
+      Array.from({ length: held.eventCount }, (_, index) => String(index + 1)),
     );
   });
 

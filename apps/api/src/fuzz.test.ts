@@ -103,8 +103,8 @@ function mistakeIn(
   const sent = `${path} ${String(body)}`;
   const named = [...theirs.known.values()].filter((id) => sent.includes(id));
   // Filters and cursors may name anything: they find nothing.
-  const isTaken = named.length > 0 && !(operation.method === 'get' && path.includes('?'));
-  if (isTaken) return "names another tenant's, and is taken";
+  const isAccepted = named.length > 0 && !(operation.method === 'get' && path.includes('?'));
+  if (isAccepted) return "names another tenant's id, and is accepted";
   const shown = [theirs.client.tenantId, ...theirs.known.values()].find(
     (id) => !named.includes(id) && text.includes(id),
   );

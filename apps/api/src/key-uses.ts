@@ -3,13 +3,13 @@ const FLUSH_MS = 30_000;
 
 /** Collects the keys that were used, and records them at intervals, so that not every request is a write. */
 export class KeyUses {
-  readonly #note: (keyIds: string[]) => Promise<void>;
+  readonly #record: (keyIds: string[]) => Promise<void>;
   readonly #onError: (error: unknown) => void;
   readonly #used = new Set<string>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(note: (keyIds: string[]) => Promise<void>, onError: (error: unknown) => void) {
-    this.#note = note;
+  constructor(record: (keyIds: string[]) => Promise<void>, onError: (error: unknown) => void) {
+    this.#record = record;
     this.#onError = onError;
     this.#timer = setInterval(() => void this.flush(), FLUSH_MS).unref();
   }
@@ -23,7 +23,7 @@ export class KeyUses {
     const used = [...this.#used];
     if (used.length === 0) return;
     this.#used.clear();
-    await this.#note(used).catch(this.#onError);
+    await this.#record(used).catch(this.#onError);
   }
 
   async close(): Promise<void> {

@@ -126,11 +126,11 @@ test('a full queue accepts a message that joins a running turn, and replays what
     `UPDATE turns SET status = 'in_progress', epoch = 1, leased_until = now() + interval '1 hour' WHERE id = $1`,
     [running.body.id],
   );
-  const taken = await start().set('Idempotency-Key', 'once').expect(202);
+  const accepted = await start().set('Idempotency-Key', 'once').expect(202);
   await start().expect(429);
   const again = await start().set('Idempotency-Key', 'once').expect(202);
   expect(again.headers['idempotent-replayed']).toBe('true');
-  expect(again.body.id).toBe(taken.body.id);
+  expect(again.body.id).toBe(accepted.body.id);
   const joined = await submit(running.body.session_id, { multitask_strategy: 'steer' }).expect(202);
   expect(joined.body.id).toBe(running.body.id);
 });
@@ -146,13 +146,13 @@ test('a full queue accepts turns again as soon as one has left it', async () => 
 
 test('a cap that is reached gradually is exact too, although nothing is counted far below it', async () => {
   await limit({ requests_per_second: 30, max_queued_turns: 120 });
-  let taken = 0;
+  let accepted = 0;
   await untilTrue('it is full', async () => {
     const responses = await Promise.all([start(), start(), start()]);
-    taken += responses.filter(({ status }) => status === 202).length;
+    accepted += responses.filter(({ status }) => status === 202).length;
     return responses.some(({ body }) => body.code === 'queue_full');
   });
-  expect(taken).toBe(120);
+  expect(accepted).toBe(120);
   expect(await count('turns')).toBe(120);
 });
 

@@ -179,7 +179,7 @@ describe('a range of time', () => {
   });
 
   test.each(['1970-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2026-11-30T12:00:00%2B14:00'])(
-    'takes %s at both ends',
+    'accepts %s at both ends',
     async (moment) => {
       for (const path of ['/v1/turns', '/v1/sessions', '/v1/deliveries'])
         await list(`${path}?created_after=${moment}&created_before=${moment}`);

@@ -97,7 +97,7 @@ describe.each([1, 2, 3, 7, 100])('read in pages of %i, without gap or repetition
 
   test('sessions of one agent', async () => {
     const found = await walk(`/v1/sessions?agent_id=${agentIds[1]}`, limit, sessionSchema.strict());
-    const expected = [1, 4, 7, 10].map((place) => turns[place]?.session_id);
+    const expected = [1, 4, 7, 10].map((index) => turns[index]?.session_id);
     expect(found.map((session) => session.id)).toEqual(expected.toReversed());
   });
 

@@ -3,19 +3,19 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { LogIds } from './log-ids.ts';
 import { requestIdOf } from './request-id.ts';
 
-interface Note {
+interface LogFields {
   route?: string;
   operation?: string;
   ids?: LogIds;
 }
 
 /** What is known of a request while it is served. */
-interface Noted extends Note {
+interface RequestLog extends LogFields {
   ids: LogIds;
   span: Span | null;
 }
 
-const noted = new WeakMap<Response, Noted>();
+const requestLogs = new WeakMap<Response, RequestLog>();
 
 /** Probes request these every second; their lines are logged at the level `debug`. */
 const QUIET = new Set(['/livez', '/readyz']);
@@ -23,23 +23,23 @@ const QUIET = new Set(['/livez', '/readyz']);
 const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
 
 /** Adds fields to the request's log lines; ids are added to those that it has. */
-export function addLogFields(response: Response, note: Note): void {
-  const known = noted.get(response);
+export function addLogFields(response: Response, added: LogFields): void {
+  const known = requestLogs.get(response);
   if (known === undefined) return;
-  const { ids, ...rest } = note;
+  const { ids, ...rest } = added;
   Object.assign(known, rest);
   Object.assign(known.ids, ids);
 }
 
 /** The fields that were added so far. */
 export function logFieldsOf(response: Response): Record<string, unknown> {
-  const { route, ids, span } = noted.get(response) ?? { ids: {}, span: null };
+  const { route, ids, span } = requestLogs.get(response) ?? { ids: {}, span: null };
   const trace = traceIdOf(span?.traceparent ?? null);
   return { route: route ?? null, ...ids, ...(trace === undefined ? {} : { trace_id: trace }) };
 }
 
 export function spanOf(response: Response): Span | null {
-  return noted.get(response)?.span ?? null;
+  return requestLogs.get(response)?.span ?? null;
 }
 
 /** Logs one line for each request: its route, its tenant, its status. No body, no query, no key. */
@@ -48,9 +48,9 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
     const began = performance.now();
     const isQuiet = QUIET.has(request.path);
     const span = isQuiet ? null : startSpan(tracing, request);
-    noted.set(response, { ids: {}, span });
+    requestLogs.set(response, { ids: {}, span });
     response.once('close', () => {
-      const { route = 'none', operation, ids } = noted.get(response) ?? { ids: {} };
+      const { route = 'none', operation, ids } = requestLogs.get(response) ?? { ids: {} };
       const { statusCode: status } = response;
       const seconds = (performance.now() - began) / 1000;
       const fields = {

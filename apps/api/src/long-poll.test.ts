@@ -125,10 +125,10 @@ describe('a client that waits for a turn', () => {
 
   test('never misses an end, at whatever moment', async () => {
     const turnIds = await Promise.all(Array.from({ length: 40 }, () => startTurn(api)));
-    const ends = turnIds.map(async (turnId, place) => {
+    const ends = turnIds.map(async (turnId, index) => {
       const response = poll(api, `${turnId}?wait=${WAIT_SECONDS}`);
       // Some before, some during, some after the read.
-      if (place % 2 === 0) await new Promise(setImmediate);
+      if (index % 2 === 0) await new Promise(setImmediate);
       await finish(turnId);
       return response;
     });
@@ -258,7 +258,7 @@ describe('a client that waits for a turn', () => {
 });
 
 const withRedis = process.env['TEST_REDIS_URL'] === undefined ? test.skip : test;
-withRedis('after a loss of signals, everybody who waits looks again', async () => {
+withRedis('after signals were lost every waiting client reads again', async () => {
   const redis = await startRedis();
   if (redis === null) throw new Error('There is no redis-server on PATH.');
   const api = await startTestApi(await createTestDatabase(), { backplaneUrl: redis.url });

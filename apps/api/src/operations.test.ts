@@ -126,7 +126,7 @@ test('while the database gives no connection, the process is alive, not ready, a
     backplaneUrl: process.env['TEST_REDIS_URL'],
     poolSize: 2,
   });
-  const taken = [await api.database.pool.connect(), await api.database.pool.connect()];
+  const held = [await api.database.pool.connect(), await api.database.pool.connect()];
   try {
     await supertest(api.url).get('/livez').expect(200);
     const ready = await supertest(api.url).get('/readyz').expect(503);
@@ -136,7 +136,7 @@ test('while the database gives no connection, the process is alive, not ready, a
       problems: ['postgres: no response in 2000 ms.'],
     });
   } finally {
-    for (const client of taken) client.release();
+    for (const client of held) client.release();
     await api.stop();
   }
 });

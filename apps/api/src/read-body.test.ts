@@ -51,7 +51,7 @@ test.each([
   ['deflate', deflateSync],
   ['br', brotliCompressSync],
 ])(
-  'a body compressed with %s is taken up to the limit, and refused beyond it',
+  'a body compressed with %s is accepted up to the limit, and refused above it',
   async (encoding, compress) => {
     const send = (text: string) => {
       const asItIs = ((body: Buffer) => body) as unknown as (body: unknown) => string;

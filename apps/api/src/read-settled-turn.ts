@@ -5,7 +5,7 @@ import type { Services } from './route.ts';
 export const noTurn = (id: string): ProblemError => new ProblemError('not_found', `There is no turn ${id}.`);
 
 /**
- * Reads a turn once it is settled, or once the time is over or the client has disconnected, as it is then.
+ * Reads a turn once it is settled, or in its current state once the time has passed or the client has disconnected.
  * Throws `ProblemError`: `not_found`.
  */
 export async function readSettledTurn(

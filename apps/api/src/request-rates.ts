@@ -55,7 +55,7 @@ class Meter {
   #at = performance.now();
   #unreported = 0;
   #reporting = 0;
-  #report: Promise<void> | null = null;
+  #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #aloneUntil = -Infinity;
 
@@ -69,13 +69,13 @@ class Meter {
     this.#perSecond = perSecond;
     const credit = Math.max(1, Math.floor(perSecond * CREDIT));
     while (this.#left() >= 1 && this.#unreported + this.#reporting >= credit && !this.#isAlone()) {
-      await this.#toldInTime();
+      await this.#reportInTime();
     }
     const left = this.#left();
     if (left < 1) return this.#admission(false, left, (1 - left) / perSecond);
     this.#unreported += 1;
-    if (this.#unreported >= credit / 2) void this.#tell();
-    else this.#tellSoon();
+    if (this.#unreported >= credit / 2) void this.#report();
+    else this.#reportSoon();
     return this.#admission(true, left - 1, (perSecond - left + 1) / perSecond);
   }
 
@@ -94,16 +94,16 @@ class Meter {
     return Math.min(this.#perSecond, this.#tokens + earned) - this.#reporting - this.#unreported;
   }
 
-  #tell(): Promise<void> {
-    this.#report ??= this.#tellNow().finally(() => (this.#report = null));
-    return this.#report;
+  #report(): Promise<void> {
+    this.#running ??= this.#reportNow().finally(() => (this.#running = null));
+    return this.#running;
   }
 
-  #tellSoon(): void {
-    this.#timer ??= setTimeout(() => void this.#tell(), REPORT_EVERY_MS).unref();
+  #reportSoon(): void {
+    this.#timer ??= setTimeout(() => void this.#report(), REPORT_EVERY_MS).unref();
   }
 
-  async #tellNow(): Promise<void> {
+  async #reportNow(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#reporting = this.#unreported;
@@ -114,14 +114,14 @@ class Meter {
     this.#tokens = left ?? known;
     this.#at = performance.now();
     this.#aloneUntil = left === null ? this.#at + ALONE_MS : -Infinity;
-    if (this.#unreported > 0) this.#tellSoon();
+    if (this.#unreported > 0) this.#reportSoon();
   }
 
   #isAlone(): boolean {
     return performance.now() < this.#aloneUntil;
   }
 
-  async #toldInTime(): Promise<void> {
+  async #reportInTime(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
@@ -129,7 +129,7 @@ class Meter {
         resolve();
       }, RESPONSE_MS);
     });
-    await Promise.race([this.#tell(), tooLong]);
+    await Promise.race([this.#report(), tooLong]);
     clearTimeout(timer);
   }
 }

@@ -45,23 +45,23 @@ async function keyWith(...scopes: Scope[]): Promise<Http> {
   return supertest.agent(api.url).set('authorization', `Bearer ${key}`);
 }
 
-interface Place {
+interface Field {
   /** The secret that is sent to the destination. */
   sends: 'a secret' | 'no secret';
   /** Why the requester may choose it with the operation's scope alone, where that is so. */
   because?: string;
-  /** Requests that bring a secret's name and a destination together at this place; made for each key. */
+  /** Requests that bring a secret's name and a destination together at this field; made for each key. */
   acts?: (() => Promise<(http: Http) => Test>)[];
 }
 
-const WEBHOOK: Place = { sends: 'no secret', because: 'a webhook is signed, and its secret never leaves' };
-const CONTENT: Place = {
+const WEBHOOK: Field = { sends: 'no secret', because: 'a webhook is signed, and its secret never leaves' };
+const CONTENT: Field = {
   sends: 'no secret',
   because: 'the model API fetches it, without any secret of ours',
 };
 
 /** Every field of a request body that names a secret or an address. A new one must be added here. */
-const PLACES: Record<string, Place> = {
+const FIELDS: Record<string, Field> = {
   'createTool headers.*.secret': {
     sends: 'a secret',
     acts: [
@@ -164,13 +164,13 @@ const PLACES: Record<string, Place> = {
 };
 
 /** Where a body names a secret or an address, in dotted paths; `*` stands for any item or name. */
-function placesIn(schema: Schema, path: string[] = [], above: readonly Schema[] = []): string[] {
+function fieldsIn(schema: Schema, path: string[] = [], above: readonly Schema[] = []): string[] {
   const own = document.resolve(schema);
   if (above.includes(own)) return [];
   const here = schema['x-names-secret'] === true || own['x-names-secret'] === true || own['format'] === 'uri';
   const inside = (part: unknown, name: string[]): string[] =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? placesIn(part as Schema, [...path, ...name], [...above, own])
+      ? fieldsIn(part as Schema, [...path, ...name], [...above, own])
       : [];
   const lists = ['anyOf', 'oneOf', 'allOf'].flatMap((word) => (own[word] ?? []) as Schema[]);
   return [
@@ -184,27 +184,27 @@ function placesIn(schema: Schema, path: string[] = [], above: readonly Schema[] 
 
 test('every field of the API that names a secret or an address is in the table of scopes that may set it', () => {
   const found = document.operations.flatMap(({ id, body }) =>
-    body === null ? [] : placesIn(body).map((place) => `${id} ${place}`),
+    body === null ? [] : fieldsIn(body).map((field) => `${id} ${field}`),
   );
-  expect([...new Set(found)].toSorted()).toEqual(Object.keys(PLACES).toSorted());
-  for (const [place, { sends, because, acts = [] }] of Object.entries(PLACES)) {
+  expect([...new Set(found)].toSorted()).toEqual(Object.keys(FIELDS).toSorted());
+  for (const [field, { sends, because, acts = [] }] of Object.entries(FIELDS)) {
     const isExplained = sends === 'a secret' ? acts.length > 0 : because !== undefined;
-    expect([place, isExplained]).toEqual([place, true]);
+    expect([field, isExplained]).toEqual([field, true]);
   }
 });
 
 test('to combine a secret and a destination needs a scope for secrets, whatever else a key may do', async () => {
-  for (const [place, { acts = [] }] of Object.entries(PLACES)) {
-    const { scope } = document.operations.find(({ id }) => place.startsWith(`${id} `)) ?? {};
-    if (scope === undefined) throw new Error(`There is no operation of ${place}.`);
+  for (const [field, { acts = [] }] of Object.entries(FIELDS)) {
+    const { scope } = document.operations.find(({ id }) => field.startsWith(`${id} `)) ?? {};
+    if (scope === undefined) throw new Error(`There is no operation of ${field}.`);
     for (const prepare of acts) {
       const without = SCOPES.filter((each) => !['secrets:use', 'secrets:write', 'admin'].includes(each));
       const act = await prepare();
       const before = await api.readAllRows();
       for (const scopes of [[scope], without].filter((each) => !each.includes('admin'))) {
         const refused = await act(await keyWith(...scopes));
-        expect([place, scopes, refused.status, refused.body.code]).toEqual([
-          place,
+        expect([field, scopes, refused.status, refused.body.code]).toEqual([
+          field,
           scopes,
           403,
           'insufficient_scope',
@@ -214,8 +214,8 @@ test('to combine a secret and a destination needs a scope for secrets, whatever 
       expect({ ...rows, api_keys: [] }).toEqual({ ...before, api_keys: [] });
       for (const scopes of [[scope, 'secrets:use'], [scope, 'secrets:write'], ['admin']] as Scope[][]) {
         const allowed = await (await prepare())(await keyWith(...scopes));
-        expect([place, scopes, allowed.status < 300, allowed.body.errors]).toEqual([
-          place,
+        expect([field, scopes, allowed.status < 300, allowed.body.errors]).toEqual([
+          field,
           scopes,
           true,
           undefined,

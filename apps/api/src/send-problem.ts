@@ -40,10 +40,10 @@ const httpErrorSchema = z.object({ status: z.int().min(400).max(499) });
 
 function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  const isAway = [StoreUnavailableError, BackplaneUnavailableError, KeyProviderError].some(
+  const isUnavailable = [StoreUnavailableError, BackplaneUnavailableError, KeyProviderError].some(
     (kind) => error instanceof kind,
   );
-  if (isAway) {
+  if (isUnavailable) {
     return new ProblemError('not_ready', 'The service cannot do this now. Try again soon.', {
       retryAfterSeconds: 1,
     });

@@ -75,17 +75,17 @@ test("another tenant's ids in a body are not found, and nothing changes", async 
   let looked = 0;
   for (const operation of document.operations) {
     if (operation.body === null) continue;
-    for (const place of idsIn(operation.body)) {
+    for (const field of idsIn(operation.body)) {
       looked += 1;
-      const id = await theirs.need(place.prefix);
+      const id = await theirs.need(field.prefix);
       const own = await mine.sample(operation.body);
       const before = await api.readAllRows();
-      const response = await send(operation, {}, bodyWithId(own, place.path, id));
-      const title = `${operation.id} ${place.path.join('.')}`;
-      const nowhere = await send(operation, {}, bodyWithId(own, place.path, foreignId(id)));
+      const response = await send(operation, {}, bodyWithId(own, field.path, id));
+      const title = `${operation.id} ${field.path.join('.')}`;
+      const nowhere = await send(operation, {}, bodyWithId(own, field.path, foreignId(id)));
       expect([title, response.status, plain(response)]).toEqual([title, nowhere.status, plain(nowhere)]);
       // For a list, the path of each issue is reported, or one problem for all of them.
-      const expected = place.path.length === 1 ? [404] : [400, 404, 409];
+      const expected = field.path.length === 1 ? [404] : [400, 404, 409];
       expect([title, expected.includes(response.status), response.text]).toEqual([
         title,
         true,
@@ -160,8 +160,8 @@ function idsIn(schema: Schema, path: string[] = []): IdPlace[] {
     ...variants.flatMap((variant) => idsIn(variant, path)),
   ];
   const seen = new Set<string>();
-  return found.filter((place) => {
-    const name = place.path.join('.');
+  return found.filter((field) => {
+    const name = field.path.join('.');
     const isNew = !seen.has(name);
     seen.add(name);
     return isNew;

@@ -14,7 +14,7 @@ afterAll(() => api.stop());
 
 const waitsFor = (waits: readonly Awaiting[]) => turnThatWaitsFor(api, api.client, agentId, waits);
 
-const answer = (turn: { id: string }, tool_outputs: object[]) =>
+const send = (turn: { id: string }, tool_outputs: object[]) =>
   api.client.http.post(`/v1/turns/${turn.id}/tool_outputs`).send({ tool_outputs });
 
 const rowsOf = async (turn: { id: string }) =>
@@ -42,13 +42,13 @@ const ANSWERS: [object, string, Awaiting[]][] = [
 ];
 
 test.each(['approval', 'output', 'outcome'] as const)(
-  'a call that waits for an %s takes the answers that are one, and refuses all others with the place of the mistake',
+  'a call that waits for an %s accepts outputs of that kind, and refuses others with the path of the issue',
   async (awaiting) => {
     for (const [given, field, takers] of ANSWERS) {
       const turn = await waitsFor([awaiting, awaiting]);
       const [first, second] = turn.calls;
       const before = await rowsOf(turn);
-      const { status, body } = await answer(turn, [{ tool_call_id: first, ...given }]);
+      const { status, body } = await send(turn, [{ tool_call_id: first, ...given }]);
       if (takers.includes(awaiting)) {
         expect([given, status]).toEqual([given, 202]);
         expect(body.required_action.tool_calls).toMatchObject([{ id: second, awaiting }]);
@@ -76,7 +76,7 @@ test.each([
   ['nothing', {}],
 ])('%s is refused as a tool output', async (_, given) => {
   const turn = await waitsFor(['outcome']);
-  const { status, body } = await answer(turn, [{ tool_call_id: turn.calls[0], ...given }]);
+  const { status, body } = await send(turn, [{ tool_call_id: turn.calls[0], ...given }]);
   expect([status, body.code]).toEqual([400, 'invalid_request']);
   expect(body.errors[0].path).toMatch(/^tool_outputs\.0/);
 });
@@ -95,15 +95,15 @@ test('of several outputs none is accepted where one is refused, whatever its ind
     { tool_call_id: output, approved: true },
     { tool_call_id: outcome, approved: true },
   ];
-  for (const [place, misfit] of misfits.entries()) {
-    const { body } = await answer(turn, fit.with(place, misfit as never)).expect(400);
-    expect(body.errors).toMatchObject([{ path: expect.stringMatching(`^tool_outputs.${place}.`) }]);
+  for (const [index, misfit] of misfits.entries()) {
+    const { body } = await send(turn, fit.with(index, misfit as never)).expect(400);
+    expect(body.errors).toMatchObject([{ path: expect.stringMatching(`^tool_outputs.${index}.`) }]);
     expect(await rowsOf(turn)).toEqual(before);
   }
-  const all = await answer(turn, misfits).expect(400);
+  const all = await send(turn, misfits).expect(400);
   expect(all.body.errors).toHaveLength(3);
   expect(await repeats(turn)).toEqual([]);
-  await answer(turn, fit).expect(202);
+  await send(turn, fit).expect(202);
 });
 
 test('a call is made a second time only by send_again, which is in the audit log once, with its actor', async () => {
@@ -114,9 +114,9 @@ test('a call is made a second time only by send_again, which is in the audit log
     { tool_call_id: second, outcome: 'unknown' },
     { tool_call_id: third, output: 'Paid, says Ada.' },
   ];
-  const send = () => answer(turn, outputs).set('Idempotency-Key', 'again').expect(202);
-  expect((await send()).body.status).toBe('queued');
-  expect((await send()).headers['idempotent-replayed']).toBe('true');
+  const sendAgain = () => send(turn, outputs).set('Idempotency-Key', 'again').expect(202);
+  expect((await sendAgain()).body.status).toBe('queued');
+  expect((await sendAgain()).headers['idempotent-replayed']).toBe('true');
   expect(await rowsOf(turn)).toMatchObject([
     { id: first, status: 'pending', awaiting: null, output: null },
     {
@@ -140,7 +140,7 @@ test('a call is made a second time only by send_again, which is in the audit log
 test('a denial without a reason is reported to the model as a denial', async () => {
   const turn = await waitsFor(['approval', 'approval']);
   const [first, second] = turn.calls;
-  await answer(turn, [
+  await send(turn, [
     { tool_call_id: first, approved: false, reason: ' ' },
     { tool_call_id: second, approved: false, reason: 'Too dear.' },
   ]).expect(202);

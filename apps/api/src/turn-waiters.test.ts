@@ -3,9 +3,9 @@ import { TurnWaiters } from './turn-waiters.ts';
 
 /** Longer than any test: a test that waits for it has failed. */
 const LONG_MS = 600_000;
-const nobodyLeaves = new AbortController().signal;
+const neverAborts = new AbortController().signal;
 
-function enter(waiters: TurnWaiters, turnId = 'turn_1', waitMs = LONG_MS, signal = nobodyLeaves) {
+function enter(waiters: TurnWaiters, turnId = 'turn_1', waitMs = LONG_MS, signal = neverAborts) {
   const waiter = waiters.enter(turnId, waitMs, signal);
   if (waiter === null) throw new Error('No more clients may wait.');
   return waiter;
@@ -123,7 +123,7 @@ test('once closed, waiters are released and new ones refused', async () => {
   waiters.close();
   expect(await next).toBe('over');
   expect(await entered.next()).toBe('over');
-  expect(waiters.enter('turn_1', LONG_MS, nobodyLeaves)).toBeNull();
+  expect(waiters.enter('turn_1', LONG_MS, neverAborts)).toBeNull();
   waiting.leave();
   entered.leave();
 });
@@ -133,7 +133,7 @@ test('at most twenty thousand wait at once', () => {
   const crowd = Array.from({ length: 20_000 }, (_, n) =>
     enter(waiters, `turn_${n}`, LONG_MS, new AbortController().signal),
   );
-  expect(waiters.enter('turn_1', LONG_MS, nobodyLeaves)).toBeNull();
+  expect(waiters.enter('turn_1', LONG_MS, neverAborts)).toBeNull();
   crowd.pop()?.leave();
   crowd.push(enter(waiters));
   for (const waiter of crowd) waiter.leave();

@@ -197,7 +197,7 @@ test('submits with keys share transactions too, each with the record of its own 
 });
 
 test('of the submits with one key one is executed, at whatever process, shared or alone', async () => {
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 6; round++) {
     const keys = someKeys(12);
     const results = await Promise.all([
       ...keys.map((key) => startOnce(start, one, key)),

@@ -24,9 +24,9 @@ type Submitted = SubmitToolOutputs['tool_outputs'][number];
 type RepeatedCall = Pick<WaitingCall, 'id' | 'name'>;
 
 /**
- * Takes answers for a turn that waits for somebody outside; some of them now and others later is
- * fine. `resumes` is true where they were the last ones, and the turn may be dispatched; `sentAgain` are the
- * calls that somebody wants made a second time although the first may have taken effect.
+ * Stores tool outputs of a turn in `requires_action`; they may be submitted in several requests. `resumes` is true
+ * where they were the last ones, and the turn may be dispatched; `sentAgain` are the calls that the client wants made
+ * a second time although the first may have taken effect.
  * Throws `ProblemError`: `not_found`, `no_action_required`, `tool_call_settled`, `invalid_request`.
  */
 export function answerAction(
@@ -54,7 +54,7 @@ async function rejectionReason(sql: Sql, tenantId: string, turnId: string): Prom
   return new ProblemError('no_action_required', `${turnId} is ${turn.status}: it waits for no tool output.`);
 }
 
-/** Every answer is one that its call waits for, or none of them is taken. */
+/** All outputs are of the kind that their calls wait for, or none is accepted. */
 function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitted[]): SubmittedOutput[] {
   const byId = new Map(calls.map((call) => [call.id, call]));
   const issues: ValidationIssue[] = [];
@@ -63,7 +63,7 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
     const path = `tool_outputs.${place}`;
     const call = byId.get(answer.tool_call_id);
     if (call === undefined) {
-      const message = 'is not a tool call of this turn that can be answered';
+      const message = 'is not a tool call of this turn that waits for an output';
       issues.push({ path: `${path}.tool_call_id`, message });
     } else if (call.awaiting === null) {
       settled.push(call.id);
@@ -85,10 +85,10 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
 const KINDS = ['output', 'approved', 'outcome', 'send_again'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** What an answer says, by the one field that only answers of its kind have. */
+/** The kind of an output, by the one field that only outputs of that kind have. */
 function kindOf(answer: Submitted): Kind {
   const kind = KINDS.find((each) => each in answer);
-  if (kind === undefined) throw new Error('An answer says nothing that is known.');
+  if (kind === undefined) throw new Error('A tool output has no known field.');
   return kind;
 }
 
@@ -117,7 +117,7 @@ function toolAnswer(answer: Submitted): SubmittedOutput {
   return { toolCallId, status: 'completed', ...told(reason.trim() === '' ? DENIED : reason) };
 }
 
-/** The calls that are made a second time although the first may have taken effect, and their tools. */
+/** The calls that are made a second time although the first may have taken effect, with their tools. */
 function repeatsOf(calls: readonly WaitingCall[], submitted: readonly Submitted[]): RepeatedCall[] {
   const ids = new Set(submitted.flatMap((answer) => ('send_again' in answer ? [answer.tool_call_id] : [])));
   return calls.flatMap(({ id, name }) => (ids.has(id) ? [{ id, name }] : []));

@@ -27,7 +27,7 @@ afterAll(async () => {
   await drop();
 });
 
-test('whoever waits for the changes so far is not kept by those that go on coming', async () => {
+test('settle waits for the changes so far, not for those that arrive meanwhile', async () => {
   const errors: unknown[] = [];
   const dispatcher = new Dispatcher({ database, backplane, onError: (error) => errors.push(error) });
   const traffic = setInterval(() => dispatcher.changed({ tenantId }), 1);
@@ -43,7 +43,7 @@ test('whoever waits for the changes so far is not kept by those that go on comin
   expect(errors).toEqual([]);
 });
 
-test('a dispatch that fails is reported, and waiting for it ends all the same', async () => {
+test('a dispatch that fails is reported, and settle resolves', async () => {
   const errors: unknown[] = [];
   const broken = openDatabase({
     url: 'postgres://nobody@127.0.0.1:1/nothing',
@@ -58,7 +58,7 @@ test('a dispatch that fails is reported, and waiting for it ends all the same', 
   await broken.close();
 });
 
-test('turns that are added where there is no place wait for it, and get it', async () => {
+test('turns of a tenant without a free slot wait for one, and get it', async () => {
   const dispatcher = new Dispatcher({ database, backplane, onError: () => undefined });
   const agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
@@ -70,7 +70,7 @@ test('turns that are added where there is no place wait for it, and get it', asy
     );
     return rows[0]?.count ?? 0;
   };
-  // More than its window where no worker is known; then it is found full.
+  // More than its window where no worker is known, so it is full.
   await Promise.all(Array.from({ length: 20 }, add));
   for (let look = 0; look < 2; look++) {
     dispatcher.added(tenantId);

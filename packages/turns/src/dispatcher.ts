@@ -14,9 +14,8 @@ const BATCH = 500;
 const FULL_MS = 50;
 
 /**
- * Dispatches after changes, many at a time: while one statement is on its way, the changes that
- * come are gathered for the next. A dispatch that fails is reported and left to the reconciler:
- * what was accepted is in the database already.
+ * Dispatches after changes, in batches: while one statement is in flight, changes are collected for the next. A dispatch
+ * that fails is reported and left to the reconciler: what was accepted is in the database already.
  */
 export class Dispatcher {
   readonly #database: Database;

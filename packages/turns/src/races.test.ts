@@ -25,7 +25,7 @@ afterAll(async () => {
   await drop();
 });
 
-/** What may meet on a turn that stands there. */
+/** The moves that may meet on a turn in this state. */
 const MEETING: Record<Start, MoveName[]> = {
   queued: ['claim', 'accept', 'reject', 'steer', 'cancel', 'interrupt', 'rollback', 'miss', 'erase'],
   followed: ['claim', 'cancel', 'cancelNext', 'interrupt', 'rollback', 'miss', 'erase'],
@@ -73,8 +73,8 @@ test.each(STARTS)('two moves that meet on a turn, %s, end as one after the other
   expect(wrong).toEqual([]);
 });
 
-test('none of them waited in a circle with another', async () => {
-  // Each connection tells its own statistics, at the latest when it ends.
+test('no two of them deadlocked', async () => {
+  // A connection reports its statistics when it closes, at the latest.
   await track.close();
   const { rows } = await database.pool.query(
     'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',

@@ -72,8 +72,8 @@ describe('every example of a body is accepted with ids of existing objects', () 
 
 /** The examples in the document, not those in the code. */
 function exampleOf(path: string, method: string, name: string): { value: unknown } {
-  const place = ['paths', path, method, 'requestBody', 'content', 'application/json', 'examples', name];
-  return place.reduce<unknown>((part, key) => Reflect.get(Object(part), key), served) as { value: unknown };
+  const keys = ['paths', path, method, 'requestBody', 'content', 'application/json', 'examples', name];
+  return keys.reduce<unknown>((part, key) => Reflect.get(Object(part), key), served) as { value: unknown };
 }
 
 test('every operation with a body has an example, and every parameter a description', () => {

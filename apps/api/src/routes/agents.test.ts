@@ -184,7 +184,7 @@ test('of many updates at once none is lost', async () => {
   const fields = ['max_tokens', 'step_timeout_ms', 'context_tokens', 'action_timeout_ms'];
   const responses = await inOtherTransaction(async (lock) => {
     await lock.query('SELECT 1 FROM agents WHERE id = $1 FOR UPDATE', [id]);
-    const changes = fields.map((field, place) => ({ [field]: 10_000 - place }));
+    const changes = fields.map((field, index) => ({ [field]: 10_000 - index }));
     const updates = [...changes, { name: 'renamed' }].map((change) => sent(update(id, change)));
     await untilWaiting(fields.length + 1);
     await lock.query('COMMIT');
@@ -195,7 +195,7 @@ test('of many updates at once none is lost', async () => {
   expect(await read(id)).toMatchObject({
     name: 'renamed',
     version: 6,
-    ...Object.fromEntries(fields.map((field, place) => [field, 10_000 - place])),
+    ...Object.fromEntries(fields.map((field, index) => [field, 10_000 - index])),
   });
 });
 

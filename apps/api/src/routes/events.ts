@@ -17,7 +17,7 @@ import {
 import { z } from 'zod';
 import { defineRoute, type Route, type RouteResult } from '../route.ts';
 import {
-  checkSessionPlace,
+  checkSessionPosition,
   givenCursor,
   parseSessionCursor,
   readTurnCursor,
@@ -62,7 +62,7 @@ export const eventRoutes: Route[] = [
       const { pool } = services.database;
       const log = await findTurnLog(pool, tenantId, turnId);
       if (log === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
-      const place = readTurnCursor(givenCursor(header('last-event-id'), after), log);
+      const position = readTurnCursor(givenCursor(header('last-event-id'), after), log);
       const source: FeedSource = {
         key: turnId,
         sessionId: log.sessionId,
@@ -71,12 +71,13 @@ export const eventRoutes: Route[] = [
         isThere: async () => (await findTurnLog(pool, tenantId, turnId)) !== null,
         cursorOf: turnCursor,
       };
-      if (wantsPage(header('accept'))) return pageOf(await source.read(place, limit + 1), limit, turnCursor);
-      if (isFinal(log.status) && place.sequenceNumber === log.eventCount) return { status: 204 };
+      if (wantsPage(header('accept')))
+        return pageOf(await source.read(position, limit + 1), limit, turnCursor);
+      if (isFinal(log.status) && position.sequenceNumber === log.eventCount) return { status: 204 };
       return {
         status: 200,
         stream: (response) =>
-          services.streams.serve(response, { tenantId, source, place, turnId, endsWithTurn: true }),
+          services.streams.serve(response, { tenantId, source, position, turnId, endsWithTurn: true }),
       };
     },
   }),
@@ -96,10 +97,10 @@ export const eventRoutes: Route[] = [
     async handle({ tenantId, params: { session_id: sessionId }, query: { after, limit }, header }, services) {
       const { pool } = services.database;
       const cursor = givenCursor(header('last-event-id'), after);
-      const place = parseSessionCursor(cursor);
-      const log = await findSessionLog(pool, tenantId, sessionId, place.turnSequence);
+      const position = parseSessionCursor(cursor);
+      const log = await findSessionLog(pool, tenantId, sessionId, position.turnSequence);
       if (log === null) throw new ProblemError('not_found', `There is no session ${sessionId}.`);
-      if (cursor !== undefined) checkSessionPlace(place, log);
+      if (cursor !== undefined) checkSessionPosition(position, log);
       const source: FeedSource = {
         key: sessionId,
         sessionId,
@@ -108,12 +109,12 @@ export const eventRoutes: Route[] = [
         cursorOf: sessionCursor,
       };
       if (wantsPage(header('accept')))
-        return pageOf(await source.read(place, limit + 1), limit, sessionCursor);
+        return pageOf(await source.read(position, limit + 1), limit, sessionCursor);
       const { turnId } = log;
       return {
         status: 200,
         stream: (response) =>
-          services.streams.serve(response, { tenantId, source, place, turnId, endsWithTurn: false }),
+          services.streams.serve(response, { tenantId, source, position, turnId, endsWithTurn: false }),
       };
     },
   }),
@@ -127,11 +128,11 @@ function wantsPage(accept: string | undefined): boolean {
 function pageOf(
   facts: readonly PositionedFact[],
   limit: number,
-  cursorOf: (place: PositionedFact['place']) => string,
+  cursorOf: (position: PositionedFact['position']) => string,
 ): RouteResult {
   const page = facts.slice(0, limit);
   const last = page.at(-1);
-  const nextCursor = facts.length > limit && last !== undefined ? cursorOf(last.place) : null;
+  const nextCursor = facts.length > limit && last !== undefined ? cursorOf(last.position) : null;
   const items = page.map(({ fact }) => fact);
   return { status: 200, body: { object: 'list', items, next_cursor: nextCursor } };
 }

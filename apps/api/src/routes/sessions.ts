@@ -154,8 +154,8 @@ export const sessionRoutes: Route[] = [
         after: { turnSequence, index },
         limit: query.limit + 1,
       });
-      const page = pageOf(messages, query.limit, ({ place }) =>
-        encodePosition([place.turnSequence, place.index]),
+      const page = pageOf(messages, query.limit, ({ position }) =>
+        encodePosition([position.turnSequence, position.index]),
       );
       return { status: 200, body: { ...page, items: page.items.map((item) => item.message) } };
     },

@@ -186,7 +186,7 @@ function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: n
   const more = count > agentIds.length ? ` and ${count - agentIds.length} more` : '';
   return new ProblemError(
     'tool_in_use',
-    `${name} is used by ${agentIds.join(', ')}${more}: take it away from them, or delete it with force=true.`,
+    `${name} is used by ${agentIds.join(', ')}${more}: remove it from them, or delete it with force=true.`,
     { agentIds },
   );
 }

@@ -9,11 +9,11 @@ export function givenCursor(lastEventId: string | undefined, after: string | und
 }
 
 /** The cursor in a turn's events: the number of the last one seen. */
-export const turnCursor = (place: EventPosition): string => String(place.sequenceNumber);
+export const turnCursor = (position: EventPosition): string => String(position.sequenceNumber);
 
 /** The cursor in a session's events: the sequence of the turn, and the number of its last event seen. */
-export const sessionCursor = (place: EventPosition): string =>
-  `${place.turnSequence}.${place.sequenceNumber}`;
+export const sessionCursor = (position: EventPosition): string =>
+  `${position.turnSequence}.${position.sequenceNumber}`;
 
 /**
  * Where to continue in a turn's events. Throws `ProblemError`: `invalid_cursor`, and `cursor_expired` where the events
@@ -36,12 +36,12 @@ export function parseSessionCursor(cursor: string | undefined): EventPosition {
 }
 
 /** Throws as `readTurnCursor` does, for a cursor that was given. */
-export function checkSessionPlace(place: EventPosition, log: SessionLog): void {
-  const { turnSequence, sequenceNumber } = place;
+export function checkSessionPosition(position: EventPosition, log: SessionLog): void {
+  const { turnSequence, sequenceNumber } = position;
   const isStart = turnSequence === 0 && sequenceNumber === 0;
   if (!isStart && (log.eventCount === null || sequenceNumber > log.eventCount)) throw invalid();
   const cut = { turnSequence: log.cutTurn, sequenceNumber: log.cutEvent };
-  if (isBefore(place, cut)) throw expired(sessionCursor(cut));
+  if (isBefore(position, cut)) throw expired(sessionCursor(cut));
 }
 
 export function isBefore(one: EventPosition, other: EventPosition): boolean {

@@ -22,7 +22,7 @@ export interface StreamParts {
   feed: Feed;
   response: Response;
   /** The position of the last event that the client has. */
-  place: EventPosition;
+  position: EventPosition;
   /** The turn of that event; null where there is none. */
   turnId: string | null;
   /** True for a stream that ends with its turn. */
@@ -34,7 +34,7 @@ export interface StreamParts {
 /** One client that reads events. It never delays other clients, and its memory is bounded. */
 export class EventStream implements FeedReader {
   readonly #parts: StreamParts;
-  place: EventPosition;
+  position: EventPosition;
   turnId: string | null;
   /** The text that previews are sent of, and how much of it was sent. */
   #shown = { turnId: '', attempt: -1, length: 0 };
@@ -45,7 +45,7 @@ export class EventStream implements FeedReader {
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
-    this.place = parts.place;
+    this.position = parts.position;
     this.turnId = parts.turnId;
     const { response } = parts;
     response.once('close', () => this.#leave());
@@ -72,7 +72,7 @@ export class EventStream implements FeedReader {
       await feed.ready();
       while (!this.#ended) {
         const { wakes } = feed;
-        const facts = await feed.source.read(this.place, PAGE);
+        const facts = await feed.source.read(this.position, PAGE);
         for (const fact of facts) {
           this.take([fact]);
           await this.#untilDrained();
@@ -86,22 +86,22 @@ export class EventStream implements FeedReader {
   }
 
   take(facts: readonly PositionedFact[]): void {
-    for (const { fact, place } of facts) {
+    for (const { fact, position } of facts) {
       if (this.#ended) return;
-      if (!isBefore(this.place, place)) continue;
+      if (!isBefore(this.position, position)) continue;
       if (this.#parts.response.writableLength > CUT_LIMIT_BYTES) {
         this.cut();
         return;
       }
-      this.#write(encodeFrame(fact.type, fact, this.#parts.feed.source.cursorOf(place)));
-      this.place = place;
+      this.#write(encodeFrame(fact.type, fact, this.#parts.feed.source.cursorOf(position)));
+      this.position = position;
       this.turnId = fact.turn_id;
       if (this.#parts.endsWithTurn && isEnd(fact)) this.end();
     }
   }
 
   show(text: FeedText): void {
-    if (this.#ended || text.turnId !== this.turnId || text.attempt !== this.place.sequenceNumber) return;
+    if (this.#ended || text.turnId !== this.turnId || text.attempt !== this.position.sequenceNumber) return;
     if (this.#shown.turnId !== text.turnId || this.#shown.attempt !== text.attempt) {
       this.#shown = { turnId: text.turnId, attempt: text.attempt, length: 0 };
     }

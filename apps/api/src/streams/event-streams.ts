@@ -17,14 +17,14 @@ export interface StreamSettings {
   /** The longest silence on a connection. Milliseconds. */
   heartbeatMs: number;
   /** A feed reads after this time, or half as much again, even without a signal. Milliseconds. */
-  lookEveryMs: number;
+  readEveryMs: number;
 }
 
 export const STREAM_DEFAULTS: StreamSettings = {
   maxStreams: 10_000,
   maxStreamsPerTenant: 2_000,
   heartbeatMs: 15_000,
-  lookEveryMs: 10_000,
+  readEveryMs: 10_000,
 };
 
 interface OpenFeed {
@@ -62,7 +62,7 @@ export class EventStreams {
   }
 
   /**
-   * Responds with a stream of the events after `place`, and of those to come.
+   * Responds with a stream of the events after `position`, and of those to come.
    * Throws `ProblemError`: `too_many_streams`, and `not_ready` while the process stops.
    */
   serve(
@@ -70,7 +70,7 @@ export class EventStreams {
     stream: {
       tenantId: string;
       source: FeedSource;
-      place: EventPosition;
+      position: EventPosition;
       turnId: string | null;
       endsWithTurn: boolean;
     },
@@ -84,7 +84,7 @@ export class EventStreams {
       ...rest,
       feed: open.feed,
       response,
-      onEnd: () => this.#forget(opened, tenantId, open),
+      onEnd: () => this.#removed(opened, tenantId, open),
       onError: this.#onError,
     });
     open.streams += 1;
@@ -102,7 +102,7 @@ export class EventStreams {
   wakeAll(): void {
     const spreadMs = this.#feeds.size * SPREAD_PER_FEED_MS;
     for (const { feed } of this.#feeds.values()) {
-      setTimeout(() => feed.lookAgain(), Math.random() * spreadMs).unref();
+      setTimeout(() => feed.signalsLost(), Math.random() * spreadMs).unref();
     }
   }
 
@@ -136,7 +136,7 @@ export class EventStreams {
     const feed = new Feed({
       source,
       live: this.#live,
-      lookEveryMs: this.#settings.lookEveryMs,
+      readEveryMs: this.#settings.readEveryMs,
       onError: this.#onError,
       onTurn: (id) => this.#index(id, feed, turnIds),
     });
@@ -160,7 +160,7 @@ export class EventStreams {
     if (feeds?.size === 0) this.#byTurn.delete(turnId);
   }
 
-  #forget(stream: EventStream, tenantId: string, open: OpenFeed): void {
+  #removed(stream: EventStream, tenantId: string, open: OpenFeed): void {
     this.#streams.delete(stream);
     const left = (this.#byTenant.get(tenantId) ?? 1) - 1;
     if (left === 0) this.#byTenant.delete(tenantId);

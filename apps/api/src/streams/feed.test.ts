@@ -15,7 +15,7 @@ function factAt(number: number): PositionedFact {
     sequence_number: number,
     created_at: '2026-11-25T00:00:00.000Z',
   };
-  return { fact, place: { turnSequence: 1, sequenceNumber: number } };
+  return { fact, position: { turnSequence: 1, sequenceNumber: number } };
 }
 
 const silent: Live = {
@@ -29,16 +29,16 @@ const silent: Live = {
 class Reader implements FeedReader {
   readonly turnId = TURN;
   readonly seen: number[] = [];
-  place: EventPosition;
+  position: EventPosition;
 
   constructor(sequenceNumber: number) {
-    this.place = { turnSequence: 1, sequenceNumber };
+    this.position = { turnSequence: 1, sequenceNumber };
   }
   take(facts: readonly PositionedFact[]): void {
-    for (const { place } of facts) {
-      if (place.sequenceNumber <= this.place.sequenceNumber) continue;
-      this.seen.push(place.sequenceNumber);
-      this.place = place;
+    for (const { position } of facts) {
+      if (position.sequenceNumber <= this.position.sequenceNumber) continue;
+      this.seen.push(position.sequenceNumber);
+      this.position = position;
     }
   }
   show(): void {}
@@ -50,7 +50,7 @@ test('a reader that joins while all others leave, in the middle of a read, misse
   const responses: (() => void)[] = [];
   const feed = new Feed({
     live: silent,
-    lookEveryMs: 60_000,
+    readEveryMs: 60_000,
     onError: (error) => {
       throw error;
     },
@@ -58,7 +58,7 @@ test('a reader that joins while all others leave, in the middle of a read, misse
     source: {
       key: TURN,
       sessionId: 'sess_1',
-      cursorOf: (place) => String(place.sequenceNumber),
+      cursorOf: (position) => String(position.sequenceNumber),
       isThere: () => Promise.resolve(true),
       read: ({ sequenceNumber: after }) => {
         const facts = Array.from({ length: newest - after }, (_, index) => factAt(after + index + 1));

@@ -6,7 +6,7 @@ import { FeedText } from './feed-text.ts';
 /** Events of one read. */
 export const PAGE = 100;
 /** Reads without a signal are spread over this part of the interval. */
-const LOOK_SPREAD = 0.5;
+const INTERVAL_SPREAD = 0.5;
 /** How long a reader waits for the subscription to be confirmed; then it goes on, and reads again once it is. */
 const READY_LIMIT_MS = 200;
 const RELOAD_EVERY_MS = 500;
@@ -19,13 +19,13 @@ export interface FeedSource {
   read(after: EventPosition, limit: number): Promise<PositionedFact[]>;
   /** False once the turn or the session was erased. */
   isThere(): Promise<boolean>;
-  cursorOf(place: EventPosition): string;
+  cursorOf(position: EventPosition): string;
 }
 
 /** One reader of a feed. */
 export interface FeedReader {
   /** The position of the last event that it has. */
-  readonly place: EventPosition;
+  readonly position: EventPosition;
   readonly turnId: string | null;
   take(facts: readonly PositionedFact[]): void;
   /** There may be more text to show. */
@@ -47,9 +47,9 @@ export class Feed {
   readonly #readers = new Set<FeedReader>();
   readonly #ready: Promise<void>;
   /** The position that was passed on to readers; null while there are none. */
-  #place: EventPosition | null = null;
+  #position: EventPosition | null = null;
   #turnId: string | null = null;
-  readonly #lookEveryMs: number;
+  readonly #readEveryMs: number;
   #wakes = 0;
   #reading = false;
   #readAgain = false;
@@ -61,18 +61,18 @@ export class Feed {
   constructor(parts: {
     source: FeedSource;
     live: Live;
-    lookEveryMs: number;
+    readEveryMs: number;
     onError: (error: unknown) => void;
     /** The feed reads this turn now. */
     onTurn: (turnId: string) => void;
   }) {
     this.source = parts.source;
     this.#live = parts.live;
-    this.#lookEveryMs = parts.lookEveryMs;
+    this.#readEveryMs = parts.readEveryMs;
     this.#onError = parts.onError;
     this.#onTurn = parts.onTurn;
     this.#ready = this.#watch();
-    this.#lookLater();
+    this.#readLater();
   }
 
   /** How many signals it has had. */
@@ -96,9 +96,9 @@ export class Feed {
    */
   join(reader: FeedReader, wakes: number): boolean {
     if (this.#closed) return true;
-    if (this.#place !== null && isBefore(reader.place, this.#place)) return false;
+    if (this.#position !== null && isBefore(reader.position, this.#position)) return false;
     this.#readers.add(reader);
-    if (this.#place === null) this.#moveTo(reader.place, reader.turnId);
+    if (this.#position === null) this.#moveTo(reader.position, reader.turnId);
     if (wakes !== this.#wakes) this.wake(null);
     reader.show(this.text);
     return true;
@@ -106,22 +106,24 @@ export class Feed {
 
   leave(reader: FeedReader): void {
     this.#readers.delete(reader);
-    if (this.#readers.size === 0) this.#place = null;
+    if (this.#readers.size === 0) this.#position = null;
   }
 
   /** There may be more events: of this turn up to this number, where that is known. */
-  wake(news: { turnId: string; eventCount: number } | null): void {
+  wake(update: { turnId: string; eventCount: number } | null): void {
     const isKnown =
-      news !== null && news.turnId === this.#turnId && news.eventCount <= (this.#place?.sequenceNumber ?? -1);
+      update !== null &&
+      update.turnId === this.#turnId &&
+      update.eventCount <= (this.#position?.sequenceNumber ?? -1);
     if (isKnown) return;
     this.#wakes += 1;
-    if (this.#place === null || this.#closed) return;
+    if (this.#position === null || this.#closed) return;
     if (this.#reading) this.#readAgain = true;
     else void this.#readOn();
   }
 
   /** Signals may have been lost. */
-  lookAgain(): void {
+  signalsLost(): void {
     this.wake(null);
     this.#reload();
   }
@@ -135,7 +137,7 @@ export class Feed {
 
   async #watch(): Promise<void> {
     try {
-      const unwatch = await this.#live.watch(this.source.sessionId, (news) => this.#hear(news));
+      const unwatch = await this.#live.watch(this.source.sessionId, (update) => this.#hear(update));
       if (this.#closed) await unwatch();
       else this.#unwatch = unwatch;
     } catch (error) {
@@ -180,11 +182,11 @@ export class Feed {
     try {
       do {
         this.#readAgain = false;
-        const from = this.#place;
+        const from = this.#position;
         if (from === null) break;
         const facts = await this.source.read(from, PAGE);
         // All readers may have left meanwhile, and one may have joined that is behind.
-        if (this.#place !== from) {
+        if (this.#position !== from) {
           this.#readAgain = true;
           continue;
         }
@@ -203,14 +205,14 @@ export class Feed {
 
   #handOn(facts: readonly PositionedFact[]): void {
     const last = facts.at(-1);
-    if (last === undefined || this.#place === null) return;
+    if (last === undefined || this.#position === null) return;
     for (const reader of this.#readers) reader.take(facts);
     // Readers that got the end may all be gone by now.
-    if (this.#place !== null) this.#moveTo(last.place, last.fact.turn_id);
+    if (this.#position !== null) this.#moveTo(last.position, last.fact.turn_id);
   }
 
-  #moveTo(place: EventPosition, turnId: string | null): void {
-    this.#place = place;
+  #moveTo(position: EventPosition, turnId: string | null): void {
+    this.#position = position;
     if (turnId === null || turnId === this.#turnId) return;
     this.#turnId = turnId;
     this.#onTurn(turnId);
@@ -226,11 +228,11 @@ export class Feed {
   }
 
   /** Makes up for a signal that was lost. */
-  #lookLater(): void {
-    const inMs = this.#lookEveryMs * (1 + Math.random() * LOOK_SPREAD);
+  #readLater(): void {
+    const inMs = this.#readEveryMs * (1 + Math.random() * INTERVAL_SPREAD);
     this.#look = setTimeout(() => {
       this.wake(null);
-      this.#lookLater();
+      this.#readLater();
     }, inMs).unref();
   }
 }

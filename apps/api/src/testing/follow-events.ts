@@ -8,16 +8,16 @@ export interface Received {
   event: TurnEvent;
 }
 
-/** A client that follows events, down to the bytes. */
+/** A client of an event stream that keeps the raw bytes. */
 export class Follower {
   readonly response: IncomingMessage;
   readonly received: Received[] = [];
   readonly comments: string[] = [];
   retryMs: number | undefined;
-  /** True once the server has ended the stream, and not merely lost it. */
+  /** True once the server has ended the stream; false for a lost connection. */
   ended = false;
   closed = false;
-  /** As it came. */
+  /** The raw text. */
   raw = '';
   #rest = '';
 
@@ -54,7 +54,7 @@ export class Follower {
     return this.received.flatMap(({ id }) => id ?? []);
   }
 
-  /** The text of each step as a client would show it, by the rule of the documentation. */
+  /** The text of each step as a client shows it by the rule of docs/how-to/streaming.md. */
   get text(): string {
     let text = '';
     for (const { event } of this.received) {
@@ -73,7 +73,7 @@ export class Follower {
     return this.until(`there is ${type}`, ({ types }) => types.includes(type));
   }
 
-  /** Reads nothing more, as a client that hangs. */
+  /** Stops reading, as a client that hangs. */
   pause(): void {
     this.response.pause();
   }

@@ -4,7 +4,7 @@ import { advanceTurn, claimTurn } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
 import type { Services } from '../route.ts';
 
-/** A turn in a worker's hands, and what that worker does and says, one thing at a time. */
+/** A turn that a worker holds, and what that worker does, one step at a time. */
 export class HeldTurn {
   readonly turnId: string;
   readonly sessionId: string;
@@ -28,7 +28,7 @@ export class HeldTurn {
     this.stepCount = turn.stepCount;
   }
 
-  /** Takes a turn; `elsewhere` is the worker's own backplane. */
+  /** Claims a turn; `elsewhere` is the worker's own backplane. */
   static async claim(
     { database, dispatcher }: Pick<Services, 'database' | 'dispatcher'>,
     elsewhere: Backplane,
@@ -40,17 +40,17 @@ export class HeldTurn {
     const turn = await claimTurn(database.pool, claim);
     if (turn === null) throw new Error(`${turnId} cannot be claimed.`);
     const held = new HeldTurn(database, elsewhere, turn);
-    held.tell();
+    held.announce();
     return held;
   }
 
-  /** Says that there are facts. */
-  tell(): void {
+  /** Announces new events. */
+  announce(): void {
     const { sessionId, turnId, eventCount } = this;
     this.#elsewhere.live.changed({ sessionId, turnId, eventCount });
   }
 
-  /** A piece of text, as of a try that began after this event. */
+  /** Sends a piece of text, of an attempt that began after this event. */
   say(text: string, attempt = this.eventCount): void {
     const { sessionId, turnId, stepCount: stepIndex } = this;
     this.#elsewhere.live.show({ sessionId, turnId, stepIndex, attempt, text });
@@ -58,32 +58,32 @@ export class HeldTurn {
 
   async restartStep(): Promise<void> {
     await this.#advance({}, [this.#event('step.restarted', { index: this.stepCount })]);
-    this.tell();
+    this.announce();
   }
 
-  /** A model call that said this, and another one after it. */
+  /** Commits a model call with this text, and begins another one. */
   async completeStep(text: string): Promise<void> {
     const index = this.stepCount;
-    await this.#advance({ step: modelCall(), messages: [answerOf(text)] }, [
+    await this.#advance({ step: modelCall(), messages: [messageOf(text)] }, [
       this.#event('step.completed', { index }),
       this.#event('step.started', { index: index + 1 }),
     ]);
     this.stepCount += 1;
-    this.tell();
+    this.announce();
   }
 
-  /** Commits the end; says it where `tells`. */
-  async complete(text: string, tells = true): Promise<void> {
-    const { content: output } = answerOf(text);
+  /** Commits the end; announces it where `isAnnounced`. */
+  async complete(text: string, isAnnounced = true): Promise<void> {
+    const { content: output } = messageOf(text);
     await this.#advance(
       {
         step: modelCall(),
-        messages: [answerOf(text)],
+        messages: [messageOf(text)],
         outcome: { status: 'completed', stopReason: 'end_turn', output, error: null },
       },
       [this.#event('step.completed', { index: this.stepCount }), this.#event('turn.completed', {})],
     );
-    if (tells) this.tell();
+    if (isAnnounced) this.announce();
   }
 
   #event(type: EventType, payload: Record<string, unknown>): NewEvent {
@@ -99,7 +99,7 @@ export class HeldTurn {
   }
 }
 
-function answerOf(text: string): NonNullable<Advance['messages']>[number] {
+function messageOf(text: string): NonNullable<Advance['messages']>[number] {
   return { role: 'assistant', content: [{ type: 'text', text }] };
 }
 

@@ -4,8 +4,8 @@ import { TRANSITIONS } from '@turnpike/turns';
 import type { Services } from '../route.ts';
 
 /**
- * Does to a dispatched turn what a worker would, all but telling anybody: claims it, commits so many
- * rounds of a tool, and ends it with a response.
+ * Does to a dispatched turn what a worker does, without signals: claims it, commits this many rounds of a tool, and
+ * completes it.
  */
 export async function playWorker(
   { database, dispatcher }: Pick<Services, 'database' | 'dispatcher'>,

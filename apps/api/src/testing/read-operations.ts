@@ -3,7 +3,7 @@ import supertest from 'supertest';
 import { z } from 'zod';
 
 const schemaSchema = z.looseObject({});
-/** A JSON Schema of the document, its references not yet followed. */
+/** A JSON Schema of the document, with its references unresolved. */
 export type Schema = z.infer<typeof schemaSchema>;
 
 const parameterSchema = z.object({
@@ -33,7 +33,7 @@ const documentSchema = z.object({
 
 export type Method = 'get' | 'post' | 'put' | 'delete';
 
-/** One operation of the document. */
+/** An operation of the document. */
 export interface Operation {
   id: string;
   method: Method;
@@ -44,17 +44,17 @@ export interface Operation {
   body: Schema | null;
   /** All responses, by status. */
   responses: Record<string, z.infer<typeof responseSchema>>;
-  /** Of the good response; null for one that is no JSON. */
+  /** The schema of the 2xx response; null where that is not JSON. */
   response: Schema | null;
 }
 
 export interface ApiDocument {
   operations: Operation[];
-  /** The schema that this one refers to, or itself. */
+  /** Resolves a reference; another schema is returned as it is. */
   resolve(schema: Schema): Schema;
 }
 
-/** Reads the document that the API serves: an operation that is new is in it without being named here. */
+/** Reads the document that the API serves, so that new operations are tested without being named. */
 export async function readDocument(url: string): Promise<ApiDocument> {
   const { body } = await supertest(url).get('/openapi.json').expect(200);
   const { paths, components } = documentSchema.parse(body);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ApiDocument, Schema } from './read-operations.ts';
 
-/** The prefix of the ids that a schema takes; null where it takes no ids. */
+/** The prefix of the ids that a schema accepts; null where it is not for ids. */
 export function idPrefixOf(schema: Schema): string | null {
   const { pattern } = schema;
   return typeof pattern === 'string' ? (/^\^([a-z]+)_\[/.exec(pattern)?.[1] ?? null) : null;
@@ -24,7 +24,7 @@ const listSchema = z.object({
 });
 
 /**
- * The smallest value that a schema takes: what is required, and nothing else. `ids` gives the id for a prefix.
+ * The smallest value that a schema accepts: only required fields. `ids` gives the id for a prefix.
  * Throws an `Error` for a pattern that has no example.
  */
 export function sampleOf(schema: Schema, document: ApiDocument, ids: (prefix: string) => string): unknown {
@@ -56,7 +56,7 @@ export function sampleOf(schema: Schema, document: ApiDocument, ids: (prefix: st
 
 let moments = 0;
 
-/** Each after the one before it, as the two ends of a range are. */
+/** Each after the previous one, as the two ends of a range must be. */
 function nextMoment(): string {
   moments += 1;
   return new Date(Date.UTC(2026, 0, 1) + moments * 1_000).toISOString();
@@ -70,7 +70,7 @@ function sampleText(schema: Schema, minLength: number): string {
   if (typeof shown === 'string') return shown;
   const text = 'sample'.padEnd(minLength, 'e');
   if (typeof pattern === 'string' && !new RegExp(pattern).test(text)) {
-    throw new Error(`Nothing fits ${pattern}: give its schema an example.`);
+    throw new Error(`No sample matches ${pattern}: give its schema an example.`);
   }
   return text;
 }

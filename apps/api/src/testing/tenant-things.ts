@@ -10,18 +10,18 @@ const idSchema = z.object({ id: z.string() });
 const pageSchema = z.object({ items: z.array(idSchema) });
 
 export function ask(client: Client, method: Method, path: string, body: object | null): Test {
-  // What can be a stream or a page, is to be a page.
+  // Where a response can be a stream or a page, ask for the page.
   const request = client.http[method](path).set('accept', 'application/json');
   return body === null ? request : request.send(body);
 }
 
 /**
- * What one tenant has of each kind, made by whatever operation of the document makes it, or found in a list. What
- * comes about otherwise, is in `known` from the first.
+ * One object of each kind of a tenant, created by the operation of the document that creates it, or found in a list.
+ * What is created in another way is in `known` from the start.
  */
 export class TenantThings {
   readonly client: Client;
-  /** By prefix, or by the parameter's name where it is a name that the tenant gives. */
+  /** By prefix, or by the parameter's name where the tenant chooses the name. */
   readonly known: Map<string, string>;
   readonly #document: ApiDocument;
 
@@ -31,7 +31,7 @@ export class TenantThings {
     this.known = new Map(Object.entries(known));
   }
 
-  /** One of the kind with this prefix. Throws where the test must be told how one comes about. */
+  /** An object with this prefix. Throws where neither an operation nor a list has one. */
   async need(prefix: string): Promise<string> {
     const known = this.known.get(prefix);
     if (known !== undefined) return known;
@@ -47,28 +47,28 @@ export class TenantThings {
     return found;
   }
 
-  /** The value of a path parameter: an id, one of a few words, or a name that this tenant has used. */
+  /** The value of a path parameter: an id, an enum value, or a name that this tenant has used. */
   async valueFor(operation: Operation, parameter: Parameter): Promise<string> {
     const schema = this.#document.resolve(parameter.schema);
     const prefix = idPrefixOf(schema);
     if (prefix !== null) return this.need(prefix);
     if (isWord(schema)) return String(sampleOf(schema, this.#document, () => ''));
-    const place = `${operation.path} ${parameter.name}`;
-    const known = this.known.get(place);
+    const parameterKey = `${operation.path} ${parameter.name}`;
+    const known = this.known.get(parameterKey);
     if (known !== undefined) return known;
-    // Of a tenant's own, and without its id: another tenant may have the same one.
+    // A name of the tenant's choice: another tenant may have the same one.
     const name = `name-${this.client.keyId.slice(-12)}`;
     const put = this.#document.operations.find(
       ({ method, path }) => method === 'put' && path === operation.path,
     );
     if (put?.body == null) throw new Error(`Nothing puts a ${parameter.name} at ${operation.path}.`);
-    this.known.set(place, name);
+    this.known.set(parameterKey, name);
     const path = put.path.replace(`{${parameter.name}}`, name);
     await ask(this.client, 'put', path, await this.sample(put.body)).expect(200);
     return name;
   }
 
-  /** The address of an operation on what this tenant has; some of it replaced. */
+  /** The path of an operation with ids of this tenant; `replaced` overrides some. */
   async addressOf(operation: Operation, instead: Record<string, string> = {}): Promise<string> {
     let address = operation.path;
     const query: string[] = [];
@@ -106,7 +106,7 @@ export class TenantThings {
         continue;
       const response = objectSchema.safeParse(this.#document.resolve(operation.response));
       if (!response.success || this.#prefixOf(response.data.properties['id']) !== prefix) continue;
-      if (this.#takes(operation, prefix)) continue;
+      if (this.#needs(operation, prefix)) continue;
       const body = operation.body === null ? null : await this.sample(operation.body);
       const made = await ask(this.client, 'post', await this.addressOf(operation), body);
       if (made.status < 300) return idSchema.parse(made.body).id;
@@ -122,7 +122,7 @@ export class TenantThings {
       if (!list.success) continue;
       const item = objectSchema.safeParse(this.#document.resolve(list.data.properties.items.items));
       if (!item.success || this.#prefixOf(item.data.properties['id']) !== prefix) continue;
-      if (this.#takes(operation, prefix)) continue;
+      if (this.#needs(operation, prefix)) continue;
       const shown = await ask(this.client, 'get', await this.addressOf(operation), null).expect(200);
       const [first] = pageSchema.parse(shown.body).items;
       if (first !== undefined) return first.id;
@@ -130,8 +130,8 @@ export class TenantThings {
     return null;
   }
 
-  /** Whether its path takes one of these already. */
-  #takes({ parameters }: Operation, prefix: string): boolean {
+  /** Whether its path has a parameter for one of these already. */
+  #needs({ parameters }: Operation, prefix: string): boolean {
     return parameters.some(
       (parameter) => parameter.in === 'path' && this.#prefixOf(parameter.schema) === prefix,
     );
@@ -142,10 +142,10 @@ export class TenantThings {
   }
 }
 
-/** One of a few words that mean the same for everybody. */
+/** Whether it is one of a fixed set of values. */
 export function isWord(schema: Schema): boolean {
   return schema['enum'] !== undefined || schema['const'] !== undefined || schema['type'] !== 'string';
 }
 
-/** An id that looks like this one and is nobody's. */
+/** An id like this one that does not exist. */
 export const foreignId = (id: string): string => id.replace(/(?<=_01)[0-9a-z]{4}/, '0000');

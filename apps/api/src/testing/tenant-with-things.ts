@@ -5,7 +5,7 @@ import type { ApiDocument, Operation, Parameter, Schema } from './read-operation
 import { idPrefixOf } from './sample-schema.ts';
 import { TenantThings } from './tenant-things.ts';
 
-/** A tenant with a turn that called a tool, and answered, after all was made that may hear of it. */
+/** A tenant with a completed turn that called a tool, and with everything that a path can name. */
 export async function tenantWithThings(api: TestApi, document: ApiDocument): Promise<TenantThings> {
   const client = await api.addTenant();
   const things = new TenantThings(client, document);
@@ -30,7 +30,7 @@ export async function tenantWithThings(api: TestApi, document: ApiDocument): Pro
   return things;
 }
 
-/** Where operations take something in their address. */
+/** The path parameters of operations. */
 export function addressParameters(document: ApiDocument): { operation: Operation; parameter: Parameter }[] {
   return document.operations.flatMap((operation) =>
     operation.parameters
@@ -39,7 +39,7 @@ export function addressParameters(document: ApiDocument): { operation: Operation
   );
 }
 
-/** Makes one of everything that an address can name. */
+/** Creates one of everything that a path can name. */
 export async function needEverything(things: TenantThings, document: ApiDocument): Promise<void> {
   for (const { parameter, operation } of addressParameters(document)) {
     const prefix = idPrefixOf(document.resolve(parameter.schema));

@@ -31,20 +31,20 @@ export interface Client {
   tenantId: string;
   apiKey: string;
   keyId: string;
-  /** Sends its key with every request. */
+  /** Sends the API key with every request. */
   http: ReturnType<typeof supertest.agent>;
 }
 
-/** The whole border over real services, listening on a free port. No reconciler, and no worker, runs. */
+/** The whole API with real services, listening on a free port. No reconciler and no worker runs. */
 export interface TestApi extends Omit<Services, 'capacity' | 'budgetCheck'> {
   url: string;
   client: Client;
   bodies: BodyMemory;
   logLines: string[];
-  /** What the background complained of. */
+  /** Errors of background work. */
   errors: unknown[];
   addTenant(): Promise<Client>;
-  /** Another process's connection to the same backplane. */
+  /** Opens another process's connection to the same backplane. */
   openSecondBackplane(): Promise<Backplane>;
   /** Every row of every table. */
   readAllRows(): Promise<Record<string, string[]>>;
@@ -54,7 +54,7 @@ export interface TestApi extends Omit<Services, 'capacity' | 'budgetCheck'> {
 export const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_BODY_BYTES_IN_FLIGHT = 4 * MAX_BODY_BYTES;
 
-/** The backplane is the database where no other is given. */
+/** Without `backplaneUrl` the backplane is the database. */
 export async function startTestApi(
   { url: databaseUrl, drop }: { url: string; drop(): Promise<void> },
   options: {
@@ -72,7 +72,7 @@ export async function startTestApi(
   const onError = (error: unknown): void => void errors.push(error);
   const poolSize = options.poolSize ?? 10;
   const database = openDatabase({ url: databaseUrl, poolSize, applicationName: 'api-test', onError });
-  // A worker that is only played takes nothing off the queue: there is room for all that tests submit.
+  // A played worker receives no jobs, so its concurrency is larger than all that tests submit.
   await database.pool.query(
     `INSERT INTO workers (id, concurrency, seen_at) VALUES ('played', 10000, now() + interval '1 day')`,
   );
@@ -159,7 +159,7 @@ export async function startTestApi(
       const { rows: tables } = await database.pool.query<{ name: string }>(TABLES);
       const contents: Record<string, string[]> = {};
       for (const { name } of tables) {
-        // When a key was last used is noted some time later, in the midst of whatever is compared then.
+        // The last use of a key is recorded some time later, maybe during a comparison.
         const shown = name === 'api_keys' ? "(to_jsonb(t) - 'last_used_at')::text" : 't::text';
         const { rows } = await database.pool.query<{ row: string }>(
           `SELECT ${shown} AS row FROM ${name} AS t ORDER BY 1`,

@@ -3,7 +3,7 @@ import { advanceTurn, claimTurn } from '@turnpike/store';
 import { TRANSITIONS } from '@turnpike/turns';
 import type { TestApi, Client } from './test-api.ts';
 
-/** A turn whose worker asked about calls that wait for these, in this order. */
+/** A turn in `requires_action` whose calls wait for these, in this order. */
 export async function turnThatWaitsFor(
   { database, dispatcher }: Pick<TestApi, 'database' | 'dispatcher'>,
   { http }: Client,
@@ -16,9 +16,9 @@ export async function turnThatWaitsFor(
   const claim = { turnId: id, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
   const turn = await claimTurn(database.pool, claim);
   if (turn === null) throw new Error(`${id} cannot be claimed.`);
-  const requestedCalls = waits.map((awaiting, place) => ({
+  const requestedCalls = waits.map((awaiting, index) => ({
     id: newId('toolCall'),
-    toolUseId: `toolu_${place}`,
+    toolUseId: `toolu_${index}`,
     name: `pay_${awaiting}`,
     input: {},
     inputText: '{}',

@@ -4,7 +4,7 @@ import { StoreUnavailableError } from './sql.ts';
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Writes that end when the test says so. */
+/** Writes that end when the test ends them. */
 function heldWrites() {
   const groups: { items: readonly string[]; end: (failure?: Error) => void }[] = [];
   const group = new GroupCommit<string, string>({
@@ -18,7 +18,7 @@ function heldWrites() {
       }),
     keyOf: (item) => item.split(' ')[0] ?? '',
   });
-  /** Waits until so many statements have left, and until another that could leave would have. */
+  /** Waits until this many groups were sent, and until another one would have been. */
   const left = async (count: number): Promise<void> => {
     while (groups.length < count) await nextTurn();
     for (let turn = 0; turn < 3; turn++) await nextTurn();
@@ -26,7 +26,7 @@ function heldWrites() {
   return { groups, group, left };
 }
 
-test('what arrives together or meanwhile shares a statement, and each gets its own answer', async () => {
+test('items that arrive together or meanwhile share a statement, and each gets its own result', async () => {
   const { groups, group, left } = heldWrites();
   const first = [group.add('a', 1), group.add('b', 1)];
   await left(1);
@@ -34,7 +34,7 @@ test('what arrives together or meanwhile shares a statement, and each gets its o
   await left(2);
   const third = ['d', 'e', 'f'].map((item) => group.add(item, 1));
   await left(2);
-  // Two are under way: the rest waits for one of them to end.
+  // Two are in flight: the rest waits for one of them to end.
   expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c']]);
   groups[1]?.end();
   expect(await Promise.all(second)).toEqual(['c!']);
@@ -73,7 +73,7 @@ test('one that cannot be written fails alone', async () => {
   expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 });
 
-test('where the database is away, nobody writes one by one to find out', async () => {
+test('where the database is unavailable, a group is not retried one by one', async () => {
   const { groups, group, left } = heldWrites();
   const all = Promise.allSettled(['a', 'b', 'c'].map((item) => group.add(item, 1)));
   await left(1);
@@ -82,7 +82,7 @@ test('where the database is away, nobody writes one by one to find out', async (
   expect(groups).toHaveLength(1);
 });
 
-test('a crowd that nobody can serve is told so, and does not grow without end', async () => {
+test('above the bound of waiting items further ones are refused', async () => {
   const { groups, group, left } = heldWrites();
   const held = [group.add('a', 1)];
   await left(1);

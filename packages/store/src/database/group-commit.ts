@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { StoreUnavailableError } from './sql.ts';
 
 export interface GroupCommitOptions<Item, Result> {
-  /** Writes these in one statement, and answers for each in its place. Fails for all or for none. */
+  /** Writes these items in one statement or transaction, and returns their results in the same order. Fails for all or for none. */
   write: (items: readonly Item[]) => Promise<Result[]>;
   /** Items with the same key never share a statement. */
   keyOf: (item: Item) => string;
@@ -10,16 +10,16 @@ export interface GroupCommitOptions<Item, Result> {
   mostItems?: number;
 }
 
-/** For who asks: a larger item goes by itself, since those that came with it would wait for it to be sent and parsed. */
+/** For callers: a larger item is written alone, since its group would wait until it is sent and parsed. */
 export const MOST_SHARED_BYTES = 65_536;
 
-/** Statements under way at once: the next is made ready while the last waits for the disk. */
+/** Groups in flight at once: the next is prepared while the last waits for the disk. */
 const MOST_AT_ONCE = 2;
 const MOST_ITEMS = 64;
 const MOST_BYTES = 1_000_000;
-/** What waits beyond this is told to come back: to wait longer than a client does helps nobody. */
+/** Items beyond this are refused: to wait longer than a client does is of no use. */
 const MOST_WAITING = 5_000;
-/** Looked at when the next statement may leave. */
+/** Checked when the next group is formed. */
 const LONGEST_WAIT_MS = 5_000;
 
 interface Waiting<Item, Result> {
@@ -32,9 +32,8 @@ interface Waiting<Item, Result> {
 
 /**
  * Group commit (DeWitt et al., "Implementation techniques for main memory database systems", 1984): writes that
- * arrive while others are under way share the next statement, and its one commit. Nobody waits for company: a
- * write that is alone leaves at once. An answer is given after the commit that holds its write, as it would be
- * without the group.
+ * arrive while others are in flight share the next statement, and its one commit. No write waits for others to
+ * arrive: one that is alone is sent at once. A result is returned after the commit of its write, as without the group.
  */
 export class GroupCommit<Item, Result> {
   readonly #options: GroupCommitOptions<Item, Result>;
@@ -61,7 +60,7 @@ export class GroupCommit<Item, Result> {
   #start(): void {
     if (this.#isStarting || this.#underWay >= MOST_AT_ONCE || this.#waiting.length === 0) return;
     this.#isStarting = true;
-    // One turn of the event loop, so that requests which arrived together leave together.
+    // One tick of the event loop, so that requests which arrived together are sent together.
     setImmediate(() => {
       this.#isStarting = false;
       void this.#writeGroup(this.#take());
@@ -85,7 +84,7 @@ export class GroupCommit<Item, Result> {
       const results = await this.#options.write(group.map(({ item }) => item));
       for (const [place, { resolve, reject }] of group.entries()) {
         const result = results[place];
-        if (result === undefined) reject(new Error('A write of a group has no answer.'));
+        if (result === undefined) reject(new Error('An item of a group has no result.'));
         else resolve(result);
       }
     } catch (error) {
@@ -93,12 +92,12 @@ export class GroupCommit<Item, Result> {
         for (const { reject } of group) reject(error);
         return;
       }
-      // One of them cannot be written: the others are not to pay for it.
+      // One of them cannot be written: it must not fail the others.
       await Promise.all(group.map((one) => this.#write([one])));
     }
   }
 
-  /** The oldest that fit together. */
+  /** Removes the oldest items that fit into one group. */
   #take(): Waiting<Item, Result>[] {
     const { keyOf, mostItems = MOST_ITEMS } = this.#options;
     const group: Waiting<Item, Result>[] = [];
@@ -125,7 +124,7 @@ export class GroupCommit<Item, Result> {
   }
 }
 
-/** One for each pool: what goes to the same database by the same connections may go together. */
+/** One for each pool: writes through the same connections may share a group. */
 export function perPool<Made>(make: (pool: pg.Pool) => Made): (pool: pg.Pool) => Made {
   const known = new WeakMap<pg.Pool, Made>();
   return (pool) => {
@@ -136,5 +135,5 @@ export function perPool<Made>(make: (pool: pg.Pool) => Made): (pool: pg.Pool) =>
 }
 
 function tooBusy(): StoreUnavailableError {
-  return new StoreUnavailableError('store_unavailable', 'The database is too slow for what is asked of it.');
+  return new StoreUnavailableError('store_unavailable', 'The database is too slow for its load.');
 }

@@ -20,7 +20,7 @@ export interface EventPosition {
 
 export interface PositionedFact {
   fact: TurnFact;
-  place: EventPosition;
+  position: EventPosition;
 }
 
 const time = z.string().transform((text) => new Date(text).toISOString());
@@ -142,7 +142,7 @@ async function complete(sql: Sql, rows: readonly Row[]): Promise<PositionedFact[
   const there = rows.filter((row) => !isEnd(row.type) || byId.has(row.turnId));
   return there.map((row) => ({
     fact: asFact(row, byId.get(row.turnId)),
-    place: { turnSequence: row.turnSequence, sequenceNumber: row.sequenceNumber },
+    position: { turnSequence: row.turnSequence, sequenceNumber: row.sequenceNumber },
   }));
 }
 

@@ -5,8 +5,8 @@ import { query, type Sql } from '../database/sql.ts';
 const { session, turn, agent, tool, webhookEndpoint, delivery } = ID_PREFIXES;
 
 /*
- * Invariant: whatever a tenant can delete, and whatever goes with it, is looked for here. An API key is not: one
- * that was revoked is still listed.
+ * Invariant: every kind of object that a tenant can delete, also together with another, is looked for here. API keys
+ * are not: a revoked one is still listed.
  */
 const FIND_DELETED = {
   name: 'find-deleted',
@@ -24,7 +24,7 @@ END`,
   row: z.object({ id: z.string() }),
 };
 
-/** Which of these things were the tenant's once, and are deleted or erased. */
+/** Which of these ids were the tenant's, and are deleted or erased. */
 export async function findDeleted(sql: Sql, tenantId: string, ids: readonly string[]): Promise<string[]> {
   const found = await query(sql, FIND_DELETED, [tenantId, ids]);
   return found.map(({ id }) => id);

@@ -9,24 +9,24 @@ import type { Sql } from '../database/sql.ts';
 const compress = promisify(deflateRaw);
 const decompress = promisify(inflateRaw);
 
-/** Up to so many bytes an answer is stored as it is. */
+/** A response of up to this many bytes is stored as it is. */
 const MOST_PLAIN_BYTES = 2_048;
 
-/** As the row of a record has it: `body` or `packed`. */
+/** The columns of a record: `body` or `packed`. */
 export interface PackedResponse {
   body: string | null;
   packed: Buffer | null;
   omitted: string[];
 }
 
-/** As a record, which keeps the order of its fields. */
+/** Parsed as a record, which keeps the order of the fields. */
 const fieldsSchema = z.record(z.string(), z.unknown());
 const agentSchema = z.looseObject({ object: z.literal('agent'), id: z.string(), version: z.int() });
 const turnSchema = z.looseObject({ object: z.literal('turn'), id: z.string(), status: turnStatusSchema });
 
 /*
  * Invariant: only what never changes is omitted: a version of an agent, and the output of a turn that has ended.
- * The rest is kept as it was sent, in its order, so that what is put together again is the same byte for byte.
+ * The rest is kept as it was sent, in its order, so that the restored body is the same byte for byte.
  */
 function omittable(answer: unknown): string[] {
   if (agentSchema.safeParse(answer).success) return ['system', 'tools'];
@@ -34,7 +34,7 @@ function omittable(answer: unknown): string[] {
   return turn.success && isFinal(turn.data.status) ? ['output', 'output_text'] : [];
 }
 
-/** Makes the body of an answer as small as it can be stored. */
+/** Packs the body of a response: compressed, without what is stored elsewhere. */
 export async function packResponse(body: string): Promise<PackedResponse> {
   if (Buffer.byteLength(body) <= MOST_PLAIN_BYTES) return { body, packed: null, omitted: [] };
   const answer = fieldsSchema.parse(JSON.parse(body));
@@ -43,7 +43,7 @@ export async function packResponse(body: string): Promise<PackedResponse> {
   return { body: null, packed: await compress(kept, { level: constants.Z_BEST_SPEED }), omitted };
 }
 
-/** The body as it was sent, byte for byte; null where what it showed is no longer there. */
+/** The body as it was sent, byte for byte; null where what it showed was deleted. */
 export async function unpackResponse(
   sql: Sql,
   tenantId: string,
@@ -70,7 +70,7 @@ async function readShown(
 const asRecord = (shown: object | null): Record<string, unknown> | null =>
   shown === null ? null : { ...shown };
 
-/** With these fields taken from `values`, null where there are none. Each stays in its place. */
+/** With these fields replaced by those of `values`, or null, in the same order. */
 function withFields(
   answer: Record<string, unknown>,
   fields: readonly string[],

@@ -72,7 +72,7 @@ export async function listMessages(
   database: Database,
   sessionId: string,
   page: { after: MessagePosition; limit: number },
-): Promise<{ message: z.infer<typeof messageSchema>; place: MessagePosition }[]> {
+): Promise<{ message: z.infer<typeof messageSchema>; position: MessagePosition }[]> {
   const { turnSequence, index } = page.after;
   const [rows, notes] = await Promise.all([
     database.prisma.message.findMany({
@@ -119,7 +119,7 @@ export async function listMessages(
         refused_blocks: refused,
         created_at: row.createdAt.toISOString(),
       },
-      place: { turnSequence: row.turnSequence, index: row.index },
+      position: { turnSequence: row.turnSequence, index: row.index },
     };
   });
 }

@@ -2,9 +2,9 @@ import type { MoveName } from './race-moves.ts';
 import type { Start } from './race-scene.ts';
 
 /**
- * Where a turn may be after two moves have met on it, whichever was first: the ends, one of the two moves, and the
- * others that it may meet. A move that comes too late (a claim of a turn that is cancelled, a write without its
- * lease) changes nothing; what is submitted is a turn of its own, or joins.
+ * The statuses that a turn may have after two moves have met on it, in either order: the statuses, one of the moves,
+ * and the others that it may meet. A move that comes too late (a claim of a cancelled turn, a write without its lease)
+ * changes nothing; a submit is a turn of its own, or joins.
  */
 const ENDS: Record<Start, readonly (readonly [ends: string, one: string, others: string])[]> = {
   queued: [
@@ -148,7 +148,7 @@ const ENDS: Record<Start, readonly (readonly [ends: string, one: string, others:
   ],
 };
 
-/** The statuses in which a turn may be after these two moves; empty where the table says nothing of them. */
+/** The statuses that a turn may have after these two moves; empty where the table has no entry. */
 export function endsOf(start: Start, one: MoveName, other: MoveName): string[] {
   const row = ENDS[start].find(
     ([, move, others]) =>

@@ -24,12 +24,12 @@ import { TRANSITIONS } from '../transitions.ts';
 import { ending, parking, type Scene } from './race-scene.ts';
 import { doneOf, submitTo } from './submit-to.ts';
 
-/** Something that changes a turn, as whoever does it does it; what it answers is told in a word. */
+/** Something that changes a turn, by the same function as in production; returns its result in a word. */
 export interface Move {
   run(pool: Database['pool'], scene: Scene): Promise<string>;
-  /** It comes again and again: what is left behind is compared after one more time. */
+  /** It is periodic: states are compared after one more run of it. */
   comesAgain?: boolean;
-  /** It passes over rows that somebody holds; so it also meets others while it holds them itself. */
+  /** It skips locked rows, so it is also tested as the move that holds them. */
   passesOver?: boolean;
 }
 
@@ -50,7 +50,7 @@ const advance =
     return (await advanceTurn(sql, fence, write(scene)))?.status ?? 'lost';
   };
 
-/** What it did, and not how the turn is a moment later. */
+/** What it did, not the state of the turn afterwards. */
 const cancel = async (sql: Sql, tenantId: string, turnId: string): Promise<string> =>
   (await cancelTurn(sql, tenantId, turnId)).cancelled?.status ?? 'over';
 
@@ -137,7 +137,7 @@ const MOVES = {
 export type MoveName = keyof typeof MOVES;
 export const moveOf = (name: MoveName): Move => MOVES[name];
 
-/** What a move answers; a refusal by its code. What the API would answer with 5xx is thrown. */
+/** The result of a move; a refusal by its code. What the API would respond to with a 5xx is thrown. */
 export async function answerOf(move: Move, pool: Database['pool'], scene: Scene): Promise<string> {
   try {
     return await move.run(pool, scene);

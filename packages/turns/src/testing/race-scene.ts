@@ -4,7 +4,7 @@ import { modelStep } from '../../../../tests/support/model-step.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
 import { TRANSITIONS } from '../transitions.ts';
 
-/** Where a turn stands when two moves meet. `expired`: its worker is gone; `followed`: another turn waits behind it. */
+/** The state of a turn when two moves meet. `expired`: its lease has expired; `followed`: another turn waits behind it. */
 export const STARTS = [
   'queued',
   'followed',
@@ -25,7 +25,7 @@ export interface Scene {
   eventCount: number;
   /** The call that a turn in `requires_action` waits for. */
   callId: string;
-  /** The turn that waits behind it, of `followed`. */
+  /** The turn that waits behind it, where it is `followed`. */
   nextId: string | null;
 }
 
@@ -69,7 +69,7 @@ export const ending = (status: 'completed' | 'failed'): Advance => ({
 
 const ERROR = { code: 'model_error', message: 'No.', retry_status: 'exhausted' as const, request_id: null };
 
-/** Stores a session of its own with a turn in this state. Deadlines have passed where nobody holds the turn. */
+/** Stores a session with a turn in this state. Deadlines have passed where no worker holds the turn. */
 export async function makeScene(
   { pool }: Database,
   start: Start,
@@ -109,7 +109,7 @@ export async function makeScene(
   return { ...scene, epoch, eventCount, nextId };
 }
 
-/** All that two orders of the same moves must agree on, and what must hold whatever happened. */
+/** The state that must equal that of one order of the moves, and the invariants that were violated. */
 export async function readScene(
   { pool }: Database,
   { sessionId, turnId }: Scene,

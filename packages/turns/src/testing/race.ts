@@ -3,7 +3,7 @@ import { openDatabase, type Database } from '@turnpike/store';
 import { answerOf, moveOf, type MoveName } from './race-moves.ts';
 import { makeScene, readScene, type Scene, type Start } from './race-scene.ts';
 
-/** How two moves ended: all that must be the same in one of their two orders. */
+/** How two moves ended: it must equal that of one of their two orders. */
 export interface Ending {
   outcome: string;
   /** The turn's status; `erased` where it is gone. */
@@ -16,17 +16,17 @@ type Race = (start: Start, first: MoveName, second: MoveName) => Promise<Ending>
 export interface RaceTrack {
   /** One after the other. */
   inTurn: Race;
-  /** Both wait for rows that somebody else holds, `first` before `second`, and are let go at once. */
+  /** Both wait for rows that a third connection locks, `first` before `second`, and are released at once. */
   atOnce: Race;
-  /** `first` is kept from committing what it wrote until `second` waits for it, or has passed over it. */
+  /** `first` is kept from its commit until `second` waits for it, or has skipped its rows. */
   beforeCommit: Race;
   close(): Promise<void>;
 }
 
-/** Any number: what keeps `first` from its commit. */
+/** The advisory lock that keeps `first` from its commit. */
 const GATE = 4_712;
 
-/** Opens what races are run with. `setUp` makes their scenes. */
+/** Opens the connections for races. `setUp` is for scenes. */
 export async function openRaceTrack(
   url: string,
   setUp: Database,
@@ -35,7 +35,7 @@ export async function openRaceTrack(
   const open = (applicationName: string): Database =>
     openDatabase({ url, poolSize: 2, applicationName, onError: () => undefined });
   const [first, second, holder] = [open('first'), open('second'), open('holder')];
-  // AFTER: the statement has written all that it writes, in the way in which it writes without a trigger.
+  // AFTER: the statement has written everything, as it does without a trigger.
   await setUp.pool.query(`
     CREATE FUNCTION wait_before_commit() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -45,7 +45,7 @@ export async function openRaceTrack(
     CREATE TRIGGER wait_before_commit AFTER INSERT OR UPDATE ON turns FOR EACH STATEMENT
       WHEN (current_setting('application_name') = 'first') EXECUTE FUNCTION wait_before_commit()`);
 
-  /** Resolves once the move waits for a lock, or is done without. */
+  /** Resolves once the move waits for a lock, or has ended. */
   const untilHeld = async (applicationName: string, move: Promise<unknown>): Promise<void> => {
     const done = move.then(
       () => true,
@@ -61,7 +61,7 @@ export async function openRaceTrack(
     }
   };
 
-  /** `hold` takes what the moves are to wait for, and returns what lets them go; without it they do not wait. */
+  /** `hold` acquires what the moves are to wait for, and returns its release; without it they do not wait. */
   const racing =
     (hold?: (scene: Scene) => Promise<() => Promise<void>>): Race =>
     async (start, one, other) => {
@@ -82,11 +82,11 @@ export async function openRaceTrack(
       }
       const { state, status, flaws } = await readScene(setUp, scene);
       await setUp.pool.query('DELETE FROM sessions WHERE id = $1', [scene.sessionId]);
-      // In one order, whichever of the two was first.
+      // Sorted, so that the order of the two does not matter.
       return { outcome: `${told.toSorted().join('; ')}; ${state}`, status, flaws };
     };
 
-  /** Runs statements on a connection of their own, and later another there. */
+  /** Runs statements on their own connection, and returns a function that runs `giving` there. */
   const holding = async (taking: [string, unknown[]][], giving: string): Promise<() => Promise<void>> => {
     const client = await holder.pool.connect();
     for (const [text, values] of taking) await client.query(text, values);

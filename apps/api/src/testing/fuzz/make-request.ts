@@ -10,7 +10,7 @@ export interface FuzzRequest {
   body: Buffer | null;
 }
 
-/** A request to this operation: one that works, or odd in its address, its headers or its body. */
+/** A request to this operation: a valid one, or one with an odd path, header or body. */
 export function makeRequest(operation: Operation, maker: Maker): FuzzRequest {
   return {
     operation,
@@ -24,9 +24,9 @@ function makeAddress(operation: Operation, maker: Maker): string {
   const { random } = maker;
   let path = operation.path;
   const query: string[] = [];
-  for (const { name, in: place, required, schema } of random.rotate(operation.parameters)) {
-    if (place === 'path') path = path.replace(`{${name}}`, makePart(schema, maker, 0.02));
-    if (place === 'query' && (required || random.chance(0.5)))
+  for (const { name, in: location, required, schema } of random.rotate(operation.parameters)) {
+    if (location === 'path') path = path.replace(`{${name}}`, makePart(schema, maker, 0.02));
+    if (location === 'query' && (required || random.chance(0.5)))
       query.push(`${name}=${makePart(schema, maker, 0.6)}`);
   }
   if (isOdd(maker, 0.02)) query.push(`${encode(oddText(random))}=${encode(oddText(random))}`);
@@ -42,7 +42,7 @@ function makePart(schema: Schema, maker: Maker, oddness: number): string {
   return encode(makeValue(schema, { ...maker, odd: { places: 0 } }));
 }
 
-/** Percent-encoded, with U+FFFD for half a surrogate pair. */
+/** Percent-encoded, with U+FFFD for half of a surrogate pair. */
 function encode(value: unknown): string {
   const text = typeof value === 'string' ? value : writeJson(value);
   return encodeURIComponent(Buffer.from(text.slice(0, 500)).toString());
@@ -66,9 +66,9 @@ function makeBody({ method, body: schema }: Operation, maker: Maker): Buffer | n
 }
 
 function damaged(bytes: Buffer, random: Random): Buffer {
-  const place = random.below(bytes.length);
+  const offset = random.below(bytes.length);
   const odd = Buffer.from([random.pick([0, 0x22, 0x5c, 0x7b, 0xc0, 0xed, 0xff])]);
   return random.chance(0.3)
-    ? bytes.subarray(0, place)
-    : Buffer.concat([bytes.subarray(0, place), odd, bytes.subarray(place + 1)]);
+    ? bytes.subarray(0, offset)
+    : Buffer.concat([bytes.subarray(0, offset), odd, bytes.subarray(offset + 1)]);
 }

@@ -4,13 +4,13 @@ import { idPrefixOf, sampleOf } from '../sample-schema.ts';
 import { ODD_DAYS, ODD_JSON, ODD_MOMENTS, ODD_NUMBERS, ODD_TEXTS } from './odd-values.ts';
 import type { Random } from './random.ts';
 
-/** What values are made from. */
+/** What values are generated from. */
 export interface Maker {
   random: Random;
   document: ApiDocument;
-  /** So many places may still hold what their schema does not foresee: where all do, nothing gets past the first check. */
+  /** How many more values may violate their schema: where all do, nothing passes the first check. */
   odd: { places: number };
-  /** An id with this prefix, whoever's it is. */
+  /** An id with this prefix, of any tenant. */
   idOf: (prefix: string) => string;
 }
 
@@ -25,7 +25,7 @@ const partSchema = z.looseObject({
 });
 const variantsSchema = z.array(z.looseObject({})).min(1);
 
-/** A value of this schema, some of its optional fields with it, and odd in some places. */
+/** A value of this schema with some of its optional fields, and odd values at some paths. */
 export function makeValue(schema: Schema, maker: Maker): unknown {
   const { random, document } = maker;
   const own = document.resolve(schema);
@@ -42,17 +42,17 @@ export function makeValue(schema: Schema, maker: Maker): unknown {
   }
   if (part.format === 'date-time') return new Date(Date.now() + random.below(86_400_000)).toISOString();
   const sample = sampleOf(own, document, maker.idOf);
-  // Of many names no two are to be the same.
+  // Of several names no two may be equal.
   return sample === 'sample' ? `sample-${random.below(1_000_000)}` : sample;
 }
 
-/** What is odd as a whole hides all that is in it. */
+/** An odd value hides everything inside it. */
 function oddnessOf({ type, format }: Schema): number {
   if (typeof format === 'string') return 0.5;
   return type === 'object' || type === 'array' ? 0.04 : 0.15;
 }
 
-/** True with this probability, while there may be odd places. */
+/** True with this probability, while odd values are left. */
 export function isOdd({ random, odd }: Maker, probability: number): boolean {
   if (odd.places === 0 || !random.chance(probability)) return false;
   odd.places -= 1;
@@ -74,7 +74,7 @@ function makeObject(part: z.infer<typeof partSchema>, maker: Maker): object {
   return Object.fromEntries(fields);
 }
 
-/** Likely to pass as what the schema asks for, and unlikely to be expected. */
+/** Likely to be valid, and unlikely to be expected. */
 export function oddFor({ type, format }: Schema, random: Random): unknown {
   if (random.chance(0.3)) return oddValue(random);
   if (format === 'date-time') return pickFrom(ODD_MOMENTS, random);
@@ -105,7 +105,7 @@ function pickFrom<Item>(items: readonly [Item, ...Item[]], random: Random): Item
 const RAW = 'raw-json:';
 const rawJson = (text: string): string => RAW + text;
 
-/** As `JSON.stringify`, with what is to be JSON of its own written as it is. */
+/** As `JSON.stringify`, with raw JSON text written unchanged. */
 export function writeJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(/"raw-json:((?:[^"\\]|\\.)*)"/g, (_, text: string) =>
     z.string().parse(JSON.parse(`"${text}"`)),

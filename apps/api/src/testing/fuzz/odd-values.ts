@@ -38,7 +38,7 @@ export const ODD_NUMBERS = [
   1e308,
 ] as const;
 
-/** Days of the calendar, and what looks like them. */
+/** Dates, and texts that look like dates. */
 export const ODD_DAYS = [
   '0000-01-01',
   '0001-01-01',
@@ -54,7 +54,7 @@ export const ODD_DAYS = [
   '20260101',
 ] as const;
 
-/** Moments with their offset, and what looks like them; those of tomorrow can be scheduled. */
+/** Times with an offset, and texts that look like times; tomorrow's can be scheduled. */
 export const ODD_MOMENTS = [
   '0000-01-01T00:00:00Z',
   '0001-01-01T00:00:00Z',
@@ -77,7 +77,7 @@ export const ODD_MOMENTS = [
 const nested = (open: string, close: string, levels: number): string =>
   `${open.repeat(levels)}1${close.repeat(levels)}`;
 
-/** JSON that no value of JavaScript is written as. */
+/** JSON that `JSON.stringify` never writes. */
 export const ODD_JSON = [
   '1e400',
   '-1e400',
@@ -101,7 +101,7 @@ export const ODD_JSON = [
   `[${'{},'.repeat(1_000)}{}]`,
 ] as const;
 
-/** By their name in lower case, what clients send in headers. */
+/** Values of headers, by their name in lower case. */
 export const ODD_HEADERS: Record<string, readonly [string, ...string[]]> = {
   'idempotency-key': [
     '',
@@ -147,7 +147,7 @@ export const ODD_HEADERS: Record<string, readonly [string, ...string[]]> = {
   'content-encoding': ['gzip', 'br', 'deflate', 'zip', 'identity'],
 };
 
-/** What an address may hold, already encoded. */
+/** Parts of a path, already encoded. */
 export const ODD_IN_ADDRESS = [
   '%',
   '%00',

@@ -5,14 +5,14 @@ import type { FuzzRequest } from './make-request.ts';
 export interface FuzzResponse {
   status: number;
   type: string;
-  /** Empty for a stream, which is left at once. */
+  /** Empty for a stream, which is closed at once. */
   text: string;
 }
 
 /** Ends a request that would hang. */
 const LIMIT_MS = 120_000;
 
-/** Sends it as it is, with nothing that a friendlier client would put right. */
+/** Sends exactly these bytes, without the corrections that HTTP clients make. */
 export async function sendRequest(
   { url, apiKey, agent }: { url: string; apiKey: string; agent: Agent },
   { operation, path, headers, body }: FuzzRequest,
