@@ -247,7 +247,7 @@ test('a baseUrl that is a path leads to the origin of the page, and to no other'
 test('outside of a page, a path is for a fetch of your own; without one it is refused with the reason', async () => {
   expect((await placeAskedAt('/api/')).at).toBe('/api/v1/turns/turn_1');
   expect((await placeAskedAt('/..//elsewhere.invalid')).at).toBe('/elsewhere.invalid/v1/turns/turn_1');
-  expect(() => new Turnpike({ baseUrl: '/api', apiKey: null })).toThrow(/needs a page/);
+  expect(() => new Turnpike({ baseUrl: '/api', apiKey: null })).toThrow(/only in a page/);
 });
 
 test('without a key of its own, a client sends none', async () => {

@@ -1,4 +1,4 @@
-// Makes `dist/cjs` from `dist`, for `require`: the same files as CommonJS, with the same types.
+// Builds `dist/cjs` from `dist` for `require`: the same modules as CommonJS, with the same types.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +24,7 @@ async function writeCommonJs(file) {
   writeFileSync(join(to, file), code);
 }
 
-/** Its map is for the other file. */
+/** Removes the reference to the source map, which belongs to the ES module. */
 function withoutMap(text) {
   return text.replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n');
 }

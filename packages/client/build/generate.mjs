@@ -1,5 +1,5 @@
-// Writes `src/wire/contract.ts`: of the contract, the types that the client's sources name. The client is
-// installed without the contract, which stays private and needs zod.
+// Generates `src/wire/contract.ts`: the types of the contract that the client's sources import. The published client
+// does not depend on the contract, which is private and needs Zod.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,17 +24,17 @@ const constants = [...schemas]
   });
 const text = `// Made from packages/contract by packages/client/build/generate.mjs: do not edit.
 
-/** What a schema says of what may be sent, and of what is answered. */
+/** The request and response types of a schema. */
 interface Wire<Input, Output> {
   _zod: { input: Input; output: Output };
 }
 
 ${[...writer.declarations, ...constants].join('\n\n')}
 `;
-// A file that is written anew is one to compile anew.
+// An unchanged file is not written, so that it need not be compiled again.
 if (read(made) !== text) writeFileSync(made, text);
 
-/** The contract as it runs: its sources, for it may not be built yet. */
+/** Bundles and imports the contract's sources, because it may not be built yet. */
 async function loadContract() {
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -48,7 +48,7 @@ async function loadContract() {
   return import(`data:text/javascript;base64,${Buffer.from(code).toString('base64')}`);
 }
 
-/** What the sources import from the generated file: types, and schemas with the sides that are asked of them. */
+/** The names that the sources import from the generated file: types, and schemas with the sides that are used. */
 function findNames() {
   const found = { types: new Set(), schemas: new Map() };
   for (const file of readdirSync(sources, { recursive: true })) {

@@ -1,30 +1,29 @@
 /**
- * Writes zod schemas as plain TypeScript, so that whoever installs the client needs neither zod nor a
- * package of ours for its types. What a schema carries as `id` becomes a name, as `description` a comment.
- * Throws for a kind of schema that it does not know.
+ * Writes Zod schemas as plain TypeScript types, so that users of the client need neither Zod nor the contract. A
+ * schema's `id` becomes the name of a type, its `description` a comment. Throws for an unknown kind of schema.
  */
 export class TypeWriter {
   #declared = new Map();
 
-  /** All that was named, in order. */
+  /** All named types, in order. */
   get declarations() {
     return [...this.#declared].map(([name, { comment, type }]) => `${comment}export type ${name} = ${type};`);
   }
 
-  /** Names the type of a schema. `side`: `input` is what may be sent, `output` what is answered. */
+  /** Declares a named type for a schema. `side`: `input` for requests, `output` for responses. */
   declare(name, schema, side) {
     const type = this.write(schema, side);
     if (type !== name) this.#add(name, { comment: commentOf(schema), type });
   }
 
-  /** The type as an expression. */
+  /** The type expression of a schema. */
   write(schema, side) {
     const id = schema.meta()?.id;
     if (id === undefined) return this.#body(schema, side);
     const known = this.#declared.get(id);
     if (known?.schema === schema && known.side === side) return id;
     const type = this.#body(schema, side);
-    // Many are the same whichever way they go.
+    // Most types are the same for input and output.
     if (known?.type === type) return id;
     const name = known === undefined ? id : `${id}${side === 'input' ? 'Input' : 'Output'}`;
     this.#add(name, { comment: commentOf(schema), type, schema, side });

@@ -1,8 +1,8 @@
 import type { Problem } from './wire/contract.ts';
 
-/** The root of every error that the client throws on purpose. An aborted call rejects with its signal's reason. */
+/** The base class of the client's errors. An aborted call rejects with its signal's reason instead. */
 export class TurnpikeError extends Error {
-  // Written out in each class: the name of a class is a letter in code that was minified.
+  // A literal in each class, because minifiers shorten class names.
   override readonly name: string = 'TurnpikeError';
 
   constructor(message: string, cause?: unknown) {
@@ -10,8 +10,8 @@ export class TurnpikeError extends Error {
   }
 }
 
-/** A code of the service, or `unexpected_answer` where something between answered in its stead. */
-// `string & {}` keeps the known codes in an editor's suggestions: a newer service may say one more.
+/** A problem code of the service, or `unexpected_answer` if the response is not from the service, such as a proxy's. */
+// `string & {}` keeps the known codes in an editor's suggestions and allows the codes of newer services.
 export type ApiErrorCode = Problem['code'] | 'unexpected_answer' | (string & {});
 
 export interface ApiErrorParts {
@@ -26,24 +26,24 @@ export interface ApiErrorParts {
   oldestCursor: string | null;
 }
 
-/** The service answered, and said no. */
+/** The service responded with an error. */
 export class TurnpikeApiError extends TurnpikeError {
   override readonly name = 'TurnpikeApiError';
   /** The HTTP status. */
   readonly status: number;
-  /** What happened: stable, so that it can be compared with. */
+  /** What happened. Codes are stable, so they can be compared. */
   readonly code: ApiErrorCode;
-  /** Names the request in the service's log. */
+  /** Identifies the request in the service's log. */
   readonly requestId: string | null;
-  /** How long the service asked to wait before another try. */
+  /** How long the service asks to wait before a retry. */
   readonly retryAfterMs: number | null;
-  /** What is wrong with the request, for `invalid_request`. */
+  /** For `invalid_request`: what is wrong with the request. */
   readonly errors: readonly { path: string; message: string }[];
-  /** The turn that stands in the way, for `session_busy`. */
+  /** For `session_busy`: the turn that blocks the session. */
   readonly blockingTurnId: string | null;
-  /** Some of the agents that stand in the way, for `tool_in_use`. */
+  /** For `tool_in_use`: some of the agents that use the tool. */
   readonly agentIds: readonly string[];
-  /** The oldest cursor that can still be used, for `cursor_expired`. */
+  /** For `cursor_expired`: the oldest cursor that is still valid. */
   readonly oldestCursor: string | null;
 
   constructor(parts: ApiErrorParts) {
@@ -60,15 +60,15 @@ export class TurnpikeApiError extends TurnpikeError {
   }
 }
 
-/** No answer came, or not all of it: what was asked for may or may not have happened. */
+/** No complete response arrived: the request may or may not have taken effect. */
 export class TurnpikeConnectionError extends TurnpikeError {
   override readonly name = 'TurnpikeConnectionError';
 }
 
-/** The time that the caller gave was not enough. Of a turn it says nothing: that goes on. */
+/** The caller's timeout passed. It does not affect a turn, which continues to run. */
 export class TurnpikeTimeoutError extends TurnpikeError {
   override readonly name = 'TurnpikeTimeoutError';
-  /** Milliseconds. */
+  /** The timeout in milliseconds. */
   readonly timeoutMs: number;
 
   constructor(message: string, timeoutMs: number) {
@@ -78,12 +78,12 @@ export class TurnpikeTimeoutError extends TurnpikeError {
 }
 
 /**
- * `malformed`: no webhook of this kind. `bad_signature`: altered, or signed with another secret.
- * `too_old`, `too_new`: genuine, but sent at another time: a replay, or a wrong clock.
+ * `malformed`: not a Standard Webhook. `bad_signature`: altered, or signed with another secret.
+ * `too_old`, `too_new`: genuine, but outside the time tolerance: a replay, or a wrong clock.
  */
 export type WebhookErrorCode = 'malformed' | 'bad_signature' | 'too_old' | 'too_new';
 
-/** Not to be trusted: answer 400, and do nothing with it. */
+/** The webhook cannot be trusted: respond with 400 and ignore it. */
 export class WebhookVerificationError extends TurnpikeError {
   override readonly name = 'WebhookVerificationError';
   readonly code: WebhookErrorCode;

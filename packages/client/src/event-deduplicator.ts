@@ -3,32 +3,32 @@ import type { EventSourceMessage } from 'eventsource-parser';
 import { TurnpikeConnectionError } from './errors.ts';
 import { isFields } from './read-problem.ts';
 
-/** Lets each fact through once and in order, and each piece of text once, over any number of connections. */
+/** Passes each stored event on once and in order, and each character of text once, over any number of connections. */
 export class EventDeduplicator {
-  /** Where to go on: of the last fact that went through. */
+  /** The cursor of the last stored event that was passed on: where to continue. */
   cursor: string | undefined;
   #turnId: string | undefined;
-  /** The number of the last fact; undefined where nothing is known of it. */
+  /** The sequence number of the last stored event; undefined if it is not known. */
   #number: number | undefined;
-  #shown = { turnId: '', attempt: -1, length: 0 };
+  #preview = { turnId: '', attempt: -1, length: 0 };
 
-  /** `number`: of the fact that the cursor names, where that can be told. */
+  /** `number`: the sequence number of the cursor's event, if it is known. */
   constructor(cursor: string | undefined, number?: number) {
     this.cursor = cursor;
     this.#number = number;
   }
 
   /**
-   * The event as it is to be told, null where it was told before or is of no kind that has a place here.
-   * Throws `TurnpikeConnectionError` where one before it is missing: asked for again from the cursor, it comes.
+   * Returns the event, without text that was passed on before; null for a duplicate, or for data that is not an event.
+   * Throws `TurnpikeConnectionError` if an earlier event is missing: a new connection from the cursor receives it.
    */
-  take({ data, id }: EventSourceMessage): TurnEvent | null {
+  accept({ data, id }: EventSourceMessage): TurnEvent | null {
     const event = parseEvent(data);
     if (event === null) return null;
-    return event.type === 'message.delta' ? this.#takePiece(event) : this.#takeFact(event, id);
+    return event.type === 'message.delta' ? this.#acceptDelta(event) : this.#acceptFact(event, id);
   }
 
-  #takeFact(fact: TurnFact, id: string | undefined): TurnFact | null {
+  #acceptFact(fact: TurnFact, id: string | undefined): TurnFact | null {
     const { turn_id: turnId, sequence_number: number } = fact;
     const known = this.#turnId === undefined || this.#turnId === turnId ? this.#number : undefined;
     if (known !== undefined) {
@@ -42,17 +42,17 @@ export class EventDeduplicator {
     return fact;
   }
 
-  #takePiece(piece: MessageDelta): MessageDelta | null {
-    const { turn_id: turnId, attempt, offset, text } = piece;
-    // It belongs to a try that was begun anew, or to a step that is complete.
+  #acceptDelta(delta: MessageDelta): MessageDelta | null {
+    const { turn_id: turnId, attempt, offset, text } = delta;
+    // It belongs to an attempt that was restarted, or to a completed step.
     if (this.#turnId === turnId && this.#number !== undefined && attempt < this.#number) return null;
-    if (this.#shown.turnId !== turnId || this.#shown.attempt !== attempt) {
-      this.#shown = { turnId, attempt, length: 0 };
+    if (this.#preview.turnId !== turnId || this.#preview.attempt !== attempt) {
+      this.#preview = { turnId, attempt, length: 0 };
     }
-    const { length } = this.#shown;
+    const { length } = this.#preview;
     if (offset > length || offset + text.length <= length) return null;
-    this.#shown.length = offset + text.length;
-    return { ...piece, offset: length, text: text.slice(length - offset) };
+    this.#preview.length = offset + text.length;
+    return { ...delta, offset: length, text: text.slice(length - offset) };
   }
 }
 
@@ -64,11 +64,11 @@ function parseEvent(json: string): TurnEvent | null {
     throw new TurnpikeConnectionError('An event is not JSON.', error);
   }
   if (!isFields(event) || typeof event['turn_id'] !== 'string') return null;
-  const isPiece =
+  const isDelta =
     event['type'] === 'message.delta' && typeof event['text'] === 'string' && isCount(event['offset']);
-  // Facts of kinds that came later than this client are told, too: they count.
+  // Stored events of types that are newer than this client are passed on as well: they have a sequence number.
   const isFact = typeof event['type'] === 'string' && isCount(event['sequence_number']);
-  return isPiece || isFact ? (event as unknown as TurnEvent) : null;
+  return isDelta || isFact ? (event as unknown as TurnEvent) : null;
 }
 
 function isCount(value: unknown): boolean {

@@ -7,56 +7,56 @@ import { readProblem } from './read-problem.ts';
 import { canSucceedLater, retryDelayMs } from './retry-delay.ts';
 import type { Transport } from './transport.ts';
 
-/** A sign of life comes every 15 seconds: without three of them, nobody is there. */
+/** The service sends a heartbeat every 15 seconds: after three missed ones the connection is considered lost. */
 const IDLE_MS = 45_000;
-const FAILURES_IN_A_ROW = 12;
-/** A connection that lived so long was none that failed, though it brought nothing. */
-const LASTING_MS = 5_000;
+const MAX_FAILURES = 12;
+/** A connection that was open this long does not count as failed, even if it brought no event. */
+const HEALTHY_MS = 5_000;
 const RETRY_MS = 1_000;
 
 export interface FollowOptions {
   signal?: AbortSignal | undefined;
-  /** With nothing for so long, not even a sign of life, the client connects again. Default: 45 seconds. */
+  /** The client reconnects after this long without any data, heartbeats included. Default: 45 seconds. */
   idleTimeoutMs?: number | undefined;
-  /** Connections in a row that bring nothing, before it gives up. Default: 12, about half a minute. */
+  /** Failed connections in a row before the client gives up. Default: 12, about half a minute. */
   maxFailures?: number | undefined;
 }
 
 export interface EventSource {
   path: string;
-  /** True for a turn's; a session's goes on for ever. */
+  /** True for a turn's stream; a session's stream never ends. */
   endsWithTurn: boolean;
 }
 
 /**
- * Yields events from the sieve's cursor on, and connects again by itself. Throws `TurnpikeApiError` for what
- * cannot succeed (such as `not_found`, `cursor_expired`), the last failure after too many in a row, or the
- * signal's reason.
+ * Yields events from the deduplicator's cursor on, and reconnects automatically. Throws `TurnpikeApiError` for an
+ * error that a retry cannot fix (such as `not_found`, `cursor_expired`), the last failure after too many in a row,
+ * or the signal's reason.
  */
 export async function* followEvents(
   transport: Transport,
   { path, endsWithTurn }: EventSource,
-  sieve: EventDeduplicator,
-  { signal, idleTimeoutMs = IDLE_MS, maxFailures = FAILURES_IN_A_ROW }: FollowOptions,
+  deduplicator: EventDeduplicator,
+  { signal, idleTimeoutMs = IDLE_MS, maxFailures = MAX_FAILURES }: FollowOptions,
 ): AsyncGenerator<TurnEvent, void, undefined> {
   let failures = 0;
   let retryMs = RETRY_MS;
   for (;;) {
     signal?.throwIfAborted();
-    // The head of a stream is sent at once.
+    // The service sends the head of a stream at once.
     const limit = new Limit(signal, Math.min(transport.timeoutMs, idleTimeoutMs));
-    let failure: unknown = new TurnpikeConnectionError('The stream ends, again and again, with nothing new.');
+    let failure: unknown = new TurnpikeConnectionError('The stream ended repeatedly without a new event.');
     let openedAt = Infinity;
     let progress = false;
-    const onBytes = (): void => void (progress ||= performance.now() - openedAt > LASTING_MS);
+    const onBytes = (): void => void (progress ||= performance.now() - openedAt > HEALTHY_MS);
     const onRetry = (milliseconds: number): void => void (retryMs = milliseconds);
     try {
-      const response = await openStream(transport, path, sieve.cursor, limit);
+      const response = await openStream(transport, path, deduplicator.cursor, limit);
       if (response === null) return;
       openedAt = performance.now();
       for await (const frame of readFrames(response, limit, idleTimeoutMs, { onBytes, onRetry })) {
         signal?.throwIfAborted();
-        const event = sieve.take(frame);
+        const event = deduplicator.accept(frame);
         if (event === null) continue;
         progress = true;
         yield event;
@@ -70,12 +70,12 @@ export async function* followEvents(
     }
     failures = progress ? 0 : failures + 1;
     if (failures > maxFailures) throw failure;
-    // The service gives each client another time to come back after, so that they do not come at once.
+    // The service gives each client a different retry delay, so that they do not reconnect at the same time.
     await pause(failures === 0 ? retryMs : retryDelayMs(failure, failures, retryMs / 2), signal);
   }
 }
 
-/** Null where nothing can follow the cursor. */
+/** Null if no event can follow the cursor. */
 async function openStream(
   transport: Transport,
   path: string,

@@ -1,15 +1,15 @@
 import { TurnpikeConnectionError, TurnpikeError, TurnpikeTimeoutError } from './errors.ts';
 
-/** Setting a timer for longer would end it at once. */
-const MOST_MS = 2 ** 31 - 1;
+/** The maximum delay of a timer: a longer one would fire at once. */
+const MAX_MS = 2 ** 31 - 1;
 
-/** Ends something when its caller aborts or its time is over, and knows afterwards which it was. */
+/** Aborts work when its caller aborts or a timeout passes, and tells which it was. */
 export class Limit {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #onAbort = (): void => this.#controller.abort(this.#outer?.reason);
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #passedMs: number | null = null;
+  #expiredMs: number | null = null;
 
   constructor(outer: AbortSignal | undefined, timeoutMs: number) {
     this.#outer = outer;
@@ -22,34 +22,34 @@ export class Limit {
     return this.#controller.signal;
   }
 
-  /** Counts anew from now. */
+  /** Restarts the timeout. */
   restart(timeoutMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(
       () => {
-        this.#passedMs = timeoutMs;
+        this.#expiredMs = timeoutMs;
         this.#controller.abort();
       },
-      Math.min(MOST_MS, timeoutMs),
+      Math.min(MAX_MS, timeoutMs),
     );
   }
 
-  /** Counts no more, for now. */
+  /** Stops the timeout until `restart`. */
   pause(): void {
     clearTimeout(this.#timer);
   }
 
-  /** What to throw for an error that came under this limit: the caller's reason before all. */
+  /** The error to throw for an error that occurred under this limit. The caller's abort reason takes precedence. */
   explain(error: unknown, what: string): unknown {
     if (this.#outer?.aborted === true) return this.#outer.reason;
-    if (this.#passedMs !== null) {
-      return new TurnpikeTimeoutError(`${what}: no answer within ${this.#passedMs} ms.`, this.#passedMs);
+    if (this.#expiredMs !== null) {
+      return new TurnpikeTimeoutError(`${what}: no response within ${this.#expiredMs} ms.`, this.#expiredMs);
     }
     if (error instanceof TurnpikeError) return error;
     return new TurnpikeConnectionError(`${what}: the connection failed.`, error);
   }
 
-  /** To be called in any case, else the timer keeps a process alive. `abort` also ends what still runs. */
+  /** Must always be called, or the timer keeps the process alive. `abort` also aborts the work. */
   close(abort = false): void {
     clearTimeout(this.#timer);
     this.#outer?.removeEventListener('abort', this.#onAbort);
@@ -57,7 +57,7 @@ export class Limit {
   }
 }
 
-/** Resolves after so many milliseconds; rejects with the signal's reason where that comes first. */
+/** Resolves after this many milliseconds; rejects with the signal's reason if it aborts before. */
 export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -73,7 +73,7 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
         signal?.removeEventListener('abort', onAbort);
         resolve();
       },
-      Math.min(MOST_MS, milliseconds),
+      Math.min(MAX_MS, milliseconds),
     );
     signal?.addEventListener('abort', onAbort, { once: true });
   });

@@ -8,14 +8,14 @@ export interface Page<Item> {
   next_cursor: string | null;
 }
 
-/** Which page, of which size. */
+/** Selects a page and its size. */
 export interface PageQuery {
   cursor?: string | undefined;
-  /** 1 to 100. */
+  /** Items per page: 1 to 100. */
   limit?: number | undefined;
 }
 
-/** What narrows a list by when things were made. */
+/** Filters a list by creation time. */
 export interface TimeQuery {
   /** At this time or later, such as `2026-11-30T12:00:00Z`. */
   created_after?: string | undefined;
@@ -23,12 +23,12 @@ export interface TimeQuery {
   created_before?: string | undefined;
 }
 
-/** What narrows a list by labels: all of these entries. */
+/** Filters a list by metadata: items that have all these entries. */
 export interface MetadataQuery {
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A list: `for await` gives all that is in it, page after page as they are needed. */
+/** A list. `for await` yields all items and fetches pages as needed. */
 export class Pages<Item> implements AsyncIterable<Item> {
   readonly #transport: Transport;
   readonly #path: string;
@@ -42,7 +42,7 @@ export class Pages<Item> implements AsyncIterable<Item> {
     this.#options = options;
   }
 
-  /** The page that the query names; without a cursor, the first one. */
+  /** The page at this cursor. Default: the query's cursor, or the first page. */
   page(cursor?: string): Promise<Page<Item>> {
     const query = cursor === undefined ? this.#query : { ...this.#query, cursor };
     return this.#transport.call({ method: 'GET', path: this.#path, query }, this.#options);

@@ -2,20 +2,20 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { TurnpikeConnectionError } from './errors.ts';
 import type { Limit } from './limit.ts';
 
-/** Characters of one event. Far more than the service sends. */
-const MOST_CHARACTERS = 64 * 1024 * 1024;
-const MOST_RETRY_MS = 30_000;
+/** Limit of one event in characters, far more than the service sends. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
+const MAX_RETRY_MS = 30_000;
 
 export interface FrameHooks {
-  /** Something came, if only a sign of life. */
+  /** Data arrived, possibly only a heartbeat. */
   onBytes: () => void;
-  /** How long to wait before coming back, in milliseconds. */
+  /** The service set the reconnection delay, in milliseconds. */
   onRetry: (milliseconds: number) => void;
 }
 
 /**
- * The server-sent events of an answer, until it ends. With nothing at all for `idleMs`, the connection is
- * taken for dead; the time that the reader spends on an event does not count.
+ * Yields the server-sent events of a response until it ends. After `idleMs` without data, `limit` aborts the
+ * connection; the time that the consumer spends on an event does not count.
  */
 export async function* readFrames(
   response: Response,
@@ -26,9 +26,9 @@ export async function* readFrames(
   let frames: EventSourceMessage[] = [];
   let tooLong = false;
   const parser = createParser({
-    maxBufferSize: MOST_CHARACTERS,
+    maxBufferSize: MAX_CHARACTERS,
     onEvent: (frame) => void frames.push(frame),
-    onRetry: (milliseconds) => hooks.onRetry(Math.min(MOST_RETRY_MS, milliseconds)),
+    onRetry: (milliseconds) => hooks.onRetry(Math.min(MAX_RETRY_MS, milliseconds)),
     onError: ({ type }) => (tooLong ||= type === 'max-buffer-size-exceeded'),
   });
   const reader = response.body?.getReader();

@@ -1,4 +1,4 @@
-/** Milliseconds to wait by a `Retry-After` header: seconds, or a date (RFC 9110). Null where it says nothing. */
+/** The delay of a `Retry-After` header in milliseconds: seconds or a date (RFC 9110). Null if absent or invalid. */
 export function parseRetryAfter(header: string | null, nowMs: number): number | null {
   if (header === null) return null;
   const text = header.trim();

@@ -1,6 +1,6 @@
 import type { ContentBlock, MessageDelta, TurnEvent } from './wire/contract.ts';
 
-/** Turns the events of a turn into the text to show: that of the step under way, in the end the answer. */
+/** Converts the events of a turn into the text to show: that of the current step, and finally the turn's output. */
 export class TextSoFar {
   #text = '';
 
@@ -8,12 +8,12 @@ export class TextSoFar {
     return this.#text;
   }
 
-  /** Takes the next event; returns the text. Events may come twice, and pieces may be left out. */
+  /** Applies the next event and returns the text. Duplicate events and missing deltas are handled. */
   take(event: TurnEvent): string {
     const { type } = event;
     if (type === 'step.started' || type === 'step.restarted') this.#text = '';
-    else if (type === 'message.delta') this.#takePiece(event);
-    // A round of tools says nothing, and a compaction is not said to the user.
+    else if (type === 'message.delta') this.#applyDelta(event);
+    // Rounds of tools have no text, and the summary of a compaction is not for the user.
     else if (type === 'step.completed' && event.step.type === 'model_call')
       this.#text = textOf(event.step.content);
     else if (type === 'turn.completed' || type === 'turn.incomplete')
@@ -21,7 +21,7 @@ export class TextSoFar {
     return this.#text;
   }
 
-  #takePiece({ offset, text }: MessageDelta): void {
+  #applyDelta({ offset, text }: MessageDelta): void {
     if (offset <= this.#text.length) this.#text = this.#text.slice(0, offset) + text;
   }
 }

@@ -7,29 +7,29 @@ import { canSucceedLater, retryDelayMs } from './retry-delay.ts';
 const VISIBLE = /^[\x21-\x7e]+$/;
 
 export interface TurnpikeOptions {
-  /** Where the API is, such as `https://turnpike.invalid`; in a page also a path of its origin, such as `/api`. */
+  /** URL of the API, such as `https://turnpike.invalid`; in a page also a path on its origin, such as `/api`. */
   baseUrl: string;
-  /** `null` where somebody between adds it: a server of yours that a page reaches the API through. */
+  /** `null` if a server of yours, between a page and the API, adds the key. */
   apiKey: string | null;
-  /** Default: the global one. */
+  /** Default: the global `fetch`. */
   fetch?: typeof fetch | undefined;
-  /** Of one try, not of all together. Default: 30 seconds. */
+  /** Timeout of one attempt, not of all attempts together. Default: 30 seconds. */
   timeoutMs?: number | undefined;
-  /** Tries after the first one. Default: 5. */
+  /** Attempts after the first one. Default: 5. */
   maxRetries?: number | undefined;
 }
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
-  /** Ends the call, which then rejects with its reason. What the service has done already stays done. */
+  /** Aborts the call, which then rejects with the signal's reason. It does not undo what the service has done. */
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
   maxRetries?: number | undefined;
 }
 
-/** What a call takes that makes or changes something. */
+/** Options of a call that creates or changes something. */
 export interface WriteOptions extends CallOptions {
-  /** Default: one for this call, so that its tries are one request. Give your own to survive a crash of yours. */
+  /** Default: a random key, so that retries of this call take effect once. Pass your own to repeat the call after a crash. */
   idempotencyKey?: string | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface ApiRequest {
   body?: unknown;
 }
 
-/** Sends requests, and sends again what may succeed then. */
+/** Sends requests, with retries. */
 export class Transport {
   readonly #baseUrl: string;
   readonly #apiKey: string | null;
@@ -54,25 +54,25 @@ export class Transport {
     }
     this.#baseUrl = parseBaseUrl(options.baseUrl, options.fetch !== undefined);
     this.#apiKey = options.apiKey;
-    // Called as a method of something else, a browser's own would refuse.
+    // A browser's `fetch` throws when it is called as a method of another object.
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.maxRetries = options.maxRetries ?? 5;
   }
 
   /**
-   * The answer's JSON, undefined where it has none. Throws `TurnpikeApiError`, `TurnpikeConnectionError`,
-   * `TurnpikeTimeoutError`, or the signal's reason.
+   * Returns the JSON of the response; undefined if it has no body. Throws `TurnpikeApiError`,
+   * `TurnpikeConnectionError`, `TurnpikeTimeoutError`, or the signal's reason.
    */
   async call<Result>(request: ApiRequest, options: WriteOptions = {}): Promise<Result> {
     const headers = request.method === 'POST' ? { 'idempotency-key': keyOf(options) } : {};
     const maxRetries = options.maxRetries ?? this.maxRetries;
     for (let failures = 0; ;) {
       try {
-        return (await this.#try(request, headers, options)) as Result;
+        return (await this.#attempt(request, headers, options)) as Result;
       } catch (error) {
         failures += 1;
-        // An earlier try may have deleted it, and its answer was lost.
+        // An earlier attempt may have deleted it, and its response was lost.
         if (failures > 1 && request.method === 'DELETE' && isNotFound(error)) return undefined as Result;
         if (failures > maxRetries || !canSucceedLater(error)) throw error;
         await pause(retryDelayMs(error, failures), options.signal);
@@ -80,7 +80,7 @@ export class Transport {
     }
   }
 
-  /** One try, up to the head of the answer. `limit` bounds it, its body included. */
+  /** Makes one attempt and returns after the response's head. `limit` also covers the body. */
   async open(request: ApiRequest, headers: Record<string, string>, limit: Limit): Promise<Response> {
     return this.#fetch(this.#baseUrl + request.path + encodeQuery(request.query ?? {}), {
       method: request.method,
@@ -91,25 +91,29 @@ export class Transport {
         ...headers,
       },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      // The service has none: whoever redirects is somebody else, and not to be told the key.
+      // The service never redirects, and the key must not be sent to another server.
       redirect: 'manual',
       signal: limit.signal,
     });
   }
 
-  /** For a try of something that is not over with one answer. */
+  /** The timeout of one attempt, for callers of `open`. */
   get timeoutMs(): number {
     return this.#timeoutMs;
   }
 
-  async #try(request: ApiRequest, headers: Record<string, string>, options: CallOptions): Promise<unknown> {
+  async #attempt(
+    request: ApiRequest,
+    headers: Record<string, string>,
+    options: CallOptions,
+  ): Promise<unknown> {
     options.signal?.throwIfAborted();
     const limit = new Limit(options.signal, options.timeoutMs ?? this.#timeoutMs);
     try {
       const response = await this.open(request, headers, limit);
       const text = await response.text();
       if (!response.ok) throw readProblem(response, text);
-      return text === '' ? undefined : parseAnswer(response, text);
+      return text === '' ? undefined : parseJson(response, text);
     } catch (error) {
       throw limit.explain(error, `${request.method} ${request.path}`);
     } finally {
@@ -130,7 +134,7 @@ function isNotFound(error: unknown): boolean {
   return error instanceof TurnpikeApiError && error.code === 'not_found';
 }
 
-function parseAnswer(response: Response, text: string): unknown {
+function parseJson(response: Response, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,4 +1,4 @@
-import { ModelSettingsOfTenant, TenantLimits, UsageReports } from './resources/account.ts';
+import { TenantLimits, TenantModelSettings, UsageReports } from './resources/account.ts';
 import { Agents } from './resources/agents.ts';
 import { ApiKeys } from './resources/api-keys.ts';
 import { Budgets } from './resources/budgets.ts';
@@ -11,12 +11,12 @@ import { WebhookEndpoints } from './resources/webhook-endpoints.ts';
 import { Transport, type TurnpikeOptions } from './transport.ts';
 import { signWebhook, verifyWebhook } from './verify-webhook.ts';
 
-/** What a receiver of webhooks needs: no API key among it. */
+/** Functions for receivers of webhooks. They need no API key. */
 export const webhooks = { verify: verifyWebhook, sign: signWebhook };
 
 /**
- * A client of one Turnpike, for one API key. It keeps no connection and needs no closing. Throws `TypeError`
- * for options that cannot be meant.
+ * A client for one Turnpike installation and one API key. It holds no connection and need not be closed. Throws
+ * `TypeError` for invalid options.
  */
 export class Turnpike {
   readonly turns: Turns;
@@ -30,7 +30,7 @@ export class Turnpike {
   readonly usage: UsageReports;
   readonly budgets: Budgets;
   readonly limits: TenantLimits;
-  readonly modelSettings: ModelSettingsOfTenant;
+  readonly modelSettings: TenantModelSettings;
   readonly webhooks = webhooks;
 
   constructor(options: TurnpikeOptions) {
@@ -46,6 +46,6 @@ export class Turnpike {
     this.usage = new UsageReports(transport);
     this.budgets = new Budgets(transport);
     this.limits = new TenantLimits(transport);
-    this.modelSettings = new ModelSettingsOfTenant(transport);
+    this.modelSettings = new TenantModelSettings(transport);
   }
 }

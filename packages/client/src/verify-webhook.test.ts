@@ -15,8 +15,8 @@ const BODY = JSON.stringify({
   data: { turn: { id: 'turn_1', output_text: 'Grüße 😀' }, truncated: false },
 });
 
-/** As the `standardwebhooks` package signs it. */
-function signedByThem(secret = SECRET, body = BODY, at = new Date()): Record<string, string> {
+/** Signed by the `standardwebhooks` package. */
+function signedByLibrary(secret = SECRET, body = BODY, at = new Date()): Record<string, string> {
   return {
     'webhook-id': ID,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
@@ -34,48 +34,48 @@ async function codeOf(verified: Promise<unknown>): Promise<string> {
   return 'verified';
 }
 
-test('what the standardwebhooks package signs is verified, and the event comes typed', async () => {
-  const event = await verifyWebhook(BODY, signedByThem(), SECRET);
+test('a webhook signed by the standardwebhooks package is verified, and the event is typed', async () => {
+  const event = await verifyWebhook(BODY, signedByLibrary(), SECRET);
   expect(event).toEqual(JSON.parse(BODY));
-  if (event.type !== 'turn.completed') throw new Error('It is of another type.');
+  if (event.type !== 'turn.completed') throw new Error('The event has another type.');
   expect(event.data.turn.output_text).toBe('Grüße 😀');
 });
 
-test('what it signs itself is verified by the standardwebhooks package', async () => {
+test('a webhook signed by signWebhook is verified by the standardwebhooks package', async () => {
   const headers = await signWebhook(BODY, { id: ID, secret: SECRET });
   expect(new Webhook(SECRET).verify(BODY, headers)).toEqual(JSON.parse(BODY));
 });
 
-test('the body may come as text or bytes, and the headers as a Request or as Node has them', async () => {
+test('the body may be text or bytes, and the headers those of a Request or of Node', async () => {
   const bytes = new TextEncoder().encode(BODY);
-  const headers = signedByThem();
-  const loud = Object.fromEntries(
+  const headers = signedByLibrary();
+  const upperCase = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toUpperCase(), value]),
   );
   for (const body of [BODY, bytes, Buffer.from(BODY), bytes.buffer]) {
-    for (const each of [headers, loud, new Headers(headers)]) {
+    for (const each of [headers, upperCase, new Headers(headers)]) {
       expect(await codeOf(verifyWebhook(body, each, SECRET))).toBe('verified');
     }
   }
 });
 
-test('while a secret is rotated, either of two is enough, on both sides', async () => {
+test('during a rotation, one of two secrets is enough, on both sides', async () => {
   const [older, newer] = [newSecret(), newSecret()];
   for (const signing of [older, newer]) {
-    expect(await codeOf(verifyWebhook(BODY, signedByThem(signing), [newer, older]))).toBe('verified');
+    expect(await codeOf(verifyWebhook(BODY, signedByLibrary(signing), [newer, older]))).toBe('verified');
   }
-  const both = signedByThem(newer);
-  both['webhook-signature'] += ` v2,unknown ${signedByThem(older)['webhook-signature']}`;
+  const both = signedByLibrary(newer);
+  both['webhook-signature'] += ` v2,unknown ${signedByLibrary(older)['webhook-signature']}`;
   for (const known of [older, newer]) expect(await codeOf(verifyWebhook(BODY, both, known))).toBe('verified');
   expect(await codeOf(verifyWebhook(BODY, both, newSecret()))).toBe('bad_signature');
 });
 
-test('with any bit of it altered, nothing is verified', async () => {
-  const headers = signedByThem();
+test('a webhook with any bit altered is not verified', async () => {
+  const headers = signedByLibrary();
   const bytes = Buffer.from(BODY);
-  for (let place = 0; place < bytes.length * 8; place += 5) {
+  for (let bit = 0; bit < bytes.length * 8; bit += 5) {
     const altered = Buffer.from(bytes);
-    altered[place >> 3] = (altered[place >> 3] ?? 0) ^ (1 << (place & 7));
+    altered[bit >> 3] = (altered[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     expect(await codeOf(verifyWebhook(altered, headers, SECRET))).toBe('bad_signature');
   }
   const later = String(Number(headers['webhook-timestamp']) + 1);
@@ -92,8 +92,8 @@ test('with any bit of it altered, nothing is verified', async () => {
   }
 });
 
-test('one that was sent too long ago, or will be, is genuine and yet not taken', async () => {
-  const headers = signedByThem();
+test('a genuine webhook outside the time tolerance is rejected', async () => {
+  const headers = signedByLibrary();
   const sentMs = Number(headers['webhook-timestamp']) * 1000;
   const at = (seconds: number, toleranceSeconds?: number): Promise<string> =>
     codeOf(verifyWebhook(BODY, headers, SECRET, { nowMs: sentMs + seconds * 1000, toleranceSeconds }));
@@ -106,18 +106,18 @@ test('one that was sent too long ago, or will be, is genuine and yet not taken',
   expect(await at(86_400, Infinity)).toBe('verified');
 });
 
-test('a tolerance or a time that is no number is a mistake, and lets nothing through', async () => {
+test('a tolerance or a time of NaN is a TypeError, and verifies nothing', async () => {
   for (const options of [{ toleranceSeconds: Number.NaN }, { nowMs: Number.NaN }]) {
-    const verified = verifyWebhook(BODY, signedByThem(SECRET, BODY, new Date(0)), SECRET, options);
+    const verified = verifyWebhook(BODY, signedByLibrary(SECRET, BODY, new Date(0)), SECRET, options);
     await expect(verified).rejects.toThrow(TypeError);
   }
 });
 
-describe('what is no webhook', () => {
+describe('an invalid webhook', () => {
   test.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])(
     'is malformed without %s',
     async (name) => {
-      const headers = { ...signedByThem(), [name]: undefined };
+      const headers = { ...signedByLibrary(), [name]: undefined };
       expect(await codeOf(verifyWebhook(BODY, headers, SECRET))).toBe('malformed');
       expect(await codeOf(verifyWebhook(BODY, { ...headers, [name]: '' }, SECRET))).toBe('malformed');
       expect(await codeOf(verifyWebhook(BODY, { ...headers, [name]: ['a', 'b'] }, SECRET))).toBe('malformed');
@@ -127,7 +127,7 @@ describe('what is no webhook', () => {
   test.each(['soon', '-1', '1e3', '1.5', ' 1', '9'.repeat(13)])(
     'is malformed with the time "%s"',
     async (time) => {
-      const headers = { ...signedByThem(), 'webhook-timestamp': time };
+      const headers = { ...signedByLibrary(), 'webhook-timestamp': time };
       expect(await codeOf(verifyWebhook(BODY, headers, SECRET))).toBe('malformed');
     },
   );
@@ -135,14 +135,14 @@ describe('what is no webhook', () => {
   test.each(['', 'null', '[]', '"text"', '{}', '{"id":"evt_1"}', '{"id":1,"type":"turn.completed"}', '{'])(
     'is malformed with the signed body %s',
     async (body) => {
-      expect(await codeOf(verifyWebhook(body, signedByThem(SECRET, body), SECRET))).toBe('malformed');
+      expect(await codeOf(verifyWebhook(body, signedByLibrary(SECRET, body), SECRET))).toBe('malformed');
     },
   );
 });
 
-test('what is no secret is a mistake of the receiver, and is not said', async () => {
+test('an invalid secret is a TypeError that does not contain it', async () => {
   for (const secret of ['', 'whsec_', 'whsec_no*base64', []]) {
-    const failure = verifyWebhook(BODY, signedByThem(), secret);
+    const failure = verifyWebhook(BODY, signedByLibrary(), secret);
     await expect(failure).rejects.toThrow(TypeError);
     await expect(failure).rejects.not.toThrow('no*base64');
   }

@@ -6,19 +6,19 @@ import { checkSignature, importSecret, sign, toBytes } from './webhook-signature
 const TOLERANCE_SECONDS = 5 * 60;
 
 export interface VerifyOptions {
-  /** How far the time that it was sent at may be from now, either way. Default: 5 minutes. */
+  /** Maximum difference between the webhook's timestamp and now, in either direction. Default: 5 minutes. */
   toleranceSeconds?: number | undefined;
   /** Milliseconds since 1970. Default: now. */
   nowMs?: number | undefined;
 }
 
-/** As a `Request` has them, or Node. */
+/** The headers of a `Request`, or of Node's `http`. */
 export type WebhookHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
- * The event of a webhook (Standard Webhooks), once it is sure who sent it. `body`: exactly as it came, before
- * anybody parsed it. `secrets`: `whsec_...`, one or, while you rotate, several. The same event may come more
- * than once, with the same `id`. Throws `WebhookVerificationError`, and `TypeError` for what is no secret.
+ * Verifies a webhook (Standard Webhooks) and returns its event. `body`: the raw body, before any parsing. `secrets`:
+ * `whsec_...`, several during a rotation. An event may arrive more than once, with the same `id`.
+ * Throws `WebhookVerificationError`, and `TypeError` for an invalid secret.
  */
 export async function verifyWebhook(
   body: string | Uint8Array | ArrayBuffer,
@@ -27,19 +27,19 @@ export async function verifyWebhook(
   { toleranceSeconds = TOLERANCE_SECONDS, nowMs = Date.now() }: VerifyOptions = {},
 ): Promise<WebhookEvent> {
   const list = typeof secrets === 'string' ? [secrets] : secrets;
-  if (list.length === 0) throw new TypeError('At least one secret is needed.');
+  if (list.length === 0) throw new TypeError('At least one secret is required.');
   const keys = await Promise.all(list.map(importSecret));
   const id = readHeader(headers, 'webhook-id');
   const timestamp = readHeader(headers, 'webhook-timestamp');
   const signature = readHeader(headers, 'webhook-signature');
-  if (!/^\d{1,12}$/.test(timestamp)) throw malformed('The webhook-timestamp is no time.');
+  if (!/^\d{1,12}$/.test(timestamp)) throw malformed('The webhook-timestamp is not a timestamp.');
 
   const bytes = toBytes(body);
   if (!(await checkSignature(keys, { id, timestamp, bytes }, signature))) {
-    throw new WebhookVerificationError('bad_signature', 'No signature of the webhook is right.');
+    throw new WebhookVerificationError('bad_signature', 'No signature of the webhook is valid.');
   }
   const age = nowMs / 1000 - Number(timestamp);
-  // A tolerance that is no number, such as a setting that is missing, must not let everything through.
+  // A tolerance of NaN, such as from a missing setting, must not accept everything.
   if (Number.isNaN(toleranceSeconds) || Number.isNaN(age)) {
     throw new TypeError('toleranceSeconds and nowMs must be numbers.');
   }
@@ -50,7 +50,7 @@ export async function verifyWebhook(
   return parseEvent(bytes);
 }
 
-/** The headers that a webhook with this body would have: to test your own receiver with. */
+/** The headers of a webhook with this body, for tests of your receiver. */
 export async function signWebhook(
   body: string | Uint8Array | ArrayBuffer,
   { id, secret, nowMs = Date.now() }: { id: string; secret: string; nowMs?: number },
@@ -62,7 +62,7 @@ export async function signWebhook(
 
 function readHeader(headers: WebhookHeaders, name: string): string {
   const value = isHeaders(headers) ? headers.get(name) : findValue(headers, name);
-  if (typeof value !== 'string' || value === '') throw malformed(`There is no ${name}.`);
+  if (typeof value !== 'string' || value === '') throw malformed(`The header ${name} is missing.`);
   return value;
 }
 
@@ -83,7 +83,7 @@ function parseEvent(bytes: Uint8Array): WebhookEvent {
     throw malformed('The body is not JSON.');
   }
   if (!isFields(event) || typeof event['id'] !== 'string' || typeof event['type'] !== 'string') {
-    throw malformed('The body is no event.');
+    throw malformed('The body is not an event.');
   }
   return event as unknown as WebhookEvent;
 }

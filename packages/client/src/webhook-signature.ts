@@ -1,11 +1,11 @@
 const ALGORITHM = { name: 'HMAC', hash: 'SHA-256' };
-/** Signatures of one webhook that are looked at: it has as many as there are secrets at once. */
-const MOST_SIGNATURES = 16;
+/** Limit of checked signatures; a webhook has one per active secret. */
+const MAX_SIGNATURES = 16;
 
-/** Bytes that Web Crypto takes. */
+/** The byte arrays that Web Crypto accepts. */
 type Bytes = Uint8Array<ArrayBuffer>;
 
-interface Signed {
+interface SignedContent {
   id: string;
   timestamp: string;
   bytes: Uint8Array;
@@ -16,27 +16,27 @@ export function toBytes(body: string | Uint8Array | ArrayBuffer): Uint8Array {
   return body instanceof ArrayBuffer ? new Uint8Array(body) : body;
 }
 
-/** Throws `TypeError`, which does not say what it got. */
+/** Imports a `whsec_` secret. Throws a `TypeError` that does not contain the secret. */
 export function importSecret(secret: string): Promise<CryptoKey> {
   const key = decodeBase64(secret.replace(/^whsec_/, ''));
-  if (key === null || key.length === 0) throw new TypeError('A secret must be whsec_ and base64.');
+  if (key === null || key.length === 0) throw new TypeError('A secret must be whsec_ followed by base64.');
   return crypto.subtle.importKey('raw', key, ALGORITHM, false, ['sign', 'verify']);
 }
 
-/** In base64. */
-export async function sign(key: CryptoKey, signed: Signed): Promise<string> {
+/** Returns the signature in base64. */
+export async function sign(key: CryptoKey, signed: SignedContent): Promise<string> {
   const signature = new Uint8Array(await crypto.subtle.sign('HMAC', key, contentOf(signed)));
   return btoa(String.fromCharCode(...signature));
 }
 
-/** True where one of the signatures is that of one of the keys. Web Crypto compares in constant time. */
+/** True if one of the signatures is valid for one of the keys. Web Crypto compares in constant time. */
 export async function checkSignature(
   keys: readonly CryptoKey[],
-  signed: Signed,
+  signed: SignedContent,
   header: string,
 ): Promise<boolean> {
   const content = contentOf(signed);
-  for (const entry of header.split(' ', MOST_SIGNATURES)) {
+  for (const entry of header.split(' ', MAX_SIGNATURES)) {
     const signature = entry.startsWith('v1,') ? decodeBase64(entry.slice(3)) : null;
     if (signature === null) continue;
     for (const key of keys) {
@@ -47,7 +47,7 @@ export async function checkSignature(
 }
 
 /** `id.timestamp.body`, the body exactly as it was sent. */
-function contentOf({ id, timestamp, bytes }: Signed): Bytes {
+function contentOf({ id, timestamp, bytes }: SignedContent): Bytes {
   const head = new TextEncoder().encode(`${id}.${timestamp}.`);
   const content = new Uint8Array(head.length + bytes.length);
   content.set(head);

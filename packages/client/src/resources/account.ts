@@ -10,7 +10,7 @@ import type { Input, Output } from '../wire/shapes.ts';
 
 export type Limits = Output<typeof tenantLimitsSchema>;
 
-/** What was used. */
+/** Usage reports. */
 export class UsageReports {
   readonly #transport: Transport;
 
@@ -18,13 +18,13 @@ export class UsageReports {
     this.#transport = transport;
   }
 
-  /** Tokens, cost and turns, told apart by what `group_by` names. */
+  /** Tokens, cost and turns, grouped by `group_by`. */
   get(query: UsageQuery = {}, options?: CallOptions): Promise<UsageReport> {
     return this.#transport.call({ method: 'GET', path: '/v1/usage', query: { ...query } }, options);
   }
 }
 
-/** What may be used. */
+/** The tenant's limits. */
 export class TenantLimits {
   readonly #transport: Transport;
 
@@ -37,8 +37,8 @@ export class TenantLimits {
   }
 }
 
-/** Whose keys the model is called with, and where. */
-export class ModelSettingsOfTenant {
+/** The keys and the endpoint of model calls. */
+export class TenantModelSettings {
   readonly #transport: Transport;
 
   constructor(transport: Transport) {
@@ -49,7 +49,7 @@ export class ModelSettingsOfTenant {
     return this.#transport.call({ method: 'GET', path: '/v1/model_settings' }, options);
   }
 
-  /** All of them: what is left out is as it was in the beginning. */
+  /** Replaces all settings. Omitted ones are reset to their defaults. */
   put(settings: Input<typeof putModelSettingsSchema>, options?: CallOptions): Promise<ModelSettings> {
     return this.#transport.call({ method: 'PUT', path: '/v1/model_settings', body: settings }, options);
   }

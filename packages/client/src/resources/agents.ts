@@ -16,7 +16,7 @@ export class Agents {
     return this.#transport.call({ method: 'POST', path: '/v1/agents', body: agent }, options);
   }
 
-  /** At its newest version, unless another one is named. */
+  /** The newest version, unless `version` is given. */
   get(id: string, { version, ...options }: CallOptions & { version?: number } = {}): Promise<Agent> {
     const query = { version };
     return this.#transport.call({ method: 'GET', path: path`/v1/agents/${id}`, query }, options);
@@ -28,25 +28,25 @@ export class Agents {
   }
 
   /**
-   * Changes what is given; `null` sets a field back to its default. Makes a new version, unless nothing changed;
-   * turns that were accepted keep theirs. With `if_version`, throws `agent_changed` where there is a newer one.
+   * Changes the given fields; `null` resets a field to its default. Creates a new version, unless nothing changed.
+   * Accepted turns keep their version. With `if_version`, throws `agent_changed` if there is a newer version.
    */
   update(id: string, change: Input<typeof updateAgentSchema>, options?: WriteOptions): Promise<Agent> {
     return this.#transport.call({ method: 'POST', path: path`/v1/agents/${id}`, body: change }, options);
   }
 
-  /** The agent as it was at each of its versions, newest first. */
+  /** All versions, newest first. */
   versions(id: string, query: PageQuery = {}, options: CallOptions = {}): Pages<Agent> {
     return new Pages(this.#transport, path`/v1/agents/${id}/versions`, { ...query }, options);
   }
 
-  /** Makes the agent what it was at an earlier version, as a new version. */
+  /** Creates a new version with the configuration of an earlier one. */
   restore(id: string, version: number, options?: WriteOptions): Promise<Agent> {
     const to = path`/v1/agents/${id}/versions/${String(version)}/restore`;
     return this.#transport.call({ method: 'POST', path: to }, options);
   }
 
-  /** Turns that were accepted run on. */
+  /** Accepted turns continue to run. */
   delete(id: string, options?: CallOptions): Promise<void> {
     return this.#transport.call({ method: 'DELETE', path: path`/v1/agents/${id}` }, options);
   }

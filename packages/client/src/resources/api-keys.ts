@@ -11,7 +11,7 @@ import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
 export type CreatedApiKey = ShownOnce<Output<typeof createdApiKeySchema>, 'key'>;
 
-/** Needs a key with the scope `admin`. */
+/** API keys. Requires a key with the scope `admin`. */
 export class ApiKeys {
   readonly #transport: Transport;
 
@@ -27,7 +27,7 @@ export class ApiKeys {
     return new Pages(this.#transport, '/v1/api_keys', { ...query }, options);
   }
 
-  /** A new key of the same scopes; the old one works on for the overlap, a day unless said otherwise. */
+  /** Creates a new key with the same scopes. The old one stays valid for the overlap, by default a day. */
   rotate(
     id: string,
     rotation: Input<typeof rotateApiKeySchema> = {},
@@ -37,7 +37,7 @@ export class ApiKeys {
     return this.#transport.call({ method: 'POST', path: to, body: rotation }, options);
   }
 
-  /** Within a second it works nowhere. */
+  /** The key stops working everywhere within a second. */
   revoke(id: string, options?: CallOptions): Promise<void> {
     return this.#transport.call({ method: 'DELETE', path: path`/v1/api_keys/${id}` }, options);
   }

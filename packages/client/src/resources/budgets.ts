@@ -3,7 +3,7 @@ import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 
-/** What may be spent on model calls, in millionths of a US dollar. */
+/** Budgets for model calls, in millionths of a US dollar. */
 export class Budgets {
   readonly #transport: Transport;
 
@@ -11,7 +11,7 @@ export class Budgets {
     this.#transport = transport;
   }
 
-  /** Your own, and those that the operator set. */
+  /** Your own budgets, and those that the operator set. */
   list(query: PageQuery = {}, options: CallOptions = {}): Pages<Budget> {
     return new Pages(this.#transport, '/v1/budgets', { ...query }, options);
   }
@@ -21,7 +21,7 @@ export class Budgets {
     return this.#transport.call({ method: 'PUT', path: path`/v1/budgets/${period}`, body }, options);
   }
 
-  /** Takes away your own; the operator's stays. */
+  /** Deletes your own budget; the operator's stays. */
   delete(period: BudgetPeriod, options?: CallOptions): Promise<void> {
     return this.#transport.call({ method: 'DELETE', path: path`/v1/budgets/${period}` }, options);
   }

@@ -8,12 +8,12 @@ export type DeliveryWithAttempts = Output<typeof deliveryWithAttemptsSchema>;
 
 export interface DeliveryQuery extends PageQuery, TimeQuery {
   turn_id?: string | undefined;
-  /** One, or any of several. */
+  /** One status, or several. */
   status?: DeliveryStatus | readonly DeliveryStatus[] | undefined;
   type?: string | undefined;
 }
 
-/** Events on their way to webhook endpoints. */
+/** Deliveries of events to webhook endpoints. */
 export class Deliveries {
   readonly #transport: Transport;
 
@@ -30,7 +30,7 @@ export class Deliveries {
     return new Pages(this.#transport, '/v1/deliveries', { ...query }, options);
   }
 
-  /** Sends the event again, whatever became of it. */
+  /** Sends the event again, whatever its status. */
   redeliver(id: string, options?: WriteOptions): Promise<Delivery> {
     return this.#transport.call({ method: 'POST', path: path`/v1/deliveries/${id}/redeliver` }, options);
   }

@@ -3,7 +3,7 @@ import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport } from '../transport.ts';
 
-/** Values that go in and do not come out again. */
+/** Secrets. Their values can be written and not read. */
 export class Secrets {
   readonly #transport: Transport;
 
@@ -12,8 +12,8 @@ export class Secrets {
   }
 
   /**
-   * A new version of it where there is one. `allowedHosts`: the only hosts that it is sent to; null for any; left out,
-   * those of the version before.
+   * Creates the secret, or a new version of it. `allowedHosts`: the only hosts that the value is sent to; null: any
+   * host; omitted: those of the version before.
    */
   put(
     name: string,

@@ -18,7 +18,7 @@ export interface SessionQuery extends PageQuery, TimeQuery, MetadataQuery {
   agent_id?: string | undefined;
 }
 
-/** One conversation. */
+/** Sessions: conversations. */
 export class Sessions {
   readonly #transport: Transport;
 
@@ -34,7 +34,7 @@ export class Sessions {
     return this.#transport.call({ method: 'GET', path: path`/v1/sessions/${id}` }, options);
   }
 
-  /** What is left out stays as it is. */
+  /** Omitted fields keep their value. */
   update(id: string, change: Input<typeof updateSessionSchema>, options?: WriteOptions): Promise<Session> {
     return this.#transport.call({ method: 'POST', path: path`/v1/sessions/${id}`, body: change }, options);
   }
@@ -44,12 +44,12 @@ export class Sessions {
     return new Pages(this.#transport, '/v1/sessions', { ...query }, options);
   }
 
-  /** The conversation, oldest first. */
+  /** The messages of the session, oldest first. */
   messages(id: string, query: PageQuery = {}, options: CallOptions = {}): Pages<Message> {
     return new Pages(this.#transport, path`/v1/sessions/${id}/messages`, { ...query }, options);
   }
 
-  /** The events of all turns of the session, one turn after another. It does not end: abort it, or `break`. */
+  /** The events of all turns of the session, one turn after another. It does not end: abort it, or use `break`. */
   stream(
     id: string,
     { after, ...options }: FollowOptions & { after?: string | undefined } = {},
@@ -58,7 +58,7 @@ export class Sessions {
     return followEvents(this.#transport, source, new EventDeduplicator(after), options);
   }
 
-  /** Erases the session and all that was said in it. */
+  /** Erases the session and everything in it. */
   delete(id: string, options?: CallOptions): Promise<void> {
     return this.#transport.call({ method: 'DELETE', path: path`/v1/sessions/${id}` }, options);
   }

@@ -6,7 +6,7 @@ import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
 export type CreatedTool = ShownOnce<Output<typeof createdToolSchema>, 'signing_secret'>;
 
-/** HTTP tools of your own. */
+/** Your HTTP tools. */
 export class Tools {
   readonly #transport: Transport;
 
@@ -26,12 +26,12 @@ export class Tools {
     return new Pages(this.#transport, '/v1/tools', { ...query }, options);
   }
 
-  /** The whole configuration again; name and signing secret stay. */
+  /** Replaces the whole configuration; name and signing secret do not change. */
   update(id: string, tool: Input<typeof updateToolSchema>, options?: WriteOptions): Promise<Tool> {
     return this.#transport.call({ method: 'POST', path: path`/v1/tools/${id}`, body: tool }, options);
   }
 
-  /** Throws `tool_in_use` where agents name it, unless `force` is true: then their turns fail. */
+  /** Throws `tool_in_use` if agents use the tool. With `force` it is deleted, and their turns fail. */
   delete(id: string, { force, ...options }: CallOptions & { force?: boolean } = {}): Promise<void> {
     const query = force === undefined ? {} : { force: String(force) };
     return this.#transport.call({ method: 'DELETE', path: path`/v1/tools/${id}`, query }, options);

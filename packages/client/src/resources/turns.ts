@@ -18,7 +18,7 @@ import { waitForTurn, type WaitOptions } from '../wait-for-turn.ts';
 import type { Input, Output } from '../wire/shapes.ts';
 
 export type Step = Output<typeof stepSchema>;
-/** With an agent's id, the turn makes its session; with a session's, it joins that. */
+/** With `agent_id`, the turn creates a session; with `session_id`, it joins that session. */
 export type Submission =
   | (Input<typeof startTurnSchema> & { session_id?: never })
   | (Input<typeof submitTurnSchema> & { session_id: string; agent_id?: never });
@@ -27,7 +27,7 @@ export type ToolOutputs = Input<typeof submitToolOutputsSchema>['tool_outputs'];
 export interface TurnQuery extends PageQuery, TimeQuery, MetadataQuery {
   session_id?: string | undefined;
   agent_id?: string | undefined;
-  /** One, or any of several. */
+  /** One status, or several. */
   status?: TurnStatus | readonly TurnStatus[] | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface StreamOptions extends FollowOptions {
   after?: number | undefined;
 }
 
-/** One user input and all that answers it. */
+/** Turns: one user input and everything that is done to respond to it. */
 export class Turns {
   readonly #transport: Transport;
 
@@ -44,7 +44,7 @@ export class Turns {
     this.#transport = transport;
   }
 
-  /** Once this resolves, the turn is stored and will end, whatever dies. However often it is tried, it is one turn. */
+  /** When this resolves, the turn is stored and will end, whatever crashes. Retries never create a second turn. */
   submit(submission: Submission, options?: WriteOptions): Promise<Turn> {
     const { session_id: sessionId, ...body } = submission;
     const to = sessionId === undefined ? '/v1/turns' : path`/v1/sessions/${sessionId}/turns`;
@@ -55,22 +55,22 @@ export class Turns {
     return this.#transport.call({ method: 'GET', path: path`/v1/turns/${id}` }, options);
   }
 
-  /** Waits until the turn has ended or needs something. Throws `TurnpikeTimeoutError`; the turn goes on then. */
+  /** Waits until the turn has ended or requires action. Throws `TurnpikeTimeoutError`; the turn continues then. */
   wait(id: string, options: WaitOptions = {}): Promise<Turn> {
     return waitForTurn(this.#transport, id, options);
   }
 
   /**
-   * The events of the turn, each once and in order, also long after its end: over any number of connections.
-   * It ends after the turn's last event; while the turn waits for tool outputs, it waits with it.
+   * The events of the turn, each once and in order, over any number of connections, also long after the turn's end.
+   * It ends after the turn's last event, and stays open while the turn waits for tool outputs.
    */
   stream(id: string, { after, ...options }: StreamOptions = {}): AsyncGenerator<TurnEvent, void, undefined> {
-    const sieve = new EventDeduplicator(after?.toString(), after);
+    const deduplicator = new EventDeduplicator(after?.toString(), after);
     const source = { path: path`/v1/turns/${id}/events`, endsWithTurn: true };
-    return followEvents(this.#transport, source, sieve, options);
+    return followEvents(this.#transport, source, deduplicator, options);
   }
 
-  /** The text to show, each time that it changes: of the step under way, in the end the answer. */
+  /** The text to show, whenever it changes: that of the current step, and finally the turn's output. */
   async *text(id: string, options: FollowOptions = {}): AsyncGenerator<string, void, undefined> {
     const soFar = new TextSoFar();
     for await (const event of this.stream(id, options)) {
@@ -79,28 +79,28 @@ export class Turns {
     }
   }
 
-  /** Resolves while the turn may still be `cancelling`; `wait` until it is not. A turn that ended stays as it is. */
+  /** Requests cancellation. The turn may still be `cancelling` then: use `wait`. A turn that has ended does not change. */
   cancel(id: string, options?: WriteOptions): Promise<Turn> {
     return this.#transport.call({ method: 'POST', path: path`/v1/turns/${id}/cancel` }, options);
   }
 
-  /** A new turn that goes on where one stopped at a limit, such as its budget. */
+  /** Creates a turn that continues one that stopped at a limit, such as its budget. */
   resume(id: string, resumption: Input<typeof resumeTurnSchema> = {}, options?: WriteOptions): Promise<Turn> {
     const to = path`/v1/turns/${id}/resume`;
     return this.#transport.call({ method: 'POST', path: to, body: resumption }, options);
   }
 
   /**
-   * Answers what a turn in `requires_action` waits for, by what each call's `awaiting` says: `output`; `approved`
-   * for an approval; for an outcome `output`, `outcome: 'unknown'`, or `send_again: true`, which makes the call a
-   * second time.
+   * Resolves the tool calls of a turn in `requires_action`, according to each call's `awaiting`: `output` for an
+   * output; `approved` for an approval; for an outcome `output`, `outcome: 'unknown'`, or `send_again: true`, which
+   * sends the call again.
    */
   submitToolOutputs(id: string, toolOutputs: ToolOutputs, options?: WriteOptions): Promise<Turn> {
     const body = { tool_outputs: toolOutputs };
     return this.#transport.call({ method: 'POST', path: path`/v1/turns/${id}/tool_outputs`, body }, options);
   }
 
-  /** The journal: model calls and rounds of tool calls that are committed. */
+  /** The journal: committed model calls and rounds of tool calls. */
   steps(id: string, query: PageQuery = {}, options: CallOptions = {}): Pages<Step> {
     return new Pages(this.#transport, path`/v1/turns/${id}/steps`, { ...query }, options);
   }

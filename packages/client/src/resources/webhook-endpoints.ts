@@ -16,13 +16,13 @@ import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
 import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
 export type CreatedWebhookEndpoint = ShownOnce<Output<typeof createdWebhookEndpointSchema>, 'signing_secret'>;
-/** What the webhooks to the `webhook_url` of turns are signed with. */
+/** The secret that signs webhooks to the `webhook_url` of turns. */
 export type WebhookSecret = ShownOnce<Output<typeof webhookSecretSchema>, 'signing_secret'>;
-/** How long webhooks carry the signature of the old secret as well: a day unless said otherwise. */
+/** How long webhooks are also signed with the old secret: by default a day. */
 export type Rotation = Input<typeof rotateWebhookSecretSchema>;
 export type Redelivery = Output<typeof redeliverySchema>;
 
-/** Where you are told of events. */
+/** Your endpoints that receive events. */
 export class WebhookEndpoints {
   readonly #transport: Transport;
 
@@ -63,7 +63,7 @@ export class WebhookEndpoints {
     return this.#transport.call({ method: 'POST', path: to, body: rotation }, options);
   }
 
-  /** A new secret for the `webhook_url` of turns; this is how the first one is had, too. */
+  /** Creates a new secret for the `webhook_url` of turns. This also creates the first one. */
   rotateSecretOfTurns(rotation: Rotation = {}, options?: WriteOptions): Promise<WebhookSecret> {
     return this.#transport.call(
       { method: 'POST', path: '/v1/webhook_secret/rotate', body: rotation },
@@ -71,7 +71,7 @@ export class WebhookEndpoints {
     );
   }
 
-  /** Sends an event of the type `ping`. */
+  /** Sends a `ping` event. */
   ping(id: string, options?: WriteOptions): Promise<Delivery> {
     return this.#transport.call({ method: 'POST', path: path`/v1/webhook_endpoints/${id}/ping` }, options);
   }
@@ -84,7 +84,7 @@ export class WebhookEndpoints {
     return new Pages(this.#transport, path`/v1/webhook_endpoints/${id}/deliveries`, { ...query }, options);
   }
 
-  /** Sends the events of a time again. */
+  /** Sends the events of a period again. */
   redeliver(id: string, which: Input<typeof redeliverSchema>, options?: WriteOptions): Promise<Redelivery> {
     const to = path`/v1/webhook_endpoints/${id}/redeliver`;
     return this.#transport.call({ method: 'POST', path: to, body: which }, options);

@@ -2,10 +2,10 @@ import { expect, test } from '@jest/globals';
 import type * as Contract from '@turnpike/contract';
 import type * as Written from './contract.ts';
 
-/** True where each type can stand for the other. */
+/** True if each type is assignable to the other. */
 type Same<One, Other> = [One] extends [Other] ? ([Other] extends [One] ? true : false) : false;
 
-/** `never` is written for what no source asks for. */
+/** The generator writes `never` for a side that no source uses. */
 type SameSide<One, Other> = [One] extends [never] ? true : Same<One, Other>;
 
 type Schemas = typeof Written;
@@ -22,7 +22,7 @@ type SchemasThatDiffer = {
     : Name;
 }[keyof Schemas & keyof typeof Contract];
 
-/** The compiler is the judge: of a name that is not `never`, this could not be written. */
+/** Checked by the compiler: this is a type error unless `SchemasThatDiffer` is `never`. */
 const schemasThatDiffer: [SchemasThatDiffer] extends [never] ? 'none' : SchemasThatDiffer = 'none';
 const typesAreTheSame: [
   Same<Written.Agent, Contract.Agent>,
@@ -41,7 +41,7 @@ const typesAreTheSame: [
   Same<Written.WebhookEventType, Contract.WebhookEventType>,
 ] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
-test('the types that the client brings along say what the contract says', () => {
+test('the generated types equal those of the contract', () => {
   expect(schemasThatDiffer).toBe('none');
   expect(typesAreTheSame).not.toContain(false);
 });

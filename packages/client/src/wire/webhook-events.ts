@@ -1,24 +1,24 @@
 import type { Turn, WebhookEventType } from './contract.ts';
 
 interface Head<Type extends string> {
-  /** The `webhook-id`: the same at every attempt. */
+  /** The `webhook-id`: the same in every attempt. */
   id: string;
   type: Type;
   created_at: string;
 }
 
-/** Something happened to a turn. */
+/** An event of a turn. */
 export interface TurnWebhookEvent extends Head<Extract<WebhookEventType, `turn.${string}`>> {
-  /** Its place among the events of the turn: webhooks may come in another order. */
+  /** Position among the events of the turn: webhooks may arrive in another order. */
   sequence_number: number;
-  /** `truncated`: the turn was too large for a webhook: fetch it for what is missing. */
+  /** `truncated`: the turn was too large for a webhook; fetch it to get the rest. */
   data: { turn: Turn; truncated: boolean };
 }
 
-/** What the service says of itself. */
+/** An event of the service itself. */
 export interface ServiceWebhookEvent extends Head<'ping' | Exclude<WebhookEventType, `turn.${string}`>> {
   data: Record<string, unknown>;
 }
 
-/** The body of a webhook. A newer service may send types that are not listed here: pass them over. */
+/** The body of a webhook. A newer service may send types that are not listed here: ignore them. */
 export type WebhookEvent = TurnWebhookEvent | ServiceWebhookEvent;
