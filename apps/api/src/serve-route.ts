@@ -104,11 +104,14 @@ function send(response: Response, { status, headers, body }: StoredResponse): vo
   else response.type('application/json').send(body);
 }
 
+/** Made once: without a reason, each abort makes an error with a stack. */
+const CLOSED = new Error('The client has disconnected.');
+
 /** Aborts when the client has disconnected before its response was complete. */
 function whenGone(response: Response): AbortSignal {
   const gone = new AbortController();
   // It may have disconnected while it was authenticated.
-  if (response.destroyed) gone.abort();
-  else response.once('close', () => gone.abort());
+  if (response.destroyed) gone.abort(CLOSED);
+  else response.once('close', () => gone.abort(CLOSED));
   return gone.signal;
 }

@@ -1,5 +1,8 @@
 import { BackplaneUnavailableError, plainError } from './errors.ts';
 
+/** Made once: without a reason, each abort makes an error with a stack. */
+const NO_LONGER_WAITING = new Error('The caller has stopped waiting.');
+
 /** The longest that a caller waits for the backplane. Milliseconds. */
 export const RESPONSE_TIMEOUT_MS = 2_000;
 
@@ -23,7 +26,7 @@ export async function withTimeout<Result>(
     throw new BackplaneUnavailableError(what, plainError(error));
   } finally {
     clearTimeout(timer);
-    limit.abort();
+    limit.abort(NO_LONGER_WAITING);
   }
 }
 

@@ -48,6 +48,7 @@ function wrap(winston: Winston, layers: readonly LogFields[]): Logger {
   const write =
     (level: string) =>
     (message: string, more: LogFields = {}): void => {
+      if (!winston.isLevelEnabled(level)) return;
       // Each layer is redacted before merging, since merging would run getters.
       const fields: unknown = Object.assign({}, ...[...layers, more].map(redactFields));
       winston.log({ level, message: scrub(message), fields });

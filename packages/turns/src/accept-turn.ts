@@ -17,7 +17,8 @@ import { budgetExceeded } from './budget-check.ts';
 import { newTurn, webhookUrlOf, type Caps } from './new-turn.ts';
 import { rejectionUnderLocks, rejectionWithoutLocks } from './rejection-reason.ts';
 import { lockStoppedTurn } from './lock-stopped-turn.ts';
-import type { SubmitCommand, SubmitParts } from './submit-command.ts';
+import type { CapacityCache } from './capacity-cache.ts';
+import type { RequestedTurn, SubmitCommand, SubmitParts } from './submit-command.ts';
 import { TRANSITIONS } from './transitions.ts';
 
 /** A turn that is committed, and what became of other turns by it. */
@@ -54,13 +55,32 @@ export async function acceptTurn(
     // A request that was executed before the budget was spent still gets its response.
     return runOnce(pool, idempotency, () => Promise.reject(budgetExceeded(exhausted)), responseOf);
   }
-  const caps = {
-    waiting: capacity.limitToEnforce('waiting', tenantId, limits),
-    sessions: requested.of === 'new_session' ? capacity.limitToEnforce('sessions', tenantId, limits) : null,
-  };
-  const done = await acceptWithoutLocks(pool, command, caps);
-  if (done !== null) return { done };
-  return runOnce(pool, idempotency, (sql) => acceptUnderLocks(sql, command, caps), responseOf);
+  const waiting = await capacity.startCount('waiting', tenantId, limits);
+  const sessions =
+    requested.of === 'new_session' ? await capacity.startCount('sessions', tenantId, limits) : null;
+  try {
+    const caps = { waiting: waiting.limit, sessions: sessions?.limit ?? null };
+    const done = await acceptWithoutLocks(pool, command, caps);
+    const result =
+      done === null
+        ? await runOnce(pool, idempotency, (sql) => acceptUnderLocks(sql, command, caps), responseOf)
+        : { done };
+    if ('done' in result) recordCounts(capacity, tenantId, requested, result.done);
+    return result;
+  } finally {
+    waiting.end();
+    sessions?.end();
+  }
+}
+
+function recordCounts(
+  capacity: CapacityCache,
+  tenantId: string,
+  requested: RequestedTurn,
+  { counted }: Acceptance,
+): void {
+  if (counted !== null) capacity.added('waiting', tenantId, counted.waiting);
+  if (requested.of === 'new_session') capacity.added('sessions', tenantId, counted?.sessions ?? null);
 }
 
 /** Null where it takes the locks of key and session to accept the turn, or to tell why it is refused. */

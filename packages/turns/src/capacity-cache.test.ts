@@ -65,3 +65,19 @@ test('a cap that the operator lowers holds at once', () => {
   expect(limitToEnforce()).toBeNull();
   expect(room.limitToEnforce('waiting', 'a', { ...limits, max_queued_turns: 400 })).toBe(400);
 });
+
+test('while one counts, the others wait for it, and then need not', async () => {
+  const first = await room.startCount('waiting', 'a', limits);
+  expect(first.limit).toBe(1_000);
+  const others = Promise.all([1, 2, 3].map(() => room.startCount('waiting', 'a', limits)));
+  room.added('waiting', 'a', 0);
+  first.end();
+  expect((await others).map(({ limit }) => limit)).toEqual([null, null, null]);
+});
+
+test('where the one that counted was refused, those that waited for it count for themselves', async () => {
+  const first = await room.startCount('waiting', 'a', limits);
+  const others = Promise.all([1, 2].map(() => room.startCount('waiting', 'a', limits)));
+  first.end();
+  expect((await others).map(({ limit }) => limit)).toEqual([1_000, 1_000]);
+});

@@ -23,6 +23,8 @@ const SAFETY = 2;
  */
 export class CapacityCache {
   readonly #counts = new LRUCache<string, Known>({ max: 20_000 });
+  /** Resolve when the count that is under way has ended. */
+  readonly #counting = new Map<string, Promise<void>>();
 
   /** The cap that the next addition must count under; null where there is capacity for certain. */
   limitToEnforce(capped: Capped, tenantId: string, limits: Limits): number | null {
@@ -38,6 +40,33 @@ export class CapacityCache {
     return cap;
   }
 
+  /**
+   * As `limitToEnforce`. Where another caller is counting already, it waits for that count first: each would otherwise
+   * count by itself, one after another, for they do so under one lock. Call `end` once the addition has succeeded
+   * or failed.
+   */
+  async startCount(
+    capped: Capped,
+    tenantId: string,
+    limits: Limits,
+  ): Promise<{ limit: number | null; end: () => void }> {
+    const key = `${capped} ${tenantId}`;
+    const limit = this.limitToEnforce(capped, tenantId, limits);
+    if (limit === null) return NO_COUNT;
+    const other = this.#counting.get(key);
+    if (other !== undefined) {
+      await other;
+      return { limit: this.limitToEnforce(capped, tenantId, limits), end: () => undefined };
+    }
+    const { promise: ended, resolve } = deferred();
+    const end = (): void => {
+      this.#counting.delete(key);
+      resolve();
+    };
+    this.#counting.set(key, ended);
+    return { limit, end };
+  }
+
   /** One was added; `before` is what was counted right before it, null where nothing was counted. */
   added(capped: Capped, tenantId: string, before: number | null): void {
     const key = `${capped} ${tenantId}`;
@@ -47,4 +76,12 @@ export class CapacityCache {
     if (before !== null) this.#counts.set(key, { count: before + 1, at, askedAt: null });
     else if (known !== undefined) known.count += 1;
   }
+}
+
+const NO_COUNT = { limit: null, end: (): void => undefined };
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((fulfil) => (resolve = fulfil));
+  return { promise, resolve };
 }

@@ -18,13 +18,11 @@ export interface SubmitResult {
  * `budget_exceeded`, `invalid_request` for a version that the agent does not have, and those of `runOnce`.
  */
 export async function submitTurn(parts: SubmitParts, command: SubmitCommand): Promise<SubmitResult> {
-  const { tenantId, requested } = command;
+  const { tenantId } = command;
   const result = await acceptTurn(parts, command);
   if ('replay' in result) return { response: result.replay, turn: null };
-  const { turn, isHead, counted, cancelled } = result.done;
-  const { capacity, dispatcher, backplane } = parts;
-  if (counted !== null) capacity.added('waiting', tenantId, counted.waiting);
-  if (requested.of === 'new_session') capacity.added('sessions', tenantId, counted?.sessions ?? null);
+  const { turn, isHead, cancelled } = result.done;
+  const { dispatcher, backplane } = parts;
   // Where one of these is lost, the reconciler finds the turn.
   if (isHead) dispatcher.added(tenantId);
   backplane.live.changed({ sessionId: turn.session_id, turnId: turn.id, eventCount: null });
