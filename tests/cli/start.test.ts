@@ -113,7 +113,7 @@ withCurl(
 
     const id = (submitted as Turn).id;
     expect(await readFrom(first, `/v1/turns/${id}?wait=30`)).toMatchObject({ status: 'completed' });
-    const docs = await fetch(first.found(/can do: (\S+)/));
+    const docs = await fetch(first.found(/whole API: (\S+)/));
     expect(docs.status).toBe(200);
   },
   LIMIT_MS,
