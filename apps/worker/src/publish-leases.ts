@@ -26,11 +26,11 @@ export function publishLeases(
     .on('preview', ({ turn }, { stepIndex, attempt, text }) => {
       live.show({ sessionId: turn.sessionId, turnId: turn.id, stepIndex, attempt, text });
     })
-    .on('ended', (lease, status) => {
+    .on('ended', (lease, status, othersMayRun) => {
       const { id: turnId, sessionId, tenantId } = lease.turn;
       live.endPreview(turnId);
       if (status === null) return;
-      dispatcher.changed({ sessionId, tenantId });
+      if (othersMayRun) dispatcher.changed({ sessionId, tenantId });
       if (!isSettled(status)) return;
       announceTurns(backplane, [{ turn_id: turnId, status }]).catch((error: unknown) => {
         const { logger } = observer.of(lease);

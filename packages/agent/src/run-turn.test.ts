@@ -94,7 +94,13 @@ class TestLease implements TurnLease {
     this.onAdvance(advance);
     const status =
       advance.outcome?.status ?? (advance.action === undefined ? 'in_progress' : 'requires_action');
-    return { status, pendingInputs: 0, addedInputs: [], isBudgeted: this.turn.isBudgeted };
+    return {
+      status,
+      pendingInputs: 0,
+      addedInputs: [],
+      isBudgeted: this.turn.isBudgeted,
+      othersMayRun: false,
+    };
   }
   async reserve(): Promise<void> {}
   async recordUsage(call: InterruptedCall): Promise<void> {
@@ -202,11 +208,17 @@ test('a turn that was joined while it ended goes on with the new input', async (
     lease.advances.push(advance);
     if (advance.addPendingInputs === true) {
       pending = 0;
-      return { status: 'in_progress', pendingInputs: 0, addedInputs: [joined], isBudgeted: false };
+      return {
+        status: 'in_progress',
+        pendingInputs: 0,
+        addedInputs: [joined],
+        isBudgeted: false,
+        othersMayRun: false,
+      };
     }
     const ends = advance.outcome !== undefined && pending === 0;
     const status = ends ? 'completed' : 'in_progress';
-    return { status, pendingInputs: pending, addedInputs: [], isBudgeted: false };
+    return { status, pendingInputs: pending, addedInputs: [], isBudgeted: false, othersMayRun: false };
   };
   const model: Model = {
     mostCost: () => ({ micros: 0, tokens: 0 }),

@@ -174,6 +174,8 @@ export interface AdvanceResult {
   addedInputs: (Message & { id: string })[];
   /** As in `ClaimedTurn`: a budget may be set while the turn runs. */
   isBudgeted: boolean;
+  /** True where the turn ended or waits, and a turn of its session or its tenant waited for that. */
+  othersMayRun: boolean;
 }
 
 /** How a turn returns to the queue. */

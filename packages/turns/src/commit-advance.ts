@@ -27,7 +27,7 @@ export async function commitAdvance(
       const isCommitted = progress?.eventCount === fence.eventCount + advance.events.length;
       // Which inputs that commit added to the conversation is not known here; the next lease reads them.
       if (!isCommitted || advance.addPendingInputs === true) throw new LeaseLostError(turn.turnId, uncertain);
-      return { ...progress, addedInputs: [] };
+      return { ...progress, addedInputs: [], othersMayRun: true };
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       uncertain = error;

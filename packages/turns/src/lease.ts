@@ -49,8 +49,12 @@ export interface LeaseEvents {
   preview: [lease: Lease, preview: TextPreview];
   /** The usage of a model call could not be recorded in the ledger. */
   usageLost: [lease: Lease, call: InterruptedCall, error: unknown];
-  /** Comes once, as the last event: with the status that the turn has now, or null where the lease was lost. */
-  ended: [lease: Lease, status: TurnStatus | null];
+  /**
+   * Comes once, as the last event: with the status that the turn has now, or null where the lease was lost, and whether
+   * other turns may have waited for it. A turn that is added meanwhile finds no capacity, and is dispatched by whom
+   * added it (`Dispatcher`).
+   */
+  ended: [lease: Lease, status: TurnStatus | null, othersMayRun: boolean];
   /** A heartbeat failed; the leases expire unless one of the next succeeds. */
   heartbeatFailed: [error: unknown];
 }
@@ -188,7 +192,7 @@ export class Lease {
       if (advance.step !== undefined) this.#events.emit('stepCompleted', this, advance.step);
       const { status } = advanced;
       if (isFinal(status)) this.#outcome = advance.outcome ?? null;
-      if (isSettled(status)) this.#end(status);
+      if (isSettled(status)) this.#end(status, advanced.othersMayRun);
       else if (status === 'cancelling') this.stop(new TurnCancelledError(this.turn.id));
       return advanced;
     });
@@ -267,10 +271,10 @@ export class Lease {
     return result;
   }
 
-  #end(status: TurnStatus | null): void {
+  #end(status: TurnStatus | null, othersMayRun = true): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#clock.stop();
-    this.#events.emit('ended', this, status);
+    this.#events.emit('ended', this, status, othersMayRun);
   }
 }

@@ -18,7 +18,6 @@ import {
 import type { Dispatcher } from './dispatcher.ts';
 import type { RetentionSettings } from './retention-settings.ts';
 import { Retention } from './retention.ts';
-import { TRANSITIONS } from './transitions.ts';
 import { announceTurns } from './turn-signals.ts';
 
 export interface ReconcileSettings extends RetentionSettings {
@@ -136,8 +135,7 @@ export class Reconciliation {
 
   /** What nobody answered in time counts as denied, and the turn goes on. */
   async #expireActions(): Promise<number> {
-    const [waiting] = TRANSITIONS.answer.from;
-    const expired = await expireActions(this.#parts.database.pool, ENDS_BATCH, waiting);
+    const expired = await expireActions(this.#parts.database.pool, ENDS_BATCH);
     for (const turn of expired) this.#parts.dispatcher.changed(turn);
     await this.#announce(expired, 'queued');
     return expired.length;

@@ -47,6 +47,8 @@ const PLANNING = [
   'enable_mergejoin=off',
   // Queued rows leave dead entries in indexes. Only an index scan marks them, so that later scans skip them.
   'enable_bitmapscan=off',
+  // Plans are the same whatever the values, so a statement needs one, and not one for each of its first executions.
+  'plan_cache_mode=force_generic_plan',
   // Made for long reports: compiling a short statement takes longer than running it.
   'jit=off',
 ];

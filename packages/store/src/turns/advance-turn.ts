@@ -10,6 +10,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { GroupCommit, MOST_SHARED_BYTES, perPool } from '../database/group-commit.ts';
 import { isBudgeted } from '../budgets/reserve-cost.ts';
+import { waitsForDispatch } from './dispatch-turns.ts';
 import { json, query, queryInOrder, type Sql, type UnreadRow } from '../database/sql.ts';
 
 /**
@@ -97,6 +98,7 @@ WITH given AS MATERIALIZED (
 ), session AS (
   UPDATE sessions SET open_turns = open_turns - 1
   FROM held WHERE sessions.id = held.session_id AND held.ends
+  RETURNING sessions.id, sessions.open_turns
 ), step AS (
   INSERT INTO steps (turn_id, index, id, tenant_id, type, model, stop_reason, input_tokens, output_tokens,
                      cache_creation_input_tokens, cache_read_input_tokens, cost_micros, attempts,
@@ -171,13 +173,17 @@ WITH given AS MATERIALIZED (
   FROM held, jsonb_array_elements(held.told) WITH ORDINALITY AS entry(value, place)
 )
 SELECT held.id, held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken AS "addedInputs",
-  ${isBudgeted('held')} AS "isBudgeted"
+  ${isBudgeted('held')} AS "isBudgeted",
+  (held.ends OR held.parks) AND (
+    (SELECT session.open_turns > 0 FROM session WHERE session.id = held.session_id) IS TRUE
+    OR ${waitsForDispatch('held')}) AS "othersMayRun"
 FROM held`;
 
 const advancedSchema = z.object({
   status: turnStatusSchema,
   pendingInputs: z.int(),
   isBudgeted: z.boolean(),
+  othersMayRun: z.boolean(),
   addedInputs: z.array(
     z.object({ id: z.string(), role: z.literal('user'), content: z.array(contentBlockSchema) }),
   ),

@@ -15,6 +15,7 @@ import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
 import { GroupCommit, perPool } from '../database/group-commit.ts';
+import { waitsForDispatch } from './dispatch-turns.ts';
 import { parameterRows } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
 import { isBudgeted } from '../budgets/reserve-cost.ts';
@@ -217,10 +218,7 @@ SELECT ${selectList(claimedSchema, 'turn', {
     SELECT coalesce(json_agg(${jsonObject(toolCallSchema, 'tool_calls')} ORDER BY tool_calls.position), '[]')
     FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1)`,
   pendingInputs: 'jsonb_array_length(turn.pending_inputs)',
-  othersReady: `EXISTS (
-    SELECT 1 FROM turns AS others
-    WHERE others.tenant_id = turn.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
-      AND others.dispatched_at IS NULL AND others.available_at IS NULL)`,
+  othersReady: waitsForDispatch('turn'),
   isBudgeted: isBudgeted('turn'),
 })}
 FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version

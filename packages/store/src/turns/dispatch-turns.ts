@@ -11,7 +11,13 @@ export interface Dispatched {
   full: string[];
 }
 
-/* The invariant stands with the function, in the migration that made it. */
+/** SQL: true where the tenant of `turn` has turns that may run and are not dispatched. */
+export const waitsForDispatch = (turn: string): string => `EXISTS (
+  SELECT 1 FROM turns AS others
+  WHERE others.tenant_id = ${turn}.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
+    AND others.dispatched_at IS NULL AND others.available_at IS NULL)`;
+
+/* The invariant stands with the function, `sql/functions/turnpike_dispatch.sql`. */
 const DISPATCH = {
   name: 'dispatch-turns',
   text: `

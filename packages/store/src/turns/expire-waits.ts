@@ -1,4 +1,4 @@
-import { ID_PREFIXES, UNKNOWN_OUTCOME, type TurnStatus } from '@turnpike/contract';
+import { ID_PREFIXES, UNKNOWN_OUTCOME } from '@turnpike/contract';
 import { z } from 'zod';
 import { closingTurn } from './close-turn.ts';
 import { query, type Sql } from '../database/sql.ts';
@@ -17,7 +17,7 @@ const EXPIRE_ACTIONS = {
   name: 'expire-actions',
   text: `
 WITH expired AS (
-  SELECT id, event_count FROM turns WHERE status = $2 AND action_expires_at <= now()
+  SELECT id, event_count FROM turns WHERE status = 'requires_action' AND action_expires_at <= now()
   ORDER BY action_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), denied AS (
   UPDATE tool_calls
@@ -42,8 +42,8 @@ SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId" FROM q
 };
 
 /** Denies what up to `limit` turns waited for in vain, and queues them again. */
-export function expireActions(sql: Sql, limit: number, waiting: TurnStatus): Promise<WaitedTurn[]> {
-  return query(sql, EXPIRE_ACTIONS, [limit, waiting]);
+export function expireActions(sql: Sql, limit: number): Promise<WaitedTurn[]> {
+  return query(sql, EXPIRE_ACTIONS, [limit]);
 }
 
 /*

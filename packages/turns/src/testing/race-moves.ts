@@ -125,7 +125,7 @@ const MOVES = {
   expireAction: {
     comesAgain: true,
     passesOver: true,
-    run: async (sql, scene) => isOurs(await expireActions(sql, 50, TRANSITIONS.answer.from[0]), scene),
+    run: async (sql, scene) => isOurs(await expireActions(sql, 50), scene),
   },
   miss: {
     comesAgain: true,
