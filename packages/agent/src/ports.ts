@@ -62,8 +62,8 @@ export interface TurnLease {
    */
   reserve(most: CallCost): Promise<void>;
   /**
-   * Records the usage of a model call that became no step. It needs no lease: it was spent, whoever holds the turn
-   * now. Never rejects.
+   * Records the usage of a model call that became no step. It needs no lease: it was spent, also where
+   * another worker holds the turn now. Never rejects.
    */
   recordUsage(call: InterruptedCall): Promise<void>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */

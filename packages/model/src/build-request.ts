@@ -9,7 +9,7 @@ import {
 } from '@turnpike/contract';
 import { buildConversation } from './conversation/build-conversation.ts';
 
-/** The API version whose shapes this package is written for, and the last that takes a temperature. */
+/** The API version whose shapes this package is written for, and the last that accepts a temperature. */
 export const API_VERSION = '2026-10-21';
 export const SAMPLING_API_VERSION = '2023-06-01';
 

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { connectModelApi, type ModelApi } from './connect-model-api.ts';
 import type { ModelLimits } from './limits.ts';
 
-/** Clients of tenants' addresses that are cached. They hold no connections: those have limits of their own. */
+/** Clients of tenants' addresses that are cached. They hold no connections: those are limited separately. */
 const MAX_CLIENTS = 500;
 /** Of one response of an address that a tenant chose. The longest of a model have about 20 MB of events. */
 const MAX_BYTES = 32 * 1024 * 1024;

@@ -7,7 +7,8 @@ import { retryDelayMs } from './until-stored.ts';
 const LIMIT_MS = 3_000;
 
 /**
- * Records the usage of a call that became no step. It needs no lease: it was spent, whoever holds the turn now.
+ * Records the usage of a call that became no step. It needs no lease: it was spent, also where another
+ * worker holds the turn now.
  * Throws where the database cannot be reached for `LIMIT_MS`, or refuses it.
  */
 export async function recordUsage(

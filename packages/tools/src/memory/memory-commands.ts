@@ -36,7 +36,7 @@ export const MEMORY_DESCRIPTION =
   'or delete what is no longer true. Commands: view (a file, or what is in a folder), create (a new file), ' +
   'str_replace, insert, delete, rename.';
 
-/** One flat object, since the Messages API takes no alternatives at the top of a tool's schema. */
+/** One flat object, since the Messages API accepts no alternatives at the top of a tool's schema. */
 export const MEMORY_INPUT: InputSchema = {
   type: 'object',
   properties: {
