@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { ProblemError, type ValidationIssue } from '@turnpike/contract';
 
 /** Nesting of arrays and objects: what recurses into a value has enough stack for it. */
-export const MAX_JSON_DEPTH = 100;
+const MAX_JSON_DEPTH = 100;
 /** Fields of objects and elements of arrays in one body. Each invalid one is an issue in memory. */
-export const MAX_JSON_VALUES = 200_000;
+const MAX_JSON_VALUES = 200_000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

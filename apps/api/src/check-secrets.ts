@@ -19,7 +19,7 @@ import type { Call } from './route.ts';
 type Asker = Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>;
 
 /** Throws `insufficient_scope` for a key that may not decide where a secret is sent. `act` names what it tried, for the error. */
-export function demandSecretUse({ may }: Pick<Asker, 'may'>, act: string): void {
+function demandSecretUse({ may }: Pick<Asker, 'may'>, act: string): void {
   if (may('secrets:use')) return;
   throw new ProblemError(
     'insufficient_scope',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Where a call is, or how it ended. `failed`: it was answered with an error or with broken data. */
-export const OUTCOMES = ['in_flight', 'hung', 'completed', 'failed', 'cut', 'aborted'] as const;
+const OUTCOMES = ['in_flight', 'hung', 'completed', 'failed', 'cut', 'aborted'] as const;
 export const outcomeSchema = z.enum(OUTCOMES);
 export type Outcome = z.infer<typeof outcomeSchema>;
 
@@ -61,4 +61,3 @@ export const waitQuerySchema = z.object({
   timeout_ms: z.coerce.number().int().min(0).max(120_000).default(30_000),
   after: z.coerce.number().int().min(0).default(0),
 });
-export type WaitQuery = z.infer<typeof waitQuerySchema>;

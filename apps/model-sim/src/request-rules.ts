@@ -8,7 +8,7 @@ import type { ReadRequest, Rule } from './rules/rule.ts';
  * What the Messages API is publicly reported to refuse, beside what is no request at all. Whoever meets another
  * refusal adds a rule here: every test that asks a simulated model is held against it from then on.
  */
-export const REQUEST_RULES: readonly Rule[] = [...SETTING_RULES, ...CONTENT_RULES, ...THINKING_RULES];
+const REQUEST_RULES: readonly Rule[] = [...SETTING_RULES, ...CONTENT_RULES, ...THINKING_RULES];
 
 /** Throws `ApiError` 400 for the first rule that the request breaks. */
 export function checkRules(request: ReadRequest): void {

@@ -8,7 +8,7 @@ const MAX_RETRY_AFTER_MS = 60_000;
 const SPREAD_MS = 500;
 
 /** Full jitter: a random delay up to a bound that doubles with each failure. `failures` counts from 1. */
-export function backoffMs(failures: number, firstMs = FIRST_MS): number {
+function backoffMs(failures: number, firstMs = FIRST_MS): number {
   return Math.random() * Math.min(MAX_MS, firstMs * 2 ** (failures - 1));
 }
 

@@ -20,7 +20,6 @@ export {
 } from './errors.ts';
 export type { EgressPolicy, Lookup } from './policy.ts';
 export { createGuardedFetch } from './guarded-fetch.ts';
-export { isPublicAddress } from './public-addresses.ts';
 export type { BodyEnd } from './read-bounded.ts';
 export { retryAfterMs } from './retry-after.ts';
 export { signWebhook, type SigningSecret } from './sign-webhook.ts';

@@ -1,10 +1,5 @@
 export { createModel, type GuardedModel, type ModelSettings } from './create-model.ts';
 export type { ModelSecrets } from './key-values.ts';
-export { DEFAULT_LIMITS, type ModelLimits } from './limits.ts';
-export {
-  createRetryBudget,
-  sharedRetryBudget,
-  type RetryBudget,
-  type RetryBudgetSettings,
-} from './retry-budget.ts';
+export { type ModelLimits } from './limits.ts';
+export { sharedRetryBudget, type RetryBudget, type RetryBudgetSettings } from './retry-budget.ts';
 export { readPrices, type PriceTable } from './prices.ts';

@@ -19,7 +19,7 @@ export interface ResponseMemoryLimits {
   ofAll: number;
 }
 
-export const RESPONSE_MEMORY: ResponseMemoryLimits = {
+const RESPONSE_MEMORY: ResponseMemoryLimits = {
   ofTenant: 64 * 1024 * 1024,
   ofAll: 256 * 1024 * 1024,
 };

@@ -1,4 +1,3 @@
-export { DataKey } from './data-key.ts';
 export { createDataKeys, type DataKeys, type DataKeysBounds, type StoredDataKey } from './data-keys.ts';
 export type { SecretContext } from './envelope.ts';
 export { createEnvironmentKeys } from './environment-keys.ts';
@@ -6,7 +5,6 @@ export {
   DataKeyUnreadableError,
   KeyProviderError,
   type KeyProviderCode,
-  KeySettingsError,
   SecretUnreadableError,
 } from './errors.ts';
 export {
@@ -16,10 +14,9 @@ export {
   type WrappedKey,
   writeWrappedKey,
 } from './key-provider.ts';
-export { type MasterKey, type MasterKeys, masterKeysSchema, parseMasterKeys } from './master-keys.ts';
+export { type MasterKey, type MasterKeys, parseMasterKeys } from './master-keys.ts';
 export { type KeySettings, keySettingsSchema, keyVariables } from './key-settings.ts';
 export { type KeyProviderDependencies, openKeyProvider } from './open-key-provider.ts';
 export { dataKeyIdOf, openSecret, sealSecret } from './seal-secret.ts';
-export { createVaultKeys } from './vault-keys.ts';
 export type { VaultFetch, VaultSettings } from './vault-settings.ts';
 export { readEnvironment } from './read-environment.ts';

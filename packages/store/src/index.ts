@@ -78,9 +78,7 @@ export {
 export { listMessages, listSteps, type MessagePosition } from './turns/journal.ts';
 export { createMemoryStore } from './memory/memory.ts';
 export { migrate, type MigrateOptions } from './schema/migrate.ts';
-export { MigrationLockedError } from './schema/migration-lock.ts';
-export { NotMigratedError, requiredMigrations } from './schema/migration-state.ts';
-export { MigrationForbiddenError } from './schema/prepare-schema.ts';
+export { requiredMigrations } from './schema/migration-state.ts';
 export { endOutage, probeOutages } from './turns/probe-outages.ts';
 export { purge, PURGEABLE, type Purgeable } from './retention/purge.ts';
 export { promoteDelayed } from './turns/promote-delayed.ts';
@@ -126,7 +124,6 @@ export {
   updateSession,
 } from './sessions/sessions.ts';
 export { inTransaction, StoreUnavailableError, transaction, type Sql } from './database/sql.ts';
-export { DatabaseSettingsError } from './database/session-settings.ts';
 export {
   deleteSecret,
   findSecrets,
@@ -145,7 +142,7 @@ export {
   setOperatorKey,
   type TenantRow,
 } from './tenants/tenants.ts';
-export { changeLimits, readLimits } from './tenants/tenant-limits.ts';
+export { changeLimits } from './tenants/tenant-limits.ts';
 export { purgeWorkers, removeWorker, type LiveWorker } from './turns/workers.ts';
 export { readUsage, type UsageRange } from './budgets/usage.ts';
 export { openSecretBox, type SecretBox } from './secrets/secret-box.ts';

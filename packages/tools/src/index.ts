@@ -3,4 +3,4 @@ export { createToolRunner, type ToolRunner, type ToolRunnerSettings } from './cr
 export type { ToolLimits } from './limits.ts';
 export type { ToolSecrets } from './ports.ts';
 export { InputSchemas } from './schema/input-schemas.ts';
-export { defineTool, textOutput, type Tool, type ToolContext } from './tool.ts';
+export { type Tool, type ToolContext } from './tool.ts';

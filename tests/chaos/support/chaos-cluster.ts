@@ -3,7 +3,7 @@ import type { Program } from '../../support/program.ts';
 import { EffectServer, TOOL_EFFECTS, type ToolEffect } from './effect-server.ts';
 
 /** Short leases, so that what is lost is found in moments; no turn is given up for the workers it lost. */
-export const LEASE_MS = 1_500;
+const LEASE_MS = 1_500;
 const FAST = {
   LEASE_MS: String(LEASE_MS),
   RECONCILE_EVERY_MS: '100',

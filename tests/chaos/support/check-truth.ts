@@ -7,7 +7,7 @@ import { readTruth, type Truth } from './read-truth.ts';
 import { answerTo, type PlannedTurn } from './workload.ts';
 
 /** What must hold and does not; one line each. */
-export class BrokenPromiseError extends Error {
+class BrokenPromiseError extends Error {
   constructor(violations: readonly string[]) {
     super(`${violations.length} promises are broken:\n${violations.slice(0, 40).join('\n')}`);
   }

@@ -3,7 +3,7 @@ import { Cluster, type ClusterOptions } from '../../support/cluster.ts';
 import { untilTrue } from '../../support/until-true.ts';
 
 /** Hurried, and allowed to reach the receivers of the tests. */
-export const FAST = {
+const FAST = {
   EGRESS_ALLOW: '127.0.0.1',
   RECONCILE_EVERY_MS: '100',
   JOB_AGE_MS: '500',

@@ -5,7 +5,7 @@ import { inTransaction, query, type Sql } from '../database/sql.ts';
 import type { SecretBox } from '../secrets/secret-box.ts';
 
 /** Part of what seals them, and read so with the claim of a delivery. */
-export const SIGNING_FIELD = 'signing_secret';
+const SIGNING_FIELD = 'signing_secret';
 
 /** Whose key it is: an endpoint's, or, for the URLs of turns, the tenant's own. */
 export interface SecretOwner {

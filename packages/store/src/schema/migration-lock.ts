@@ -6,7 +6,7 @@ import { z } from 'zod';
 const KEY = 72_707_369;
 
 /** Somebody else migrates this database, or left the lock behind. */
-export class MigrationLockedError extends TerminalError {
+class MigrationLockedError extends TerminalError {
   constructor(message: string) {
     super('migration_locked', message);
   }

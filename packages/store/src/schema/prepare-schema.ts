@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 
 /** The role that migrates may not do what it takes. */
-export class MigrationForbiddenError extends TerminalError {
+class MigrationForbiddenError extends TerminalError {
   constructor(message: string) {
     super('migration_forbidden', message);
   }

@@ -64,7 +64,7 @@ const othersSchema = z.array(z.object({ name: z.string() }));
  * The tables of a migrated database as SQL, the same text for the same schema: columns in their order, constraints,
  * indexes, triggers. Throws for an object of a kind that it does not print (a view, an enum, a sequence).
  */
-export async function describeSchema(client: pg.Client): Promise<string> {
+async function describeSchema(client: pg.Client): Promise<string> {
   const others = othersSchema.parse((await client.query(OTHERS)).rows);
   if (others.length > 0) {
     const names = others.map(({ name }) => name).join(', ');

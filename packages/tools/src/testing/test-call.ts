@@ -26,7 +26,7 @@ export function scopeOf(agent: AgentConfig, tools: RegisteredTool[] = [], tenant
   return { tenantId, agent, tools };
 }
 
-export const TENANT = newId('tenant');
+const TENANT = newId('tenant');
 
 /** A started call, as in the journal. */
 export function callOf(name: string, input: unknown, effect: Effect = 'read'): ToolCall {
