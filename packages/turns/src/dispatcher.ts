@@ -1,16 +1,19 @@
 import type { Backplane } from '@turnpike/backplane';
 import { dispatchTurns, type Database } from '@turnpike/store';
 
-/** What may have changed: whose head, and who may have a turn to run or a place to give. */
+/**
+ * What may have changed: sessions whose head may be new, and tenants that may have a ready turn or a free
+ * slot.
+ */
 export interface Change {
   sessionId?: string;
   tenantId: string;
 }
 
-/** How many changes go into one statement. */
+/** The most changes in one statement. */
 const BATCH = 500;
 
-/** After a dispatch that had no place for a tenant's new turns, it is tried again for them at most so often. */
+/** After a dispatch found no slot for a tenant's new turns, it is tried again for them at most this often. */
 const FULL_MS = 50;
 
 /**
@@ -22,12 +25,12 @@ export class Dispatcher {
   readonly #backplane: Backplane;
   readonly #onError: (error: unknown) => void;
   #changes: Change[] = [];
-  /** Tenants that had no place a moment ago, and whether turns were added since. */
+  /** Tenants that had no free slot a moment ago, and whether turns were added since. */
   readonly #full = new Map<string, { wasAdded: boolean }>();
   /** Tenants whose turns were added since the last batch. */
   #added = new Set<string>();
   #isRunning = false;
-  /** The one that is dealt with now, or will be next. */
+  /** The batch that is being dispatched, or will be next. */
   #batch: Promise<void> = Promise.resolve();
   #noted = 0;
   #dealt = 0;
@@ -39,8 +42,8 @@ export class Dispatcher {
   }
 
   /**
-   * Takes note of a turn that was added and may run. Where its tenant has no place for it, nothing is lost by
-   * waiting: who makes room, dispatches. Never throws.
+   * Records that a ready turn was added. If its tenant has no free slot, it waits: whoever frees a slot
+   * dispatches. Never throws.
    */
   added(tenantId: string): void {
     const full = this.#full.get(tenantId);
@@ -52,7 +55,7 @@ export class Dispatcher {
     this.changed({ tenantId });
   }
 
-  /** Takes note of a change; the dispatch happens soon. Never throws. */
+  /** Records a change; the dispatch follows soon. Never throws. */
   changed(change: Change): void {
     this.#changes.push(change);
     this.#noted += 1;
@@ -61,7 +64,7 @@ export class Dispatcher {
     void this.#run();
   }
 
-  /** Resolves once every change that was noted so far is dealt with, whatever comes meanwhile. */
+  /** Resolves once every change recorded so far is dispatched, whatever is recorded meanwhile. */
   async settle(): Promise<void> {
     for (const [tenantId, full] of this.#full) if (full.wasAdded) this.changed({ tenantId });
     const noted = this.#noted;
@@ -77,7 +80,7 @@ export class Dispatcher {
   }
 
   async #runBatch(): Promise<void> {
-    // One turn of the event loop, so that requests which arrived together are dispatched together.
+    // Waits one turn of the event loop, so that requests that arrived together are dispatched together.
     await new Promise(setImmediate);
     const batch = this.#changes.splice(0, BATCH);
     const added = this.#added;
@@ -99,7 +102,7 @@ export class Dispatcher {
     if (turns.length > 0) await this.#backplane.enqueue(turns);
   }
 
-  /** Looks once more at the end: who made room in the meantime may not have seen the turn yet. */
+  /** Tries once more at the end: whoever freed a slot meanwhile may not have seen the turn yet. */
   #holdAdditions(tenantId: string): void {
     if (this.#full.has(tenantId)) return;
     const full = { wasAdded: false };

@@ -23,7 +23,7 @@ import { announceTurns } from './turn-signals.ts';
 export interface ReconcileSettings extends RetentionSettings {
   /** A turn that lost this many workers fails. */
   maxLostLeases: number;
-  /** A job that nobody took up for this long is looked after. Milliseconds. */
+  /** A job that no worker has claimed for this long is checked. Milliseconds. */
   jobAgeMs: number;
 }
 
@@ -37,27 +37,27 @@ export interface Repairs {
   dueTurns: number;
   probes: number;
   readyTenants: number;
-  forgottenAnswers: number;
-  forgottenWorkers: number;
+  purgedIdempotencyRecords: number;
+  removedWorkers: number;
   countedTenants: number;
   prunedTurns: number;
-  /** Rows that were kept for as long as they were to be. */
+  /** Rows deleted because their retention had passed. */
   purgedRows: number;
 }
 
 const BATCH = 200;
-/** Of what may end turns, which takes more of the database. */
+/** Of stages that may end turns, which cost the database more. */
 const ENDS_BATCH = 50;
-/** Batches of ended leases in one pass: a machine with thousands of turns may have died. */
+/** Batches of expired leases in one pass: a machine with thousands of turns may have died. */
 const MOST_BATCHES = 40;
-/** Of turns whose time has come: many may be scheduled for one moment. */
+/** Batches of delayed turns: many may be scheduled for the same time. */
 const DUE_BATCH = 1_000;
-/** So often a turn looks whether the model that it and others wait for is back. */
+/** How often a parked turn probes whether its model responds again. */
 const PROBE_EVERY_MS = 5_000;
 
 /**
- * Compares the truth with the backplane, and repairs the backplane; bounded batches of each
- * kind a pass. Any number of processes may run passes at once: each row is taken by one of them.
+ * Compares Postgres with the backplane and repairs the backplane, in bounded batches for each kind. Any
+ * number of processes may run passes at once: each row is handled by one of them.
  */
 export class Reconciliation {
   readonly #parts: { database: Database; backplane: Backplane; dispatcher: Dispatcher };
@@ -76,8 +76,8 @@ export class Reconciliation {
   }
 
   /**
-   * One pass. A stage that fails keeps none of the others from their work; the first error is thrown
-   * in the end, and the next pass goes on.
+   * One pass. A stage that fails does not stop the others; the first error is thrown at the end, and the next
+   * pass continues.
    */
   async pass(): Promise<Repairs> {
     const errors: unknown[] = [];
@@ -98,17 +98,17 @@ export class Reconciliation {
       dueTurns: await attempt(() => this.#promoteDelayed()),
       probes: await attempt(() => this.#probeOutages()),
       readyTenants: await attempt(() => this.#dispatchTenants()),
-      forgottenWorkers: await attempt(() => purgeWorkers(pool, BATCH)),
+      removedWorkers: await attempt(() => purgeWorkers(pool, BATCH)),
       countedTenants: await attempt(() => countSpending(pool, BATCH)),
       lostJobs: 0,
-      forgottenAnswers: 0,
+      purgedIdempotencyRecords: 0,
       prunedTurns: 0,
       purgedRows: 0,
     };
     await this.#parts.dispatcher.settle();
-    repairs.lostJobs = await attempt(() => this.#repeatJobs());
-    // Last, since nobody waits for it.
-    repairs.forgottenAnswers = await attempt(() => this.#retention.purgeIdempotencyRecords());
+    repairs.lostJobs = await attempt(() => this.#reissueLostJobs());
+    // Last, because nothing waits for it.
+    repairs.purgedIdempotencyRecords = await attempt(() => this.#retention.purgeIdempotencyRecords());
     repairs.prunedTurns = await attempt(() => this.#retention.pruneEvents());
     repairs.purgedRows = await attempt(() => this.#retention.purge());
     if (errors.length > 0) throw errors[0];
@@ -133,7 +133,7 @@ export class Reconciliation {
     return count;
   }
 
-  /** What nobody answered in time counts as denied, and the turn goes on. */
+  /** Actions that expired count as denied, and their turns continue. */
   async #expireActions(): Promise<number> {
     const expired = await expireActions(this.#parts.database.pool, ENDS_BATCH);
     for (const turn of expired) this.#parts.dispatcher.changed(turn);
@@ -154,7 +154,7 @@ export class Reconciliation {
     await announceTurns(this.#parts.backplane, signals);
   }
 
-  /** Sessions whose next turn nobody promoted, since a process died after the one before it ended. */
+  /** Sessions whose next turn was not marked as ready, because a process died after the one before ended. */
   async #promoteSessions(): Promise<number> {
     const sessions = await findUnreadySessions(this.#parts.database.pool, this.#lastSession, BATCH);
     for (const session of sessions) this.#parts.dispatcher.changed(session);
@@ -162,7 +162,7 @@ export class Reconciliation {
     return sessions.length;
   }
 
-  /** Turns that were scheduled, or wait before another try, and whose time has come. */
+  /** Turns that were scheduled or delayed, and whose time has come. */
   async #promoteDelayed(): Promise<number> {
     const { database, dispatcher } = this.#parts;
     let count = 0;
@@ -176,14 +176,14 @@ export class Reconciliation {
     return count;
   }
 
-  /** Of the turns that wait for a model which is away, one of each outage. */
+  /** One of the turns that are parked for each outage, as a probe. */
   async #probeOutages(): Promise<number> {
     const tenants = await probeOutages(this.#parts.database.pool, BATCH, PROBE_EVERY_MS);
     for (const tenantId of tenants) this.#parts.dispatcher.changed({ tenantId });
     return tenants.length;
   }
 
-  /** Tenants with turns that wait for a place. */
+  /** Tenants with ready turns that wait for a slot. */
   async #dispatchTenants(): Promise<number> {
     const tenants = await findReadyTenants(this.#parts.database.pool, this.#lastTenant, BATCH);
     for (const tenantId of tenants) this.#parts.dispatcher.changed({ tenantId });
@@ -191,7 +191,7 @@ export class Reconciliation {
     return tenants.length;
   }
 
-  async #repeatJobs(): Promise<number> {
+  async #reissueLostJobs(): Promise<number> {
     const { database, backplane } = this.#parts;
     const unchecked = await takeUncheckedTurns(database.pool, {
       limit: BATCH,
@@ -200,8 +200,8 @@ export class Reconciliation {
     if (unchecked.length === 0) return 0;
     const lost = await backplane.missing(unchecked);
     if (lost.length === 0) return 0;
-    const raised = await reissueJobs(database.pool, lost);
-    await backplane.enqueue(raised);
-    return raised.length;
+    const reissued = await reissueJobs(database.pool, lost);
+    await backplane.enqueue(reissued);
+    return reissued.length;
   }
 }

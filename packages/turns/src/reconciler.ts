@@ -1,9 +1,8 @@
 import type { Repairs } from './reconcile.ts';
 
 /**
- * Runs passes for as long as the process lives, one after another, `everyMs` apart with jitter,
- * so that many processes do not come at once. Returns the way to stop, which waits for the pass
- * under way.
+ * Runs passes one after another, `everyMs` apart with jitter, so that processes do not all run them at once.
+ * Returns a function that stops it and waits for the pass under way.
  */
 export function startReconciler(parts: {
   pass: () => Promise<Repairs>;

@@ -1,10 +1,12 @@
 import type { Purgeable } from '@turnpike/store';
 import { z } from 'zod';
 
-/** Days; 0: for ever. */
+/** Days; 0: keep for ever. */
 const kept = z.coerce.number().int().min(0).max(36_500).default(0);
 
-/** Retention settings, for the environment of each program that runs the reconciler. Days; 0 keeps for ever. */
+/**
+ * Retention settings, for the environment of each program that runs the reconciler. Days; 0 keeps for ever.
+ */
 export const retentionVariables = {
   EVENT_RETENTION_DAYS: z.coerce
     .number()

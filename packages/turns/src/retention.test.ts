@@ -148,7 +148,7 @@ test('records whose time has passed are all gone after one pass, however many th
     [tenantId],
   );
   const pass = () => reconciliation({}).pass();
-  expect(await pass()).toMatchObject({ forgottenAnswers: 5_000 });
+  expect(await pass()).toMatchObject({ purgedIdempotencyRecords: 5_000 });
   expect(await ids('idempotency_records', 'key')).toEqual(['k5001', 'k5002', 'k5003']);
 });
 

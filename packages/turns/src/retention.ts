@@ -8,12 +8,12 @@ import {
 } from '@turnpike/store';
 import type { RetentionSettings } from './retention-settings.ts';
 
-/** Records of one statement, and statements of one pass: more than all requests of a pass's time can add. */
+/** Records per statement, and statements per pass: more than the requests of that time can add. */
 const RECORDS = 1_000;
 const TURNS = 50;
 const MOST_BATCHES = 40;
 
-/** Rows to look at in one transaction: few of what has much below it. */
+/** Rows to look at in one transaction: few for rows with many dependents. */
 const WINDOWS: Record<Purgeable, number> = {
   sessions: 20,
   turns: 100,
@@ -24,10 +24,10 @@ const WINDOWS: Record<Purgeable, number> = {
 };
 /** Windows of one kind in one pass. */
 const MOST_WINDOWS = 20;
-/** Once all that is old was looked at; what is kept is kept for days. */
+/** The pause after all old rows were looked at: retention is counted in days. */
 const REST_MS = 10 * 60 * 1000;
 
-/** Deletes what is no longer kept, in bounded batches. Any number of processes may do so at once. */
+/** Deletes rows whose retention has passed, in bounded batches. Any number of processes may do so at once. */
 export class Retention {
   readonly #database: Database;
   readonly #settings: RetentionSettings;
@@ -38,18 +38,18 @@ export class Retention {
     this.#settings = settings;
   }
 
-  /** Deletes idempotency records whose time has passed; returns how many. */
+  /** Deletes expired idempotency records. Returns how many. */
   purgeIdempotencyRecords(): Promise<number> {
     return whileFull(RECORDS, () => purgeIdempotencyRecords(this.#database.pool, RECORDS));
   }
 
-  /** Deletes the events of turns that ended long ago; returns of how many turns. */
+  /** Prunes the events of turns that ended long ago. Returns the number of turns. */
   async pruneEvents(): Promise<number> {
     const days = this.#settings.eventRetentionDays;
     return days === null ? 0 : whileFull(TURNS, () => pruneEvents(this.#database.pool, days, TURNS));
   }
 
-  /** Deletes what has a retention time of its own; returns how many rows. */
+  /** Purges rows with a retention setting of their own. Returns how many. */
   async purge(): Promise<number> {
     let deleted = 0;
     for (const kind of PURGEABLE) deleted += await this.#walk(kind);
@@ -75,7 +75,7 @@ export class Retention {
   }
 }
 
-/** Goes on at once as long as a batch is full, up to a bound. Returns the sum. */
+/** Continues immediately while batches are full, up to a bound. Returns the sum. */
 async function whileFull(limit: number, batch: () => Promise<number>): Promise<number> {
   let sum = 0;
   for (let batches = 0; batches < MOST_BATCHES; batches++) {

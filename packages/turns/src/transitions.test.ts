@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => made.drop());
 
-test('the database refuses every move of a turn that is not in the table, and no other', async () => {
+test('the database refuses every change of a turn’s status that is not in the table, and no other', async () => {
   const database = openDatabase({
     url: made.url,
     poolSize: 1,
@@ -39,7 +39,7 @@ test('the database refuses every move of a turn that is not in the table, and no
   }
 });
 
-/** What the table's checks ask for with a status. */
+/** What the table's checks require for a status. */
 const fields = (status: string): string => `
   CASE WHEN ${status} IN ('in_progress', 'cancelling') THEN now() END,
   CASE WHEN ${status} = 'requires_action' THEN now() END,

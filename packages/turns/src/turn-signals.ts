@@ -7,12 +7,12 @@ const CHANNEL = 'turns';
 const turnSignalSchema = z.object({ turn_id: z.string(), status: turnStatusSchema });
 export type TurnSignal = z.infer<typeof turnSignalSchema>;
 
-/** Tells every process that turns changed. A signal that is lost costs a waiting client some seconds, no more. */
+/** Signals to every process that turns changed. A lost signal costs a waiting client a few seconds. */
 export async function announceTurns(backplane: Backplane, signals: readonly TurnSignal[]): Promise<void> {
   await Promise.all(signals.map((signal) => backplane.publish(CHANNEL, { ...signal })));
 }
 
-/** Hears of every turn that changes, in whatever process. Returns the way to stop. */
+/** Calls `listener` for every turn that changes, in whatever process. Returns a function that stops it. */
 export function watchTurns(
   backplane: Backplane,
   listener: (signal: TurnSignal) => void,

@@ -48,7 +48,7 @@ WITH agent AS (
   row: agentRow,
 };
 
-/** What a version holds, and whose it is. */
+/** The contents of a version, with the agent's id and tenant. */
 export interface AgentContents {
   id: string;
   tenantId: string;
@@ -63,8 +63,8 @@ export function insertAgent(sql: Sql, agent: AgentContents): Promise<Agent> {
 }
 
 /*
- * Invariant: a version is built on the one before it. Whoever adds one has locked the agent's row before it read
- * the newest version, so of two that change an agent at once one builds on what the other left.
+ * Invariant: a version is built on the one before it. Whoever adds a version locks the agent's row before
+ * reading the newest version, so of two concurrent changes the second builds on the first.
  */
 const LOCK = {
   name: 'lock-agent',
@@ -73,12 +73,12 @@ const LOCK = {
 };
 
 /**
- * The agent at its newest version, locked until the transaction ends. Null for an agent that is not there, was
- * deleted, or is another tenant's.
+ * The agent at its newest version, locked until the transaction ends. Null for an agent that does not exist,
+ * was deleted, or belongs to another tenant.
  */
 export async function lockAgent(sql: Sql, tenantId: string, agentId: string): Promise<Agent | null> {
   const locked = await query(sql, LOCK, [agentId, tenantId]);
-  // By a statement of its own: it sees what was committed while the lock was waited for.
+  // A separate statement, so it sees what was committed while this one waited for the lock.
   return locked.length === 0 ? null : readAgent(sql, tenantId, agentId);
 }
 
@@ -115,7 +115,7 @@ const DELETE = {
   row: z.object({ id: z.string() }),
 };
 
-/** Takes no more turns; those that were accepted run on. False where there is no such agent. */
+/** The agent accepts no more turns; accepted ones continue. False if there is no such agent. */
 export async function deleteAgent(sql: Sql, tenantId: string, agentId: string): Promise<boolean> {
   const deleted = await query(sql, DELETE, [agentId, tenantId]);
   return deleted.length > 0;
@@ -141,8 +141,8 @@ WHERE agents.id = $1 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL`,
 };
 
 /**
- * An agent at this version, the newest one where none is given. Null for an agent or a version that is not there,
- * for an agent that was deleted, and for another tenant's.
+ * An agent at this version, by default the newest. Null for an agent or version that does not exist, a
+ * deleted agent, and one of another tenant.
  */
 export async function readAgent(
   sql: Sql,
@@ -163,7 +163,7 @@ WHERE tenant_id = $1 AND id = coalesce($2, (SELECT agent_id FROM sessions WHERE 
   row: z.object({ has: z.boolean() }),
 };
 
-/** Whether an agent, or the agent of a session, has this version. Null where there is no such agent. */
+/** Whether an agent, or the agent of a session, has this version. Null if there is no such agent. */
 export async function agentHasVersion(
   sql: Sql,
   tenantId: string,

@@ -44,7 +44,7 @@ test('a tool is read back as it was stored, without its key', async () => {
   expect(JSON.stringify(tool)).not.toContain('sealed');
 });
 
-test('a name is one tenant’s once, and its transaction goes on where it is taken', async () => {
+test('a name is unique within a tenant, and a transaction continues after a conflict', async () => {
   await insert('taken');
   const [again, other] = await transaction(database.pool, async (sql) => [
     await insertTool(sql, {
@@ -76,7 +76,7 @@ test('a new configuration keeps the name and the key', async () => {
   expect(row).toMatchObject({ signingEnvelope: `sealed for ${id}`, signingVersion: 1 });
 });
 
-test('another tenant neither reads, changes nor deletes it', async () => {
+test('another tenant cannot read, change or delete a tool', async () => {
   const id = newId('tool');
   await insert('private', ours, id);
   expect(await readTool(database, theirs, id)).toBeNull();
@@ -86,7 +86,7 @@ test('another tenant neither reads, changes nor deletes it', async () => {
   expect(await readTool(database, ours, id)).not.toBeNull();
 });
 
-test('a deleted tool is gone, and its name is free', async () => {
+test('a deleted tool is not found, and its name can be used again', async () => {
   const id = newId('tool');
   await insert('brief', ours, id);
   expect(await deleteTool(database.pool, ours, id)).toBe(true);
@@ -95,7 +95,7 @@ test('a deleted tool is gone, and its name is free', async () => {
   expect(await insert('brief')).not.toBeNull();
 });
 
-test('a list is walked by its cursor, newest first', async () => {
+test('a list is paged by its cursor, newest first', async () => {
   const tenantId = await createTenant(database, 'Lists');
   for (const name of ['a', 'b', 'c']) await insert(name, tenantId);
   const first = await listTools(database, tenantId, { cursor: null, limit: 2 });

@@ -32,7 +32,7 @@ ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${COLUMNS}`,
   row: toolRow,
 };
 
-/** Stores a tool with the key that its calls are signed with, sealed. Null where its name is taken. */
+/** Stores a tool with its sealed signing key. Null if the tenant has a tool of this name. */
 export async function insertTool(
   sql: Sql,
   tool: {
@@ -57,7 +57,7 @@ RETURNING ${COLUMNS}`,
   row: toolRow,
 };
 
-/** Replaces a tool's configuration; turns take it when a worker next claims them. Null for a tool that is not there. */
+/** Replaces a tool's configuration. Turns use it from their next claim on. Null if there is no such tool. */
 export async function updateTool(
   sql: Sql,
   tool: { id: string; tenantId: string; config: ToolConfig },
@@ -67,9 +67,9 @@ export async function updateTool(
 }
 
 /*
- * Invariant: a tool that an agent's newest version names is not deleted, unless that is forced. Whoever writes a
- * version shares the rows of the tools that it names until its commit; whoever deletes a tool locks its row alone,
- * and looks for agents after that, by a statement of its own.
+ * Invariant: a tool that an agent's newest version names is not deleted, unless forced. Whoever writes a
+ * version share-locks the tools that it names until the commit; whoever deletes a tool locks its row
+ * exclusively, and looks for agents in a statement after that.
  */
 const SHARE_NAMED = {
   name: 'share-named-tools',
@@ -77,7 +77,7 @@ const SHARE_NAMED = {
   row: z.object({ name: z.string() }),
 };
 
-/** Those of these names that the tenant has a tool of. They stay until the transaction ends. */
+/** The tenant's tools among these names. They cannot be deleted until the transaction ends. */
 export async function shareNamedTools(
   sql: Sql,
   tenantId: string,
@@ -93,7 +93,10 @@ const LOCK = {
   row: toolRow,
 };
 
-/** A tool that nobody else changes, deletes or begins to use until the transaction ends. Null where there is none. */
+/**
+ * A tool, locked until the transaction ends: nobody else changes or deletes it, or adds an agent that names
+ * it. Null if there is none.
+ */
 export async function lockTool(sql: Sql, tenantId: string, toolId: string): Promise<Tool | null> {
   const [tool] = await query(sql, LOCK, [toolId, tenantId]);
   return tool ?? null;
@@ -130,7 +133,7 @@ WHERE tools.tenant_id = $1 AND jsonb_typeof(header.value) = 'object' AND header.
   row: z.object({ tool: z.string(), secret: z.string() }),
 };
 
-/** Of these secrets, those that tools send, with the name of one such tool. */
+/** Of these secrets, those that tools send, each with the name of one such tool. */
 export async function findToolsThatSend(
   sql: Sql,
   tenantId: string,
@@ -146,13 +149,13 @@ const DELETE = {
   row: z.object({ id: z.string() }),
 };
 
-/** Turns that name it fail when a worker next claims them. False where there is no such tool. */
+/** Turns that name the tool fail at their next claim. False if there is no such tool. */
 export async function deleteTool(sql: Sql, tenantId: string, toolId: string): Promise<boolean> {
   const deleted = await query(sql, DELETE, [toolId, tenantId]);
   return deleted.length > 0;
 }
 
-/** Null for a tool that is not there, or is another tenant's. */
+/** Null if the tool does not exist or belongs to another tenant. */
 export async function readTool(database: Database, tenantId: string, toolId: string): Promise<Tool | null> {
   const row = await database.prisma.tool.findFirst({ where: { id: toolId, tenantId } });
   return row === null ? null : toolRow.parse(row);

@@ -13,7 +13,10 @@ const SET = {
   row: z.object({}),
 };
 
-/** Sets what a tenant may spend in each period; in force from the next model call on. Millionths of a US dollar. */
+/**
+ * Sets the most that a tenant may spend in a period, in millionths of a US dollar. Applies from the next
+ * model call on.
+ */
 export async function setBudget(
   sql: Sql,
   budget: { tenantId: string; period: BudgetPeriod; setBy: BudgetSetter; limitMicros: number },
@@ -28,7 +31,7 @@ const DELETE = {
   row: z.object({ period: z.string() }),
 };
 
-/** False where there is no such budget. */
+/** False if there is no such budget. */
 export async function deleteBudget(
   sql: Sql,
   budget: { tenantId: string; period: BudgetPeriod; setBy: BudgetSetter },
@@ -37,7 +40,7 @@ export async function deleteBudget(
   return deleted.length > 0;
 }
 
-/* What is spent is read from the sums and from what is not in them yet. */
+/* What is spent: the sums, and ledger entries that are not in them yet. */
 const LIST = {
   name: 'list-budgets',
   text: `
@@ -86,7 +89,7 @@ ORDER BY budgets.period LIMIT 1`,
   row: z.object({ period: budgetPeriodSchema }),
 };
 
-/** A period whose budget is spent; null where there is none. Behind by what was not counted yet, about a second. */
+/** A period whose budget is spent; null if there is none. About a second behind the ledger. */
 export async function findExhaustedBudget(sql: Sql, tenantId: string): Promise<BudgetPeriod | null> {
   const [exhausted] = await query(sql, EXHAUSTED, [tenantId]);
   return exhausted?.period ?? null;
@@ -107,7 +110,10 @@ const COUNT = {
   row: z.object({}),
 };
 
-/** Adds up what up to `limit` tenants with budgets spent, and announces budgets that come to their end. */
+/**
+ * Updates the sums of up to `limit` tenants with budgets, and announces budgets that are nearly or fully
+ * spent.
+ */
 export async function countSpending(sql: Sql, limit: number): Promise<number> {
   const tenants = await query(sql, UNCOUNTED, [limit]);
   for (const { tenantId } of tenants) await query(sql, COUNT, [tenantId, spendingEventIds()]);

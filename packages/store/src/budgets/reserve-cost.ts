@@ -2,7 +2,7 @@ import { newId, type CallCost } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-/** A boolean SQL expression: something limits what this turn may cost. `turn` is a row of `turns`. */
+/** A boolean SQL expression: a budget or a token limit applies to this turn. `turn` is a row of `turns`. */
 export const isBudgeted = (turn: string): string => `(
     ${turn}.budget_micros IS NOT NULL
     OR EXISTS (SELECT 1 FROM tenants WHERE tenants.id = ${turn}.tenant_id AND tenants.limits ->> 'tokens_per_minute' IS NOT NULL)
@@ -15,7 +15,7 @@ export const spendingEventIds = (): string[] => [newId('event'), newId('event')]
 const reservationSchema = z.enum(['granted', 'lost', 'wait', 'tokens', 'turn', 'session', 'day', 'month']);
 export type Reservation = z.infer<typeof reservationSchema>;
 
-/* The invariant stands with the function, in the migration that made it. */
+/* The invariant is in packages/store/sql/functions/turnpike_reserve.sql. */
 const RESERVE = {
   name: 'reserve-cost',
   text: `SELECT turnpike_reserve($1, $2, $3, $4, $5) AS verdict`,
@@ -23,9 +23,9 @@ const RESERVE = {
 };
 
 /**
- * Puts aside what the next model call of a turn may cost at most, until its step is committed or its
- * lease ends. `wait`: it fits once other calls are done; `tokens`: in a later minute. A period, `turn` or `session`: that budget is
- * too small for it. `lost`: the lease does not hold.
+ * Reserves the most that the next model call of a turn may cost, until its step is committed or its lease
+ * ends. `wait`: it fits once other calls have finished; `tokens`: it fits in a later minute. A period, `turn`
+ * or `session`: that budget is too small for it. `lost`: the lease does not hold.
  */
 export async function reserveCost(
   sql: Sql,

@@ -6,8 +6,8 @@ import { usageOf } from '../turns/stored-usage.ts';
 const count = z.coerce.number().int();
 
 /*
- * From the ledger, which is written in the commit of each step and outlives its session: it is the sum of the
- * steps and of the calls that were cut off, whatever was erased since.
+ * From the ledger, which is written in the commit of each step and outlives its session: the sum of all steps
+ * and of interrupted calls, also of erased sessions.
  */
 const USAGE = {
   name: 'read-usage',
@@ -51,7 +51,7 @@ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $7`,
     })),
 };
 
-/** Days of UTC, `from` and `to` both included, as `YYYY-MM-DD`. */
+/** Days in UTC, `from` and `to` included, as `YYYY-MM-DD`. */
 export interface UsageRange {
   from: string;
   to: string;
@@ -59,7 +59,7 @@ export interface UsageRange {
   model?: string | undefined;
 }
 
-/** What a tenant used, by these groups; at most `limit` rows. Without a group: one row, or none. */
+/** A tenant's usage by these groups, at most `limit` rows. Without a group: one row, or none. */
 export function readUsage(
   sql: Sql,
   tenantId: string,

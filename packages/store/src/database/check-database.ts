@@ -4,12 +4,12 @@ import type { Database } from './database.ts';
 import { appliedMigrations, NotMigratedError } from '../schema/migration-state.ts';
 import { DatabaseSettingsError } from './session-settings.ts';
 
-/** SQLSTATEs of a connection whose startup options are refused: they never heal by themselves. */
+/** SQLSTATEs of a connection whose startup options are refused: retrying cannot help. */
 const REFUSED_OPTIONS = new Set(['42601', '42704', '22023', '42501', '08P01']);
 
 /**
- * For the start of a program. Throws `DatabaseSettingsError` where the sessions of this database cannot be worked
- * with; one that does not answer is told to `onAway` and no reason not to start.
+ * For the start of a program. Throws `DatabaseSettingsError` if the database's sessions have settings that
+ * Turnpike cannot work with. A database that does not answer does not prevent the start: `onAway` is called.
  */
 export async function checkSettings(database: Database, onAway: (error: unknown) => void): Promise<void> {
   try {
@@ -37,8 +37,8 @@ const STATE = `SELECT pg_is_in_recovery() AS is_standby, current_setting('transa
 const stateSchema = z.tuple([z.object({ is_standby: z.boolean(), is_read_only: z.boolean() })]);
 
 /**
- * Whether turns can be accepted and run on this database: it takes writes, and has all of `migrations`.
- * Throws an error whose message says what is wrong; `NotMigratedError` for the latter.
+ * Whether turns can be accepted and run on this database: it accepts writes, and has all of `migrations`.
+ * Throws an error whose message says what is wrong; `NotMigratedError` for missing migrations.
  */
 export async function checkDatabase(database: Database, migrations: readonly string[]): Promise<void> {
   const { pool, schema } = database;

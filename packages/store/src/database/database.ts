@@ -17,7 +17,7 @@ export interface Database {
   readonly prisma: Reads;
   /** The Postgres schema of all its tables: `?schema=` of the address, or `public`. */
   readonly schema: string;
-  /** Rejects when Postgres does not answer within the connection timeout. */
+  /** Rejects if Postgres does not answer within the connection timeout. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

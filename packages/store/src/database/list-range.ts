@@ -1,7 +1,7 @@
 import { idBoundary, type IdKind, type Metadata } from '@turnpike/contract';
 import { json } from './sql.ts';
 
-/** What narrows a list by the time at which things were made. */
+/** Filters a list by the time at which rows were made. */
 export interface TimeRange {
   /** Not before. */
   createdAfter?: Date | undefined;
@@ -15,13 +15,16 @@ export interface ListPage {
   limit: number;
 }
 
-/** An id is made by a process's clock, and a row's time by the database's: they lie no farther apart than this. */
+/**
+ * An id has the time of a process's clock, a row that of the database's: the largest difference that is
+ * tolerated.
+ */
 const MOST_SKEW_MS = 60 * 60 * 1000;
 const LAST_MS = 2 ** 48 - 1;
 
 /**
- * Parameters of a list that goes by id, newest first, for `IN_RANGE`: ids bound what is read, since they sort by
- * time, and the exact times are looked at in what is read.
+ * Parameters $2 to $6 of a list by id, newest first, with `inRange`. Ids sort by time, so they bound what is
+ * read; the exact times filter what is read.
  */
 export function rangeValues(
   kind: IdKind,
@@ -34,13 +37,13 @@ export function rangeValues(
   return [before, after, createdAfter ?? null, createdBefore ?? null, page.limit];
 }
 
-/** Of `table` by the parameters $2 to $5 of `rangeValues`; $1 is the tenant, and $6 the limit. */
+/** The condition for `table` with the parameters of `rangeValues`; $1 is the tenant, and $6 the limit. */
 export function inRange(table: string, id = `${table}.id`): string {
   return `${id} < $2 AND ${id} >= $3
   AND ($4::timestamptz IS NULL OR ${table}.created_at >= $4) AND ($5::timestamptz IS NULL OR ${table}.created_at < $5)`;
 }
 
-/** The entry to look for by its index, and all of them. Null where none is asked for. */
+/** The entry to look up by its index, and all entries as JSON. Null if no metadata is asked for. */
 export function labelValues(
   metadata: Metadata | undefined,
 ): [key: string, value: string, all: string] | null {

@@ -41,7 +41,7 @@ async function using<Result>(
   }
 }
 
-/** Settings of the database itself, as an operator or a hosting service makes them. */
+/** Settings of the database itself, as an operator or a hosting service sets them. */
 async function withDatabaseSettings(settings: string[], work: () => Promise<void>): Promise<void> {
   const name = new URL(url).pathname.slice(1);
   for (const setting of settings) await owner.query(`ALTER DATABASE ${name} SET ${setting}`);
@@ -63,7 +63,7 @@ const OTHER_OPINIONS = [
   `lock_timeout = '1ms'`,
 ];
 
-describe('a session is as our SQL relies on it', () => {
+describe('a session has the settings that our SQL relies on', () => {
   test.each([
     [
       'the options of the address',
@@ -74,7 +74,7 @@ describe('a session is as our SQL relies on it', () => {
       { statement_timeout: '1', query_timeout: '1', client_encoding: 'LATIN1', lock_timeout: '1' },
     ],
     ['nothing of the address, the database alone', {}],
-  ])('whatever is said by %s', async (_, parameters) => {
+  ])('whatever is set by %s', async (_, parameters) => {
     await withDatabaseSettings(OTHER_OPINIONS, () =>
       using(withParameters(parameters), async (database) => {
         const before = Date.now();
@@ -93,15 +93,15 @@ describe('a session is as our SQL relies on it', () => {
     );
   });
 
-  test('and what an address asks for beside that, it gets', async () => {
+  test('and the other settings that its URL asks for', async () => {
     await using(withParameters({ options: '-c work_mem=7MB' }), async ({ pool }) => {
       expect((await pool.query('SHOW work_mem')).rows).toEqual([{ work_mem: '7MB' }]);
     });
   });
 });
 
-describe('a session that is otherwise is refused, and the sentence names the setting', () => {
-  // What a pooler does that is told to ignore startup options.
+describe('a session with other settings is refused, and the error names the setting', () => {
+  // A pooler that ignores startup options.
   const whereOptionsAreDropped = async (address = url): Promise<void> => {
     const pool = new pg.Pool({ ...connectionTo({ ...readSessionTarget(address), options: '' }), max: 1 });
     try {
@@ -127,7 +127,7 @@ describe('a session that is otherwise is refused, and the sentence names the set
     });
   });
 
-  test('a schema that is not there yet: what is made would be made in another', async () => {
+  test('a schema that does not exist yet, since tables would be created in another one', async () => {
     await withDatabaseSettings([`timezone = 'UTC'`], async () => {
       await expect(whereOptionsAreDropped(withParameters({ schema: 'app' }))).rejects.toThrow(
         /search_path "public", and Turnpike needs "app" alone/,
@@ -147,11 +147,11 @@ describe('a session that is otherwise is refused, and the sentence names the set
     },
   );
 
-  test('nothing is refused where the role or the database brings the settings itself', async () => {
+  test('nothing is refused if the role or the database has the right settings itself', async () => {
     await withDatabaseSettings([`timezone = 'UTC'`], () => whereOptionsAreDropped());
   });
 
-  test('a schema of the role or the database that the address does not name', async () => {
+  test('a schema of the role or the database that the URL does not name', async () => {
     await withDatabaseSettings([`search_path = app, public`], async () => {
       const ping = (address: string): Promise<void> => using(address, (database) => database.ping());
       await expect(ping(url)).rejects.toThrow(/search_path = app, public.+\?schema=app, or \?schema=public/);
@@ -165,7 +165,7 @@ describe('a session that is otherwise is refused, and the sentence names the set
     [{ schema: 'pg_catalog' }, /The schema "pg_catalog"/],
     [{ schema: '' }, /The schema ""/],
     [{ schema: 'a"; DROP' }, /at most 48 letters/],
-  ])('an address with %j', (parameters, sentence) => {
+  ])('a URL with %j', (parameters, sentence) => {
     expect(() => readSessionTarget(withParameters(parameters))).toThrow(sentence);
   });
 });

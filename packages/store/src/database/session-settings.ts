@@ -2,26 +2,29 @@ import { TerminalError } from '@turnpike/contract';
 import type pg from 'pg';
 import { z } from 'zod';
 
-/** The address or the session of a database is one that Turnpike cannot work with. Its message says what to change. */
+/**
+ * The URL or the session of a database has settings that Turnpike cannot work with. The message says what to
+ * change.
+ */
 export class DatabaseSettingsError extends TerminalError {
   constructor(message: string) {
     super('database_settings', message);
   }
 }
 
-/** Where a connection goes, and what its session is told. */
+/** Where a connection goes, and the settings of its session. */
 export interface SessionTarget {
-  /** The address without what the session is told by us. */
+  /** The URL without the parameters that set what we set ourselves. */
   connectionString: string;
-  /** For Postgres' `options`: those of the address, then ours, which win. */
+  /** For Postgres' `options`: those of the URL, then ours, which win. */
   options: string;
   /** The schema that holds all tables of this installation. */
   schema: string;
-  /** The address names the schema, rather than leaving it at `public`. */
+  /** The URL names the schema; otherwise it is `public` by default. */
   isSchemaNamed: boolean;
 }
 
-/** Parameters of an address that would take the place of what we set ourselves. */
+/** Parameters of a URL that would override what we set ourselves. */
 const OURS = [
   'options',
   'schema',
@@ -36,21 +39,21 @@ const OURS = [
   'fallback_application_name',
 ];
 
-/** Room is left for the schema of the backplane, which is named after it, in the 63 bytes of a name. */
+/** Of a name's 63 bytes, some are left for the backplane's schema, which is named after this one. */
 const SCHEMA_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,47}$/;
 
 interface Setting {
   name: string;
-  /** What we set; what a session of ours must have. */
+  /** The value that we set. */
   value: string;
   fits(value: string): boolean;
 }
 
 const exactly = (name: string, value: string): Setting => ({ name, value, fits: (it) => it === value });
 
-/** What our SQL relies on. A role, a database, an address or a pooler may all have another opinion. */
+/** Settings that our SQL relies on. A role, a database, a URL or a pooler may set others. */
 const RELIED_ON: readonly Setting[] = [
-  // Prisma's adapter reads every timestamptz as UTC, and days of the ledger are days of UTC.
+  // Prisma's adapter reads every timestamptz as UTC, and the ledger's days are days of UTC.
   { name: 'TimeZone', value: 'UTC', fits: (it) => /^(Etc\/)?(UTC|UCT|Universal|Zulu)$/i.test(it) },
   { name: 'DateStyle', value: 'ISO,MDY', fits: (it) => it.startsWith('ISO') },
   exactly('IntervalStyle', 'postgres'),
@@ -61,16 +64,16 @@ const RELIED_ON: readonly Setting[] = [
   exactly('lock_timeout', '0'),
 ];
 
-/** What we do not set, since nobody may, or since the driver does. */
+/** Settings that are checked but not set here: nobody may, or the driver sets them. */
 const EXPECTED: readonly Setting[] = [
   exactly('client_encoding', 'UTF8'),
-  // With another value, triggers are silent: no delivery would be made.
+  // With another value triggers do not fire, so no delivery would be made.
   exactly('session_replication_role', 'origin'),
 ];
 
 /**
- * Takes an address apart. `more` are settings beside those that our SQL relies on, as `name=value`.
- * Throws `DatabaseSettingsError` where it names a schema in a way that is not supported.
+ * Parses a URL. `more` are further settings, as `name=value`. Throws `DatabaseSettingsError` if the URL names
+ * a schema in a way that is not supported.
  */
 export function readSessionTarget(databaseUrl: string, more: readonly string[] = []): SessionTarget {
   const url = new URL(databaseUrl);
@@ -95,23 +98,23 @@ export function readSessionTarget(databaseUrl: string, more: readonly string[] =
   ];
   return {
     connectionString: url.href,
-    // Postgres reads them in this order, and the last one of a name is the one that counts.
+    // Postgres reads them in this order, and the last one of a name counts.
     options: [given, ...settings.map((setting) => `-c ${setting}`)].join(' ').trim(),
     schema,
     isSchemaNamed: named !== null,
   };
 }
 
-/** What a pool needs to connect: each session is looked at before it is used. */
+/** The configuration of a pool. Each session is checked before it is used. */
 export function connectionTo(target: SessionTarget): pg.PoolConfig {
-  // The driver waits for what this returns; its types do not say so.
+  // The driver waits for the returned promise; its types do not say so.
   const look: object = { onConnect: (client: pg.ClientBase) => checkSession(client, target) };
   return { connectionString: target.connectionString, options: target.options, ...look };
 }
 
 const names = [...RELIED_ON, ...EXPECTED].map(({ name }) => `current_setting('${name}')`);
 
-/* The schemas that exist of the search path, and the search path that the role or the database was given. */
+/* The existing schemas of the search path, and the search path that the role or the database sets. */
 const READ = `
 SELECT ARRAY[${names.join(', ')}] AS settings, current_user::text AS role,
        array_to_string(current_schemas(false), ', ') AS schemas,
@@ -133,7 +136,7 @@ const sessionSchema = z.tuple([
   }),
 ]);
 
-/** Throws where a session is not as our SQL relies on it: a pooler may drop what it is told. */
+/** Throws if a session's settings are not those that our SQL relies on: a pooler may drop startup options. */
 async function checkSession(
   client: Pick<pg.ClientBase, 'query'>,
   { schema, isSchemaNamed }: Pick<SessionTarget, 'schema' | 'isSchemaNamed'>,
@@ -164,7 +167,7 @@ async function checkSession(
   }
 }
 
-/** The first schema of a search path that is none by default; null where there is none. */
+/** The first schema of a search path, without the default ones; null if there is none. */
 function firstSchema(searchPath: string | null): string | null {
   const parts = (searchPath ?? '').split(',').map((part) => part.trim().replaceAll('"', ''));
   return parts.find((part) => part !== '' && part !== '$user') ?? null;

@@ -6,19 +6,19 @@ import { DatabaseSettingsError } from './session-settings.ts';
 /** A pool, or one client inside a transaction. */
 export type Sql = pg.Pool | pg.PoolClient;
 
-/** A prepared statement: its name is its plan's, `row` is what each row must look like. */
+/** A prepared statement. `name` identifies its plan; `row` is the schema of each row. */
 export interface Statement<Row extends z.ZodType> {
   name: string;
   text: string;
   row: Row;
 }
 
-/** The database did not answer, or did not take us: nothing is known to be wrong with the request. */
+/** The database did not answer or refused the connection; the request itself may be fine. */
 export class StoreUnavailableError extends RetryableError {}
 
 /**
- * Runs one statement, in one round trip; waits no longer than `limitMs`, where that is given.
- * Throws `StoreUnavailableError` where trying again may help.
+ * Runs one statement in one round trip, for `limitMs` at most if given. Throws `StoreUnavailableError` if
+ * trying again may help.
  */
 export function query<Row extends z.ZodType>(
   sql: Sql,
@@ -38,23 +38,24 @@ async function queryOnce<Row extends z.ZodType>(
 ): Promise<z.infer<Row>[]> {
   try {
     const { name, text } = statement;
-    // The driver knows this setting of a single query; its types do not.
+    // The driver supports this setting for one query; its types do not.
     const limit: object = limitMs === undefined ? {} : { query_timeout: limitMs };
     const answer = await sql.query({ name, text, values: [...values], ...limit });
-    // Row by row: to make a schema for the list costs more than to use it.
+    // Row by row: making a schema for the list costs more than using it.
     return answer.rows.map((row: unknown) => statement.row.parse(row));
   } catch (error) {
     throw asStoreError(error);
   }
 }
 
-/** A row that is still to be read. */
+/** A row that is not parsed yet. */
 export type UnreadRow = z.infer<typeof unreadSchema>;
 const unreadSchema = z.looseObject({ id: z.string() });
 
 /**
- * As `query`, for a group: the row of each of these ids in its place, null where there is none. Each is to be read
- * by itself, so that one that cannot be read does not cost the others of the group what was committed for them.
+ * As `query`, for a group: the row of each of these ids, in their order, null if there is none. The caller
+ * parses each row by itself, so that one that cannot be parsed does not fail the others of the group, which
+ * are committed.
  */
 export async function queryInOrder(
   sql: Sql,
@@ -68,10 +69,10 @@ export async function queryInOrder(
 }
 
 /**
- * All statements of `work` are committed, or none. Throws what `work` throws. The beginning leaves with the
- * first statement of `work`, and `last`, which may write what depends on the result, with the commit: two round
- * trips less. Where `last` fails, the commit that follows it on the wire is a rollback. After a deadlock both are
- * run again, so they do nothing that is not undone by a rollback.
+ * Commits all statements of `work`, or none. Throws what `work` throws. BEGIN is sent with the first
+ * statement of `work`, and COMMIT with `last`, which may write what depends on the result: two round trips
+ * less. If `last` fails, the COMMIT after it on the wire is a rollback. After a deadlock both run again, so
+ * they must have no effects outside the transaction.
  */
 export function transaction<Result>(
   pool: pg.Pool,
@@ -93,14 +94,14 @@ async function transactionOnce<Result>(
     throw asStoreError(error);
   }
   let broken: Error | undefined;
-  // The pool listens to idle clients only; one that breaks in our hands would end the process.
+  // The pool listens to idle clients only; an error of this one without a listener would end the process.
   const onBreak = (error: Error): void => {
     broken = error;
   };
   client.on('error', onBreak);
   try {
     const begun = client.query('BEGIN');
-    // Statements are answered in their order: who waits for one of `work` has waited for this one.
+    // Results come in order: once a statement of `work` has its result, so has this one.
     begun.catch(() => undefined);
     const result = await work(client);
     await begun;
@@ -117,17 +118,17 @@ async function transactionOnce<Result>(
   }
 }
 
-/** As `transaction`, inside the one that `sql` is in already where it is a client. */
+/** As `transaction`, or within the transaction of `sql` if it is a client. */
 export function inTransaction<Result>(sql: Sql, work: (sql: Sql) => Promise<Result>): Promise<Result> {
   return sql instanceof pg.Pool ? transaction(sql, work) : work(sql);
 }
 
-/** So often is begun what lost a deadlock, the first time included. */
+/** How often a transaction that lost a deadlock is tried, the first time included. */
 const MOST_BEGINNINGS = 4;
 
 /**
- * The order of locks (decision 8) leaves no deadlock that we know of. Where there is one after all, Postgres ends one
- * of the two and says so in its log; that one has written nothing, and begins again.
+ * The lock order (decision 8) excludes every deadlock that we know of. If there is one all the same, Postgres
+ * ends one of the two transactions and logs it; that one has written nothing, and is tried again.
  */
 async function againAfterDeadlock<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let beginnings = 1; ; beginnings++) {
@@ -152,21 +153,21 @@ export function violates(error: unknown, constraint: string): boolean {
   return parsed.success && parsed.data.constraint === constraint;
 }
 
-/** True where the database ended a statement for the time that it took. */
+/** True if the database cancelled a statement because of a timeout. */
 export function isTimeout(error: unknown): boolean {
   return databaseErrorSchema.safeParse(error).data?.code === '57014';
 }
 
-/** SQLSTATE classes that say "not now": connection, resources, shutdown, and lost races between locks. */
+/** SQLSTATE classes that mean "not now": connection, resources, shutdown, and serialization conflicts. */
 const UNAVAILABLE = /^(08|53|57P|57014|55P03|25P03|25006|40|E[A-Z_]+$)/;
 
-/** SQLSTATE class 22: a value that no column takes. To send it again cannot help. */
+/** SQLSTATE class 22: a value that no column accepts. Sending it again cannot help. */
 const UNSTORABLE = /^22/;
 
 function asStoreError(error: unknown): unknown {
   const parsed = databaseErrorSchema.safeParse(error);
   if (parsed.success && UNSTORABLE.test(parsed.data.code)) {
-    return new TerminalError('unstorable', 'What was to be stored cannot be stored.', error);
+    return new TerminalError('unstorable', 'A value cannot be stored.', error);
   }
   const unavailable = parsed.success
     ? UNAVAILABLE.test(parsed.data.code) || error instanceof DatabaseSettingsError
@@ -176,16 +177,17 @@ function asStoreError(error: unknown): unknown {
 }
 
 /**
- * JSON for a `jsonb` parameter. Postgres refuses NUL and lone surrogates. What models and tools say has none: it is
- * cleaned where it comes in. This is for whatever else may have one, so that nothing is lost for one character.
+ * JSON for a `jsonb` parameter, without NUL and lone surrogates, which Postgres refuses. Text from models and
+ * tools is cleaned where it enters; this covers everything else, so that nothing is lost because of one
+ * character.
  */
 export function json(value: unknown): string {
   try {
     return storableJsonText(JSON.stringify(value));
   } catch (error) {
-    // Nested too deep for the stack: what a model can write, and nobody can read.
+    // Nested too deeply for the stack.
     if (error instanceof RangeError) {
-      throw new TerminalError('unstorable', 'What was to be stored cannot be stored.', error);
+      throw new TerminalError('unstorable', 'A value cannot be stored.', error);
     }
     throw error;
   }

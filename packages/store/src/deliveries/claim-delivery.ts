@@ -13,7 +13,7 @@ const claimedSchema = z.object({
   eventId: z.string(),
   type: z.string(),
   turnId: z.string().nullable(),
-  /** The span of the request that brought the turn, where requests are traced. */
+  /** W3C trace context of the request that submitted the turn, if requests are traced. */
   traceparent: z.string().nullable(),
   createdAt: z.date(),
   /** The database's time at the moment of the claim, in milliseconds since 1970. */
@@ -23,13 +23,13 @@ const claimedSchema = z.object({
   payload: z.looseObject({}),
 });
 
-/** A delivery in a worker's hands. `tries` are those made before, since it was begun. */
+/** A delivery that a worker has claimed. `tries` counts the attempts since it was begun, before this one. */
 export type ClaimedDelivery = z.infer<typeof claimedSchema>;
 
 /*
- * Invariant: a delivery is in the hands of one worker at a time, by the database's clock, and a claim raises
- * its number, so whoever had it before records nothing any more. What an endpoint that is disabled is to be
- * told stays where it is; it is given up by `deadLetterDeliveries`.
+ * Invariant: one worker at a time holds a delivery, by the database's clock. A claim raises its number, so an
+ * earlier holder can record nothing more. Deliveries to a disabled endpoint are not claimed;
+ * `deadLetterDeliveries` ends them.
  */
 const CLAIM = {
   name: 'claim-delivery',
@@ -52,7 +52,7 @@ FROM held LEFT JOIN webhook_endpoints AS endpoint ON endpoint.id = held.endpoint
   row: claimedSchema,
 };
 
-/** Takes a delivery for `leaseMs`. Null where the job is stale, or there is nothing to be done for it now. */
+/** Claims a delivery for `leaseMs`. Null if the job is stale, or the delivery cannot be attempted now. */
 export async function claimDelivery(
   sql: Sql,
   claim: { deliveryId: string; jobNumber: number; leaseMs: number },
@@ -61,7 +61,7 @@ export async function claimDelivery(
   return claimed ?? null;
 }
 
-/** The snapshot has no texts of inputs: they never change, and are read from the calls. */
+/** The snapshot does not contain input texts: they never change, and are read from the tool calls. */
 const waitingCallSchema = requiredActionSchema.shape.tool_calls.element.omit({ input_text: true });
 
 const snapshotSchema = z.object({
@@ -71,8 +71,9 @@ const snapshotSchema = z.object({
 });
 
 /*
- * What was kept is a row of `turns` as it was: read like any other, so that a new column is read by itself.
- * Of a column that came after the event it has nothing; that is read from the turn as it is now.
+ * The payload contains the turn's row as it was, and is read like any other row, so new columns need nothing
+ * here. A column that was added after the event has no value in the payload; it is read from the turn's
+ * present row.
  */
 const READ_TURN = {
   name: 'read-turn-of-delivery',
@@ -89,7 +90,7 @@ WHERE deliveries.id = $1`,
   row: storedTurnSchema.extend({ inputTexts: z.record(z.string(), z.string().nullable()).nullable() }),
 };
 
-/** The turn that a delivery tells of, as it was at the time of the event. Null where it was erased meanwhile. */
+/** The turn that a delivery is about, as it was at the time of the event. Null if it was erased. */
 export async function readTurnOfDelivery(
   sql: Sql,
   delivery: ClaimedDelivery,
@@ -97,7 +98,7 @@ export async function readTurnOfDelivery(
   const [row] = await query(sql, READ_TURN, [delivery.id]);
   if (row === undefined) return null;
   const { sequence_number: sequenceNumber, truncated, actions } = snapshotSchema.parse(delivery.payload);
-  // Where its value was left out for its length, so is its text.
+  // If the input was left out for its length, so is its text.
   const textOf = ({ id, input }: z.infer<typeof waitingCallSchema>): string | null =>
     truncated && input === null ? null : (row.inputTexts?.[id] ?? null);
   const waiting = actions && actions.map((call) => ({ ...call, input_text: textOf(call) }));

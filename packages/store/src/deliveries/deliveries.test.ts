@@ -58,7 +58,7 @@ async function read(columns: string): Promise<Record<string, unknown>[]> {
     .rows;
 }
 
-/** One pass, as a worker makes it. */
+/** One dispatch pass, as a worker makes it. */
 async function pick(window = 100, limit = 100): Promise<PickedDelivery[]> {
   // Columns round times to milliseconds: what became due just now may be due half a millisecond from now.
   await database.pool.query('SELECT pg_sleep(0.001)');
@@ -69,7 +69,7 @@ async function pick(window = 100, limit = 100): Promise<PickedDelivery[]> {
 
 async function pickOne(): Promise<PickedDelivery> {
   const [picked] = await pick();
-  if (picked === undefined) throw new Error('Nothing is due.');
+  if (picked === undefined) throw new Error('No delivery is due.');
   return picked;
 }
 
@@ -95,7 +95,7 @@ const record = (
 /** Opens after three failures in a row, for longer than a test takes. */
 const BREAKER = { failuresToOpen: 3, openMs: 1_000_000, mostOpenMs: 4_000_000 };
 
-/** Deliveries that wait for each of these receivers. */
+/** Inserts deliveries for each of these receivers. */
 async function insertWaiting(receivers: readonly string[], each: number): Promise<void> {
   await database.pool.query(
     `INSERT INTO deliveries (id, tenant_id, url, lane, event_id, type, payload)
@@ -115,7 +115,7 @@ async function makeAttempt(picked: PickedDelivery, outcome: AttemptOutcome): Pro
 const FAILED = { result: 'failed', retryInMs: 60_000_000 } as const;
 const countQueued = async (): Promise<number> =>
   (await read('hinted_at')).filter((row) => row['hinted_at'] !== null).length;
-/** As if the time of the open breakers were over. */
+/** Ends the time of the open breakers: they are half-open. */
 const halfOpen = () =>
   database.pool.query(
     'UPDATE webhook_receivers SET open_until = now(), try_at = now() WHERE open_until > now()',
@@ -126,9 +126,9 @@ test('an event and its deliveries are committed together, or neither is', async 
   await expect(
     transaction(database.pool, async (sql) => {
       await announce(sql);
-      throw new Error('It is taken back.');
+      throw new Error('Rolled back.');
     }),
-  ).rejects.toThrow('It is taken back.');
+  ).rejects.toThrow('Rolled back.');
   expect(await read('id')).toEqual([]);
   await announce();
   const [delivery] = await read('id, endpoint_id, status');
@@ -138,7 +138,7 @@ test('an event and its deliveries are committed together, or neither is', async 
   expect(events).toEqual([{ type: 'budget.exhausted' }]);
 });
 
-test('ids that the database makes lie in time where those lie that we make', async () => {
+test('ids that the database makes sort by time among those that a process makes', async () => {
   const before = newId('delivery');
   await new Promise((resolve) => setTimeout(resolve, 5));
   const { rows } = await database.pool.query<{ id: string }>(
@@ -153,13 +153,13 @@ test('ids that the database makes lie in time where those lie that we make', asy
   }
 });
 
-test('an event that is meant for one endpoint goes to no other', async () => {
+test('an event for one endpoint is delivered to no other', async () => {
   const [one] = [await endpoint(), await endpoint()];
   await announce(database.pool, one);
   expect(await read('endpoint_id')).toEqual([{ endpoint_id: one }]);
 });
 
-test('a receiver has no more picked than its window, and every receiver has its share in one pass', async () => {
+test('no more deliveries of a receiver are picked than its window, and one pass picks for every receiver', async () => {
   const lanes = [await endpoint(), await endpoint(), await endpoint()];
   for (const lane of lanes.slice(1)) await announce(database.pool, lane);
   await database.pool.query(
@@ -175,7 +175,7 @@ test('a receiver has no more picked than its window, and every receiver has its 
   expect(rows).toEqual(lanes.toSorted().map((lane) => ({ lane, count: lane === lanes[0] ? 3 : 1 })));
 });
 
-test('many that pick at once pick each delivery once', async () => {
+test('concurrent passes pick each delivery once', async () => {
   for (let lane = 0; lane < 5; lane++) await endpoint();
   for (let event = 0; event < 20; event++) await announce();
   const picked = (await Promise.all(Array.from({ length: 8 }, () => pick()))).flat();
@@ -183,7 +183,7 @@ test('many that pick at once pick each delivery once', async () => {
   expect(new Set(picked.map(({ deliveryId }) => deliveryId)).size).toBe(100);
 });
 
-test('a pass that looks at so many receivers leaves the others to the next one', async () => {
+test('a pass that is limited to some receivers leaves the others to the next pass', async () => {
   await insertWaiting(['a', 'b', 'c', 'd', 'e'], 3);
   expect(await pick(1)).toHaveLength(5);
   await database.pool.query('UPDATE deliveries SET hinted_at = NULL WHERE hinted_at IS NOT NULL');
@@ -193,17 +193,17 @@ test('a pass that looks at so many receivers leaves the others to the next one',
   expect(seen).toEqual([2, 2, 1]);
 });
 
-test('what the window has no slot for waits, and comes as soon as there is one', async () => {
+test('a delivery that the window has no slot for waits, and is picked when there is one', async () => {
   await insertWaiting(['a'], 5);
   const [first, ...others] = await pick(2);
   expect(others).toHaveLength(1);
   expect(await pick(2)).toEqual([]);
   if (first === undefined) throw new Error('Nothing was picked.');
   await makeAttempt(first, { result: 'delivered' });
-  await untilTrue('the next one is picked', async () => (await pick(2)).length === 1);
+  await untilTrue('the next delivery is picked', async () => (await pick(2)).length === 1);
 });
 
-test('a breaker opens after failures in a row, takes what is queued back, and lets one probe through at a time', async () => {
+test('a circuit breaker opens after failures in a row, withdraws queued jobs, and lets one probe through at a time', async () => {
   await insertWaiting(['down'], 20);
   const queued = await pick(10);
   const opened: boolean[] = [];
@@ -211,7 +211,7 @@ test('a breaker opens after failures in a row, takes what is queued back, and le
   expect(opened).toEqual([false, false, true]);
   expect(await countQueued()).toBe(0);
   expect(await countOpenReceivers(database.pool)).toBe(1);
-  // What was in the queue when it opened is good for nothing now.
+  // Jobs that were in the queue when it opened are stale.
   expect(await claim(queued[5] ?? { deliveryId: '', jobNumber: 0 })).toBeNull();
   await insertWaiting(['down'], 3);
   expect(await pick(10)).toEqual([]);
@@ -237,7 +237,7 @@ test('a breaker opens after failures in a row, takes what is queued back, and le
   expect(await pick(10)).toHaveLength(10);
 });
 
-test('a failure that was under way when the breaker opened does not keep it open for longer', async () => {
+test('a failure of an attempt that began before the breaker opened does not extend its time', async () => {
   await insertWaiting(['down'], 5);
   const held = await Promise.all((await pick(5)).map((picked) => claim(picked)));
   const opened: (boolean | undefined)[] = [];
@@ -247,8 +247,8 @@ test('a failure that was under way when the breaker opened does not keep it open
   expect(opened).toEqual([false, false, true, false, false]);
 });
 
-test('a pass costs as much as there is to try now: ten thousand deliveries behind a hundred dead receivers cost nothing', async () => {
-  /** Pages that a pass reads which finds nothing to do. */
+test('an idle pass reads the same few pages with ten thousand deliveries behind a hundred dead receivers', async () => {
+  /** Pages that a pass with nothing to do reads. */
   const idlePass = async (): Promise<number> => {
     let pages = 0;
     for (const statement of [
@@ -267,7 +267,7 @@ test('a pass costs as much as there is to try now: ten thousand deliveries behin
   await insertWaiting(receivers, 100);
   const opened = await Promise.all((await pick(3)).map((picked) => makeAttempt(picked, FAILED)));
   expect(opened.filter(Boolean)).toHaveLength(100);
-  // What was tried and failed comes back to its receiver once.
+  // A delivery whose attempt failed waits behind its receiver again: once.
   await pick();
   await database.pool.query('VACUUM ANALYZE deliveries, webhook_receivers');
   const versions = () => read('ctid, xmin');
@@ -281,7 +281,7 @@ test('a pass costs as much as there is to try now: ten thousand deliveries behin
   expect(pages).toBeLessThanOrEqual((await idlePass()) + 20);
 });
 
-test('however passes, attempts and new deliveries meet, none is left behind', async () => {
+test('no delivery is lost, however passes, attempts and new deliveries interleave', async () => {
   const receivers = ['a', 'b', 'c'];
   await insertWaiting(receivers, 40);
   const over = new AbortController();
@@ -299,17 +299,17 @@ test('however passes, attempts and new deliveries meet, none is left behind', as
     }
   };
   const workers = Array.from({ length: 6 }, work);
-  await untilTrue('all have arrived', async () => {
+  await untilTrue('all are delivered', async () => {
     const rows = await read('status');
     return rows.every(({ status }) => status === 'delivered');
   }).finally(() => over.abort());
   await Promise.all(workers);
 });
 
-test('a pass that is held up loses no delivery that is put behind its receiver meanwhile', async () => {
+test('a pass that waits for a lock loses no delivery that starts to wait meanwhile', async () => {
   await insertWaiting(['b'], 1);
   const held = await claim(await pickOne());
-  if (held === null) throw new Error('It was not claimed.');
+  if (held === null) throw new Error('The delivery was not claimed.');
   await database.pool.query(
     `INSERT INTO webhook_receivers (id, tenant_id, try_at)
      SELECT id, $1, now() - interval '1 second' FROM unnest('{a,b}'::text[]) AS id`,
@@ -322,7 +322,7 @@ test('a pass that is held up loses no delivery that is put behind its receiver m
     pass = pickWaitingDeliveries(database.pool, { limit: 10, window: 1, probeMs: 1_000 }).finally(
       () => (isOver = true),
     );
-    await untilTrue('the pass is over, or waits for the lock', async () => {
+    await untilTrue('the pass has ended or waits for the lock', async () => {
       const { rows } = await database.pool.query(
         `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       );
@@ -332,10 +332,10 @@ test('a pass that is held up loses no delivery that is put behind its receiver m
     await takeFreshDeliveries(database.pool, { limit: 10, window: 0 });
   });
   await pass;
-  await untilTrue('it is picked', async () => (await pick(1)).length === 1);
+  await untilTrue('the delivery is picked', async () => (await pick(1)).length === 1);
 });
 
-test('what could not be tried for too long is dead', async () => {
+test('a delivery that could not be attempted for too long becomes a dead letter', async () => {
   await insertWaiting(['down'], 4);
   await database.pool.query(
     `UPDATE deliveries SET next_attempt_at = now() - interval '1 hour' WHERE id IN (SELECT id FROM deliveries ORDER BY id LIMIT 3)`,
@@ -345,17 +345,17 @@ test('what could not be tried for too long is dead', async () => {
   expect(await read('status')).toEqual(['dead', 'dead', 'dead', 'pending'].map((status) => ({ status })));
 });
 
-test('a delivery is in the hands of one worker at a time, and who lost it records nothing', async () => {
+test('one worker at a time holds a delivery, and a worker that lost it records nothing', async () => {
   await endpoint();
   await announce();
   const job = await pickOne();
   const claims = await Promise.all(Array.from({ length: 5 }, () => claim(job, 1)));
   const [first] = claims.filter((held) => held !== null);
   expect(first).toMatchObject({ tries: 0, url: 'https://hooks.example.com/' });
-  // Its time is over: another one has it.
+  // Its lease has expired: another worker claims it.
   const second = await claim(job);
   expect(second?.claim).toBeGreaterThan(first?.claim ?? 0);
-  if (first === undefined || second === null) throw new Error('It was not claimed.');
+  if (first === undefined || second === null) throw new Error('The delivery was not claimed.');
   expect(await record(first, { result: 'delivered' })).toBeNull();
   await postponeDelivery(database.pool, first, { delayMs: 0, giveUpAfterMs: 1_000_000 });
   expect(await claim(job)).toBeNull();
@@ -367,7 +367,7 @@ test('a delivery is in the hands of one worker at a time, and who lost it record
   expect(await pick()).toEqual([]);
 });
 
-test('a job that was lost is given a new number, and the old one is good for nothing', async () => {
+test('a lost job is reissued with a new number, and the old number is stale', async () => {
   await endpoint();
   await announce();
   const job = await pickOne();
@@ -377,9 +377,9 @@ test('a job that was lost is given a new number, and the old one is good for not
   const [raised] = await reissueDeliveryJobs(database.pool, unchecked);
   expect(raised?.jobNumber).toBe(job.jobNumber + 1);
   expect(await claim(job)).toBeNull();
-  if (raised === undefined) throw new Error('It was not raised.');
+  if (raised === undefined) throw new Error('The job was not reissued.');
   expect(await claim(raised)).not.toBeNull();
-  // Somebody works on it: nothing is lost.
+  // A worker holds the delivery: its job is not lost.
   expect(await takeUncheckedDeliveries(database.pool, { limit: 10, olderThanMs: 0 })).toEqual([]);
 });
 
@@ -396,26 +396,26 @@ test('reissuing lost jobs waits for no lock: a delivery that is locked is skippe
   });
 });
 
-test('what is put back counts as no attempt, and is given up when it could not be tried for too long', async () => {
+test('a postponed delivery counts no attempt, and becomes a dead letter if it is postponed for too long', async () => {
   await endpoint();
   await announce();
   const held = await claim(await pickOne());
-  if (held === null) throw new Error('It was not claimed.');
+  if (held === null) throw new Error('The delivery was not claimed.');
   await postponeDelivery(database.pool, held, { delayMs: 0, giveUpAfterMs: 60_000 });
   expect(await read('status, attempts, tries')).toEqual([{ status: 'pending', attempts: 0, tries: 0 }]);
   await database.pool.query(`UPDATE deliveries SET begun_at = now() - interval '2 minutes'`);
   const again = await claim(await pickOne());
-  if (again === null) throw new Error('It was not claimed.');
+  if (again === null) throw new Error('The delivery was not claimed.');
   await postponeDelivery(database.pool, again, { delayMs: 0, giveUpAfterMs: 60_000 });
   expect(await read('status')).toEqual([{ status: 'dead' }]);
 });
 
-test('the log of a delivery has a bound', async () => {
+test('the log of attempts keeps the newest 20', async () => {
   await endpoint();
   await announce();
   for (let attempt = 0; attempt < 30; attempt++) {
     const held = await claim(await pickOne());
-    if (held === null) throw new Error('It was not claimed.');
+    if (held === null) throw new Error('The delivery was not claimed.');
     await record(held, { result: 'failed', retryInMs: 0 });
     await database.pool.query('UPDATE webhook_endpoints SET failures = 0');
   }
@@ -425,7 +425,7 @@ test('the log of a delivery has a bound', async () => {
   expect(rows).toEqual([{ min: 11, max: 30, count: 20 }]);
 });
 
-test('old deliveries are forgotten in batches, dead ones later, and an endpoint that was deleted last of all', async () => {
+test('old deliveries are purged in batches, dead letters later, and deleted endpoints last', async () => {
   const id = await endpoint();
   for (let event = 0; event < 6; event++) await announce();
   const day = 24 * 60 * 60 * 1_000;
@@ -435,15 +435,15 @@ test('old deliveries are forgotten in batches, dead ones later, and an endpoint 
   );
   await deleteWebhookEndpoint(database.pool, tenantId, id);
   await database.pool.query(`UPDATE webhook_endpoints SET deleted_at = now() - interval '2 days'`);
-  const forget = (): Promise<number> => purgeDeliveries(database.pool, { keepMs: 30 * day, limit: 2 });
-  expect([await forget(), await forget(), await forget()]).toEqual([2, 1, 0]);
+  const purgeOld = (): Promise<number> => purgeDeliveries(database.pool, { keepMs: 30 * day, limit: 2 });
+  expect([await purgeOld(), await purgeOld(), await purgeOld()]).toEqual([2, 1, 0]);
   expect(await deadLetterDeliveries(database.pool, 2)).toBe(2);
   expect(await deadLetterDeliveries(database.pool, 2)).toBe(1);
   expect(await read('status')).toEqual([{ status: 'dead' }, { status: 'dead' }, { status: 'dead' }]);
   await database.pool.query(`UPDATE deliveries SET created_at = now() - interval '61 days'`);
-  await forget();
-  await forget();
-  await forget();
+  await purgeOld();
+  await purgeOld();
+  await purgeOld();
   expect(await read('id')).toEqual([]);
   expect((await database.pool.query('SELECT id FROM webhook_endpoints')).rows).toEqual([]);
 });

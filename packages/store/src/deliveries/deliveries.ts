@@ -46,12 +46,12 @@ const deliveryRow = storedDeliverySchema.transform((row): Delivery => ({
 export interface DeliveryFilter extends TimeRange {
   endpointId?: string | undefined;
   turnId?: string | undefined;
-  /** Any of these. */
+  /** Any of these statuses. */
   statuses?: readonly DeliveryStatus[] | undefined;
   type?: string | undefined;
 }
 
-/** What narrows a list by itself stands in the text, so that each list has the index that fits it. */
+/** What a list is filtered by is in its text, so that each list can use the index that fits. */
 const list = (name: string, which: string) => ({
   name,
   text: `
@@ -87,7 +87,7 @@ const READ = {
   row: deliveryRow,
 };
 
-/** Null for a delivery that is not there, or is another tenant's. */
+/** Null if the delivery does not exist or belongs to another tenant. */
 export async function readDelivery(sql: Sql, tenantId: string, deliveryId: string): Promise<Delivery | null> {
   const [delivery] = await query(sql, READ, [tenantId, deliveryId]);
   return delivery ?? null;
@@ -117,7 +117,7 @@ WHERE delivery_id = $1 ORDER BY number`,
   })),
 };
 
-/** What is kept of a delivery's attempts, oldest first. */
+/** The log of a delivery's attempts, oldest first. */
 export function listDeliveryAttempts(sql: Sql, deliveryId: string): Promise<DeliveryAttempt[]> {
   return query(sql, ATTEMPTS, [deliveryId]);
 }

@@ -4,7 +4,7 @@ import { createTestDatabase } from '../../../../tests/support/test-database.ts';
 import { openDatabase } from '../database/database.ts';
 import { DELIVERY_STATUSES, DELIVERY_TRANSITIONS } from './delivery-transitions.ts';
 
-test('the database refuses every move of a delivery that is not in the table, and no other', async () => {
+test('the database refuses every change of a delivery’s status that is not in the table, and no other', async () => {
   const { url, drop } = await createTestDatabase();
   const database = openDatabase({ url, poolSize: 1, applicationName: 'test', onError: () => undefined });
   try {

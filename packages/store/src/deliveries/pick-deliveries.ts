@@ -6,10 +6,10 @@ const jobSchema = z.object({ deliveryId: z.string(), jobNumber: z.int() });
 export type PickedDelivery = z.infer<typeof jobSchema>;
 
 /*
- * Invariant: a receiver has no more in the queue and on its way than its window (two that pick at the very same
- * moment may each fill it), however much of it is due: ten thousand deliveries to an endpoint that is dead keep
- * nobody else's waiting. And what waits is not looked at again and again: a delivery that cannot be enqueued when
- * it comes is put behind its receiver's row (`turnpike_pick_waiting_deliveries`), in the same commit.
+ * Invariant: a receiver never has more deliveries queued or claimed than its window, however many are due, so
+ * ten thousand deliveries to a dead endpoint delay no other receiver. (Two passes at the same instant may
+ * each fill the window.) Waiting deliveries are not read again and again: one that cannot be queued when it
+ * is new is put behind its receiver's row (`turnpike_pick_waiting_deliveries`), in the same commit.
  */
 const TAKE_FRESH = {
   name: 'take-fresh-deliveries',
@@ -27,43 +27,43 @@ WITH fresh AS MATERIALIZED (
                     WHERE webhook_receivers.id = receiver.lane AND open_until IS NOT NULL)
 ), sorted AS MATERIALIZED (
   SELECT fresh.*, fresh.next_attempt_at <= now() AND row_number() OVER (
-      PARTITION BY fresh.lane ORDER BY fresh.next_attempt_at > now(), fresh.id) <= coalesce(slots.free, 0) AS may_leave
+      PARTITION BY fresh.lane ORDER BY fresh.next_attempt_at > now(), fresh.id) <= coalesce(slots.free, 0) AS is_queued
   FROM fresh LEFT JOIN slots ON slots.lane = fresh.lane
-), hinted AS (
+), queued AS (
   UPDATE deliveries SET fresh = false, hinted_at = now(), hint = deliveries.hint + 1
-  -- As a list: joined, a planner that expects more of them would read the whole table.
-  WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE may_leave))
+  -- As an array: for a join, a planner that expects more rows would read the whole table.
+  WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE is_queued))
   RETURNING deliveries.id AS "deliveryId", deliveries.hint AS "jobNumber"
 ), waiting AS (
-  UPDATE deliveries SET fresh = false WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE NOT may_leave))
+  UPDATE deliveries SET fresh = false WHERE deliveries.id = ANY (ARRAY(SELECT id FROM sorted WHERE NOT is_queued))
 ), receivers AS (
-  -- In order: two passes never wait for each other in a circle.
+  -- Sorted, so that two passes cannot deadlock.
   INSERT INTO webhook_receivers AS known (id, tenant_id, try_at)
-  SELECT lane, min(tenant_id), min(next_attempt_at) FROM sorted WHERE NOT may_leave GROUP BY lane ORDER BY lane
+  SELECT lane, min(tenant_id), min(next_attempt_at) FROM sorted WHERE NOT is_queued GROUP BY lane ORDER BY lane
   ON CONFLICT (id) DO UPDATE SET try_at = least(known.try_at, greatest(excluded.try_at, known.open_until))
 )
-SELECT (SELECT coalesce(json_agg(json_build_object('deliveryId', "deliveryId", 'jobNumber', "jobNumber")), '[]') FROM hinted) AS picked,
+SELECT (SELECT coalesce(json_agg(json_build_object('deliveryId', "deliveryId", 'jobNumber', "jobNumber")), '[]') FROM queued) AS picked,
   (SELECT count(*)::int FROM fresh) AS seen`,
   row: z.object({ picked: z.array(jobSchema), seen: z.int() }),
 };
 
 /**
- * Marks fresh deliveries as enqueued as far as their receivers have slots in their windows, and puts the others
- * behind their receivers. `seen` are those of both kinds: as many as `limit` means that there may be more.
+ * Marks fresh deliveries as queued as far as their receivers' windows have slots, and puts the others behind
+ * their receivers. `seen` counts both: if it equals `limit`, there may be more.
  */
 export async function takeFreshDeliveries(
   sql: Sql,
   settings: { limit: number; window: number },
 ): Promise<{ picked: PickedDelivery[]; seen: number }> {
-  return theOne(await query(sql, TAKE_FRESH, [settings.limit, settings.window]));
+  return onlyRow(await query(sql, TAKE_FRESH, [settings.limit, settings.window]));
 }
 
-/** As the column names it. */
+/** With the column's name. */
 const columnsSchema = z
   .object({ deliveryId: z.string(), hint: z.int() })
   .transform(({ deliveryId, hint }) => ({ deliveryId, jobNumber: hint }));
 
-/* The function, with its invariant, is in the migration that made it. */
+/* The function, with its invariant, is in packages/store/sql/functions. */
 const PICK_WAITING = {
   name: 'pick-waiting-deliveries',
   text: `SELECT picked, receivers FROM turnpike_pick_waiting_deliveries($1, $2, $3)`,
@@ -71,23 +71,23 @@ const PICK_WAITING = {
 };
 
 /**
- * Marks what waits for up to `limit` receivers that may be tried now as enqueued, at most `window` of each, and one of
- * each whose circuit breaker is not closed: the next one after `probeMs` at the latest. `receivers` is how many
- * were looked at.
+ * Marks waiting deliveries of up to `limit` receivers that may be tried now as queued: at most `window` for
+ * each, and one for each whose circuit breaker is not closed, a probe that may take `probeMs`. `receivers` is
+ * how many were looked at.
  */
 export async function pickWaitingDeliveries(
   sql: Sql,
   settings: { limit: number; window: number; probeMs: number },
 ): Promise<{ picked: PickedDelivery[]; receivers: number }> {
-  return theOne(await query(sql, PICK_WAITING, [settings.limit, settings.window, settings.probeMs]));
+  return onlyRow(await query(sql, PICK_WAITING, [settings.limit, settings.window, settings.probeMs]));
 }
 
-function theOne<Row>([row]: readonly Row[]): Row {
+function onlyRow<Row>([row]: readonly Row[]): Row {
   if (row === undefined) throw new Error('A select without a table returned no row.');
   return row;
 }
 
-/* Longest unchecked first, and checked ones go to the end of the line: no delivery is passed over for ever. */
+/* Those that were not checked for longest come first, so every one is checked in the end. */
 const TAKE_UNCHECKED = {
   name: 'take-unchecked-deliveries',
   text: `
@@ -102,7 +102,7 @@ RETURNING id AS "deliveryId", hint AS "jobNumber"`,
   row: jobSchema,
 };
 
-/** Up to `limit` jobs that nobody works on, and nobody checked for `olderThanMs`. */
+/** Up to `limit` jobs that no worker has claimed and that were not checked for `olderThanMs`. */
 export function takeUncheckedDeliveries(
   sql: Sql,
   settings: { limit: number; olderThanMs: number },
@@ -156,7 +156,7 @@ const OPEN_RECEIVERS = {
   row: z.object({ count: z.int() }),
 };
 
-/** Receivers that are left alone now, or tried with one delivery at a time. */
+/** Receivers whose circuit breaker is open or half-open. */
 export async function countOpenReceivers(sql: Sql): Promise<number> {
-  return theOne(await query(sql, OPEN_RECEIVERS, [])).count;
+  return onlyRow(await query(sql, OPEN_RECEIVERS, [])).count;
 }

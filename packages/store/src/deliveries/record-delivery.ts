@@ -2,7 +2,7 @@ import { newId } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-/** One POST, and what came of it. */
+/** One POST and its result. */
 export interface AttemptReport {
   durationMs: number;
   responseStatus: number | null;
@@ -10,11 +10,11 @@ export interface AttemptReport {
   errorCode: string | null;
 }
 
-/** What becomes of a delivery by an attempt. */
+/** What an attempt does to its delivery. */
 export type AttemptOutcome =
   | { result: 'delivered' }
   | { result: 'failed'; retryInMs: number }
-  /** `gone`: nobody wants to be told there any more. */
+  /** `gone`: the receiver wants no more deliveries (410). */
   | { result: 'dead'; gone: boolean };
 
 export interface DisablingRule {
@@ -25,19 +25,19 @@ export interface DisablingRule {
 
 /** When the circuit breaker of a receiver opens, and for how long. */
 export interface ReceiverBreaker {
-  /** Attempts in a row that speak against it. */
+  /** Failed attempts in a row. */
   failuresToOpen: number;
-  /** Milliseconds at first; twice as long each time the probe after it fails, up to `mostOpenMs`. */
+  /** Milliseconds at first; doubled each time a probe fails, up to `mostOpenMs`. */
   openMs: number;
   mostOpenMs: number;
 }
 
-/** Entries of the log that are kept for one delivery. */
+/** The most attempts that are kept in the log of a delivery. */
 const LOG_LENGTH = 20;
 
 /*
- * Invariant: an attempt is recorded by whoever holds the delivery, and by nobody else; the delivery, its
- * log and what it says of its endpoint are one commit.
+ * Invariant: only the worker that holds the delivery records an attempt. The delivery, its log and the state
+ * of its endpoint and receiver change in one commit.
  */
 const RECORD = {
   name: 'record-delivery',
@@ -65,9 +65,9 @@ FROM held`,
 };
 
 /**
- * Records an attempt; says whether it was the last one that its endpoint had, and whether its receiver is left
- * alone from now on. `receiverWell` is null where the attempt says nothing of the receiver. Null where the delivery
- * is not held any more: another worker has it, or it is over.
+ * Records an attempt. Returns whether it disabled the endpoint and whether it opened the receiver's circuit
+ * breaker. `receiverWell` is null for an attempt that says nothing about the receiver. Null if the worker
+ * does not hold the delivery any more.
  */
 export async function recordDelivery(
   sql: Sql,
@@ -98,9 +98,11 @@ export async function recordDelivery(
   return recorded ?? null;
 }
 
-/* It was not tried, so nothing of it counts; but what cannot be tried for days is given up like anything else. */
-const PUT_BACK = {
-  name: 'put-back-delivery',
+/*
+ * No attempt was made, so none is counted; but a delivery that was postponed for days becomes a dead letter.
+ */
+const POSTPONE = {
+  name: 'postpone-delivery',
   text: `
 UPDATE deliveries
 SET claimed_until = NULL, hinted_at = NULL, fresh = true, next_attempt_at = now() + $3::double precision * interval '1 millisecond',
@@ -110,11 +112,14 @@ RETURNING status`,
   row: z.object({ status: z.string() }),
 };
 
-/** Gives a delivery that was not tried back for `delayMs`; one that was begun `giveUpAfterMs` ago is dead. */
+/**
+ * Releases a delivery that was not attempted, for `delayMs`. If it was begun `giveUpAfterMs` ago, it becomes
+ * a dead letter.
+ */
 export async function postponeDelivery(
   sql: Sql,
   held: { id: string; claim: number },
   settings: { delayMs: number; giveUpAfterMs: number },
 ): Promise<void> {
-  await query(sql, PUT_BACK, [held.id, held.claim, settings.delayMs, settings.giveUpAfterMs]);
+  await query(sql, POSTPONE, [held.id, held.claim, settings.delayMs, settings.giveUpAfterMs]);
 }

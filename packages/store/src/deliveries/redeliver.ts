@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { readDelivery } from './deliveries.ts';
 import { query, type Sql } from '../database/sql.ts';
 
-/** How many deliveries one request may begin again. */
+/** The most deliveries that one request redelivers. */
 const MOST_AT_ONCE = 1_000;
 
-/* A worker that has it just now may still record how its attempt ended: the event has arrived then. */
+/* A worker that holds the delivery may still record how its attempt ended. */
 const BEGIN_AGAIN = `
 status = 'pending', fresh = true, tries = 0, begun_at = now(), next_attempt_at = now(), delivered_at = NULL,
 hinted_at = CASE WHEN deliveries.claimed_until > now() THEN deliveries.hinted_at END`;
@@ -23,9 +23,9 @@ RETURNING id`,
 };
 
 /**
- * Begins a delivery again from its first attempt, whatever became of it; with one that was not tried yet
- * nothing happens. Returns it as it is now, or null where there is none: `begun` is false where its endpoint
- * is disabled.
+ * Begins a delivery again from its first attempt, whatever its status; one that was not attempted yet stays
+ * as it is. Returns the delivery after that, or null if there is none. `begun` is false if its endpoint is
+ * disabled.
  */
 export async function redeliver(
   sql: Sql,
@@ -53,8 +53,8 @@ SELECT count(*)::int AS redelivered,
 };
 
 /**
- * Begins an endpoint's deliveries of a time again, the oldest first, as many as one request may. `through`
- * is the time of the last one where there may be more.
+ * Begins deliveries of an endpoint in a period again, oldest first, up to the most for one request. `through`
+ * is the time of the last one if there may be more.
  */
 export async function redeliverAll(
   sql: Sql,

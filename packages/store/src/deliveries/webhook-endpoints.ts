@@ -56,7 +56,7 @@ export async function insertWebhookEndpoint(
   return inserted;
 }
 
-/* Who enables an endpoint says that it works again: what it failed at before is forgotten. */
+/* Enabling an endpoint resets its count of failures. */
 const UPDATE = {
   name: 'update-webhook-endpoint',
   text: `
@@ -73,7 +73,7 @@ RETURNING ${COLUMNS}`,
   row: endpointRow,
 };
 
-/** Changes what is given. Null for an endpoint that is not there. */
+/** Changes the given fields. Null if there is no such endpoint. */
 export async function updateWebhookEndpoint(
   sql: Sql,
   endpoint: { id: string; tenantId: string; change: UpdateWebhookEndpoint },
@@ -84,7 +84,10 @@ export async function updateWebhookEndpoint(
   return updated ?? null;
 }
 
-/* Its deliveries may be many, so they go with time, a batch after another; until then the row stays, unseen. */
+/*
+ * Its deliveries may be many, so they are deleted later in batches; until then the row stays, invisible to
+ * clients.
+ */
 const DELETE = {
   name: 'delete-webhook-endpoint',
   text: `
@@ -93,14 +96,14 @@ WITH deleted AS (
   SET deleted_at = now(), enabled = false, disabled_reason = 'deleted', disabled_at = coalesce(disabled_at, now())
   WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL
   RETURNING id
-), forgotten AS (
+), deleted_secrets AS (
   DELETE FROM webhook_secrets USING deleted WHERE webhook_secrets.owner = deleted.id
 )
 SELECT id FROM deleted`,
   row: z.object({ id: z.string() }),
 };
 
-/** False where there is no such endpoint. */
+/** False if there is no such endpoint. */
 export async function deleteWebhookEndpoint(
   sql: Sql,
   tenantId: string,
@@ -110,7 +113,7 @@ export async function deleteWebhookEndpoint(
   return deleted.length > 0;
 }
 
-/** Null for an endpoint that is not there, or is another tenant's. */
+/** Null if the endpoint does not exist or belongs to another tenant. */
 export async function readWebhookEndpoint(
   database: Database,
   tenantId: string,
@@ -143,8 +146,8 @@ const ANNOUNCE = {
 };
 
 /**
- * Announces an event that is no turn's, with its deliveries; to one endpoint where one is named. In the
- * caller's transaction where `sql` is in one.
+ * Records an event of the tenant that belongs to no turn, with its deliveries: to the endpoints that
+ * subscribed, or to `onlyEndpoint`. Part of the caller's transaction if `sql` is in one.
  */
 export async function announceEvent(
   sql: Sql,

@@ -32,7 +32,7 @@ async function countSecrets(): Promise<number> {
   return rows.length;
 }
 
-test('an endpoint that is deleted in the middle of a delivery is not given a key that nobody knows', async () => {
+test('an endpoint that is deleted during a delivery gets no new key', async () => {
   const tenantId = await createTenant(database, 'Acme');
   const owner = newId('webhookEndpoint');
   const wanted = { url: 'https://hooks.example.com/', description: '', events: ['turn.completed' as const] };
@@ -44,7 +44,7 @@ test('an endpoint that is deleted in the middle of a delivery is not given a key
   expect(await countSecrets()).toBe(0);
 });
 
-test("a tenant's own key is made when it is first needed, once, however many need it", async () => {
+test("a tenant's own key is made once, when it is first needed, by concurrent callers too", async () => {
   const tenantId = await createTenant(database, 'Acme');
   const owner = { tenantId, owner: tenantId };
   const all = await Promise.all(

@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { inTransaction, query, type Sql } from '../database/sql.ts';
 import type { SecretBox } from '../secrets/secret-box.ts';
 
-/** Part of what seals them, and read so with the claim of a delivery. */
+/** Part of what an envelope is bound to; a claim of a delivery reads it the same way. */
 const SIGNING_FIELD = 'signing_secret';
 
-/** Whose key it is: an endpoint's, or, for the URLs of turns, the tenant's own. */
+/** The owner of a signing key: an endpoint or, for webhook URLs of turns, the tenant. */
 export interface SecretOwner {
   tenantId: string;
   /** The id of the endpoint, or of the tenant. */
@@ -33,8 +33,8 @@ const NEWEST = {
 };
 
 /*
- * Invariant: of an owner's keys exactly one has no end, the newest; beside it there is at most the one
- * before it, until its time. The caller holds the owner's lock.
+ * Invariant: exactly one of an owner's keys, the newest, has no expiry; at most one older key is valid beside
+ * it, until its expiry. The caller holds the owner's lock.
  */
 const REPLACE = {
   name: 'replace-webhook-secret',
@@ -51,8 +51,8 @@ RETURNING version, created_at AS "createdAt"`,
 };
 
 /**
- * Gives an owner a new key; the one before it is signed with as well for `overlapSeconds`. Also makes the
- * first one. Ask `secretBox.prepare` before, where `sql` is in a transaction.
+ * Gives an owner a new key, or its first. The previous key signs too for `overlapSeconds`. If `sql` is in a
+ * transaction, call `secretBox.prepare` before it.
  */
 export function replaceWebhookSecret(
   sql: Sql,
@@ -62,7 +62,7 @@ export function replaceWebhookSecret(
   overlapSeconds: number,
 ): Promise<WebhookSecretVersion> {
   return inTransaction(sql, async (transaction) => {
-    // The version is part of what is sealed, so two writers must not choose the same one.
+    // The version is part of what the envelope is bound to, so two writers must not choose the same one.
     await query(transaction, LOCK, [owner]);
     const [newest] = await query(transaction, NEWEST, [owner]);
     const version = (newest?.version ?? 0) + 1;
@@ -97,8 +97,8 @@ WHERE owner = $1 AND (expires_at IS NULL OR expires_at > now()) ORDER BY version
 };
 
 /**
- * The keys to sign with now, the newest first. Where there is none yet, `make` makes the first one; null for an
- * endpoint, which has one from its beginning: without, it was deleted.
+ * The keys to sign with now, newest first. If there is none, `make` makes the first; null for an endpoint,
+ * which always has one: if it is missing, the endpoint was deleted.
  */
 export async function readWebhookSecrets(
   sql: Sql,
@@ -109,7 +109,7 @@ export async function readWebhookSecrets(
   const known = await query(sql, READ, [owner]);
   if (known.length > 0 || make === null) return known;
   const { envelope } = await secretBox.seal(tenantId, owner, SIGNING_FIELD, 1, make());
-  // Two that come at once: one of them is the first, and both read that one.
+  // Of two concurrent callers one inserts the key, and both read it.
   await query(sql, INSERT_FIRST, [owner, tenantId, envelope]);
   return query(sql, READ, [owner]);
 }

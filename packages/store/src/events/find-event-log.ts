@@ -8,7 +8,7 @@ const turnLogSchema = z.object({
   status: turnStatusSchema,
   /** The number of the newest event. */
   eventCount: z.int(),
-  /** Events up to this number are no longer kept. */
+  /** Events up to this number were pruned. */
   eventsCut: z.int(),
 });
 export type TurnLog = z.infer<typeof turnLogSchema>;
@@ -21,20 +21,20 @@ FROM turns WHERE tenant_id = $1 AND id = $2`,
   row: turnLogSchema,
 };
 
-/** How far a turn's events go, and from where on they are kept. Null where the tenant has no such turn. */
+/** The range of a turn's events. Null if the tenant has no such turn. */
 export async function findTurnLog(sql: Sql, tenantId: string, turnId: string): Promise<TurnLog | null> {
   const [log] = await query(sql, TURN, [tenantId, turnId]);
   return log ?? null;
 }
 
 const sessionLogSchema = z.object({
-  /** The newest turn's; 0 where there is none. */
+  /** The newest turn's sequence number; 0 if there is none. */
   lastSequence: z.int(),
-  /** The turn at the asked-for place; null where there is none. */
+  /** The turn at the requested position; null if there is none. */
   turnId: z.string().nullable(),
-  /** How many events the turn at the asked-for place has; null where there is no such turn. */
+  /** How many events the turn at the requested position has; null if there is no such turn. */
   eventCount: z.int().nullable(),
-  /** Where what is kept of the session begins: events up to this place are no longer there. */
+  /** Events up to this position were pruned. */
   cutTurn: z.int(),
   cutEvent: z.int(),
 });
@@ -55,7 +55,9 @@ WHERE sessions.tenant_id = $1 AND sessions.id = $2`,
   row: sessionLogSchema,
 };
 
-/** As `findTurnLog` for a session and the turn at one place in it. Null where the tenant has no such session. */
+/**
+ * As `findTurnLog`, for a session and the turn at a position in it. Null if the tenant has no such session.
+ */
 export async function findSessionLog(
   sql: Sql,
   tenantId: string,

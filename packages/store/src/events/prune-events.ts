@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
 /*
- * Invariant: what is no longer kept is said in the turn's row, in the statement that deletes it, so a
- * client with an old cursor is told and never shown a log with a hole. The last event stays, with the
- * turn itself: whoever comes late still learns how it ended. The row's lock keeps two passes apart.
+ * Invariant: the statement that deletes events records it in the turn's row, so a client with an old cursor
+ * gets an error and never a log with a gap. The last event stays as long as the turn, so a late client still
+ * learns how it ended. The row lock keeps two passes apart.
  */
 const CUT = {
   name: 'cut-events',
@@ -21,7 +21,10 @@ RETURNING turns.id`,
   row: z.object({ id: z.string() }),
 };
 
-/** Deletes the events, all but the last, of up to `limit` turns that ended so many days ago; returns how many turns. */
+/**
+ * Deletes all events but the last of up to `limit` turns that ended that many days ago. Returns how many
+ * turns.
+ */
 export async function pruneEvents(sql: Sql, keptDays: number, limit: number): Promise<number> {
   const cut = await query(sql, CUT, [keptDays, limit]);
   return cut.length;

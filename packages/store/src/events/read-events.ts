@@ -12,7 +12,7 @@ import { jsonObject } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
 
-/** A place in a session's events: the turn's place in the session, and the event's in the turn. */
+/** A position in a session's events: the turn's sequence number, and the event's in the turn. */
 export interface EventPosition {
   turnSequence: number;
   sequenceNumber: number;
@@ -56,7 +56,7 @@ type Row = z.infer<typeof rowSchema>;
 
 const CALL = jsonObject(callSchema, 'tool_calls');
 
-/** An event with what it speaks of, which is read from where it is stored. */
+/** An event with the step and tool calls that it is about. */
 const COLUMNS = `
   turns.sequence AS "turnSequence", events.sequence_number AS "sequenceNumber", events.id, events.turn_id AS "turnId",
   events.type, events.created_at AS "createdAt", events.payload,
@@ -90,8 +90,8 @@ ORDER BY events.sequence_number LIMIT $3`,
 };
 
 /*
- * Turn after turn: what comes of a turn is told once all before it have ended, since a place in the
- * session's events must mean that everything before it was told.
+ * One turn after another: events of a turn are returned once all turns before it have ended, since a position
+ * in the session's events must mean that the client has everything before it.
  */
 const OF_SESSION = {
   name: 'read-session-events',
@@ -112,7 +112,7 @@ const ENDED = {
   row: storedTurnSchema.transform(asTurn),
 };
 
-/** Facts of a turn after the number `after`, in order. Whose turn it is has been looked at. */
+/** Facts of a turn after the number `after`, in order. The caller has checked the tenant. */
 export async function readTurnFacts(
   sql: Sql,
   turnId: string,
@@ -121,7 +121,7 @@ export async function readTurnFacts(
   return complete(sql, await query(sql, OF_TURN, [turnId, page.after, page.limit]));
 }
 
-/** Facts of a session after the place `after`, turn after turn. Whose session it is has been looked at. */
+/** Facts of a session after the position `after`, turn after turn. The caller has checked the tenant. */
 export async function readSessionFacts(
   sql: Sql,
   sessionId: string,
@@ -132,8 +132,8 @@ export async function readSessionFacts(
 }
 
 /**
- * The turns of those that are a turn's end are read with them: they never change again. Where there is none, the
- * session was erased since the events were read.
+ * Reads the turns of final events too: they do not change any more. If one is missing, the session was erased
+ * since the events were read.
  */
 async function complete(sql: Sql, rows: readonly Row[]): Promise<PositionedFact[]> {
   const ids = rows.filter((row) => isEnd(row.type)).map((row) => row.turnId);
@@ -178,7 +178,7 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
       return { tool_call: { id, tool_use_id: toolUseId, name } };
     case 'tool.completed': {
       const { status, is_error: isError } = payload;
-      // What is stored by now may be what somebody said later.
+      // The stored output may be what a client said later.
       const known = status === 'unknown' ? null : output;
       return { tool_call: { id, tool_use_id: toolUseId, name, status, is_error: isError, output: known } };
     }

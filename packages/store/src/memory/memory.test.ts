@@ -63,7 +63,7 @@ const write = (place: MemoryCallScope, path: string, content: string): Promise<T
     return output(`wrote ${content}`);
   });
 
-/** What a memory holds. */
+/** The files of a memory. */
 const contents = (namespace = 'default', ofTenant = tenantId): Promise<Record<string, string | null>> =>
   memory.read({ tenantId: ofTenant, namespace }, async (files) =>
     Object.fromEntries(
@@ -71,7 +71,7 @@ const contents = (namespace = 'default', ofTenant = tenantId): Promise<Record<st
     ),
   );
 
-test('files are written, replaced, moved and removed, and read as they are', async () => {
+test('files are written, replaced, renamed and deleted, and read back unchanged', async () => {
   await write(await startCall(), '/memories/b', 'é');
   await write(await startCall(), '/memories/a/x', 'one');
   await write(await startCall(), '/memories/b', 'éé');
@@ -90,7 +90,7 @@ test('files are written, replaced, moved and removed, and read as they are', asy
   expect(await contents()).toEqual({ '/memories/c': 'three', '/memories/n/x': 'one' });
 });
 
-test('a memory is its tenant’s and its namespace’s alone', async () => {
+test('a memory belongs to one tenant and one namespace', async () => {
   const other = await createTenant(database, 'Other');
   await write(await startCall(), '/memories/a', 'ours');
   await write(await startCall('team'), '/memories/a', 'team');
@@ -104,7 +104,7 @@ test('a memory is its tenant’s and its namespace’s alone', async () => {
   expect(await contents('default', other)).toEqual({});
 });
 
-test('a call that is made again, also under a later lease, changes nothing and has its first output', async () => {
+test('a repeated call changes nothing and returns its first output, under a later lease too', async () => {
   const place = await startCall();
   const first = await write(place, '/memories/a', 'first');
   await write(await startCall(), '/memories/a', 'by another');
@@ -114,7 +114,7 @@ test('a call that is made again, also under a later lease, changes nothing and h
   expect(await contents()).toEqual({ '/memories/a': 'by another' });
 });
 
-test('the same call twice at once is done once', async () => {
+test('a call that is made twice at once is applied once', async () => {
   const place = await startCall();
   const second = createMemoryStore(database);
   let times = 0;
@@ -123,7 +123,7 @@ test('the same call twice at once is done once', async () => {
   expect(outputs).toEqual([output('time 1'), output('time 1')]);
 });
 
-/** What ends a lease. */
+/** Ways in which a lease ends. */
 const ENDS: [string, string][] = [
   ['another worker claimed the turn', `epoch = 2`],
   ['the lease ran out', `leased_until = now() - interval '1 millisecond'`],
@@ -158,7 +158,7 @@ test.each(ENDS)('where %s while the work was done, nothing of it is written', as
   expect(rows).toEqual([]);
 });
 
-test('a claim that comes while a change is committed waits for it, so no zombie writes after it', async () => {
+test('a claim during the commit of a change waits for it, so no worker without a lease writes after it', async () => {
   const place = await startCall();
   await database.pool.query(`
     CREATE FUNCTION hold_commit() RETURNS trigger LANGUAGE plpgsql AS
@@ -179,7 +179,7 @@ test('a claim that comes while a change is committed waits for it, so no zombie 
   const claim = database.pool
     .query(`UPDATE turns SET epoch = epoch + 1 WHERE id = $1`, [place.turnId])
     .then(() => order.push('claimed'));
-  await untilTrue('the claim waits', () => waiting(2));
+  await untilTrue('the claim waits for the lock', () => waiting(2));
   await holder.query('SELECT pg_advisory_unlock(42)');
   await Promise.all([change, claim]);
   holder.release();
@@ -188,13 +188,13 @@ test('a claim that comes while a change is committed waits for it, so no zombie 
   expect(await contents()).toEqual({ '/memories/a': 'x' });
 });
 
-test('a turn of another tenant is no lease', async () => {
+test('a turn of another tenant is not accepted as a lease', async () => {
   const other = await createTenant(database, 'Other');
   const theirs = await startCall('default', other);
   await expect(write({ ...theirs, tenantId }, '/memories/a', 'x')).rejects.toBeInstanceOf(LeaseLostError);
 });
 
-test('work that fails changes nothing, and may be done again', async () => {
+test('work that fails changes nothing, and can be repeated', async () => {
   const place = await startCall();
   const failing = memory.once(place, async (files) => {
     await files.write('/memories/a', 'x');
@@ -205,7 +205,7 @@ test('work that fails changes nothing, and may be done again', async () => {
   expect(await write(place, '/memories/a', 'y')).toEqual(output('wrote y'));
 });
 
-test('changes of one memory come one after another, whichever process makes them', async () => {
+test('changes of one memory are made one after another, in whichever process', async () => {
   const elsewhere = open(4);
   const there = createMemoryStore(elsewhere);
   const places = await Promise.all(Array.from({ length: 20 }, () => startCall()));
@@ -222,7 +222,7 @@ test('changes of one memory come one after another, whichever process makes them
   expect(await contents()).toEqual({ '/memories/count': '20' });
 });
 
-test('many changes of one tenant at once leave the other connections to the others', async () => {
+test('many concurrent changes of one tenant leave connections to other tenants', async () => {
   const places = await Promise.all(Array.from({ length: 10 }, (_, n) => startCall(`n${n}`)));
   const small = open(2);
   const store = createMemoryStore(small);
@@ -239,7 +239,7 @@ test('many changes of one tenant at once leave the other connections to the othe
   expect(await contents('n9')).toEqual({ '/memories/a': 'x' });
 });
 
-test('what an erased session wrote down stays, and its calls are forgotten', async () => {
+test('memory files outlive the session that wrote them, its calls do not', async () => {
   const place = await startCall();
   await write(place, '/memories/a', 'x');
   await database.pool.query(`DELETE FROM sessions WHERE id = (SELECT session_id FROM turns WHERE id = $1)`, [
@@ -252,7 +252,7 @@ test('what an erased session wrote down stays, and its calls are forgotten', asy
   expect(await contents()).toEqual({ '/memories/a': 'x' });
 });
 
-test('all memories of a tenant together have the files and bytes that it may have, of writes at once too', async () => {
+test('the limits on files and bytes hold for all memories of a tenant together, under concurrent writes too', async () => {
   await changeLimits(database.pool, tenantId, { max_memory_files: 3, max_memory_bytes: 100 });
   const places = await Promise.all(Array.from({ length: 8 }, (_, n) => startCall(`space${n}`)));
   const others = createMemoryStore(database);
@@ -280,7 +280,7 @@ test('all memories of a tenant together have the files and bytes that it may hav
   const change = async (content: string) => write(await startCall(first), '/memories/a', content);
   await change('x'.repeat(40));
   await expect(change('é'.repeat(21))).rejects.toThrow('100 bytes');
-  // What is above a limit that was lowered may become smaller.
+  // Files above a limit that was lowered may shrink.
   await changeLimits(database.pool, tenantId, { max_memory_bytes: 10, max_memory_files: 1 });
   await change('x'.repeat(39));
   expect(await count()).toEqual({ files: 3, bytes: 99 });

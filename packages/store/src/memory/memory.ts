@@ -17,7 +17,7 @@ import { json, query, transaction, type Sql } from '../database/sql.ts';
 /** How long Postgres waits for a worker that froze inside the transaction, in milliseconds. */
 const IDLE_LIMIT_MS = 10_000;
 
-/** Waits until nobody else changes this memory; ended with the transaction. */
+/** Waits for the lock of this memory, which the end of the transaction releases. */
 const LOCK = {
   name: 'lock-memory',
   text: `
@@ -28,7 +28,7 @@ SELECT set_config('idle_in_transaction_session_timeout', $3, true) AS limit,
 
 const outputSchema = z.object({ content: z.array(contentBlockSchema), isError: z.boolean() });
 
-/* By the clock, since the transaction may have waited for the lock for longer than the lease lasted. */
+/* By the clock: the transaction may have waited for the lock longer than the lease lasted. */
 const HELD = `turns.id = $1 AND turns.tenant_id = $2 AND turns.epoch = $3 AND turns.leased_until > clock_timestamp()`;
 
 const LOOK_UP = {
@@ -40,10 +40,10 @@ SELECT EXISTS (SELECT FROM turns WHERE ${HELD}) AS held,
 };
 
 /*
- * Invariant: nothing is committed under a lease that another may have replaced. This is the last
- * statement, and the turn's row stays locked until the commit, so a claim, a cancel or a delete comes
- * wholly before it, and then no row qualifies, or wholly after it. Only the last one, so that the turn's
- * own heartbeat hardly ever waits for it.
+ * Invariant: nothing is committed under a lease that may have been replaced. This is the last statement, and
+ * the turn's row stays locked until the commit, so a claim, a cancel or a delete comes either wholly before
+ * it, and then no row qualifies, or wholly after it. It is the last statement so that the turn's own
+ * heartbeat seldom waits for it.
  */
 const RECORD = {
   name: 'record-memory-call',
@@ -54,7 +54,10 @@ RETURNING tool_call_id AS id`,
   row: z.object({ id: z.string() }),
 };
 
-/** The memory tool's files. In this process one change of a tenant is made at a time: its own room, and no other's connections. */
+/**
+ * The files of the memory tool. Within this process, changes of one tenant are made one at a time, so a
+ * tenant uses one connection.
+ */
 export function createMemoryStore(database: Database): MemoryStore {
   const lastChanges = new Map<string, Promise<unknown>>();
 
@@ -105,7 +108,10 @@ const READ = {
   row: z.object({ content: z.string() }),
 };
 
-/** Of all memories of a tenant: each is locked by itself. Taken after that lock, and held until the commit. */
+/**
+ * For all memories of a tenant, each of which has a lock of its own. Acquired after that lock, and held until
+ * the commit.
+ */
 const LOCK_ROOM = {
   name: 'lock-memory-room',
   text: `SELECT pg_advisory_xact_lock(hashtextextended('turnpike.memory_room ' || $1, 0))::text AS locked`,
@@ -121,7 +127,7 @@ FROM memory_files WHERE tenant_id = $1`,
   row: z.object({ files: z.int(), bytes: z.int(), before: z.int() }),
 };
 
-/** Throws `MemoryFullError` where a file is new, or grows, beyond what the tenant may keep. */
+/** Throws `MemoryFullError` if a file is new or grows beyond what the tenant may keep. */
 async function makeRoom(
   sql: Sql,
   { tenantId, namespace }: MemoryScope,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { query, transaction, type Sql } from '../database/sql.ts';
 
-/** What may be kept for a number of days only. */
+/** What is kept for a limited number of days. */
 export const PURGEABLE = [
   'sessions',
   'turns',
@@ -15,29 +15,32 @@ export const PURGEABLE = [
 export type Purgeable = (typeof PURGEABLE)[number];
 
 export interface PurgeStep {
-  /** The last id that was looked at; empty at the beginning. */
+  /** The last id that was looked at; empty at first. */
   after: string;
   keptDays: number;
-  /** Rows to look at. */
+  /** The number of rows to look at. */
   limit: number;
 }
 
 export interface PurgeResult {
   deleted: number;
-  /** Where to go on; null at the end. */
+  /** Where to continue; null at the end. */
   last: string | null;
 }
 
 /*
- * A purge walks a table by its primary key: ids sort by the time at which they were made, so whatever is old enough
- * lies at the beginning, and no index is needed beside the one that is there. What a step finds is locked before
- * a second statement, which sees what was committed until then, decides what is deleted.
+ * A purge reads a table by its primary key: ids sort by time, so old rows come first and no further index is
+ * needed. The first statement locks what it finds; a second one, which sees everything that was committed
+ * before the locks, decides what to delete.
  */
 interface Kind {
   id: IdKind;
-  /** Reads a window: $1 is the id before it, $2 the id at which it ends, $3 how many. Locks what decides; `free` where it could. */
+  /**
+   * Reads a window: $1 is the id before it, $2 the id at which it ends, $3 its size. Locks the rows that
+   * decide; `free` if it could.
+   */
   look: string;
-  /** Deletes of these ids ($1) what is older than $2. */
+  /** Deletes those of these ids ($1) that are older than $2. */
   purge: string;
   isAudit?: boolean;
 }
@@ -48,7 +51,10 @@ const window = (table: string, id = 'id'): string =>
 const OPEN = `('queued', 'in_progress', 'requires_action', 'cancelling')`;
 
 const KINDS: Record<Purgeable, Kind> = {
-  /* Invariant: a session goes whole, while nobody can add a turn to it, and only where all its turns are old. */
+  /*
+   * Invariant: a session is deleted as a whole, while no turn can be added to it, and only if all its turns
+   * are old.
+   */
   sessions: {
     id: 'session',
     look: `
@@ -63,8 +69,9 @@ DELETE FROM sessions WHERE id = ANY ($1) AND created_at < $2 AND open_turns = 0
 RETURNING 1`,
   },
   /*
-   * Invariant: what is left of a session is a conversation. A turn goes with all its messages, and stays where a later
-   * one that is kept goes on from what was before it. A session's budget is held against its turns, which stay.
+   * Invariant: what remains of a session is a valid conversation. A turn is deleted with all its messages,
+   * and kept if a later turn that is kept resumes it or depends on it. The sum of a session's turns is
+   * compared with its budget, so turns of a session with a budget are kept.
    */
   turns: {
     id: 'turn',
@@ -91,8 +98,9 @@ DELETE FROM turns WHERE id = ANY (ARRAY(
 RETURNING 1`,
   },
   /*
-   * Invariant: a turn finds its version. One that an open turn has stays; a turn that names an older version shares
-   * its row until it is stored (`HAS_VERSION` in accept-turn.ts), and is seen by the second statement.
+   * Invariant: a turn finds its version. A version with an open turn is kept. A turn that names an older
+   * version share-locks its row until it is stored (`HAS_VERSION`, where turns are inserted), and the second
+   * statement sees it.
    */
   agentVersions: {
     id: 'agent',
@@ -127,7 +135,7 @@ RETURNING 1`,
     purge: `DELETE FROM audit_entries WHERE id = ANY ($1) AND at < $2 RETURNING 1`,
     isAudit: true,
   },
-  /* Expired ones too: neither works again. */
+  /* Revoked keys and expired ones. */
   revokedKeys: {
     id: 'apiKey',
     look: `SELECT id, true AS free FROM (${window('api_keys')}) AS old`,
@@ -136,7 +144,7 @@ RETURNING 1`,
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** An id is made by a process's clock, and a row's time by the database's. */
+/** The largest difference between an id's time (a process's clock) and a row's time (the database's). */
 const MOST_SKEW_MS = 60 * 60 * 1000;
 
 const NOW = {
@@ -153,12 +161,12 @@ const ALLOW = {
   row: z.object({ allowed: z.string() }),
 };
 
-/** Lets entries of the audit log be deleted until the transaction ends. */
+/** Allows the deletion of audit entries until the transaction ends. */
 export async function allowAuditPurge(sql: Sql): Promise<void> {
   await query(sql, ALLOW, []);
 }
 
-/** Looks at the next rows of a kind, and deletes those that are no longer kept. */
+/** Looks at the next rows of a kind, and deletes those whose retention has passed. */
 export function purge(database: Database, purgeable: Purgeable, step: PurgeStep): Promise<PurgeResult> {
   const kind = KINDS[purgeable];
   return transaction(database.pool, async (sql) => {

@@ -33,7 +33,7 @@ afterEach(async () => {
   await server.query(`DROP ROLE ${role}`);
 });
 
-/** The address as a role that may do nothing. */
+/** The database's URL with a role without any rights. */
 function asStranger(schema?: string): string {
   const address = new URL(url);
   address.username = role;
@@ -52,9 +52,9 @@ async function inDatabase<Result>(work: (client: pg.Client) => Promise<Result>):
   }
 }
 
-test('a lock that somebody holds is waited for a while, and its holder is named with the way to end it', async () => {
+test('a lock that another process holds is waited for, and the error names the holder and how to end it', async () => {
   await inDatabase(async (holder) => {
-    // What an engine leaves behind whose session is a pooler's.
+    // A lock that an engine left behind in the session of a pooler.
     await holder.query(`SELECT pg_advisory_lock(${ENGINE_LOCK})`);
     const { rows } = await holder.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     const pid = rows[0]?.pid;
@@ -70,7 +70,7 @@ test('a lock that somebody holds is waited for a while, and its holder is named 
   expect(await migrate(url.href, PRISMA_FOLDER)).toEqual(await migrationNames(PRISMA_FOLDER));
 });
 
-test('migrations that run at once take turns, and leave no lock of a session behind', async () => {
+test('concurrent migrations run one after another, and leave no session lock behind', async () => {
   let locks = 0;
   let isOver = false;
   const runs = Promise.all([1, 2, 3].map(() => migrate(url.href, PRISMA_FOLDER))).finally(
@@ -91,7 +91,7 @@ test('migrations that run at once take turns, and leave no lock of a session beh
   expect(locks).toBe(1);
 });
 
-test('a role that may not make tables is told what to grant it, or to name another', async () => {
+test('a role that may not create tables gets an error with the grant that it needs', async () => {
   await inDatabase((client) => client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC'));
   await expect(migrate(asStranger(), PRISMA_FOLDER)).rejects.toThrow(
     `The role ${role} may not make tables in the schema public of the database ${role}. ` +
@@ -100,14 +100,14 @@ test('a role that may not make tables is told what to grant it, or to name anoth
   await expect(migrate(asStranger('elsewhere'), PRISMA_FOLDER)).rejects.toThrow(
     /may not make the schema elsewhere .+ CREATE SCHEMA "elsewhere" AUTHORIZATION/,
   );
-  // One that somebody made for it is enough.
+  // A schema that another role made for it is enough.
   await inDatabase((client) => client.query(`CREATE SCHEMA elsewhere AUTHORIZATION ${role}`));
   expect(await migrate(asStranger('elsewhere'), PRISMA_FOLDER)).toHaveLength(
     (await migrationNames(PRISMA_FOLDER)).length,
   );
 });
 
-test('a role that does not own the tables has nothing to do, or is told whose they are', async () => {
+test('a role that does not own the tables migrates nothing, or gets an error that names the owner', async () => {
   await migrate(url.href, PRISMA_FOLDER);
   await inDatabase(async (client) => {
     await client.query(`GRANT CREATE, USAGE ON SCHEMA public TO ${role}`);
@@ -121,7 +121,7 @@ test('a role that does not own the tables has nothing to do, or is told whose th
   });
 });
 
-test('a role that may not read the tables is not ready, and is told what to grant it', async () => {
+test('a role that may not read the tables is not ready, and the error names the grant', async () => {
   await migrate(url.href, PRISMA_FOLDER);
   const database = openDatabase({
     url: asStranger(),
@@ -139,7 +139,7 @@ test('a role that may not read the tables is not ready, and is told what to gran
   }
 });
 
-test('two installations share a database, each in a schema of its own', async () => {
+test('two installations share a database, each in its own schema', async () => {
   const names = await migrationNames(PRISMA_FOLDER);
   const beside = new URL(url);
   beside.searchParams.set('schema', 'Beside');
@@ -171,7 +171,7 @@ test('a migration that fails changes nothing, and the next run tries it again', 
   });
 });
 
-/** The migrations that there are, and this one. */
+/** All existing migrations, and this one. */
 async function withOneMore(script: string, work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'turnpike-test-migrations-'));
   try {

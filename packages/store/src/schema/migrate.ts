@@ -14,18 +14,18 @@ import {
 import { connectionTo, readSessionTarget } from '../database/session-settings.ts';
 
 export interface MigrateOptions {
-  /** How long another migration of the same database is waited for, in milliseconds. Default: a minute. */
+  /** How long to wait for another migration of the same database, in milliseconds. Default: a minute. */
   lockTimeoutMs?: number;
-  /** Told in a sentence who holds the lock that is waited for. */
+  /** Called with a sentence about the process that holds the lock. */
   onWait?(holder: string): void;
 }
 
 /**
- * Applies the migrations of `folder` (the repository's `prisma/`) that this database does not
- * have yet, in the schema that the address names, which is made where it is not there. Returns their names.
- * `prisma migrate deploy` agrees with what it leaves. A migration that fails changes nothing, and is tried again by
- * the next run. Throws `MigrationLockedError`, `MigrationForbiddenError`, `DatabaseSettingsError`, and what the
- * server says of a migration.
+ * Applies the migrations in `folder` (the repository's `prisma/`) that this database does not have yet, in
+ * the schema that the URL names, which is created if needed. Returns their names. `prisma migrate deploy`
+ * agrees with the result. A migration that fails changes nothing, and the next run tries it again. Throws
+ * `MigrationLockedError`, `MigrationForbiddenError`, `DatabaseSettingsError`, and the server's error for a
+ * migration.
  */
 export async function migrate(
   databaseUrl: string,
@@ -40,7 +40,7 @@ export async function migrate(
     application_name: 'turnpike-migrate',
     connectionTimeoutMillis: 5_000,
   });
-  // A connection that breaks is told by the statement that needed it.
+  // The statement that uses a broken connection reports it.
   pool.on('error', () => undefined);
   const { schema } = target;
   try {
@@ -70,7 +70,7 @@ async function applyAll(
       return applied.appliedMigrationNames;
     } catch (error) {
       if (failure === undefined) throw error;
-      const name = await noteRolledBack(pool);
+      const name = await markRolledBack(pool);
       throw new Error(`${name}: ${isLockTimeout(failure) ? await describeBlockers(pool) : failure.message}`, {
         cause: error,
       });
@@ -78,8 +78,11 @@ async function applyAll(
   });
 }
 
-/* The engine refuses to go on after a migration that did not finish. This one left nothing: it may be tried again. */
-async function noteRolledBack(pool: pg.Pool): Promise<string> {
+/*
+ * The engine refuses to continue after a migration that did not finish. This one left nothing: it may be
+ * tried again.
+ */
+async function markRolledBack(pool: pg.Pool): Promise<string> {
   const { rows } = await pool.query(
     `UPDATE _prisma_migrations SET rolled_back_at = now()
      WHERE finished_at IS NULL AND rolled_back_at IS NULL RETURNING migration_name AS name`,

@@ -2,10 +2,12 @@ import { TerminalError } from '@turnpike/contract';
 import type pg from 'pg';
 import { z } from 'zod';
 
-/** The key that Prisma's engine takes too, so that `prisma migrate deploy` elsewhere and we exclude each other. */
+/**
+ * The lock key of Prisma's engine, so that `prisma migrate deploy` and `turnpike migrate` exclude each other.
+ */
 const KEY = 72_707_369;
 
-/** Somebody else migrates this database, or left the lock behind. */
+/** Another process migrates this database, or left its lock behind. */
 class MigrationLockedError extends TerminalError {
   constructor(message: string) {
     super('migration_locked', message);
@@ -13,10 +15,9 @@ class MigrationLockedError extends TerminalError {
 }
 
 /**
- * Runs `work` while nobody else migrates this database. The lock belongs to a transaction, not to a session:
- * behind a pooler a session outlives its client, and a lock of the session with it.
- * `onWait` is told who holds the lock, once, where it is not free. Throws `MigrationLockedError` where it does not
- * become free in `limitMs`.
+ * Runs `work` while no other process migrates this database. The lock belongs to a transaction rather than to
+ * a session: behind a pooler a session, and its locks, outlive the client. `onWait` is called once, with the
+ * holder, if the lock is not free. Throws `MigrationLockedError` if it does not become free within `limitMs`.
  */
 export async function withMigrationLock<Result>(
   pool: pg.Pool,
@@ -24,12 +25,12 @@ export async function withMigrationLock<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
-  // Held idle, it may break in our hands: its COMMIT fails then, and says so.
+  // The connection is idle and may break: then its COMMIT fails and reports it.
   client.on('error', () => undefined);
   let isDone = false;
   try {
     await client.query('BEGIN');
-    // Held idle for as long as the migrations take.
+    // Idle for as long as the migrations take.
     await client.query(`SET LOCAL idle_in_transaction_session_timeout = 0`);
     await client.query(`SET LOCAL statement_timeout = 0`);
     await client.query(`SET LOCAL lock_timeout = ${limitMs}`);
@@ -47,7 +48,7 @@ export async function withMigrationLock<Result>(
     isDone = true;
     return result;
   } finally {
-    // The end of its connection ends the transaction too.
+    // Closing the connection ends the transaction too.
     client.release(!isDone);
   }
 }
@@ -63,7 +64,7 @@ async function take(client: pg.PoolClient): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1)::text', [KEY]);
 }
 
-/** SQLSTATE 55P03: a lock that did not become free in time. */
+/** SQLSTATE 55P03: a lock timeout. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === '55P03';
 }
@@ -87,7 +88,7 @@ FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = ${KEY} AND objsubid = 1
   AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-/** A sentence about whoever holds the lock, and what to do about it. */
+/** A sentence about the holder of the lock, and what to do. */
 async function describeHolder(pool: pg.Pool): Promise<string> {
   const { rows } = await pool.query(HOLDERS);
   const [holder] = holderSchema.parse(rows);

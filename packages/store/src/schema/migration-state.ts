@@ -19,14 +19,14 @@ export async function migrationNames(folder: string): Promise<string[]> {
   return names.toSorted();
 }
 
-/** The names of the migrations that came with this version. */
+/** The names of the migrations of this version. */
 export function requiredMigrations(): Promise<string[]> {
   return migrationNames(fileURLToPath(new URL('../../../../prisma', import.meta.url)));
 }
 
 const namesSchema = z.array(z.object({ name: z.string() }));
 
-/** The names of the migrations that this schema has; none where it was never migrated. */
+/** The names of the migrations that this schema has; empty if it was never migrated. */
 export async function appliedMigrations(sql: pg.Pool, schema: string): Promise<string[]> {
   try {
     const { rows } = await sql.query(
@@ -40,7 +40,7 @@ export async function appliedMigrations(sql: pg.Pool, schema: string): Promise<s
   }
 }
 
-/** SQLSTATE 42P01 and 3F000: there is no such table, or no such schema. */
+/** SQLSTATE 42P01 and 3F000: no such table, no such schema. */
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === '42P01' || error.code === '3F000');
 }

@@ -2,14 +2,14 @@ import { TerminalError } from '@turnpike/contract';
 import type pg from 'pg';
 import { z } from 'zod';
 
-/** The role that migrates may not do what it takes. */
+/** The migrating role lacks a right. */
 class MigrationForbiddenError extends TerminalError {
   constructor(message: string) {
     super('migration_forbidden', message);
   }
 }
 
-/* What the role may do, and whose the tables are that it would change. */
+/* The rights of the role, and the owner of the tables that it would change. */
 const RIGHTS = `
 SELECT current_user::text AS role, current_database()::text AS database, to_regnamespace(quote_ident($1)) IS NOT NULL AS is_there,
        has_database_privilege(current_database(), 'CREATE') AS may_make_schema,
@@ -29,7 +29,9 @@ const rightsSchema = z.tuple([
   }),
 ]);
 
-/** Makes the schema where it is not there. Throws `MigrationForbiddenError` where the role cannot migrate it. */
+/**
+ * Creates the schema if it does not exist. Throws `MigrationForbiddenError` if the role cannot migrate it.
+ */
 export async function prepareSchema(pool: pg.Pool, schema: string): Promise<void> {
   const { rows } = await pool.query(RIGHTS, [schema]);
   const [rights] = rightsSchema.parse(rows);

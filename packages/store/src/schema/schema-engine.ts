@@ -12,17 +12,22 @@ import { migrationNames } from './migration-state.ts';
 export interface EngineParts {
   schema: string;
   file: SchemaFile;
-  /** Told the server's own error of a script; nothing of the script stays. The engine throws one of its own. */
+  /**
+   * Called with the server's own error for a script, none of which stays. The engine throws a different
+   * error.
+   */
   onFailure?(error: Error): void;
 }
 
-/** A migration that waits so long for a lock on a table is given up: all that comes to that table waits behind it. */
+/**
+ * A migration that waits longer for a table's lock is given up: every query of that table queues behind it.
+ */
 const TABLE_LOCK_MS = 10_000;
 
 /**
- * Prisma's schema engine as WebAssembly: the same migrations table and the same SQL as
- * `prisma migrate`, without its native binary, so that it works where nothing can be downloaded.
- * Whoever changes the schema holds the engine's lock meanwhile: it does not take it itself (see `migrate.ts`).
+ * Prisma's schema engine as WebAssembly: the same migrations table and the same SQL as `prisma migrate`,
+ * without its native binary, so that it works without a download. The engine's lock is not taken here: the
+ * caller holds it while it changes the schema (see `migrate.ts`).
  */
 export async function withSchemaEngine<Result>(
   pool: pg.Pool,
@@ -43,8 +48,8 @@ export async function withSchemaEngine<Result>(
 const ENGINE_LOCK = /^\s*SELECT pg_advisory_lock\(/i;
 
 /**
- * Prisma's adapter cuts a script at every semicolon, also inside a function's body. Sent whole,
- * Postgres does the cutting, and a migration is one transaction: all of it or nothing.
+ * Prisma's adapter splits a script at every semicolon, also inside a function's body. Here the script is sent
+ * whole and Postgres splits it, and a migration is one transaction: all of it or nothing.
  */
 class WholeScripts extends PrismaPg {
   readonly #onFailure: (error: Error) => void;
@@ -80,28 +85,28 @@ class WholeScripts extends PrismaPg {
       await client.query('COMMIT');
       isCommitted = true;
     } finally {
-      // The end of its connection ends the transaction too.
+      // Closing the connection ends the transaction too.
       client.release(!isCommitted);
     }
   }
 }
 
-// Node has it, Node's types leave it to the DOM's.
+// Node has it, but its types leave it to those of the DOM.
 declare const WebAssembly: {
   instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: unknown } }>;
 };
 
 let loading: Promise<void> | undefined;
 
-/** A module of WebAssembly is one for the process; a second instance would take the first one's place. */
+/** One instance for the process: the module's glue code holds one, and a second would replace it. */
 function load(): Promise<void> {
   loading ??= instantiate();
   return loading;
 }
 
 /**
- * The engine limits the wait for its lock with a timer that it never clears; left alone, it
- * keeps every process that migrates alive for ten seconds more.
+ * The engine limits the wait for its lock with a timer that it never clears, which would keep every migrating
+ * process alive for ten more seconds.
  */
 function idleTimers(): Record<string, unknown> {
   const names = Object.keys(engine).filter((name) => name.startsWith('__wbg_setTimeout'));
@@ -133,7 +138,7 @@ export async function readSchema(folder: string): Promise<SchemaFile> {
   return { path, content: await readFile(path, 'utf8') };
 }
 
-/** Every migration below `folder`/migrations, oldest first. */
+/** Every migration in `folder`/migrations, oldest first. */
 export async function readMigrations(folder: string): Promise<MigrationList> {
   const baseDir = join(folder, 'migrations');
   const names = await migrationNames(folder);

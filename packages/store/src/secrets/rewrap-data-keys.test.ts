@@ -27,7 +27,7 @@ const key = (id: string): string => `${id}:${Buffer.alloc(32, `the key ${id}`).t
 const environment = (...ids: string[]): KeyProvider =>
   createEnvironmentKeys(parseMasterKeys(ids.map(key).join(',')));
 
-/** A tenant each, with a secret that says whose it is. */
+/** One tenant for each name, with a secret that contains the name. */
 async function sealFor(provider: KeyProvider): Promise<string[]> {
   const vault = openSecretBox(database, provider);
   const tenants: string[] = [];
@@ -49,7 +49,7 @@ async function readAll(provider: KeyProvider, tenants: readonly string[]): Promi
   return secrets.map((secret) => secret?.reveal());
 }
 
-test('every data key comes under the current master key, opens what it sealed, and the old one is not needed', async () => {
+test('every data key is wrapped by the current master key, opens what it sealed, and the old master key is not needed', async () => {
   const tenants = await sealFor(environment('old'));
   const provider = environment('new', 'old');
   expect(await rewrapDataKeys(database, provider)).toEqual({ keyId: 'env:new', moved: 5, unreadable: [] });
@@ -64,7 +64,7 @@ test('every data key comes under the current master key, opens what it sealed, a
   });
 });
 
-test('several rewraps at once move each data key once', async () => {
+test('concurrent rewraps move each data key once', async () => {
   const tenants = await sealFor(environment('old'));
   const provider = environment('new', 'old');
   const done = await Promise.all(Array.from({ length: 4 }, () => rewrapDataKeys(database, provider)));
@@ -72,7 +72,7 @@ test('several rewraps at once move each data key once', async () => {
   expect(await readAll(environment('new'), tenants)).toEqual(tenants.map((id) => `of ${id}`));
 });
 
-test('a data key that was changed meanwhile is not written over', async () => {
+test('a data key that changed meanwhile is not overwritten', async () => {
   await sealFor(environment('old'));
   const real = environment('new', 'old');
   const slow: KeyProvider = {
@@ -90,7 +90,7 @@ test('a data key that was changed meanwhile is not written over', async () => {
   expect((await database.pool.query('SELECT FROM audit_entries')).rowCount).toBe(0);
 });
 
-test('what breaks off in the middle is done as far as it came, and goes on from there', async () => {
+test('a rewrap that was interrupted keeps what it did, and the next one continues', async () => {
   const tenants = await sealFor(environment('old'));
   const real = environment('new', 'old');
   let calls = 0;
@@ -106,7 +106,7 @@ test('what breaks off in the middle is done as far as it came, and goes on from 
   expect(await rewrapDataKeys(database, real)).toMatchObject({ moved: TENANTS - 2 });
 });
 
-test('a data key that no master key opens is named, and the others are moved', async () => {
+test('a data key that no master key opens is reported, and the others are moved', async () => {
   await sealFor(environment('lost'));
   const tenants = await sealFor(environment('old'));
   const { moved, unreadable } = await rewrapDataKeys(database, environment('new', 'old'));
@@ -114,7 +114,7 @@ test('a data key that no master key opens is named, and the others are moved', a
   expect(await readAll(environment('new'), tenants)).toEqual(tenants.map((id) => `of ${id}`));
 });
 
-test('in SecretBox, data keys come under the newest version, and older ones may be forbidden', async () => {
+test('in Vault, data keys are wrapped by the newest version of the master key, and older versions may be forbidden', async () => {
   const vault = await startTestVault();
   const provider = vault.open();
   const tenants = await sealFor(provider);

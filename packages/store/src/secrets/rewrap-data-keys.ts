@@ -11,11 +11,11 @@ import type { Database } from '../database/database.ts';
 import { query, type Sql } from '../database/sql.ts';
 
 export interface Rewrapped {
-  /** The master key that is current. */
+  /** The current master key. */
   keyId: string;
-  /** Data keys that were put under it now. */
+  /** Data keys that this run wrapped with it. */
   moved: number;
-  /** Ids of data keys that no master key which is given here opens. */
+  /** Ids of data keys that no given master key opens. */
   unreadable: string[];
 }
 
@@ -30,9 +30,9 @@ WHERE id > $1 AND split_part(wrapped, ' ', 1) <> $2 ORDER BY id LIMIT $3`,
 };
 
 /*
- * Invariant: a wrapped key is replaced only by the same data key under another master key, so the row
- * must still hold what was unwrapped. Two rewraps at once write twice at most, and never over a newer one.
- * The tenant's audit log says so in the same statement.
+ * Invariant: a wrapped key is replaced only by the same data key under another master key, so the row must
+ * still hold what was unwrapped. Concurrent rewraps may both write, but never over a newer key. The same
+ * statement writes the tenant's audit entry.
  */
 const MOVE = {
   name: 'move-data-key',
@@ -48,9 +48,9 @@ FROM moved RETURNING subject`,
 };
 
 /**
- * Puts every data key under the current master key, while others use them: a data key stays the same,
- * so what it seals does too. What is done stays done; to go on after a break, run it again.
- * Throws `KeyProviderError` where whoever holds the master keys does not serve.
+ * Wraps every data key with the current master key, while others use them: data keys do not change, so what
+ * they sealed stays readable. Each key is committed by itself; after an interruption, run it again. Throws
+ * `KeyProviderError` if the key provider does not serve.
  */
 export async function rewrapDataKeys(
   { pool }: Pick<Database, 'pool'>,
@@ -72,7 +72,7 @@ export async function rewrapDataKeys(
   }
 }
 
-/** One where it was moved, zero where another process was faster. */
+/** 1 if it was moved, 0 if another process was faster. */
 async function rewrap(
   sql: Sql,
   provider: KeyProvider,

@@ -22,23 +22,23 @@ import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { query } from '../database/sql.ts';
 
-/** Seals and opens what is secret, under each tenant's own data key. May throw what the key provider throws. */
+/** Seals and opens secrets under each tenant's data key. May throw what the key provider throws. */
 export interface SecretBox {
-  /** Binds the value to its tenant, name, field and version: anywhere else it does not open. */
+  /** Binds the value to its tenant, name, field and version: it opens nowhere else. */
   seal(tenantId: string, name: string, field: string, version: number, plain: Secret): Promise<SealedSecret>;
-  /** Makes ready to seal for a tenant, so that `seal` asks nobody anything for some minutes. */
+  /** Loads what `seal` needs for a tenant, so that `seal` makes no request for some minutes. */
   prepare(tenantId: string): Promise<void>;
-  /** Throws `SecretUnreadableError` for what was sealed for another place, or with another key. */
+  /** Throws `SecretUnreadableError` for an envelope that is bound elsewhere, or sealed with another key. */
   open(tenantId: string, sealed: SealedSecret): Promise<Secret>;
   /**
-   * The tenant's secret of this name, to be sent there and nowhere else; null where there is none. Throws a
-   * `TerminalError`, `secret_refused`, where it may not be sent there.
+   * The tenant's secret of this name, to be sent to this destination only; null if there is none. Throws a
+   * `TerminalError`, `secret_refused`, if it may not be sent there.
    */
   read(tenantId: string, name: string, destination: SecretDestination): Promise<Secret | null>;
   close(): void;
 }
 
-/** The field of a tenant's own secrets, which have no other. */
+/** The field of secrets that tenants store, which have only one. */
 export const VALUE = 'value';
 const NEWEST_KEPT_MS = 300_000;
 
@@ -75,7 +75,7 @@ FROM secrets WHERE tenant_id = $1 AND name = $2`,
   }),
 };
 
-/** Whatever it throws while the database is away is a `RetryableError`: whoever needs a secret may wait for it. */
+/** Throws `RetryableError` for every failure while the database is away: the caller may wait. */
 export function openSecretBox(database: Database, provider: KeyProvider): SecretBox {
   const keys = createDataKeys(provider);
   const { pool } = database;
@@ -83,13 +83,13 @@ export function openSecretBox(database: Database, provider: KeyProvider): Secret
   const findNewestKey = async (tenantId: string): Promise<StoredDataKey> => {
     const [row] = await query(pool, NEWEST_KEY, [tenantId]);
     if (row !== undefined) return { id: row.id, tenantId, wrapped: readWrappedKey(row.wrapped) };
-    // Two that come at once make two keys; each envelope names its own.
+    // Two concurrent callers make two keys; each envelope names its own.
     const made = await keys.create(newId('dataKey'), tenantId);
     await query(pool, INSERT_KEY, [made.id, tenantId, writeWrappedKey(made.wrapped)]);
     return made;
   };
 
-  // What seals inside a transaction must not need a second connection: all of them may be in transactions.
+  // Sealing inside a transaction must not need a second connection: every connection may be in a transaction.
   const newest = new LRUCache<string, StoredDataKey>({
     max: 10_000,
     ttl: NEWEST_KEPT_MS,

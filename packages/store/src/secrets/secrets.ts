@@ -41,7 +41,10 @@ const VERSION = {
 const COLUMNS = `name, version, last_four AS "lastFour", allowed_hosts AS "allowedHosts",
   is_model_key AS "isModelKey", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
-/** A secret that was deleted may still be named as a key of the model: whoever puts it again finds it marked. */
+/**
+ * The name of a deleted secret may still be configured as a model key, so a new secret of that name is marked
+ * too.
+ */
 const PUT = {
   name: 'put-secret',
   text: `
@@ -58,11 +61,11 @@ RETURNING ${COLUMNS}`,
   row: secretRow,
 };
 
-/** A value shorter than this would be told by its end. */
+/** The last four characters would give away too much of a shorter value. */
 const SHOWS_END_FROM = 12;
 
 /**
- * Stores a new version; what is read back is only what it is called. `allowedHosts`: null for any host; left out,
+ * Stores a new version. Only its description can be read back. `allowedHosts`: null for any host; left out,
  * those of the version before.
  */
 export async function putSecret(
@@ -78,7 +81,7 @@ export async function putSecret(
   const { tenantId, name, value, allowedHosts } = secret;
   await secretBox.prepare(tenantId);
   return inTransaction(sql, async (transaction) => {
-    // The version is part of what is sealed, so two writers must not choose the same one.
+    // The version is part of what the envelope is bound to, so two writers must not choose the same one.
     await query(transaction, LOCK, [tenantId, name]);
     const [known] = await query(transaction, VERSION, [tenantId, name]);
     const version = (known?.version ?? 0) + 1;
@@ -102,7 +105,7 @@ const shown = {
   updatedAt: true,
 } as const;
 
-/** Null where the tenant has no such secret. */
+/** Null if the tenant has no such secret. */
 export async function readSecretEntry(
   database: Database,
   tenantId: string,
@@ -136,7 +139,7 @@ const FIND = {
   row: secretRow,
 };
 
-/** Those of these names that the tenant has secrets of, by name. */
+/** The tenant's secrets among these names, by name. */
 export async function findSecrets(
   sql: Sql,
   tenantId: string,
@@ -154,7 +157,7 @@ WHERE tenant_id = $1 AND name = ANY ($2::text[]) AND NOT is_model_key RETURNING 
   row: z.object({ name: z.string() }),
 };
 
-/** Marks secrets that are named as keys of the model: from then on no tool sends them that they are not bound to. */
+/** Marks secrets that are configured as model keys: tools send them only to hosts that they are bound to. */
 export async function markModelKeys(sql: Sql, tenantId: string, names: readonly string[]): Promise<void> {
   await query(sql, MARK, [tenantId, names]);
 }
@@ -165,7 +168,7 @@ const DELETE = {
   row: z.object({ name: z.string() }),
 };
 
-/** False where there was none. */
+/** False if there was none. */
 export async function deleteSecret(sql: Sql, tenantId: string, name: string): Promise<boolean> {
   const deleted = await query(sql, DELETE, [tenantId, name]);
   return deleted.length > 0;

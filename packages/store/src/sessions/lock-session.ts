@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
 /*
- * Invariant: whoever locks a session and turns of it locks the session first (decision 8). What is read after
- * that, by a statement of its own, is what everybody before us left, and no turn is added until the commit.
+ * Invariant: a session is locked before its turns (decision 8). A statement after this one sees everything
+ * that was committed before the lock was acquired, and no turn is added until the commit.
  */
 const LOCK = {
   name: 'lock-session',
@@ -19,13 +19,13 @@ WHERE turns.id = $1 AND turns.tenant_id = $2 FOR NO KEY UPDATE OF sessions`,
   row: z.object({ id: z.string() }),
 };
 
-/** Locks a session until the transaction ends. False where there is none. */
+/** Locks a session until the transaction ends. False if it does not exist. */
 export async function lockSession(sql: Sql, tenantId: string, sessionId: string): Promise<boolean> {
   const locked = await query(sql, LOCK, [sessionId, tenantId]);
   return locked.length > 0;
 }
 
-/** Locks the session of a turn until the transaction ends. False where there is no such turn. */
+/** Locks the session of a turn until the transaction ends. False if the turn does not exist. */
 export async function lockSessionOfTurn(sql: Sql, tenantId: string, turnId: string): Promise<boolean> {
   const locked = await query(sql, LOCK_OF_TURN, [turnId, tenantId]);
   return locked.length > 0;

@@ -48,13 +48,13 @@ export interface NewSession {
   agentId: string;
   metadata: Metadata;
   budgetMicros?: number | null;
-  /** What its tenant may have, where that is to be counted; left out where there is room for certain. */
+  /** The most sessions that its tenant may have. Left out if the caller knows that there is capacity. */
   mostSessions?: number | null;
 }
 
 /**
- * Without a session where the tenant has no such agent, or has too many sessions: `full` tells which.
- * `sessions` is what was counted before, null where it was not.
+ * Stores a session. Without one in the result, the tenant has no such agent, or (`full`) too many sessions.
+ * `sessions` is the number counted before, null if none was counted.
  */
 export async function insertSession(
   sql: Sql,
@@ -78,7 +78,7 @@ WHERE id = $1 AND tenant_id = $2 RETURNING ${COLUMNS}`,
   row: sessionRow,
 };
 
-/** Changes what is given; null where there is no such session. */
+/** Changes the given fields. Null if there is no such session. */
 export async function updateSession(
   sql: Sql,
   session: { id: string; tenantId: string },
@@ -98,8 +98,8 @@ const DELETE = {
 };
 
 /**
- * Erases a session with its turns, messages, steps and events. A worker that runs one of its
- * turns finds its lease gone. False where there is no such session.
+ * Erases a session with its turns, messages, steps and events. A worker that runs one of its turns loses its
+ * lease. False if there is no such session.
  */
 export async function deleteSession(sql: Sql, tenantId: string, sessionId: string): Promise<boolean> {
   const deleted = await query(sql, DELETE, [sessionId, tenantId]);
@@ -117,7 +117,7 @@ export async function sessionExists(sql: Sql, tenantId: string, sessionId: strin
   return found.length > 0;
 }
 
-/** Null for a session that is not there, or is another tenant's. */
+/** Null if the session does not exist or belongs to another tenant. */
 export async function readSession(
   database: Database,
   tenantId: string,
@@ -129,7 +129,7 @@ export async function readSession(
 
 export interface SessionFilter extends TimeRange {
   agentId?: string | undefined;
-  /** All of these entries. */
+  /** Must have all of these entries. */
   metadata?: Metadata | undefined;
 }
 

@@ -9,22 +9,24 @@ const CHECK_DIGITS = 6;
 const SHAPE = new RegExp(`^${PREFIX}[0-9A-Za-z]{${SECRET_DIGITS + CHECK_DIGITS}}$`);
 
 /**
- * A new key: a prefix that scanners for leaked secrets can look for, 256 random bits, and a CRC-32
- * of what stands before it, so that a scanner, and we, can tell a key from what only looks like one
- * without asking anybody.
+ * A new key: a prefix that scanners for leaked secrets can search for, 256 random bits, and a CRC-32 of both,
+ * so that a scanner and the API recognise a key without asking the database.
  */
 export function makeApiKey(): string {
   const body = PREFIX + base62(BigInt(`0x${randomBytes(32).toString('hex')}`), SECRET_DIGITS);
   return body + checkOf(body);
 }
 
-/** False for what cannot be a key, whatever the database holds. */
+/** False for text that cannot be a key, so that it is not looked up. */
 export function isApiKey(text: string): boolean {
   if (!SHAPE.test(text)) return false;
   return checkOf(text.slice(0, -CHECK_DIGITS)) === text.slice(-CHECK_DIGITS);
 }
 
-/** What is stored of a key, and looked up by: its SHA-256. The key has 256 random bits, so no slow hash is needed. */
+/**
+ * The SHA-256 of a key, which is stored and looked up. The key has 256 random bits, so no slow hash is
+ * needed.
+ */
 export function hashApiKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }

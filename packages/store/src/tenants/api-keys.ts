@@ -6,7 +6,7 @@ import { selectList } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { LIMIT_COLUMNS, limitsOf, storedLimits } from './tenant-limits.ts';
 
-/** Whose key it is, what it may do, and what its tenant may use. */
+/** The key's tenant, its scopes, and the tenant's limits. */
 export interface KeyHolder {
   keyId: string;
   tenantId: string;
@@ -54,11 +54,11 @@ export interface NewApiKey {
   name: string;
   scopes: readonly Scope[];
   expiresInSeconds?: number | undefined;
-  /** When it expires where `expiresInSeconds` is left out; neither: never. */
+  /** When it expires if `expiresInSeconds` is left out; without either, never. */
   expiresAt?: Date | null;
 }
 
-/** Makes a key. `key` is the only time that it can be seen; only its hash is stored. */
+/** Makes a key. The result is the only time that `key` is visible; only its hash is stored. */
 export async function createApiKey(sql: Sql, apiKey: NewApiKey): Promise<{ apiKey: ApiKey; key: string }> {
   const key = makeApiKey();
   const { tenantId, name, scopes, expiresInSeconds = null, expiresAt = null } = apiKey;
@@ -85,24 +85,24 @@ WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > n
     })),
 };
 
-/** Null for a key that is unknown, revoked or past its time. */
+/** Null for a key that is unknown, revoked or expired. */
 export async function findKeyHolder(sql: Sql, hash: Buffer): Promise<KeyHolder | null> {
   const [holder] = await query(sql, FIND, [hash]);
   return holder ?? null;
 }
 
 const USED = {
-  name: 'note-key-use',
+  name: 'record-key-use',
   text: `UPDATE api_keys SET last_used_at = now() WHERE id = ANY ($1) RETURNING id`,
   row: z.object({ id: z.string() }),
 };
 
-/** Notes that these keys were used just now. */
+/** Records that these keys were used now. */
 export async function recordKeyUse(sql: Sql, keyIds: readonly string[]): Promise<void> {
   await query(sql, USED, [keyIds]);
 }
 
-/** All keys of a tenant, those that no longer work too, the oldest first, after `cursor` (an id). */
+/** A tenant's keys, revoked and expired ones too, oldest first, after `cursor` (an id). */
 export async function listApiKeys(
   database: Database,
   tenantId: string,
@@ -126,8 +126,8 @@ WHERE id = $1 AND ($2::text IS NULL OR tenant_id = $2) AND revoked_at IS NULL RE
 };
 
 /**
- * Returns whose key it was; null where it was not there, or was revoked before. Without a tenant:
- * whoever's it is, for operators.
+ * Returns the tenant of the key; null if it does not exist or was revoked before. Without a tenant (for
+ * operators), a key of any tenant is revoked.
  */
 export async function revokeApiKey(
   sql: Sql,
@@ -154,8 +154,8 @@ RETURNING name, scopes, working.expires_at AS "expiredAt"`,
 };
 
 /**
- * Lets a key that works go on for so long and no longer. Null where there is no such key; else what it was,
- * with the time at which it would have expired.
+ * Makes a valid key expire after `overlapSeconds` at the latest. Null if there is no such key; else its name,
+ * scopes and previous expiry.
  */
 export async function retireApiKey(
   sql: Sql,

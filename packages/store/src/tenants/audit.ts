@@ -10,8 +10,8 @@ import type { Database } from '../database/database.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 
 /*
- * Invariant: an entry is written in the transaction of the act that it tells of, so there is never one
- * without the other. A trigger refuses every change of what is written.
+ * Invariant: an entry is inserted in the transaction of the act that it records, so there is never one
+ * without the other. A trigger refuses every change of an entry.
  */
 const INSERT = {
   name: 'insert-audit-entry',
@@ -21,7 +21,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb) RETURNING id`,
   row: z.object({ id: z.string() }),
 };
 
-/** Writes an act down. `sql` is the transaction in which it is done. */
+/** Inserts an entry. `sql` is the transaction of the act. */
 export async function insertAuditEntry(sql: Sql, entry: NewAuditEntry): Promise<void> {
   const { tenantId, actor, action, subject, requestId, details } = entry;
   const actorId = actor.type === 'api_key' ? actor.id : null;

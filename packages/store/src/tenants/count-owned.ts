@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-/** The rows of a tenant ($1) that count, by what they are; $2 names one that does not. */
+/** The rows of a tenant ($1) that count, for each kind; $2 is an id that does not count. */
 const OWNED = {
   agents: `agents WHERE tenant_id = $1 AND deleted_at IS NULL AND id <> $2`,
   tools: `tools WHERE tenant_id = $1 AND id <> $2`,
@@ -13,8 +13,8 @@ const OWNED = {
 export type Owned = keyof typeof OWNED;
 
 /*
- * Invariant: the lock is held until the caller's transaction ends, and the count is a statement of its own after it:
- * of those that count before they add, each sees what all before it added.
+ * Invariant: the lock is held until the caller's transaction ends, and the count is a separate statement
+ * after it. So each caller that counts before it adds sees what every earlier one added.
  */
 const LOCK = {
   name: 'lock-owned',
@@ -24,8 +24,8 @@ const LOCK = {
 const hasRoomSchema = z.object({ hasRoom: z.boolean() });
 
 /**
- * Whether the tenant has fewer than `most` of these, not counting `except`. Nobody else adds one until the
- * transaction that `sql` is in ends.
+ * Whether the tenant has fewer than `most` of these, not counting `except`. No other transaction adds one
+ * until the transaction of `sql` ends.
  */
 export async function hasRoomFor(
   sql: Sql,
@@ -52,7 +52,7 @@ FROM (SELECT 1 FROM agent_versions WHERE agent_id = $1 LIMIT $2::int) AS counted
   row: hasRoomSchema,
 };
 
-/** Whether an agent that `lockAgent` locked has fewer versions than `most`. */
+/** Whether an agent that `lockAgent` locked has fewer than `most` versions. */
 export async function hasRoomForVersion(sql: Sql, agentId: string, most: number): Promise<boolean> {
   const [counted] = await query(sql, COUNT_VERSIONS, [agentId, most]);
   return counted?.hasRoom === true;

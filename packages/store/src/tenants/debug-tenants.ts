@@ -9,7 +9,7 @@ RETURNING debug_until AS "debugUntil"`,
   row: z.object({ debugUntil: z.date().nullable() }),
 };
 
-/** Lets what a tenant's turns say be logged for so long; null: no longer. Returns until when. */
+/** Allows the content of a tenant's turns to be logged for that long; null ends it. Returns until when. */
 export async function setDebug(sql: Sql, tenantId: string, minutes: number | null): Promise<Date | null> {
   const [set] = await query(sql, SET, [tenantId, minutes]);
   return set?.debugUntil ?? null;
@@ -21,7 +21,7 @@ const LIST = {
   row: z.object({ id: z.string() }),
 };
 
-/** Tenants whose turns may be logged now, a hundred at most. */
+/** Tenants whose turns may be logged now, at most a hundred. */
 export async function listDebuggedTenants(sql: Sql): Promise<string[]> {
   return (await query(sql, LIST, [100])).map(({ id }) => id);
 }

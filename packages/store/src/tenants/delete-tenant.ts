@@ -5,7 +5,7 @@ import { query, transaction } from '../database/sql.ts';
 import { listTenantTables, type TenantTable } from './tenant-tables.ts';
 
 const BATCH = 1_000;
-/** Of rows that others go with. */
+/** The batch size for rows that others are deleted with. */
 const BATCH_WITH_DEPENDENTS = 20;
 
 const idSchema = z.object({ id: z.string() });
@@ -16,7 +16,7 @@ const REVOKE_ALL = {
   row: idSchema,
 };
 
-/** Makes every key of a tenant worthless; returns how many worked so far. */
+/** Revokes every key of a tenant. Returns how many were valid. */
 export async function revokeAllKeys(database: Database, tenantId: string): Promise<number> {
   return (await query(database.pool, REVOKE_ALL, [tenantId])).length;
 }
@@ -30,7 +30,7 @@ ORDER BY id LIMIT $3`,
   row: idSchema,
 };
 
-/** Up to `limit` turns of a tenant that have not ended, those after this id. */
+/** Up to `limit` turns of a tenant that have not ended, after this id. */
 export async function listOpenTurns(
   database: Database,
   tenantId: string,
@@ -47,8 +47,8 @@ const DELETE_TENANT = {
 };
 
 /**
- * Deletes every row that a tenant owns, in bounded batches, and the tenant last: whoever is killed meanwhile can
- * begin again. What others write in the meantime is deleted too. Tells `onDeleted` of each batch.
+ * Deletes every row of a tenant in bounded batches, and the tenant last, so that an interrupted deletion can
+ * be started again. Rows that are written meanwhile are deleted too. Reports each batch to `onDeleted`.
  */
 export async function deleteTenant(
   database: Database,
@@ -61,7 +61,8 @@ export async function deleteTenant(
     for (const table of tables) deleted += await deleteRows(database, tenantId, table, onDeleted);
     return deleted;
   };
-  // Until nothing is found: a request that was under way may have added to a table that was empty already.
+  // Repeated until nothing is found: a request that was under way may add rows to a table that was empty
+  // already.
   while ((await deleteAll()) > 0);
   await query(database.pool, DELETE_TENANT, [tenantId]);
   await deleteAll();

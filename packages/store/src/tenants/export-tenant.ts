@@ -3,13 +3,13 @@ import type { Database } from '../database/database.ts';
 import { transaction } from '../database/sql.ts';
 import { listTenantTables, TENANTS } from './tenant-tables.ts';
 
-/** Rows that are held at once: one may be as large as a request. */
+/** Rows in memory at once: one may be as large as a request. */
 const FETCHED = 10;
 
-/** What is sealed, wrapped or hashed is worth nothing to whoever reads it, and is left out. */
+/** Sealed, wrapped and hashed values are useless to a reader, and are left out. */
 const SEALED = ['envelope', 'signing_envelope', 'wrapped', 'hash', 'last_four'];
 
-/** A row of a table, its columns by name. */
+/** A row of a table, by column names. */
 export interface ExportedRow {
   table: string;
   row: unknown;
@@ -18,8 +18,8 @@ export interface ExportedRow {
 const rowsSchema = z.array(z.object({ row: z.unknown() }));
 
 /**
- * Hands over every row that a tenant owns, as all of them were at one moment, a few at a time. Of secrets and keys
- * only what they are called. Returns how many rows there were.
+ * Passes every row of a tenant to the caller, a few at a time, from one snapshot. Of secrets and keys only
+ * the descriptions. Returns the number of rows.
  */
 export function exportTenant(
   database: Database,
@@ -29,7 +29,7 @@ export function exportTenant(
   let written = 0;
   return transaction(database.pool, async (sql) => {
     await sql.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-    // Whoever reads the export may be slow, and a table long.
+    // The reader may be slow and a table long.
     await sql.query('SET LOCAL statement_timeout = 0');
     await sql.query('SET LOCAL idle_in_transaction_session_timeout = 0');
     const tables = await listTenantTables(sql);

@@ -30,7 +30,7 @@ RETURNING keys, base_url AS "baseUrl", auth, updated_at AS "updatedAt",
   row: settingsRow,
 };
 
-/** Replaces a tenant's model settings; turns take them when a worker next claims them. */
+/** Replaces a tenant's model settings. Turns use them from their next claim on. */
 export async function putModelSettings(
   sql: Sql,
   tenantId: string,
@@ -51,7 +51,7 @@ FROM tenants LEFT JOIN model_settings ON model_settings.tenant_id = tenants.id W
   row: settingsRow,
 };
 
-/** A tenant's model settings, also where it never set any. Throws for a tenant that is not there. */
+/** A tenant's model settings, or the defaults. Throws if the tenant does not exist. */
 export async function readModelSettings(sql: Sql, tenantId: string): Promise<ModelSettings> {
   const [settings] = await query(sql, READ, [tenantId]);
   if (settings === undefined) throw new Error('There is no such tenant.');

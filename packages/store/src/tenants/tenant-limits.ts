@@ -8,7 +8,10 @@ import {
 import { z } from 'zod';
 import { json, query, type Sql } from '../database/sql.ts';
 
-/** A tenant's own limits, as its row has them: what dispatch reads has columns, the rest is JSON. */
+/**
+ * The columns of a tenant's own limits: dispatch reads two of them, so those have columns; the others are
+ * JSON.
+ */
 export const LIMIT_COLUMNS = `tenants.limits AS "limitOverrides", tenants.max_running_turns AS "maxRunningTurns", tenants.weight`;
 
 export const storedLimits = {
@@ -23,7 +26,7 @@ interface StoredLimits {
   weight: number;
 }
 
-/** What a tenant may use, by what its row has. */
+/** A tenant's limits: its own, and defaults for the rest. */
 export function limitsOf({ limitOverrides, maxRunningTurns, weight }: StoredLimits): Limits {
   return limitsSchema.parse({
     ...DEFAULT_LIMITS,
@@ -39,7 +42,7 @@ const READ = {
   row: z.object(storedLimits).transform(limitsOf),
 };
 
-/** What a tenant may use; null where there is no such tenant. */
+/** A tenant's limits; null if there is no such tenant. */
 export async function readLimits(sql: Sql, tenantId: string): Promise<Limits | null> {
   const [limits] = await query(sql, READ, [tenantId]);
   return limits ?? null;
@@ -57,8 +60,8 @@ RETURNING ${LIMIT_COLUMNS}`,
 };
 
 /**
- * Sets some of a tenant's limits, `null` for the default again, and returns all of them; null where there is
- * no such tenant. Processes follow within about a second.
+ * Sets some of a tenant's limits (`null` for the default) and returns all. Null if there is no such tenant.
+ * Processes notice within about a second.
  */
 export async function changeLimits(
   sql: Sql,

@@ -2,14 +2,20 @@ import pg from 'pg';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-/** A table with rows of tenants, as the catalogue knows it, so that one that is added tomorrow is among them. */
+/**
+ * A table with rows of tenants, read from the catalogue, so that a new table is included without a change
+ * here.
+ */
 export interface TenantTable {
   name: string;
-  /** The rows of the tenant $1: what follows SELECT or DELETE, the table by its own name. */
+  /** The rows of the tenant $1: what follows SELECT or DELETE, with the table under its own name. */
   from: string;
-  /** A batch is found by an index, and deleted by itself. Otherwise the rows go with those that they belong to. */
+  /**
+   * True if a batch is found by an index and deleted by itself. Otherwise rows are deleted with those they
+   * belong to.
+   */
   isDeletedByItself: boolean;
-  /** Rows of other tables go with its own. */
+  /** Rows of other tables are deleted with its rows. */
   hasDependents: boolean;
 }
 
@@ -52,7 +58,7 @@ type Reference = z.infer<typeof REFERENCES.row>;
 export const TENANTS = 'tenants';
 const quoted = (name: string): string => pg.escapeIdentifier(name);
 
-/** All tables that hold rows of tenants, but `tenants` itself: those that refer to others come before them. */
+/** All tables with rows of tenants, except `tenants` itself. A table comes before those that it refers to. */
 export async function listTenantTables(sql: Sql): Promise<TenantTable[]> {
   const tables = await query(sql, TABLES, []);
   const references = (await query(sql, REFERENCES, [])).filter(
@@ -74,7 +80,10 @@ export async function listTenantTables(sql: Sql): Promise<TenantTable[]> {
   return dependentsFirst(found, references);
 }
 
-/** By the table's own index where it has one, else through what it belongs to; null for what is no tenant's. */
+/**
+ * Through the table's own index on the tenant, or else through the rows it belongs to; null for a table
+ * without tenants.
+ */
 function rowsOf(table: Table, tables: readonly Table[], references: readonly Reference[]): string | null {
   const name = quoted(table.name);
   const direct = `FROM ${name} WHERE ${name}.tenant_id = $1`;

@@ -7,7 +7,7 @@ import { query, type Sql } from '../database/sql.ts';
 export interface TenantRow {
   id: string;
   name: string;
-  /** It may use the operator's own model key. */
+  /** May use the operator's own model key. */
   operatorKey: boolean;
   createdAt: Date;
 }
@@ -20,7 +20,7 @@ const INSERT = {
   row: z.object({ id: z.string() }),
 };
 
-/** `operatorKey`: it may use the operator's own model key; by default not. */
+/** `operatorKey`: whether it may use the operator's own model key. Default: no. */
 interface TenantOptions {
   operatorKey?: boolean;
 }
@@ -47,7 +47,7 @@ const SET_OPERATOR_KEY = {
   row: z.object({ id: z.string() }),
 };
 
-/** Says whether a tenant may use the operator's own model key; turns that are claimed from now on obey. */
+/** Sets whether a tenant may use the operator's own model key, for turns that are claimed from now on. */
 export async function setOperatorKey(sql: Sql, tenantId: string, isOn: boolean): Promise<void> {
   await query(sql, SET_OPERATOR_KEY, [tenantId, isOn]);
 }
@@ -57,13 +57,13 @@ export async function findTenantByName(database: Database, name: string): Promis
   return tenant?.id ?? null;
 }
 
-/** Those with this id or name, the oldest first. */
+/** Tenants with this id or name, oldest first. */
 export function findTenants(database: Database, idOrName: string): Promise<TenantRow[]> {
   const either = [{ id: idOrName }, { name: idOrName }];
   return database.prisma.tenant.findMany({ where: { OR: either }, orderBy: { id: 'asc' }, select: SHOWN });
 }
 
-/** All of them, the oldest first. */
+/** All tenants, oldest first. */
 export function listTenants(database: Database): Promise<TenantRow[]> {
   return database.prisma.tenant.findMany({ orderBy: { id: 'asc' }, select: SHOWN });
 }

@@ -14,8 +14,9 @@ import { waitsForDispatch } from './dispatch-turns.ts';
 import { json, query, queryInOrder, type Sql, type UnreadRow } from '../database/sql.ts';
 
 /**
- * The sessions that an end, a summary or a mark on an earlier message needs, locked before their turns (decision 8). A group waits for nobody, neither
- * for a turn nor for a session: it would hold others meanwhile, whose leases end, and two groups could wait for each other.
+ * Locks the sessions that an end, a summary or a mark on an earlier message changes, before their turns
+ * (decision 8). A group skips every turn and session that is locked: waiting would hold the rows of its other
+ * turns while their leases run out, and two groups could deadlock.
  */
 const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATERIALIZED (
   SELECT sessions.id FROM given JOIN turns ON turns.id = given.turn_id JOIN sessions ON sessions.id = turns.session_id
@@ -24,20 +25,20 @@ const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATER
 )`;
 
 /*
- * Invariant (the fence): nothing is written unless this very lease still holds the turn, by
- * the database's clock. Every other part selects from `held`, so where the fence finds no
- * row, the whole statement changes nothing. All of it is one commit.
+ * Invariant (the fence): nothing is written unless this lease still holds the turn, by the database's clock.
+ * Every other part selects from `held`, so if the fence finds no row, the statement changes nothing. All of
+ * it is one commit.
  *
- * A step that is committed shows that it is not the turn which kills its workers.
+ * A committed step resets `lost_leases`: this turn does not kill its workers.
  *
- * A write is made once: it names the event count that it builds on, so that a worker which does
- * not know whether its commit arrived can send it again.
+ * A write is applied once: it names the event count that it builds on, so a worker that does not know whether
+ * its commit arrived can send it again.
  *
- * `fenced` decides, on the locked row, what the write comes to:
- * - a turn that was asked to cancel keeps what was done, and ends `cancelled` whatever outcome its
- *   worker brings; it does not go and wait for somebody outside;
- * - a turn that somebody joined is not `completed` yet: its step is kept, its end is not;
- * - what joined it goes into the conversation when the worker takes it, and with any other end.
+ * `fenced` decides, on the locked row, what the write does:
+ * - a turn that was asked to cancel keeps the step and ends as `cancelled`, whatever outcome its worker
+ *   brings; it does not go to `requires_action`;
+ * - a turn that has pending inputs is not `completed`: its step is kept, its end is not;
+ * - pending inputs are added to the conversation when the worker asks for them, and with every other end.
  */
 const advanceAs = (of: 'all' | 'free'): string => `
 WITH given AS MATERIALIZED (
@@ -202,8 +203,8 @@ export interface WriteFence {
 }
 
 /**
- * One fenced write. Returns where the turn is now, or null where the lease is lost. With the pool it shares a
- * statement with the writes that come meanwhile.
+ * One fenced write. Returns the turn's state after it, or null if the lease is lost. If `sql` is the pool,
+ * the write shares a statement with others that arrive meanwhile.
  */
 export async function advanceTurn(
   sql: Sql,
@@ -215,12 +216,12 @@ export async function advanceTurn(
     sql instanceof pg.Pool && write.given.length <= MOST_SHARED_BYTES
       ? await groupOf(sql).add(write, write.given.length)
       : null;
-  // Also what a group passed over: it waits for who holds the turn, or learns that the lease is lost.
+  // A write that its group skipped is tried alone: it waits for the lock, or learns that the lease is lost.
   const row = shared ?? (await advanceAll(sql, ADVANCE, [write]))[0];
   return row == null ? null : advancedSchema.parse(row);
 }
 
-/** `given` is the JSON of one entry of `given`. */
+/** One write. `given` is its JSON for the statement. */
 interface Write {
   fence: WriteFence;
   given: string;
@@ -234,7 +235,10 @@ const groupOf = perPool(
     }),
 );
 
-/** The answers to those that were written, each in its place. All of them hold in the same statuses. */
+/**
+ * The results of the writes in the order of `writes`, null for each that was not written. All have the same
+ * `from`.
+ */
 function advanceAll(
   sql: Sql,
   statement: typeof ADVANCE,
@@ -288,7 +292,7 @@ FROM turns WHERE id = $1 AND epoch = $2`,
   }),
 };
 
-/** How far the turn is under this epoch: what tells a commit that arrived from one that did not. */
+/** The turn's state under this epoch: tells whether a commit arrived. Null if another epoch began. */
 export async function readProgress(
   sql: Sql,
   lease: { turnId: string; epoch: number },

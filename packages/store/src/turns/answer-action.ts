@@ -12,8 +12,8 @@ const LOCK = {
 };
 
 /**
- * Locks a turn that waits for somebody outside until the transaction ends. False where it waits for
- * nobody. What is read after it, by a statement of its own, is what everybody before us left.
+ * Locks a turn that waits for an action until the transaction ends. False if it does not wait. A statement
+ * after this one sees everything that was committed before the lock was acquired.
  */
 export async function lockWaitingTurn(
   sql: Sql,
@@ -33,14 +33,14 @@ WHERE turns.id = $1 ORDER BY tool_calls.position`,
   row: waitingCallSchema,
 };
 
-/** The calls of the round that is open, and what each waits for. */
+/** The calls of the open round, and what each waits for. */
 export function readWaitingCalls(sql: Sql, turnId: string): Promise<WaitingCall[]> {
   return query(sql, CALLS, [turnId]);
 }
 
 /*
- * Invariant: a turn that waits goes back to its queue when, and only when, no call of it waits any
- * longer. The turn's row is locked, so of two that bring the last answers one is after the other.
+ * Invariant: a waiting turn is queued again when, and only when, none of its calls waits any longer. The
+ * turn's row is locked, so two requests that bring the last outputs are applied one after the other.
  */
 const ANSWER = {
   name: 'answer-action',
@@ -83,8 +83,8 @@ SELECT id, session_id AS "sessionId", status = 'queued' AS resumes FROM turn`,
 };
 
 /**
- * Stores answers of a turn that `lockWaitingTurn` locked, each for a call that waits. Resolves with
- * true where they were the last ones, and the turn is queued again.
+ * Stores outputs for calls that wait, of a turn that `lockWaitingTurn` locked. True if they were the last
+ * ones and the turn is queued again.
  */
 export async function answerAction(
   sql: Sql,

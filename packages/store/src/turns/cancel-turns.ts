@@ -7,12 +7,15 @@ import { inTransaction, query, type Sql } from '../database/sql.ts';
 const cancelledSchema = z.object({ turnId: z.string(), status: turnStatusSchema });
 export type CancelledTurn = z.infer<typeof cancelledSchema>;
 
-/** Turns of one session that one statement cancels at most. */
+/** The most turns of one session that one statement cancels. */
 const BATCH = 50;
 
 const OPEN = `status IN ('queued', 'in_progress', 'requires_action', 'cancelling')`;
 
-/* In one order everywhere, after the session: two that lock turns of a session never wait in a circle. */
+/*
+ * Always in this order, after the session, so that two transactions that lock turns of a session cannot
+ * deadlock.
+ */
 const lock = (name: string, which: string) => ({
   name,
   text: `SELECT id FROM turns WHERE ${which} AND ${OPEN} ORDER BY sequence FOR UPDATE`,
@@ -23,12 +26,12 @@ const LOCK = lock('lock-open-turn', 'tenant_id = $1 AND id = $2');
 const LOCK_OPEN = lock('lock-open-turns', 'tenant_id = $1 AND session_id = $2');
 
 /*
- * Invariant: a turn that nobody holds is cancelled here and now; one that a worker holds is only
- * asked to stop, and it is the worker, or the end of its lease, that confirms it. The event count is
- * left alone where a worker holds the turn: it is part of its fence.
+ * Invariant: a turn that no worker holds is cancelled immediately. A turn that a worker holds is only asked
+ * to stop; the worker confirms, or the expiry of its lease does. The event count of such a turn stays as it
+ * is: it is part of its worker's fence.
  *
- * The turns were locked by a statement before this one. Locked in this one, a turn that was claimed while it
- * waited would be decided on as it is now, and written as it was before (decision 8).
+ * The turns were locked by an earlier statement. If this statement locked them, a turn that was claimed
+ * during the wait would be decided on by its new row and written from its old one (decision 8).
  */
 const cancel = (name: string, which: string) => ({
   name,
@@ -50,8 +53,8 @@ const CANCEL = cancel('cancel-turn', 'tenant_id = $1 AND id = $3');
 const CANCEL_OPEN = cancel('cancel-open-turns', 'tenant_id = $1 AND session_id = $3 AND sequence > $4');
 
 /**
- * Cancels a turn, in whatever state before its end. Null where it has ended, or is not there.
- * `unheld` are the statuses in which no worker holds a turn.
+ * Cancels a turn in any state before its end. Null if it has ended or does not exist. `unheld` are the
+ * statuses in which no worker holds a turn.
  */
 export function cancelTurn(
   sql: Sql,
@@ -60,7 +63,7 @@ export function cancelTurn(
   unheld: readonly TurnStatus[],
 ): Promise<CancelledTurn | null> {
   return inTransaction(sql, async (transaction) => {
-    // In one round trip: each begins when what the one before it waited for is locked.
+    // In one round trip. Each statement begins after the one before it has acquired its locks.
     const [, , [turn]] = await Promise.all([
       lockSessionOfTurn(transaction, tenantId, turnId),
       query(transaction, LOCK, [tenantId, turnId]),
@@ -77,8 +80,8 @@ const FORGET = {
 };
 
 /**
- * Cancels every turn of a session that has not ended; `forget` keeps later turns from seeing them. To be run in
- * a transaction: until it ends, the session stays locked, so that none is added between.
+ * Cancels every turn of a session that has not ended; with `forget`, later turns do not see them. Must run in
+ * a transaction: the session stays locked until it ends, so no turn is added in between.
  */
 export async function cancelOpenTurns(
   sql: Sql,

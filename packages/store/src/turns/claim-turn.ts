@@ -21,13 +21,13 @@ import { jsonObject, selectList } from '../database/select-list.ts';
 import { isBudgeted } from '../budgets/reserve-cost.ts';
 import { isTimeout, queryInOrder, StoreUnavailableError, type Sql, type UnreadRow } from '../database/sql.ts';
 
-/** A turn that was claimed just now. */
+/** A turn that was just claimed. */
 export interface LeasedTurn extends ClaimedTurn {
-  /** Its tenant has turns that may run and are not dispatched: it has a place in the queue to give. */
+  /** Its tenant has ready turns that are not dispatched, so a free slot should be given on soon. */
   othersReady: boolean;
-  /** The database's time from which on it could have run, were there nothing else to do; as `claimedAt`. */
+  /** When it could have run at the earliest, by the database's clock; as `claimedAt`. */
   acceptedAt: number;
-  /** The span of the request that brought it, where requests are traced. */
+  /** W3C trace context of the request that submitted it, if requests are traced. */
   traceparent: string | null;
 }
 
@@ -132,18 +132,20 @@ WITH given AS MATERIALIZED (SELECT * FROM ${CLAIMS.from})`;
 const CLAIMABLE = `turns.id = given.turn_id AND turns.epoch = given.epoch AND turns.status = ANY ($${CLAIMS.next})
     AND turns.dispatched_at IS NOT NULL`;
 
-/** A group waits for no lock: it would hold others meanwhile, and two groups could wait for each other. */
+/**
+ * A group skips locked turns: waiting would hold the rows of its other turns, and two groups could deadlock.
+ */
 const LOCK_FREE = `, free AS MATERIALIZED (
   SELECT turns.id FROM given JOIN turns ON ${CLAIMABLE} FOR NO KEY UPDATE OF turns SKIP LOCKED
 )`;
 
 /*
- * Invariant: a claim succeeds at most once for an epoch. The epoch rises with it, so whoever
- * held the turn before can write nothing more. Time is the database's.
+ * Invariant: a claim succeeds at most once for an epoch. It raises the epoch, so an earlier holder can write
+ * nothing more. Time is the database's.
  *
- * The journal is read in the same statement. Its snapshot is sound: a turn that qualifies was
- * `queued` at this epoch in that snapshot, and nobody writes to the journal of a queued turn. What
- * joins a turn is in its row, which is the locked one.
+ * The same statement reads the journal. Its snapshot is sound: a turn that qualifies was `queued` at this
+ * epoch in the snapshot, and nothing writes to the journal of a queued turn. Input that joins a turn is in
+ * its row, which is the locked one.
  */
 const take = (of: 'all' | 'free'): string => `, turn AS (
   UPDATE turns
@@ -232,17 +234,17 @@ const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ };
 const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ };
 
 /**
- * Takes a turn for `leaseMs`. Null where the job is stale: the turn has moved on, or another worker was
- * first. With the pool it shares a statement with the claims that come meanwhile.
+ * Claims a turn for `leaseMs`. Null if the job is stale: the turn has moved on, or another worker was first.
+ * If `sql` is the pool, the claim shares a statement with others that arrive meanwhile.
  */
 export async function claimTurn(sql: Sql, claim: Claim): Promise<LeasedTurn | null> {
   const shared = sql instanceof pg.Pool ? await claimInGroup(sql, claim) : null;
-  // Also what a group passed over: it waits for who holds the row, or learns that the job is stale.
+  // A claim that its group skipped is tried alone: it waits for the lock, or learns that the job is stale.
   const row = shared ?? (await claimAll(sql, CLAIM, [claim]))[0];
   return row == null ? null : claimedSchema.parse(row);
 }
 
-/** Null also where its group took too long: one of them may be what takes so long, and each goes alone then. */
+/** Null also if the group timed out: one of its turns may be the slow one, so each is claimed alone. */
 async function claimInGroup(pool: pg.Pool, claim: Claim): Promise<UnreadRow | null> {
   try {
     return await groupOf(pool).add(claim, BYTES);
@@ -252,9 +254,9 @@ async function claimInGroup(pool: pg.Pool, claim: Claim): Promise<UnreadRow | nu
   }
 }
 
-/** Each may bring the whole history of its session. */
+/** Each may return the whole history of its session. */
 const MOST_TOGETHER = 16;
-/** A claim is small, however large its answer. */
+/** A claim is small, however much it returns. */
 const BYTES = 200;
 
 const groupOf = perPool(
@@ -266,7 +268,9 @@ const groupOf = perPool(
     }),
 );
 
-/** The rows of those that were taken, each in its place. All of them may be claimed from the same statuses. */
+/**
+ * The claimed rows in the order of `claims`, null for each that was not claimed. All have the same `from`.
+ */
 function claimAll(
   sql: Sql,
   statement: typeof CLAIM,

@@ -3,10 +3,10 @@ import { ID_PREFIXES, UNKNOWN_OUTCOME } from '@turnpike/contract';
 const NOT_RUN = 'The turn ended before this call was made. Nothing was done.';
 
 /**
- * A select-list entry that ends the turns of the rows which `when` picks; the function, with its
- * invariant, is in the migration that made it. The rows bring `id` and `status` (the final one), and
- * are locked. The ids of what is written are made by the database: nearly always there is nothing to end,
- * and ids that are made beforehand for all that there could be cost a process more than its passes do.
+ * A select-list entry that calls `turnpike_close_turn` (packages/store/sql/functions) for each row that
+ * matches `when`. The rows are locked and have `id` and `status` (the final one). The database makes the ids
+ * of what is written: there is nearly always nothing to end, and ids made in advance cost a process more than
+ * its passes.
  */
 export function closingTurn(parts: { when: string; stopReason?: string; error?: string }): string {
   return `CASE WHEN ${parts.when} THEN turnpike_close_turn(id, status, ${parts.stopReason ?? 'NULL'},

@@ -31,7 +31,7 @@ async function ask(text: string, values: unknown[] = []): Promise<Record<string,
   return (await database.pool.query<Record<string, unknown>>(text, values)).rows;
 }
 
-/** Stores turns that wait, all as if they were heads of sessions; `more` are further columns. */
+/** Stores queued turns, each the head of its session; `more` are further columns. */
 async function fill(tenantId: string, turns: number, more: Record<string, string> = {}): Promise<void> {
   const [session] = await ask(
     `INSERT INTO sessions (id, tenant_id, agent_id) VALUES ('s' || gen_random_uuid(), $1, 'a') RETURNING id`,
@@ -66,12 +66,12 @@ test.each([
   { weight: 1, places: [100, 60], window: 40, title: 'else a quarter of the places of all workers' },
   { weight: 3, places: [40], window: 30, title: 'as many times as it weighs' },
   { weight: 0.1, places: [4], window: 1, title: 'one at least' },
-])('a tenant has so many turns in the queue: $title', async ({ weight, places, window }) => {
+])('a tenant has at most its window of turns in the queue: $title', async ({ weight, places, window }) => {
   for (const [number, concurrency] of places.entries()) await seen(`w${number}`, concurrency);
   const tenantId = await tenantWith(weight, 60);
   expect(await dispatch(tenantId)).toBe(window);
   expect(await dispatch(tenantId)).toBe(0);
-  // Two end, and leave their places in the queue to two others.
+  // When two of them end, two others are dispatched.
   await ask(
     `UPDATE turns SET status = 'incomplete', finished_at = now() WHERE id IN
      (SELECT id FROM turns WHERE tenant_id = $1 AND dispatched_at IS NOT NULL AND status = 'queued' LIMIT 2)`,
@@ -80,7 +80,7 @@ test.each([
   expect(await dispatch(tenantId)).toBe(Math.min(2, window));
 });
 
-test('a worker that was not seen for 30 seconds does not count, and is forgotten', async () => {
+test('a worker that was not seen for 30 seconds does not count, and is removed', async () => {
   await seen('alive', 40);
   await seen('dead', 400);
   await ask(`UPDATE workers SET seen_at = now() - interval '31 seconds' WHERE id = 'dead'`);
@@ -89,14 +89,14 @@ test('a worker that was not seen for 30 seconds does not count, and is forgotten
   expect(await ask('SELECT id FROM workers')).toEqual([{ id: 'alive' }]);
 });
 
-test('many that dispatch at once put no more into the queue than the window', async () => {
+test('processes that dispatch at once do not exceed the window together', async () => {
   await seen('w', 40);
   const tenantId = await tenantWith(1, 100);
   const counts = await Promise.all(Array.from({ length: 12 }, () => dispatch(tenantId)));
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10);
 });
 
-test('dispatch and promotion read what they need, and not the 50,000 turns whose time has not come', async () => {
+test('dispatch and promotion do not read the 50,000 turns whose time has not come', async () => {
   const tenantId = await createTenant(database, 'Later');
   await fill(tenantId, 50_000, {
     available_at: `now() + interval '1 day'`,
@@ -113,11 +113,11 @@ test('dispatch and promotion read what they need, and not the 50,000 turns whose
     ]),
   ).toEqual([{ n: 23 }]);
   expect(await buffersOf(async () => expect(await dispatch(tenantId)).toBe(16))).toBeLessThan(2_000);
-  // And once there is nothing to do, it is next to nothing.
+  // A pass with nothing to do reads next to nothing.
   expect(await buffersOf(() => promoteDelayed(database.pool, 100))).toBeLessThan(100);
 }, 120_000);
 
-/** Pages of `turns` and its indexes that were looked at meanwhile. */
+/** Pages of `turns` and its indexes that `work` read. */
 async function buffersOf(work: () => Promise<unknown>): Promise<number> {
   const pages = async (): Promise<number> => {
     await flushAll();
@@ -132,7 +132,7 @@ async function buffersOf(work: () => Promise<unknown>): Promise<number> {
   return (await pages()) - before;
 }
 
-/** Each connection tells its own statistics, when its next statement ends. */
+/** Each connection reports its statistics when its next statement ends. */
 async function flushAll(): Promise<void> {
   const clients = await Promise.all(Array.from({ length: POOL }, () => database.pool.connect()));
   for (const client of clients) {

@@ -5,19 +5,19 @@ const turnSchema = z.object({ turnId: z.string(), epoch: z.int(), jobNumber: z.i
 export type DispatchedTurn = z.infer<typeof turnSchema>;
 
 export interface Dispatched {
-  /** To be enqueued. */
+  /** To be added to the queue. */
   turns: DispatchedTurn[];
-  /** Tenants whose turns wait, and that have no place for them. */
+  /** Tenants with ready turns but no free slot. */
   full: string[];
 }
 
-/** SQL: true where the tenant of `turn` has turns that may run and are not dispatched. */
+/** A boolean SQL expression: the tenant of `turn` has ready turns that are not dispatched. */
 export const waitsForDispatch = (turn: string): string => `EXISTS (
   SELECT 1 FROM turns AS others
   WHERE others.tenant_id = ${turn}.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
     AND others.dispatched_at IS NULL AND others.available_at IS NULL)`;
 
-/* The invariant stands with the function, `sql/functions/turnpike_dispatch.sql`. */
+/* The invariant is in packages/store/sql/functions/turnpike_dispatch.sql. */
 const DISPATCH = {
   name: 'dispatch-turns',
   text: `
@@ -27,8 +27,8 @@ FROM turnpike_dispatch($1, $2)`,
 };
 
 /**
- * Picks the turns that may run and marks them as dispatched, in one statement.
- * `sessionIds`: whose head may have changed. `tenantIds`: who may have a turn or a place to give.
+ * Picks turns that may run and marks them as dispatched, in one statement. `sessionIds`: sessions whose head
+ * may have changed. `tenantIds`: tenants that may have a ready turn or a free slot.
  */
 export async function dispatchTurns(
   sql: Sql,

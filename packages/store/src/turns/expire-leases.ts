@@ -13,16 +13,16 @@ const expiredSchema = z.object({
 export type ExpiredLease = z.infer<typeof expiredSchema>;
 
 /*
- * Invariant: a lease is ended by its time and by nothing else, and ends once. The epoch is left
- * alone: the next claim raises it, and until then the status keeps the old holder from writing.
+ * Invariant: a lease ends only by its time, and only once. The epoch stays as it is: the next claim raises
+ * it, and until then the status keeps the old worker from writing.
  *
- * A turn goes back to its queue; after $2 dead workers it fails instead, since whatever killed
- * them may be the turn itself. One that was asked to cancel has nobody left to confirm it, so
- * it is confirmed here. A pass waits for nobody, neither for a turn nor for the session that an end changes;
- * all are locked before the first is ended, which the sort is for.
+ * The turn is queued again; after $2 dead workers it fails instead, since the turn itself may kill them. A
+ * turn that was asked to cancel is cancelled here, since its worker cannot confirm any more. A pass skips
+ * turns and sessions that are locked. The sort makes sure that all rows are locked before the first turn is
+ * ended.
  *
- * What is locked has an ended lease in the statement's snapshot and in its newest version, so it is held in
- * both, and may be written in this statement (decision 8).
+ * A locked row has an expired lease in the statement's snapshot and in its newest version, so it may be
+ * written in this statement (decision 8).
  */
 const EXPIRE = {
   name: 'expire-leases',
@@ -46,7 +46,7 @@ FROM expired`,
   row: expiredSchema,
 };
 
-/** Ends up to `limit` leases whose time has passed, and says where each turn is now. */
+/** Ends up to `limit` leases that have expired, and returns the new status of each turn. */
 export function expireLeases(
   sql: Sql,
   settings: { limit: number; maxLostLeases: number },

@@ -10,8 +10,8 @@ const waitedSchema = z.object({ turnId: z.string(), tenantId: z.string(), sessio
 export type WaitedTurn = z.infer<typeof waitedSchema>;
 
 /*
- * Invariant: no session is wedged by somebody who never answers. What was not answered in time is
- * answered here, in the words that mean the least was done, and the turn goes back to its queue.
+ * Invariant: no session waits for ever for an action. A call that got no response in time gets a result here
+ * that promises the least, and the turn is queued again.
  */
 const EXPIRE_ACTIONS = {
   name: 'expire-actions',
@@ -41,17 +41,17 @@ SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId" FROM q
   row: waitedSchema,
 };
 
-/** Denies what up to `limit` turns waited for in vain, and queues them again. */
+/** Denies the actions of up to `limit` turns whose time to respond has passed, and queues the turns again. */
 export function expireActions(sql: Sql, limit: number): Promise<WaitedTurn[]> {
   return query(sql, EXPIRE_ACTIONS, [limit]);
 }
 
 /*
- * A turn that a worker holds is ended by that worker; one that nobody holds must not need one.
- * A pass waits for nobody, neither for a turn nor for the session that an end changes.
+ * A turn that a worker holds is ended by that worker; a turn that no worker holds is ended here. A pass skips
+ * turns and sessions that are locked.
  *
- * The sort is there so that all are locked before the first is ended: of two turns of a session the second would be
- * passed over, since a lock skips a row that its own statement has changed.
+ * The sort makes sure that all rows are locked before the first turn is ended: a lock skips a row that its
+ * own statement has changed, so the second of two turns of a session would be missed.
  */
 const EXPIRE_DEADLINES = {
   name: 'expire-deadlines',
@@ -71,7 +71,7 @@ FROM late`,
   row: waitedSchema,
 };
 
-/** Ends up to `limit` turns whose deadline passed while nobody held them. */
+/** Ends up to `limit` turns whose deadline passed while no worker held them. */
 export function expireDeadlines(sql: Sql, limit: number): Promise<WaitedTurn[]> {
   return query(sql, EXPIRE_DEADLINES, [limit]);
 }

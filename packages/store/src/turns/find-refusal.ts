@@ -3,7 +3,7 @@ import { query, type Sql } from '../database/sql.ts';
 
 const refusalSchema = z.object({
   isAgentDeleted: z.boolean(),
-  /** The turn that comes first, of those that have not ended. */
+  /** The first turn of the session that has not ended. */
   openTurnId: z.string().nullable(),
 });
 
@@ -19,7 +19,7 @@ WHERE sessions.id = $2 AND sessions.tenant_id = $1`,
   row: refusalSchema,
 };
 
-/** Why a session may have taken no turn: what stands in the way now. Null where there is no such session. */
+/** Why a session accepted no turn, by its state now. Null if there is no such session. */
 export async function findRefusal(
   sql: Sql,
   tenantId: string,

@@ -8,9 +8,9 @@ const stoppedSchema = z.object({
   status: turnStatusSchema,
   isNewest: z.boolean(),
   isForgotten: z.boolean(),
-  /** Who spoke last in the session; null where nobody did. */
+  /** The role of the session's last message; null if it has none. */
   lastRole: z.enum(['user', 'assistant']).nullable(),
-  /** That last message is an answer that was stopped while the model wrote it. */
+  /** The last message is partial: the model was stopped while it wrote it. */
   isPartial: z.boolean(),
 });
 export type StoppedTurn = z.infer<typeof stoppedSchema>;
@@ -33,8 +33,8 @@ WHERE turns.id = $1`,
 };
 
 /**
- * What decides whether another turn can go on where this one stopped. Its session stays locked until the
- * transaction ends. Null where there is no such turn.
+ * Reads what decides whether another turn can resume this one. Its session stays locked until the transaction
+ * ends. Null if there is no such turn.
  */
 export async function lockStoppedTurn(
   sql: Sql,

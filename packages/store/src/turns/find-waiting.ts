@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
 /*
- * What the reconciler looks for when a process died between a commit and the dispatch that
- * should have followed. Both walk an index from one distinct value to the next, so that a
- * session or a tenant with a hundred thousand waiting turns costs one look.
+ * For the reconciler: what is left when a process died between a commit and its dispatch. Both statements
+ * step through an index from one distinct value to the next, so a session or a tenant with a hundred thousand
+ * waiting turns costs one look-up.
  */
 
 const UNREADY_SESSIONS = {
@@ -25,7 +25,7 @@ SELECT session_id AS "sessionId", tenant_id AS "tenantId" FROM walk`,
   row: z.object({ sessionId: z.string(), tenantId: z.string() }),
 };
 
-/** Sessions after `after` that have turns which no dispatch has promoted, at most `limit` of them. */
+/** Up to `limit` sessions, after the id `after`, whose head no dispatch has marked as ready. */
 export function findUnreadySessions(
   sql: Sql,
   after: string,
@@ -56,7 +56,7 @@ SELECT tenant_id AS "tenantId" FROM walk`,
   row: z.object({ tenantId: z.string() }),
 };
 
-/** Tenants after `after` that have heads of sessions waiting for a place, at most `limit` of them. */
+/** Up to `limit` tenants, after the id `after`, with ready turns that are not dispatched. */
 export async function findReadyTenants(sql: Sql, after: string, limit: number): Promise<string[]> {
   const tenants = await query(sql, READY_TENANTS, [after, limit]);
   return tenants.map((row) => row.tenantId);

@@ -14,7 +14,9 @@ const content = z.array(contentBlockSchema);
 const stepTypeSchema = z.enum(['model_call', 'tool_calls', 'compaction']);
 const roleSchema = z.enum(['user', 'assistant']);
 
-/** A turn's steps in order, those after index `after`, each with what it said and the calls that it asked for. */
+/**
+ * A turn's steps in order, those after index `after`, each with its content and the calls that it asked for.
+ */
 export async function listSteps(
   database: Database,
   turnId: string,
@@ -67,7 +69,7 @@ export async function listSteps(
   }));
 }
 
-/** A session's messages in order, those after the place (turn sequence, index within the turn). */
+/** A session's messages in order, those after a position (turn sequence, index within the turn). */
 export async function listMessages(
   database: Database,
   sessionId: string,
@@ -90,7 +92,7 @@ export async function listMessages(
       select: { throughSequence: true },
     }),
   ]);
-  // Asked for by itself, and not with the messages: the session may be erased between the two, and then no turn is there.
+  // A query of its own rather than a join: the session may be erased in between, and its turns with it.
   const forgotten = await database.prisma.turn.findMany({
     where: { id: { in: rows.map((row) => row.turnId) }, rolledBack: true },
     select: { id: true },
@@ -126,7 +128,7 @@ export async function listMessages(
 
 const refusedBlocks = z.array(refusedBlockSchema);
 
-/** Why the next model call of the session is not shown a message; null where it is. */
+/** Why the next model call of the session does not include a message; null if it does. */
 function hiddenReason(message: {
   isForgotten: boolean;
   isCompacted: boolean;

@@ -3,19 +3,19 @@ import { query, type Sql } from '../database/sql.ts';
 
 const tenantRow = z.object({ tenantId: z.string() });
 
-/** Lets turns of the rows `next` run: in the line of their tenant they stand where they stood. */
+/** Makes the turns in `next` available again. They keep their position among their tenant's turns. */
 const LET_RUN = `
 UPDATE turns SET available_at = NULL
 FROM next WHERE turns.id = next.id AND turns.status = 'queued' AND turns.available_at IS NOT NULL
 RETURNING turns.tenant_id AS "tenantId"`;
 
 /*
- * Invariant: while the model is away, turns that wait for it cost nothing; each outage lets one of them run every
- * so often, and that one finds out. An outage that lets one run is put off by the same statement, so of any
- * number of processes one does it.
+ * Invariant: parked turns cost nothing while the model is out. Each outage lets one of its turns run from
+ * time to time as a probe. The statement that does so also sets the time of the next probe, so only one of
+ * any number of processes does it.
  *
- * An outage that nobody waits for is forgotten. A release that parks a turn makes its outage due later, and that is
- * looked at again once the row is locked: a turn that was parked meanwhile keeps its outage.
+ * An outage that no turn waits for is deleted. A release that parks a turn moves the outage's next probe,
+ * which is checked again when the row is locked: an outage with a newly parked turn is kept.
  */
 const PROBE = {
   name: 'probe-outages',
@@ -31,7 +31,7 @@ WITH due AS MATERIALIZED (
 ), put_off AS (
   UPDATE outages SET probe_at = now() + $2::double precision * (0.75 + random() / 2) * interval '1 millisecond'
   FROM awaited WHERE outages.tenant_id = awaited.tenant_id AND outages.id = awaited.id AND awaited.is_awaited
-), forgotten AS (
+), over AS (
   DELETE FROM outages USING awaited
   WHERE outages.tenant_id = awaited.tenant_id AND outages.id = awaited.id AND NOT awaited.is_awaited
 ), next AS MATERIALIZED (
@@ -45,7 +45,7 @@ WITH due AS MATERIALIZED (
   row: tenantRow,
 };
 
-/** Lets one turn run of each outage whose time has come, of `limit` outages; whose they are. */
+/** Lets one turn run for each outage whose probe is due, for up to `limit` outages. Returns their tenants. */
 export async function probeOutages(sql: Sql, limit: number, everyMs: number): Promise<string[]> {
   const probes = await query(sql, PROBE, [limit, everyMs]);
   return probes.map((probe) => probe.tenantId);
@@ -63,8 +63,8 @@ WITH next AS MATERIALIZED (
 };
 
 /**
- * The model answers again: lets up to `limit` turns run that wait for it; how many there were. Each that is
- * answered is to bring the next ones, so that whoever was away is not met by all of them at once.
+ * Lets up to `limit` parked turns run after the model responded, and returns how many. Each of them that gets
+ * a response lets the next ones run, so the model is not hit by all of them at once.
  */
 export async function endOutage(
   sql: Sql,

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
 /*
- * Invariant: a turn whose time has come is found by its time alone, whoever else's waits for another; and
- * until then it is in no index that dispatch reads. In the line of its tenant it stands from when its time
- * came, not from when it was submitted.
+ * Invariant: a turn whose time has come is found by that time alone, however many turns of other tenants
+ * wait; until then no index that dispatch reads contains it. Its position among its tenant's turns counts
+ * from when its time came, not from when it was submitted.
  *
- * The tenants are returned one row for each, since it is their turns that are dispatched next.
+ * Returns one row per tenant, for the dispatch that follows.
  */
 const PROMOTE = {
   name: 'promote-delayed-turns',
@@ -26,7 +26,10 @@ SELECT tenant_id AS "tenantId", count(*)::int AS turns FROM promoted GROUP BY te
   row: z.object({ tenantId: z.string(), turns: z.int() }),
 };
 
-/** Lets up to `limit` turns run whose time has come, the longest due first; whose they are, and how many. */
+/**
+ * Makes up to `limit` delayed turns available whose time has come, longest due first. Returns their number
+ * for each tenant.
+ */
 export function promoteDelayed(sql: Sql, limit: number): Promise<{ tenantId: string; turns: number }[]> {
   return query(sql, PROMOTE, [limit]);
 }

@@ -12,7 +12,7 @@ const backlogSchema = z.object({
 });
 export type TurnBacklog = z.infer<typeof backlogSchema>;
 
-/* Each part walks a partial index that holds just these turns: `turns_ready`, `turns_hinted`, `turns_delayed`. */
+/* Each part reads a partial index of only these turns: `turns_ready`, `turns_hinted`, `turns_delayed`. */
 const BACKLOG = {
   name: 'turn-backlog',
   text: `
@@ -35,8 +35,9 @@ FROM (
 };
 
 /**
- * How many turns wait, each kind counted up to 100,000, and how long the oldest of them has: `ready` ones for
- * a place of their tenant or of a worker, `dispatched` ones for a worker to take them, `delayed` ones for a time.
+ * How many turns wait, each kind counted up to 100,000, and for how long the oldest has waited: `ready` turns
+ * for a slot of their tenant or of a worker, `dispatched` turns for a worker to claim them, `delayed` turns
+ * for their time.
  */
 export async function readTurnBacklog(sql: Sql): Promise<TurnBacklog> {
   const [backlog] = await query(sql, BACKLOG, [], LIMIT_MS);

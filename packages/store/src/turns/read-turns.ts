@@ -11,7 +11,7 @@ const READ = {
   row: turnRow,
 };
 
-/** Null for a turn that is not there, or is another tenant's. */
+/** Null if the turn does not exist or belongs to another tenant. */
 export async function readTurn(sql: Sql, tenantId: string, turnId: string): Promise<Turn | null> {
   const [turn] = await query(sql, READ, [tenantId, turnId]);
   return turn ?? null;
@@ -20,9 +20,9 @@ export async function readTurn(sql: Sql, tenantId: string, turnId: string): Prom
 export interface TurnFilter extends TimeRange {
   sessionId?: string | undefined;
   agentId?: string | undefined;
-  /** Any of these. */
+  /** Any of these statuses. */
   statuses?: readonly TurnStatus[] | undefined;
-  /** All of these entries. */
+  /** Must have all of these entries. */
   metadata?: Metadata | undefined;
 }
 
@@ -64,7 +64,7 @@ export function listTurns(sql: Sql, tenantId: string, page: ListPage, filter: Tu
   const label = labelValues(metadata);
   const fits = [agentId ?? null, statuses ?? null];
   if (sessionId !== undefined) {
-    // A session's turns go by their place in it.
+    // Within a session, turns are in the order of their sequence numbers.
     const range = rangeValues('turn', { ...page, cursor: null }, filter);
     return query(sql, LIST_OF_SESSION, [
       tenantId,

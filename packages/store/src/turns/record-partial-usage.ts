@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
 /*
- * Invariant: what was spent is in the ledger once, whoever spent it: a worker that lost its lease has no step
- * to show for it, and the bill comes all the same. The turn is of those that hold it: where another has claimed
- * it since, it stays as it is. An id is booked once, so that it can be sent again.
+ * Invariant: usage is in the ledger exactly once, also that of a worker that lost its lease and commits no
+ * step: the provider bills it all the same. The turn's sums change only while the turn is in this epoch. An
+ * id is recorded once, so the write can be sent again.
  */
-const BOOK = {
-  name: 'book-cut',
+const RECORD = {
+  name: 'record-partial-usage',
   text: `
 WITH entry AS (
   INSERT INTO ledger_entries (step_id, tenant_id, session_id, turn_id, agent_id, model, input_tokens, output_tokens,
@@ -28,7 +28,7 @@ SELECT turn_id AS "turnId" FROM entry`,
   row: z.object({ turnId: z.string() }),
 };
 
-/** Enters what a model call of this turn cost that brought no answer; waits no longer than `limitMs`. */
+/** Records the usage of a model call that was interrupted. Waits at most `limitMs`. */
 export async function recordPartialUsage(
   sql: Sql,
   turn: Pick<ClaimedTurn, 'id' | 'tenantId' | 'sessionId' | 'agentId' | 'epoch'>,
@@ -49,5 +49,5 @@ export async function recordPartialUsage(
     costMicros,
     turn.epoch,
   ];
-  await query(sql, BOOK, values, limitMs);
+  await query(sql, RECORD, values, limitMs);
 }

@@ -20,7 +20,7 @@ RETURNING id AS "turnId", epoch, hint AS "jobNumber"`,
   row: jobSchema,
 };
 
-/** Up to `limit` jobs that no worker took up and nobody checked for `olderThanMs`. */
+/** Up to `limit` jobs that no worker has claimed and that were not checked for `olderThanMs`. */
 export function takeUncheckedTurns(
   sql: Sql,
   settings: { limit: number; olderThanMs: number },

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { json, query, type Sql } from '../database/sql.ts';
 
 /*
- * Invariant: as with every write of a worker, the lease must hold. The turn leaves its place
- * in the queue and keeps its place in the session; the epoch stays, the next claim raises it.
+ * Invariant: like every write of a worker, this needs the lease. The turn gives up its slot and keeps its
+ * position in the session. The epoch stays; the next claim raises it.
  *
- * A turn that is parked for an outage of the model is not looked at again until a probe of that outage picks it
- * or is answered. Where the outage should be forgotten all the same, it comes back by itself, much later.
+ * A turn that is parked for an outage is left alone until a probe of that outage picks it or succeeds. If the
+ * outage is lost, the turn becomes available by its own time, much later.
  */
 const RELEASE = {
   name: 'release-turn',
@@ -30,8 +30,8 @@ RETURNING id`,
 };
 
 /**
- * Gives a turn back to the queue, not to be run before `delayMs` have passed, or before its outage lets it. False
- * where the lease is lost.
+ * Releases a turn to the queue. It becomes available after `delayMs`, or when its outage lets it run. False
+ * if the lease is lost.
  */
 export async function releaseTurn(
   sql: Sql,

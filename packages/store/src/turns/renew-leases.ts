@@ -4,12 +4,11 @@ import { query, type Sql } from '../database/sql.ts';
 import type { LiveWorker } from './workers.ts';
 
 /*
- * Invariant: only a lease that has not ended is renewed. One that has ended stays ended, even
- * if nobody took the turn yet, so that the worker and the reconciler never disagree.
+ * Invariant: only a lease that has not expired is renewed. An expired lease stays expired, even if no worker
+ * has claimed the turn yet, so worker and reconciler always agree.
  *
- * A row that somebody has locked is passed over: a client that froze inside a transaction on one
- * turn must not cost a worker the leases on all the others. Such a lease still holds, and is told
- * apart from one that is lost.
+ * A locked row is skipped: a client that froze in a transaction on one turn must not cost a worker its other
+ * leases. Such a lease still holds, and is reported apart from a lost one.
  */
 const RENEW = {
   name: 'renew-leases',
@@ -35,15 +34,15 @@ WHERE turns.leased_until > now() AND turns.id NOT IN (SELECT id FROM held)`,
   row: z.object({ id: z.string(), status: turnStatusSchema, renewed: z.boolean() }),
 };
 
-/** What became of a lease: `renewed` is false where somebody has its row locked, and it is to be asked for again. */
+/** State of a lease. `renewed` is false if its row is locked: it must be renewed again soon. */
 export interface RenewedLease {
   status: TurnStatus;
   renewed: boolean;
 }
 
 /**
- * Renews these leases for `leaseMs`, in one round trip. A lease that is lost is not in the answer. `worker`
- * is noted as alive with it; null for one that takes nothing more.
+ * Renews these leases for `leaseMs`, in one round trip. A lost lease is not in the result. Also records
+ * `worker` as alive; null for a worker that drains.
  */
 export async function renewLeases(
   sql: Sql,
@@ -53,7 +52,7 @@ export async function renewLeases(
 ): Promise<Map<string, RenewedLease>> {
   const ids = leases.map((lease) => lease.turnId);
   const epochs = leases.map((lease) => lease.epoch);
-  // A connection that hangs must leave time for another try.
+  // A connection that hangs must leave time for another attempt.
   const rows = await query(
     sql,
     RENEW,

@@ -2,13 +2,13 @@ import type { ContentBlock, Turn, TurnStatus } from '@turnpike/contract';
 import { json, query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
 
-/** Messages that may wait to join one turn. */
+/** The most messages that may wait to join one turn. */
 const MOST_PENDING = 50;
 
 /*
- * Invariant: a message joins a turn or it does not; it is never lost between the two. It is put into
- * the turn's row, and whoever ends the turn holds that row's lock. The event count is left alone: it
- * is part of the fence of the worker that holds the turn.
+ * Invariant: a message either joins a turn or does not; it is never lost. It is added to the turn's row, and
+ * whoever ends the turn holds the lock of that row. The event count stays as it is: it is part of the
+ * worker's fence.
  */
 const STEER = {
   name: 'steer-turn',
@@ -23,8 +23,8 @@ RETURNING ${TURN_COLUMNS}`,
 };
 
 /**
- * Adds a message to the turn of a session that is in one of these statuses. Null where there is none. A turn
- * that knows a webhook's URL already keeps that one.
+ * Adds a message to the session's turn that has one of these statuses. Null if there is none. A turn that has
+ * a webhook URL keeps its own.
  */
 export async function steerTurn(
   sql: Sql,

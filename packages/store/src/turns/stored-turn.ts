@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { jsonObject, selectList } from '../database/select-list.ts';
 import { usageOf } from './stored-usage.ts';
 
-/** A turn's row, as far as clients may see it. */
+/** The columns of a turn that clients may see. */
 export const storedTurnSchema = z.object({
   id: z.string(),
   sessionId: z.string(),
@@ -44,7 +44,7 @@ export const storedTurnSchema = z.object({
   actions: requiredActionSchema.shape.tool_calls.nullable(),
 });
 
-/** The tool calls that a turn waits for, where it waits for any. */
+/** The tool calls that a turn in `requires_action` waits for. */
 const ACTIONS = `CASE WHEN turns.status = 'requires_action' THEN (
     SELECT json_agg(${jsonObject(requiredActionSchema.shape.tool_calls.element, 'tool_calls')} ORDER BY tool_calls.position)
     FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END`;

@@ -1,6 +1,6 @@
 import type { Usage } from '@turnpike/contract';
 
-/** Tokens as rows have them. */
+/** Token counts as rows have them. */
 interface StoredUsage {
   inputTokens: number;
   outputTokens: number;
@@ -8,7 +8,7 @@ interface StoredUsage {
   cacheReadInputTokens: number;
 }
 
-/** Tokens as clients see them. */
+/** Token counts as clients see them. */
 export function usageOf(row: StoredUsage): Usage {
   return {
     input_tokens: row.inputTokens,

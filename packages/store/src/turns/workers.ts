@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-/** A process that takes turns; `renewLeases` notes that it lives. Those of the last 30 s count in dispatch. */
+/**
+ * A process that claims turns. `renewLeases` records that it is alive; dispatch counts workers seen in the
+ * last 30 s.
+ */
 export interface LiveWorker {
   id: string;
-  /** Turns that it runs at once. */
+  /** The number of turns that it runs at once. */
   concurrency: number;
 }
 
@@ -16,12 +19,12 @@ const LEAVE = {
   row: idSchema,
 };
 
-/** Its places count no longer in anybody's share. */
+/** Removes a worker that drains: its slots no longer count for dispatch. */
 export async function removeWorker(sql: Sql, workerId: string): Promise<void> {
   await query(sql, LEAVE, [workerId]);
 }
 
-/* A row that is being written to is alive, and is passed over. */
+/* A locked row is being renewed, so its worker is alive: it is skipped. */
 const FORGET = {
   name: 'forget-workers',
   text: `
@@ -31,7 +34,7 @@ DELETE FROM workers WHERE id = ANY (ARRAY(
   row: idSchema,
 };
 
-/** Removes up to `limit` workers that died without a word; returns how many there were. */
+/** Removes up to `limit` workers that died without removing themselves. Returns how many. */
 export async function purgeWorkers(sql: Sql, limit: number): Promise<number> {
   const forgotten = await query(sql, FORGET, [limit]);
   return forgotten.length;

@@ -6,7 +6,7 @@ import { makeScene, readScene, type Scene, type Start } from './race-scene.ts';
 /** How two moves ended: it must equal that of one of their two orders. */
 export interface Ending {
   outcome: string;
-  /** The turn's status; `erased` where it is gone. */
+  /** The turn's status; `erased` if it is deleted. */
   status: string;
   flaws: string[];
 }
