@@ -9,6 +9,6 @@ export const newTurn = (tenantId: string, sessionId = newId('session'), text = '
   messageId: newId('message'),
   eventId: newId('event'),
   input: [{ type: 'text', text }],
-  metadata: { text },
+  submitted: { metadata: { text } },
   deadlineMs: 60_000,
 });

@@ -18,6 +18,7 @@ export function newTurn(
   sessionId: string,
 ): NewTurn {
   const { submission } = requested;
+  const webhookUrl = webhookUrlOf(submission);
   const row = {
     id: newId('turn'),
     tenantId,
@@ -25,12 +26,8 @@ export function newTurn(
     messageId: newId('message'),
     eventId: newId('event'),
     input: 'input' in submission ? inputBlocks(submission.input) : null,
-    metadata: submission.metadata ?? {},
+    submitted: { ...submission, ...(webhookUrl === null ? {} : { webhook_url: webhookUrl }) },
     deadlineMs: submission.deadline_ms ?? DEFAULT_DEADLINE_MS,
-    runAt: submission.run_at ?? null,
-    priority: submission.priority ?? 0,
-    budgetMicros: submission.budget_micros ?? null,
-    webhookUrl: webhookUrlOf(submission),
     agentVersion: submission.agent_version ?? null,
     traceparent,
     mostWaiting: caps.waiting,

@@ -10,6 +10,18 @@ export interface ParameterRows<Item> {
   next: number;
 }
 
+/** Columns of a part of each item. */
+export function columnsOf<Item, Part>(
+  columns: Readonly<Record<string, ParameterColumn<Part>>>,
+  partOf: (item: Item) => Part,
+): Record<string, ParameterColumn<Item>> {
+  const entries = Object.entries(columns).map(([name, [type, valueOf]]): [string, ParameterColumn<Item>] => [
+    name,
+    [type, (item) => valueOf(partOf(item))],
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** Parameters of a statement that takes many rows at once. Nothing in the statement has to count them. */
 export function parameterRows<Item>(
   name: string,

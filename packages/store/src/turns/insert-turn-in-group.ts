@@ -16,7 +16,7 @@ export async function insertTurnInGroup(
   request: IdempotentRequest | null,
 ): Promise<InsertOutcome> {
   const submission = { turn, request };
-  const bytes = JSON.stringify([turn.input, turn.metadata]).length;
+  const bytes = JSON.stringify([turn.input, turn.submitted.metadata]).length;
   const isCounted = turn.mostWaiting != null || turn.mostSessions != null;
   try {
     if (!isCounted && bytes <= MOST_SHARED_BYTES) return await groupOf(pool).add(submission, bytes);

@@ -1,9 +1,9 @@
-import type { ContentBlock, Metadata, Turn } from '@turnpike/contract';
+import type { ContentBlock, Metadata, ResumeTurn, Turn } from '@turnpike/contract';
 import { z } from 'zod';
-import { parameterRows } from '../database/parameter-rows.ts';
+import { columnsOf, parameterRows } from '../database/parameter-rows.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 import { tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
-import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
+import { asTurn, storedTurnSchema, SUBMITTED_COLUMNS, TURN_COLUMNS } from './stored-turn.ts';
 
 export interface NewTurn {
   id: string;
@@ -13,17 +13,12 @@ export interface NewTurn {
   eventId: string;
   /** Null for a turn that resumes another. */
   input: ContentBlock[] | null;
-  metadata: Metadata;
-  /** The turn waits until then. Default: it may run at once. */
-  runAt?: string | null;
+  /** What the client asked for. */
+  submitted: ResumeTurn;
   /** Counted from when it may run. */
   deadlineMs: number;
-  priority?: number;
-  budgetMicros?: number | null;
   /** The turn that it resumes. */
   resumes?: string | null;
-  /** Notified of its events, beside the tenant's webhook endpoints. */
-  webhookUrl?: string | null;
   /** The version of the agent that runs it. Default: the newest. */
   agentVersion?: number | null;
   /** The span of the request that brought it, as W3C trace context writes it. */
@@ -83,14 +78,10 @@ const GIVEN = parameterRows<Submission>('given', {
   message_id: ['text', ({ turn }) => turn.messageId],
   event_id: ['text', ({ turn }) => turn.eventId],
   input: ['jsonb', ({ turn }) => (turn.input === null ? null : json(turn.input))],
-  metadata: ['jsonb', ({ turn }) => json(turn.metadata)],
+  ...columnsOf(SUBMITTED_COLUMNS, ({ turn }: Submission) => turn.submitted),
   deadline_ms: ['double precision', ({ turn }) => turn.deadlineMs],
-  run_at: ['timestamptz', ({ turn }) => turn.runAt ?? null],
-  priority: ['int', ({ turn }) => turn.priority ?? 0],
-  budget_micros: ['bigint', ({ turn }) => turn.budgetMicros ?? null],
   resumes: ['text', ({ turn }) => turn.resumes ?? null],
   traceparent: ['text', ({ turn }) => turn.traceparent ?? null],
-  webhook_url: ['text', ({ turn }) => turn.webhookUrl ?? null],
   only_if_idle: ['boolean', ({ turn }) => turn.onlyIfIdle ?? false],
   agent_version: ['int', ({ turn }) => turn.agentVersion ?? null],
   agent_id: ['text', ({ turn }) => turn.agentId ?? null],
@@ -99,6 +90,7 @@ const GIVEN = parameterRows<Submission>('given', {
   route: ['text', ({ request }) => request?.route ?? null],
   key: ['text', ({ request }) => request?.key ?? null],
 });
+const SUBMITTED = Object.keys(SUBMITTED_COLUMNS);
 const MOST_WAITING = `$${GIVEN.next}::int`;
 const MOST_SESSIONS = `$${GIVEN.next + 1}::int`;
 
@@ -185,15 +177,15 @@ WITH given AS MATERIALIZED (
 ), session AS MATERIALIZED (
   SELECT * FROM joined UNION ALL SELECT * FROM started
 ), turn AS (
-  INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata,
-                     message_count, event_count, ready_at, deadline_at, run_at, available_at, priority,
-                     budget_micros, resumes, traceparent, webhook_url)
+  INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version,
+                     message_count, event_count, ready_at, deadline_at, available_at,
+                     resumes, traceparent, ${SUBMITTED.join(', ')})
   SELECT session.turn_id, session.tenant_id, session.id, session.sequence, session.agent_id,
-         session.agent_version, given.metadata, (given.input IS NOT NULL)::int, 1,
+         session.agent_version, (given.input IS NOT NULL)::int, 1,
          CASE WHEN session.open_turns = 1 THEN now() END,
          greatest(now(), given.run_at) + given.deadline_ms * interval '1 millisecond',
-         given.run_at, CASE WHEN given.run_at > now() THEN given.run_at END, given.priority,
-         given.budget_micros, given.resumes, given.traceparent, given.webhook_url
+         CASE WHEN given.run_at > now() THEN given.run_at END,
+         given.resumes, given.traceparent, ${SUBMITTED.map((column) => `given.${column}`).join(', ')}
   FROM session JOIN given USING (turn_id)
   RETURNING *
 ), message AS (

@@ -6,10 +6,13 @@ import {
   textOf,
   turnErrorSchema,
   turnStatusSchema,
+  type ResumeTurn,
   type Turn,
 } from '@turnpike/contract';
 import { z } from 'zod';
+import type { ParameterColumn } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
+import { json } from '../database/sql.ts';
 import { usageOf } from './stored-usage.ts';
 
 /** The columns of a turn that clients may see. */
@@ -55,6 +58,15 @@ export const TURN_COLUMNS = selectList(storedTurnSchema, 'turns', {
   budgetMicros: 'turns.budget_micros::double precision',
   actions: ACTIONS,
 });
+
+/** The columns of a turn that hold what its client asked for, as it was asked for. */
+export const SUBMITTED_COLUMNS: Readonly<Record<string, ParameterColumn<ResumeTurn>>> = {
+  metadata: ['jsonb', ({ metadata }) => json(metadata ?? {})],
+  run_at: ['timestamptz', ({ run_at: runAt }) => runAt ?? null],
+  priority: ['int', ({ priority }) => priority ?? 0],
+  budget_micros: ['bigint', ({ budget_micros: budget }) => budget ?? null],
+  webhook_url: ['text', ({ webhook_url: url }) => url ?? null],
+};
 
 /** The turn as clients see it. */
 export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
