@@ -82,5 +82,5 @@ test('turns of a tenant without a free slot wait for one, and get it', async () 
   );
   await add();
   dispatcher.added(tenantId);
-  await untilTrue('all that waited are dispatched', async () => (await undispatched()) === 0);
+  await untilTrue('all waiting turns are dispatched', async () => (await undispatched()) === 0);
 });

@@ -41,7 +41,7 @@ beforeEach(async () => {
   tenantId = await createTenant(database, 'Acme');
   agentId = await makeAgent();
 });
-/** What one test made old is not in the way of the next. */
+/** Rows that one test aged must not affect the next test. */
 afterEach(() => run('DELETE FROM turns; DELETE FROM sessions; DELETE FROM ledger_entries'));
 
 const run = async (text: string, values?: unknown[]) => (await database.pool.query(text, values)).rows;
@@ -57,7 +57,7 @@ async function makeAgent(): Promise<string> {
   return id;
 }
 
-/** With the environment of a program. */
+/** With the settings as a program reads them. */
 const keeping = (environment: Record<string, string>): Retention =>
   new Retention(database, retentionSettings(z.object(retentionVariables).parse(environment)));
 
@@ -91,7 +91,10 @@ async function addTurn(
   return turn?.id ?? '';
 }
 
-/** As if the turn had been made, and ended, so many days ago: its id says when it was made. Returns that id. */
+/**
+ * Makes a turn that old: created and ended that many days ago. An id contains its time, so the turn gets a
+ * new id, which is returned.
+ */
 async function age(turnId: string, days: number, ended = true): Promise<string> {
   const old = oldId('turn', days);
   await run(
@@ -134,13 +137,13 @@ async function ageSession(id: string, days: number): Promise<string> {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Of that time, and like no other. */
+/** An id of that time, different from all others. */
 function oldId(kind: IdKind, days: number): string {
   const boundary = idBoundary(kind, Date.now() - days * DAY_MS);
   return boundary.slice(0, -10) + newId(kind).slice(-10);
 }
 
-test('records whose time has passed are all gone after one pass, however many they are', async () => {
+test('one pass deletes all expired idempotency records, however many there are', async () => {
   await run(
     `INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, expires_at)
      SELECT $1, 'POST /', 'k' || n, '', 202, '{}', '', now() + CASE WHEN n > 5000 THEN 1 ELSE -1 END * interval '1 hour'
@@ -152,7 +155,7 @@ test('records whose time has passed are all gone after one pass, however many th
   expect(await ids('idempotency_records', 'key')).toEqual(['k5001', 'k5002', 'k5003']);
 });
 
-test('nothing is deleted unless a time is set', async () => {
+test('nothing is deleted unless a retention is set', async () => {
   const { id, session } = await startTurn();
   await age(id, 3_000);
   await ageSession(session, 3_000);
@@ -160,7 +163,7 @@ test('nothing is deleted unless a time is set', async () => {
   expect(await keeping({}).purge()).toBe(0);
 });
 
-test('an idle session goes whole, and one with a turn that is open or young stays whole', async () => {
+test('an idle session is deleted as a whole; one with an open or a recent turn is kept as a whole', async () => {
   const idle = await startTurn();
   const open = await startTurn();
   const young = await startTurn();
@@ -182,19 +185,19 @@ test('an idle session goes whole, and one with a turn that is open or young stay
     expect(new Set(await ids(table, 'session_id'))).toEqual(new Set(stay));
 });
 
-test('old turns of a session that goes on are deleted, but not open ones, and never the beginning of one that is kept', async () => {
+test('old turns of an active session are deleted, except open ones and those that a kept turn depends on', async () => {
   const plain = await startTurn();
   await age(plain.id, 40);
   const second = await age(await addTurn(plain.session), 39);
   const open = await age(await addTurn(plain.session), 38, false);
 
-  // The last turn goes on with the one before it, which has the question.
+  // The last turn resumes the one before it, which has the input.
   const resumed = await startTurn();
   const question = await age(resumed.id, 40);
   const goesOn = await age(await addTurn(resumed.session, { resumes: question }), 39);
   const young = await age(await addTurn(resumed.session, { resumes: goesOn }), 10);
 
-  // What its turns cost is held against its budget.
+  // The cost of its turns counts against its budget.
   const paid = await startTurn();
   await run('UPDATE sessions SET budget_micros = 5 WHERE id = $1', [paid.session]);
   const counted = await age(paid.id, 40);
@@ -213,11 +216,11 @@ test('old turns of a session that goes on are deleted, but not open ones, and ne
   ]);
 });
 
-test('versions that were replaced long ago are deleted, but none that an open turn has, and never the newest', async () => {
+test('versions that were replaced long ago are deleted, except those of open turns and the newest', async () => {
   const { session } = await startTurn();
   for (let version = 2; version <= 5; version += 1)
     await addAgentVersion(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
-  // The turn that is open has version 1; versions 2 to 4 were replaced 40, 40 and 10 days ago.
+  // The open turn has version 1; versions 2 to 4 were replaced 40, 40 and 10 days ago.
   await run(
     `UPDATE agent_versions SET created_at = now() - interval '40 days' WHERE agent_id = $1 AND version < 5`,
     [agentId],
@@ -242,14 +245,15 @@ test('versions that were replaced long ago are deleted, but none that an open tu
   expect(await pinned(2)).not.toBe('');
   const purge = () => keeping({ AGENT_VERSION_RETENTION_DAYS: '30' }).purge();
 
-  // A turn that names version 3 is about to be stored.
+  // A turn that names version 3 is being stored.
   const storing = await database.pool.connect();
   try {
     await storing.query('BEGIN');
     const next = { ...newTurn(tenantId, session), agentVersion: 3, onlyIfIdle: false };
     const { turn } = await insertTurn(storing, next);
     expect(turn?.agent_version).toBe(3);
-    // Version 3 can be seen, and is kept with all others of its agent; the agent that was deleted loses its own.
+    // Version 3 has a turn and is kept, as are the other versions of its agent; those of the deleted agent
+    // are not.
     expect(await purge()).toBe(1);
   } finally {
     await storing.query('ROLLBACK');
@@ -260,7 +264,7 @@ test('versions that were replaced long ago are deleted, but none that an open tu
   expect(await pinned(3)).toBe('');
 });
 
-test('entries of the ledger and the audit log, and keys that no longer work, go after their time, and only then', async () => {
+test('ledger entries, audit entries and keys that no longer work are deleted after their retention, and not before', async () => {
   const key = (name: string) => createApiKey(database.pool, { tenantId, name, scopes: ['admin'] });
   const [working, revoked, expired] = [await key('w'), await key('r'), await key('e')];
   await revokeApiKey(database.pool, revoked.apiKey.id);
@@ -306,7 +310,7 @@ test('entries of the ledger and the audit log, and keys that no longer work, go 
       REVOKED_KEY_RETENTION_DAYS: '30',
     }).purge(),
   ).toBe(4);
-  // One is young, and one is not in any sum yet.
+  // One is recent, and one is not in the sums yet.
   expect(await ids('ledger_entries', 'step_id')).toHaveLength(2);
   expect(await ids('audit_entries')).toHaveLength(1);
   expect(await ids('api_keys')).toEqual([working.apiKey.id.replace('key_', 'key_0')]);
@@ -314,7 +318,7 @@ test('entries of the ledger and the audit log, and keys that no longer work, go 
   expect(() => keeping({ LEDGER_RETENTION_DAYS: '31' })).toThrow('32 at least');
 });
 
-test('a walk takes all windows there are, also where what it passes is kept', async () => {
+test('a purge visits all windows, including those where everything is kept', async () => {
   await run(
     `INSERT INTO sessions (id, tenant_id, agent_id, created_at, open_turns)
      SELECT 's' || lpad(n::text, 5, '0'), $1, 'a', now() - interval '40 days', (n % 2)::int FROM generate_series(1, 210) AS n`,

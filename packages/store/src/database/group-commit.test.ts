@@ -45,7 +45,7 @@ test('items that arrive together or meanwhile share a statement, and each gets i
   expect(await Promise.all([...first, ...third])).toEqual(['a!', 'b!', 'd!', 'e!', 'f!']);
 });
 
-test('items of one key never share a statement, nor do more bytes than a statement should have', async () => {
+test('items with one key never share a statement, and a statement has at most so many bytes', async () => {
   const { groups, group, left } = heldWrites();
   const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) =>
     group.add(item, item.startsWith('big') ? 600_000 : 1),
@@ -61,10 +61,10 @@ test('items of one key never share a statement, nor do more bytes than a stateme
   ]);
 });
 
-test('one that cannot be written fails alone', async () => {
+test('an item that cannot be written fails alone', async () => {
   const group = new GroupCommit<string, string>({
     write: async (items) => {
-      if (items.includes('bad')) throw new TypeError('This one cannot be written.');
+      if (items.includes('bad')) throw new TypeError('This item cannot be written.');
       return [...items];
     },
     keyOf: (item) => item,

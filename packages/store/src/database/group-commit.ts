@@ -46,8 +46,8 @@ export class GroupCommit<Item, Result> {
   }
 
   /**
-   * `bytes`: about how much the item adds to the statement.
-   * Throws what writing the item throws, and `StoreUnavailableError` where too many wait already or too long.
+   * `bytes`: about how much the item adds to the statement. Throws what writing the item throws, and
+   * `StoreUnavailableError` if too many are waiting, or if it waited too long.
    */
   add(item: Item, bytes: number): Promise<Result> {
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(tooBusy());

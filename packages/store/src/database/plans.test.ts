@@ -30,7 +30,7 @@ import { purge, PURGEABLE } from '../retention/purge.ts';
 import { renewLeases } from '../turns/renew-leases.ts';
 import { createTenant } from '../tenants/tenants.ts';
 
-/** Tables that grow with every turn. What is read of them must be found by an index. */
+/** Tables that grow with every turn: reading them needs an index. */
 const GROWING = [
   'turns',
   'sessions',
@@ -46,7 +46,7 @@ const GROWING = [
 ];
 const STORED = 5_000;
 
-/** A pool of one connection, whose every statement tells its plan, also those inside of functions. */
+/** A pool of one connection that reports the plan of every statement, also of those inside functions. */
 let told: Database;
 let pool: pg.Pool;
 let drop: () => Promise<void>;
@@ -88,7 +88,10 @@ afterAll(async () => {
   await drop();
 });
 
-/** Turns that are over, each with all that a turn leaves behind; one session of a hundred is our tenant's. */
+/**
+ * Turns that have ended, each with everything a turn leaves behind. One session of a hundred belongs to our
+ * tenant.
+ */
 async function grow(sql: pg.Pool): Promise<void> {
   await sql.query(
     `INSERT INTO sessions (id, tenant_id, agent_id, last_sequence)
@@ -153,10 +156,12 @@ const planSchema = z.looseObject({
 });
 const explainedSchema = z.looseObject({ 'Query Text': z.string(), Plan: planSchema });
 
-/** Indexes of some rows only: such as wait, or run. To read all of one is to read what there is to do. */
+/**
+ * Partial indexes: such as of waiting or running turns. Reading all of one is reading what there is to do.
+ */
 let partial: Set<string>;
 
-/** What read a whole table that grows, by itself or through an index, and in which statement. */
+/** The whole reads of tables that grow, directly or through an index, with their statements. */
 function wholeReads(explained: unknown): string[] {
   const { 'Query Text': text, Plan: root } = explainedSchema.parse(explained);
   const walk = (plan: z.infer<typeof planSchema>): string[] => {
@@ -185,10 +190,10 @@ const answer = (): Advance => ({
 });
 
 test('no statement on the way of a turn reads the whole of a table that grows', async () => {
-  // As often as it takes for Postgres to keep one plan for all values of a prepared statement.
+  // Repeated until Postgres keeps one generic plan for a prepared statement.
   for (let round = 0; round < 8; round++) {
     const starting = { ...countedTurn(newId('session')), agentId, mostSessions: 1_000_000 };
-    // Counted and alone, and as one of a group, with an idempotency key.
+    // One counted and alone, one in a group, with an idempotency key.
     const counted = countedTurn(`s${round * 100}`);
     const grouped = newTurn(tenantId, `s${(round + 10) * 100}`);
     const request = { tenantId, route: 'r', key: `k${round}`, fingerprint: Buffer.alloc(32) };
@@ -222,7 +227,7 @@ test('no statement on the way of a turn reads the whole of a table that grows', 
   expect(texts).toContain('SET dispatched_at = clock_timestamp()');
 });
 
-test('no pass that looks for what is to be repaired reads the whole of a table that grows', async () => {
+test('no pass of the reconciler reads the whole of a table that grows', async () => {
   plans.length = 0;
   for (let round = 0; round < 8; round++) {
     await expireLeases(pool, { limit: 50, maxLostLeases: 5 });
@@ -242,7 +247,7 @@ test('no pass that looks for what is to be repaired reads the whole of a table t
   expect(plans.flatMap(wholeReads)).toEqual([]);
 });
 
-test('no list of turns or sessions reads the whole of a table that grows, whatever it is narrowed by', async () => {
+test('no list of turns or sessions reads the whole of a table that grows, whatever its filters', async () => {
   plans.length = 0;
   const metadata = { customer: 'c1' };
   const range = { createdAfter: new Date(0), createdBefore: new Date() };
@@ -278,8 +283,8 @@ test('no purge reads the whole of a table that grows', async () => {
   expect(plans.flatMap(wholeReads)).toEqual([]);
 });
 
-test('a limit holds, however small the table was when its plan was made', async () => {
-  // `pool` is one connection, so what is prepared here is what is used below.
+test('a limit holds even if the plan was made while the table was small', async () => {
+  // `pool` is one connection, so the statements are prepared here and used below.
   const take = () =>
     Promise.all([
       purgeIdempotencyRecords(pool, 10),

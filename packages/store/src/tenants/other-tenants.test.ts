@@ -44,7 +44,7 @@ afterAll(async () => {
   await drop();
 });
 
-/** All that there is of our session. */
+/** Everything that is stored about our session. */
 async function everything(): Promise<unknown> {
   const { rows } = await database.pool.query(
     `SELECT (SELECT jsonb_agg(sessions) FROM sessions) AS sessions, (SELECT jsonb_agg(turns ORDER BY id) FROM turns) AS turns,

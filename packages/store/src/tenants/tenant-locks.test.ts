@@ -51,27 +51,27 @@ const claim = (turnId: string) =>
   claimTurn(database.pool, { turnId, epoch: 0, from: ['queued'], workerId: 'w', leaseMs: 60_000 });
 const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
-test('of a dozen that dispatch at the same instant, all together put no more into the queue than the window', async () => {
+test('a dozen concurrent dispatches together do not exceed the window', async () => {
   await fill(60);
   const dispatched = await allAtOnce(database, 'dispatched_at', CROWD, dispatch);
-  // Without a worker, a quarter of the 64 places that are assumed.
+  // Without a worker, a quarter of the 64 slots that are assumed.
   expect(sum(dispatched.map(({ turns }) => turns.length))).toBe(16);
 });
 
-test('a tenant never has more turns in the queue and running than it may run at once', async () => {
+test('a tenant never has more turns queued and running than its limit', async () => {
   await changeLimits(database.pool, tenantId, { max_running_turns: 3 });
   await fill(10);
   const dispatched = await allAtOnce(database, 'dispatched_at', CROWD, dispatch);
   const turns = dispatched.flatMap((each) => each.turns);
   expect(turns).toHaveLength(3);
-  // Taken by workers, they leave the window, and count all the same.
+  // Claimed turns leave the window, but still count as running.
   for (const { turnId } of turns) expect(await claim(turnId)).not.toBeNull();
   expect(await dispatch()).toEqual({ turns: [], full: [tenantId] });
   await changeLimits(database.pool, tenantId, { max_running_turns: 4 });
   expect((await dispatch()).turns).toHaveLength(1);
 });
 
-test('of a dozen that reserve at the same instant, no more are granted than the budget has room for', async () => {
+test('a dozen concurrent reservations are granted no more than the budget holds', async () => {
   const started = await fill(CROWD);
   expect((await dispatch()).turns).toHaveLength(CROWD);
   const held = await Promise.all(started.map(({ turn }) => claim(turn?.id ?? '')));

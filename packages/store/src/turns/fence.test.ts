@@ -55,7 +55,7 @@ async function claimedTurn(leaseMs = 60_000) {
   return { turn, claim, fence: { turnId, epoch: turn.epoch, from: FROM, eventCount: turn.eventCount } };
 }
 
-/** All that is known of a turn. */
+/** Everything that is stored about a turn. */
 async function everythingOf(turnId: string): Promise<unknown> {
   const { rows } = await database.pool.query(
     `SELECT turns.*, sessions.open_turns,
@@ -81,7 +81,7 @@ test.each([
   expect(await advanceTurn(database.pool, fence, end())).toMatchObject({ status: 'completed' });
 });
 
-test('a lease whose time has passed can write, renew and give back nothing, though nobody took the turn yet', async () => {
+test('an expired lease cannot write, renew or release, even if no worker has claimed the turn yet', async () => {
   const { turn, fence } = await claimedTurn();
   await database.pool.query(
     `UPDATE turns SET leased_until = now() - interval '1 millisecond' WHERE id = $1`,
@@ -95,7 +95,7 @@ test('a lease whose time has passed can write, renew and give back nothing, thou
   expect(await everythingOf(turn.id)).toEqual(before);
 });
 
-test('a lease whose row somebody has locked is told apart from one that is lost, and costs no other lease', async () => {
+test('a lease whose row is locked is reported apart from a lost one, and costs no other lease', async () => {
   const [one, other] = [await claimedTurn(), await claimedTurn()];
   const blocker = await database.pool.connect();
   await blocker.query('BEGIN');
@@ -112,7 +112,7 @@ test('a lease whose row somebody has locked is told apart from one that is lost,
   );
 });
 
-test('what a cut call cost is in the ledger once, and on the turn of who holds it only', async () => {
+test('the usage of an interrupted call is in the ledger once, and on the turn only while its worker holds it', async () => {
   const { turn } = await claimedTurn();
   const usage = { ...NO_USAGE, input_tokens: 10, output_tokens: 3 };
   const cut = { id: newId('step'), model: 'm\0', usage, costMicros: 75 };
@@ -128,7 +128,7 @@ test('what a cut call cost is in the ledger once, and on the turn of who holds i
   expect(rows).toEqual([{ cost: 75, input: 10, output: 3, ledger: 150 }]);
 });
 
-test('a turn is claimed once for an epoch, and the same write arrives once', async () => {
+test('a turn is claimed once for an epoch, and a repeated write is applied once', async () => {
   const { turn, claim, fence } = await claimedTurn();
   expect(await claimTurn(database.pool, claim)).toBeNull();
   const write = end();
@@ -150,7 +150,7 @@ test.each([
       return claimTurn(client, claim).finally(() => client.release());
     },
   ],
-])('a job of an epoch that is over claims nothing, %s, though the turn waits again', async (_how, take) => {
+])('a job of an earlier epoch claims nothing, %s, though the turn waits again', async (_how, take) => {
   const { turn, claim, fence } = await claimedTurn();
   const release = { delayMs: 0, modelAttempts: 0, error: null };
   expect(await releaseTurn(database.pool, { ...fence, from: 'in_progress' }, release)).toBe(true);
@@ -163,7 +163,7 @@ test.each([
   expect(await take({ ...claim, epoch: 1 })).toMatchObject({ id: turn.id, epoch: 2 });
 });
 
-test('a message joins a turn or it does not: of a hundred that race with its end, none is lost', async () => {
+test('a message either joins a turn or does not: of a hundred that race with its end, none is lost', async () => {
   for (let round = 0; round < 20; round++) {
     const { turn, fence } = await claimedTurn();
     const joining = Array.from({ length: 5 }, () =>
@@ -185,7 +185,7 @@ test('a message joins a turn or it does not: of a hundred that race with its end
       'SELECT jsonb_array_length(pending_inputs) AS pending, status FROM turns WHERE id = $1',
       [turn.id],
     );
-    // Completed with nobody joining, or going on with all who did.
+    // Completed without messages that joined, or continuing with all that did.
     expect(rows[0]).toEqual(
       count === 0 ? { pending: 0, status: 'completed' } : { pending: count, status: 'in_progress' },
     );
@@ -193,7 +193,7 @@ test('a message joins a turn or it does not: of a hundred that race with its end
   }
 });
 
-test('a turn that was asked to cancel ends cancelled whatever its worker brings, and keeps what was done', async () => {
+test('a turn that was asked to cancel ends as cancelled, whatever its worker writes, and keeps what was done', async () => {
   const { turn, fence } = await claimedTurn();
   expect(await cancelTurn(database.pool, tenantId, turn.id, ['queued', 'requires_action'])).toMatchObject({
     status: 'cancelling',
@@ -218,7 +218,7 @@ const transactionsOf = async (table: 'steps' | 'turns', turnIds: readonly string
   return rows[0]?.transactions ?? 0;
 };
 
-test('claims and writes of many turns share statements, and each has its own answer', async () => {
+test('claims and writes of many turns share statements, and each has its own result', async () => {
   const started = Array.from({ length: 100 }, () =>
     insertTurn(database.pool, { ...newTurn(tenantId), agentId, sessionMetadata: {} }),
   );
@@ -228,7 +228,7 @@ test('claims and writes of many turns share statements, and each has its own ans
     const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
     return [claimTurn(database.pool, claim), claimTurn(database.pool, claim)];
   });
-  // Each was asked for twice, and is claimed once.
+  // Each was requested twice, and is claimed once.
   const turns = (await Promise.all(claims.flat())).filter((turn) => turn !== null);
   expect(turns.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
   expect(await transactionsOf('turns', ids)).toBeLessThan(50);
@@ -248,7 +248,7 @@ test('claims and writes of many turns share statements, and each has its own ans
 test.each([
   ['turn', 'SELECT 1 FROM turns WHERE id = $1 FOR UPDATE'],
   ['session', 'SELECT 1 FROM sessions WHERE id = (SELECT session_id FROM turns WHERE id = $1) FOR UPDATE'],
-])('a %s that somebody holds keeps its own write waiting, and no other', async (_what, lock) => {
+])('a locked %s keeps its own write waiting, and no other', async (_what, lock) => {
   const [held, ...free] = await claimedTurns(4);
   if (held === undefined) throw new Error('No turn.');
   const blocker = await database.pool.connect();

@@ -31,7 +31,7 @@ export interface Scene {
 
 const said = [{ type: 'text', text: 'Done.' }];
 
-/** One model call that asks for a call which waits for an approval. */
+/** A model call that asks for a tool call which needs an approval. */
 export const parking = (callId: string): Advance => ({
   step: { ...modelStep(), stopReason: 'tool_use' },
   messages: [{ role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'pay', input: {} }] }],
