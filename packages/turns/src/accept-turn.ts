@@ -134,7 +134,7 @@ async function lockSessionFor(
   const { sessionId, submission } = requested;
   const { multitask_strategy: strategy } = submission;
   if (strategy === 'interrupt' || strategy === 'rollback') {
-    const session = { tenantId, sessionId, forget: strategy === 'rollback' };
+    const session = { tenantId, sessionId, rollBack: strategy === 'rollback' };
     return { ...plain, sessionId, cancelled: await cancelOpenTurns(sql, session, TRANSITIONS.cancel.from) };
   }
   const [, joined] = await Promise.all([

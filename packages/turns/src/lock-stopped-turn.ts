@@ -13,7 +13,7 @@ export async function lockStoppedTurn(sql: Sql, tenantId: string, turnId: string
   const refuse = (reason: string): ProblemError => new ProblemError('not_resumable', `${turnId} ${reason}.`);
   if (!isFinal(stopped.status)) throw refuse('has not ended');
   if (!stopped.isNewest) throw refuse('is not the newest turn of its session');
-  if (stopped.isForgotten) throw refuse('was rolled back');
+  if (stopped.isRolledBack) throw refuse('was rolled back');
   if (stopped.lastRole !== 'user' && !stopped.isPartial)
     throw refuse('has its model response: submit a new turn instead');
   return stopped.sessionId;

@@ -302,6 +302,6 @@ test('a limit holds even if the plan was made while the table was small', async 
      FROM generate_series(1, 2000) AS n`,
     [tenantId],
   );
-  const [forgotten, taken] = await take();
-  expect([forgotten, taken.length]).toEqual([10, 10]);
+  const [purged, taken] = await take();
+  expect([purged, taken.length]).toEqual([10, 10]);
 });

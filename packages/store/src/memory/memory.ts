@@ -63,10 +63,10 @@ export function createMemoryStore(database: Database): MemoryStore {
 
   const inOrder = <Result>(tenantId: string, change: () => Promise<Result>): Promise<Result> => {
     const result = (lastChanges.get(tenantId) ?? Promise.resolve()).then(change);
-    const forget = (): void => {
+    const settle = (): void => {
       if (lastChanges.get(tenantId) === settled) lastChanges.delete(tenantId);
     };
-    const settled: Promise<void> = result.then(forget, forget);
+    const settled: Promise<void> = result.then(settle, settle);
     lastChanges.set(tenantId, settled);
     return result;
   };

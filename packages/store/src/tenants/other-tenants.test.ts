@@ -90,7 +90,7 @@ test.each<[string, (pool: Database['pool']) => Promise<unknown>, unknown]>([
   ['cancels a turn of it', (pool) => cancelTurn(pool, theirs, turnId, ['queued']), null],
   [
     'cancels all of its turns',
-    () => inside((sql) => cancelOpenTurns(sql, { tenantId: theirs, sessionId, forget: true }, ['queued'])),
+    () => inside((sql) => cancelOpenTurns(sql, { tenantId: theirs, sessionId, rollBack: true }, ['queued'])),
     [],
   ],
   ['locks it', () => inside((sql) => lockSession(sql, theirs, sessionId)), false],

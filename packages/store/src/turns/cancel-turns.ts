@@ -73,28 +73,28 @@ export function cancelTurn(
   });
 }
 
-const FORGET = {
-  name: 'forget-turns',
+const ROLL_BACK = {
+  name: 'roll-back-turns',
   text: `UPDATE turns SET rolled_back = true WHERE id = ANY ($1) RETURNING id`,
   row: z.object({ id: z.string() }),
 };
 
 /**
- * Cancels every turn of a session that has not ended; with `forget`, later turns do not see them. Must run in
+ * Cancels every turn of a session that has not ended; with `rollBack`, later turns do not see them. Must run in
  * a transaction: the session stays locked until it ends, so no turn is added in between.
  */
 export async function cancelOpenTurns(
   sql: Sql,
-  session: { tenantId: string; sessionId: string; forget: boolean },
+  session: { tenantId: string; sessionId: string; rollBack: boolean },
   unheld: readonly TurnStatus[],
 ): Promise<CancelledTurn[]> {
-  const { tenantId, sessionId, forget } = session;
+  const { tenantId, sessionId, rollBack } = session;
   const cancelled: CancelledTurn[] = [];
   await Promise.all([lockSession(sql, tenantId, sessionId), query(sql, LOCK_OPEN, [tenantId, sessionId])]);
   for (let after = 0; ;) {
     const batch = await query(sql, CANCEL_OPEN, [tenantId, unheld, sessionId, after]);
     cancelled.push(...batch);
-    if (forget) await query(sql, FORGET, [batch.map((turn) => turn.turnId)]);
+    if (rollBack) await query(sql, ROLL_BACK, [batch.map((turn) => turn.turnId)]);
     if (batch.length < BATCH) return cancelled;
     after = Math.max(...batch.map((turn) => turn.sequence));
   }

@@ -7,7 +7,7 @@ const stoppedSchema = z.object({
   sessionId: z.string(),
   status: turnStatusSchema,
   isNewest: z.boolean(),
-  isForgotten: z.boolean(),
+  isRolledBack: z.boolean(),
   /** The role of the session's last message; null if it has none. */
   lastRole: z.enum(['user', 'assistant']).nullable(),
   /** The last message is partial: the model was stopped while it wrote it. */
@@ -18,14 +18,14 @@ export type StoppedTurn = z.infer<typeof stoppedSchema>;
 const READ = {
   name: 'read-stopped-turn',
   text: `
-SELECT turns.session_id AS "sessionId", turns.status, turns.rolled_back AS "isForgotten",
+SELECT turns.session_id AS "sessionId", turns.status, turns.rolled_back AS "isRolledBack",
   turns.sequence = sessions.last_sequence AS "isNewest",
   last.role AS "lastRole", coalesce(last.partial, false) AS "isPartial"
 FROM turns JOIN sessions ON sessions.id = turns.session_id LEFT JOIN LATERAL (
   SELECT messages.role, messages.partial FROM messages WHERE messages.session_id = turns.session_id
-    AND NOT EXISTS (SELECT 1 FROM turns AS forgotten
-                    WHERE forgotten.session_id = turns.session_id AND forgotten.rolled_back
-                      AND forgotten.sequence = messages.turn_sequence)
+    AND NOT EXISTS (SELECT 1 FROM turns AS hidden
+                    WHERE hidden.session_id = turns.session_id AND hidden.rolled_back
+                      AND hidden.sequence = messages.turn_sequence)
   ORDER BY messages.turn_sequence DESC, messages.index DESC LIMIT 1
 ) AS last ON true
 WHERE turns.id = $1`,

@@ -93,16 +93,16 @@ export async function listMessages(
     }),
   ]);
   // A query of its own rather than a join: the session may be erased in between, and its turns with it.
-  const forgotten = await database.prisma.turn.findMany({
+  const rolledBack = await database.prisma.turn.findMany({
     where: { id: { in: rows.map((row) => row.turnId) }, rolledBack: true },
     select: { id: true },
   });
-  const forgottenIds = new Set(forgotten.map((turn) => turn.id));
+  const rolledBackIds = new Set(rolledBack.map((turn) => turn.id));
   return rows.map((row) => {
     const blocks = content.parse(row.content);
     const refused = refusedBlocks.parse(row.refused);
     const hidden = hiddenReason({
-      isForgotten: forgottenIds.has(row.turnId),
+      isRolledBack: rolledBackIds.has(row.turnId),
       isCompacted: row.turnSequence <= (notes?.throughSequence ?? 0),
       blocks,
       refused,
@@ -130,13 +130,13 @@ const refusedBlocks = z.array(refusedBlockSchema);
 
 /** Why the next model call of the session does not include a message; null if it does. */
 function hiddenReason(message: {
-  isForgotten: boolean;
+  isRolledBack: boolean;
   isCompacted: boolean;
   blocks: readonly ContentBlock[];
   refused: readonly RefusedBlock[];
 }): z.infer<typeof messageSchema>['hidden_reason'] {
-  const { isForgotten, isCompacted, blocks, refused } = message;
-  if (isForgotten) return 'rolled_back';
+  const { isRolledBack, isCompacted, blocks, refused } = message;
+  if (isRolledBack) return 'rolled_back';
   if (isCompacted) return 'compacted';
   const whole = new Set(
     refused.filter((block) => block.item_index === null).map((block) => block.block_index),

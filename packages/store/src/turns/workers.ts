@@ -25,8 +25,8 @@ export async function removeWorker(sql: Sql, workerId: string): Promise<void> {
 }
 
 /* A locked row is being renewed, so its worker is alive: it is skipped. */
-const FORGET = {
-  name: 'forget-workers',
+const PURGE = {
+  name: 'purge-workers',
   text: `
 DELETE FROM workers WHERE id = ANY (ARRAY(
   SELECT id FROM workers WHERE seen_at <= now() - interval '30 seconds' LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -36,6 +36,6 @@ DELETE FROM workers WHERE id = ANY (ARRAY(
 
 /** Removes up to `limit` workers that died without removing themselves. Returns how many. */
 export async function purgeWorkers(sql: Sql, limit: number): Promise<number> {
-  const forgotten = await query(sql, FORGET, [limit]);
-  return forgotten.length;
+  const purged = await query(sql, PURGE, [limit]);
+  return purged.length;
 }
