@@ -1,13 +1,13 @@
 import { RetryableError, TerminalError } from '@turnpike/contract';
 
-/** Head of a response, its pings and the like. */
+/** The first events of a response, pings and the like. */
 const FRAME_BYTES = 256 * 1024;
 /**
- * What an output token takes in a stream at most, with the event around it: gateways send one event for each, about
- * 130 bytes, and write what is no ASCII as six bytes a character.
+ * The most that an output token takes in a stream, with its event: gateways send one event for each token, about 130
+ * bytes, and escape a non-ASCII character as six bytes.
  */
 const BYTES_OF_TOKEN = 256;
-/** What is kept of each line, however short, until its event ends. */
+/** Kept for each line, however short, until its event ends. */
 const BYTES_OF_LINE = 32;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -27,15 +27,15 @@ const RESPONSE_MEMORY: ResponseMemoryLimits = {
 /** Of one response. */
 export interface ResponseMeter {
   /**
-   * This piece more has come. Throws `TerminalError` (`model_response_too_large`) for what no response with these
-   * `max_tokens` has, and `RetryableError` (`model_busy`) where too much is under way.
+   * Counts a piece that arrived. Throws `TerminalError` (`model_response_too_large`) if the response is larger than one
+   * with these `max_tokens` can be, and `RetryableError` (`model_busy`) if too many bytes are being read at once.
    */
   take(piece: Uint8Array): void;
   /** The response is over. */
   close(): void;
 }
 
-/** Counts what the responses of models that are under way hold: a tenant's gateway says how much that is. */
+/** Counts the bytes of model responses that are being read: a tenant's gateway decides how many there are. */
 export class ResponseMemory {
   readonly #limits: ResponseMemoryLimits;
   readonly #ofTenants = new Map<string, number>();

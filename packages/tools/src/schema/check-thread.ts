@@ -8,12 +8,12 @@ import { compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
 import { explainErrors } from './explain-errors.ts';
 import { exceededLimit } from './schema-limits.ts';
 
-/** What a thread of `SchemaThreads` is asked. */
+/** One check, for a thread of `SchemaThreads`. */
 export interface CheckTask {
   /** JSON texts. */
   schema: string;
   input: string;
-  /** Is told when the work begins: what came before is no part of its time. */
+  /** Gets a message when the check begins: its time is counted from then on. */
   begun: MessagePort;
 }
 
@@ -21,13 +21,13 @@ export type CheckResult =
   | { type: 'fits' }
   | { type: 'misfit'; explanation: string }
   | { type: 'invalid_schema'; reason: string }
-  /** Larger than a schema may be, so that it was not compiled. */
+  /** Exceeds a limit, so it was not compiled. */
   | { type: 'too_large'; reason: string }
-  /** Nested too deeply, the one or the other. */
+  /** The schema or the input is nested too deeply. */
   | { type: 'too_deep' };
 
 const MOST_SCHEMAS = 500;
-/** Characters of JSON of all schemas whose validators are kept. */
+/** Characters of JSON of all schemas whose validators are cached. */
 const MOST_CHARACTERS = 5_000_000;
 const validators = new LRUCache<string, ValidateFunction>({ max: MOST_SCHEMAS, maxSize: MOST_CHARACTERS });
 
@@ -38,7 +38,7 @@ if (process.platform === 'linux') setPriority(NICENESS);
 
 prepareDraft();
 
-/** Runs in a worker thread, which is ended where this takes too long. */
+/** Runs in a worker thread, which is terminated if this takes too long. */
 export default function check({ schema, input, begun }: CheckTask): CheckResult {
   begun.postMessage(null);
   begun.close();

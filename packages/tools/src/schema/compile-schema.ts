@@ -3,21 +3,20 @@ import { Ajv2020, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { linearPattern } from './linear-pattern.ts';
 
-/** A schema that cannot be used; the message says why, for whoever wrote it. */
+/** A schema that cannot be used; the message tells its author why. */
 export class SchemaError extends Error {}
 
 /**
- * A validator for a JSON Schema (draft 2020-12). Lax where schemas in the wild are: unknown keywords and
- * formats mean nothing, `$schema` may name an older draft, a pattern need not be a Unicode one. Nothing
- * is ever fetched, so a `$ref` reaches only into the schema itself.
+ * A validator for a JSON Schema (draft 2020-12). It tolerates what schemas in use contain: unknown keywords and formats
+ * are ignored, `$schema` may name an older draft, a pattern need not be valid with the flag `u`. Nothing is fetched,
+ * so a `$ref` reaches only into the schema itself.
  *
- * Each schema has a compiler of its own, since Ajv keeps what it has seen: an `$id` of one tenant must
- * not be another's to refer to.
+ * Each schema has its own compiler, since Ajv remembers schemas by `$id`: one tenant must not refer to another's.
  * Throws `SchemaError`.
  */
 export function compileSchema(schema: InputSchema): ValidateFunction {
   const { $schema: _, ...rest } = schema;
-  // Ajv takes the asynchronous keyword for its own: the validator would answer with a promise.
+  // With this keyword of Ajv, the validator would return a promise.
   if ('$async' in rest) throw new SchemaError('$async cannot be used');
   checkKeywords(rest);
   const compiler = new Ajv2020({ ...OPTIONS, meta: false, validateSchema: false });
@@ -34,9 +33,9 @@ const OPTIONS: Options = {
   strict: false,
   logger: false,
   allErrors: true,
-  // What an object inherits is not what the model gave.
+  // Inherited properties were not given by the model.
   ownProperties: true,
-  // A definition that is used often would be written out each time.
+  // A definition that is used often would be inlined each time.
   inlineRefs: false,
   code: { optimize: false, regExp: Object.assign(linearPattern, { code: 'linearPattern' }) },
 };
@@ -44,7 +43,7 @@ const OPTIONS: Options = {
 let draft: Ajv2020 | undefined;
 
 /**
- * Makes ready to compile schemas, which takes some time the first time: to be called before what is limited in time.
+ * Compiles the meta-schema, which takes some time: call it before work whose time is limited.
  */
 export function prepareDraft(): Ajv2020 {
   if (draft !== undefined) return draft;
@@ -53,7 +52,7 @@ export function prepareDraft(): Ajv2020 {
   return draft;
 }
 
-/** By the schema of schemas. Ajv writes code: what is no schema must not get that far. */
+/** Checks against the meta-schema. Ajv generates code, so an invalid schema must not reach it. */
 function checkKeywords(schema: object): void {
   const ready = prepareDraft();
   let valid: unknown;

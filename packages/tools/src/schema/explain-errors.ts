@@ -3,7 +3,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 const MAX_ISSUES = 20;
 const MAX_EXPLANATION = 4_000;
 
-/** What is wrong with an input, told to the model. */
+/** The reasons why an input is invalid, as the model is told. */
 export function explainErrors(errors: readonly ErrorObject[]): string {
   const issues = errors.slice(0, MAX_ISSUES).map(explainError);
   return `Invalid input: ${[...new Set(issues)].join('; ')}`.slice(0, MAX_EXPLANATION);
@@ -14,7 +14,7 @@ function explainError({ instancePath, message = 'is not valid', params }: ErrorO
   return `${path || 'input'}: ${message}${detailOf(params)}`;
 }
 
-/** What the message leaves out: which property is too many, which values there are. */
+/** What Ajv's message leaves out: the property that is not allowed, the values that are. */
 function detailOf(params: Record<string, unknown>): string {
   const { additionalProperty, unevaluatedProperty, allowedValues, allowedValue } = params;
   const property = additionalProperty ?? unevaluatedProperty;

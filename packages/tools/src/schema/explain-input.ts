@@ -4,9 +4,9 @@ import { explainInexact } from '../explain-inexact.ts';
 import type { InputSchemas } from './input-schemas.ts';
 
 /**
- * Null where the input fits the schema; else what is wrong with it, told to the model. The schema's check knows
- * doubles alone: a number that is none is checked by those on either side of it, and where these are not judged
- * alike, nobody can say whether it fits.
+ * Null if the input is valid; else the reasons, as the model is told. The validator knows only doubles. A number that
+ * is not exactly a double is checked as the nearest one and as those on either side of it; where the three are not
+ * judged alike, its validity cannot be decided.
  */
 export async function explainInput(
   schemas: InputSchemas,
@@ -29,7 +29,7 @@ export async function explainInput(
   return isSure ? verdict : explainInexact(input);
 }
 
-/** A number with a fraction whose double has none. */
+/** A number with a fraction whose nearest double has none. */
 function seemsWhole(number: string): boolean {
   return Number.isInteger(Number(number)) && !isWholeNumber(number);
 }
@@ -42,7 +42,7 @@ function below(number: number): number {
   return -above(-number);
 }
 
-/** The next larger double; the number itself where it is the largest. */
+/** The next larger double; the largest stays as it is. */
 function above(number: number): number {
   if (number === 0) return Number.MIN_VALUE;
   const bits = new DataView(new ArrayBuffer(8));

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { FairSlots, TooManyWaitingError } from './fair-slots.ts';
 
-test('a tenant has one slot at a time, and who brings much lets the others in between', async () => {
+test('a tenant has one slot at a time, and a tenant with much work lets others run in between', async () => {
   const slots = new FairSlots(2, 100);
   const order: string[] = [];
   const running = new Map<string, number>();
@@ -21,7 +21,7 @@ test('a tenant has one slot at a time, and who brings much lets the others in be
   expect(order.indexOf('c')).toBeLessThan(8);
 });
 
-test('work that fails gives its slot back, and too much of it is refused', async () => {
+test('work that fails frees its slot, and too much waiting work is refused', async () => {
   const slots = new FairSlots(1, 2);
   let release = (): void => undefined;
   const first = slots.run('a', () => new Promise<void>((resolve) => (release = resolve)));

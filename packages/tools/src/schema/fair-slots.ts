@@ -2,12 +2,12 @@ interface Waiting {
   start(): void;
 }
 
-/** Too much of this tenant's waits already. */
+/** Too much work of this tenant is waiting already. */
 export class TooManyWaitingError extends Error {}
 
 /**
- * A few slots that tenants share: one of each at a time, tenants in turn. Whoever brings a thousand pieces of work
- * delays another's single one by the pieces that are under way.
+ * A few slots that tenants share: each has at most one at a time, and they are served in turn. A tenant with a
+ * thousand pieces of work delays another's single piece only by those that are running.
  */
 export class FairSlots {
   readonly #slots: number;
@@ -16,7 +16,7 @@ export class FairSlots {
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #running = new Set<string>();
 
-  /** `mostWaiting`: of one tenant. */
+  /** `mostWaiting`: for each tenant. */
   constructor(slots: number, mostWaiting: number) {
     this.#slots = slots;
     this.#mostWaiting = mostWaiting;

@@ -99,13 +99,13 @@ function halving(levels: number): InputSchema {
   return { ...part, type: 'object' };
 }
 
-test('a long name above many parts costs no more than its length', () => {
+test('the cost of a long name above many parts is proportional to its length', () => {
   const parts = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`p${n}`, {}]));
   const named = withProperty({ properties: { ['n'.repeat(20_000)]: { properties: parts } } });
   expect(exceededLimit(named)).toBeNull();
 });
 
-test('what references lead to is counted however they are written', () => {
+test('references are counted in every notation', () => {
   const eachTwice = (to: (n: number) => string, extra: (n: number) => object = () => ({})): InputSchema => ({
     type: 'object',
     $ref: to(0),

@@ -8,41 +8,41 @@ import { SchemaThreads } from './schema-threads.ts';
 import { TimeShares } from './time-shares.ts';
 
 const THREADS = 2;
-/** A check that takes longer never ends, as far as anybody who waits for it is concerned. */
+/** For one check. */
 const LONGEST_MS = 2_000;
-/** An ordinary check that is given less may be stopped on a busy machine, and its schema is no bad one. */
+/** With less, a busy machine would stop ordinary checks of good schemas. */
 const LEAST_MS = 100;
-/** What a tenant may use at once. */
+/** Thread time that a tenant may use at once. */
 const SHARE_MS = 6_000;
-/** Of one tenant. */
+/** For each tenant. */
 const MOST_WAITING = 1_000;
-/** Schemas, each of one tenant, whose check was stopped: they are not tried again for so long. */
+/** Schemas, each of one tenant, whose check was stopped: they are not tried again for this time. */
 const MOST_STOPPED = 10_000;
 const STOPPED_FOR_MS = 10 * 60_000;
 
 type Verdict = CheckResult | { type: 'too_long' } | { type: 'busy' } | { type: 'failed' };
 
 /**
- * Checks of tenants' schemas, and of inputs by them, off the thread that everybody shares. Each tenant has a share
- * of the threads' time, and a schema whose check did not end is not tried again.
+ * Checks tenants' schemas, and inputs against them, in worker threads, off the event loop. Each tenant has a share of
+ * the threads' time, and a schema whose check was stopped is not tried again for a while.
  */
 export class InputSchemas {
   readonly #threads = new SchemaThreads(THREADS);
   readonly #slots = new FairSlots(THREADS, MOST_WAITING);
   readonly #shares = new TimeShares(SHARE_MS);
   readonly #stopped = new LRUCache<string, true>({ max: MOST_STOPPED, ttl: STOPPED_FOR_MS });
-  /** A call's schema is asked for when the call is planned and again when it is made. */
+  /** A call's schema is needed when the call is planned and again when it is made. */
   readonly #prepared = new WeakMap<InputSchema, PreparedSchema>();
   readonly #onError: (error: unknown) => void;
 
-  /** `onError` is told where a check itself fails, which is no fault of a schema. */
+  /** `onError` receives failures of the check itself, which are no fault of a schema. */
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError;
   }
 
   /**
-   * What is wrong with a tool's `input_schema`, in words for whoever wrote it; null where it can be used.
-   * A schema that refers to itself without end, or that takes too long to read, is one that cannot.
+   * Why a tool's `input_schema` cannot be used, in words for its author; null if it can. A schema whose check never
+   * ends, or takes too long, cannot be used.
    */
   async fault(tenantId: string, schema: InputSchema): Promise<string | null> {
     const verdict = await this.#check(tenantId, schema, {});
@@ -56,7 +56,7 @@ export class InputSchemas {
         return `is not a JSON Schema that can be used: ${verdict.reason}`;
       case 'too_deep':
       case 'too_long':
-        return 'is not a JSON Schema that can be used: to check an input with it never ends, or takes too long';
+        return 'is not a JSON Schema that can be used: checking an input with it never ends, or takes too long';
       case 'failed':
         return 'cannot be checked now';
       case 'busy':
@@ -67,8 +67,8 @@ export class InputSchemas {
   }
 
   /**
-   * Null where the input fits; else what is wrong with it, told to the model. Also a schema that cannot
-   * be used is told so: it is the tool's mistake, never the turn's end.
+   * Null if the input is valid; else the reasons, as the model is told. The model is also told of a schema that cannot
+   * be used: that is the tool's mistake, and does not end the turn.
    */
   async explain(tenantId: string, schema: InputSchema, input: unknown): Promise<string | null> {
     const verdict = await this.#check(tenantId, schema, input);
@@ -105,7 +105,7 @@ export class InputSchemas {
     const input = jsonOf(value);
     if (input === null) return { type: 'too_deep' };
     const { text, hash } = prepared;
-    // The tenant is part of it: one that stops a schema by its inputs stops it for nobody else.
+    // The tenant is part of the key: a tenant whose inputs get a schema stopped stops it for no other tenant.
     const key = `${tenantId} ${hash}`;
     if (this.#stopped.has(key)) return { type: 'too_long' };
     try {
@@ -117,7 +117,7 @@ export class InputSchemas {
     }
   }
 
-  /** It may have waited: what came before it in the queue says whether it is still to be tried. */
+  /** It may have waited, and the checks before it in the queue may have stopped the schema or used up the time. */
   async #checkNow(tenantId: string, key: string, schema: string, input: string): Promise<Verdict> {
     const leftMs = this.#shares.leftMs(tenantId);
     if (leftMs < LEAST_MS || this.#stopped.has(key)) return { type: 'too_long' };
@@ -128,7 +128,7 @@ export class InputSchemas {
   }
 }
 
-/** Why it is too large to be used; else its JSON text, and what is the same for all schemas with that text. */
+/** Why it cannot be used; else its JSON text and the hash of that. */
 type PreparedSchema = { reason: string } | { text: string; hash: string };
 
 function prepareSchema(schema: InputSchema): PreparedSchema {
@@ -140,7 +140,7 @@ function prepareSchema(schema: InputSchema): PreparedSchema {
   return { text, hash: createHash('sha256').update(text).digest('base64') };
 }
 
-/** Null for what is nested too deeply to be written. */
+/** Null for a value that is nested too deeply to be serialized. */
 function jsonOf(value: unknown): string | null {
   try {
     return JSON.stringify(value) ?? 'null';

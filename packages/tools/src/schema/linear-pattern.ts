@@ -3,10 +3,10 @@ import { RE2JS, RE2JSSyntaxException } from 're2js';
 const MAX_PATTERN = 2_000;
 
 /**
- * A regular expression that takes time in proportion to the text that it is held against, whatever it is (RE2; Cox,
- * "Regular Expression Matching Can Be Simple And Fast", 2007). It has what JSON Schemas use of ECMA-262, but for
- * look-around and back-references, which need more time than that, and counts above 1,000.
- * Throws an `Error` that says what it cannot do.
+ * A regular expression that matches in time proportional to the text, whatever the pattern (RE2; Cox, "Regular
+ * Expression Matching Can Be Simple And Fast", 2007). It supports what JSON Schemas use of ECMA-262, except
+ * look-around, back-references and counts above 1,000.
+ * Throws an `Error` that names what is not supported.
  */
 export function linearPattern(pattern: string): { test(text: string): boolean } {
   if (pattern.length > MAX_PATTERN) throw new Error(`a pattern is longer than ${MAX_PATTERN} characters`);

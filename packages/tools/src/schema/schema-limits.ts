@@ -18,7 +18,7 @@ export function exceededLimit(schema: InputSchema): string | null {
   if (found.patterns > MOST_PATTERNS)
     return `it has ${found.patterns} patterns, and may have ${MOST_PATTERNS}`;
   if (expandedSize(schema) > MOST_EXPANDED) {
-    return `its references lead to more than ${MOST_EXPANDED} subschemas, so that to check an input takes too long`;
+    return `its references lead to more than ${MOST_EXPANDED} subschemas, so checking an input takes too long`;
   }
   return null;
 }
@@ -37,8 +37,9 @@ function walk(part: unknown, level: number, found: { levels: number; patterns: n
 }
 
 /**
- * The subschemas that a check may visit at one place of the input. What is referred to is counted at each reference;
- * a reference to what is being counted already goes on deeper in the input, or is found to never end.
+ * The number of subschemas that a check may visit at one position of the input. A subschema is counted at each
+ * reference to it. A reference to one that is being counted counts nothing: it applies deeper in the input, or never
+ * ends, which a check finds out.
  */
 function expandedSize(schema: InputSchema): number {
   const sizes = new Map<unknown, number>();
@@ -61,7 +62,7 @@ function expandedSize(schema: InputSchema): number {
   return sizeOf(schema);
 }
 
-/** By their `$id`, and by their anchors. */
+/** Collects subschemas by their `$id` and by their anchors. */
 function nameParts(part: unknown, named: Map<string, unknown>): void {
   if (typeof part !== 'object' || part === null) return;
   for (const [name, value] of Object.entries(part)) {
@@ -73,8 +74,8 @@ function nameParts(part: unknown, named: Map<string, unknown>): void {
 }
 
 /**
- * What a reference leads to. Its pointer is followed, rather than every part named by its own: the names of all
- * parts together may be long out of all proportion to the schema.
+ * The subschema that a reference points to. Its pointer is followed, rather than looked up in an index of all pointers:
+ * these can be far longer together than the schema.
  */
 function partAt(reference: string, schema: InputSchema, named: ReadonlyMap<string, unknown>): unknown {
   const [id = '', pointer] = reference.split('#', 2);

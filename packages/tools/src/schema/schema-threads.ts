@@ -3,19 +3,20 @@ import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { CheckResult, CheckTask } from './check-thread.ts';
 
-/** What came of a check, and how many milliseconds a thread worked for it; null where it was stopped. */
+/** The result of a check, and the time that its thread spent on it. */
 export interface ThreadWork {
+  /** Null where it was stopped. */
   result: CheckResult | null;
   usedMs: number;
 }
 
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
-/** A thread takes some time to start. */
+/** A thread takes some time to start, so an idle one is kept for a while. */
 const KEEP_IDLE_MS = 60_000;
 
 /**
- * Threads for work whose length a tenant or its model decides. Each does one thing at a time, and is ended, whatever
- * it is at, when its time is over: nothing else ends synchronous work for certain.
+ * Threads for checks whose length a tenant or its model decides. Each runs one check at a time, and is terminated when
+ * the check's time is up: nothing else reliably ends synchronous work.
  */
 export class SchemaThreads {
   readonly #pool: Piscina<CheckTask, CheckResult>;
@@ -28,13 +29,13 @@ export class SchemaThreads {
       maxThreads: threads,
       idleTimeout: KEEP_IDLE_MS,
       resourceLimits: MEMORY,
-      // What is loaded before the program, such as tracing, is meant for the program and not for a check.
+      // Preloaded modules, such as tracing, are meant for the program and not for its threads.
       execArgv: [],
       recordTiming: false,
     });
   }
 
-  /** Stopped after `limitMs` milliseconds from when a thread has begun, or where it takes more memory than it may. */
+  /** Stops the check `limitMs` milliseconds after a thread has begun it, or when it exceeds its memory. */
   async run(schema: string, input: string, limitMs: number): Promise<ThreadWork> {
     const { port1: begun, port2 } = new MessageChannel();
     const stop = new AbortController();

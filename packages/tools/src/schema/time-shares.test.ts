@@ -8,7 +8,7 @@ function setUp() {
   return { shares, pass };
 }
 
-test('what a tenant used is not there any more, and another has its own', () => {
+test('time that a tenant used is gone, and each tenant has its own share', () => {
   const { shares } = setUp();
   shares.spend('greedy', 620);
   expect(shares.leftMs('greedy')).toBe(400);
@@ -17,7 +17,7 @@ test('what a tenant used is not there any more, and another has its own', () => 
   expect(shares.leftMs('modest')).toBe(1_000);
 });
 
-test('a share comes back with time, and never grows beyond itself', () => {
+test('a share refills with time, up to its capacity', () => {
   const { shares, pass } = setUp();
   shares.spend('greedy', 4_000);
   pass(10_000);
@@ -26,7 +26,7 @@ test('a share comes back with time, and never grows beyond itself', () => {
   expect(shares.leftMs('greedy')).toBe(1_000);
 });
 
-test('ordinary work costs nothing', () => {
+test('ordinary work is not charged', () => {
   const { shares } = setUp();
   for (let call = 0; call < 1_000; call += 1) shares.spend('busy', 20);
   expect(shares.leftMs('busy')).toBe(1_000);

@@ -1,18 +1,18 @@
 import { LRUCache } from 'lru-cache';
 
-/** What comes back: a twentieth of all time. */
+/** Refilled: a twentieth of the time that passes. */
 const REFILL_SHARE = 0.05;
-/** What an ordinary check takes at most: it costs nothing. */
+/** An ordinary check takes less; it is not charged. */
 const FREE_MS = 20;
 const MOST_TENANTS = 10_000;
 
-/** How many milliseconds of work each tenant may still have done; what it used comes back with time. */
+/** A token bucket of thread time for each tenant, in milliseconds. */
 export class TimeShares {
   readonly #tenants = new LRUCache<string, { leftMs: number; at: number }>({ max: MOST_TENANTS });
   readonly #capacityMs: number;
   readonly #now: () => number;
 
-  /** `capacityMs`: what a tenant may use at once. `now`: milliseconds that only go forward. */
+  /** `capacityMs`: what a tenant may use at once. `now`: a monotonic clock, in milliseconds. */
   constructor(capacityMs: number, now: () => number = () => performance.now()) {
     this.#capacityMs = capacityMs;
     this.#now = now;
