@@ -32,8 +32,9 @@ const config: Config = {
   globalSetup: '<rootDir>/tests/support/start-services.ts',
   globalTeardown: '<rootDir>/tests/support/stop-services.ts',
   reporters: ['default', '<rootDir>/tests/support/print-slowest.mjs'],
+  testSequencer: '<rootDir>/tests/support/order-files.mjs',
   // Most tests wait for processes and timeouts, not for a processor.
-  maxWorkers: Math.max(3, availableParallelism() - 1),
+  maxWorkers: Math.max(4, availableParallelism()),
   // Only ends a test that would never end: on a machine that is busy, a start alone may take a minute.
   testTimeout: 180_000,
 };

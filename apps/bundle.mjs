@@ -1,4 +1,4 @@
-// Makes `dist/api.js` and `dist/worker.js`: the programs of `apps/*/dist/main.js`, each with its libraries in a few
+// Makes `dist/api.js`, `dist/worker.js` and `dist/cli.js`: the programs of `apps/*/dist/main.js`, each with its libraries in a few
 // files instead of more than a thousand. Finding, reading and linking so many files is most of what a start takes.
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const OUT = fileURLToPath(new URL('../dist/', import.meta.url));
-const PROGRAMS = ['api', 'worker'];
+const PROGRAMS = ['api', 'worker', 'cli'];
 /** A compiled file of ours, by its path. */
 const OURS = /[/\\](packages|apps)[/\\][^/\\]+[/\\]dist[/\\].+\.js$/;
 

@@ -64,7 +64,7 @@ test(
     const released = pool.firstAttempt(parked.id).filter((boundary) => boundary.includes('release'));
 
     const cases = [
-      ...choose(passed, random).map((boundary, place) => ({ marker: `at-${place}`, crashes: [boundary] })),
+      ...choose(passed, random).map((boundary, index) => ({ marker: `at-${index}`, crashes: [boundary] })),
       ...released.map((boundary) => ({ marker: `parked-${boundary.split(' ')[0]}`, crashes: [boundary] })),
       // A tool is asked how a call ended after a crash only: so here two workers die.
       ...SIDES.flatMap((side) =>

@@ -22,10 +22,10 @@ async function submit(marker: string): Promise<PlannedTurn> {
 
 /** The first answer to each turn is cut after as many events as its marker says. */
 function scriptOf(cuts: readonly number[]): ScriptInput {
-  const rules = cuts.map((place) => ({
-    match: { turn: `cut-${place}`, step: 0 },
+  const rules = cuts.map((index) => ({
+    match: { turn: `cut-${index}`, step: 0 },
     times: 1,
-    fault: { type: 'cut' as const, after_events: place },
+    fault: { type: 'cut' as const, after_events: index },
   }));
   return scriptOfPlans({ defaults: { chunk: 2 }, rules }, [TWO_CALLS]);
 }
@@ -54,9 +54,9 @@ test(
     const events = uncut?.events ?? 0;
     expect(events).toBeGreaterThan(10);
 
-    const cuts = Array.from({ length: events }, (_, place) => place);
+    const cuts = Array.from({ length: events }, (_, index) => index);
     await control.setScript(scriptOf(cuts));
-    const turns = await Promise.all(cuts.map((place) => submit(`cut-${place}`)));
+    const turns = await Promise.all(cuts.map((index) => submit(`cut-${index}`)));
     await untilAllEnded(chaos);
     const truth = await checkTruth(chaos, [whole, ...turns]);
     expect(new Set(truth.turns.map((turn) => JSON.stringify(endOf(turn)))).size).toBe(1);

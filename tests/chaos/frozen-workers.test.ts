@@ -51,7 +51,7 @@ test.each([
     await untilAllEnded(chaos);
     chaos.thawWorker(frozen);
     await untilTrue('it says that the lease is lost', () => says('The lease was lost'));
-    // Whatever it sent has arrived when this question was answered.
+    // What it sent before has arrived by then.
     await chaos.effects.untilArrived(effect);
     expect(chaos.effects.arrivals).toHaveLength(sent);
     await checkTruth(chaos, [turn]);

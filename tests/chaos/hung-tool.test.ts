@@ -7,7 +7,7 @@ import { readTruth } from './support/read-truth.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans, submitTurns, type PlannedTurn } from './support/workload.ts';
 
-/** More than one origin is given places for, less than a worker has in all. */
+/** More than one origin has slots for, fewer than a worker has in all. */
 const HUNG_TURNS = 90;
 const HEALTHY_TURNS = 20;
 const GENEROUS = 3;
@@ -41,7 +41,7 @@ async function latencyOf(turns: readonly PlannedTurn[]): Promise<number> {
 }
 
 test(
-  'a tool that hangs for ever fills its own room: turns with other tools take as long as without it',
+  'a tool that hangs for ever fills only its own slots: turns with other tools take as long as without it',
   async () => {
     startChance();
     hung = await EffectServer.start();
@@ -70,7 +70,7 @@ test(
       Array.from({ length: HUNG_TURNS }, () => chaos.cluster.submit({ agentId }, 'hang, please')),
     );
     await untilTrue(
-      'whoever found no room at the tool was told so, and the rest hang',
+      'calls that found no slot of the tool have failed, and the others hang',
       async () => {
         const { turns } = await readTruth(chaos);
         const open = turns.filter((turn) => turn.finishedAt === null).length;

@@ -46,7 +46,7 @@ test(
         await delay(afterMs);
         const before = await chaos.cluster.cancel(turn.id);
         const { status } = await chaos.cluster.untilEnded(turn.id, CASE_LIMIT_MS);
-        // Whatever left before the confirmation has arrived when this question was answered.
+        // What was sent before the confirmation has arrived by then.
         await chaos.cluster.control.stats();
         await Promise.all(TOOL_EFFECTS.map((effect) => chaos.effects.untilArrived(effect)));
         return { turn, before: before.status, status, calls: await countCalls(turn) };
@@ -63,7 +63,7 @@ test(
     expect(cancelled.filter(({ status }) => status === 'cancelled')).not.toEqual([]);
     await checkTruth(chaos, turns, ['cancelled', 'completed']);
 
-    // Whatever was left of them is a conversation that can go on.
+    // What is left of them is a conversation that can go on.
     for (const { sessionId } of turns) await chaos.cluster.submit({ sessionId }, 'Hello');
     await untilAllEnded(chaos);
     expect(await chaos.cluster.control.stats()).toMatchObject({ rejected: 0 });

@@ -55,7 +55,7 @@ async function flushRedis(): Promise<void> {
   if (!answer.toString().startsWith('+OK')) throw new Error(`Redis says ${answer.toString()}`);
 }
 
-/** Redis forgets everything, and half of the time it also dies and comes back. */
+/** Redis loses all its data; half of the time it is also killed and started again. */
 const loseRedis: Fault = async (_, random) => {
   if (random.next() < 0.5) {
     await flushRedis();

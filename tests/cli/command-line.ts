@@ -18,7 +18,7 @@ import { isThere, readRun, type KnownProcess } from '../../apps/cli/src/children
 import { countStart } from '../support/count-start.ts';
 import { untilTrue } from '../support/until-true.ts';
 
-const MAIN = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 export interface Ended {
   code: number | null;

@@ -50,7 +50,7 @@ test('migrate names what it applied, and says so when there is nothing to do', a
   });
 });
 
-test('a migration that fails is told on one line, with exit code 1', async () => {
+test('a migration that fails is reported on one line, with exit code 1', async () => {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   const spoilt = new URL(url);
   spoilt.pathname = `/${name}`;
@@ -196,14 +196,14 @@ test('it says its version, and the help of keys create lists every scope', async
   });
 });
 
-test('what start wrote names the database, unless the environment does; once it is gone, that is said', async () => {
+test('what start wrote names the database, unless the environment does; once that database is gone, the error says so', async () => {
   const stateFolder = join(folder, '.turnpike');
   mkdirSync(stateFolder);
   writeFileSync(join(stateFolder, 'env'), `DATABASE_URL='${url}'\n`);
   const beside = await turnpike(['tenants', 'list'], {});
   expect(beside).toMatchObject({ code: 0, reportedErrors: '' });
-  const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
-  writeFileSync(join(stateFolder, 'env'), `DATABASE_URL='${nobody}'\n`);
+  const nowhere = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
+  writeFileSync(join(stateFolder, 'env'), `DATABASE_URL='${nowhere}'\n`);
   expect(await turnpike(['tenants', 'list'])).toEqual(beside);
   const { code, reportedErrors } = await turnpike(['tenants', 'list'], {});
   rmSync(stateFolder, { recursive: true });
@@ -226,7 +226,7 @@ test('npm links the command of a checkout: the lock file, which it goes by, name
 test('the command that npm links is there before anything is built, and builds a checkout once', async () => {
   const checkout = projectFolder();
   const bin = join(checkout, 'apps/cli/bin/turnpike.mjs');
-  const built = join(checkout, 'apps/cli/dist/main.js');
+  const built = join(checkout, 'dist/cli.js');
   cpSync(fileURLToPath(new URL('../../apps/cli/bin/', import.meta.url)), dirname(bin), { recursive: true });
   mkdirSync(dirname(built));
   const program = JSON.stringify('process.stdout.write(`it has ${process.argv[2]}`)');
@@ -244,15 +244,15 @@ test('the command that npm links is there before anything is built, and builds a
   expect(second).toMatchObject({ status: 0, stdout: 'it has words', stderr: '' });
 });
 
-test('a tenant that is not there, a database that is not there, and no database at all: one line each', async () => {
+test('an unknown tenant, a database that does not respond, and no database at all: one line each', async () => {
   expect(await turnpike(['keys', 'list', 'Nobody'])).toEqual({
     code: 1,
     output: '',
     reportedErrors: 'turnpike: There is no tenant Nobody.\n',
   });
-  const nobody = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
+  const nowhere = `postgres://user:hidden@127.0.0.1:${await freePort()}/app`;
   for (const words of [['migrate'], ['schema', 'check'], ['tenants', 'list']]) {
-    const { code, reportedErrors } = await turnpike(words, { DATABASE_URL: nobody });
+    const { code, reportedErrors } = await turnpike(words, { DATABASE_URL: nowhere });
     expect(code).toBe(1);
     expect(reportedErrors).toMatch(/^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .+\n$/);
   }

@@ -17,9 +17,9 @@ test('built for a browser, the client holds itself and its parser, and nothing o
     format: 'esm',
     logLevel: 'silent',
   });
-  const places = Object.keys(metafile.inputs).filter((path) => !path.startsWith('packages/client/dist/'));
-  expect(places.length).toBeGreaterThan(0);
-  for (const place of places) expect(place).toMatch(/^node_modules\/eventsource-parser\//);
+  const inputs = Object.keys(metafile.inputs).filter((path) => !path.startsWith('packages/client/dist/'));
+  expect(inputs.length).toBeGreaterThan(0);
+  for (const path of inputs) expect(path).toMatch(/^node_modules\/eventsource-parser\//);
   for (const { imports } of Object.values(metafile.outputs)) expect(imports).toEqual([]);
   const [bundle] = outputFiles;
   const ofNode = bundle?.text.match(/\b(process|Buffer|global|require|node:\w+)\b/g);

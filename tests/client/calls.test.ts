@@ -100,7 +100,7 @@ test('it never comes back before Retry-After says so, in seconds or as a date', 
   expect(third - second).toBeGreaterThanOrEqual(900);
 });
 
-test('who is asked to wait for minutes is told so at once', async () => {
+test('a Retry-After of minutes is reported at once', async () => {
   const turnpike = await serve((response) =>
     sendProblem(response, 429, 'rate_limited', { 'retry-after': '600' }),
   );
@@ -109,13 +109,13 @@ test('who is asked to wait for minutes is told so at once', async () => {
   expect(server?.asked).toHaveLength(1);
 });
 
-test('it gives up after as many tries as it was told, with what the service said last', async () => {
+test('it gives up after the configured number of tries, with the last error of the service', async () => {
   const turnpike = await serve((response) => sendProblem(response, 503, 'not_ready'), { maxRetries: 2 });
   expect(await failureOf(turnpike.turns.get('turn_1'))).toMatchObject({ status: 503, code: 'not_ready' });
   expect(server?.asked).toHaveLength(3);
 });
 
-test('nobody listens: that is a connection error, and a page of a proxy is told from a problem', async () => {
+test('a closed port is a connection error, and a proxy’s HTML page is not taken for a problem', async () => {
   const gone = await serve((response) => answerJson(response, 200, {}), { maxRetries: 1 });
   await server?.stop();
   server = undefined;
@@ -128,7 +128,7 @@ test('nobody listens: that is a connection error, and a page of a proxy is told 
   });
 });
 
-test('a redirect is not followed: whoever it names is not told the key', async () => {
+test('a redirect is not followed: its target does not get the key', async () => {
   const turnpike = await serve((response) =>
     response.writeHead(307, { location: 'http://127.0.0.1:1/elsewhere' }).end(),
   );
@@ -222,14 +222,14 @@ async function placeAskedAt(baseUrl: string, origin?: string): Promise<{ at: str
 
 test('a baseUrl that is a path leads to the origin of the page, and to no other', async () => {
   const page = 'https://page.invalid:8443';
-  const places = {
+  const addresses = {
     '/api': '/api',
     '/api/': '/api',
     '/': '',
     '/a/../b': '/b',
     '/..//elsewhere.invalid': '//elsewhere.invalid',
   };
-  for (const [baseUrl, path] of Object.entries(places)) {
+  for (const [baseUrl, path] of Object.entries(addresses)) {
     expect((await placeAskedAt(baseUrl, page)).at).toBe(`${page}${path}/v1/turns/turn_1`);
   }
   for (const elsewhere of [

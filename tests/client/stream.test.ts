@@ -22,7 +22,7 @@ beforeAll(async () => {
   turnpike = new Turnpike({ baseUrl: `http://127.0.0.1:${proxy.port}`, apiKey: api.client.apiKey });
   agentId = (await turnpike.agents.create({ name: 'a', model: 'm' })).id;
 });
-afterEach(() => untilTrue('nobody follows any more', () => api.streams.count === 0));
+afterEach(() => untilTrue('no stream is open', () => api.streams.count === 0));
 afterAll(async () => {
   await proxy.stop();
   await api.stop();
@@ -45,14 +45,14 @@ const textOf = (events: readonly TurnEvent[]): string =>
 const typesOf = (events: readonly TurnEvent[]): string[] =>
   events.map(({ type }) => type).filter((type) => type !== 'message.delta');
 
-test('pieces of text come once each, whatever is cut, so that joined they are the text', async () => {
+test('each piece of text comes once, however often the connection breaks, so that joined they are the text', async () => {
   const { id } = await turnpike.turns.submit({ agent_id: agentId, input: 'Hi' });
   const { events, over } = follow(id);
   const held = await HeldTurn.claim(api, elsewhere, id);
   const words = ['It ', 'is ', 'noon ', 'in ', 'Lisbon.'];
-  for (const [place, word] of words.entries()) {
-    // Said while nobody listens: whoever comes back is sent all of the text so far, in one piece.
-    const isAway = place % 2 === 1;
+  for (const [index, word] of words.entries()) {
+    // Written while no client is connected: one that comes back is sent all of the text so far, in one piece.
+    const isAway = index % 2 === 1;
     if (isAway) {
       // Refused until then: one that is only cut off may be back before anybody looks.
       await proxy.cut();
@@ -60,7 +60,7 @@ test('pieces of text come once each, whatever is cut, so that joined they are th
     }
     held.say(word);
     if (isAway) await proxy.restore();
-    const soFar = words.slice(0, place + 1).join('');
+    const soFar = words.slice(0, index + 1).join('');
     await untilTrue(`it has "${soFar}"`, () => textOf(events) === soFar);
     const { connections } = proxy;
     proxy.drop();
@@ -72,7 +72,7 @@ test('pieces of text come once each, whatever is cut, so that joined they are th
   expect(typesOf(events)).toEqual([...BEGINNING, 'step.completed', 'turn.completed']);
 });
 
-test('a step that begins anew is told of, and its text comes from the start', async () => {
+test('a step that begins anew is announced, and its text comes from the start', async () => {
   const { id } = await turnpike.turns.submit({ agent_id: agentId, input: 'Hi' });
   const { events, over } = follow(id);
   const shown: string[] = [];
@@ -112,10 +112,10 @@ test('a stream begins after the event that was given, and is empty after the las
 test("a session's stream tells of its turns one after another, until the loop is left", async () => {
   const first = await turnpike.turns.submit({ agent_id: agentId, input: 'Hi' });
   const second = await turnpike.turns.submit({ session_id: first.session_id, input: 'Hi again' });
-  const told: string[] = [];
+  const facts: string[] = [];
   const reading = (async () => {
     for await (const event of turnpike.sessions.stream(first.session_id)) {
-      if (event.type !== 'message.delta') told.push(`${event.turn_id} ${event.sequence_number}`);
+      if (event.type !== 'message.delta') facts.push(`${event.turn_id} ${event.sequence_number}`);
       if (event.turn_id === second.id && event.type === 'turn.completed') break;
     }
   })();
@@ -125,7 +125,7 @@ test("a session's stream tells of its turns one after another, until the loop is
     proxy.drop();
   }
   await reading;
-  expect(told).toEqual(
+  expect(facts).toEqual(
     [first, second].flatMap(({ id }) => [1, 2, 3, 4, 5].map((number) => `${id} ${number}`)),
   );
 });

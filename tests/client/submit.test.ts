@@ -32,7 +32,7 @@ async function turnsWith(mark: string): Promise<Turn[]> {
 }
 
 test.each([0, 40, 400])(
-  'answers that are lost, or cut after %d bytes, make no second turn',
+  'responses that are lost, or cut off after %d bytes, make no second turn',
   async (passBytes) => {
     const mark = randomUUID();
     const before = proxy.lost;
@@ -44,7 +44,7 @@ test.each([0, 40, 400])(
   },
 );
 
-test('a submission whose answer never came is found again by the key that was given', async () => {
+test('a submission without a response is found again by its idempotency key', async () => {
   const mark = randomUUID();
   const submission = { agent_id: agentId, input: 'Hi', metadata: { mark } };
   const once = { idempotencyKey: mark, maxRetries: 0 };
@@ -73,7 +73,7 @@ test('a request with the same key that is under way is waited for', async () => 
     maxRetries: 20,
   });
   const submitted = counting.turns.submit({ agent_id: agentId, input: 'Hi' }, { idempotencyKey });
-  await untilTrue('it was told that the key is in use', () => answers > 0);
+  await untilTrue('it got the response that the key is in use', () => answers > 0);
   await client.query('ROLLBACK');
   client.release();
   expect(await submitted).toMatchObject({ status: 'queued' });
@@ -162,7 +162,7 @@ test('each resource is made, read, listed, changed and deleted, and what was del
   expect((await turnpike.apiKeys.rotate(key.id)).key).toMatch(/^tp_live_/);
   await turnpike.apiKeys.revoke(key.id);
   proxy.loseResponses(1);
-  // Its first answer was lost, and with it the key: nobody can read it again.
+  // Its first response was lost, and with it the key, which cannot be read again.
   expect((await turnpike.apiKeys.create({ name: 'lost', scopes: ['turns:read'] })).key).toBeUndefined();
 });
 

@@ -9,7 +9,7 @@ const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const IS_OURS = /\.md$/;
 const IS_NOT_OURS = /(^|\/)(node_modules|dist|results)\//;
 
-/** Hosts that whoever pastes an example reaches nobody at. */
+/** Hosts that belong to no one: a pasted example reaches nothing there. */
 const REACHES_NOBODY = /^(localhost|127\.0\.0\.1|\[::1\]|([\w-]+\.)+invalid)$/;
 
 /** The hosts that a text names, with a scheme or without. */
@@ -29,11 +29,11 @@ function codeOf(markdown: string): string[] {
   return [...blocks, ...[...rest.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)];
 }
 
-const pages = ['README.md', 'docs', 'apps', 'packages', 'bench', 'deploy'].flatMap((place) =>
-  place.endsWith('.md')
-    ? [place]
-    : readdirSync(join(REPOSITORY, place), { recursive: true, encoding: 'utf8' })
-        .map((file) => `${place}/${file}`)
+const pages = ['README.md', 'docs', 'apps', 'packages', 'bench', 'deploy'].flatMap((path) =>
+  path.endsWith('.md')
+    ? [path]
+    : readdirSync(join(REPOSITORY, path), { recursive: true, encoding: 'utf8' })
+        .map((file) => `${path}/${file}`)
         .filter((file) => IS_OURS.test(file) && !IS_NOT_OURS.test(file)),
 );
 

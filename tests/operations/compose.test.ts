@@ -4,8 +4,8 @@ import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-const place = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const read = (path: string): string => readFileSync(place(path), 'utf8');
+const absolute = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const read = (path: string): string => readFileSync(absolute(path), 'utf8');
 
 const serviceSchema = z.looseObject({
   image: z.string(),
@@ -36,7 +36,7 @@ const READ = {
   worker: variablesIn('apps/worker/src/config.ts', ...SHARED),
 };
 
-/** What the compose file decides itself, and why it is nobody else's to say. */
+/** What the compose file decides itself, and why nothing else may. */
 const DECIDED: Record<string, string> = {
   HOST: 'a container listens to its network',
   PORT: 'the port of this machine: inside it is always 3000',
@@ -65,7 +65,7 @@ test.each(['api', 'worker'] as const)(
   },
 );
 
-test('compose hands every variable of .env.example to somebody, and asks for no other', () => {
+test('compose gives every variable of .env.example to a service, and needs no other', () => {
   const asked = new Set(
     [...read('docker-compose.yml').matchAll(/\$\{([A-Z_0-9]+)/g)].map(([, name]) => name),
   );
@@ -89,7 +89,7 @@ test('the API and workers answer for metrics where Prometheus asks, and Grafana 
   expect(asked).toEqual(
     ['api', 'worker'].map((name) => `${name}:${compose.services[name]?.environment['METRICS_PORT']}`),
   );
-  // Nobody outside of the network.
+  // Not from outside of the network.
   for (const name of ['api', 'worker'])
     expect(JSON.stringify(compose.services[name]?.ports ?? [])).not.toContain('9464');
   for (const service of ['prometheus', 'grafana']) {
@@ -97,7 +97,7 @@ test('the API and workers answer for metrics where Prometheus asks, and Grafana 
       (volume) => /^\.\/([^:]+):/.exec(volume)?.[1] ?? [],
     );
     expect(mounted?.length).toBeGreaterThan(0);
-    for (const path of mounted ?? []) expect(existsSync(place(path))).toBe(true);
+    for (const path of mounted ?? []) expect(existsSync(absolute(path))).toBe(true);
   }
 });
 

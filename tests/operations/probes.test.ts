@@ -46,7 +46,7 @@ const look = async (base: string): Promise<{ status: number; body: Record<string
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
 
-/** Until the API and the worker both say so. */
+/** Until the API and the worker both respond so. */
 async function untilBoth(status: number, words: RegExp): Promise<void> {
   await untilTrue(`${status} ${words}`, async () => {
     const answers = await Promise.all(probes.map(look));
@@ -108,21 +108,21 @@ test('on a Redis that became a replica while connections stayed open, they are n
   operator.disconnect();
 });
 
-test('while Postgres and Redis are away, each process says so, and not with every attempt', async () => {
+test('while Postgres and Redis are down, each process reports it, and not with every attempt', async () => {
   const before = [api, worker].map((program) => program.lines.length);
   await postgres.crash();
   await redis?.kill();
   await untilBoth(503, /not_ready/);
   const suppressed = (program: Program, from: number | undefined): boolean =>
     program.lines.slice(from).some((line) => /"suppressed":\d+/.test(line));
-  await untilTrue('what was left out is counted', () =>
-    [api, worker].every((program, place) => suppressed(program, before[place])),
+  await untilTrue('suppressed reports are counted', () =>
+    [api, worker].every((program, index) => suppressed(program, before[index])),
   );
-  for (const [place, program] of [api, worker].entries()) {
-    const told = program.lines.slice(before[place]).filter((line) => /"level":"(warn|error)"/.test(line));
-    expect(told.length).toBeGreaterThan(0);
+  for (const [index, program] of [api, worker].entries()) {
+    const reports = program.lines.slice(before[index]).filter((line) => /"level":"(warn|error)"/.test(line));
+    expect(reports.length).toBeGreaterThan(0);
     // Probes alone fail every second, and there are a dozen loops and connections.
-    expect(told.length).toBeLessThan(150);
+    expect(reports.length).toBeLessThan(150);
   }
   await postgres.start();
   await redis?.start();

@@ -25,13 +25,13 @@ afterAll(async () => {
 test('two installations in one database, each in its schema, run their own turns and touch nothing of the other', async () => {
   const began = Date.now();
   const turns = await Promise.all(
-    clusters.map(async (cluster, place) => {
+    clusters.map(async (cluster, index) => {
       const agent = await cluster.createAgent({ tools: [{ type: 'builtin', name: 'current_time' }] });
       const endpoint = { url: 'http://127.0.0.1:9/hooks', events: ['turn.completed'] };
       await cluster.request('POST', '/v1/webhook_endpoints', endpoint);
       const accepted = await Promise.all(
         [1, 2, 3].map((number) =>
-          cluster.submit({ agentId: agent.id }, `Installation ${place}, turn ${number}.`),
+          cluster.submit({ agentId: agent.id }, `Installation ${index}, turn ${number}.`),
         ),
       );
       return Promise.all(accepted.map(({ id }) => cluster.untilEnded(id)));

@@ -14,7 +14,7 @@ export interface Ran {
   output: string;
 }
 
-/** Runs a program to its end; what it says on both channels is one text. */
+/** Runs a program to its end; what it writes to both outputs is one text. */
 export function run(program: string, words: string[], folder: string): Promise<Ran> {
   const settings = { cwd: folder, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve) => {
@@ -25,14 +25,14 @@ export function run(program: string, words: string[], folder: string): Promise<R
   });
 }
 
-/** As `run`, of what must go well. Returns what it said. */
+/** As `run`, of a program that must succeed. Returns its output. */
 export async function mustRun(program: string, words: string[], folder: string): Promise<string> {
   const { code, output } = await run(program, words, folder);
   if (code !== 0) throw new Error(`${program} ${words.join(' ')} ended with ${code}:\n${output}`);
   return output;
 }
 
-/** A folder outside of the repository in which the packed client is installed as a stranger does. */
+/** A folder outside of the repository in which the packed client is installed as a user does it. */
 export interface Installed {
   folder: string;
   tarball: string;
@@ -56,14 +56,14 @@ export interface Project {
 export async function installClient(): Promise<Installed> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'turnpike-test-packages-')));
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const pack = async (place: string): Promise<string> => {
+  const pack = async (path: string): Promise<string> => {
     const words = [
       'pack',
       '--json',
       '--ignore-scripts',
       '--pack-destination',
       folder,
-      join(REPOSITORY, place),
+      join(REPOSITORY, path),
     ];
     const [packed] = JSON.parse(await mustRun('npm', words, folder)) as { filename: string }[];
     return `./${packed?.filename.replace('@', '').replace('/', '-') ?? ''}`;
@@ -79,19 +79,19 @@ export async function installClient(): Promise<Installed> {
   return {
     folder,
     tarball: join(folder, tarball),
-    packages: packages.map((place) => place.replace(/^.*node_modules\//, '')).toSorted(),
+    packages: packages.map((path) => path.replace(/^.*node_modules\//, '')).toSorted(),
     project(name, type, settings) {
-      const place = join(folder, name);
-      mkdirSync(place);
-      const write = (file: string, text: string): void => writeFileSync(join(place, file), text);
+      const ofProject = join(folder, name);
+      mkdirSync(ofProject);
+      const write = (file: string, text: string): void => writeFileSync(join(ofProject, file), text);
       write('package.json', JSON.stringify({ name, private: true, type }));
       if (settings !== undefined) write('tsconfig.json', JSON.stringify(strictly(settings)));
       return {
-        folder: place,
+        folder: ofProject,
         write,
-        take: (file, as) => cpSync(join(PROJECTS, file), join(place, as)),
-        compile: (compiler = TSC) => run(process.execPath, [compiler, '-p', place], place),
-        node: (file, ...words) => mustRun(process.execPath, [file, ...words], place),
+        take: (file, as) => cpSync(join(PROJECTS, file), join(ofProject, as)),
+        compile: (compiler = TSC) => run(process.execPath, [compiler, '-p', ofProject], ofProject),
+        node: (file, ...words) => mustRun(process.execPath, [file, ...words], ofProject),
       };
     },
   };

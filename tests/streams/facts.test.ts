@@ -44,10 +44,10 @@ test('facts say what a client needs, and say the same whenever they are read', a
   const turn = await cluster.untilEnded(id);
   const facts = await factsOf(id);
   expect(facts.slice(0, before.length)).toEqual(before);
-  expect(facts.map((fact) => fact.sequence_number)).toEqual(facts.map((_, place) => place + 1));
+  expect(facts.map((fact) => fact.sequence_number)).toEqual(facts.map((_, index) => index + 1));
   expect(facts.at(-1)).toMatchObject({ type: 'turn.completed', turn });
-  const told = facts.flatMap((fact) => (fact.type === 'tool.completed' ? [fact.tool_call] : []));
-  expect(told).toMatchObject([
+  const results = facts.flatMap((fact) => (fact.type === 'tool.completed' ? [fact.tool_call] : []));
+  expect(results).toMatchObject([
     { name: 'current_time', status: 'completed', is_error: false },
     { name: 'where_am_i', status: 'completed', output: [{ type: 'text', text: 'In Lisbon.' }] },
   ]);
@@ -58,7 +58,7 @@ test('facts say what a client needs, and say the same whenever they are read', a
   expect(facts.flatMap((fact) => (fact.type === 'step.completed' ? [fact.step] : []))).toEqual(steps);
 });
 
-test('events of turns that ended long ago are deleted, and a cursor before them is told so', async () => {
+test('events of turns that ended long ago are deleted, and a cursor before them gets an error', async () => {
   await cluster.control.reset();
   const agent = await cluster.createAgent();
   const { id } = await cluster.submit({ agentId: agent.id }, 'Hello');

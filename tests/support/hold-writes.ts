@@ -6,14 +6,14 @@ const GATE = 4_711;
 
 /**
  * Keeps every update of this column of `turns` waiting just before it is made, until `count` of those that `begin`
- * begins wait for something; then lets all of them go at once. So whatever each of them read before, it read before
- * any of the others wrote. Needs a pool of more than `count` connections.
+ * begins wait for something; then lets all of them go at once. So each of them
+ * has read before any of the others writes. Needs a pool of more than `count` connections.
  */
 export async function allAtOnce<Result>(
   { pool }: Pick<Database, 'pool'>,
   column: 'dispatched_at' | 'reserved_micros',
   count: number,
-  begin: (place: number) => Promise<Result>,
+  begin: (index: number) => Promise<Result>,
 ): Promise<Result[]> {
   await pool.query(`
     CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -25,8 +25,8 @@ export async function allAtOnce<Result>(
   const keeper = await pool.connect();
   try {
     await keeper.query('SELECT pg_advisory_lock($1)', [GATE]);
-    const all = Promise.all(Array.from({ length: count }, (_, place) => begin(place)));
-    // Whatever fails is told where it is awaited.
+    const all = Promise.all(Array.from({ length: count }, (_, index) => begin(index)));
+    // What fails is thrown where it is awaited.
     all.catch(() => undefined);
     await untilTrue('all of them wait', async () => {
       const { rows } = await keeper.query(

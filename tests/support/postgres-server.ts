@@ -15,7 +15,7 @@ export interface PostgresServer extends Service {
 }
 
 /**
- * A Postgres of its own, empty. Only one that is `durable` may be crashed: the data of the others is
+ * A separate Postgres, empty. Only one that is `durable` may be crashed: the data of the others is
  * thrown away, so nothing is gained by waiting for the disk. `settings` are more of the server's, `name=value`.
  */
 export async function startPostgres({

@@ -24,7 +24,7 @@ const pathOf = (name: string, isBundled: boolean): string =>
   fileURLToPath(new URL(isBundled ? `dist/${name}.js` : `apps/${name}/dist/main.js`, ROOT));
 
 /**
- * Starts `dist/<name>.js` with just this environment, and waits until it says that it is ready. `nodeOptions` are for
+ * Starts `dist/<name>.js` with just this environment, and waits until it is ready. `nodeOptions` are for
  * node itself, such as `--import`; with them `apps/<name>/dist/main.js` is started, whose files hooks can rewrite.
  */
 export async function startProgram(
@@ -64,7 +64,7 @@ export async function startProgram(
 }
 
 /**
- * Starts a program that outlives the process that starts it, and whoever needs it must end: its output goes to `logFile`.
+ * Starts a program that outlives the process that starts it and must be ended by its id; its output goes to `logFile`.
  * Returns its first message and its process id.
  */
 export async function startLastingProgram(

@@ -8,7 +8,7 @@ import type { Service } from './service.ts';
 
 export interface RedisServer extends Service {
   port: number;
-  /** Without a goodbye. */
+  /** By SIGKILL. */
   kill(): Promise<void>;
   /** On the same port, with nothing in it. */
   start(): Promise<void>;
@@ -20,7 +20,7 @@ export interface RedisSettings {
   kind?: 'single' | 'cluster' | 'sentinel';
 }
 
-/** A Redis of its own, with nothing on disk; null where there is no `redis-server` on PATH. */
+/** A separate Redis, with nothing on disk; null where there is no `redis-server` on PATH. */
 export async function startRedis({
   password = '',
   kind = 'single',

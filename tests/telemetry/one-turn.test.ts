@@ -9,7 +9,7 @@ import { untilTrue } from '../support/until-true.ts';
 import { answerWith, Receiver } from '../webhooks/support/receiver.ts';
 import { attributeOf, Collector, type CollectedSpan } from './support/collector.ts';
 
-/** What nobody who looks at lines, numbers or traces may ever see. */
+/** What must be in no log line, metric or trace. */
 const CANARIES = {
   prompt: 'canary-of-the-prompt',
   output: 'canary-of-the-output',
@@ -178,7 +178,7 @@ test('one trace holds the request, the run of the turn, its model and tool calls
   expect(root()?.parentSpanId).toBeUndefined();
   for (const span of [run, ...find('deliver webhook')]) expect(span?.parentSpanId).toBe(root()?.spanId);
   for (const span of [...chats, ...tools]) expect(span.parentSpanId).toBe(run?.spanId);
-  // It is told of the client's own trace, and does not become a part of it.
+  // It records the client's own trace id, and does not become a part of that trace.
   expect(root()?.links).toMatchObject([{ traceId: STRANGER.split('-')[1] }]);
   expect(root()?.traceId).not.toBe(STRANGER.split('-')[1]);
 });
@@ -198,10 +198,10 @@ test('spans of calls speak the GenAI conventions', async () => {
 
 test('the collector has its key, and no prompt, output or secret is in a trace, a line or a metric', async () => {
   const lines = [cluster.api, ...cluster.workers].flatMap((program) => program?.lines ?? []);
-  const told = [...collector.texts, ...lines, await metricsOf('api'), await metricsOf('worker')].join('\n');
+  const output = [...collector.texts, ...lines, await metricsOf('api'), await metricsOf('worker')].join('\n');
   expect(collector.headers[0]?.['x-collector-key']).toBe(CANARIES.collectorKey);
-  expect(told).toContain(turn.id);
-  for (const canary of Object.values(CANARIES)) expect(told.includes(canary)).toBe(false);
+  expect(output).toContain(turn.id);
+  for (const canary of Object.values(CANARIES)) expect(output.includes(canary)).toBe(false);
 });
 
 async function metricsOf(service: 'api' | 'worker'): Promise<string> {
@@ -265,8 +265,8 @@ test.each(['deploy/grafana/turnpike.json', 'deploy/prometheus/alerts.yml'])(
   'each metric that %s asks for is there',
   async (file) => {
     const text = await readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
-    const told = (await metricsOf('api')) + (await metricsOf('worker'));
-    const there = new Set([...told.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+    const metrics = (await metricsOf('api')) + (await metricsOf('worker'));
+    const there = new Set([...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
     const asked = new Set(
       [...text.matchAll(/\b(?:turnpike|nodejs|process)_[a-z0-9_]+/g)].map(([name]) =>
         there.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''),

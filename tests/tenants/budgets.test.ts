@@ -226,7 +226,7 @@ test('a turn stops at its own budget with what it did, and is gone on with after
   expect(await cluster.control.stats()).toMatchObject({ rejected: 0 });
 });
 
-test('a worker that dies in a call leaves nothing put aside', async () => {
+test('a worker that dies in a call leaves nothing reserved', async () => {
   await setBudget(1_000_000_000);
   await cluster.control.setScript({
     rules: [{ times: 1, fault: { type: 'hang' } }, { reply: { text: 'Here.' } }],

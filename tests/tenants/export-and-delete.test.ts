@@ -218,7 +218,7 @@ test('nothing is deleted without a yes, nor while a turn has not ended', async (
 
 test('a deletion that was killed goes on where it is begun again, and the keys are worth nothing from the first', async () => {
   const { id, mark, key } = await makeTenant('Killed');
-  // Somebody holds a row: the deletion stops there, in the midst.
+  // Another transaction locks a row: the deletion stops there, halfway.
   const holder = await database.pool.connect();
   await holder.query('BEGIN');
   await holder.query(`SELECT 1 FROM turns WHERE id = 'turn_' || $1 || 50 FOR UPDATE`, [mark]);

@@ -26,15 +26,11 @@ async function start(environment: Record<string, string>): Promise<void> {
   cleanUp.push(() => traffic.close());
 }
 
-/** Every process is replaced by one with this environment, one after another; each must end well. */
+/** Every process is replaced by one with this environment, which starts first; each must end well. */
 async function restartAll(environment: Record<string, string>): Promise<void> {
-  for (const worker of cluster.workers.splice(0)) {
-    await cluster.startWorker(environment);
-    expect(await worker.end('SIGTERM')).toBe(0);
-  }
-  const api = cluster.api;
-  await cluster.startApi(environment);
-  expect(await api?.end('SIGTERM')).toBe(0);
+  const old = [...cluster.workers.splice(0), cluster.api];
+  await Promise.all([...old.slice(1).map(() => cluster.startWorker(environment)), cluster.startApi(environment)]);
+  expect(await Promise.all(old.map((program) => program?.end('SIGTERM')))).toEqual(old.map(() => 0));
 }
 
 test(
@@ -46,7 +42,7 @@ test(
     await traffic.untilMore(3);
 
     const both = { TURNPIKE_MASTER_KEYS: `${masterKey('new')},${masterKey('old')}` };
-    // Straight to the new one: whoever has the old one alone meets what it cannot open yet, and waits for it.
+    // The new key comes first: a process with the old one alone meets secrets that it cannot open yet, and waits.
     const oldApi = cluster.api;
     await cluster.startApi(both);
     expect(await oldApi?.end('SIGTERM')).toBe(0);
@@ -77,7 +73,7 @@ test(
 );
 
 test(
-  'Vault goes away for some seconds, forgets its tokens and comes back, while workers start afresh: no turn fails',
+  'Vault is down for some seconds, revokes its tokens and comes back, while workers are replaced: no turn fails',
   async () => {
     const vault = await startTestVault();
     cleanUp.push(() => vault.close());
@@ -106,7 +102,7 @@ test(
     await vault.server.start();
     await traffic.untilMore(3);
 
-    // A token that was good is refused while keys are needed: whoever has the AppRole logs in again.
+    // A token that was good is refused while keys are needed: a process with the AppRole logs in again.
     vault.server.tokens.revokeAll();
     const other = await addTenant();
     await traffic.untilDone(await traffic.submitFor(other));

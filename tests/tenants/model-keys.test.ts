@@ -11,7 +11,7 @@ import { TestTenant } from './support/test-tenant.ts';
 const OPERATORS = '6789';
 
 let cluster: Cluster;
-/** A tenant's gateway that the operator lets tenants reach, and an address that nobody may. */
+/** A tenant's gateway that the operator lets tenants reach, and an address that it does not. */
 let gateway: ModelSim;
 let gatewayControl: SimControl;
 let forbidden: Server;
@@ -64,9 +64,9 @@ test('each tenant’s calls are made with its own key, on one worker at once', a
   await one.useKeys({ anthropic: 'sk-ant-api03-of-tenant-ONE1' });
   await two.useKeys({ anthropic: 'sk-ant-api03-of-tenant-TWO2' }, { auth: 'bearer' });
   const turns = await Promise.all(
-    tenants.map(async (tenant, place) => {
+    tenants.map(async (tenant, index) => {
       const agent = await tenant.createAgent();
-      const words = Array.from({ length: 4 }, (_, turn) => `[[${place}]] What is ${turn} and 1?`);
+      const words = Array.from({ length: 4 }, (_, turn) => `[[${index}]] What is ${turn} and 1?`);
       return Promise.all(words.map((text) => tenant.run(agent.id, text)));
     }),
   );
@@ -166,7 +166,7 @@ test('a key that is replaced is used within its time, and at once where the old 
   expect((await seen()).at(-1)).toBe('EEE3');
 });
 
-test('an agent’s own keys stand in the place of the tenant’s', async () => {
+test('an agent’s own keys replace the tenant’s', async () => {
   const tenant = await TestTenant.create(cluster);
   await tenant.useKeys({ common: 'key-of-the-tenant-FFF1' });
   await tenant.putSecret('special', 'key-of-the-agent-FFF2');
@@ -244,16 +244,16 @@ test('a key is in no log line, no row and no answer, also when the API says it b
   const { rows: tables } = await cluster.database.pool.query<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
   );
-  const places = [
+  const texts = [
     JSON.stringify(turn),
     [cluster.api, ...cluster.workers].flatMap((it) => it?.lines).join('\n'),
   ];
   for (const { name } of tables) {
     const { rows } = await cluster.database.pool.query(`SELECT t::text AS row FROM ${name} AS t`);
-    places.push(JSON.stringify(rows));
+    texts.push(JSON.stringify(rows));
   }
-  expect(places.join('\n')).toContain('are no good');
-  for (const form of forms) expect(places.filter((place) => place.includes(form))).toEqual([]);
+  expect(texts.join('\n')).toContain('are no good');
+  for (const form of forms) expect(texts.filter((text) => text.includes(form))).toEqual([]);
 });
 
 test('a worker without a key of the operator’s serves the tenants that bring one', async () => {

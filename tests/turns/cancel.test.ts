@@ -61,7 +61,7 @@ test('a cancel that comes after the end, or a second time, changes nothing', asy
 
 test.each([
   ['interrupt', 'keeps', 'old'],
-  ['rollback', 'forgets', 'new'],
+  ['rollback', 'hides', 'new'],
 ])('%s cancels what is open and %s it', async (multitask_strategy, _, firstMarker) => {
   await cluster.control.setScript({
     rules: [

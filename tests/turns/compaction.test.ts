@@ -8,7 +8,7 @@ beforeAll(async () => {
 beforeEach(() => cluster.control.reset());
 afterAll(() => cluster.stop());
 
-test('a session that outgrows its window is written down by the model once, and the original is kept', async () => {
+test('a session that outgrows its window is summarized by the model once, and the original is kept', async () => {
   await cluster.control.setScript({
     rules: [
       { match: { text: '[user]' }, reply: { text: 'The user likes long stories.' } },
@@ -62,7 +62,7 @@ async function longSession(turns: number): Promise<string> {
 test.each([
   ['says that the prompt is too long', { most_tokens: 1_500 }],
   ['refuses the size of the request', { most_bytes: 6_000 }],
-])('a session of which the API %s is written down, and the turn goes on', async (_, limit) => {
+])('a session of which the API %s is summarized, and the turn goes on', async (_, limit) => {
   const sessionId = await longSession(4);
   await cluster.control.setScript({
     ...limit,
@@ -89,7 +89,7 @@ test('a turn that is too long by itself ends and says so, and the next one is no
   expect(await cluster.untilEnded(next.id)).toMatchObject({ status: 'completed' });
 });
 
-test('a session that the model does not write down goes on without what it cannot be told', async () => {
+test('a session that the model does not summarize goes on without what does not fit', async () => {
   const sessionId = await longSession(3);
   await cluster.control.setScript({
     most_tokens: 1_500,

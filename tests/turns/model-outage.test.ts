@@ -12,7 +12,7 @@ let isAway = true;
 beforeAll(async () => {
   sim = await startModelSim({ port: 0 });
   const { port } = new URL(sim.url);
-  // It holds its port all the time, so that nobody else is met there while it is away.
+  // It holds its port all the time, so that no other server gets it meanwhile.
   gateway = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     if (isAway) {

@@ -122,7 +122,7 @@ test('an id that the model uses in two of its messages names two calls', async (
   await expectUsable(turn.session_id);
 });
 
-test('a call whose JSON is broken is asked for once more, and then the model is told of it', async () => {
+test('a call whose JSON is broken is asked for once more, and then the model gets an error', async () => {
   const turn = await cluster.untilEnded((await turnWith([{ name: 'pick', input_json: '{"a": nope}' }])).id);
   expect(turn).toMatchObject({ status: 'completed', output_text: 'Done.' });
   expect(await callsOf(turn)).toMatchObject([
@@ -166,7 +166,7 @@ test.each<[string, object]>([
     'a picture',
     { output: [{ type: 'image', source: { type: 'url', url: 'https://a.invalid/b.png' } }], is_error: true },
   ],
-])('an error of the client that is %s is one that the model can be told of', async (_what, output) => {
+])('an error of the client that is %s can be given to the model', async (_what, output) => {
   const { id } = await turnWith([{ name: 'pick', input_json: '{}' }]);
   const waiting = await cluster.until(id, ['requires_action']);
   const tool_call_id = waiting.required_action?.tool_calls[0]?.id;
@@ -179,7 +179,7 @@ test.each<[string, object]>([
   await expectUsable(turn.session_id);
 });
 
-test('a denial without a word is one that the model can be told of', async () => {
+test('a denial without a word can be given to the model', async () => {
   const tools = [{ type: 'builtin', name: 'current_time', requires_approval: true }];
   const { id } = await turnWith([clock({})], (await cluster.createAgent({ tools })).id);
   const waiting = await cluster.until(id, ['requires_action']);
@@ -223,7 +223,7 @@ test.each([
   ['the client', 'pick', '{"order": 2512292042121000001}'],
   ['a builtin', 'current_time', '{"time_zone": "UTC", "n": 1e400}'],
   ['a schema', 'order', '{"order": 0.99999999999999999999}'],
-])('a number that %s cannot be given as it is, is told to the model', async (_who, name, input_json) => {
+])('a number that %s cannot be passed on as it is, is an error for the model', async (_who, name, input_json) => {
   const turn = await cluster.untilEnded((await turnWith([{ name, input_json }])).id);
   expect(turn.status).toBe('completed');
   expect(await callsOf(turn)).toMatchObject([

@@ -82,7 +82,7 @@ test('what was said before a cancel is kept as a partial answer, paid for once, 
   await expectRemembered(turn);
 });
 
-test('whoever watched the turn is told what is kept: the step with its text, and then the end with the answer', async () => {
+test('a stream shows what is kept: the step with its text, and then the end with the output', async () => {
   const { id } = await startCounting();
   await cluster.cancel(id);
   await cluster.untilEnded(id);

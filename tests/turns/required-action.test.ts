@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Turn } from '@turnpike/contract';
 import { Cluster } from '../support/cluster.ts';
 
-const PLACES = {
+const WHERE_AM_I = {
   type: 'client',
   name: 'where_am_i',
   description: 'Tells where the user is.',
@@ -32,7 +32,7 @@ const answer = (turn: Turn, tool_outputs: unknown[]) =>
 
 async function startAction(config: Record<string, unknown> = {}): Promise<Turn> {
   const agent = await cluster.createAgent({
-    tools: [PLACES, { type: 'builtin', name: 'current_time', requires_approval: true }],
+    tools: [WHERE_AM_I, { type: 'builtin', name: 'current_time', requires_approval: true }],
     ...config,
   });
   const { id } = await cluster.submit({ agentId: agent.id }, 'both of them');
@@ -41,8 +41,8 @@ async function startAction(config: Record<string, unknown> = {}): Promise<Turn> 
 
 test('a turn waits for an output and an approval without holding a worker, and goes on when it has both', async () => {
   const turn = await startAction();
-  const [place, time] = turn.required_action?.tool_calls ?? [];
-  expect(place).toMatchObject({ name: 'where_am_i', awaiting: 'output' });
+  const [whereAmI, time] = turn.required_action?.tool_calls ?? [];
+  expect(whereAmI).toMatchObject({ name: 'where_am_i', awaiting: 'output' });
   expect(time).toMatchObject({ name: 'current_time', awaiting: 'approval' });
   const { rows } = await cluster.database.pool.query(
     'SELECT leased_until, dispatched_at FROM turns WHERE id = $1',
@@ -50,7 +50,7 @@ test('a turn waits for an output and an approval without holding a worker, and g
   );
   expect(rows).toEqual([{ leased_until: null, dispatched_at: null }]);
 
-  const first = await answer(turn, [{ tool_call_id: place?.id, output: 'In Lisbon.' }]);
+  const first = await answer(turn, [{ tool_call_id: whereAmI?.id, output: 'In Lisbon.' }]);
   expect(first.status).toBe(202);
   expect(first.body).toMatchObject({
     status: 'requires_action',
@@ -66,13 +66,13 @@ test('a turn waits for an output and an approval without holding a worker, and g
 
 test('what does not fit is refused, each with its code, and nothing of it is kept', async () => {
   const turn = await startAction();
-  const [place, time] = turn.required_action?.tool_calls ?? [];
+  const [whereAmI, time] = turn.required_action?.tool_calls ?? [];
   const refusals: [unknown[], number, string][] = [
-    [[{ tool_call_id: place?.id, approved: true }], 400, 'invalid_request'],
+    [[{ tool_call_id: whereAmI?.id, approved: true }], 400, 'invalid_request'],
     [[{ tool_call_id: time?.id, output: 'noon' }], 400, 'invalid_request'],
     [
       [
-        { tool_call_id: place?.id, output: 'x' },
+        { tool_call_id: whereAmI?.id, output: 'x' },
         { tool_call_id: 'call_01kapjt9e8f7ga5vxq3c2m4n6r', output: 'x' },
       ],
       400,
@@ -86,8 +86,8 @@ test('what does not fit is refused, each with its code, and nothing of it is kep
   }
   expect((await cluster.read(turn.id)).required_action?.tool_calls).toHaveLength(2);
 
-  await answer(turn, [{ tool_call_id: place?.id, output: 'Here.' }]);
-  const again = await answer(turn, [{ tool_call_id: place?.id, output: 'There.' }]);
+  await answer(turn, [{ tool_call_id: whereAmI?.id, output: 'Here.' }]);
+  const again = await answer(turn, [{ tool_call_id: whereAmI?.id, output: 'There.' }]);
   expect(again.body).toMatchObject({ status: 409, code: 'tool_call_settled' });
   await answer(turn, [{ tool_call_id: time?.id, approved: false, reason: 'Not now.' }]);
   expect((await cluster.untilEnded(turn.id)).status).toBe('completed');
@@ -98,15 +98,15 @@ test('what does not fit is refused, each with its code, and nothing of it is kep
 
 test('two clients bring the two last answers at once: the turn goes on, once', async () => {
   const turn = await startAction();
-  const [place, time] = turn.required_action?.tool_calls ?? [];
+  const [whereAmI, time] = turn.required_action?.tool_calls ?? [];
   await Promise.all([
-    answer(turn, [{ tool_call_id: place?.id, output: 'Here.' }]),
+    answer(turn, [{ tool_call_id: whereAmI?.id, output: 'Here.' }]),
     answer(turn, [{ tool_call_id: time?.id, approved: true }]),
   ]);
   expect(await cluster.untilEnded(turn.id)).toMatchObject({ status: 'completed', step_count: 3 });
 });
 
-test('an action that nobody answers is denied in time, and the session goes on', async () => {
+test('an action that gets no response is denied in time, and the session goes on', async () => {
   const turn = await startAction({ action_timeout_ms: 1000 });
   const ended = await cluster.untilEnded(turn.id);
   expect(ended.status).toBe('completed');
@@ -123,7 +123,7 @@ test('a turn that waits can be cancelled, and its deadline ends it; the conversa
   expect((await cluster.untilEnded(next.id)).status).toBe('completed');
   expect(await cluster.conversation(turn.session_id)).toHaveLength(5);
 
-  const agent = await cluster.createAgent({ tools: [PLACES, { type: 'builtin', name: 'current_time' }] });
+  const agent = await cluster.createAgent({ tools: [WHERE_AM_I, { type: 'builtin', name: 'current_time' }] });
   const late = await cluster.submit({ agentId: agent.id }, 'both of them', { deadline_ms: 1500 });
   expect(await cluster.untilEnded(late.id)).toMatchObject({ status: 'incomplete', stop_reason: 'deadline' });
   expect(await cluster.control.stats()).toMatchObject({ rejected: 0 });

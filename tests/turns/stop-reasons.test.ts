@@ -13,7 +13,7 @@ afterAll(() => cluster.stop());
 
 const TOOL_USE = [{ name: 'current_time', input: {} }];
 
-/** After whatever happened, the session takes another turn, and the API finds nothing wrong with it. */
+/** After all that, the session takes another turn, and the API finds nothing wrong with it. */
 async function expectUsable(sessionId: string): Promise<void> {
   await cluster.control.setScript({ rules: [] });
   const next = await cluster.submit({ sessionId }, 'and now?');
@@ -35,7 +35,7 @@ test.each([
 });
 
 test.each(['max_tokens', 'refusal', 'model_context_window_exceeded'] as const)(
-  'a tool call that was cut off by %s is not made',
+  'a tool call that was truncated by %s is not made',
   async (stop_reason) => {
     await cluster.control.setScript({
       rules: [{ reply: { text: 'I look.', tool_uses: TOOL_USE, stop_reason } }],
@@ -68,7 +68,7 @@ test('a model that calls tools without end is stopped by max_steps, its last rou
   await expectUsable(turn.session_id);
 });
 
-test('several calls in one message run at once, and each has its answer', async () => {
+test('several calls in one message run at once, and each has its result', async () => {
   await cluster.control.setScript({
     rules: [{ match: { step: 0 }, reply: { tool_uses: [...TOOL_USE, ...TOOL_USE, { name: 'nothing' }] } }],
   });

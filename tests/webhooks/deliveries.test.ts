@@ -26,7 +26,7 @@ afterAll(async () => {
   await receiver.stop();
 });
 
-test('an endpoint is told of the events it asked for, signed, with the turn as the API shows it', async () => {
+test('an endpoint gets the events that it subscribed to, signed, with the turn as the API shows it', async () => {
   const types = ['turn.queued', 'turn.started', 'turn.completed'];
   const endpoint = await webhooks.endpoint(`${receiver.url}/all`, types);
   const submitted = await webhooks.cluster.submit({ agentId }, 'Hello', { metadata: { order: '17' } });
@@ -70,7 +70,7 @@ test('an endpoint is told of the events it asked for, signed, with the turn as t
   expect(delivery).toMatchObject({ status: 'delivered', attempts: 1, webhook_endpoint_id: endpoint.id });
 });
 
-test('a turn that waits for somebody says for what, also to the URL that it was given', async () => {
+test('a turn that requires an action says which, also to its webhook URL', async () => {
   const { signing_secret: secret } = (await webhooks.ask('POST', '/v1/webhook_secret/rotate', {})) as {
     signing_secret: string;
   };
@@ -89,11 +89,11 @@ test('a turn that waits for somebody says for what, also to the URL that it was 
   await webhooks.cluster.untilEnded(submitted.id);
   await untilTrue('both have come', () => receiver.at('/turn').length === 2);
 
-  const told = new Map(receiver.at('/turn').map((received) => [received.body.type, received]));
-  expect([...told.keys()].toSorted()).toEqual(['turn.completed', 'turn.requires_action']);
-  for (const received of told.values()) verify(secret, received);
+  const byType = new Map(receiver.at('/turn').map((received) => [received.body.type, received]));
+  expect([...byType.keys()].toSorted()).toEqual(['turn.completed', 'turn.requires_action']);
+  for (const received of byType.values()) verify(secret, received);
   // As it was then, though it has moved on since.
-  expect(told.get('turn.requires_action')?.body.data['turn']).toEqual(waiting);
+  expect(byType.get('turn.requires_action')?.body.data['turn']).toEqual(waiting);
   const [delivery] = await webhooks.deliveries(`&turn_id=${submitted.id}`);
   expect(delivery).toMatchObject({ webhook_endpoint_id: null, url: options.webhook_url });
 });
@@ -171,7 +171,7 @@ test('a delivery that fails is tried by the schedule, with the same id and a fre
   expect(new Set(received.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([dead.event_id]));
   expect(new Set(received.map(({ text }) => text)).size).toBe(1);
   // Never sooner than the schedule says.
-  const waits = received.slice(1).map(({ at }, place) => at - (received[place]?.at ?? 0));
+  const waits = received.slice(1).map(({ at }, index) => at - (received[index]?.at ?? 0));
   expect(waits[0]).toBeGreaterThanOrEqual(200);
   expect(waits[1]).toBeGreaterThanOrEqual(300);
   expect(waits[2]).toBeGreaterThanOrEqual(400);
@@ -216,7 +216,7 @@ test('a receiver that asks for time gets it, and not more of it than is good', a
   expect(hours).toBeLessThan(11);
 });
 
-test('an endpoint that answers 410 is disabled at once, and the others are told', async () => {
+test('an endpoint that responds 410 is disabled at once, and the others are notified', async () => {
   const gone = await webhooks.endpoint(`${receiver.url}/gone`);
   const other = await webhooks.endpoint(`${receiver.url}/other`, ['webhook_endpoint.disabled']);
   receiver.behaviours.set('/gone', answerWith(410));
@@ -227,13 +227,13 @@ test('an endpoint that answers 410 is disabled at once, and the others are told'
     disabled_reason: 'gone',
     disabled_at: expect.any(String),
   });
-  await untilTrue('the other is told', () => receiver.at('/other').length === 1);
-  const [told] = receiver.at('/other');
-  expect(told?.body).toMatchObject({
+  await untilTrue('the other is notified', () => receiver.at('/other').length === 1);
+  const [notice] = receiver.at('/other');
+  expect(notice?.body).toMatchObject({
     type: 'webhook_endpoint.disabled',
     data: { webhook_endpoint: { id: gone.id, url: gone.url, reason: 'gone' } },
   });
-  verify(other.signing_secret, told ?? { text: '', headers: {} });
+  verify(other.signing_secret, notice ?? { text: '', headers: {} });
 
   // What happens meanwhile is kept as dead letters, and can be had once it works again.
   const { id } = await webhooks.cluster.submit({ agentId }, 'Hello');
@@ -250,7 +250,7 @@ test('an endpoint that answers 410 is disabled at once, and the others are told'
   await webhooks.until(kept?.id ?? '', 'delivered');
 });
 
-test('an endpoint that only fails for days is disabled, what waits for it is given up, and a success makes it forgotten', async () => {
+test('an endpoint that only fails for days is disabled, what waits for it is given up, and a success clears its failures', async () => {
   const { pool } = webhooks.cluster.database;
   const endpoint = await webhooks.endpoint(`${receiver.url}/failing`);
   const daysAgo = (days: number): Promise<unknown> =>

@@ -11,7 +11,7 @@ import { WebhookCluster, type Endpoint } from './support/webhook-cluster.ts';
 /** Only ends what would never end: whole clusters start here, on machines that may have much else to do. */
 jest.setTimeout(300_000);
 
-/** Deliveries to each of them: more than one, so that breakers open, and what waits must let others by. */
+/** Deliveries to each of them: more than one, so that breakers open, and those that wait must not block others. */
 const EACH = 4;
 const ATTEMPTS = 3;
 const TIMEOUT_MS = 800;
@@ -73,7 +73,7 @@ async function readMetric(name: string): Promise<number> {
   return Number(line?.split(' ').at(-1));
 }
 
-/** An answer without end, written as fast as it is read; it counts what was taken. */
+/** An endless response, written as fast as it is read; it counts what was read. */
 const streams = { written: 0, count: 0 };
 const streamForEver: Behaviour = (response) => {
   streams.count += 1;
@@ -110,7 +110,7 @@ const NAMES: Record<string, string> = {
   'no-such-name.invalid': 'dns_failed',
 };
 
-test('hostile receivers end as documented, delay nobody else, cost no memory, and lead nobody where they may not go', async () => {
+test('hostile receivers end as documented, delay no others, cost no memory, and cannot redirect a worker to a forbidden address', async () => {
   const good = await webhooks.endpoint(`${receiver.url}/good`);
   const pings = async (endpoint: Endpoint): Promise<Delivery[]> =>
     Promise.all(Array.from({ length: EACH }, () => webhooks.ping(endpoint)));

@@ -19,7 +19,7 @@ afterEach(async () => {
   await receiver.stop();
 });
 
-test('a worker that is killed after its POST and before its bookkeeping: it is delivered again, with the same id', async () => {
+test('a worker that is killed after its POST and before it records it: it is delivered again, with the same id', async () => {
   webhooks = await WebhookCluster.start();
   const endpoint = await webhooks.endpoint(`${receiver.url}/held`);
   // It takes the event, and has not answered when the worker dies.
@@ -31,7 +31,7 @@ test('a worker that is killed after its POST and before its bookkeeping: it is d
   await webhooks.cluster.startWorker();
 
   const delivered = await webhooks.until(id, 'delivered');
-  // The first attempt is known to nobody.
+  // The first attempt was never recorded.
   expect(delivered).toMatchObject({ attempts: 1 });
   const received = receiver.at('/held');
   expect(received.map(({ headers }) => headers['webhook-id'])).toEqual([eventId, eventId]);
@@ -77,7 +77,7 @@ withRedis('Redis is wiped while deliveries wait in it: each of them is made', as
     const answers: (() => void)[] = [];
     receiver.behaviours.set('/held', (response) => void answers.push(() => response.writeHead(204).end()));
     await webhooks.ping(held);
-    await untilTrue('the one place is taken', () => answers.length === 1);
+    await untilTrue('the one slot is in use', () => answers.length === 1);
     const hooks = webhooks;
     const waiting = await Promise.all([1, 2, 3, 4].map(() => hooks.ping(other)));
     await untilTrue('they are enqueued', async () => {

@@ -5,7 +5,7 @@ import { untilTrue } from '../support/until-true.ts';
 import { Receiver } from './support/receiver.ts';
 import { WebhookCluster, type Endpoint } from './support/webhook-cluster.ts';
 
-const PLACES = 8;
+const CONCURRENCY = 8;
 
 let webhooks: WebhookCluster;
 let receiver: Receiver;
@@ -13,7 +13,7 @@ beforeAll(async () => {
   receiver = await Receiver.start();
   webhooks = await WebhookCluster.start({
     // What hangs does so until the test is over.
-    environment: { WEBHOOK_CONCURRENCY: String(PLACES), WEBHOOK_TIMEOUT_MS: '30000' },
+    environment: { WEBHOOK_CONCURRENCY: String(CONCURRENCY), WEBHOOK_TIMEOUT_MS: '30000' },
   });
 });
 afterAll(async () => {
@@ -23,14 +23,14 @@ afterAll(async () => {
 
 test('a tenant whose receivers all begin to hang at once keeps no other tenantâ€™s deliveries waiting', async () => {
   const { cluster } = webhooks;
-  const paths = Array.from({ length: PLACES }, (_, place) => `/hangs/${place}`);
+  const paths = Array.from({ length: CONCURRENCY }, (_, index) => `/hangs/${index}`);
   const hung = (): number => paths.reduce((sum, path) => sum + receiver.at(path).length, 0);
   for (const path of paths) {
     receiver.behaviours.set(path, () => undefined);
     const endpoint = await webhooks.endpoint(`${receiver.url}${path}`);
     await Promise.all([webhooks.ping(endpoint), webhooks.ping(endpoint)]);
   }
-  await untilTrue('all that may hang hangs', () => hung() >= PLACES / 2);
+  await untilTrue('all that may hang hangs', () => hung() >= CONCURRENCY / 2);
 
   const tenantId = await createTenant(cluster.database, 'Other');
   const { key } = await createApiKey(cluster.database.pool, { tenantId, name: 'test', scopes: ['admin'] });
@@ -43,7 +43,7 @@ test('a tenant whose receivers all begin to hang at once keeps no other tenantâ€
     expect((asked.body as Delivery).status).toBe('pending');
     await untilTrue('it has come', () => receiver.at('/good').length === ping);
   }
-  expect(hung()).toBe(PLACES / 2);
+  expect(hung()).toBe(CONCURRENCY / 2);
   // None of them was given up meanwhile: there was room beside them.
   const ofTenant = await webhooks.deliveries();
   expect(ofTenant.every(({ status }) => status === 'pending')).toBe(true);

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const program = new URL('../dist/main.js', import.meta.url);
+const program = new URL('../../../dist/cli.js', import.meta.url);
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
 if (!existsSync(program)) {

@@ -21,10 +21,10 @@ export function checkConversation(messages: readonly RequestMessage[]): void {
 function checkUses(message: RequestMessage, next: RequestMessage | undefined, seen: Set<string>): void {
   if (message.role !== 'assistant') return;
   const asked: string[] = [];
-  for (const [place, block] of message.content.entries()) {
+  for (const [position, block] of message.content.entries()) {
     if (!isToolUseBlock(block)) continue;
     if (seen.has(block.id)) {
-      throw invalidRequest(`messages.${message.index}.content.${place}: \`tool_use\` ids must be unique`);
+      throw invalidRequest(`messages.${message.index}.content.${position}: \`tool_use\` ids must be unique`);
     }
     seen.add(block.id);
     asked.push(block.id);
@@ -53,9 +53,9 @@ function checkResults(message: RequestMessage, previous: RequestMessage | undefi
     previous?.role === 'assistant' ? previous.content.filter(isToolUseBlock).map((block) => block.id) : [],
   );
   const answered = new Set<string>();
-  for (const [place, block] of message.content.entries()) {
+  for (const [position, block] of message.content.entries()) {
     if (!isToolResultBlock(block)) continue;
-    const path = `messages.${message.index}.content.${place}`;
+    const path = `messages.${message.index}.content.${position}`;
     if (!open.has(block.tool_use_id)) {
       throw invalidRequest(
         `${path}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${block.tool_use_id}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in the previous message.`,

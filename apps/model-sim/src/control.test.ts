@@ -46,7 +46,7 @@ describe('the control routes', () => {
     expect(await control.stats()).toMatchObject({ calls: 5, completed: 4, duplicates: 1 });
   });
 
-  it('know a question again whatever the order of keys and the place of cache markers', async () => {
+  it('recognize a request again, whatever the order of keys and the position of cache markers', async () => {
     const plain = await fingerprintOf(
       [{ type: 'text', text: 'x' }],
       [{ name: 't', input_schema: { type: 'object', properties: { a: {}, b: {} } } }],
@@ -92,7 +92,7 @@ describe('the control routes', () => {
     expect(await control.stats()).toMatchObject({ in_flight: 0, peak_in_flight: 3, completed: 3 });
   });
 
-  it('forget on a reset what came before it, also what has not ended yet', async () => {
+  it('drop on a reset what came before it, also calls that have not ended yet', async () => {
     await control.setScript({ rules: [{ fault: { type: 'hang' } }] });
     const answer = ask('a');
     await control.calls({ waitFor: 1, outcome: 'hung' });

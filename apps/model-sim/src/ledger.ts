@@ -4,7 +4,7 @@ const MAX_CALLS = 100_000;
 const MAX_FINGERPRINTS = 500_000;
 const MAX_WAITERS = 100;
 
-/** Every call since the last reset: counted for ever, told for the last 100,000. */
+/** Every call since the last reset: all are counted, the last 100,000 are listed. */
 export class Ledger {
   readonly #calls = new Map<number, Call>();
   readonly #completions = new Map<string, number>();

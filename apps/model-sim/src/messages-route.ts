@@ -39,7 +39,7 @@ export function createMessage(simulation: Simulation): RequestHandler {
         isRead = true;
         handleModelCall({ simulation, ledger, call, response }, asked, apiKey);
       } catch (error) {
-        // Whoever went away while sending the body gets no answer, and was not refused either.
+        // A client that disconnected while it sent the body gets no response, and was not refused either.
         if (request.destroyed && !request.complete) return;
         call.status = describeError(error).status;
         if (!isRead && call.status < 500) ledger.reject();

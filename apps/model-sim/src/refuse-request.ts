@@ -15,16 +15,16 @@ export function refuseRequest(script: Script, request: MessagesRequest, tokens: 
     throw invalidRequest(`prompt is too long: ${tokens} tokens > ${most} maximum`);
   }
   for (const message of request.messages) {
-    for (const [place, block] of message.content.entries()) {
-      refuseBlock(script, block, `messages.${message.index}.content.${place}`);
+    for (const [position, block] of message.content.entries()) {
+      refuseBlock(script, block, `messages.${message.index}.content.${position}`);
     }
   }
 }
 
 function refuseBlock(script: Script, block: object, path: string): void {
   if ('type' in block && block.type === 'tool_result' && 'content' in block && Array.isArray(block.content)) {
-    for (const [place, item] of block.content.entries()) {
-      refuseBlock(script, item as object, `${path}.tool_result.content.${place}`);
+    for (const [position, item] of block.content.entries()) {
+      refuseBlock(script, item as object, `${path}.tool_result.content.${position}`);
     }
     return;
   }

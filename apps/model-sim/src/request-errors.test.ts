@@ -66,7 +66,7 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     'messages: final assistant content cannot end with trailing whitespace',
   ],
   [
-    'a tool_use that nobody answers',
+    'a tool_use without a result',
     { messages: [USER, ASSISTANT_USE, USER] },
     /^messages\.1: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1\. Each/,
   ],
@@ -77,7 +77,7 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     /^messages\.1: `tool_use` ids were found/,
   ],
   [
-    'a tool_result that nobody asked for',
+    'a tool_result without a tool_use',
     { messages: [{ role: 'user', content: [RESULT] }] },
     /^messages\.0\.content\.0: unexpected `tool_use_id` found in `tool_result` blocks: toolu_1\./,
   ],
@@ -195,7 +195,7 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     'too many images and documents: 101 + 0 > 100',
   ],
   [
-    'a result of a server tool that nobody asked for',
+    'a result of a server tool without its use',
     said({ type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] }),
     /unexpected `tool_use_id` found in `web_search_tool_result` blocks: srvtoolu_1\./,
   ],

@@ -5,7 +5,7 @@ import { THINKING_RULES } from './rules/thinking-rules.ts';
 import type { ReadRequest, Rule } from './rules/rule.ts';
 
 /**
- * What the Messages API is publicly reported to refuse, beside what is no request at all. Whoever meets another
+ * What the Messages API is publicly reported to refuse, beside what is no request at all. If you meet another
  * refusal adds a rule here: every test that asks a simulated model is held against it from then on.
  */
 const REQUEST_RULES: readonly Rule[] = [...SETTING_RULES, ...CONTENT_RULES, ...THINKING_RULES];

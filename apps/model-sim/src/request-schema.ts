@@ -135,7 +135,7 @@ export const messagesSchema = countTokensSchema.extend({
   service_tier: z.enum(['auto', 'standard_only']).optional(),
 });
 
-/** A message with its content as blocks. `index` is its place in the request, before merging. */
+/** A message with its content as blocks. `index` is its position in the request, before merging. */
 export interface RequestMessage {
   index: number;
   role: 'user' | 'assistant' | 'system';

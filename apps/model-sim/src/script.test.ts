@@ -116,7 +116,7 @@ describe('the script', () => {
     expect(new Set(once)).toEqual(new Set(['yes', 'no']));
   });
 
-  it('is refused with the place of the mistake, and the old one stays', async () => {
+  it('is refused with the path of the mistake, and the old one stays', async () => {
     const wrong = { rules: [{ reply: { txt: 'x' } }] } as unknown as ScriptInput;
     await expect(control.setScript(wrong)).rejects.toThrow('rules.0.reply.txt');
     await expect(

@@ -21,7 +21,7 @@ export class Ticker {
     else bucket.push(task);
   }
 
-  /** Forgets every task that is still to come. */
+  /** Drops every task that is still to come. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;

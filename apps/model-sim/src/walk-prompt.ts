@@ -28,9 +28,9 @@ export function walkPrompt(request: MessagesRequest): Prompt {
   const parts: PromptPart[] = [];
   let digest = request.model;
   let tokens = TOKENS_OF_FRAME;
-  const add = (place: string, part: Part): void => {
+  const add = (path: string, part: Part): void => {
     const json = canonicalJson(part);
-    digest = createHash('sha256').update(`${digest}\n${place}\n`).update(json).digest('hex');
+    digest = createHash('sha256').update(`${digest}\n${path}\n`).update(json).digest('hex');
     tokens += tokensOf(part, json);
     parts.push({ digest, tokens, marker: part.cache_control ? (part.cache_control.ttl ?? '5m') : null });
   };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SpendingPausedError } from '@turnpike/contract';
+import { byLength } from '../../../tests/support/test-length.ts';
 import type { GuardedModel } from './create-model.ts';
 import { callTestModel, testModel } from './testing/test-model.ts';
 import { failureOf } from './testing/test-turns.ts';
@@ -32,6 +33,13 @@ const CONTENT = [
 /** How a cut stream ends: the connection breaks, or the answer is over as if nothing were wrong. */
 const ENDS = ['break', 'end'] as const;
 
+/** In the short form one byte of eight, by chance, and all around the end of each event. */
+const first = Math.floor(Math.random() * 8);
+const isTried = (bytes: number): boolean =>
+  byLength({ short: false, long: true }) ||
+  bytes % 8 === first ||
+  WHOLE.subarray(Math.max(0, bytes - 2), bytes + 2).includes('\n\n');
+
 describe('a stream that is interrupted at any byte', () => {
   let api: ScriptedApi;
   let model: GuardedModel;
@@ -55,7 +63,7 @@ describe('a stream that is interrupted at any byte', () => {
   });
 
   it.each(ENDS)('gives no response, and the next attempt gives the whole one (%s)', async (end) => {
-    const cuts = Array.from({ length: WHOLE.length }, (_none, bytes) => bytes);
+    const cuts = Array.from({ length: WHOLE.length }, (_none, bytes) => bytes).filter(isTried);
     const tryNext = async (): Promise<void> => {
       for (let bytes = cuts.pop(); bytes !== undefined; bytes = cuts.pop()) {
         const { response, shown } = callTestModel(model, { text: `cut ${bytes} ${end}` });

@@ -1,9 +1,9 @@
 /**
- * What a deliberately broken build has otherwise than the real one: texts of built files, and what
- * stands there instead. Each must be found exactly once, else the worker does not start.
+ * How each deliberately broken build differs from the real one: texts of built files, and what replaces them. Each
+ * must be found exactly once, else the worker does not start.
  */
 export const BREAKS = {
-  /** A lease that is over, or that another worker has, keeps nobody from writing and sending. */
+  /** A worker goes on writing and sending after its lease has expired or another worker has claimed the turn. */
   'fence-off': [
     {
       file: 'packages/store/dist/turns/advance-turn.js',
@@ -21,7 +21,7 @@ export const BREAKS = {
       instead: 'lose(cause) { return new LeaseLostError(this.turn.id, cause);',
     },
   ],
-  /** What is secret is shown to whoever asks: in logs, in what tools say back, in errors of the model API. */
+  /** Secrets are shown in logs, in tool output and in errors of the model API. */
   'redaction-off': [
     {
       file: 'packages/telemetry/dist/hidden-values.js',
@@ -39,7 +39,7 @@ export const BREAKS = {
       instead: 'export function safeMessage(text) { return text;',
     },
   ],
-  /** The next worker does not look at which calls left already, and which have an answer. */
+  /** The next worker does not check which calls were sent already, and which have a result. */
   'receipts-off': [
     {
       file: 'packages/agent/dist/progress.js',

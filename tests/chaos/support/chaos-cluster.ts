@@ -42,7 +42,7 @@ export interface ChaosOptions {
 export class ChaosCluster {
   readonly cluster: Cluster;
   readonly effects: EffectServer;
-  /** Those that run and take turns. */
+  /** Those that run and claim turns. */
   readonly workers = new Set<ChaosWorker>();
   /** Names of workers that were frozen for a while. */
   readonly frozen = new Set<string>();
@@ -122,7 +122,7 @@ export class ChaosCluster {
   replaceWorker(): void {
     const replacement = this.startWorker().then(() => undefined);
     this.#replacements.add(replacement);
-    // One that cannot start is told of by `untilReplaced`.
+    // `untilReplaced` throws where one cannot start.
     replacement.then(
       () => this.#replacements.delete(replacement),
       () => undefined,

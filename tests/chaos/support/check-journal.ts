@@ -36,7 +36,7 @@ export function checkJournal(turn: StoredTurn): string[] {
 }
 
 function findGap(what: string, numbers: readonly number[], count: number, first: number): string[] {
-  const isWhole = numbers.length === count && numbers.every((number, place) => number === place + first);
+  const isWhole = numbers.length === count && numbers.every((number, position) => number === position + first);
   return isWhole ? [] : [`its ${count} ${what} are numbered ${numbers.join(' ')}`];
 }
 
@@ -44,10 +44,10 @@ function findGap(what: string, numbers: readonly number[], count: number, first:
 function checkAlternation({ steps, messages }: StoredTurn): string[] {
   const roles = messages.map((message) => message.role);
   return [
-    ...(steps.every((step, place) => step.type === (place % 2 === 0 ? 'model_call' : 'tool_calls'))
+    ...(steps.every((step, position) => step.type === (position % 2 === 0 ? 'model_call' : 'tool_calls'))
       ? []
       : [`its steps are ${steps.map((step) => step.type).join(' ')}`]),
-    ...(roles.every((role, place) => role === (place % 2 === 0 ? 'user' : 'assistant'))
+    ...(roles.every((role, position) => role === (position % 2 === 0 ? 'user' : 'assistant'))
       ? []
       : [`its messages are by ${roles.join(' ')}`]),
   ];
@@ -55,7 +55,7 @@ function checkAlternation({ steps, messages }: StoredTurn): string[] {
 
 function checkEpochs({ steps, epoch }: StoredTurn): string[] {
   const epochs = steps.map((step) => step.epoch);
-  const isRising = epochs.every((own, place) => own >= (epochs[place - 1] ?? 1) && own <= epoch);
+  const isRising = epochs.every((own, position) => own >= (epochs[position - 1] ?? 1) && own <= epoch);
   return isRising ? [] : [`an earlier lease wrote after a later one: epochs ${epochs.join(' ')} of ${epoch}`];
 }
 
@@ -65,6 +65,6 @@ function checkEnd({ status, events, finishedAt }: StoredTurn): string[] {
   const isSaid = ends.length === 1 && events.at(-1)?.type === `turn.${status}`;
   return [
     ...(isSaid ? [] : [`it is ${status}, and its events end with ${events.at(-1)?.type}`]),
-    ...(finishedAt === null ? ['nobody knows when it ended'] : []),
+    ...(finishedAt === null ? ['it has no time of its end'] : []),
   ];
 }

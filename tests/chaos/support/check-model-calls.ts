@@ -43,7 +43,7 @@ function checkTurn(turn: StoredTurn, calls: readonly Call[], frozen: ReadonlySet
     );
     if (late.length > 0) violations.push(`step ${step.index} is in the journal, and was asked for again`);
     if (!own.some((call) => call.request_id === step.providerRequestId)) {
-      violations.push(`step ${step.index} is in the journal, and nobody asked for it`);
+      violations.push(`step ${step.index} is in the journal without a model call for it`);
     }
     repeated += Math.max(0, own.filter((call) => call.outcome === 'completed').length - 1);
   }

@@ -14,7 +14,7 @@ class BrokenPromiseError extends Error {
 }
 
 /**
- * The promises that hold whatever happened, read straight from Postgres, from the simulator and from
+ * The promises that hold after any fault, read straight from Postgres, from the simulator and from
  * the tool server once every turn has ended. Throws `BrokenPromiseError`.
  */
 export async function checkTruth(
@@ -66,8 +66,8 @@ function checkAllThere(
 
 /** A turn begins when the one before it in its session has ended, and not sooner. */
 function checkOrder({ turns }: Truth): string[] {
-  return turns.flatMap((turn, place) => {
-    const before = turns[place - 1];
+  return turns.flatMap((turn, index) => {
+    const before = turns[index - 1];
     if (before === undefined || before.sessionId !== turn.sessionId || turn.startedAt === null) return [];
     const isInOrder = before.finishedAt !== null && turn.startedAt >= before.finishedAt;
     return isInOrder ? [] : [`${turn.id} began before ${before.id} had ended`];
@@ -77,7 +77,7 @@ function checkOrder({ turns }: Truth): string[] {
 function checkNothingHeld({ turns, openTurns }: Truth): string[] {
   return [
     ...turns.filter((turn) => turn.isLeased).map((turn) => `${turn.id} is still leased`),
-    ...turns.filter((turn) => turn.isDispatched).map((turn) => `${turn.id} still holds a place`),
+    ...turns.filter((turn) => turn.isDispatched).map((turn) => `${turn.id} still holds a slot`),
     ...(openTurns === 0 ? [] : [`${openTurns} turns are counted as open`]),
   ];
 }

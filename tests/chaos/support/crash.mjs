@@ -8,7 +8,7 @@ import { rewriteFiles } from './rewrite-files.mjs';
 
 const plan = JSON.parse(process.env.CHAOS_CRASH_PLAN ?? '{}');
 
-/** Nothing is taken before that: whoever started this process waits for its word. */
+/** No turn is claimed before that: the process that started this one waits for its first message. */
 const saidReady = new Promise((resolve) => {
   const send = process.send.bind(process);
   process.send = (message) => send(message, resolve);

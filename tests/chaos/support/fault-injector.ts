@@ -3,14 +3,14 @@ import type { ChaosCluster } from './chaos-cluster.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /**
- * One fault against the cluster; false where there was nothing to strike. It may take its time: the
+ * One fault against the cluster; false where there was nothing to hit. It may take its time: the
  * next one comes after it.
  */
 export type Fault = (chaos: ChaosCluster, random: SeededRandom) => Promise<boolean>;
 
-/** Strikes every so often, until it is stopped. */
+/** Injects a fault every so often, until it is stopped. */
 export class FaultInjector {
-  /** Faults that were struck. */
+  /** Faults so far. */
   count = 0;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
@@ -18,7 +18,7 @@ export class FaultInjector {
   constructor(chaos: ChaosCluster, random: SeededRandom, settings: { everyMs: number; fault: Fault }) {
     this.#running = this.#run(chaos, random, settings);
     chaos.beforeStop(() => this.stop());
-    // What went wrong is told by `stop`.
+    // `stop` throws what went wrong.
     this.#running.catch(() => undefined);
   }
 
@@ -44,7 +44,7 @@ export class FaultInjector {
 }
 
 /**
- * Kills a worker; another one takes its place once it has started, and none is killed before that, so
+ * Kills a worker; another one replaces it once it has started, and none is killed before that, so
  * that a slow machine gets on as well.
  */
 export const killWorker: Fault = async (chaos, random) => {

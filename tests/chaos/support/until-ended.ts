@@ -4,7 +4,7 @@ import { CASE_LIMIT_MS } from './chaos-length.ts';
 
 const LOOK_EVERY_MS = 100;
 
-/** Waits until every turn that there is has ended. The database may be away meanwhile. */
+/** Waits until every turn has ended. The database may be down meanwhile. */
 export async function untilAllEnded(chaos: ChaosCluster, limitMs = CASE_LIMIT_MS): Promise<void> {
   const end = performance.now() + limitMs;
   for (;;) {
@@ -15,7 +15,7 @@ export async function untilAllEnded(chaos: ChaosCluster, limitMs = CASE_LIMIT_MS
   }
 }
 
-/** Null while nobody can say. */
+/** Null while the database does not respond. */
 async function countOpen(chaos: ChaosCluster): Promise<number | null> {
   try {
     const { rows } = await chaos.cluster.database.pool.query<{ open: number }>(

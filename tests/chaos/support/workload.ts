@@ -20,9 +20,9 @@ export interface PlannedTurn {
 }
 
 /** Three model calls and two tools each, every effect as the first and as the second. */
-const PLANS: readonly Plan[] = TOOL_EFFECTS.map((effect, place) => [
+const PLANS: readonly Plan[] = TOOL_EFFECTS.map((effect, index) => [
   [effect],
-  [TOOL_EFFECTS[(place + 1) % TOOL_EFFECTS.length] ?? effect],
+  [TOOL_EFFECTS[(index + 1) % TOOL_EFFECTS.length] ?? effect],
 ]);
 
 /** All of them in turn. */
@@ -57,15 +57,15 @@ export function answerTo(marker: string): string {
 /** Submits so many turns, in sessions of two; what fails is submitted again with the same key. */
 export async function submitTurns(chaos: ChaosCluster, count: number): Promise<PlannedTurn[]> {
   const turns: PlannedTurn[] = [];
-  const sessions = Array.from({ length: Math.ceil(count / TURNS_OF_A_SESSION) }, (_, place) => place);
+  const sessions = Array.from({ length: Math.ceil(count / TURNS_OF_A_SESSION) }, (_, index) => index);
   const batch = randomUUID().slice(0, 8);
   const submitNext = async (): Promise<void> => {
-    for (let place = sessions.shift(); place !== undefined; place = sessions.shift()) {
+    for (let index = sessions.shift(); index !== undefined; index = sessions.shift()) {
       let sessionId: string | undefined;
-      const inSession = Math.min(TURNS_OF_A_SESSION, count - place * TURNS_OF_A_SESSION);
+      const inSession = Math.min(TURNS_OF_A_SESSION, count - index * TURNS_OF_A_SESSION);
       for (let number = 1; number <= inSession; number++) {
-        const plan = planOf(place * TURNS_OF_A_SESSION + number);
-        const turn = await submitTurn(chaos, `${batch}-s${place}-t${number}`, plan, { sessionId });
+        const plan = planOf(index * TURNS_OF_A_SESSION + number);
+        const turn = await submitTurn(chaos, `${batch}-s${index}-t${number}`, plan, { sessionId });
         sessionId = turn.sessionId;
         turns.push(turn);
       }
@@ -92,7 +92,7 @@ export async function submitTurn(
   return { id: turn.id, sessionId: turn.session_id, marker, plan };
 }
 
-/** As a client does that lost its answer: the same words with the same key, until somebody says yes. */
+/** As a client does that got no response: the same body with the same key, until it is accepted. */
 async function submitUntilTaken(chaos: ChaosCluster, path: string, body: unknown): Promise<unknown> {
   const headers = { 'idempotency-key': randomUUID() };
   for (;;) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A way to a server that loses answers: what was asked for has happened, and nobody hears of it. */
+/** A proxy that loses responses: the request was served, and the client does not learn of it. */
 export interface LossyProxy {
   url: string;
   /** Of the next so many answers, all but the first `passBytes` bytes are lost, with their connections. */

@@ -21,7 +21,7 @@ export function uniqueText(begin: string, also = ''): string {
   return `${begin}${randomBytes(16).toString('hex')}${also}`;
 }
 
-/** Where a text has one of these, in whatever form. */
+/** Where a text has one of these, in any form. */
 export function scan(source: string, text: string, canaries: readonly Canary[]): Finding[] {
   return canaries.flatMap((canary) =>
     [...formsOf(canary.bytes)]
@@ -31,7 +31,7 @@ export function scan(source: string, text: string, canaries: readonly Canary[]):
 }
 
 /**
- * Not those of the product, on purpose: what it forgets to hide is what this is to find.
+ * Not those of the product, on purpose: what it fails to hide is what this must find.
  */
 function formsOf(bytes: Buffer): Map<string, string> {
   const text = bytes.toString('utf8');

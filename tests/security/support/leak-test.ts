@@ -188,7 +188,7 @@ export class LeakTest {
     for (const name of LEAKY_TOOLS) {
       const tool = {
         name,
-        description: 'Says what it was told.',
+        description: 'Repeats its input.',
         input_schema: { type: 'object' },
         url: `${url}/${name}`,
         headers: { 'X-Crm': { secret: 'crm' }, Authorization: { secret: 'scheme' } },
@@ -209,7 +209,7 @@ export class LeakTest {
     await this.#runTurn('before');
     const worker = this.#programs.get('the worker');
     if (worker?.lines.some((line) => line.includes(this.control))) {
-      throw new Error('What a turn says was logged, and nobody had switched that on.');
+      throw new Error('What a turn says was logged, and debug was not switched on.');
     }
     const ended = await runTurnpike(
       ['tenants', 'debug', cluster.tenantId, 'on', '--minutes', '30'],

@@ -31,7 +31,7 @@ const WAYS: Record<string, (sent: string, response: ServerResponse) => void> = {
 
 export const LEAKY_TOOLS = Object.keys(WAYS).map((path) => path.slice(1));
 
-/** Tools that say all that they were told, in every way, or say nothing. Also takes webhooks, and keeps them. */
+/** Tools that repeat all that they got, in every form, or return nothing. Also receives webhooks, and keeps them. */
 export class LeakyTools {
   readonly received: string[] = [];
   readonly #server: Server;

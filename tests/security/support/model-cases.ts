@@ -23,7 +23,7 @@ export function faultsThatSay(secret: string): Record<string, Fault> {
   };
 }
 
-/** A script in which each fault comes once to whoever calls its model, then what `said` is. */
+/** A script in which each fault comes once to a call of its model, then what `said` is. */
 export function scriptOf(faults: Record<string, Fault>, said: string, tools: readonly string[]): Script {
   return {
     rules: [

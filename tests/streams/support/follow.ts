@@ -31,7 +31,7 @@ export class FollowingClient {
     return this.#source.readyState === EventSource.OPEN;
   }
 
-  /** It was told that nothing can follow, and stays away. */
+  /** It got the response that nothing follows, and does not come back. */
   get isOver(): boolean {
     return this.#source.readyState === EventSource.CLOSED;
   }

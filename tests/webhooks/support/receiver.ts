@@ -17,7 +17,7 @@ export interface Received {
   };
 }
 
-/** Answers one POST, however it likes. */
+/** Responds to one POST. */
 export type Behaviour = (response: ServerResponse, received: Received) => void;
 
 export const answerWith =
@@ -25,7 +25,7 @@ export const answerWith =
   (response) =>
     void response.writeHead(status, headers).end(body);
 
-/** A receiver of webhooks on a real socket: each path of it behaves as it is told, and else answers 204. */
+/** A receiver of webhooks on a real socket: each path behaves as configured, and else responds 204. */
 export class Receiver {
   readonly received: Received[] = [];
   readonly behaviours = new Map<string, Behaviour>();

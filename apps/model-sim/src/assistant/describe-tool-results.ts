@@ -26,12 +26,12 @@ function describe(result: ToolResultBlock, use: ToolUseBlock | undefined): strin
 
 const timeSchema = z.looseObject({ time: z.string() }).or(z.looseObject({ now: z.string() }));
 
-/** The time that a tool told, as plain text or in a JSON object. */
+/** The time in a tool's result, as plain text or in a JSON object. */
 function timeIn(text: string): string {
   const parsed = timeSchema.safeParse(readJson(text));
   if (!parsed.success) return firstLine(text);
-  const told = 'time' in parsed.data ? parsed.data['time'] : parsed.data['now'];
-  return String(told);
+  const time = 'time' in parsed.data ? parsed.data['time'] : parsed.data['now'];
+  return String(time);
 }
 
 const httpSchema = z.looseObject({ status: z.int(), body: z.string() });

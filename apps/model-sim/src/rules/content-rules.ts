@@ -101,11 +101,11 @@ function refuseMedia({ type, source }: { type: string; source?: unknown }, path:
 
 function refuseLargeOfMany({ messages }: ReadRequest): string | null {
   const images = messages.flatMap(({ index, content }) =>
-    content.flatMap((block, place) => {
+    content.flatMap((block, position) => {
       const blocks: (Block & { source?: unknown })[] = [block, ...innerBlocks(block)];
       return blocks
         .filter(({ type }) => type === 'image')
-        .map(({ source }) => ({ path: `messages.${index}.content.${place}`, side: longestSide(source) }));
+        .map(({ source }) => ({ path: `messages.${index}.content.${position}`, side: longestSide(source) }));
     }),
   );
   if (images.length <= MANY_IMAGES) return null;
@@ -125,12 +125,12 @@ function refuseUnpaired({ messages }: ReadRequest): string | null {
   const last = messages.at(-1);
   for (const message of messages) {
     const open = new Set<string>();
-    for (const [place, block] of message.content.entries()) {
+    for (const [position, block] of message.content.entries()) {
       const { type, id, tool_use_id: of } = { id: undefined, tool_use_id: undefined, ...block };
       if (type === 'server_tool_use') open.add(String(id));
       if (type === 'tool_result' || !type.endsWith('_tool_result')) continue;
       if (!open.delete(String(of))) {
-        return `messages.${message.index}.content.${place}: unexpected \`tool_use_id\` found in \`${type}\` blocks: ${String(of)}. Each \`${type}\` block must have a corresponding \`server_tool_use\` block before it.`;
+        return `messages.${message.index}.content.${position}: unexpected \`tool_use_id\` found in \`${type}\` blocks: ${String(of)}. Each \`${type}\` block must have a corresponding \`server_tool_use\` block before it.`;
       }
     }
     const [unanswered] = open;

@@ -18,7 +18,7 @@ export interface ReadRequest {
 export interface Rule {
   /** What is refused, in a few words. */
   name: string;
-  /** The API's words for the first place that breaks the rule; null where none does. */
+  /** The API's message for the first block that breaks the rule; null where none does. */
   refuses(request: ReadRequest): string | null;
 }
 
@@ -31,8 +31,8 @@ export function blockRule(
     name,
     refuses(request) {
       for (const { index, content } of request.messages) {
-        for (const [place, block] of content.entries()) {
-          const refusal = refuses({ ...block }, `messages.${index}.content.${place}`, request);
+        for (const [position, block] of content.entries()) {
+          const refusal = refuses({ ...block }, `messages.${index}.content.${position}`, request);
           if (refusal !== null) return refusal;
         }
       }
