@@ -184,6 +184,19 @@ export class Cluster {
     return body as Agent;
   }
 
+  /** Registers an HTTP tool; `fields` are what differs from a plain one. Returns its signing secret. */
+  async createTool(fields: Record<string, unknown>): Promise<string> {
+    const tool = { description: 'Does something.', input_schema: { type: 'object' }, ...fields };
+    const send = (): Promise<Answer> => this.request('POST', '/v1/tools', tool);
+    let response = await send();
+    // On a busy machine the check of a schema may take longer than it may.
+    for (let again = 0; JSON.stringify(response.body).includes('takes too long') && again < 20; again++) {
+      response = await send();
+    }
+    if (response.status !== 201) throw new Error(`The tool was refused: ${JSON.stringify(response.body)}`);
+    return (response.body as { signing_secret: string }).signing_secret;
+  }
+
   /** Submits a turn; with an agent's id, one that makes its session. */
   async submit(
     to: { agentId: string } | { sessionId: string },

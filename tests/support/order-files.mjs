@@ -1,17 +1,24 @@
 import Sequencer from '@jest/test-sequencer';
 
-/** Those that take longest begin first, also in a run that knows nothing of an earlier one. */
-const FOLDERS = ['tests/chaos/', 'tests/cli/', 'tests/'];
+/** After so many other files comes one of chaos: so few of those run at once, and none is left for the end. */
+const FILES_BETWEEN = 8;
 
-/** Which test files jest runs first: by folder, and in each as it does by itself. */
+/** Which test files jest runs first: those that start processes, with those of chaos spread among them. */
 export default class OrderFiles extends Sequencer {
   sort(files) {
-    return super.sort(files).toSorted((one, other) => rankOf(one) - rankOf(other));
+    const sorted = super.sort(files);
+    const chaos = sorted.filter((file) => isIn(file, 'tests/chaos/'));
+    const others = sorted.filter((file) => !chaos.includes(file));
+    const slow = others.filter((file) => isIn(file, 'tests/'));
+    const ordered = [...slow, ...others.filter((file) => !slow.includes(file))];
+    return [
+      ...chaos.flatMap((file) => [file, ...ordered.splice(0, FILES_BETWEEN)]),
+      // Where there are no others, or more than chaos was put between.
+      ...ordered,
+    ];
   }
 }
 
-function rankOf({ path, context }) {
-  const name = path.slice(context.config.rootDir.length + 1);
-  const rank = FOLDERS.findIndex((folder) => name.startsWith(folder));
-  return rank === -1 ? FOLDERS.length : rank;
+function isIn({ path, context }, folder) {
+  return path.startsWith(`${context.config.rootDir}/${folder}`);
 }

@@ -29,7 +29,10 @@ async function start(environment: Record<string, string>): Promise<void> {
 /** Every process is replaced by one with this environment, which starts first; each must end well. */
 async function restartAll(environment: Record<string, string>): Promise<void> {
   const old = [...cluster.workers.splice(0), cluster.api];
-  await Promise.all([...old.slice(1).map(() => cluster.startWorker(environment)), cluster.startApi(environment)]);
+  await Promise.all([
+    ...old.slice(1).map(() => cluster.startWorker(environment)),
+    cluster.startApi(environment),
+  ]);
   expect(await Promise.all(old.map((program) => program?.end('SIGTERM')))).toEqual(old.map(() => 0));
 }
 

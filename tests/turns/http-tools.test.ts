@@ -61,14 +61,8 @@ const hits = (path: string): Received[] => received.filter((call) => call.path.s
 /** Registers the tools, lets the model call each of them once, and submits a turn. */
 async function startTurn(tools: Record<string, Record<string, unknown>>): Promise<Turn> {
   for (const [name, tool] of Object.entries(tools)) {
-    const answer = await cluster.request('POST', '/v1/tools', {
-      name,
-      description: 'On trial.',
-      input_schema: { type: 'object', properties: { n: { type: 'number' } } },
-      ...tool,
-    });
-    expect(answer.status).toBe(201);
-    secrets.set(name, (answer.body as { signing_secret: string }).signing_secret);
+    const input_schema = { type: 'object', properties: { n: { type: 'number' } } };
+    secrets.set(name, await cluster.createTool({ name, input_schema, ...tool }));
   }
   await cluster.control.setScript({
     rules: [

@@ -31,13 +31,11 @@ beforeAll(async () => {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('No port was given.');
   cluster = await Cluster.start({ workers: 1, environment: FAST });
-  const made = await cluster.request('POST', '/v1/tools', {
+  await cluster.createTool({
     name: 'order',
-    description: 'Orders.',
     input_schema: { type: 'object', properties: { amount: { type: 'number' }, order: { type: 'integer' } } },
     url: `http://127.0.0.1:${address.port}/order`,
   });
-  expect(made.status).toBe(201);
   const tools = [
     { type: 'builtin', name: 'current_time', requires_approval: false },
     { type: 'http', name: 'order' },
@@ -223,11 +221,14 @@ test.each([
   ['the client', 'pick', '{"order": 2512292042121000001}'],
   ['a builtin', 'current_time', '{"time_zone": "UTC", "n": 1e400}'],
   ['a schema', 'order', '{"order": 0.99999999999999999999}'],
-])('a number that %s cannot be passed on as it is, is an error for the model', async (_who, name, input_json) => {
-  const turn = await cluster.untilEnded((await turnWith([{ name, input_json }])).id);
-  expect(turn.status).toBe('completed');
-  expect(await callsOf(turn)).toMatchObject([
-    { is_error: true, output: [{ text: expect.stringMatching(/cannot be given .* exactly/) }] },
-  ]);
-  expect(bodies).toEqual([]);
-});
+])(
+  'a number that %s cannot be passed on as it is, is an error for the model',
+  async (_who, name, input_json) => {
+    const turn = await cluster.untilEnded((await turnWith([{ name, input_json }])).id);
+    expect(turn.status).toBe('completed');
+    expect(await callsOf(turn)).toMatchObject([
+      { is_error: true, output: [{ text: expect.stringMatching(/cannot be given .* exactly/) }] },
+    ]);
+    expect(bodies).toEqual([]);
+  },
+);

@@ -83,7 +83,7 @@ export class ChaosCluster {
 
   /** `name` is the effect's unless the tool is a further one. */
   async registerTool(effect: ToolEffect, url: string, settings: Record<string, unknown> = {}): Promise<void> {
-    const { status, body } = await this.cluster.request('POST', '/v1/tools', {
+    await this.cluster.createTool({
       name: effect,
       description: `Does something that is ${effect}.`,
       input_schema: { type: 'object', properties: { turn: { type: 'string' } }, required: ['turn'] },
@@ -92,7 +92,6 @@ export class ChaosCluster {
       ...(effect === 'reconcile' ? { reconcile_url: this.effects.outcomeUrl } : {}),
       ...settings,
     });
-    if (status !== 201) throw new Error(`The tool was refused: ${JSON.stringify(body)}`);
   }
 
   async createAgent(config: Record<string, unknown> = {}): Promise<string> {

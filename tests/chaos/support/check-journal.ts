@@ -36,7 +36,8 @@ export function checkJournal(turn: StoredTurn): string[] {
 }
 
 function findGap(what: string, numbers: readonly number[], count: number, first: number): string[] {
-  const isWhole = numbers.length === count && numbers.every((number, position) => number === position + first);
+  const isWhole =
+    numbers.length === count && numbers.every((number, position) => number === position + first);
   return isWhole ? [] : [`its ${count} ${what} are numbered ${numbers.join(' ')}`];
 }
 
