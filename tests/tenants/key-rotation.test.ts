@@ -33,7 +33,7 @@ async function restartAll(environment: Record<string, string>): Promise<void> {
     ...old.slice(1).map(() => cluster.startWorker(environment)),
     cluster.startApi(environment),
   ]);
-  expect(await Promise.all(old.map((program) => program?.end('SIGTERM')))).toEqual(old.map(() => 0));
+  expect(await Promise.all(old.map(async (program) => program?.end('SIGTERM')))).toEqual(old.map(() => 0));
 }
 
 test(
