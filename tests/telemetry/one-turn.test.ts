@@ -155,7 +155,7 @@ test('an error line of the API names the route and who asked', async () => {
   const answer = await cluster.request('GET', `/v1/agents/${agentId}`);
   await cluster.database.pool.query('ALTER TABLE agents_away RENAME TO agents');
   expect(answer.status).toBe(500);
-  const [line] = await linesThat(cluster.api, 'A request failed.');
+  const [line] = await linesThat(cluster.api, 'Request failed.');
   expect(line).toMatchObject({
     request_id: answer.headers.get('x-request-id'),
     tenant_id: cluster.tenantId,
