@@ -25,7 +25,7 @@ RETURNING tokens`;
 
 const spentSchema = z.tuple([z.object({ tokens: z.number() })]);
 
-const FORGET = `DELETE FROM request_rate WHERE changed_at < now() - interval '${KEPT_MS} milliseconds'`;
+const DELETE_OLD = `DELETE FROM request_rate WHERE changed_at < now() - interval '${KEPT_MS} milliseconds'`;
 
 /** The part of BullMQ's pool that is used. */
 interface Asked {
@@ -40,7 +40,7 @@ export async function postgresRequestRate(pool: Asked): Promise<SpendRequests> {
     if (performance.now() - purgedAt < KEPT_MS) return;
     purgedAt = performance.now();
     // If this fails, the next purge deletes the rows.
-    pool.query(FORGET).catch(() => undefined);
+    pool.query(DELETE_OLD).catch(() => undefined);
   };
   return async (key, count, { perSecond }) => {
     dropExpired();

@@ -32,7 +32,7 @@ RETURNING granted`;
 
 const changeSchema = z.tuple([z.object({ granted: z.boolean() })]);
 
-const FORGET = `DELETE FROM retry_budget WHERE changed_at < now() - interval '${keptMs} milliseconds'`;
+const DELETE_OLD = `DELETE FROM retry_budget WHERE changed_at < now() - interval '${keptMs} milliseconds'`;
 
 /** The part of BullMQ's pool that is used. */
 interface Asked {
@@ -47,7 +47,7 @@ export async function postgresBuckets(pool: Asked): Promise<ChangeBucket> {
     if (performance.now() - purgedAt < keptMs) return;
     purgedAt = performance.now();
     // If this fails, the next purge deletes the rows.
-    pool.query(FORGET).catch(() => undefined);
+    pool.query(DELETE_OLD).catch(() => undefined);
   };
   return async (key, deposit, take) => {
     dropExpired();
