@@ -77,7 +77,7 @@ test('a worker that was frozen beyond its lease commits nothing, and says so', a
 });
 
 test('a turn that kills worker after worker fails visibly, its history readable', async () => {
-  await cluster.startWorker({ LEASE_MS: '1000' });
+  await cluster.startWorker({ LEASE_MS: '3000' });
   await cluster.control.setScript({
     rules: [{ match: { text: 'poison' }, times: 2, fault: { type: 'hang' } }],
   });
@@ -86,7 +86,7 @@ test('a turn that kills worker after worker fails visibly, its history readable'
   for (const attempt of [1, 2]) {
     await cluster.control.calls({ waitFor: attempt });
     await cluster.workers.at(-1)?.end('SIGKILL');
-    await cluster.startWorker({ LEASE_MS: '1000' });
+    await cluster.startWorker({ LEASE_MS: '3000' });
   }
   const turn = await cluster.untilEnded(submitted.id);
   expect(turn).toMatchObject({
