@@ -49,8 +49,8 @@ for (const { name, version, licence } of refused)
   );
 
 const cells = [['package', 'version', 'licence'], ...rows.map((row) => [row.name, row.version, row.licence])];
-const widths = [0, 1, 2].map((place) => Math.max(...cells.map((row) => String(row[place]).length)));
-const line = (row) => `| ${row.map((cell, place) => String(cell).padEnd(widths[place])).join(' | ')} |`;
+const widths = [0, 1, 2].map((index) => Math.max(...cells.map((row) => String(row[index]).length)));
+const line = (row) => `| ${row.map((cell, index) => String(cell).padEnd(widths[index])).join(' | ')} |`;
 const table = [line(cells[0]), line(widths.map((width) => '-'.repeat(width))), ...cells.slice(1).map(line)];
 const text = `# Licences
 

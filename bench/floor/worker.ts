@@ -9,7 +9,7 @@ const model =
   MODEL_URL === undefined ? null : new Anthropic({ baseURL: MODEL_URL, apiKey: 'bench', maxRetries: 0 });
 
 /** With `MODEL_URL`, makes one model call for each turn; without, none. */
-async function answer(input: string): Promise<string> {
+async function response(input: string): Promise<string> {
   if (model === null) return input;
   const stream = model.messages.stream({
     model: 'claude-sonnet-4-5',
@@ -22,7 +22,7 @@ async function answer(input: string): Promise<string> {
 const worker = new Worker(
   FLOOR_QUEUE,
   async ({ data }: { data: { id: string } }) => {
-    const output = await answer('Hello.');
+    const output = await response('Hello.');
     await pool.query({
       name: 'update',
       text: `UPDATE floor_turns SET status = 'completed', output = $2 WHERE id = $1`,

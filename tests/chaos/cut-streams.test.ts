@@ -20,7 +20,7 @@ async function submit(marker: string): Promise<PlannedTurn> {
   return submitTurn(chaos, marker, TWO_CALLS, { agentId });
 }
 
-/** The first answer to each turn is cut after as many events as its marker says. */
+/** The first response to each turn is cut after as many events as its marker says. */
 function scriptOf(cuts: readonly number[]): ScriptInput {
   const rules = cuts.map((index) => ({
     match: { turn: `cut-${index}`, step: 0 },

@@ -15,7 +15,7 @@ const LEAST = byLength({ short: { turns: 20, faults: 3 }, long: { turns: 500, fa
 let chaos: ChaosCluster;
 afterEach(() => chaos.stop());
 
-/** The worst moment: a call that may be sent only once was sent, and has no answer yet. */
+/** The worst moment: a call that may be sent only once was sent, and has no response yet. */
 async function killAllInTheMidst(): Promise<void> {
   await untilTrue('a call is sent', () => chaos.effects.open('once').length > 0);
   await Promise.all([...chaos.workers].map((worker) => chaos.killWorker(worker)));

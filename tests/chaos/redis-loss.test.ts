@@ -50,9 +50,9 @@ async function startOver(port: number): Promise<void> {
 async function flushRedis(): Promise<void> {
   const socket = connect(redis.port, '127.0.0.1');
   socket.write('FLUSHALL\r\n');
-  const [answer] = (await once(socket, 'data')) as [Buffer];
+  const [response] = (await once(socket, 'data')) as [Buffer];
   socket.destroy();
-  if (!answer.toString().startsWith('+OK')) throw new Error(`Redis says ${answer.toString()}`);
+  if (!response.toString().startsWith('+OK')) throw new Error(`Redis says ${response.toString()}`);
 }
 
 /** Redis loses all its data; half of the time it is also killed and started again. */

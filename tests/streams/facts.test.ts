@@ -66,14 +66,14 @@ test('events of turns that ended long ago are deleted, and a cursor before them 
   const count = (await factsOf(id)).length;
   const old = `UPDATE turns SET finished_at = now() - interval '31 days' WHERE id = $1`;
   await cluster.database.pool.query(old, [id]);
-  let answer = await cluster.request('GET', `/v1/turns/${id}/events?after=1`, undefined, {
+  let response = await cluster.request('GET', `/v1/turns/${id}/events?after=1`, undefined, {
     accept: 'application/json',
   });
-  for (const end = Date.now() + 20_000; answer.status !== 410 && Date.now() < end;) {
-    answer = await cluster.request('GET', `/v1/turns/${id}/events?after=1`, undefined, {
+  for (const end = Date.now() + 20_000; response.status !== 410 && Date.now() < end;) {
+    response = await cluster.request('GET', `/v1/turns/${id}/events?after=1`, undefined, {
       accept: 'application/json',
     });
   }
-  expect(answer.body).toMatchObject({ code: 'cursor_expired', oldest_cursor: String(count - 1) });
+  expect(response.body).toMatchObject({ code: 'cursor_expired', oldest_cursor: String(count - 1) });
   expect((await factsOf(id)).map((fact) => fact.type)).toEqual(['turn.completed']);
 });

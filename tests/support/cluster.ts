@@ -21,7 +21,7 @@ export interface ClusterOptions {
   environment?: Record<string, string>;
 }
 
-export interface Answer {
+export interface HttpResponse {
   status: number;
   headers: Headers;
   body: unknown;
@@ -157,7 +157,7 @@ export class Cluster {
     return worker;
   }
 
-  async request(method: string, path: string, body?: unknown, headers = {}): Promise<Answer> {
+  async request(method: string, path: string, body?: unknown, headers = {}): Promise<HttpResponse> {
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -187,7 +187,7 @@ export class Cluster {
   /** Registers an HTTP tool; `fields` are what differs from a plain one. Returns its signing secret. */
   async createTool(fields: Record<string, unknown>): Promise<string> {
     const tool = { description: 'Does something.', input_schema: { type: 'object' }, ...fields };
-    const send = (): Promise<Answer> => this.request('POST', '/v1/tools', tool);
+    const send = (): Promise<HttpResponse> => this.request('POST', '/v1/tools', tool);
     let response = await send();
     // On a busy machine the check of a schema may take longer than it may.
     for (let again = 0; JSON.stringify(response.body).includes('takes too long') && again < 20; again++) {
@@ -207,7 +207,8 @@ export class Cluster {
       'agentId' in to ? ['/v1/turns', { agent_id: to.agentId }] : [`/v1/sessions/${to.sessionId}/turns`, {}];
     // As a client does it: sent again with its key while the service says that it cannot take it now.
     const headers = { 'idempotency-key': randomUUID() };
-    const send = (): Promise<Answer> => this.request('POST', path, { ...target, input, ...options }, headers);
+    const send = (): Promise<HttpResponse> =>
+      this.request('POST', path, { ...target, input, ...options }, headers);
     let answer = await send();
     for (let again = 0; answer.status === 503 && again < 20; again++) {
       await delay(500);

@@ -71,14 +71,14 @@ beforeAll(async () => {
     ],
   });
   agentId = (await cluster.createAgent({ tools: [{ type: 'http', name: 'search' }] })).id;
-  const answer = await cluster.request(
+  const response = await cluster.request(
     'POST',
     '/v1/turns',
     { agent_id: agentId, input: CANARIES.prompt },
     { traceparent: STRANGER },
   );
-  expect(answer.status).toBe(202);
-  turn = await cluster.untilEnded((answer.body as Turn).id);
+  expect(response.status).toBe(202);
+  turn = await cluster.untilEnded((response.body as Turn).id);
   expect(turn).toMatchObject({ status: 'completed', output_text: CANARIES.output });
   await untilTrue('the webhook has come', () => receiver.received.length === 2);
 }, 120_000);
@@ -90,9 +90,9 @@ afterAll(async () => {
 });
 
 async function ask(method: string, path: string, body: unknown): Promise<{ id: string }> {
-  const answer = await cluster.request(method, path, body);
-  if (answer.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
-  return answer.body as { id: string };
+  const response = await cluster.request(method, path, body);
+  if (response.status >= 300) throw new Error(`${path}: ${JSON.stringify(response.body)}`);
+  return response.body as { id: string };
 }
 
 type Line = Record<string, unknown>;
@@ -152,12 +152,12 @@ test('a line about a delivery names it, its event, its endpoint, its turn and it
 
 test('an error line of the API names the route and who asked', async () => {
   await cluster.database.pool.query('ALTER TABLE agents RENAME TO agents_away');
-  const answer = await cluster.request('GET', `/v1/agents/${agentId}`);
+  const response = await cluster.request('GET', `/v1/agents/${agentId}`);
   await cluster.database.pool.query('ALTER TABLE agents_away RENAME TO agents');
-  expect(answer.status).toBe(500);
+  expect(response.status).toBe(500);
   const [line] = await linesThat(cluster.api, 'Request failed.');
   expect(line).toMatchObject({
-    request_id: answer.headers.get('x-request-id'),
+    request_id: response.headers.get('x-request-id'),
     tenant_id: cluster.tenantId,
     agent_id: agentId,
     route: '/v1/agents/:agent_id',

@@ -96,7 +96,7 @@ test('two hundred turns at once against a budget for fifty calls spend no more t
   await cluster.request('DELETE', '/v1/budgets/day');
 }, 120_000);
 
-/** Waits until a client has seen a part of the answer. */
+/** Waits until a client has seen a part of the response. */
 async function untilShown(turnId: string): Promise<void> {
   const url = `http://127.0.0.1:${String(cluster.api?.hello['port'])}/v1/turns/${turnId}/events`;
   const gone = new AbortController();
@@ -143,7 +143,7 @@ test('a call that is cut off is paid for: cancelled, tried again, or left by a s
   const ended = await cluster.untilEnded(cancelled.id);
   // What it said by then is kept as a step.
   expect(ended).toMatchObject({ status: 'cancelled', partial: true, step_count: 1 });
-  // What was asked, and about what was streamed: less than the whole answer.
+  // What was asked, and about what was streamed: less than the whole response.
   expect(ended.usage.input_tokens).toBeGreaterThan(0);
   expect(ended.usage.output_tokens).toBeGreaterThan(0);
   expect(ended.usage.output_tokens).toBeLessThan(200);

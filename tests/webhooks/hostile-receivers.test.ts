@@ -21,7 +21,7 @@ const { receivers: DEAD, deliveries: WAITING } = byLength({
   long: { receivers: 100, deliveries: 100 },
 });
 const GIGABYTE = 1024 ** 3;
-/** What a worker may take more than before, by a gigabyte of answers and all the rest. */
+/** What a worker may take more than before, by a gigabyte of responses and all the rest. */
 const MOST_GROWTH = 150 * 1024 ** 2;
 
 let webhooks: WebhookCluster;

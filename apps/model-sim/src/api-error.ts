@@ -49,7 +49,7 @@ export function invalidRequest(message: string): ApiError {
   return new ApiError(400, message);
 }
 
-/** The body of an error answer, and the data of an `error` event. */
+/** The body of an error response, and the data of an `error` event. */
 export function errorBody(type: string, message: string, requestId: string) {
   return { type: 'error', error: { type, message }, request_id: requestId };
 }

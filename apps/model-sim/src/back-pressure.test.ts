@@ -32,7 +32,7 @@ describe('a client that does not read', () => {
         messages: [{ role: 'user', content: 'go' }],
       }),
     );
-    const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+    const [response] = (await once(asking, 'response')) as [IncomingMessage];
 
     // Once as much is sent as the sockets between can hold, no more comes.
     let held = 0;
@@ -44,10 +44,10 @@ describe('a client that does not read', () => {
     expect(held).toBeLessThan(EVENTS_AT_LEAST / 2);
 
     let end = '';
-    answer.on('data', (chunk: Buffer) => {
+    response.on('data', (chunk: Buffer) => {
       end = chunk.toString('utf8');
     });
-    await once(answer, 'end');
+    await once(response, 'end');
     expect(end).toContain('event: message_stop');
     const [call] = await control.calls({ waitFor: 1, outcome: 'completed' });
     expect(call?.events).toBeGreaterThan(EVENTS_AT_LEAST);

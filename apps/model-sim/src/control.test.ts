@@ -84,20 +84,20 @@ describe('the control routes', () => {
 
   it('know how many calls were open at once', async () => {
     await control.setScript({ rules: [{ fault: { type: 'hang' } }] });
-    const answers = [ask('a'), ask('b'), ask('c')];
+    const responses = [ask('a'), ask('b'), ask('c')];
     await control.calls({ waitFor: 3, outcome: 'hung' });
     await control.release();
-    await Promise.all(answers);
+    await Promise.all(responses);
     await control.calls({ waitFor: 3, outcome: 'completed' });
     expect(await control.stats()).toMatchObject({ in_flight: 0, peak_in_flight: 3, completed: 3 });
   });
 
   it('drop on a reset what came before it, also calls that have not ended yet', async () => {
     await control.setScript({ rules: [{ fault: { type: 'hang' } }] });
-    const answer = ask('a');
+    const response = ask('a');
     await control.calls({ waitFor: 1, outcome: 'hung' });
     await control.reset();
-    await answer;
+    await response;
     expect(await control.stats()).toMatchObject({ calls: 0, completed: 0, in_flight: 0, peak_in_flight: 0 });
   });
 

@@ -31,10 +31,10 @@ describe('a fault of the script', () => {
 
   const failWith = async (script: ScriptInput, stream: boolean): Promise<unknown> => {
     await control.setScript(script);
-    const answer: Promise<unknown> = stream
+    const response: Promise<unknown> = stream
       ? client.messages.stream(ASK).finalMessage()
       : client.messages.create(ASK);
-    return answer.then(
+    return response.then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -120,12 +120,12 @@ describe('a fault of the script', () => {
         },
       ],
     });
-    const answer = stream ? client.messages.stream(ASK).finalMessage() : client.messages.create(ASK);
+    const response = stream ? client.messages.stream(ASK).finalMessage() : client.messages.create(ASK);
     const [hanging] = await control.calls({ waitFor: 1, outcome: 'hung' });
     expect(hanging).toMatchObject({ outcome: 'hung', events: after ?? 0 });
     expect(await control.stats()).toMatchObject({ in_flight: 1, hung: 1 });
     expect(await control.release()).toBe(1);
-    expect((await answer).content[0]).toMatchObject({ text: 'At last.' });
+    expect((await response).content[0]).toMatchObject({ text: 'At last.' });
     await control.calls({ waitFor: 1, outcome: 'completed' });
   });
 
@@ -135,8 +135,8 @@ describe('a fault of the script', () => {
   ])('notices a client that goes away %s', async (_when, rule, state) => {
     await control.setScript({ rules: [{ reply: { text: 'a long long answer '.repeat(50) }, ...rule }] });
     const leaving = new AbortController();
-    const answer = client.messages.stream(ASK, { signal: leaving.signal }).finalMessage();
-    const settled = answer.catch((error: unknown) => error);
+    const response = client.messages.stream(ASK, { signal: leaving.signal }).finalMessage();
+    const settled = response.catch((error: unknown) => error);
     await control.calls({ waitFor: 1, outcome: state });
     leaving.abort();
     expect(await settled).toBeInstanceOf(Anthropic.APIUserAbortError);

@@ -15,7 +15,7 @@ import type { Prompt } from './walk-prompt.ts';
 
 const DEFAULT_CHUNK = 5;
 
-/** Answers one valid call as the script says. Throws `ApiError` where the answer is an error status. */
+/** Answers one valid call as the script says. Throws `ApiError` where the response is an error status. */
 export function handleModelCall(context: CallContext, request: MessagesRequest, apiKey: string): void {
   const { simulation, ledger, call, response } = context;
   const facts = readFacts(request, apiKey);

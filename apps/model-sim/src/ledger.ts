@@ -108,11 +108,11 @@ export class Ledger {
     if (reached()) return Promise.resolve(true);
     if (this.#waiters.size >= MAX_WAITERS || signal.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const settle = (answer: boolean): void => {
+      const settle = (response: boolean): void => {
         clearTimeout(timer);
         this.#waiters.delete(check);
         signal.removeEventListener('abort', giveUp);
-        resolve(answer);
+        resolve(response);
       };
       const check = (): void => {
         if (reached()) settle(true);

@@ -1,6 +1,6 @@
 import type { MessagePlan, PlannedBlock } from './plan-message.ts';
 
-/** The answer as the body of a request without `stream`. */
+/** The response as the body of a request without `stream`. */
 export function messageJson(plan: MessagePlan) {
   return {
     ...emptyMessage(plan),
@@ -43,7 +43,7 @@ export function emptyBlock(block: PlannedBlock) {
   };
 }
 
-/** Why the answer stopped, in more words; there are some for a refusal only. */
+/** Why the response stopped, in more words; there are some for a refusal only. */
 export function stopDetails(plan: MessagePlan) {
   if (plan.stopReason !== 'refusal') return null;
   return { type: 'refusal', category: null, explanation: 'A simulated refusal.' };

@@ -6,13 +6,13 @@ import { signThinking } from './sign-thinking.ts';
 import { groupTokens, splitTokens } from './tokens.ts';
 import type { Piece } from './tokens.ts';
 
-/** A block of the answer, already cut into what each delta carries. */
+/** A block of the response, already cut into what each delta carries. */
 export type PlannedBlock =
   | { type: 'thinking'; pieces: readonly Piece[]; signature: string }
   | { type: 'text'; pieces: readonly Piece[] }
   | { type: 'tool_use'; id: string; name: string; pieces: readonly Piece[]; input: unknown };
 
-/** A whole answer before it is sent, as JSON or as a stream. */
+/** A whole response before it is sent, as JSON or as a stream. */
 export interface MessagePlan {
   id: string;
   model: string;

@@ -106,9 +106,9 @@ describe('the script', () => {
         rules: [{ probability: 0.5, reply: { text: 'yes' } }, { reply: { text: 'no' } }],
       };
       await control.setScript(script);
-      const answers = new Map<string, string>();
-      await Promise.all(order.map(async (name) => answers.set(name, await ask(name))));
-      return names.map((name) => answers.get(name) ?? '');
+      const responses = new Map<string, string>();
+      await Promise.all(order.map(async (name) => responses.set(name, await ask(name))));
+      return names.map((name) => responses.get(name) ?? '');
     };
     const once = await run(1, names);
     expect(await run(1, names.toReversed())).toEqual(once);

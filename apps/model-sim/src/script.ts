@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** How fast an answer comes. Without `tokens_per_second`, as fast as the client reads. */
+/** How fast a response comes. Without `tokens_per_second`, as fast as the client reads. */
 export const paceSchema = z.strictObject({
   first_token_ms: z.number().min(0).max(3_600_000).optional(),
   tokens_per_second: z.number().positive().max(1_000_000).optional(),

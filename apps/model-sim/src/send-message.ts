@@ -7,7 +7,7 @@ import { sendBrokenJson, sendCutJson, sendJson } from './send-json.ts';
 import type { StreamFault } from './stream-response.ts';
 
 /**
- * Sends an answer as one JSON body, when its last token would have come. A fault that
+ * Sends a response as one JSON body, when its last token would have come. A fault that
  * would break the stream breaks the body. Throws `ApiError` for an `error_event`.
  */
 export function sendMessage(

@@ -7,7 +7,7 @@ export interface StreamEvent {
   tokens: number;
 }
 
-/** The events of an answer in the real API's order. Made one by one, as they are sent. */
+/** The events of a response in the real API's order. Made one by one, as they are sent. */
 export function* streamEvents(plan: MessagePlan, stamp: boolean): Generator<StreamEvent, void> {
   yield event('message_start', { message: emptyMessage(plan) });
   yield event('ping', {});

@@ -31,7 +31,7 @@ export interface StreamOptions {
 const MAX_BATCH = 16_384;
 
 /**
- * Writes an answer as server-sent events, at its pace: what is due goes out in one write,
+ * Writes a response as server-sent events, at its pace: what is due goes out in one write,
  * then the stream sleeps in the shared ticker. A client that does not read pauses it.
  */
 export class StreamedResponse {

@@ -1,4 +1,4 @@
-/** A piece of an answer as one delta carries it. */
+/** A piece of a response as one delta carries it. */
 export interface Piece {
   text: string;
   tokens: number;

@@ -63,9 +63,9 @@ export const readers: Scenario = {
     });
     await measure('long polls', async () => {
       const wires = ids.map(() => turnpike.wire());
-      for (const [place, wire] of wires.entries()) {
+      for (const [index, wire] of wires.entries()) {
         // It ends when its connection is closed.
-        wire.request('GET', `/v1/turns/${ids[place] ?? ''}?wait=60`, undefined).catch(() => undefined);
+        wire.request('GET', `/v1/turns/${ids[index] ?? ''}?wait=60`, undefined).catch(() => undefined);
       }
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       return () => void Promise.all(wires.map((wire) => wire.close()));

@@ -40,7 +40,7 @@ const overloaded: ScriptedResponse = {
   headers: { 'request-id': 'req_over' },
   body: errorBody('overloaded_error', 'Overloaded'),
 };
-/** The stream of an answer up to a piece of its text. */
+/** The stream of a response up to a piece of its text. */
 const half = (text: string): string => textMessage(text).split('event: content_block_stop')[0] ?? '';
 const broken: ScriptedResponse = { body: half('Hal'), after: 'break' };
 

@@ -30,7 +30,7 @@ const CONTENT = [
   { type: 'tool_use', id: 'toolu_2', name: 'send_money', input: { to: 'bob', amount: 120 } },
 ];
 
-/** How a cut stream ends: the connection breaks, or the answer is over as if nothing were wrong. */
+/** How a cut stream ends: the connection breaks, or the response is over as if nothing were wrong. */
 const ENDS = ['break', 'end'] as const;
 
 /** In the short form one byte of eight, by chance, and all around the end of each event. */

@@ -59,8 +59,8 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
   const byId = new Map(calls.map((call) => [call.id, call]));
   const issues: ValidationIssue[] = [];
   const settled: string[] = [];
-  const answers = submitted.flatMap((answer, place): SubmittedOutput[] => {
-    const path = `tool_outputs.${place}`;
+  const answers = submitted.flatMap((answer, index): SubmittedOutput[] => {
+    const path = `tool_outputs.${index}`;
     const call = byId.get(answer.tool_call_id);
     if (call === undefined) {
       const message = 'is not a tool call of this turn that waits for an output';

@@ -32,7 +32,7 @@ test('all are counted as soon as other processes could reach the cap within a se
   // 501 are known, and twice the rate of a second may be added elsewhere, or twice that for the first.
   const all = 1_000 - 200 - 501;
   const first = all - 200;
-  expect(isCounted).toEqual(isCounted.map((_counted, place) => place === first || place >= all));
+  expect(isCounted).toEqual(isCounted.map((_counted, index) => index === first || index >= all));
 });
 
 test('a count is believed for as long as the rate limit cannot have reached the cap', () => {

@@ -28,7 +28,7 @@ function checkCall(call: StoredCall, marker: string, server: EffectServer): stri
   if (acts > 1) violations.push(`happened ${acts} times`);
   // An error says that nothing, or not all, was done; an unknown outcome says neither.
   const isDone = call.status === 'completed' && !call.isError;
-  // Where the receipt is no answer, what was sent before may arrive after it.
+  // Where the receipt is no response, what was sent before may arrive after it.
   const late = arrivals.filter((arrival) => arrival.at > (call.completedAt ?? 0) + ROUNDING_MS);
   if (isDone && late.length > 0) violations.push('was sent again after its receipt');
   if (isDone && arrivals.length === 0) violations.push('is completed and never arrived');

@@ -31,7 +31,7 @@ export class EffectServer {
   readonly arrivals: Arrival[] = [];
   /** How often `/outcome` was asked. */
   asked = 0;
-  /** How long an answer takes. The effect happens before it. */
+  /** How long a response takes. The effect happens before it. */
   delayMs = 0;
   readonly #servers: readonly Server[];
   readonly #acted: Arrival[] = [];
@@ -72,12 +72,12 @@ export class EffectServer {
     await fetch(`${this.urls[effect]}/outcome`);
   }
 
-  /** Calls that arrived and have no answer yet. */
+  /** Calls that arrived and have no response yet. */
   open(effect: ToolEffect): Arrival[] {
     return [...this.#open.keys()].filter((arrival) => arrival.effect === effect);
   }
 
-  /** From now on calls of these get no answer, until `letGo`. */
+  /** From now on calls of these get no response, until `letGo`. */
   hang(...effects: ToolEffect[]): void {
     this.#hanging = new Set(effects);
   }

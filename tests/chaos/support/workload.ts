@@ -97,10 +97,10 @@ async function submitUntilTaken(chaos: ChaosCluster, path: string, body: unknown
   const headers = { 'idempotency-key': randomUUID() };
   for (;;) {
     try {
-      const answer = await chaos.cluster.request('POST', path, body, headers);
-      if (answer.status === 202) return answer.body;
-      const mayPass = answer.status >= 500 || answer.status === 409;
-      if (!mayPass) throw new RefusedError(JSON.stringify(answer.body));
+      const response = await chaos.cluster.request('POST', path, body, headers);
+      if (response.status === 202) return response.body;
+      const mayPass = response.status >= 500 || response.status === 409;
+      if (!mayPass) throw new RefusedError(JSON.stringify(response.body));
     } catch (error) {
       if (error instanceof RefusedError) throw error;
     }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { openDatabase, type Database } from '@turnpike/store';
 import type { Agent } from '@turnpike/contract';
 import { runTurnpike } from '../../tenants/support/run-turnpike.ts';
-import { Cluster, type Answer } from '../../support/cluster.ts';
+import { Cluster, type HttpResponse } from '../../support/cluster.ts';
 import { freePort } from '../../support/free-port.ts';
 import type { Program } from '../../support/program.ts';
 import { startRedis, type RedisServer } from '../../support/redis-server.ts';
@@ -306,7 +306,7 @@ export class LeakTest {
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
-  ): Promise<Answer> {
+  ): Promise<HttpResponse> {
     // Logged by the API as the client's own name for the request: the control of its log.
     const answer = await this.#need(this.#cluster).request(method, path, body, {
       'x-request-id': this.control,

@@ -1,6 +1,6 @@
 import { newId, type Agent, type Turn } from '@turnpike/contract';
 import { changeLimits, createApiKey, createTenant } from '@turnpike/store';
-import type { Cluster, Answer } from '../../support/cluster.ts';
+import type { Cluster, HttpResponse } from '../../support/cluster.ts';
 
 const DEADLOCK = '40P01';
 
@@ -8,7 +8,7 @@ const DEADLOCK = '40P01';
 export interface Customer {
   tenantId: string;
   agentId: string;
-  request(method: string, path: string, body?: unknown): Promise<Answer>;
+  request(method: string, path: string, body?: unknown): Promise<HttpResponse>;
   /** A turn with a session of its own. */
   submit(input: string, options?: Record<string, unknown>): Promise<Turn>;
   untilEnded(turnId: string): Promise<Turn>;
@@ -27,7 +27,7 @@ export async function addCustomer(
   const tenantId = await createTenant(database, name, { operatorKey: true });
   await changeLimits(database.pool, tenantId, limits);
   const { key } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
-  const request = (method: string, path: string, body?: unknown): Promise<Answer> =>
+  const request = (method: string, path: string, body?: unknown): Promise<HttpResponse> =>
     cluster.request(method, path, body, { authorization: `Bearer ${key}` });
   const made = await request('POST', '/v1/agents', { name: 'test', model: 'claude-sonnet-4-5' });
   const { id: agentId } = made.body as Agent;
@@ -36,9 +36,9 @@ export async function addCustomer(
     agentId,
     request,
     async submit(input, options = {}) {
-      const answer = await request('POST', '/v1/turns', { agent_id: agentId, input, ...options });
-      if (answer.status !== 202) throw new Error(`Not accepted: ${JSON.stringify(answer.body)}`);
-      return answer.body as Turn;
+      const response = await request('POST', '/v1/turns', { agent_id: agentId, input, ...options });
+      if (response.status !== 202) throw new Error(`Not accepted: ${JSON.stringify(response.body)}`);
+      return response.body as Turn;
     },
     async untilEnded(turnId) {
       for (;;) {

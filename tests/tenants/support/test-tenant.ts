@@ -1,6 +1,6 @@
 import { createApiKey, createTenant } from '@turnpike/store';
 import type { Agent, Turn } from '@turnpike/contract';
-import type { Answer, Cluster } from '../../support/cluster.ts';
+import type { HttpResponse, Cluster } from '../../support/cluster.ts';
 
 /** One of several tenants of a cluster, with an API key of its own. */
 export class TestTenant {
@@ -20,15 +20,15 @@ export class TestTenant {
     return new TestTenant(cluster, id, key);
   }
 
-  request(method: string, path: string, body?: unknown): Promise<Answer> {
+  request(method: string, path: string, body?: unknown): Promise<HttpResponse> {
     return this.cluster.request(method, path, body, { authorization: `Bearer ${this.#apiKey}` });
   }
 
   /** As `request`; throws unless it went well. */
   async done<Body>(method: string, path: string, body?: unknown): Promise<Body> {
-    const answer = await this.request(method, path, body);
-    if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
-    return answer.body as Body;
+    const response = await this.request(method, path, body);
+    if (response.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(response.body)}`);
+    return response.body as Body;
   }
 
   /** Stores these secrets, and names them all as the tenant's model keys, in this order. */

@@ -14,8 +14,8 @@ const ANSWERS = {
 };
 
 dns.lookup = async (name, options) => {
-  const answer = ANSWERS[name];
-  if (answer === undefined) return lookup(name, options);
-  return answer().map((address) => ({ address, family: 4 }));
+  const response = ANSWERS[name];
+  if (response === undefined) return lookup(name, options);
+  return response().map((address) => ({ address, family: 4 }));
 };
 syncBuiltinESMExports();

@@ -33,12 +33,12 @@ export class WebhookCluster {
     return (await this.ask('POST', '/v1/webhook_endpoints', { url, events })) as Endpoint;
   }
 
-  /** Throws unless the answer is a good one. */
+  /** Throws unless the response is a good one. */
   async ask(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await this.cluster.request(method, path, body);
-    if (answer.status >= 300)
-      throw new Error(`${path} says ${answer.status}: ${JSON.stringify(answer.body)}`);
-    return answer.body;
+    const response = await this.cluster.request(method, path, body);
+    if (response.status >= 300)
+      throw new Error(`${path} says ${response.status}: ${JSON.stringify(response.body)}`);
+    return response.body;
   }
 
   async ping(endpoint: { id: string }): Promise<Delivery> {

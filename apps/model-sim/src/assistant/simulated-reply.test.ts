@@ -37,7 +37,7 @@ describe('the assistant that answers where no rule does', () => {
   const run = async (
     text: string,
     extra: Partial<Anthropic.MessageCreateParamsNonStreaming>,
-    answers: Record<string, string>,
+    responses: Record<string, string>,
   ) => {
     const messages: Anthropic.MessageParam[] = [{ role: 'user', content: text }];
     const calls: { name: string; input: unknown }[] = [];
@@ -58,7 +58,7 @@ describe('the assistant that answers where no rule does', () => {
           content: uses.map(({ id, name }) => ({
             type: 'tool_result',
             tool_use_id: id,
-            content: answers[name] ?? '',
+            content: responses[name] ?? '',
           })),
         },
       );

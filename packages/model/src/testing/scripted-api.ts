@@ -26,7 +26,7 @@ export interface ScriptedApi {
   received: ReceivedRequest[];
   /** Resolves with the first request. */
   asked: Promise<unknown>;
-  /** Resolves once a connection was closed by the other side before its answer was over. */
+  /** Resolves once a connection was closed by the other side before its response was over. */
   abandoned: Promise<unknown>;
   close(): Promise<void>;
 }
@@ -114,7 +114,7 @@ export function textMessage(...pieces: string[]): string {
   return asEventStream(messageEvents([{ start: { type: 'text', text: '' }, deltas }]));
 }
 
-/** The body of an error answer. */
+/** The body of an error response. */
 export function errorBody(type: string, message: string, details?: object): string {
   return JSON.stringify({ type: 'error', error: { type, message, ...(details && { details }) } });
 }

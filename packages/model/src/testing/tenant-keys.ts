@@ -7,7 +7,7 @@ import { errorBody, type ReceivedRequest, type ScriptedResponse, textMessage } f
 export class TenantSecrets implements ModelSecrets {
   readonly values: Map<string, string>;
   readonly reads: string[] = [];
-  /** Thrown instead of an answer. */
+  /** Thrown instead of a response. */
   failure: Error | null = null;
 
   constructor(values: Record<string, string>) {
@@ -34,11 +34,11 @@ export function keyOf({ headers }: ReceivedRequest): string {
 
 /** For tests: an API that answers each key as it is told, and any other well. */
 export function byKey(
-  answers: Record<string, ScriptedResponse | (() => ScriptedResponse)>,
+  responses: Record<string, ScriptedResponse | (() => ScriptedResponse)>,
 ): (request: ReceivedRequest) => ScriptedResponse {
   return (request) => {
-    const answer = answers[keyOf(request)];
-    return (typeof answer === 'function' ? answer() : answer) ?? { body: textMessage('Hel', 'lo.') };
+    const response = responses[keyOf(request)];
+    return (typeof response === 'function' ? response() : response) ?? { body: textMessage('Hel', 'lo.') };
   };
 }
 

@@ -50,9 +50,9 @@ test('items with one key never share a statement, and a statement has at most so
   const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) =>
     group.add(item, item.startsWith('big') ? 600_000 : 1),
   );
-  for (const place of [0, 1]) {
-    await left(place + 1);
-    groups[place]?.end();
+  for (const index of [0, 1]) {
+    await left(index + 1);
+    groups[index]?.end();
   }
   expect(await Promise.all(all)).toEqual(['x 1!', 'x 2!', 'y 1!', 'big1 1!', 'big2 1!']);
   expect(groups.map(({ items }) => items)).toEqual([
@@ -88,12 +88,12 @@ test('above the bound of waiting items further ones are refused', async () => {
   await left(1);
   held.push(group.add('b', 1));
   await left(2);
-  const waiting = Array.from({ length: 5_000 }, (_, place) => group.add(`w${place}`, 1));
+  const waiting = Array.from({ length: 5_000 }, (_, index) => group.add(`w${index}`, 1));
   await expect(group.add('one too many', 1)).rejects.toBeInstanceOf(StoreUnavailableError);
   const statements = 2 + Math.ceil(waiting.length / 64);
-  for (let place = 0; place < statements; place++) {
-    await left(place + 1);
-    groups[place]?.end();
+  for (let index = 0; index < statements; index++) {
+    await left(index + 1);
+    groups[index]?.end();
   }
   expect(
     (await Promise.allSettled([...held, ...waiting])).every(({ status }) => status === 'fulfilled'),

@@ -82,8 +82,8 @@ export class GroupCommit<Item, Result> {
   async #write(group: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
       const results = await this.#options.write(group.map(({ item }) => item));
-      for (const [place, { resolve, reject }] of group.entries()) {
-        const result = results[place];
+      for (const [index, { resolve, reject }] of group.entries()) {
+        const result = results[index];
         if (result === undefined) reject(new Error('An item of a group has no result.'));
         else resolve(result);
       }

@@ -182,7 +182,7 @@ const countedTurn = (sessionId: string): NewTurn => ({
   mostWaiting: 10_000,
 });
 
-const answer = (): Advance => ({
+const response = (): Advance => ({
   step: modelStep(),
   messages: [{ role: 'assistant', content: [{ type: 'text', text: 'Done.' }] }],
   events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
@@ -213,7 +213,7 @@ test('no statement on the way of a turn reads the whole of a table that grows', 
       const held = await renewLeases(pool, [lease], 60_000, { id: 'w', concurrency: 10 });
       expect(held.size).toBe(1);
       const fence = { ...lease, from: ['in_progress' as const], eventCount: claimed.eventCount };
-      expect(await advanceTurn(pool, fence, answer())).toMatchObject({ status: 'completed' });
+      expect(await advanceTurn(pool, fence, response())).toMatchObject({ status: 'completed' });
     }
   }
   expect(plans.flatMap(wholeReads)).toEqual([]);

@@ -143,8 +143,8 @@ async function checkSession(
 ): Promise<void> {
   const { rows } = await client.query(READ, [schema]);
   const [session] = sessionSchema.parse(rows);
-  for (const [place, { name, value, fits }] of [...RELIED_ON, ...EXPECTED].entries()) {
-    const found = session.settings[place] ?? '';
+  for (const [index, { name, value, fits }] of [...RELIED_ON, ...EXPECTED].entries()) {
+    const found = session.settings[index] ?? '';
     if (fits(found)) continue;
     throw new DatabaseSettingsError(
       `The database session has ${name} = ${JSON.stringify(found)}, and Turnpike needs ${JSON.stringify(value)}. ` +

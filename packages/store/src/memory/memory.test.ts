@@ -57,8 +57,8 @@ async function startCall(namespace = 'default', ofTenant = tenantId): Promise<Me
   return { tenantId: ofTenant, namespace, turnId, epoch: 1, toolCallId };
 }
 
-const write = (place: MemoryCallScope, path: string, content: string): Promise<ToolOutput> =>
-  memory.once(place, async (files) => {
+const write = (scope: MemoryCallScope, path: string, content: string): Promise<ToolOutput> =>
+  memory.once(scope, async (files) => {
     await files.write(path, content);
     return output(`wrote ${content}`);
   });
@@ -75,8 +75,8 @@ test('files are written, replaced, renamed and deleted, and read back unchanged'
   await write(await startCall(), '/memories/b', 'é');
   await write(await startCall(), '/memories/a/x', 'one');
   await write(await startCall(), '/memories/b', 'éé');
-  const place = { tenantId, namespace: 'default' };
-  expect(await memory.read(place, (files) => files.list())).toEqual([
+  const scope = { tenantId, namespace: 'default' };
+  expect(await memory.read(scope, (files) => files.list())).toEqual([
     { path: '/memories/a/x', bytes: 3 },
     { path: '/memories/b', bytes: 4 },
   ]);
@@ -105,21 +105,21 @@ test('a memory belongs to one tenant and one namespace', async () => {
 });
 
 test('a repeated call changes nothing and returns its first output, under a later lease too', async () => {
-  const place = await startCall();
-  const first = await write(place, '/memories/a', 'first');
+  const scope = await startCall();
+  const first = await write(scope, '/memories/a', 'first');
   await write(await startCall(), '/memories/a', 'by another');
-  expect(await write(place, '/memories/a', 'again')).toEqual(first);
-  await database.pool.query(`UPDATE turns SET epoch = 2 WHERE id = $1`, [place.turnId]);
-  expect(await write({ ...place, epoch: 2 }, '/memories/a', 'once more')).toEqual(first);
+  expect(await write(scope, '/memories/a', 'again')).toEqual(first);
+  await database.pool.query(`UPDATE turns SET epoch = 2 WHERE id = $1`, [scope.turnId]);
+  expect(await write({ ...scope, epoch: 2 }, '/memories/a', 'once more')).toEqual(first);
   expect(await contents()).toEqual({ '/memories/a': 'by another' });
 });
 
 test('a call that is made twice at once is applied once', async () => {
-  const place = await startCall();
+  const scope = await startCall();
   const second = createMemoryStore(database);
   let times = 0;
   const work = async (): Promise<ToolOutput> => output(`time ${(times += 1)}`);
-  const outputs = await Promise.all([memory.once(place, work), second.once(place, work)]);
+  const outputs = await Promise.all([memory.once(scope, work), second.once(scope, work)]);
   expect(outputs).toEqual([output('time 1'), output('time 1')]);
 });
 
@@ -132,10 +132,10 @@ const ENDS: [string, string][] = [
 ];
 
 test.each(ENDS)('where %s before, the work is not even begun', async (_, change) => {
-  const place = await startCall();
-  await database.pool.query(`UPDATE turns SET ${change} WHERE id = $1`, [place.turnId]);
+  const scope = await startCall();
+  await database.pool.query(`UPDATE turns SET ${change} WHERE id = $1`, [scope.turnId]);
   let begun = false;
-  const late = memory.once(place, async () => {
+  const late = memory.once(scope, async () => {
     begun = true;
     return output('late');
   });
@@ -144,22 +144,22 @@ test.each(ENDS)('where %s before, the work is not even begun', async (_, change)
 });
 
 test.each(ENDS)('where %s while the work was done, nothing of it is written', async (_, change) => {
-  const place = await startCall();
-  const late = memory.once(place, async (files) => {
+  const scope = await startCall();
+  const late = memory.once(scope, async (files) => {
     await files.write('/memories/zombie', 'x');
-    await database.pool.query(`UPDATE turns SET ${change} WHERE id = $1`, [place.turnId]);
+    await database.pool.query(`UPDATE turns SET ${change} WHERE id = $1`, [scope.turnId]);
     return output('late');
   });
   await expect(late).rejects.toBeInstanceOf(LeaseLostError);
   expect(await contents()).toEqual({});
   const { rows } = await database.pool.query(`SELECT FROM memory_calls WHERE tool_call_id = $1`, [
-    place.toolCallId,
+    scope.toolCallId,
   ]);
   expect(rows).toEqual([]);
 });
 
 test('a claim during the commit of a change waits for it, so no worker without a lease writes after it', async () => {
-  const place = await startCall();
+  const scope = await startCall();
   await database.pool.query(`
     CREATE FUNCTION hold_commit() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$;
@@ -174,10 +174,10 @@ test('a claim during the commit of a change waits for it, so no worker without a
   };
   await holder.query('SELECT pg_advisory_lock(42)');
   const order: string[] = [];
-  const change = write(place, '/memories/a', 'x').then(() => order.push('written'));
+  const change = write(scope, '/memories/a', 'x').then(() => order.push('written'));
   await untilTrue('the change is being committed', () => waiting(1));
   const claim = database.pool
-    .query(`UPDATE turns SET epoch = epoch + 1 WHERE id = $1`, [place.turnId])
+    .query(`UPDATE turns SET epoch = epoch + 1 WHERE id = $1`, [scope.turnId])
     .then(() => order.push('claimed'));
   await untilTrue('the claim waits for the lock', () => waiting(2));
   await holder.query('SELECT pg_advisory_unlock(42)');
@@ -195,23 +195,23 @@ test('a turn of another tenant is not accepted as a lease', async () => {
 });
 
 test('work that fails changes nothing, and can be repeated', async () => {
-  const place = await startCall();
-  const failing = memory.once(place, async (files) => {
+  const scope = await startCall();
+  const failing = memory.once(scope, async (files) => {
     await files.write('/memories/a', 'x');
     throw new RangeError('no');
   });
   await expect(failing).rejects.toThrow(RangeError);
   expect(await contents()).toEqual({});
-  expect(await write(place, '/memories/a', 'y')).toEqual(output('wrote y'));
+  expect(await write(scope, '/memories/a', 'y')).toEqual(output('wrote y'));
 });
 
 test('changes of one memory are made one after another, in whichever process', async () => {
   const elsewhere = open(4);
   const there = createMemoryStore(elsewhere);
-  const places = await Promise.all(Array.from({ length: 20 }, () => startCall()));
+  const scopes = await Promise.all(Array.from({ length: 20 }, () => startCall()));
   await Promise.all(
-    places.map((place, n) =>
-      (n % 2 === 0 ? memory : there).once(place, async (files) => {
+    scopes.map((scope, n) =>
+      (n % 2 === 0 ? memory : there).once(scope, async (files) => {
         const count = Number((await files.read('/memories/count')) ?? '0');
         await files.write('/memories/count', String(count + 1));
         return output('counted');
@@ -223,12 +223,12 @@ test('changes of one memory are made one after another, in whichever process', a
 });
 
 test('many concurrent changes of one tenant leave connections to other tenants', async () => {
-  const places = await Promise.all(Array.from({ length: 10 }, (_, n) => startCall(`n${n}`)));
+  const scopes = await Promise.all(Array.from({ length: 10 }, (_, n) => startCall(`n${n}`)));
   const small = open(2);
   const store = createMemoryStore(small);
   await Promise.all(
-    places.map((place) =>
-      store.once(place, async (files) => {
+    scopes.map((scope) =>
+      store.once(scope, async (files) => {
         await small.pool.query('SELECT 1');
         await files.write('/memories/a', 'x');
         return output('done');
@@ -240,13 +240,13 @@ test('many concurrent changes of one tenant leave connections to other tenants',
 });
 
 test('memory files outlive the session that wrote them, its calls do not', async () => {
-  const place = await startCall();
-  await write(place, '/memories/a', 'x');
+  const scope = await startCall();
+  await write(scope, '/memories/a', 'x');
   await database.pool.query(`DELETE FROM sessions WHERE id = (SELECT session_id FROM turns WHERE id = $1)`, [
-    place.turnId,
+    scope.turnId,
   ]);
   const { rows } = await database.pool.query(`SELECT FROM memory_calls WHERE tool_call_id = $1`, [
-    place.toolCallId,
+    scope.toolCallId,
   ]);
   expect(rows).toEqual([]);
   expect(await contents()).toEqual({ '/memories/a': 'x' });
@@ -254,11 +254,11 @@ test('memory files outlive the session that wrote them, its calls do not', async
 
 test('the limits on files and bytes hold for all memories of a tenant together, under concurrent writes too', async () => {
   await changeLimits(database.pool, tenantId, { max_memory_files: 3, max_memory_bytes: 100 });
-  const places = await Promise.all(Array.from({ length: 8 }, (_, n) => startCall(`space${n}`)));
+  const scopes = await Promise.all(Array.from({ length: 8 }, (_, n) => startCall(`space${n}`)));
   const others = createMemoryStore(database);
   const written = await Promise.allSettled(
-    places.map((place, n) =>
-      (n % 2 === 0 ? memory : others).once(place, async (files) => {
+    scopes.map((scope, n) =>
+      (n % 2 === 0 ? memory : others).once(scope, async (files) => {
         await files.write('/memories/a', 'x'.repeat(30));
         return output('done');
       }),

@@ -72,23 +72,23 @@ export function createMemoryStore(database: Database): MemoryStore {
   };
 
   return {
-    read: (place, work) => work(readerOf(database.pool, place)),
-    once: (place, work) =>
-      inOrder(place.tenantId, () => transaction(database.pool, (sql) => changeOnce(sql, place, work))),
+    read: (scope, work) => work(readerOf(database.pool, scope)),
+    once: (scope, work) =>
+      inOrder(scope.tenantId, () => transaction(database.pool, (sql) => changeOnce(sql, scope, work))),
   };
 }
 
 async function changeOnce(
   sql: Sql,
-  place: MemoryCallScope,
+  scope: MemoryCallScope,
   work: (files: MemoryFiles) => Promise<ToolOutput>,
 ): Promise<ToolOutput> {
-  const { tenantId, namespace, turnId, epoch, toolCallId } = place;
+  const { tenantId, namespace, turnId, epoch, toolCallId } = scope;
   await query(sql, LOCK, [tenantId, namespace, String(IDLE_LIMIT_MS)]);
   const [call] = await query(sql, LOOK_UP, [turnId, tenantId, epoch, toolCallId]);
   if (call?.held !== true) throw new LeaseLostError(turnId);
   if (call.output !== null) return call.output;
-  const output = await work(filesOf(sql, place));
+  const output = await work(filesOf(sql, scope));
   const recorded = await query(sql, RECORD, [turnId, tenantId, epoch, toolCallId, json(output)]);
   if (recorded.length === 0) throw new LeaseLostError(turnId);
   return output;
@@ -112,7 +112,7 @@ const READ = {
  * For all memories of a tenant, each of which has a lock of its own. Acquired after that lock, and held until
  * the commit.
  */
-const LOCK_ROOM = {
+const LOCK_CAPACITY = {
   name: 'lock-memory-room',
   text: `SELECT pg_advisory_xact_lock(hashtextextended('turnpike.memory_room ' || $1, 0))::text AS locked`,
   row: z.object({ locked: z.string() }),
@@ -128,7 +128,7 @@ FROM memory_files WHERE tenant_id = $1`,
 };
 
 /** Throws `MemoryFullError` if a file is new or grows beyond what the tenant may keep. */
-async function makeRoom(
+async function checkCapacity(
   sql: Sql,
   { tenantId, namespace }: MemoryScope,
   path: string,
@@ -136,7 +136,7 @@ async function makeRoom(
 ): Promise<void> {
   const limits = await readLimits(sql, tenantId);
   if (limits === null) return;
-  await query(sql, LOCK_ROOM, [tenantId]);
+  await query(sql, LOCK_CAPACITY, [tenantId]);
   const [kept] = await query(sql, COUNT, [tenantId, namespace, path]);
   if (kept === undefined || bytes <= kept.before) return;
   const { max_memory_files: mostFiles, max_memory_bytes: mostBytes } = limits;
@@ -184,12 +184,12 @@ function readerOf(sql: Sql, { tenantId, namespace }: MemoryScope): MemoryReader 
   };
 }
 
-function filesOf(sql: Sql, place: MemoryScope): MemoryFiles {
-  const { tenantId, namespace } = place;
+function filesOf(sql: Sql, scope: MemoryScope): MemoryFiles {
+  const { tenantId, namespace } = scope;
   return {
-    ...readerOf(sql, place),
+    ...readerOf(sql, scope),
     async write(path, content) {
-      await makeRoom(sql, place, path, Buffer.byteLength(content));
+      await checkCapacity(sql, scope, path, Buffer.byteLength(content));
       await query(sql, WRITE, [tenantId, namespace, path, content]);
     },
     async remove(paths) {

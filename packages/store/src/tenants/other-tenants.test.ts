@@ -111,10 +111,10 @@ test.each<[string, (pool: Database['pool']) => Promise<unknown>, unknown]>([
   ['hears that it is there', (pool) => sessionExists(pool, theirs, sessionId), false],
   ['reads it', () => readSession(database, theirs, sessionId), null],
   ['reads a turn of it', (pool) => readTurn(pool, theirs, turnId), null],
-])('no tenant but the session’s own %s', async (_what, attempt, answer) => {
+])('no tenant but the session’s own %s', async (_what, attempt, response) => {
   const before = await everything();
   const answered = await attempt(database.pool);
-  if (typeof answer === 'object' && answer !== null) expect(answered).toMatchObject(answer);
-  else expect(answered).toBe(answer);
+  if (typeof response === 'object' && response !== null) expect(answered).toMatchObject(response);
+  else expect(answered).toBe(response);
   expect(await everything()).toEqual(before);
 });

@@ -76,8 +76,8 @@ test('a dozen concurrent reservations are granted no more than the budget holds'
   expect((await dispatch()).turns).toHaveLength(CROWD);
   const held = await Promise.all(started.map(({ turn }) => claim(turn?.id ?? '')));
   await setBudget(database.pool, { tenantId, period: 'day', setBy: 'operator', limitMicros: 350 });
-  const verdicts = await allAtOnce(database, 'reserved_micros', CROWD, (place) => {
-    const lease = { turnId: held[place]?.id ?? '', epoch: held[place]?.epoch ?? 0 };
+  const verdicts = await allAtOnce(database, 'reserved_micros', CROWD, (index) => {
+    const lease = { turnId: held[index]?.id ?? '', epoch: held[index]?.epoch ?? 0 };
     return reserveCost(database.pool, lease, { micros: 100, tokens: 1 });
   });
   expect(verdicts.toSorted()).toEqual([

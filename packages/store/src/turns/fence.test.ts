@@ -36,12 +36,12 @@ afterAll(async () => {
 });
 
 const FROM: TurnStatus[] = ['in_progress', 'cancelling'];
-const answer = [{ type: 'text', text: 'Done.' }];
+const response = [{ type: 'text', text: 'Done.' }];
 const end = (): Advance => ({
   step: modelStep(),
-  messages: [{ role: 'assistant', content: answer }],
+  messages: [{ role: 'assistant', content: response }],
   events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
-  outcome: { status: 'completed', stopReason: 'end_turn', output: answer, error: null },
+  outcome: { status: 'completed', stopReason: 'end_turn', output: response, error: null },
 });
 
 async function claimedTurn(leaseMs = 60_000) {
@@ -173,7 +173,7 @@ test('a message either joins a turn or does not: of a hundred that race with its
           tenantId,
           sessionId: turn.sessionId,
           messageId: newId('message'),
-          content: answer,
+          content: response,
           webhookUrl: null,
         },
         ['in_progress', 'requires_action'],
@@ -234,13 +234,13 @@ test('claims and writes of many turns share statements, and each has its own res
   expect(await transactionsOf('turns', ids)).toBeLessThan(50);
 
   const written = await Promise.all(
-    turns.map(({ id, epoch, eventCount }, place) => {
-      const fence = { turnId: id, epoch, from: FROM, eventCount: place % 10 === 0 ? 1 : eventCount };
+    turns.map(({ id, epoch, eventCount }, index) => {
+      const fence = { turnId: id, epoch, from: FROM, eventCount: index % 10 === 0 ? 1 : eventCount };
       return advanceTurn(database.pool, fence, end());
     }),
   );
   expect(written.map((advanced) => advanced?.status ?? null)).toEqual(
-    turns.map((_, place) => (place % 10 === 0 ? null : 'completed')),
+    turns.map((_, index) => (index % 10 === 0 ? null : 'completed')),
   );
   expect(await transactionsOf('steps', ids)).toBeLessThan(50);
 });
@@ -278,9 +278,9 @@ test('a write that cannot be stored fails alone', async () => {
     ...(write.step && { step: { ...write.step, attempts: 3_000_000_000 } }),
   };
   const ends = await Promise.allSettled(
-    turns.map(({ fence }, place) => advanceTurn(database.pool, fence, place === 2 ? tooMuch : end())),
+    turns.map(({ fence }, index) => advanceTurn(database.pool, fence, index === 2 ? tooMuch : end())),
   );
   expect(ends.map(({ status }) => status)).toEqual(
-    turns.map((_, place) => (place === 2 ? 'rejected' : 'fulfilled')),
+    turns.map((_, index) => (index === 2 ? 'rejected' : 'fulfilled')),
   );
 });

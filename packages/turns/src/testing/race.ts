@@ -75,10 +75,10 @@ export async function openRaceTrack(
       await letGo?.();
       const answers = await Promise.all([begun, begunAfter]);
       const told: string[] = [];
-      for (const [place, name] of [one, other].entries()) {
+      for (const [index, name] of [one, other].entries()) {
         const { comesAgain } = moveOf(name);
         if (comesAgain === true) await answerOf(moveOf(name), setUp.pool, scene);
-        told.push(comesAgain === true ? name : `${name}: ${answers[place]}`);
+        told.push(comesAgain === true ? name : `${name}: ${answers[index]}`);
       }
       const { state, status, flaws } = await readScene(setUp, scene);
       await setUp.pool.query('DELETE FROM sessions WHERE id = $1', [scene.sessionId]);
