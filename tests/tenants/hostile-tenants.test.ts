@@ -11,7 +11,8 @@ import { addCustomer, type Customer } from './support/tenant-of.ts';
 jest.setTimeout(300_000);
 
 const MEGABYTE = 1024 ** 2;
-const REPEATED = 20;
+/** As many as a 99th percentile takes. */
+const REPEATED = 100;
 
 let cluster: Cluster;
 let hostile: Customer;
@@ -52,12 +53,16 @@ async function greet(): Promise<void> {
   expect((await other.untilEnded((await other.submit('hello')).id)).status).toBe('completed');
 }
 
-/** Prints both, for whoever measures; fails only for a tenant that was kept waiting whatever the machine's speed. */
+/** Prints both, for whoever measures; fails only if a tenant was kept waiting, whatever the machine's speed. */
 function expectUndisturbed(attack: string, alone: number[], beside: number[]): void {
+  const percentile = (times: number[], share: number): number =>
+    times[Math.floor(times.length * (1 - share))] ?? 0;
   const of = (times: number[]): string =>
-    `median ${Math.round(times[Math.floor(times.length / 2)] ?? 0)}, longest ${Math.round(times[0] ?? 0)} ms`;
-  process.stdout.write(`[${attack}] another tenant alone: ${of(alone)}; beside it: ${of(beside)}\n`);
-  expect(beside[1]).toBeLessThan(2 * (alone[0] ?? 0) + 1_000);
+    [0.5, 0.99, 1].map((share) => Math.round(percentile(times, share))).join(', ');
+  process.stdout.write(
+    `[${attack}] another tenant's p50, p99 and longest, ms: alone ${of(alone)}; beside it ${of(beside)}\n`,
+  );
+  expect(percentile(beside, 0.99)).toBeLessThan(2 * percentile(alone, 0.99) + 1_000);
 }
 
 const clientTool = (name: string, input_schema: object) => ({
@@ -79,8 +84,8 @@ async function createAgent(of: Customer, config: object): Promise<string> {
 
 test('schemas that take too long to check delay no other request, and are refused', async () => {
   const look = () => other.request('GET', `/v1/agents/${other.agentId}`);
-  await timesOf(50, look);
-  const alone = await timesOf(50, look);
+  await timesOf(REPEATED, look);
+  const alone = await timesOf(REPEATED, look);
   const wide = Object.fromEntries(
     Array.from({ length: 1_400 }, (_, n) => [
       `p${n}`,
@@ -91,7 +96,7 @@ test('schemas that take too long to check delay no other request, and are refuse
     Array.from({ length: 128 }, (_, n) => clientTool(`t${n}`, doublingSchema(40))),
     [clientTool('wide', { type: 'object', properties: wide })],
   ].map((tools) => hostile.request('POST', '/v1/agents', { name: 'a', model: 'claude-sonnet-4-5', tools }));
-  const beside = await timesOf(50, look);
+  const beside = await timesOf(REPEATED, look);
   for (const { status, body } of await Promise.all(registrations)) {
     expect(status).toBe(400);
     expect(body).toMatchObject({ code: 'invalid_request' });
