@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { InputSchema } from '@turnpike/contract';
 import { LRUCache } from 'lru-cache';
-import type { CheckResult } from './check-thread.ts';
+import type { CheckResult } from './check-input.ts';
 import { FairSlots, TooManyWaitingError } from './fair-slots.ts';
 import { MAX_SCHEMA_CHARACTERS } from './schema-limits.ts';
 import { SchemaThreads } from './schema-threads.ts';

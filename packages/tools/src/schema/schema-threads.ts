@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { CheckResult, CheckTask } from './check-thread.ts';
+import type { CheckResult, CheckTask } from './check-input.ts';
 
 /** The result of a check, and the time that its thread spent on it. */
 export interface ThreadWork {
