@@ -190,6 +190,7 @@ test('responses of 31 MB end as too large, bound what their worker holds, and de
     expect(await streaming.untilEnded(id)).toMatchObject({
       status: 'failed',
       attempts: 1,
+      partial: false,
       error: { code: 'model_response_too_large' },
     });
   }

@@ -1,4 +1,5 @@
 import { finished, PassThrough, pipeline, Transform, type Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { ProblemError } from '@turnpike/contract';
 import type { Request, RequestHandler, Response } from 'express';
@@ -12,6 +13,9 @@ export interface BodyLimits {
   maxBytes: number;
 }
 
+/** A body that takes about a millisecond to parse. */
+const LARGE_BYTES = 64 * 1024;
+
 /**
  * Reads a JSON body of at most `maxBytes`, before and after decompression, as far as `memory` has capacity for it.
  * Throws `body_too_large`, `too_many_bodies`, `unsupported_media_type`, `invalid_json` and `invalid_request`.
@@ -24,7 +28,10 @@ export function readBody(memory: BodyMemory, limitsOf: (response: Response) => B
     const held = memory.hold(tenantId);
     response.once('close', () => held.release());
     try {
-      request.body = parseJson(await readBytes(request, maxBytes, held));
+      const bytes = await readBytes(request, maxBytes, held);
+      request.body = parseJson(bytes);
+      // To parse and to validate a large body take some milliseconds each: other requests are served in between.
+      if (bytes.length > LARGE_BYTES) await setImmediate();
     } catch (error) {
       // The rest is read and discarded: a client that still sends does not read the response yet.
       request.unpipe();

@@ -85,6 +85,8 @@ class IncomingResponse {
   /** Keeps the text so far, for the case that the turn ends with it. */
   keepPartial(error: unknown, durationMs: number): void {
     if (this.#preview === null || this.#text.trim() === '') return;
+    // More than `max_tokens` allow is nothing that a model wrote, and later turns would have to read all of it.
+    if (error instanceof ModelError && error.code === 'model_response_too_large') return;
     const { progress } = this.#run;
     const attempts = error instanceof ModelError ? error.attempts : progress.modelAttempts + 1;
     const partial = { text: this.#text, usage: this.#interrupted, durationMs };

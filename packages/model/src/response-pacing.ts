@@ -5,7 +5,7 @@ const BYTES_PER_SECOND = 64 * 1024;
 /** What may come at once: a short response, or what a gateway has held back. */
 const BURST_BYTES = 256 * 1024;
 /** Of the event loop, for all responses that come faster than a model writes. */
-const SHARE_OF_FAST = 0.2;
+const SHARE_OF_FAST = 0.1;
 
 /** Read before others are served. */
 const PIECE_BYTES = 16 * 1024;
