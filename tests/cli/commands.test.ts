@@ -209,7 +209,7 @@ test('what start wrote names the database, unless the environment does; once tha
   rmSync(stateFolder, { recursive: true });
   expect(code).toBe(1);
   expect(reportedErrors).toMatch(
-    /^turnpike: The database at \S+\/app, which \.turnpike\/env names, does not response: .+\n$/,
+    /^turnpike: The database at \S+\/app, which \.turnpike\/env names, does not answer: .+\n$/,
   );
   expect(reportedErrors).not.toContain('hidden');
 });
@@ -254,9 +254,7 @@ test('an unknown tenant, a database that does not respond, and no database at al
   for (const words of [['migrate'], ['schema', 'check'], ['tenants', 'list']]) {
     const { code, reportedErrors } = await turnpike(words, { DATABASE_URL: nowhere });
     expect(code).toBe(1);
-    expect(reportedErrors).toMatch(
-      /^turnpike: The database at 127\.0\.0\.1:\d+\/app does not response: .+\n$/,
-    );
+    expect(reportedErrors).toMatch(/^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .+\n$/);
   }
   for (const words of [['migrate'], ['tenants', 'list'], ['keys', 'list', 'Acme']]) {
     const { code, reportedErrors } = await turnpike(words, {});

@@ -43,7 +43,7 @@ test(
       .untilEnded();
     expect(withoutDatabase.code).toBe(1);
     expect(withoutDatabase.reportedErrors).toMatch(
-      /^turnpike: The database at 127\.0\.0\.1:\d+\/app does not response: .*\n$/,
+      /^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .*\n$/,
     );
     expect(withoutDatabase.reportedErrors).not.toContain('hidden');
 

@@ -24,9 +24,9 @@ test(
     await first.untilUp();
     expect(first.output).toMatch(/Postgres .*embedded, data in \.turnpike\/postgres/);
     expect(first.output).toMatch(/Backplane .*Postgres as well: no redis-server on PATH/);
-    expect(first.output).toMatch(/Model .*responses are simulated/);
+    expect(first.output).toMatch(/Model .*answers are simulated/);
     expect(first.output).toMatch(
-      /queued[^]*in_progress[^]*calls current_time[^]*current_time says[^]*model responses[^]*completed[^]*It is .*Lisbon/,
+      /queued[^]*in_progress[^]*calls current_time[^]*current_time says[^]*model answers[^]*completed[^]*It is .*Lisbon/,
     );
     expect(statSync(join(project.folder, '.turnpike/development-key')).mode & 0o777).toBe(0o600);
     expect(first.look().map(({ name }) => name)).toEqual([
