@@ -16,6 +16,20 @@ const MAY_IMPORT = {
   agent: ['contract'],
   client: [],
   runtime: ['telemetry', 'egress', 'secrets', 'store', 'backplane', 'turns'],
+  worker: [
+    'agent',
+    'backplane',
+    'contract',
+    'egress',
+    'model',
+    'runtime',
+    'secrets',
+    'store',
+    'telemetry',
+    'tools',
+    'turns',
+    'webhooks',
+  ],
 };
 
 /** The only places that may import these: `pg` serves the truth, and the backplane that runs on Postgres. */

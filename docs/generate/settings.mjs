@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { environmentVariables as ofApi } from '../../apps/api/dist/config.js';
 import { environmentVariables as ofCommandLine } from '../../apps/cli/dist/config.js';
 import { environmentVariables as ofSimulator } from '../../apps/model-sim/dist/config.js';
-import { environmentVariables as ofWorker } from '../../apps/worker/dist/config.js';
+import { environmentVariables as ofWorker } from '../../packages/worker/dist/program/config.js';
 import { code, table, WRITTEN } from './markdown.mjs';
 
 const PLAIN_BOUND = 9_000_000_000_000;

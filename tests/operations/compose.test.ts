@@ -33,7 +33,7 @@ const SHARED = [
 ];
 const READ = {
   api: variablesIn('apps/api/src/config.ts', ...SHARED),
-  worker: variablesIn('apps/worker/src/config.ts', ...SHARED),
+  worker: variablesIn('packages/worker/src/program/config.ts', ...SHARED),
 };
 
 /** What the compose file decides itself, and why nothing else may. */

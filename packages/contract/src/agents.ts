@@ -11,9 +11,16 @@ const requiresApproval = z.boolean().default(false).meta({
   description: 'If true, the turn waits in `requires_action` until the call is approved or denied.',
 });
 
-/** A tool that the operator registered in code. */
+/** A tool that Turnpike brings along. */
 const builtinToolSchema = z.strictObject({
   type: z.literal('builtin'),
+  name: toolNameSchema,
+  requires_approval: requiresApproval,
+});
+
+/** A tool that a worker's own code defines (`defineTool` of `@turnpike/worker`). */
+const codeToolSchema = z.strictObject({
+  type: z.literal('code'),
   name: toolNameSchema,
   requires_approval: requiresApproval,
 });
@@ -47,6 +54,7 @@ const memoryToolSchema = z.strictObject({
 
 export const agentToolSchema = z.discriminatedUnion('type', [
   builtinToolSchema,
+  codeToolSchema,
   httpToolSchema,
   clientToolSchema,
   memoryToolSchema,

@@ -15,7 +15,7 @@ import type { Logger } from '@turnpike/telemetry';
 import { builtinTools } from './builtin-tools.ts';
 import { cannotReconcile } from './cannot-reconcile.ts';
 import { clientTools } from './client-tools.ts';
-import type { GivenTool, PreparedCall } from './given-tool.ts';
+import type { FindTool, GivenTool, PreparedCall } from './given-tool.ts';
 import { httpTools } from './http/http-tools.ts';
 import { limitsSchema, type ToolLimits } from './limits.ts';
 import { memoryTools } from './memory/memory-tools.ts';
@@ -26,6 +26,8 @@ import { textOutput, type Tool } from './tool.ts';
 
 export interface ToolRunnerSettings {
   builtins: readonly Tool[];
+  /** Finds tools that a worker's own code defines. */
+  findCode: FindTool<Extract<AgentTool, { type: 'code' }>>;
   /** The egress of HTTP tools. Its own deadlines are the upper limit of theirs. */
   egress: Egress;
   /** The semaphore and the circuit breaker of each origin and builtin, for each tenant. */
@@ -72,6 +74,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     switch (named.type) {
       case 'builtin':
         return findBuiltin(named, scope);
+      case 'code':
+        return settings.findCode(named, scope);
       case 'http':
         return findHttp(named, scope);
       case 'client':

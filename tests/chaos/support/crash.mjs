@@ -79,12 +79,12 @@ globalThis.turnpikeBoundaries = {
 
 await rewriteFiles([
   {
-    file: 'apps/worker/dist/run-turns.js',
+    file: 'packages/worker/dist/program/run-turns.js',
     text: 'await this.#keeper.claim(job)',
     instead: 'await globalThis.turnpikeBoundaries.claim(job, () => this.#keeper.claim(job))',
   },
   {
-    file: 'apps/worker/dist/run-turns.js',
+    file: 'packages/worker/dist/program/run-turns.js',
     text: 'await runTurn(lease, {',
     instead: 'await globalThis.turnpikeBoundaries.run(runTurn, lease, {',
   },

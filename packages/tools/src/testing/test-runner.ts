@@ -35,6 +35,7 @@ const schemas = new InputSchemas((error) => {
 export function testRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRunner {
   return createToolRunner({
     builtins: [],
+    findCode: () => null,
     egress: createEgress({ allow: ['127.0.0.1'] }),
     guard: guardWithSlots(1_000),
     secrets: secretsOf(),

@@ -33,6 +33,7 @@ export function openTools({ database, secretBox, logger, warn }: Runtime, config
   const schemas = new InputSchemas(warn('The input of a tool could not be checked.'));
   const runner = createToolRunner({
     builtins: createBuiltins({ egress }),
+    findCode: () => null,
     egress,
     guard,
     secrets: secretBox,

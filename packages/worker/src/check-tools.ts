@@ -1,0 +1,15 @@
+import type { CodeTool } from './define-tool.ts';
+
+/** The tools, each once. Throws a `TypeError` for what `defineTool` has not made, and for two different tools of one name. */
+export function checkTools(tools: readonly CodeTool[]): CodeTool[] {
+  const byName = new Map<string, CodeTool>();
+  for (const tool of tools) {
+    if (tool?.type !== 'code' || typeof tool.code?.run !== 'function') {
+      throw new TypeError('A tool was not made with defineTool().');
+    }
+    const known = byName.get(tool.name);
+    if (known !== undefined && known !== tool) throw new TypeError(`Two tools are called ${tool.name}.`);
+    byName.set(tool.name, tool);
+  }
+  return [...byName.values()];
+}

@@ -1,0 +1,36 @@
+import { expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { defineAgent } from './define-agent.ts';
+import { defineTool } from './define-tool.ts';
+
+const forecast = defineTool({
+  name: 'forecast',
+  description: 'Tells the weather.',
+  input: z.object({ city: z.string() }),
+  effect: 'read',
+  run: () => 'Sunny.',
+});
+
+test('an agent in code is the body of a request, with its tools by name', () => {
+  const agent = defineAgent({
+    name: 'guide',
+    model: 'claude-sonnet-4-5',
+    system: 'Be kind.',
+    tools: [forecast, { type: 'builtin', name: 'current_time' }],
+  });
+  expect(agent.tools).toEqual([forecast]);
+  expect(agent.body).toMatchObject({
+    name: 'guide',
+    tools: [
+      { type: 'code', name: 'forecast', requires_approval: false },
+      { type: 'builtin', name: 'current_time' },
+    ],
+    max_steps: 50,
+  });
+});
+
+test('an agent that the API would refuse is refused where it is defined', () => {
+  const settings = { name: 'guide', model: 'claude-sonnet-4-5' };
+  expect(() => defineAgent({ ...settings, tools: [forecast, forecast] })).toThrow('tool names must differ');
+  expect(() => defineAgent({ ...settings, temperature: 3 })).toThrow('temperature');
+});

@@ -1,0 +1,63 @@
+import { createAgentSchema } from '@turnpike/contract';
+import type { CodeTool } from './define-tool.ts';
+
+/** A tool that the agent has beside those in code. */
+export type OtherTool =
+  | { type: 'builtin' | 'http'; name: string; requires_approval?: boolean }
+  | {
+      type: 'client';
+      name: string;
+      description: string;
+      input_schema: { type: 'object'; [keyword: string]: unknown };
+    }
+  | { type: 'memory'; name?: string; namespace?: string; requires_approval?: boolean };
+
+/** An agent as the API has it, with tools in code among its tools. */
+export interface AgentSettings {
+  /** Identifies the agent among those of the project. */
+  name: string;
+  model: string;
+  system?: string;
+  model_keys?: string[];
+  tools?: readonly (CodeTool | OtherTool)[];
+  max_tokens?: number;
+  max_steps?: number;
+  step_timeout_ms?: number;
+  context_tokens?: number;
+  action_timeout_ms?: number;
+  temperature?: number;
+  stop_sequences?: string[];
+  thinking?: { type: 'enabled'; budget_tokens: number };
+  metadata?: Record<string, string>;
+}
+
+/** An agent as `defineAgent` made it. */
+export interface AgentDefinition {
+  readonly type: 'agent';
+  readonly name: string;
+  /** The body of `POST /v1/agents`, with every default. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Those of its tools that are in code. */
+  readonly tools: readonly CodeTool[];
+}
+
+/** Defines an agent. Throws a `TypeError` that says what is wrong with it. */
+export function defineAgent(settings: AgentSettings): AgentDefinition {
+  const { tools = [], ...config } = settings;
+  const named = tools.map((tool) => (isCodeTool(tool) ? { type: 'code' as const, name: tool.name } : tool));
+  const body = createAgentSchema.safeParse({ ...config, tools: named });
+  if (!body.success) {
+    const [issue] = body.error.issues;
+    throw new TypeError(`The agent "${settings.name}": ${issue?.path.join('.')} ${issue?.message}`);
+  }
+  return Object.freeze({
+    type: 'agent',
+    name: settings.name,
+    body: body.data,
+    tools: tools.filter(isCodeTool),
+  });
+}
+
+function isCodeTool(tool: CodeTool | OtherTool): tool is CodeTool {
+  return tool.type === 'code';
+}

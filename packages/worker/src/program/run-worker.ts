@@ -1,0 +1,84 @@
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { isSettled } from '@turnpike/contract';
+import { openRuntime } from '@turnpike/runtime';
+import { listDebuggedTenants } from '@turnpike/store';
+import { watchTurns } from '@turnpike/turns';
+import { Deliverer } from '@turnpike/webhooks';
+import { checkTools } from '../check-tools.ts';
+import type { CodeTool } from '../define-tool.ts';
+import type { RunningWorker } from '../running-worker.ts';
+import { readConfig } from './config.ts';
+import { DebuggedTenants } from './debugged-tenants.ts';
+import { openModel } from './open-model.ts';
+import { openTools } from './open-tools.ts';
+import { TurnRunner } from './run-turns.ts';
+import { createTurnMetrics } from './turn-metrics.ts';
+import { watchProcess } from './watch-process.ts';
+
+/** After a drain: for closing connections. */
+const CLOSE_MS = 5_000;
+
+/** Runs the worker. Throws for settings that can never work. */
+export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWorker> {
+  const config = readConfig();
+  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const runtime = await openRuntime('worker', config, { worker_id: workerId });
+  const { logger, warn, metrics, tracing, database, secretBox, backplane, dispatcher } = runtime;
+
+  const turnMetrics = createTurnMetrics(metrics);
+  const model = openModel(runtime, config, turnMetrics);
+  const opened = openTools(runtime, config);
+  const debugged = new DebuggedTenants(
+    () => listDebuggedTenants(database.pool),
+    warn('The tenants whose turns may be logged could not be read.'),
+  );
+  const runner = new TurnRunner({
+    database,
+    backplane,
+    dispatcher,
+    model,
+    tools: opened.runner,
+    logsContent: (tenantId) => debugged.has(tenantId),
+    logger,
+    metrics,
+    turnMetrics,
+    tracing,
+    workerId,
+    concurrency: config.concurrency,
+    leaseMs: config.leaseMs,
+  });
+  const deliverer = new Deliverer(
+    { database, backplane, secretBox, logger, metrics, tracing },
+    {
+      ...config.webhooks,
+      everyMs: config.reconcileEveryMs,
+      jobAgeMs: config.jobAgeMs,
+      allow: config.egressAllow,
+    },
+  );
+  await watchTurns(backplane, ({ turn_id: turnId, status }) => {
+    if (status === 'cancelling') runner.cancel(turnId);
+    if (isSettled(status)) deliverer.nudge();
+  });
+  watchProcess({ metrics, database, guard: opened.guard, model, runner });
+  await runtime.serveMetrics();
+  logger.info('Worker ready.', {
+    concurrency: config.concurrency,
+    backplane: backplane.driver,
+    tools: tools.map(({ name }) => name),
+  });
+
+  runtime.ready({
+    hello: { type: 'ready' },
+    shutdownMs: config.drainMs + CLOSE_MS,
+    async stop() {
+      logger.info('Draining.');
+      await Promise.all([runner.drain(config.drainMs), deliverer.drain(config.drainMs)]);
+      debugged.close();
+      await model.close();
+      await opened.close();
+    },
+  });
+  return { replaceTools: (changed) => void checkTools(changed) };
+}

@@ -1,0 +1,27 @@
+import { scrub } from '@turnpike/telemetry';
+import { checkTools } from './check-tools.ts';
+import type { AgentDefinition } from './define-agent.ts';
+import type { CodeTool } from './define-tool.ts';
+import { runWorker } from './program/run-worker.ts';
+import type { RunningWorker } from './running-worker.ts';
+
+export interface WorkerSettings {
+  tools?: readonly CodeTool[];
+  /** Their tools in code are the worker's too. */
+  agents?: readonly AgentDefinition[];
+}
+
+/**
+ * Makes this process a worker, by the settings in its environment: it claims turns, runs their tools, and drains on
+ * SIGTERM. Resolves when it is ready. A setting that prevents the start is written to standard error, and ends the
+ * process with exit code 1. Throws a `TypeError` for two different tools of one name.
+ */
+export async function startWorker({ tools = [], agents = [] }: WorkerSettings = {}): Promise<RunningWorker> {
+  const all = checkTools([...tools, ...agents.flatMap((agent) => agent.tools)]);
+  try {
+    return await runWorker(all);
+  } catch (error) {
+    process.stderr.write(`${scrub(error instanceof Error ? error.message : String(error))}\n`);
+    return process.exit(1);
+  }
+}
