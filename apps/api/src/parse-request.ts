@@ -1,8 +1,8 @@
 import { parse, type ParsedUrlQuery } from 'node:querystring';
-import { ProblemError } from '@turnpike/contract';
+import { describeIssues, ProblemError } from '@turnpike/contract';
 import { z } from 'zod';
 import { findUnstorable } from './check-json.ts';
-import { describeIssues } from './describe-issues.ts';
+
 import type { Route } from './route.ts';
 
 /** Path parameters: `not_found` for what is not an id. */

@@ -55,6 +55,18 @@ export const environmentVariables = z.object({
     .optional()
     .describe("`start`: the API's port; `--port` overrides it.")
     .meta({ unset: '`3000` if it is free, else another' }),
+  TURNPIKE_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+    .optional()
+    .describe('`apply`, `export`: the API whose agents and tools are compared with the files.')
+    .meta({ unset: 'that of the `start` in this directory' }),
+  TURNPIKE_API_KEY: z
+    .string()
+    .optional()
+    .describe(
+      '`apply`, `export`: a key with the scopes `agents:write` and `tools:write`, or to look only `:read`.',
+    )
+    .meta({ unset: 'with `TURNPIKE_URL`: none. Else that of the `start` in this directory' }),
   PATH: z.string().default('').describe('Where `redis-server` is looked for.').meta({ unset: 'nowhere' }),
   LOG_FORMAT: z.string().default('pretty').describe('`start`: the log format of the programs.'),
   EGRESS_ALLOW: z
@@ -116,6 +128,19 @@ export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): s
 /** The database that a command works on: the environment's, else that of what `start` runs in this directory. */
 export function findDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return readDatabaseUrl(ofCommand(environment));
+}
+
+/** The API that commands call as a client: the environment's, else that of what `start` runs in this directory. */
+export function readApiConfig(environment: NodeJS.ProcessEnv = process.env): {
+  url: string | undefined;
+  key: string | undefined;
+} {
+  const wanted = { TURNPIKE_URL: true, TURNPIKE_API_KEY: true } as const;
+  const parsed = parse(environmentVariables.pick(wanted), withoutEmpty(environment));
+  // The key of what runs here is never sent to another address.
+  if (parsed.TURNPIKE_URL !== undefined) return { url: parsed.TURNPIKE_URL, key: parsed.TURNPIKE_API_KEY };
+  const { API, KEY } = readCommandEnvironment(process.cwd());
+  return { url: API, key: parsed.TURNPIKE_API_KEY ?? KEY };
 }
 
 /** The address that a migration uses instead of `DATABASE_URL`, and how long it waits for another one. */

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { SCOPES } from '@turnpike/contract';
 import { Command, InvalidArgumentError } from 'commander';
+import { apply, type ApplyOptions } from './commands/apply.ts';
 import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
 import { checkSchema, writeSchema } from './commands/check-schema.ts';
+import { exportDefinitions } from './commands/export.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
 import { receive } from './commands/receive.ts';
@@ -32,6 +34,25 @@ program
   .description('print what webhooks and tools send to this machine, and answer 200')
   .option('-p, --port <port>', 'where to listen', parsePort, 4001)
   .action(receive);
+
+program
+  .command('apply')
+  .description(
+    'make agents and HTTP tools what agents/*.yaml and tools/*.yaml say; shows the difference first',
+  )
+  .option('--check', 'only look; exit code 1 where something would change')
+  .option('-y, --yes', 'do not ask')
+  .option('--folder <folder>', 'where agents and tools are', '.')
+  .option('--signing-secrets <file>', 'a file that the signing secrets of new tools are added to')
+  .action(async (options: ApplyOptions) => {
+    process.exitCode = await apply(options);
+  });
+program
+  .command('export')
+  .description('write the agents and HTTP tools that are there as files, which apply finds unchanged')
+  .option('--folder <folder>', 'where agents and tools are written', '.')
+  .option('-f, --force', 'overwrite files that say something else')
+  .action(exportDefinitions);
 
 program
   .command('migrate')

@@ -4,6 +4,7 @@ export * from './api-keys.ts';
 export * from './audit.ts';
 export * from './calls.ts';
 export * from './content.ts';
+export * from './describe-issues.ts';
 export * from './effects.ts';
 export * from './errors.ts';
 export * from './events.ts';

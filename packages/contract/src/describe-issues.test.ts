@@ -6,7 +6,7 @@ import {
   startTurnSchema,
   submitToolOutputsSchema,
   type ValidationIssue,
-} from '@turnpike/contract';
+} from './index.ts';
 import { z } from 'zod';
 import { describeIssues } from './describe-issues.ts';
 

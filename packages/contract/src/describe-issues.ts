@@ -1,4 +1,4 @@
-import type { ValidationIssue } from '@turnpike/contract';
+import type { ValidationIssue } from './errors.ts';
 import type { z } from 'zod';
 
 const MAX_ISSUES = 50;

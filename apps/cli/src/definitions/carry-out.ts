@@ -1,0 +1,89 @@
+import { TurnpikeApiError, type Agent, type CreatedTool, type Tool, type Turnpike } from '@turnpike/client';
+import { isDeepStrictEqual } from 'node:util';
+import { Failure } from '../failure.ts';
+import { describeMistake } from './definition.ts';
+import { AGENT_FIELDS, fieldsOf, TOOL_FIELDS, type Planned } from './plan-changes.ts';
+
+type PlannedAgent = Extract<Planned, { definition: { kind: 'agent' } }>;
+type PlannedTool = Extract<Planned, { definition: { kind: 'tool' } }>;
+
+/** What was done for one definition. `signingSecret`: of a new tool, which is shown this once. */
+export interface Done {
+  planned: Planned;
+  result: Agent | Tool;
+  signingSecret: string | null;
+}
+
+/**
+ * Makes one change. Throws a `Failure` with file, line and field where the API refuses it, and where someone else
+ * changed the same agent or tool after it was compared.
+ */
+export async function carryOut(turnpike: Turnpike, planned: Planned): Promise<Done> {
+  try {
+    if (isTool(planned)) {
+      const result = await applyTool(turnpike, planned);
+      const signingSecret = 'signing_secret' in result ? (result.signing_secret ?? null) : null;
+      return { planned, result, signingSecret };
+    }
+    return { planned, result: await applyAgent(turnpike, planned), signingSecret: null };
+  } catch (error) {
+    if (!(error instanceof TurnpikeApiError)) throw error;
+    throw new Failure(explainRefusal(planned, error));
+  }
+}
+
+// A type guard, since TypeScript does not narrow by a field inside of a field.
+const isTool = (planned: Planned): planned is PlannedTool => planned.definition.kind === 'tool';
+
+async function applyAgent(turnpike: Turnpike, planned: Exclude<Planned, PlannedTool>): Promise<Agent> {
+  const { definition, existing, changes } = planned;
+  if (existing === null) return createAgent(turnpike, definition);
+  const wanted = fieldsOf(definition.value, AGENT_FIELDS);
+  const changed = new Set(changes.map(({ field }) => field.split('.')[0] ?? ''));
+  const change = Object.fromEntries([...changed].map((field) => [field, wanted[field] ?? null]));
+  return turnpike.agents.update(existing.id, { ...change, if_version: existing.version });
+}
+
+/**
+ * Names are not unique on the service. Where two runs create the same agent at once, each looks after its own was
+ * committed, so at least one of them sees both: it takes its own back and says so.
+ */
+async function createAgent(
+  turnpike: Turnpike,
+  { name, value, origin }: PlannedAgent['definition'],
+): Promise<Agent> {
+  const created = await turnpike.agents.create(value);
+  for await (const other of turnpike.agents.list({ limit: 100 })) {
+    if (other.name !== name || other.id === created.id) continue;
+    await turnpike.agents.delete(created.id);
+    const message = `someone else created an agent of this name meanwhile (${other.id}): apply again`;
+    throw new Failure(describeMistake(origin, 'name', message));
+  }
+  return created;
+}
+
+async function applyTool(
+  turnpike: Turnpike,
+  { definition, existing }: PlannedTool,
+): Promise<Tool | CreatedTool> {
+  const { name, ...config } = definition.value;
+  if (existing === null) return turnpike.tools.create({ name, ...config });
+  // The API has no version of tools to compare with: this finds a change that is older than a moment.
+  const now = await turnpike.tools.get(existing.id);
+  if (!isDeepStrictEqual(fieldsOf(now, TOOL_FIELDS), fieldsOf(existing, TOOL_FIELDS))) {
+    throw new Failure(
+      describeMistake(definition.origin, '', `someone else changed ${existing.id} meanwhile: apply again`),
+    );
+  }
+  return turnpike.tools.update(existing.id, config);
+}
+
+function explainRefusal({ definition, existing }: Planned, error: TurnpikeApiError): string {
+  const { origin } = definition;
+  if (error.code === 'agent_changed') {
+    const message = `someone else changed ${existing?.id ?? 'the agent'} meanwhile: apply again`;
+    return describeMistake(origin, '', message);
+  }
+  if (error.errors.length === 0) return describeMistake(origin, '', error.message);
+  return error.errors.map(({ path, message }) => describeMistake(origin, path, message)).join('; ');
+}

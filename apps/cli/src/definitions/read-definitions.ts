@@ -1,0 +1,93 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createAgentSchema,
+  createToolSchema,
+  describeIssues,
+  type ValidationIssue,
+} from '@turnpike/contract';
+import { describeError, Failure } from '../failure.ts';
+import { shown } from '../paths.ts';
+import { describeMistake, type Definition, type Origin } from './definition.ts';
+import { readYaml } from './read-yaml.ts';
+import { findCredentials, findSecretValues } from './refuse-secrets.ts';
+
+/** The folders that definitions are in. */
+export const FOLDERS = { agent: 'agents', tool: 'tools' } as const;
+const IS_YAML = /\.ya?ml$/;
+
+const MOST_BYTES = 1024 * 1024;
+
+export interface Definitions {
+  definitions: Definition[];
+  /** What is wrong, each with file, line and field. */
+  mistakes: string[];
+}
+
+/** Reads `agents/*.yaml` and `tools/*.yaml` below a directory. A folder that is not there has no files. */
+export async function readDefinitions(directory: string): Promise<Definitions> {
+  const found: Definitions = { definitions: [], mistakes: [] };
+  for (const kind of ['tool', 'agent'] as const) {
+    for (const path of await listFiles(join(directory, FOLDERS[kind]))) {
+      const read = await readDefinition(kind, path);
+      found.definitions.push(...read.definitions);
+      found.mistakes.push(...read.mistakes);
+    }
+  }
+  found.mistakes.push(...findDuplicates(found.definitions));
+  return found;
+}
+
+/** Two definitions of one name would undo each other. */
+function findDuplicates(definitions: readonly Definition[]): string[] {
+  const first = new Map<string, Definition>();
+  return definitions.flatMap((definition) => {
+    const key = `${definition.kind} ${definition.name}`;
+    const earlier = first.get(key);
+    if (earlier === undefined) {
+      first.set(key, definition);
+      return [];
+    }
+    const message = `${key} is defined in ${earlier.origin.file} already`;
+    return [describeMistake(definition.origin, 'name', message)];
+  });
+}
+
+/** Checks what was given as an agent or a tool, as the API would, and that no secret is in it. */
+function checkDefinition(kind: Definition['kind'], value: unknown, origin: Origin): Definitions {
+  const mistakesOf = (issues: readonly ValidationIssue[]): string[] =>
+    issues.map(({ path, message }) => describeMistake(origin, path, message));
+  // One schema of the two: a union of both would check the value with each.
+  const schema = kind === 'agent' ? createAgentSchema : createToolSchema;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) return { definitions: [], mistakes: mistakesOf(describeIssues(parsed.error, value)) };
+  const definition = { kind, name: parsed.data.name, value: parsed.data, origin } as Definition;
+  const secrets = [
+    ...findSecretValues(value),
+    ...(definition.kind === 'tool' ? findCredentials(definition.value) : []),
+  ];
+  return { definitions: [definition], mistakes: mistakesOf(secrets) };
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  try {
+    const names = await readdir(folder);
+    return names
+      .filter((name) => IS_YAML.test(name))
+      .toSorted()
+      .map((name) => join(folder, name));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw new Failure(`${shown(folder)} cannot be read: ${describeError(error)}.`);
+  }
+}
+
+async function readDefinition(kind: Definition['kind'], path: string): Promise<Definitions> {
+  const file = shown(path);
+  if ((await stat(path)).size > MOST_BYTES) {
+    return { definitions: [], mistakes: [`${file}: is larger than ${MOST_BYTES} bytes`] };
+  }
+  const read = readYaml(file, await readFile(path, 'utf8'));
+  if ('mistakes' in read) return { definitions: [], mistakes: read.mistakes };
+  return checkDefinition(kind, read.value, read.origin);
+}
