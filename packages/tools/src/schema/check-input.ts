@@ -6,13 +6,14 @@ import { LRUCache } from 'lru-cache';
 import { compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
 import { explainErrors } from './explain-errors.ts';
 import { exceededLimit } from './schema-limits.ts';
+import { ownThreadId } from './thread-time.ts';
 
 /** One check, for a thread of `SchemaThreads`. */
 export interface CheckTask {
   /** JSON texts. */
   schema: string;
   input: string;
-  /** Gets a message when the check begins: its time is counted from then on. */
+  /** Gets the thread's id, or null, when the check begins: its time is counted from then on. */
   begun: MessagePort;
 }
 
@@ -30,11 +31,13 @@ const MOST_SCHEMAS = 500;
 const MOST_CHARACTERS = 5_000_000;
 const validators = new LRUCache<string, ValidateFunction>({ max: MOST_SCHEMAS, maxSize: MOST_CHARACTERS });
 
+const THREAD_ID = ownThreadId();
+
 prepareDraft();
 
 /** Runs in a worker thread, which is terminated if this takes too long. */
 export function checkInput({ schema, input, begun }: CheckTask): CheckResult {
-  begun.postMessage(null);
+  begun.postMessage(THREAD_ID);
   begun.close();
   try {
     const validate = validatorOf(schema);

@@ -33,3 +33,17 @@ test('work that fails frees its slot, and too much waiting work is refused', asy
   await expect(failing).rejects.toThrow('It failed.');
   expect(await third).toBe('done');
 });
+
+test('a tenant that rests has no slot meanwhile, and holds none', async () => {
+  const slots = new FairSlots(1, 100);
+  const order: string[] = [];
+  const work = (name: string, restMs: number) => (restFor: (ms: number) => void) => {
+    order.push(name);
+    restFor(restMs);
+    return Promise.resolve();
+  };
+  const ofGreedy = [work('greedy 1', 100), work('greedy 2', 0)].map((run) => slots.run('greedy', run));
+  const ofModest = ['modest 1', 'modest 2', 'modest 3'].map((name) => slots.run('modest', work(name, 0)));
+  await Promise.all([...ofGreedy, ...ofModest]);
+  expect(order).toEqual(['greedy 1', 'modest 1', 'modest 2', 'modest 3', 'greedy 2']);
+});

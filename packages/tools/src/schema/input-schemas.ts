@@ -8,12 +8,16 @@ import { SchemaThreads } from './schema-threads.ts';
 import { TimeShares } from './time-shares.ts';
 
 const THREADS = 2;
+/* Milliseconds that a thread works, whatever else the machine does meanwhile. */
 /** For one check. */
-const LONGEST_MS = 2_000;
-/** With less, a busy machine would stop ordinary checks of good schemas. */
-const LEAST_MS = 100;
-/** Thread time that a tenant may use at once. */
-const SHARE_MS = 6_000;
+const LONGEST_MS = 500;
+/** An ordinary check of a good schema takes less. */
+const LEAST_MS = 50;
+/** What a tenant may use at once. */
+const SHARE_MS = 2_000;
+/** Of the time, for one tenant: the threads work beside everything else on the same processors. */
+const SHARE_OF_TIME = 0.25;
+const LONGEST_REST_MS = 1_000;
 /** For each tenant. */
 const MOST_WAITING = 1_000;
 /** Schemas, each of one tenant, whose check was stopped: they are not tried again for this time. */
@@ -109,7 +113,9 @@ export class InputSchemas {
     const key = `${tenantId} ${hash}`;
     if (this.#stopped.has(key)) return { type: 'too_long' };
     try {
-      return await this.#slots.run(tenantId, () => this.#checkNow(tenantId, key, text, input));
+      return await this.#slots.run(tenantId, (restFor) =>
+        this.#checkNow({ tenantId, key, schema: text, input, restFor }),
+      );
     } catch (error) {
       if (error instanceof TooManyWaitingError) return { type: 'busy' };
       this.#onError(error);
@@ -118,14 +124,26 @@ export class InputSchemas {
   }
 
   /** It may have waited, and the checks before it in the queue may have stopped the schema or used up the time. */
-  async #checkNow(tenantId: string, key: string, schema: string, input: string): Promise<Verdict> {
+  async #checkNow(check: QueuedCheck): Promise<Verdict> {
+    const { tenantId, key, schema, input } = check;
     const leftMs = this.#shares.leftMs(tenantId);
     if (leftMs < LEAST_MS || this.#stopped.has(key)) return { type: 'too_long' };
     const { result, usedMs } = await this.#threads.run(schema, input, Math.min(leftMs, LONGEST_MS));
     this.#shares.spend(tenantId, usedMs);
+    check.restFor(Math.min(LONGEST_REST_MS, usedMs * (1 / SHARE_OF_TIME - 1)));
     if (result === null) this.#stopped.set(key, true);
     return result ?? { type: 'too_long' };
   }
+}
+
+interface QueuedCheck {
+  tenantId: string;
+  /** Of `#stopped`. */
+  key: string;
+  /** JSON texts. */
+  schema: string;
+  input: string;
+  restFor(ms: number): void;
 }
 
 /** Why it cannot be used; else its JSON text and the hash of that. */

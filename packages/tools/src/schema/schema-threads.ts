@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { CheckResult, CheckTask } from './check-input.ts';
+import { threadTimeMs } from './thread-time.ts';
 
-/** The result of a check, and the time that its thread spent on it. */
+/** The result of a check, and the milliseconds that its thread worked on it. */
 export interface ThreadWork {
   /** Null where it was stopped. */
   result: CheckResult | null;
@@ -13,6 +14,9 @@ export interface ThreadWork {
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 /** A thread takes some time to start, so an idle one is kept for a while. */
 const KEEP_IDLE_MS = 60_000;
+const LOOK_EVERY_MS = 50;
+/** How many times longer than its limit a check may take on a machine that has much else to do. */
+const SLOWEST = 20;
 
 /**
  * Threads for checks whose length a tenant or its model decides. Each runs one check at a time, and is terminated when
@@ -35,15 +39,24 @@ export class SchemaThreads {
     });
   }
 
-  /** Stops the check `limitMs` milliseconds after a thread has begun it, or when it exceeds its memory. */
+  /**
+   * Stops the check when its thread has worked on it for `limitMs` milliseconds, or when it exceeds its memory. Time in
+   * which a busy machine runs something else does not count, up to `SLOWEST` times the limit.
+   */
   async run(schema: string, input: string, limitMs: number): Promise<ThreadWork> {
     const { port1: begun, port2 } = new MessageChannel();
     const stop = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    let beganAt = Infinity;
-    begun.once('message', () => {
-      beganAt = performance.now();
-      timer = setTimeout(() => stop.abort(), limitMs);
+    let clock: ThreadClock | undefined;
+    let watch: NodeJS.Timeout | undefined;
+    begun.once('message', (threadId: number | null) => {
+      const started = new ThreadClock(threadId);
+      clock = started;
+      watch = setInterval(
+        () => {
+          if (started.workedMs() >= limitMs || started.passedMs() >= SLOWEST * limitMs) stop.abort();
+        },
+        Math.min(limitMs, LOOK_EVERY_MS),
+      );
     });
     let result: CheckResult | null = null;
     try {
@@ -52,14 +65,39 @@ export class SchemaThreads {
     } catch (error) {
       if (!stop.signal.aborted && !isOutOfMemory(error)) throw error;
     } finally {
-      clearTimeout(timer);
+      clearInterval(watch);
       begun.close();
     }
-    return { result, usedMs: Math.max(0, performance.now() - beganAt) };
+    return { result, usedMs: clock?.workedMs() ?? 0 };
   }
 
   close(): Promise<void> {
     return this.#pool.destroy();
+  }
+}
+
+/** What a thread works from now on. Where the system does not tell, all time that passes counts as work. */
+class ThreadClock {
+  readonly #threadId: number | null;
+  readonly #startedAt = performance.now();
+  readonly #workedBeforeMs: number | null;
+  #workedMs = 0;
+
+  constructor(threadId: number | null) {
+    this.#threadId = threadId;
+    this.#workedBeforeMs = threadId === null ? null : threadTimeMs(threadId);
+  }
+
+  passedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  workedMs(): number {
+    if (this.#threadId === null || this.#workedBeforeMs === null) return this.passedMs();
+    // A thread that has just been ended is no longer listed.
+    const now = threadTimeMs(this.#threadId);
+    if (now !== null) this.#workedMs = now - this.#workedBeforeMs;
+    return this.#workedMs;
   }
 }
 
