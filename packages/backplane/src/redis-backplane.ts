@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { Backplane } from './backplane.ts';
 import { checkRedisServer, refuseUnsupportedRedis, UnsupportedRedisError } from './check-redis-server.ts';
 import { BackplaneUnavailableError, plainError } from './errors.ts';
@@ -13,6 +13,7 @@ import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
 import { DELIVERY_JOBS } from './delivery-job.ts';
 import type { JobKind } from './job-kind.ts';
+import { joinWrites } from './join-writes.ts';
 import { BullJobQueue } from './job-queue.ts';
 import { TURN_JOBS } from './turn-job.ts';
 import { settlesWithin, withTimeout } from './with-timeout.ts';
@@ -139,8 +140,8 @@ function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts
     maxRetriesPerRequest: null,
     socketTimeout: BLOCK_SECONDS * 1_000 + SILENCE_MS,
   };
-  return (process, concurrency) =>
-    new PatientWorker(queue, process, {
+  return (process, concurrency) => {
+    const worker = new PatientWorker(queue, process, {
       connection,
       prefix,
       concurrency,
@@ -152,6 +153,13 @@ function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts
       stalledInterval: lockMs,
       ...KEEP_NOTHING,
     });
+    // A connection that is never made is reported by the worker.
+    void worker.getBackend().client.then(
+      (client: unknown) => client instanceof Redis && joinWrites(client),
+      () => undefined,
+    );
+    return worker;
+  };
 }
 
 /** In BullMQ's keys: a job is a hash, a received one has `processedOn`, and the process that runs it has a lock key. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Redis, type CommonRedisOptions } from 'ioredis';
+import { joinWrites } from './join-writes.ts';
 
 /**
  * A connection without a response for this long is dead, even if it looks open: the kernel gives up a half-open TCP
@@ -46,6 +47,7 @@ export function connectRedis(
   // One listener for each call in progress; time bounds them, not number.
   client.setMaxListeners(0);
   client.on('error', onError);
+  joinWrites(client);
   const heartbeat = setInterval(() => {
     // Without a response the socket's timeout destroys the connection, which reports an error.
     if (client.status === 'ready') client.ping().catch(() => undefined);

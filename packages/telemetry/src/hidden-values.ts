@@ -14,6 +14,10 @@ const hidden = new Map<string, SecretPatterns>();
 const hiddenForGood = new Map<string, SecretPatterns>();
 /** The patterns of both, for every log line; null after a change. */
 let known: SecretPatterns[] | null = null;
+/** Short texts without a secret, such as names of fields, ids and routes, which most lines have again. */
+const harmless = new Set<string>();
+const MOST_HARMLESS = 4_000;
+const LONGEST_HARMLESS = 100;
 
 /**
  * From now on this value is scrubbed from every log line of the process, in each form that `findSecrets` knows. The
@@ -23,6 +27,7 @@ let known: SecretPatterns[] | null = null;
 export function hideValue(value: string, forGood = false): void {
   if (value.length < SHORTEST_ENCODED) return;
   known = null;
+  if (!hidden.has(value) && !hiddenForGood.has(value)) harmless.clear();
   if (forGood) {
     hiddenForGood.set(value, secretPatterns(value));
     return;
@@ -38,7 +43,8 @@ export function hideValue(value: string, forGood = false): void {
 
 /** The text without this value in any of those forms, also where the value is too short for `hideValue`. */
 export function withoutValue(text: string, value: string): string {
-  return hideRanges(text, findSecrets(text, [secretPatterns(value)]));
+  const patterns = hidden.get(value) ?? hiddenForGood.get(value) ?? secretPatterns(value);
+  return hideRanges(text, findSecrets(text, [patterns]));
 }
 
 /** Hides the password in a URL, where there is one, in everything that is logged. */
@@ -61,7 +67,16 @@ const MAY_HAVE_SHAPE = /sk-ant|tp_live|tp_dev|whsec|bearer|basic|:\/\//i;
 
 /** The text without any secret, known by its value or its shape. */
 export function scrub(text: string): string {
-  if (text.length < SHORTEST_ENCODED) return text;
+  if (text.length < SHORTEST_ENCODED || harmless.has(text)) return text;
+  const clean = scrubNew(text);
+  if (clean === text && text.length <= LONGEST_HARMLESS) {
+    if (harmless.size >= MOST_HARMLESS) harmless.clear();
+    harmless.add(text);
+  }
+  return clean;
+}
+
+function scrubNew(text: string): string {
   known ??= [...hiddenForGood.values(), ...hidden.values()];
   let clean = hideRanges(text, findSecrets(text, known));
   if (!MAY_HAVE_SHAPE.test(clean)) return clean;

@@ -1,5 +1,6 @@
 import { createLogger as createWinston, format, transports, type Logger as Winston } from 'winston';
 import { scrub } from './hidden-values.ts';
+import { joinLines } from './join-lines.ts';
 import { redact } from './redact.ts';
 
 export type LogFields = Record<string, unknown>;
@@ -24,7 +25,7 @@ export interface LoggerSettings {
 }
 
 export function createLogger(settings: LoggerSettings): Logger {
-  const stream = settings.stream ?? process.stdout;
+  const stream = settings.stream ?? joinLines(process.stdout);
   const winston = createWinston({
     level: settings.level,
     format: format.combine(format.timestamp(), settings.format === 'json' ? jsonLines : prettyLines),

@@ -65,9 +65,22 @@ function cleanObject(value: object, inside: Position): unknown {
   return Object.fromEntries(
     names.map((name) => [
       truncate(scrub(name)),
-      SECRET_NAME.test(name) ? '[secret]' : cleanField(value, name, inside),
+      isSecretName(name) ? '[secret]' : cleanField(value, name, inside),
     ]),
   );
+}
+
+/** Names are few, and the expression is slow. */
+const secretNames = new Map<string, boolean>();
+const MOST_NAMES = 1_000;
+const LONGEST_NAME = 100;
+
+function isSecretName(name: string): boolean {
+  const known = secretNames.get(name);
+  if (known !== undefined) return known;
+  const isSecret = SECRET_NAME.test(name);
+  if (name.length <= LONGEST_NAME && secretNames.size < MOST_NAMES) secretNames.set(name, isSecret);
+  return isSecret;
 }
 
 /** A field that cannot be read does not affect the others. */
