@@ -35,11 +35,21 @@ export async function sendRequest(
     origin: url.origin,
     path: url.pathname + url.search,
     method: method.toUpperCase(),
-    headers: { ...Object.fromEntries(new Headers(headers)), 'accept-encoding': 'identity' },
+    headers: { ...plainHeaders(headers), 'accept-encoding': 'identity' },
     ...(typeof body === 'string' ? { body } : {}),
     ...(signal ? { signal } : {}),
   });
   return asResponse(data, meter);
+}
+
+/** As a plain object: making `Headers` only to read them once costs more than the rest of a small request. */
+function plainHeaders(headers: MeteredInit['headers']): Record<string, string> {
+  if (headers === undefined) return {};
+  if (headers instanceof Headers || Symbol.iterator in headers)
+    return Object.fromEntries(new Headers(headers));
+  const plain: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) plain[name.toLowerCase()] = String(value);
+  return plain;
 }
 
 /** Statuses of responses without a body. */
@@ -50,13 +60,13 @@ function asResponse(
   meter: MeteredInit['meter'],
 ): Response {
   try {
-    const responseHeaders = new Headers();
+    const response = new Response(null, { status: statusCode });
     for (const [name, value] of Object.entries(headers)) {
-      for (const each of [value ?? []].flat()) responseHeaders.append(name, each);
+      if (typeof value === 'string') response.headers.append(name, value);
+      else for (const each of value ?? []) response.headers.append(name, each);
     }
-    const response = new Response(null, { status: statusCode, headers: responseHeaders });
     if (!BODILESS.has(statusCode)) {
-      const chunks = meter === undefined ? body : metered(body, meter);
+      const chunks = meter === undefined ? body : new MeteredBody(body, meter);
       return Object.defineProperties(response, {
         body: { value: chunks },
         text: { value: () => text(chunks) },
@@ -73,15 +83,108 @@ function asResponse(
   }
 }
 
-async function* metered(body: Readable, meter: NonNullable<MeteredInit['meter']>): AsyncGenerator<Buffer> {
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    for (let start = 0; start < chunk.length; start += PIECE_BYTES) {
-      const piece = chunk.subarray(start, start + PIECE_BYTES);
-      const permission = meter(piece);
-      if (permission !== null) await permission;
-      yield piece;
+/** A body that is passed on piece by piece, as its meter allows. */
+class MeteredBody {
+  readonly #body: Readable;
+  readonly #meter: NonNullable<MeteredInit['meter']>;
+
+  constructor(body: Readable, meter: NonNullable<MeteredInit['meter']>) {
+    this.#body = body;
+    this.#meter = meter;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    for await (const chunk of this.#body as AsyncIterable<Buffer>) {
+      for (const piece of piecesOf(chunk)) {
+        const permission = this.#meter(piece);
+        if (permission !== null) await permission;
+        yield piece;
+      }
     }
   }
+
+  /** The same without an iterator, whose promises would cost more than reading the pieces. */
+  forEach(take: (piece: Buffer) => void): Promise<void> {
+    const body = this.#body;
+    return new Promise((resolve, reject) => {
+      /** Pieces that wait for their permission; the body is paused then. */
+      let waiting: Promise<void> | null = null;
+      const fail = (error: unknown): void => {
+        reject(error);
+        discard(body);
+      };
+      const later = async (pieces: readonly Buffer[], permission: Promise<void>): Promise<void> => {
+        await permission;
+        for (const [index, piece] of pieces.entries()) {
+          if (index > 0) await this.#meter(piece);
+          if (body.errored !== null) return;
+          take(piece);
+        }
+        waiting = null;
+        body.resume();
+      };
+      const onChunk = (chunk: Buffer): void => {
+        const pieces = piecesOf(chunk);
+        for (const [index, piece] of pieces.entries()) {
+          const permission = this.#meter(piece);
+          if (permission === null) {
+            take(piece);
+            continue;
+          }
+          body.pause();
+          waiting = later(pieces.slice(index), permission);
+          waiting.catch(fail);
+          return;
+        }
+      };
+      body
+        .on('data', (chunk: Buffer) => {
+          try {
+            onChunk(chunk);
+          } catch (error) {
+            fail(error);
+          }
+        })
+        .once('error', reject)
+        // The last piece may still wait.
+        .once('end', () => {
+          if (waiting === null) resolve();
+          else waiting.then(resolve, reject);
+        })
+        .once('close', () => {
+          if (!body.readableEnded) reject(new ClosedEarlyError());
+        });
+    });
+  }
+}
+
+/** The connection closed in the middle of a body, without an error of its own. */
+class ClosedEarlyError extends Error {
+  readonly code = 'ECONNRESET';
+
+  constructor() {
+    super('The connection was closed before the response was complete.');
+  }
+}
+
+/**
+ * Calls `take` with each piece of a response, as its meter allows. Rejects with what `take` and the meter throw, and
+ * with the error of the connection; the response ends then.
+ */
+export async function readPieces(response: Response, take: (piece: Uint8Array) => void): Promise<void> {
+  const body: unknown = response.body;
+  if (body instanceof MeteredBody) return body.forEach(take);
+  if (response.body === null) return;
+  // Node's type of a stream is not that of the browser's.
+  for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) take(piece);
+}
+
+function piecesOf(chunk: Buffer): Buffer[] {
+  if (chunk.length <= PIECE_BYTES) return [chunk];
+  const count = Math.ceil(chunk.length / PIECE_BYTES);
+  return Array.from({ length: count }, (_none, index) =>
+    chunk.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES),
+  );
 }
 
 function discard(body: Readable): void {

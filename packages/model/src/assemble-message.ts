@@ -26,6 +26,11 @@ export class MessageAssembly {
     this.#keepsBrokenCalls = keepsBrokenCalls;
   }
 
+  /** True after `message_start`: the API is at work. */
+  get begun(): boolean {
+    return this.#model !== undefined;
+  }
+
   /** True after `message_stop`: from here on nothing can change the message. */
   get complete(): boolean {
     return this.#complete;

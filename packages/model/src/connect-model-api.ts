@@ -30,7 +30,7 @@ export function connectModelApi(
     timeout: totalTimeoutMs,
     logLevel: 'off',
     openTelemetry: false,
-    fetch: (input, init) => fetch(input, { ...init, headers: onlyExpected(new Headers(init?.headers)) }),
+    fetch: (input, init) => fetch(input, { ...init, headers: onlyExpected(init?.headers) }),
   });
   return { client, origin: new URL(baseUrl).origin };
 }
@@ -57,8 +57,11 @@ const EXPECTED = new Set([
   'x-api-key',
 ]);
 
-function onlyExpected(headers: Headers): Record<string, string> {
-  return Object.fromEntries(
-    [...headers].filter(([name]) => EXPECTED.has(name) || name.startsWith('x-stainless-')),
-  );
+function onlyExpected(given: RequestInit['headers']): Record<string, string> {
+  const headers = given instanceof Headers ? given : new Headers(given);
+  const expected: Record<string, string> = {};
+  for (const [name, value] of headers) {
+    if (EXPECTED.has(name) || name.startsWith('x-stainless-')) expected[name] = value;
+  }
+  return expected;
 }

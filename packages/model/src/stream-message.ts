@@ -1,10 +1,11 @@
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
-import type { Stream } from '@anthropic-ai/sdk/streaming';
+import { APIError } from '@anthropic-ai/sdk';
 import { RetryableError } from '@turnpike/contract';
+import { readPieces } from '@turnpike/egress';
 import { MessageAssembly, type WholeMessage } from './assemble-message.ts';
 import { serializeBody, type BuiltRequest } from './build-request.ts';
 import { requestHeaders } from './connect-model-api.ts';
 import type { ModelKey } from './key-ring.ts';
+import { SseReader, type SentEvent } from './read-sse.ts';
 
 /** What is known of a request while it runs, also when it fails. */
 export interface RequestProgress {
@@ -99,36 +100,57 @@ async function readEvents(
   // As `MeteredInit` has it; a redirect is an answer for every `fetch` that is handed in.
   const fetchOptions = { redirect: 'manual' as const, meter: (piece: Uint8Array) => options.onPiece(piece) };
   // Not `messages.create`: that one writes to the console for every call of an ageing model.
-  const { data: stream, response } = await key.api.client
-    .post<Stream<RawMessageStreamEvent>>('/v1/messages', {
+  const response = await key.api.client
+    .post('/v1/messages', {
       body: serializeBody(request.body),
       stream: true,
       headers: { ...requestHeaders(request.apiVersion, key), 'content-type': 'application/json' },
       signal: ending.signal,
       fetchOptions,
     })
-    .withResponse();
+    .asResponse();
   progress.providerRequestId = response.headers.get('request-id');
   progress.headMs = Math.round(performance.now() - progress.startedAt);
   let tail: NodeJS.Timeout | undefined;
-  try {
-    for await (const event of stream) {
-      const text = assembly.add(event);
-      if (event.type === 'message_start') {
-        progress.begun = true;
-        options.onStart();
-      }
-      if (text !== undefined && text !== '' && !ending.signal.aborted) {
-        progress.textGiven = true;
-        options.onText(text);
-      }
-      if (assembly.complete) tail ??= setTimeout(() => ending.abort(), TAIL_MS);
+  const reader = new SseReader((sent) => {
+    const event = parseEvent(sent, response.headers);
+    if (event === undefined) return;
+    const text = assembly.add(event);
+    if (!progress.begun && assembly.begun) {
+      progress.begun = true;
+      options.onStart();
     }
-    // An aborted stream of the SDK ends as if it were over.
+    if (text !== undefined && text !== '' && !ending.signal.aborted) {
+      progress.textGiven = true;
+      options.onText(text);
+    }
+    if (assembly.complete) tail ??= setTimeout(() => ending.abort(), TAIL_MS);
+  });
+  try {
+    // Not the SDK's own iterator, which makes several promises for each event.
+    await readPieces(response, (piece) => reader.add(piece));
     progress.ended = !ending.signal.aborted;
   } finally {
     clearTimeout(tail);
   }
+}
+
+/** Undefined for an event without a meaning. Throws an `APIError` for an `error` event, and a SyntaxError. */
+function parseEvent({ name, data }: SentEvent, headers: Headers): unknown {
+  if (name === null || name === 'ping') return undefined;
+  if (name === 'error') throw errorOf(data, headers);
+  return data === '' ? undefined : (JSON.parse(data) as unknown);
+}
+
+/** As the SDK's own reader makes it. */
+function errorOf(data: string, headers: Headers): APIError {
+  let body: unknown;
+  try {
+    body = JSON.parse(data);
+  } catch {
+    body = data;
+  }
+  return new APIError(undefined, Object(body) as object, undefined, headers);
 }
 
 function tookTooLong(code: StreamOptions['limitCode']): RetryableError {
