@@ -21,7 +21,10 @@ export const checkHeaders: RequestHandler = (request, _response, next) => {
   if (request.headers.host === undefined && request.httpVersion === '1.1')
     throw new ProblemError('invalid_request', 'A request of HTTP/1.1 needs the header Host.');
   const distinct = request.headersDistinct;
-  const repeated = SINGLE.find((name) => new Set(distinct[name]).size > 1);
+  const repeated = SINGLE.find((name) => {
+    const values = distinct[name];
+    return values !== undefined && values.length > 1 && new Set(values).size > 1;
+  });
   if (repeated !== undefined)
     throw new ProblemError('ambiguous_header', `The header ${repeated} was sent with several values.`);
   next();

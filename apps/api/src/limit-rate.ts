@@ -10,8 +10,8 @@ export function limitRate(
   response: Response,
   { isAdmitted, perSecond, remaining, resetSeconds }: Admission,
 ): void {
-  response.set('RateLimit-Policy', `"requests";q=${perSecond};w=1`);
-  response.set('RateLimit', `"requests";r=${remaining};t=${resetSeconds}`);
+  response.setHeader('RateLimit-Policy', `"requests";q=${perSecond};w=1`);
+  response.setHeader('RateLimit', `"requests";r=${remaining};t=${resetSeconds}`);
   if (isAdmitted) return;
   throw new ProblemError('rate_limited', `More than ${perSecond} requests a second were made.`, {
     retryAfterSeconds: resetSeconds,

@@ -103,7 +103,7 @@ describe('a client that waits for a turn', () => {
     let looks = 0;
     const slowly = async (...given: unknown[]): Promise<unknown> => {
       const rows = await query(...given);
-      const isLook = (given[0] as { name?: string }).name === 'read-turn';
+      const isLook = (given[0] as { name?: string }).name === 'read-turns';
       // The first read has the old state; its result is held back until the signal has arrived.
       if (isLook && looks++ === 0) {
         await finish(turnId);

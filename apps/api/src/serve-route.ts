@@ -64,7 +64,9 @@ async function serveSubmit(
   const traceparent = spanOf(response)?.traceparent ?? null;
   const result = await submitTurn(services, { tenantId, limits, requested, idempotency, traceparent });
   if (result.turn === null) return sendReplay(response, result.response);
-  addLogFields(response, { ids: idsInResponse(result.turn) });
+  const { turn } = result;
+  if (turn.status === 'queued') services.waiters.fresh.add(tenantId, turn.id);
+  addLogFields(response, { ids: idsInResponse(turn) });
   send(response, result.response);
 }
 
@@ -98,10 +100,17 @@ function toResponse({ status, headers = {}, body }: RouteResult): StoredResponse
   return { status, headers, body: body === undefined ? '' : JSON.stringify(body) };
 }
 
+/** Without Express's `send`, which reads and sets each header again: every response of an operation comes by here. */
 function send(response: Response, { status, headers, body }: StoredResponse): void {
-  response.status(status).set(headers);
-  if (body === '') response.end();
-  else response.type('application/json').send(body);
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (body === '') {
+    response.end();
+    return;
+  }
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.end(body);
 }
 
 /** Made once: without a reason, each abort makes an error with a stack. */

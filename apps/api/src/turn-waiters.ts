@@ -1,4 +1,5 @@
 import type { Turn } from '@turnpike/contract';
+import { FreshTurns } from './fresh-turns.ts';
 import { RequestCoalescer } from './request-coalescer.ts';
 
 /** How many clients may wait at once; further ones get the current state at once. */
@@ -11,6 +12,8 @@ const LEAST_SPREAD_MS = 1_000;
 export interface Waiter {
   /** Resolves when the turn may have changed since the last call, or the time has passed. */
   next(): Promise<'changed' | 'over'>;
+  /** The same, but resolves with `later` after this time. */
+  nextWithin(ms: number): Promise<'changed' | 'over' | 'later'>;
   leave(): void;
 }
 
@@ -21,6 +24,8 @@ export interface Waiter {
 export class TurnWaiters {
   /** Shares one read between waiters that are woken together. */
   readonly reads = new RequestCoalescer<Turn | null>();
+  /** Turns that are known to be open without a read. */
+  readonly fresh = new FreshTurns();
   readonly #byTurn = new Map<string, Set<() => void>>();
   #count = 0;
   #closed = false;
@@ -47,16 +52,27 @@ export class TurnWaiters {
     this.#add(turnId, onChange);
     signal.addEventListener('abort', onEnd, { once: true });
     const timer = setTimeout(onEnd, Math.max(0, end - performance.now()));
+    const next = async (): Promise<'changed' | 'over'> => {
+      if (!changed && !over && !this.#closed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (over || this.#closed) return 'over';
+      changed = false;
+      return 'changed';
+    };
     return {
-      next: async () => {
-        if (!changed && !over && !this.#closed) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-        if (over || this.#closed) return 'over';
-        changed = false;
-        return 'changed';
+      next,
+      nextWithin: async (ms) => {
+        let isLate = false;
+        const limit = setTimeout(() => {
+          isLate = true;
+          wake?.();
+        }, ms);
+        const result = await next();
+        clearTimeout(limit);
+        return isLate && result === 'changed' ? 'later' : result;
       },
       leave: () => {
         clearTimeout(timer);
@@ -68,11 +84,13 @@ export class TurnWaiters {
 
   /** The turn changed. */
   wake(turnId: string): void {
+    this.fresh.changed(turnId);
     for (const onChange of this.#byTurn.get(turnId) ?? []) onChange();
   }
 
   /** Signals may have been lost: every waiter reads again. */
   wakeAll(): void {
+    this.fresh.clear();
     const spreadMs = Math.max(LEAST_SPREAD_MS, this.#byTurn.size * SPREAD_PER_TURN_MS);
     for (const turnId of this.#byTurn.keys()) setTimeout(() => this.wake(turnId), Math.random() * spreadMs);
   }

@@ -99,6 +99,7 @@ export {
   type EventPosition,
   type PositionedFact,
 } from './events/read-events.ts';
+export { readTurnInGroup } from './turns/read-turn-in-group.ts';
 export { listTurns, readTurn, type TurnFilter } from './turns/read-turns.ts';
 export {
   postponeDelivery,

@@ -8,6 +8,8 @@ export interface GroupCommitOptions<Item, Result> {
   keyOf: (item: Item) => string;
   /** Default: 64. */
   mostItems?: number;
+  /** Items beyond this are refused. Default: 5,000. */
+  mostWaiting?: number;
 }
 
 /** For callers: a larger item is written alone, since its group would wait until it is sent and parsed. */
@@ -17,7 +19,7 @@ export const MOST_SHARED_BYTES = 65_536;
 const MOST_AT_ONCE = 2;
 const MOST_ITEMS = 64;
 const MOST_BYTES = 1_000_000;
-/** Items beyond this are refused: to wait longer than a client does is of no use. */
+/** To wait longer than a client does is of no use. */
 const MOST_WAITING = 5_000;
 /** Checked when the next group is formed. */
 const LONGEST_WAIT_MS = 5_000;
@@ -50,7 +52,7 @@ export class GroupCommit<Item, Result> {
    * `StoreUnavailableError` if too many are waiting, or if it waited too long.
    */
   add(item: Item, bytes: number): Promise<Result> {
-    if (this.#waiting.length >= MOST_WAITING) return Promise.reject(tooBusy());
+    if (this.#waiting.length >= (this.#options.mostWaiting ?? MOST_WAITING)) return Promise.reject(tooBusy());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, bytes, since: performance.now(), resolve, reject });
       this.#start();
