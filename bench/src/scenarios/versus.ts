@@ -1,4 +1,5 @@
 import { startFloor } from '../floor.ts';
+import { startLibraryPeer } from '../library-peer.ts';
 import { timeTurns } from '../load.ts';
 import { parentOf, processorMs, processorMsOfTree } from '../processor-time.ts';
 import type { Finding } from '../report.ts';
@@ -22,19 +23,19 @@ interface Round {
 
 /**
  * One-step turns with the same streamed model call, submit and then wait for the end: Turnpike beside the floor that
- * makes the call, and beside Restate. Rounds of all take turns, after a warm-up of each.
+ * makes the call, beside Restate, DBOS and pg-boss. Rounds of all take turns, after a warm-up of each.
  */
 export const versus: Scenario = {
   name: 'versus',
-  async run({ stage, progress, quick }) {
+  async run({ stage, progress, quick, only }) {
     const rounds = quick ? 3 : 5;
     const roundMs = quick ? 4_000 : 8_000;
     const warmUpMs = quick ? 10_000 : 40_000;
     await stage.setModel({ rules: [{ reply: { text: 'Hello to you.' } }] });
-    const floor = await startFloor(stage, { workers: 1, callsModel: true });
-    const restate = await startRestate(stage);
-    const turnpike = await Turnpike.start(stage, { workers: 1 });
-    const subjects: Subject[] = [floor, restate, turnpike];
+    const subjects: Subject[] = [];
+    for (const [name, start] of Object.entries(SUBJECTS)) {
+      if (only.length === 0 || only.includes(name)) subjects.push(await start(stage));
+    }
     progress.begin('versus', rounds + 2);
     progress.step('warm-up');
     for (const subject of subjects) await runClients(subject, warmUpMs);
@@ -49,8 +50,17 @@ export const versus: Scenario = {
       times.set(subject, percentile(await timeTurns(subject, quick ? 100 : 400), 0.5));
     }
     await Promise.all(subjects.map((subject) => subject.stop()));
-    return report(measured, times, { floor, restate, turnpike });
+    return report(measured, times);
   },
+};
+
+/** By the name that `--only=` has for it. */
+const SUBJECTS: Record<string, (stage: Stage) => Promise<Subject>> = {
+  floor: (stage) => startFloor(stage, { workers: 1, callsModel: true }),
+  restate: startRestate,
+  dbos: (stage) => startLibraryPeer(stage, 'dbos'),
+  'pg-boss': (stage) => startLibraryPeer(stage, 'pg-boss'),
+  turnpike: (stage) => Turnpike.start(stage, { workers: 1 }),
 };
 
 /** Each client submits a turn, waits for its end, and begins again; returns how many turns ended. */
@@ -104,7 +114,6 @@ async function postmasterOf({ postgresUrl }: Stage): Promise<number> {
 function report(
   measured: ReadonlyMap<Subject, readonly Round[]>,
   times: ReadonlyMap<Subject, number>,
-  { floor, restate, turnpike }: Record<'floor' | 'restate' | 'turnpike', Subject>,
 ): Findings {
   const findings: Findings = [];
   const perSecond = (subject: Subject): number =>
@@ -112,6 +121,7 @@ function report(
   const totalOf = ({ processorMs: used }: Round): number =>
     [...used.values()].reduce((sum, ms) => sum + ms, 0);
   const processor = (subject: Subject): number => median((measured.get(subject) ?? []).map(totalOf));
+  const oneClient = (subject: Subject): number => times.get(subject) ?? 0;
   for (const [subject, rounds] of measured) {
     findings.push({ what: `${subject.name}: turns`, value: perSecond(subject), unit: '/s' });
     for (const name of rounds[0]?.processorMs.keys() ?? []) {
@@ -120,31 +130,41 @@ function report(
     }
     findings.push(
       { what: `${subject.name}: processor time a turn, all`, value: processor(subject), unit: 'ms' },
-      { what: `${subject.name}: one client, p50`, value: times.get(subject) ?? 0, unit: 'ms' },
+      { what: `${subject.name}: one client, p50`, value: oneClient(subject), unit: 'ms' },
     );
   }
-  const ratio = (of: (subject: Subject) => number, to: Subject): number => of(turnpike) / of(to);
-  findings.push(
-    { what: 'turns, to restate', value: ratio(perSecond, restate), unit: 'x', target: { atLeast: 1.1 } },
-    {
-      what: 'processor time, to restate',
-      value: ratio(processor, restate),
-      unit: 'x',
-      target: { atMost: 1 },
-    },
-    { what: 'turns, to the floor', value: ratio(perSecond, floor), unit: 'x', target: { atLeast: 0.8 } },
-    {
-      what: 'processor time, to the floor',
-      value: ratio(processor, floor),
-      unit: 'x',
-      target: { atMost: 1.4 },
-    },
-    {
-      what: 'one client, to restate',
-      value: ratio((subject) => times.get(subject) ?? 0, restate),
-      unit: 'x',
-      target: { atMost: 1 },
-    },
-  );
+  const ours = [...measured.keys()].find(({ name }) => name === 'turnpike');
+  if (ours === undefined) return findings;
+  for (const peer of measured.keys()) {
+    if (peer === ours) continue;
+    const target = TARGETS[peer.name];
+    const ratio = (of: (subject: Subject) => number): number => of(ours) / of(peer);
+    findings.push(
+      {
+        what: `turns, to ${peer.name}`,
+        value: ratio(perSecond),
+        unit: 'x',
+        ...(target === undefined ? {} : { target: { atLeast: target.turns } }),
+      },
+      {
+        what: `processor time, to ${peer.name}`,
+        value: ratio(processor),
+        unit: 'x',
+        ...(target === undefined ? {} : { target: { atMost: target.processor } }),
+      },
+      {
+        what: `one client, to ${peer.name}`,
+        value: ratio(oneClient),
+        unit: 'x',
+        ...(target?.oneClient === undefined ? {} : { target: { atMost: target.oneClient } }),
+      },
+    );
+  }
   return findings;
 }
+
+/** Turnpike to others, as ratios. */
+const TARGETS: Record<string, { turns: number; processor: number; oneClient?: number }> = {
+  restate: { turns: 1.1, processor: 1, oneClient: 1 },
+  'floor with the model call': { turns: 0.8, processor: 1.4 },
+};
