@@ -115,7 +115,7 @@ test("a session's stream tells of its turns one after another, until the loop is
   const facts: string[] = [];
   const reading = (async () => {
     for await (const event of turnpike.sessions.stream(first.session_id)) {
-      if (event.type !== 'message.delta') facts.push(`${event.turn_id} ${event.sequence_number}`);
+      if ('sequence_number' in event) facts.push(`${event.turn_id} ${event.sequence_number}`);
       if (event.turn_id === second.id && event.type === 'turn.completed') break;
     }
   })();

@@ -96,7 +96,7 @@ test(`a loop over a stream is cut ${CUTS} times, an API and workers are killed, 
 
   const turn = await waiting;
   expect(turn).toMatchObject({ status: 'completed', output_text: WORDS });
-  const facts = events.filter((event) => event.type !== 'message.delta');
+  const facts = events.filter((event) => 'sequence_number' in event);
   const { rows } = await running.database.pool.query<{ number: number; type: string }>(
     `SELECT sequence_number AS number, type FROM events WHERE turn_id = $1 ORDER BY 1`,
     [id],

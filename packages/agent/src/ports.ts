@@ -14,7 +14,7 @@ import type {
   ToolOutput,
   ToolPlan,
   ToolScope,
-  TurnContext,
+  ToolCallContext,
 } from '@turnpike/contract';
 
 /**
@@ -50,6 +50,8 @@ export interface TurnLease {
    * be lost. `attempt` is the number of the newest event when the text began. Shows nothing once the lease is lost.
    */
   show(preview: { stepIndex: number; attempt: number; text: string }): void;
+  /** Shows how far a tool call is; as `show`. */
+  showProgress(progress: { toolCallId: string; progress: string | number }): void;
   /**
    * Commits all of it or nothing; an outcome, and an action, end the lease. Returns the state of the turn then: one
    * that was joined meanwhile goes on although its outcome was to be `completed`.
@@ -86,13 +88,14 @@ export interface ToolRunner {
   /**
    * Runs one call. A tool that fails gives a result for the model (`isError`), and throws nothing.
    * Throws `OutcomeUnknownError` when the call was sent and no response came, `RetryableError` when a service of ours
-   * is unavailable and it was not sent (never for the effect `once`), and the signal's reason.
+   * is unavailable and it was not sent (never for the effect `once`), `CallDeferredError` and
+   * `CallSuspendedError` when the call is to be made again, and the signal's reason.
    */
-  run(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput>;
+  run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /**
    * Asks the tool how a call with the effect `reconcile` ended that was sent before; null where it never arrived.
    * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where a service of ours is unavailable
    * and the tool was not asked, and the signal's reason.
    */
-  reconcile(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput | null>;
+  reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }

@@ -1,10 +1,32 @@
-import { mayRepeat, OutcomeUnknownError, TerminalError } from '@turnpike/contract';
-import type { ToolOutput, ToolReceipt, TurnContext } from '@turnpike/contract';
+import {
+  CallDeferredError,
+  CallSuspendedError,
+  mayRepeat,
+  OutcomeUnknownError,
+  TerminalError,
+} from '@turnpike/contract';
+import type {
+  NewEvent,
+  Question,
+  ToolCallContext,
+  ToolOutput,
+  ToolReceipt,
+  ToolStep,
+} from '@turnpike/contract';
 import { isOverCallLimit, skippedReceipt } from './call-limit.ts';
 import { closeRound, unknownReceipt, unrecordedReceipts } from './close-round.ts';
 import { commit } from './commit.ts';
 import { hasResult, setResult, updateCall, type OpenCall } from './progress.ts';
-import { actionRequired, stepCompleted, stepStarted, toolCompleted, toolStarted } from './turn-events.ts';
+import {
+  actionRequired,
+  stepCompleted,
+  stepStarted,
+  toolCompleted,
+  toolDeferred,
+  toolStarted,
+  toolStepChanged,
+  toolSuspended,
+} from './turn-events.ts';
 import type { TurnRun } from './turn-run.ts';
 
 /**
@@ -62,7 +84,9 @@ async function commitIntents(run: TurnRun): Promise<void> {
     startedCalls: starting.map((call) => call.id),
     events: starting.map(toolStarted),
   });
-  for (const call of starting) updateCall(run.progress, call.id, { status: 'started', startedHere: true });
+  for (const { id, attempts } of starting) {
+    updateCall(run.progress, id, { status: 'started', startedHere: true, attempts: attempts + 1 });
+  }
 }
 
 async function runStartedCalls(run: TurnRun): Promise<void> {
@@ -72,13 +96,15 @@ async function runStartedCalls(run: TurnRun): Promise<void> {
   let running = started.length;
   await untilAllEnd(
     started.map(async (call) => {
-      const receipt = await runCall(run, call);
-      running -= 1;
+      const receipt = await runCall(run, call).finally(() => {
+        running -= 1;
+      });
+      if (receipt === 'suspended') return undefined;
       if (receipt === null && call.effect === 'reconcile') return settleUnanswered(run, call);
       if (receipt === null) return recordUnknown(run, call);
       setResult(progress, receipt, false);
       // The last result is committed with the step itself.
-      if (running === 0 && closesRound) return undefined;
+      if (running === 0 && closesRound && !isWaiting(run)) return undefined;
       return recordReceipt(run, receipt);
     }),
   );
@@ -114,8 +140,13 @@ function receiptOf(call: OpenCall, output: ToolOutput): ToolReceipt {
   return { id: call.id, status: 'completed', output: output.content, isError: output.isError };
 }
 
+/** Whether a call of the round waits for something from outside. */
+function isWaiting({ progress }: TurnRun): boolean {
+  return progress.openCalls.some((call) => call.awaiting !== null);
+}
+
 /** Null where the outcome of the call is unknown. */
-async function runCall(run: TurnRun, call: OpenCall): Promise<ToolReceipt | null> {
+async function runCall(run: TurnRun, call: OpenCall): Promise<ToolReceipt | 'suspended' | null> {
   const { lease, progress, tools } = run;
   // A drain interrupts calls that the next worker can repeat. A call that may be sent only once is left to finish:
   // its outcome would become unknown otherwise.
@@ -130,14 +161,53 @@ async function runCall(run: TurnRun, call: OpenCall): Promise<ToolReceipt | null
     return receiptOf(call, output);
   } catch (error) {
     if (error instanceof OutcomeUnknownError) return null;
+    if (error instanceof CallSuspendedError) {
+      await returnCall(run, call, { question: error.question }, toolSuspended(call));
+      return 'suspended';
+    }
+    if (error instanceof CallDeferredError) {
+      await returnCall(run, call, { question: null }, toolDeferred(call, error.retryAfterMs));
+    }
     throw error;
   }
 }
 
+/** The call is `pending` again: it is made again later, as if for the first time, with the steps that it has. */
+async function returnCall(
+  run: TurnRun,
+  { id }: OpenCall,
+  { question }: { question: Question | null },
+  event: NewEvent,
+): Promise<void> {
+  await commit(run, { returnedCalls: [{ id, question }], events: [event] });
+  const awaiting = question === null ? null : 'answer';
+  updateCall(run.progress, id, { status: 'pending', awaiting, question, startedHere: false, sent: false });
+}
+
 /** The turn's context for one call, whose id and tool are on every line that is logged about it. */
-function contextOf({ context }: TurnRun, call: OpenCall, signal: AbortSignal): TurnContext {
+function contextOf(run: TurnRun, call: OpenCall, signal: AbortSignal): ToolCallContext {
+  const { context, lease, progress } = run;
   const logger = context.logger.child({ tool: call.name, tool_call_id: call.id });
-  return { ...context, signal, logger };
+  const current = (): OpenCall => progress.openCalls.find(({ id }) => id === call.id) ?? call;
+  return {
+    ...context,
+    signal,
+    endSignal: lease.endSignal,
+    logger,
+    metadata: { turn: lease.turn.metadata, session: lease.turn.sessionMetadata },
+    attempt: current().attempts,
+    steps: () => current().steps,
+    async commitStep(step) {
+      const toolSteps = [{ ...step, toolCallId: call.id }];
+      await commit(run, { toolSteps, events: [toolStepChanged(call, step)] });
+      updateCall(progress, call.id, { steps: withStep(current().steps, step) });
+    },
+    showProgress: (shown) => lease.showProgress({ toolCallId: call.id, progress: shown }),
+  };
+}
+
+function withStep(steps: readonly ToolStep[], step: ToolStep): ToolStep[] {
+  return [...steps.filter(({ kind, name }) => kind !== step.kind || name !== step.name), step];
 }
 
 async function recordReceipt(run: TurnRun, receipt: ToolReceipt): Promise<void> {

@@ -43,6 +43,8 @@ class TestLease implements TurnLease {
     agent: agentConfigSchema.parse({ model: 'm' }),
     tools: [],
     modelAccess: { keys: [], baseUrl: null, auth: 'x-api-key', operatorKey: true },
+    metadata: {},
+    sessionMetadata: {},
     claimedAt: 0,
     remainingMs: 60_000,
     summary: null,
@@ -77,6 +79,10 @@ class TestLease implements TurnLease {
     return this.#end.signal;
   }
   eventCount = 3;
+  readonly shownProgress: unknown[] = [];
+  showProgress(progress: unknown): void {
+    this.shownProgress.push(progress);
+  }
   readonly shown: { stepIndex: number; attempt: number; text: string }[] = [];
   show(preview: { stepIndex: number; attempt: number; text: string }): void {
     this.shown.push(preview);

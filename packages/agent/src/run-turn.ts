@@ -1,5 +1,6 @@
 import {
   BudgetExceededError,
+  CallDeferredError,
   DeadlineError,
   DrainError,
   isFinal,
@@ -119,8 +120,9 @@ const MAX_WAIT_MS = 30_000;
 /** A service of ours is unavailable, such as the key provider. The turn holds no worker until it is tried again. */
 async function retryLater(run: TurnRun, error: RetryableError): Promise<void> {
   const { code, message, retryAfterMs = DEFAULT_WAIT_MS } = error;
+  const waitMs = error instanceof CallDeferredError ? retryAfterMs : Math.min(MAX_WAIT_MS, retryAfterMs);
   await releaseTurn(run, {
-    delayMs: Math.min(MAX_WAIT_MS, retryAfterMs) * (0.5 + Math.random() / 2),
+    delayMs: waitMs * (0.5 + Math.random() / 2),
     modelAttempts: run.progress.modelAttempts,
     error: { code, message, retry_status: 'retrying', request_id: null },
   });

@@ -1,5 +1,5 @@
 import { newId, type CompletedStep, type EventType, type NewEvent, type Outcome } from '@turnpike/contract';
-import type { ToolCall, ToolReceipt } from '@turnpike/contract';
+import type { ToolCall, ToolReceipt, ToolStep } from '@turnpike/contract';
 
 /** Events name what happened; the content is stored once, elsewhere. */
 function event(type: EventType, payload: Record<string, unknown>): NewEvent {
@@ -16,6 +16,16 @@ export const stepCompleted = (index: number, step: CompletedStep): NewEvent =>
 export const toolStarted = (call: ToolCall): NewEvent =>
   event('tool.started', { tool_call_id: call.id, tool_use_id: call.toolUseId, name: call.name });
 
+export const toolStepChanged = (call: ToolCall, { name, effect, status }: ToolStep): NewEvent =>
+  status === 'started'
+    ? event('tool.step_started', { tool_call_id: call.id, name, effect })
+    : event('tool.step_completed', { tool_call_id: call.id, name, effect, status });
+
+export const toolSuspended = (call: ToolCall): NewEvent => event('tool.suspended', { tool_call_id: call.id });
+
+export const toolDeferred = (call: ToolCall, retryAfterMs: number): NewEvent =>
+  event('tool.deferred', { tool_call_id: call.id, retry_after_ms: retryAfterMs });
+
 export const toolCompleted = (receipt: ToolReceipt): NewEvent =>
   event('tool.completed', { tool_call_id: receipt.id, status: receipt.status, is_error: receipt.isError });
 
@@ -27,5 +37,5 @@ export const actionRequired = (calls: readonly ToolCall[], timeoutMs: number): N
   event('turn.requires_action', {
     timeout_ms: timeoutMs,
     // What each waits for is stored only until it has a result.
-    tool_calls: calls.map(({ id, awaiting }) => ({ id, awaiting })),
+    tool_calls: calls.map(({ id, awaiting, question }) => ({ id, awaiting, question })),
   });

@@ -2,5 +2,13 @@ export type { Backplane, ConsumeOptions, JobConsumer, JobQueue, Signal } from '.
 export type { DeliveryJob } from './delivery-job.ts';
 export { BackplaneUnavailableError } from './errors.ts';
 export { openBackplane, type BackplaneOptions } from './open-backplane.ts';
-export type { Live, LiveFact, LiveUpdate, LivePreview, LiveText } from './live.ts';
+export type {
+  Live,
+  LiveFact,
+  LivePreview,
+  LiveProgress,
+  LiveText,
+  LiveUpdate,
+  ToolProgress,
+} from './live.ts';
 export type { TurnJob } from './turn-job.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LiveFact, LiveUpdate, LivePreview } from './live.ts';
+import type { LiveFact, LivePreview, LiveProgress, LiveUpdate } from './live.ts';
 
 /** One message for the watchers of a session. */
 export interface LiveMessage {
@@ -26,6 +26,8 @@ const LONGEST_PIECE = 16_384;
 const LONGEST_TEXT = 262_144;
 /** The most turns with something to send. */
 const MOST_TURNS = 20_000;
+/** Tool calls of one turn whose progress is sent at once. */
+const MOST_CALLS = 128;
 const AFTER_FAILURE_MS = 1_000;
 
 interface Text {
@@ -45,7 +47,9 @@ interface Entry {
   /** Undefined where there are no new events to announce. */
   eventCount: number | null | undefined;
   text: Text | null;
-  /** Text is not sent before this time. */
+  /** What each tool call showed last, and has not been sent. */
+  progress: Map<string, string | number>;
+  /** Text and progress are not sent before this time. */
   notBefore: number;
 }
 
@@ -99,10 +103,18 @@ export class LiveSender {
     this.#schedule(entry);
   }
 
+  showProgress({ sessionId, turnId, toolCallId, progress }: LiveProgress): void {
+    const entry = this.#entryOf(sessionId, turnId);
+    if (entry === null || entry.progress.size >= MOST_CALLS) return;
+    entry.progress.set(toolCallId, progress);
+    this.#schedule(entry);
+  }
+
   endPreview(turnId: string): void {
     const entry = this.#entries.get(turnId);
     if (entry === undefined) return;
     entry.text = null;
+    entry.progress.clear();
     if (entry.eventCount === undefined) this.#drop(entry);
   }
 
@@ -118,7 +130,14 @@ export class LiveSender {
     const known = this.#entries.get(turnId);
     if (known !== undefined) return known;
     if (this.#closed || this.#entries.size >= MOST_TURNS) return null;
-    const entry: Entry = { sessionId, turnId, eventCount: undefined, text: null, notBefore: 0 };
+    const entry: Entry = {
+      sessionId,
+      turnId,
+      eventCount: undefined,
+      text: null,
+      progress: new Map(),
+      notBefore: 0,
+    };
     this.#entries.set(turnId, entry);
     return entry;
   }
@@ -170,18 +189,24 @@ export class LiveSender {
       if (batch.length >= this.#pace.batch) break;
       const text = entry.text !== null && entry.text.pending !== '' ? entry.text : null;
       const showsText = text !== null && entry.notBefore <= now;
-      if (entry.eventCount === undefined && !showsText) {
-        if (text === null) this.#due.delete(entry);
+      const [progress] = entry.notBefore <= now ? entry.progress : [];
+      if (entry.eventCount === undefined && !showsText && progress === undefined) {
+        if (text === null && entry.progress.size === 0) this.#due.delete(entry);
         continue;
       }
       const update: LiveUpdate = { turnId: entry.turnId };
       if (entry.eventCount !== undefined) update.eventCount = entry.eventCount;
       if (showsText) update.text = takePiece(text);
+      if (progress !== undefined) {
+        update.progress = { toolCallId: progress[0], progress: progress[1] };
+        entry.progress.delete(progress[0]);
+      }
       entry.eventCount = undefined;
       // At most one message for each turn in a batch. A turn with more to send goes to the end of the queue.
       this.#due.delete(entry);
-      if (entry.text === null) this.#entries.delete(entry.turnId);
-      else if (entry.text.pending !== '') left.push(entry);
+      const hasMore = entry.progress.size > 0 || (entry.text !== null && entry.text.pending !== '');
+      if (hasMore) left.push(entry);
+      else if (entry.text === null) this.#entries.delete(entry.turnId);
       batch.push({ entry, text: showsText ? text : null, message: { sessionId: entry.sessionId, update } });
     }
     for (const entry of left) this.#due.add(entry);

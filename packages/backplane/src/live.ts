@@ -17,12 +17,25 @@ export interface LivePreview {
   text: string;
 }
 
-/** What a watcher of a session receives: that a turn has new events, a piece of text, or both. */
+/** How far a tool call of a turn is. */
+export interface LiveProgress extends ToolProgress {
+  sessionId: string;
+  turnId: string;
+}
+
+/** What a watcher of a session receives: that a turn has new events, a piece of text, how far a tool call is. */
 export interface LiveUpdate {
   turnId: string;
   /** Undefined where the update is only text. */
   eventCount?: number | null | undefined;
   text?: LiveText | undefined;
+  progress?: ToolProgress | undefined;
+}
+
+/** How far a tool call is: a text, or a share from 0 to 1. */
+export interface ToolProgress {
+  toolCallId: string;
+  progress: string | number;
 }
 
 export interface LiveText {
@@ -42,7 +55,12 @@ export interface Live {
   changed(fact: LiveFact): void;
   /** Sends a piece of text. Never throws, never waits: what cannot be sent now is joined to the next piece, up to a limit. */
   show(preview: LivePreview): void;
-  /** Drops text of the turn that is not sent yet. */
+  /**
+   * Sends how far a tool call is. Never throws, never waits: what cannot be sent now is replaced by what the call shows
+   * next.
+   */
+  showProgress(progress: LiveProgress): void;
+  /** Drops text and progress of the turn that is not sent yet. */
   endPreview(turnId: string): void;
   /** Like `subscribe` of the backplane, for one session. */
   watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>>;
@@ -66,6 +84,7 @@ const updateSchema = z.object({
       text: z.string(),
     })
     .optional(),
+  progress: z.object({ toolCallId: z.string(), progress: z.union([z.string(), z.number()]) }).optional(),
 });
 
 /** Null for a value that is not an update. */

@@ -41,6 +41,7 @@ export class PostgresLive implements Live {
   readonly #sender: LiveSender;
   readonly changed: Live['changed'];
   readonly show: Live['show'];
+  readonly showProgress: Live['showProgress'];
   readonly endPreview: Live['endPreview'];
   #table: Promise<unknown> | null = null;
   #purgedAt = -Infinity;
@@ -51,6 +52,7 @@ export class PostgresLive implements Live {
     this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
     this.changed = (fact) => this.#sender.changed(fact);
     this.show = (preview) => this.#sender.show(preview);
+    this.showProgress = (progress) => this.#sender.showProgress(progress);
     this.endPreview = (turnId) => this.#sender.endPreview(turnId);
   }
 

@@ -34,6 +34,7 @@ export class RedisLive implements Live {
   readonly #sender: LiveSender;
   readonly changed: Live['changed'];
   readonly show: Live['show'];
+  readonly showProgress: Live['showProgress'];
   readonly endPreview: Live['endPreview'];
 
   constructor(parts: {
@@ -49,6 +50,7 @@ export class RedisLive implements Live {
     this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
     this.changed = (fact) => this.#sender.changed(fact);
     this.show = (preview) => this.#sender.show(preview);
+    this.showProgress = (progress) => this.#sender.showProgress(progress);
     this.endPreview = (turnId) => this.#sender.endPreview(turnId);
   }
 

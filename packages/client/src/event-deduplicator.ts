@@ -25,6 +25,8 @@ export class EventDeduplicator {
   accept({ data, id }: EventSourceMessage): TurnEvent | null {
     const event = parseEvent(data);
     if (event === null) return null;
+    // Nothing follows from one that is missing or comes twice.
+    if (event.type === 'tool.progress') return event;
     return event.type === 'message.delta' ? this.#acceptDelta(event) : this.#acceptFact(event, id);
   }
 
@@ -68,7 +70,8 @@ function parseEvent(json: string): TurnEvent | null {
     event['type'] === 'message.delta' && typeof event['text'] === 'string' && isCount(event['offset']);
   // Stored events of types that are newer than this client are passed on as well: they have a sequence number.
   const isFact = typeof event['type'] === 'string' && isCount(event['sequence_number']);
-  return isDelta || isFact ? (event as unknown as TurnEvent) : null;
+  const isProgress = event['type'] === 'tool.progress' && typeof event['tool_call_id'] === 'string';
+  return isDelta || isFact || isProgress ? (event as unknown as TurnEvent) : null;
 }
 
 function isCount(value: unknown): boolean {

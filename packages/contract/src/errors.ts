@@ -1,5 +1,6 @@
 import type { ProblemCode } from './problems.ts';
 import type { RefusedParts } from './refusals.ts';
+import type { Question } from './tool-journal.ts';
 
 /**
  * The base class of the errors that Turnpike throws deliberately. The class tells the caller what to do;
@@ -35,6 +36,28 @@ export class OutcomeUnknownError extends TurnpikeError {}
 export class MemoryFullError extends TerminalError {
   constructor(message: string) {
     super('memory_full', message);
+  }
+}
+
+/**
+ * A tool call ends without an outcome, and without having acted beyond its committed steps: it is `pending` again and is
+ * made again later. `retryAfterMs` is how long its turn waits without a worker.
+ */
+export class CallDeferredError extends RetryableError {
+  declare readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super('tool_deferred', message, retryAfterMs);
+  }
+}
+
+/** As `CallDeferredError`, but the call is made again when a person has answered its question. */
+export class CallSuspendedError extends TurnpikeError {
+  readonly question: Question;
+
+  constructor(question: Question) {
+    super('tool_suspended', 'The call waits for an answer.');
+    this.question = question;
   }
 }
 

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { contentBlockSchema } from './content.ts';
 import { idSchema } from './ids.ts';
+import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
 import { requiredActionSchema } from './tool-outputs.ts';
 import { stepSchema, turnSchema } from './turns.ts';
 
-/** What a client may be told about a turn. All but `message.delta` are rows. */
+/** What a client may be told about a turn. All but `message.delta` and `tool.progress` are rows. */
 export const EVENT_TYPES = [
   'turn.queued',
   'turn.started',
@@ -12,6 +13,11 @@ export const EVENT_TYPES = [
   'message.delta',
   'step.restarted',
   'tool.started',
+  'tool.progress',
+  'tool.step_started',
+  'tool.step_completed',
+  'tool.suspended',
+  'tool.deferred',
   'tool.completed',
   'step.completed',
   'input.added',
@@ -42,6 +48,7 @@ const eventFields = {
   created_at: z.iso.datetime(),
 };
 const stepIndex = z.int().nonnegative();
+const stepReference = { name: z.string(), effect: stepEffectSchema };
 const callReference = { id: idSchema('toolCall'), tool_use_id: z.string(), name: z.string() };
 
 const eventSchemas = {
@@ -61,6 +68,37 @@ const eventSchemas = {
   toolStarted: z
     .object({ type: z.literal('tool.started'), ...eventFields, tool_call: z.object(callReference) })
     .meta({ description: 'A tool call is about to be sent.' }),
+  toolStepStarted: z
+    .object({
+      type: z.literal('tool.step_started'),
+      ...eventFields,
+      tool_call: z.object(callReference),
+      tool_step: z.object(stepReference),
+    })
+    .meta({ description: 'A durable step of a tool in code is about to act.' }),
+  toolStepCompleted: z
+    .object({
+      type: z.literal('tool.step_completed'),
+      ...eventFields,
+      tool_call: z.object(callReference),
+      tool_step: z.object({ ...stepReference, status: toolStepStatusSchema.exclude(['started']) }),
+    })
+    .meta({ description: 'A durable step has an outcome, and is not done again; `undone`: it did nothing.' }),
+  toolSuspended: z
+    .object({
+      type: z.literal('tool.suspended'),
+      ...eventFields,
+      tool_call: z.object(callReference),
+    })
+    .meta({ description: 'A tool call asks a question. `turn.requires_action` follows, and has it.' }),
+  toolDeferred: z
+    .object({
+      type: z.literal('tool.deferred'),
+      ...eventFields,
+      tool_call: z.object(callReference),
+      retry_after_ms: z.number().nonnegative(),
+    })
+    .meta({ description: 'A tool did nothing, and asked to be called again later.' }),
   toolCompleted: z
     .object({
       type: z.literal('tool.completed'),
@@ -89,7 +127,7 @@ const eventSchemas = {
       ...eventFields,
       required_action: requiredActionSchema,
     })
-    .meta({ description: 'The turn waits for tool outputs, approvals or outcomes.' }),
+    .meta({ description: 'The turn waits for tool outputs, approvals, outcomes or answers.' }),
   ended: z
     .object({
       type: z.enum(['turn.completed', 'turn.failed', 'turn.cancelled', 'turn.incomplete']),
@@ -107,6 +145,10 @@ export const turnFactSchema = z
     eventSchemas.stepStarted,
     eventSchemas.stepRestarted,
     eventSchemas.toolStarted,
+    eventSchemas.toolStepStarted,
+    eventSchemas.toolStepCompleted,
+    eventSchemas.toolSuspended,
+    eventSchemas.toolDeferred,
     eventSchemas.toolCompleted,
     eventSchemas.stepCompleted,
     eventSchemas.inputAdded,
@@ -137,8 +179,21 @@ export const messageDeltaSchema = z
   .meta({ id: 'MessageDelta', description: 'A preview: a chunk of the text of the current step.' });
 export type MessageDelta = z.infer<typeof messageDeltaSchema>;
 
+/** How far a tool call is. It is not stored: a client that connects later does not see it. */
+export const toolProgressSchema = z
+  .object({
+    type: z.literal('tool.progress'),
+    turn_id: idSchema('turn'),
+    tool_call_id: idSchema('toolCall'),
+    progress: z
+      .union([z.string(), z.number()])
+      .meta({ description: 'A text, or a share of the work from 0 to 1.' }),
+  })
+  .meta({ id: 'ToolProgress', description: 'A preview: how far a tool call is.' });
+export type ToolProgress = z.infer<typeof toolProgressSchema>;
+
 /** An event of a stream, sent as one line of `data`. */
 export const turnEventSchema = z
-  .union([turnFactSchema, messageDeltaSchema])
+  .union([turnFactSchema, messageDeltaSchema, toolProgressSchema])
   .meta({ id: 'TurnEvent', description: 'The `data` of a server-sent event; `type` is its `event`.' });
 export type TurnEvent = z.infer<typeof turnEventSchema>;

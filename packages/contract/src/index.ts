@@ -26,6 +26,7 @@ export * from './sessions.ts';
 export * from './statuses.ts';
 export * from './storable-text.ts';
 export * from './tool-input.ts';
+export * from './tool-journal.ts';
 export * from './times.ts';
 export * from './tool-outputs.ts';
 export * from './tool-use.ts';

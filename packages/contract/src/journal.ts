@@ -2,9 +2,11 @@ import type { AgentConfig } from './agents.ts';
 import type { ContentBlock, Message } from './content.ts';
 import type { Effect, ToolCallStatus } from './effects.ts';
 import type { NewEvent } from './events.ts';
+import type { Metadata } from './metadata.ts';
 import type { Refusal, RefusedBlock } from './refusals.ts';
 import type { ModelAccess } from './model-settings.ts';
 import type { Awaiting } from './tool-outputs.ts';
+import type { Question, ToolStep } from './tool-journal.ts';
 import type { OnUnknown, RegisteredTool } from './tools.ts';
 import type { FinalStatus, StopReason, TurnStatus } from './statuses.ts';
 import type { TurnError } from './turns.ts';
@@ -55,6 +57,9 @@ export interface ClaimedTurn {
   pendingInputs: number;
   /** The outage for which the turn was parked, if the model was unavailable at the last attempt. */
   outage: string | null;
+  /** The labels of the turn, and those of its session. */
+  metadata: Metadata;
+  sessionMetadata: Metadata;
   /** True if a budget applies: each model call reserves its maximum cost first. */
   isBudgeted: boolean;
 }
@@ -93,8 +98,14 @@ export interface ToolCall {
   status: ToolCallStatus;
   /** What the call waits for from outside; null if the worker runs it. */
   awaiting: Awaiting | null;
+  /** What it asks, where it waits for an answer. */
+  question: Question | null;
   output: ContentBlock[] | null;
   isError: boolean;
+  /** How often it was started. */
+  attempts: number;
+  /** Its committed steps, oldest first. */
+  steps: ToolStep[];
 }
 
 /** `compaction` is a model call that summarises the oldest turns of the session. */
@@ -153,6 +164,10 @@ export interface Advance {
   receipts?: ToolReceipt[];
   /** Ids of calls with an unknown outcome, which the client is asked to resolve. */
   awaitingOutcome?: string[];
+  /** Calls that ended without having acted, and are `pending` again; with a question, they wait for its answer. */
+  returnedCalls?: { id: string; question: Question | null }[];
+  /** Steps of calls, each of this turn. A step that has an outcome is not changed. */
+  toolSteps?: (ToolStep & { toolCallId: string })[];
   /** Adds the messages that joined the turn to the conversation. */
   addPendingInputs?: boolean;
   /** From now on the model sees this summary instead of the session's turns up to and including this one. */

@@ -72,20 +72,22 @@ export const secretEntrySchema = z
   .meta({ id: 'Secret', description: 'A secret, without its value.' });
 export type SecretEntry = z.infer<typeof secretEntrySchema>;
 
-/** Where a secret's value is about to be sent, and by which component. */
-export interface SecretDestination {
-  url: string;
-  by: 'tool' | 'model';
-}
+/** Where a secret's value is about to be sent, and by which component. `code`: given to a worker's own code. */
+export type SecretDestination = { url: string; by: 'tool' | 'model' } | { by: 'code' };
 
 /** Why the value must not be sent there, as a predicate that follows the secret's name; null if it may be sent. */
 export function secretRefusal(
   secret: Pick<SecretEntry, 'allowed_hosts' | 'model_key'>,
-  { url, by }: SecretDestination,
+  destination: SecretDestination,
 ): string | null {
+  const { allowed_hosts: allowed, model_key: isModelKey } = secret;
+  if (destination.by === 'code') {
+    // What the operator's code does with it is not seen here.
+    return isModelKey ? 'is a model key: tools in code are not given it' : null;
+  }
+  const { url, by } = destination;
   const { protocol, hostname, port } = new URL(url);
   const host = withoutDot(hostname);
-  const { allowed_hosts: allowed, model_key: isModelKey } = secret;
   if (allowed !== null) {
     const defaultPort = protocol === 'https:' ? '443' : '80';
     const isAllowed =

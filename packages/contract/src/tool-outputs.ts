@@ -2,12 +2,13 @@ import { z } from 'zod';
 import type { ToolOutput } from './calls.ts';
 import { inputBlocksSchema } from './content.ts';
 import { idSchema } from './ids.ts';
+import { questionSchema } from './tool-journal.ts';
 
 /**
- * What a tool call waits for from outside: an approval, the output of a tool that the client runs, or
- * the outcome of a call that was sent and got no response.
+ * What a tool call waits for from outside: an approval, the output of a tool that the client runs, the outcome of a
+ * call that was sent and got no response, or the answer to a question that its tool asks.
  */
-export const awaitingSchema = z.enum(['approval', 'output', 'outcome']);
+export const awaitingSchema = z.enum(['approval', 'output', 'outcome', 'answer']);
 export type Awaiting = z.infer<typeof awaitingSchema>;
 
 /** The input of a call for display. */
@@ -35,6 +36,7 @@ export const requiredActionSchema = z
         input: callInputView,
         input_text: callInputText,
         awaiting: awaitingSchema,
+        question: questionSchema.nullable().meta({ description: 'With `awaiting: "answer"`.' }),
       }),
     ),
   })
@@ -63,6 +65,11 @@ const denialOfCallSchema = z
 const unknownOutcomeSchema = z.strictObject({ ...ofCall, outcome: z.literal('unknown') }).meta({
   description: 'For `awaiting: "outcome"`: the outcome cannot be determined. The model is told so.',
 });
+const answerOfCallSchema = z
+  .strictObject({ ...ofCall, answer: z.unknown().refine((answer) => answer !== undefined, 'is required') })
+  .meta({
+    description: 'For `awaiting: "answer"`: the answer, of the form that `question.answer_schema` describes.',
+  });
 const repeatedCallSchema = z.strictObject({ ...ofCall, send_again: z.literal(true) }).meta({
   description:
     'For `awaiting: "outcome"`: send the call again with the same Idempotency-Key, although the first attempt may ' +
@@ -79,6 +86,7 @@ export const submitToolOutputsSchema = z
           denialOfCallSchema,
           unknownOutcomeSchema,
           repeatedCallSchema,
+          answerOfCallSchema,
         ]),
       )
       .min(1)
@@ -91,7 +99,10 @@ export const submitToolOutputsSchema = z
   .meta({ id: 'SubmitToolOutputs' });
 export type SubmitToolOutputs = z.infer<typeof submitToolOutputsSchema>;
 
-/** One submitted output as it is stored. `pending`: the worker makes the call (again). Otherwise: its tool result. */
+/**
+ * One submitted output as it is stored. `pending`: the worker makes the call (again), with the answer to its question,
+ * as JSON text, where it asked one. Otherwise: its tool result.
+ */
 export type SubmittedOutput =
-  | { toolCallId: string; status: 'pending' }
+  | { toolCallId: string; status: 'pending'; answer?: { name: string; json: string } }
   | ({ toolCallId: string; status: 'completed' | 'unknown' } & ToolOutput);

@@ -9,6 +9,7 @@ import { refusedInputSchema } from './refusals.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
 import { timestampSchema } from './times.ts';
 import { awaitingSchema, callInputText, callInputView, requiredActionSchema } from './tool-outputs.ts';
+import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
 import { usageSchema } from './usage.ts';
 import { webhookUrlSchema } from './webhooks.ts';
 
@@ -173,6 +174,17 @@ export const toolCallSchema = z
     output: z.array(contentBlockSchema).nullable(),
     is_error: z.boolean(),
     attempts: z.int().nonnegative(),
+    steps: z.array(
+      z
+        .object({
+          name: z.string(),
+          effect: stepEffectSchema,
+          status: toolStepStatusSchema,
+          started_at: z.iso.datetime(),
+          completed_at: z.iso.datetime().nullable(),
+        })
+        .meta({ id: 'ToolStep', description: 'A durable step of a tool in code. Its result is not shown.' }),
+    ),
     started_at: z.iso.datetime().nullable(),
     completed_at: z.iso.datetime().nullable(),
   })

@@ -20,15 +20,15 @@ const PIECE_BYTES = 16 * 1024;
  * that its `body` is a Node stream, which can be iterated as well.
  * - Redirects are returned, not followed.
  * - Responses are not decompressed; the request asks for `identity`.
- * Throws a `TypeError` if the body is not a string, the signal's reason, and what undici throws.
+ * Throws a `TypeError` if the body is neither a string nor bytes, the signal's reason, and what undici throws.
  */
 export async function sendRequest(
   agent: Agent,
   url: URL,
   { method = 'GET', headers, body, signal, meter }: MeteredInit = {},
 ): Promise<Response> {
-  if (body !== undefined && body !== null && typeof body !== 'string') {
-    throw new TypeError('The body must be a string.');
+  if (body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
+    throw new TypeError('The body must be a string or bytes.');
   }
   signal?.throwIfAborted();
   const data = await agent.request({
@@ -36,7 +36,7 @@ export async function sendRequest(
     path: url.pathname + url.search,
     method: method.toUpperCase(),
     headers: { ...plainHeaders(headers), 'accept-encoding': 'identity' },
-    ...(typeof body === 'string' ? { body } : {}),
+    ...(typeof body === 'string' || body instanceof Uint8Array ? { body } : {}),
     ...(signal ? { signal } : {}),
   });
   return asResponse(data, meter);

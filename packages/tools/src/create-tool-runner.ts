@@ -4,7 +4,7 @@ import type {
   RequestedCall,
   Effect,
   ToolCall,
-  TurnContext,
+  ToolCallContext,
   ToolDeclaration,
   ToolOutput,
   ToolPlan,
@@ -48,16 +48,17 @@ export interface ToolRunner {
   planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**
    * Runs one call; most errors are results for the model. Throws `OutcomeUnknownError` where a call that must not be
-   * repeated was sent and got no response, `RetryableError` where a service of ours is unavailable and nothing was
+   * repeated was sent and got no response, `CallDeferredError` and `CallSuspendedError` where the call is to be made
+   * again, `RetryableError` where a service of ours is unavailable and nothing was
    * sent, `LeaseLostError`, and the signal's reason.
    */
-  run(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput>;
+  run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /**
    * Asks the tool how a call ended that was sent before; null where it never arrived.
    * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where a service of ours is unavailable and
    * the tool was not asked, and the signal's reason.
    */
-  reconcile(scope: ToolScope, call: ToolCall, context: TurnContext): Promise<ToolOutput | null>;
+  reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }
 
 /** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for invalid limits. */
@@ -114,7 +115,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
         return { effect: 'read', onUnknown: 'tell_model', awaiting: needsApproval ? 'approval' : null };
       }
       const { effect, onUnknown, runsOutside } = prepared;
-      return { effect, onUnknown, awaiting: runsOutside ? 'output' : needsApproval ? 'approval' : null };
+      const asks = needsApproval || prepared.needsApproval === true;
+      return { effect, onUnknown, awaiting: runsOutside ? 'output' : asks ? 'approval' : null };
     },
 
     async run(scope, call, context) {

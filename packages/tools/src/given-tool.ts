@@ -2,7 +2,7 @@ import type {
   Effect,
   OnUnknown,
   ToolCall,
-  TurnContext,
+  ToolCallContext,
   ToolDeclaration,
   ToolOutput,
   ToolScope,
@@ -33,10 +33,12 @@ export interface ReadyCall {
   onUnknown: OnUnknown;
   /** The client runs it, and the turn waits for its output. */
   runsOutside: boolean;
+  /** The tool itself wants a person to approve the call. */
+  needsApproval?: boolean;
   /** As `ToolRunner.run` of packages/agent has it. */
-  run(call: ToolCall, context: TurnContext): Promise<ToolOutput>;
+  run(call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /** As `ToolRunner.reconcile` of packages/agent has it. */
-  reconcile(call: ToolCall, context: TurnContext): Promise<ToolOutput | null>;
+  reconcile(call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
 }
 
 /** Finds the tool that an agent names; null where it does not exist, or no longer. */

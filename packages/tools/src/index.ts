@@ -1,7 +1,13 @@
 export { BUILTIN_NAMES, createBuiltins } from './builtins.ts';
+export { boundOutput } from './bound-output.ts';
 export { createToolRunner, type ToolRunner, type ToolRunnerSettings } from './create-tool-runner.ts';
 export type { FindTool, GivenInput, GivenTool, PreparedCall, ReadyCall } from './given-tool.ts';
+export { describeFailure } from './describe-failure.ts';
+export { explainInexact } from './explain-inexact.ts';
+export { hideSecrets } from './http/hide-secrets.ts';
+export { limitCall, type CallLimit } from './limit-call.ts';
 export type { ToolLimits } from './limits.ts';
 export type { ToolSecrets } from './ports.ts';
 export { InputSchemas } from './schema/input-schemas.ts';
-export { type Tool, type ToolContext } from './tool.ts';
+export { textOutput, type Tool, type ToolContext } from './tool.ts';
+export { wasRejected } from './was-rejected.ts';

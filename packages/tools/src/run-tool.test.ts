@@ -4,7 +4,7 @@ import {
   newId,
   OutcomeUnknownError,
   type Effect,
-  type TurnContext,
+  type ToolCallContext,
   type ToolOutput,
 } from '@turnpike/contract';
 import type { CallGuard } from '@turnpike/egress';
@@ -37,7 +37,7 @@ function setUp(tool: Tool, limits: ToolLimits = {}, guard: CallGuard = guardWith
   const { logger, lines } = recordingLogger();
   const calm = { ...toolThat(() => Promise.resolve(textOutput('calm'))), name: 'other' };
   const runner = testRunner({ builtins: [tool, calm], logger, limits, guard });
-  const run = (context: TurnContext = turnContext(), effect: Effect = 'read', words = '') => {
+  const run = (context: ToolCallContext = turnContext(), effect: Effect = 'read', words = '') => {
     const call = callOf('tool', { words }, effect);
     return runner.run(scope, call, loggedTo(logger, context, call));
   };

@@ -68,7 +68,7 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
     } else if (call.awaiting === null) {
       settled.push(call.id);
     } else if (EXPECTED[call.awaiting].kinds.includes(kindOf(answer))) {
-      return [toolAnswer(answer)];
+      return [toolAnswer(answer, call)];
     } else {
       issues.push({ path: `${path}.${kindOf(answer)}`, message: EXPECTED[call.awaiting].message });
     }
@@ -82,7 +82,7 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
   return answers;
 }
 
-const KINDS = ['output', 'approved', 'outcome', 'send_again'] as const;
+const KINDS = ['output', 'approved', 'outcome', 'send_again', 'answer'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** The kind of an output, by the one field that only outputs of that kind have. */
@@ -95,6 +95,7 @@ function kindOf(answer: Submitted): Kind {
 const EXPECTED: Record<Awaiting, { kinds: readonly Kind[]; message: string }> = {
   approval: { kinds: ['approved'], message: 'the call waits for an approval: send `approved`' },
   output: { kinds: ['output'], message: 'the call waits for its output: send `output`' },
+  answer: { kinds: ['answer'], message: 'the call asks a question: send `answer`' },
   outcome: {
     kinds: ['output', 'outcome', 'send_again'],
     message:
@@ -103,8 +104,12 @@ const EXPECTED: Record<Awaiting, { kinds: readonly Kind[]; message: string }> = 
   },
 };
 
-function toolAnswer(answer: Submitted): SubmittedOutput {
+function toolAnswer(answer: Submitted, { question }: WaitingCall): SubmittedOutput {
   const toolCallId = answer.tool_call_id;
+  if ('answer' in answer) {
+    const kept = { name: question?.name ?? '', json: JSON.stringify(answer.answer) };
+    return { toolCallId, status: 'pending', answer: kept };
+  }
   if ('output' in answer) {
     const { output, is_error: isError } = answer;
     const content = typeof output === 'string' ? [{ type: 'text', text: output }] : output;

@@ -37,6 +37,12 @@ export interface TextPreview {
   text: string;
 }
 
+/** How far a tool call is: a text, or a share from 0 to 1. */
+export interface ToolProgress {
+  toolCallId: string;
+  progress: string | number;
+}
+
 /** What happens to the leases of one worker. Every event but the heartbeat's names its lease. */
 export interface LeaseEvents {
   /** A turn was claimed. */
@@ -47,6 +53,8 @@ export interface LeaseEvents {
   stepCompleted: [lease: Lease, step: CompletedStep];
   /** Nothing waits for a preview, and it may be lost. */
   preview: [lease: Lease, preview: TextPreview];
+  /** As `preview`: how far a tool call is. */
+  progress: [lease: Lease, progress: ToolProgress];
   /** The usage of a model call could not be recorded in the ledger. */
   usageLost: [lease: Lease, call: InterruptedCall, error: unknown];
   /**
@@ -176,6 +184,11 @@ export class Lease {
   /** Shows a preview to those who watch the turn; nothing is shown once another worker may own it. */
   show(preview: TextPreview): void {
     if (!this.#ended && !this.#clock.isExpired) this.#events.emit('preview', this, preview);
+  }
+
+  /** Shows how far a tool call is; as `show`. */
+  showProgress(progress: ToolProgress): void {
+    if (!this.#ended && !this.#clock.isExpired) this.#events.emit('progress', this, progress);
   }
 
   /**

@@ -76,6 +76,7 @@ const call = (input: unknown) => ({
   input,
   input_text: JSON.stringify(input),
   awaiting: 'output' as const,
+  question: null,
 });
 const waitingFor = (calls: ReturnType<typeof call>[]): Partial<Turn> => ({
   required_action: { type: 'submit_tool_outputs', expires_at: TURN.deadline_at, tool_calls: calls },

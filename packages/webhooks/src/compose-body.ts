@@ -8,7 +8,10 @@ const MAX_BYTES = 20_000;
 const REDUCTIONS: readonly ((turn: Turn) => Turn)[] = [
   (turn) => ({ ...turn, output: null }),
   (turn) => ({ ...turn, output_text: null }),
-  (turn) => withCalls(turn, (calls) => calls.map((call) => ({ ...call, input: null, input_text: null }))),
+  (turn) =>
+    withCalls(turn, (calls) =>
+      calls.map((call) => ({ ...call, input: null, input_text: null, question: null })),
+    ),
   (turn) => withCalls(turn, () => []),
   (turn) => ({ ...turn, metadata: {} }),
   (turn) => ({

@@ -39,7 +39,7 @@ const eventResponse = {
   schema: pageSchema(turnFactSchema).meta({ id: 'TurnFactList' }),
   stream:
     'Server-sent events. Each has its type as `event` and a `TurnEvent` as `data`, in one line of JSON; all but ' +
-    '`message.delta` have their cursor as `id`.',
+    '`message.delta` and `tool.progress` have their cursor as `id`.',
 };
 
 export const eventRoutes: Route[] = [

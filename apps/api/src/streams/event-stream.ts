@@ -111,6 +111,11 @@ export class EventStream implements FeedReader {
     this.#shown.length = text.length;
   }
 
+  showProgress(turnId: string, frame: string): void {
+    if (this.#ended || turnId !== this.turnId) return;
+    if (this.#parts.response.writableLength <= PREVIEW_LIMIT_BYTES) this.#write(frame);
+  }
+
   /** Called at intervals: sends a comment on a silent connection, ends one that receives nothing. */
   beat(now: number, silentMs: number): void {
     if (now - this.#openedAt > LONGEST_MS) this.end();

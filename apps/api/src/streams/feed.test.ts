@@ -21,6 +21,7 @@ function factAt(number: number): PositionedFact {
 const silent: Live = {
   changed: () => undefined,
   show: () => undefined,
+  showProgress: () => undefined,
   endPreview: () => undefined,
   watch: () => Promise.resolve(() => Promise.resolve()),
   kept: () => Promise.resolve([]),
@@ -42,6 +43,7 @@ class Reader implements FeedReader {
     }
   }
   show(): void {}
+  showProgress(): void {}
   end(): void {}
 }
 

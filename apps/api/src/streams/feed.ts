@@ -1,7 +1,8 @@
-import type { Live, LiveUpdate } from '@turnpike/backplane';
+import type { Live, LiveUpdate, ToolProgress } from '@turnpike/backplane';
+import type { ToolProgress as ShownProgress } from '@turnpike/contract';
 import type { EventPosition, PositionedFact } from '@turnpike/store';
 import { isBefore } from './event-cursor.ts';
-import { FeedText } from './feed-text.ts';
+import { encodeFrame, FeedText } from './feed-text.ts';
 
 /** Events of one read. */
 export const PAGE = 100;
@@ -30,6 +31,8 @@ export interface FeedReader {
   take(facts: readonly PositionedFact[]): void;
   /** There may be more text to show. */
   show(text: FeedText): void;
+  /** A tool call of this turn showed how far it is. */
+  showProgress(turnId: string, frame: string): void;
   /** No further events will come. */
   end(): void;
 }
@@ -149,10 +152,11 @@ export class Feed {
     if (this.#readers.size > 0) this.wake(null);
   }
 
-  #hear({ turnId, eventCount, text }: LiveUpdate): void {
+  #hear({ turnId, eventCount, text, progress }: LiveUpdate): void {
     if (this.#closed) return;
     if (eventCount === null) this.wake(null);
     else if (eventCount !== undefined) this.wake({ turnId, eventCount });
+    if (progress !== undefined) this.#showProgress(turnId, progress);
     if (text === undefined) return;
     if (!this.text.take(turnId, text)) this.#reload();
     // It follows an event that may not have been read yet.
@@ -220,6 +224,13 @@ export class Feed {
 
   #showText(): void {
     for (const reader of this.#readers) reader.show(this.text);
+  }
+
+  /** Not kept: a reader that joins later sees what the call shows next. */
+  #showProgress(turnId: string, { toolCallId, progress }: ToolProgress): void {
+    const event = { type: 'tool.progress' as const, turn_id: turnId, tool_call_id: toolCallId, progress };
+    const frame = encodeFrame(event.type, event satisfies ShownProgress);
+    for (const reader of this.#readers) reader.showProgress(turnId, frame);
   }
 
   /** It was erased: no further events will come. */

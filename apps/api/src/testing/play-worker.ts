@@ -52,8 +52,11 @@ async function playRound(
     onUnknown: 'tell_model',
     awaiting: null,
     status: 'started',
+    question: null,
     output: null,
     isError: false,
+    attempts: 0,
+    steps: [],
   };
   await advance({
     step: modelCall('tool_use'),

@@ -26,8 +26,11 @@ export async function turnThatWaitsFor(
     onUnknown: 'ask' as const,
     status: awaiting === 'outcome' ? ('unknown' as const) : ('pending' as const),
     awaiting,
+    question: null,
     output: null,
     isError: false,
+    attempts: 0,
+    steps: [],
   }));
   const content = requestedCalls.map(({ toolUseId, name }) => ({
     type: 'tool_use',

@@ -13,7 +13,8 @@ BEGIN
         CASE WHEN turns.status = 'requires_action' THEN (
             SELECT jsonb_agg(jsonb_build_object('id', tool_calls.id, 'tool_use_id', tool_calls.tool_use_id,
                                                 'name', tool_calls.name, 'input', tool_calls.input,
-                                                'awaiting', tool_calls.awaiting) ORDER BY tool_calls.position)
+                                                'awaiting', tool_calls.awaiting,
+                                                'question', tool_calls.question) ORDER BY tool_calls.position)
             FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END
     INTO STRICT turn, actions FROM turns WHERE turns.id = wanted_turn;
     IF octet_length((turn -> 'output')::text) > most THEN
@@ -21,7 +22,7 @@ BEGIN
         truncated := true;
     END IF;
     IF octet_length(actions::text) > most THEN
-        SELECT jsonb_agg(action.value || '{"input": null}' ORDER BY action.place) INTO actions
+        SELECT jsonb_agg(action.value || '{"input": null, "question": null}' ORDER BY action.place) INTO actions
         FROM jsonb_array_elements(actions) WITH ORDINALITY AS action(value, place);
         truncated := true;
     END IF;

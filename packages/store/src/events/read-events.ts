@@ -3,6 +3,7 @@ import {
   contentBlockSchema,
   eventTypeSchema,
   isFinal,
+  questionSchema,
   turnFactSchema,
   type Turn,
   type TurnFact,
@@ -47,7 +48,18 @@ const rowSchema = z.object({
     status: z.string().optional(),
     is_error: z.boolean().optional(),
     timeout_ms: z.number().optional(),
-    tool_calls: z.array(z.object({ id: z.string(), awaiting: awaitingSchema })).optional(),
+    name: z.string().optional(),
+    effect: z.string().optional(),
+    retry_after_ms: z.number().optional(),
+    tool_calls: z
+      .array(
+        z.object({
+          id: z.string(),
+          awaiting: awaitingSchema,
+          question: questionSchema.nullable().default(null),
+        }),
+      )
+      .optional(),
   }),
   step: stepSchema.nullable(),
   calls: z.array(callSchema).nullable(),
@@ -175,7 +187,15 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
     case 'step.completed':
       return { step };
     case 'tool.started':
+    case 'tool.suspended':
       return { tool_call: { id, tool_use_id: toolUseId, name } };
+    case 'tool.deferred':
+      return { tool_call: { id, tool_use_id: toolUseId, name }, retry_after_ms: payload.retry_after_ms };
+    case 'tool.step_started':
+    case 'tool.step_completed': {
+      const { name: step, effect, status } = payload;
+      return { tool_call: { id, tool_use_id: toolUseId, name }, tool_step: { name: step, effect, status } };
+    }
     case 'tool.completed': {
       const { status, is_error: isError } = payload;
       // The stored output may be what a client said later.
@@ -192,6 +212,7 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
     case 'turn.queued':
     case 'input.added':
     case 'message.delta':
+    case 'tool.progress':
       return {};
     default:
       return type satisfies never;
@@ -199,13 +220,13 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
 }
 
 function requiredAction({ createdAt, payload, calls }: Row): object {
-  const awaiting = new Map(payload.tool_calls?.map((call) => [call.id, call.awaiting]));
+  const asked = new Map(payload.tool_calls?.map(({ id, ...call }) => [id, call]));
   return {
     type: 'submit_tool_outputs',
     expires_at: new Date(createdAt.getTime() + (payload.timeout_ms ?? 0)).toISOString(),
     tool_calls: (calls ?? []).map(({ output: _output, ...call }) => ({
       ...call,
-      awaiting: awaiting.get(call.id),
+      ...asked.get(call.id),
     })),
   };
 }

@@ -34,6 +34,8 @@ const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATER
  * A write is applied once: it names the event count that it builds on, so a worker that does not know whether
  * its commit arrived can send it again.
  *
+ * A tool's step that has an outcome keeps it: only one that is `started` or `undone` is changed.
+ *
  * `fenced` decides, on the locked row, what the write does:
  * - a turn that was asked to cancel keeps the step and ends as `cancelled`, whatever outcome its worker
  *   brings; it does not go to `requires_action`;
@@ -45,10 +47,10 @@ WITH given AS MATERIALIZED (
   SELECT *, outcome IS NOT NULL OR summary IS NOT NULL OR refused <> '[]' AS needs_session
   FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
     asked jsonb, started text[], received jsonb, told jsonb, outcome jsonb, take_inputs boolean,
-    action_ms double precision, asked_about text[], summary jsonb, refused jsonb)
+    action_ms double precision, asked_about text[], returned jsonb, tool_steps jsonb, summary jsonb, refused jsonb)
 )${lockSessions(of)}, fenced AS (
   SELECT turns.id, given.step, given.said, given.asked, given.started, given.received,
-    given.told, given.action_ms, given.asked_about, given.summary, given.refused, outcome.value IS NOT NULL AS ends,
+    given.told, given.action_ms, given.asked_about, given.returned, given.tool_steps, given.summary, given.refused, outcome.value IS NOT NULL AS ends,
     CASE WHEN status = 'cancelling' THEN '{"status": "cancelled", "stopReason": null, "error": null}'::jsonb
            || jsonb_build_object('output', outcome.value -> 'output', 'partial', outcome.value -> 'partial')
          ELSE outcome.value END AS outcome,
@@ -95,7 +97,7 @@ WITH given AS MATERIALIZED (
                                THEN now() + written.action_ms * interval '1 millisecond' END
   FROM written WHERE turns.id = written.id
   RETURNING turns.*, written.ends, written.parks, written.messages, written.taken, written.step, written.spent, written.said,
-    written.asked, written.started, written.received, written.told, written.asked_about, written.summary, written.refused
+    written.asked, written.started, written.received, written.told, written.asked_about, written.returned, written.tool_steps, written.summary, written.refused
 ), session AS (
   UPDATE sessions SET open_turns = open_turns - 1
   FROM held WHERE sessions.id = held.session_id AND held.ends
@@ -158,6 +160,20 @@ WITH given AS MATERIALIZED (
 ), asked_about AS (
   UPDATE tool_calls SET status = 'unknown', awaiting = 'outcome'
   FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.asked_about)
+), returned AS (
+  UPDATE tool_calls SET status = 'pending', question = nullif(entry.value -> 'question', 'null'),
+         awaiting = CASE WHEN entry.value -> 'question' <> 'null' THEN 'answer' END
+  FROM held, jsonb_array_elements(held.returned) AS entry(value)
+  WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
+), tool_step AS (
+  INSERT INTO tool_steps AS known (tool_call_id, kind, name, tenant_id, turn_id, effect, status, result, epoch, completed_at)
+  SELECT entry.value ->> 'toolCallId', entry.value ->> 'kind', entry.value ->> 'name', held.tenant_id, held.id,
+         entry.value ->> 'effect', entry.value ->> 'status', entry.value ->> 'result', held.epoch,
+         CASE WHEN entry.value ->> 'status' <> 'started' THEN now() END
+  FROM held, jsonb_array_elements(held.tool_steps) AS entry(value)
+  ON CONFLICT (tool_call_id, kind, name) DO UPDATE
+  SET status = excluded.status, result = excluded.result, epoch = excluded.epoch, completed_at = excluded.completed_at
+  WHERE known.status IN ('started', 'undone')
 ), summary AS (
   INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
   SELECT held.session_id, (held.summary ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,
@@ -267,6 +283,8 @@ function givenOf({ turnId, epoch, eventCount }: WriteFence, advance: Advance): s
     take_inputs: advance.addPendingInputs ?? false,
     action_ms: advance.action?.timeoutMs,
     asked_about: advance.awaitingOutcome ?? [],
+    returned: advance.returnedCalls ?? [],
+    tool_steps: advance.toolSteps ?? [],
     summary: advance.summary,
     refused: (advance.refusals ?? []).map(
       ({ turnSequence, messageIndex, blockIndex, itemIndex, certain, reason }) => ({

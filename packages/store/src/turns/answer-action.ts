@@ -1,8 +1,19 @@
-import { awaitingSchema, newId, type SubmittedOutput, type TurnStatus } from '@turnpike/contract';
+import {
+  awaitingSchema,
+  newId,
+  questionSchema,
+  type SubmittedOutput,
+  type TurnStatus,
+} from '@turnpike/contract';
 import { z } from 'zod';
 import { json, query, type Sql } from '../database/sql.ts';
 
-const waitingCallSchema = z.object({ id: z.string(), name: z.string(), awaiting: awaitingSchema.nullable() });
+const waitingCallSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  awaiting: awaitingSchema.nullable(),
+  question: questionSchema.nullable(),
+});
 export type WaitingCall = z.infer<typeof waitingCallSchema>;
 
 const LOCK = {
@@ -27,7 +38,7 @@ export async function lockWaitingTurn(
 const CALLS = {
   name: 'read-calls-of-round',
   text: `
-SELECT tool_calls.id, tool_calls.name, tool_calls.awaiting FROM turns
+SELECT tool_calls.id, tool_calls.name, tool_calls.awaiting, tool_calls.question FROM turns
 JOIN tool_calls ON tool_calls.turn_id = turns.id AND tool_calls.step_index = turns.step_count - 1
 WHERE turns.id = $1 ORDER BY tool_calls.position`,
   row: waitingCallSchema,
@@ -41,22 +52,35 @@ export function readWaitingCalls(sql: Sql, turnId: string): Promise<WaitingCall[
 /*
  * Invariant: a waiting turn is queued again when, and only when, none of its calls waits any longer. The
  * turn's row is locked, so two requests that bring the last outputs are applied one after the other.
+ *
+ * A call that is made again because a person said so may do a step again that was started and has no outcome.
  */
 const ANSWER = {
   name: 'answer-action',
   text: `
 WITH answer AS (
   SELECT place, value ->> 'toolCallId' AS id, value ->> 'status' AS status, value -> 'content' AS output,
-    coalesce((value ->> 'isError')::boolean, false) AS is_error
+    coalesce((value ->> 'isError')::boolean, false) AS is_error, value -> 'answer' AS answer
   FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS entry(value, place)
 ), answered AS (
   UPDATE tool_calls
-  SET awaiting = NULL, status = answer.status, output = answer.output, is_error = answer.is_error,
+  SET awaiting = NULL, question = NULL, status = answer.status, output = answer.output, is_error = answer.is_error,
       completed_at = CASE WHEN answer.status <> 'pending' THEN now() END
   FROM answer WHERE tool_calls.turn_id = $1 AND tool_calls.id = answer.id AND tool_calls.awaiting IS NOT NULL
-  RETURNING tool_calls.id, tool_calls.status, tool_calls.is_error, answer.place
+  RETURNING tool_calls.id, tool_calls.tenant_id, tool_calls.status, tool_calls.is_error, answer.place, answer.answer
 ), told AS (
   SELECT id, status, is_error, row_number() OVER (ORDER BY place) AS number FROM answered WHERE status <> 'pending'
+), kept AS (
+  INSERT INTO tool_steps AS known (tool_call_id, kind, name, tenant_id, turn_id, effect, status, result, epoch, completed_at)
+  SELECT answered.id, 'answer', answered.answer ->> 'name', answered.tenant_id, $1, 'once', 'completed',
+         answered.answer ->> 'json', turns.epoch, now()
+  FROM answered JOIN turns ON turns.id = $1 WHERE answered.answer IS NOT NULL
+  ON CONFLICT (tool_call_id, kind, name) DO UPDATE
+  SET status = excluded.status, result = excluded.result, completed_at = excluded.completed_at
+  WHERE known.status = 'undone'
+), redone AS (
+  UPDATE tool_steps SET status = 'undone', completed_at = now()
+  FROM answered WHERE tool_steps.tool_call_id = answered.id AND tool_steps.status = 'started' AND answered.status = 'pending'
 ), turn AS (
   UPDATE turns
   SET event_count = event_count + (SELECT count(*)::int FROM told),

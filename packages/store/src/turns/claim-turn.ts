@@ -3,12 +3,15 @@ import {
   awaitingSchema,
   contentBlockSchema,
   effectSchema,
+  metadataSchema,
   modelAuthSchema,
   newId,
   onUnknownSchema,
+  questionSchema,
   refusedBlockSchema,
   toolCallStatusSchema,
   toolConfigSchema,
+  toolStepSchema,
   turnStatusSchema,
 } from '@turnpike/contract';
 import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
@@ -55,8 +58,11 @@ const toolCallSchema = z.object({
   onUnknown: onUnknownSchema,
   status: toolCallStatusSchema,
   awaiting: awaitingSchema.nullable(),
+  question: questionSchema.nullable(),
   output: z.array(contentBlockSchema).nullable(),
   isError: z.boolean(),
+  attempts: z.int(),
+  steps: z.array(toolStepSchema),
 });
 
 const claimedSchema = z.object({
@@ -104,6 +110,8 @@ const claimedSchema = z.object({
   othersReady: z.boolean(),
   acceptedAt: z.number(),
   traceparent: z.string().nullable(),
+  metadata: metadataSchema,
+  sessionMetadata: metadataSchema,
   isBudgeted: z.boolean(),
   outage: z.string().nullable(),
 }) satisfies z.ZodType<LeasedTurn>;
@@ -175,6 +183,12 @@ const MESSAGE = jsonObject(messageSchema, 'messages', {
     WHERE said.id = messages.turn_id AND messages.role = 'assistant')`,
 });
 
+const TOOL_CALL = jsonObject(toolCallSchema, 'tool_calls', {
+  steps: `(
+    SELECT coalesce(json_agg(${jsonObject(toolStepSchema, 'tool_steps')} ORDER BY tool_steps.started_at), '[]')
+    FROM tool_steps WHERE tool_steps.tool_call_id = tool_calls.id)`,
+});
+
 const milliseconds = (interval: string): string =>
   `(extract(epoch FROM ${interval}) * 1000)::double precision`;
 
@@ -217,8 +231,9 @@ SELECT ${selectList(claimedSchema, 'turn', {
     SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
     FROM messages WHERE messages.turn_id = turn.id)`,
   openToolCalls: `(
-    SELECT coalesce(json_agg(${jsonObject(toolCallSchema, 'tool_calls')} ORDER BY tool_calls.position), '[]')
+    SELECT coalesce(json_agg(${TOOL_CALL} ORDER BY tool_calls.position), '[]')
     FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1)`,
+  sessionMetadata: `(SELECT sessions.metadata FROM sessions WHERE sessions.id = turn.session_id)`,
   pendingInputs: 'jsonb_array_length(turn.pending_inputs)',
   othersReady: waitsForDispatch('turn'),
   isBudgeted: isBudgeted('turn'),

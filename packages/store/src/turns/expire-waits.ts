@@ -4,6 +4,7 @@ import { closingTurn } from './close-turn.ts';
 import { query, type Sql } from '../database/sql.ts';
 
 const NOT_APPROVED = 'Nobody approved this call in time, so it was denied. Nothing was done.';
+const NO_ANSWER = 'Nobody answered the question of this call in time. What the call had done before stands.';
 const NO_OUTPUT = 'No output of this call was given in time.';
 
 const waitedSchema = z.object({ turnId: z.string(), tenantId: z.string(), sessionId: z.string() });
@@ -23,7 +24,8 @@ WITH expired AS (
   UPDATE tool_calls
   SET status = CASE awaiting WHEN 'outcome' THEN 'unknown' ELSE 'completed' END, awaiting = NULL, is_error = true,
       output = jsonb_build_array(jsonb_build_object('type', 'text', 'text', CASE awaiting
-        WHEN 'approval' THEN '${NOT_APPROVED}' WHEN 'output' THEN '${NO_OUTPUT}' ELSE '${UNKNOWN_OUTCOME}' END)),
+        WHEN 'approval' THEN '${NOT_APPROVED}' WHEN 'output' THEN '${NO_OUTPUT}' WHEN 'answer' THEN '${NO_ANSWER}'
+        ELSE '${UNKNOWN_OUTCOME}' END)),
       completed_at = now()
   FROM expired WHERE tool_calls.turn_id = expired.id AND tool_calls.awaiting IS NOT NULL
 ), queued AS (

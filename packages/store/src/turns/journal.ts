@@ -3,7 +3,9 @@ import {
   contentBlockSchema,
   effectSchema,
   refusedBlockSchema,
+  stepEffectSchema,
   toolCallStatusSchema,
+  toolStepStatusSchema,
 } from '@turnpike/contract';
 import type { ContentBlock, messageSchema, RefusedBlock, stepSchema } from '@turnpike/contract';
 import { z } from 'zod';
@@ -30,7 +32,11 @@ export async function listSteps(
   const range = { gt: page.after, lte: steps.at(-1)?.index ?? page.after };
   const [messages, calls] = await Promise.all([
     database.prisma.message.findMany({ where: { turnId, stepIndex: range }, orderBy: { index: 'asc' } }),
-    database.prisma.toolCall.findMany({ where: { turnId, stepIndex: range }, orderBy: { position: 'asc' } }),
+    database.prisma.toolCall.findMany({
+      where: { turnId, stepIndex: range },
+      orderBy: { position: 'asc' },
+      include: { steps: { where: { kind: 'step' }, omit: { result: true }, orderBy: { startedAt: 'asc' } } },
+    }),
   ]);
   return steps.map((step) => ({
     id: step.id,
@@ -61,6 +67,13 @@ export async function listSteps(
         output: content.nullable().parse(call.output),
         is_error: call.isError,
         attempts: call.attempts,
+        steps: call.steps.map((each) => ({
+          name: each.name,
+          effect: stepEffectSchema.parse(each.effect),
+          status: toolStepStatusSchema.parse(each.status),
+          started_at: each.startedAt.toISOString(),
+          completed_at: each.completedAt?.toISOString() ?? null,
+        })),
         started_at: call.startedAt?.toISOString() ?? null,
         completed_at: call.completedAt?.toISOString() ?? null,
       })),

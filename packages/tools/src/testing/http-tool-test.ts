@@ -1,5 +1,5 @@
 import { createEgress } from '@turnpike/egress';
-import type { RegisteredTool, ToolCall, TurnContext, ToolConfig, ToolOutput } from '@turnpike/contract';
+import type { RegisteredTool, ToolCall, ToolCallContext, ToolConfig, ToolOutput } from '@turnpike/contract';
 import type { ToolRunner, ToolRunnerSettings } from '../create-tool-runner.ts';
 import { recordingLogger } from './recording-logger.ts';
 import { startToolServer, type ToolServer } from './tool-server.ts';
@@ -15,9 +15,9 @@ export interface HttpToolTest {
   tool: RegisteredTool;
   configure(config: Partial<ToolConfig>): void;
   /** Plans and runs one call with this input. */
-  call(input?: unknown, context?: TurnContext): { call: ToolCall; output: Promise<ToolOutput> };
+  call(input?: unknown, context?: ToolCallContext): { call: ToolCall; output: Promise<ToolOutput> };
   /** Asks how a call ended. */
-  reconcile(call: ToolCall, context?: TurnContext): Promise<ToolOutput | null>;
+  reconcile(call: ToolCall, context?: ToolCallContext): Promise<ToolOutput | null>;
 }
 
 export async function startHttpToolTest(settings: Partial<ToolRunnerSettings> = {}): Promise<HttpToolTest> {

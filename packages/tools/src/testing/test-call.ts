@@ -7,9 +7,9 @@ import type {
   RegisteredTool,
   ToolCall,
   ToolConfig,
+  ToolCallContext,
   ToolOutput,
   ToolScope,
-  TurnContext,
   TurnLogger,
 } from '@turnpike/contract';
 
@@ -40,8 +40,11 @@ export function callOf(name: string, input: unknown, effect: Effect = 'read'): T
     onUnknown: 'tell_model',
     status: 'started',
     awaiting: null,
+    question: null,
     output: null,
     isError: false,
+    attempts: 1,
+    steps: [],
   };
 }
 
@@ -49,7 +52,7 @@ export function callOf(name: string, input: unknown, effect: Effect = 'read'): T
 export function turnContext(
   signal: AbortSignal = new AbortController().signal,
   nowMs: number = Date.now(),
-): TurnContext {
+): ToolCallContext {
   return {
     tenantId: TENANT,
     turnId: newId('turn'),
@@ -61,12 +64,18 @@ export function turnContext(
     traceparent: null,
     logsContent: () => false,
     signal,
+    endSignal: signal,
     assertHeld: () => undefined,
+    metadata: { turn: {}, session: {} },
+    attempt: 1,
+    steps: () => [],
+    commitStep: () => Promise.resolve(),
+    showProgress: () => undefined,
   };
 }
 
 /** The context as the loop gives it to this call: what is logged names the turn, the tool and the call. */
-export function loggedTo(logger: TurnLogger, context: TurnContext, call: ToolCall): TurnContext {
+export function loggedTo(logger: TurnLogger, context: ToolCallContext, call: ToolCall): ToolCallContext {
   const { turnId, tenantId, sessionId, epoch } = context;
   const ids = { turn_id: turnId, tenant_id: tenantId, session_id: sessionId, epoch };
   return { ...context, logger: logger.child({ ...ids, tool: call.name, tool_call_id: call.id }) };

@@ -1,8 +1,10 @@
 import type { ToolRunner } from '@turnpike/agent';
-import { createCallGuard, createEgress, type CallGuard } from '@turnpike/egress';
+import { createCallGuard, createEgress, createGuardedFetch, type CallGuard } from '@turnpike/egress';
 import type { Runtime } from '@turnpike/runtime';
 import { createMemoryStore } from '@turnpike/store';
 import { createBuiltins, createToolRunner, InputSchemas } from '@turnpike/tools';
+import { CodeTools } from '../code/code-tools.ts';
+import type { CodeTool } from '../define-tool.ts';
 import type { Config } from './config.ts';
 
 /** `timeout_ms` of a tool is at most this. */
@@ -17,11 +19,20 @@ const MAX_WAIT_MS = 1_000;
 export interface Tools {
   runner: ToolRunner;
   guard: CallGuard;
+  /** Those of the worker's own code. */
+  code: CodeTools;
   close(): Promise<void>;
 }
 
+/** Bytes of one response to a tool in code. */
+const MOST_RESPONSE_BYTES = 16_777_216;
+
 /** The tools that all turns of this worker call, behind one guard. */
-export function openTools({ database, secretBox, logger, warn }: Runtime, config: Config): Tools {
+export function openTools(
+  { database, secretBox, logger, tracing, warn }: Runtime,
+  config: Config,
+  ownTools: readonly CodeTool[],
+): Tools {
   // Each tool has its own deadline; the limit here is the longest that a tool may ask for.
   const egress = createEgress({
     allow: config.egressAllow,
@@ -30,10 +41,25 @@ export function openTools({ database, secretBox, logger, warn }: Runtime, config
   });
   const slots = Math.max(LEAST_SLOTS, Math.floor(config.concurrency * SHARE_OF_ONE_TOOL));
   const guard = createCallGuard({ slots, maxWaiting: slots, maxWaitMs: MAX_WAIT_MS });
+  const upstream = createGuardedFetch({
+    allow: config.egressAllow,
+    idleTimeoutMs: LONGEST_CALL_MS,
+    maxResponseBytes: MOST_RESPONSE_BYTES,
+  });
+  const code = new CodeTools(ownTools, {
+    guard,
+    async readSecret(tenantId, name) {
+      const secret = await secretBox.read(tenantId, name, { by: 'code' });
+      return secret?.reveal() ?? null;
+    },
+    send: (url, init) => upstream.fetch(url, init),
+    logger,
+    tracing,
+  });
   const schemas = new InputSchemas(warn('The input of a tool could not be checked.'));
   const runner = createToolRunner({
     builtins: createBuiltins({ egress }),
-    findCode: () => null,
+    findCode: code.find,
     egress,
     guard,
     secrets: secretBox,
@@ -41,5 +67,13 @@ export function openTools({ database, secretBox, logger, warn }: Runtime, config
     logger,
     schemas,
   });
-  return { runner, guard, close: () => schemas.close() };
+  return {
+    runner,
+    guard,
+    code,
+    async close() {
+      await schemas.close();
+      await upstream.close();
+    },
+  };
 }

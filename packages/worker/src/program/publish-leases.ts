@@ -26,6 +26,9 @@ export function publishLeases(
     .on('preview', ({ turn }, { stepIndex, attempt, text }) => {
       live.show({ sessionId: turn.sessionId, turnId: turn.id, stepIndex, attempt, text });
     })
+    .on('progress', ({ turn }, progress) => {
+      live.showProgress({ sessionId: turn.sessionId, turnId: turn.id, ...progress });
+    })
     .on('ended', (lease, status, othersMayRun) => {
       const { id: turnId, sessionId, tenantId } = lease.turn;
       live.endPreview(turnId);

@@ -5,7 +5,6 @@ import { openRuntime } from '@turnpike/runtime';
 import { listDebuggedTenants } from '@turnpike/store';
 import { watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
-import { checkTools } from '../check-tools.ts';
 import type { CodeTool } from '../define-tool.ts';
 import type { RunningWorker } from '../running-worker.ts';
 import { readConfig } from './config.ts';
@@ -28,7 +27,7 @@ export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWork
 
   const turnMetrics = createTurnMetrics(metrics);
   const model = openModel(runtime, config, turnMetrics);
-  const opened = openTools(runtime, config);
+  const opened = openTools(runtime, config, tools);
   const debugged = new DebuggedTenants(
     () => listDebuggedTenants(database.pool),
     warn('The tenants whose turns may be logged could not be read.'),
@@ -80,5 +79,5 @@ export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWork
       await opened.close();
     },
   });
-  return { replaceTools: (changed) => void checkTools(changed) };
+  return { replaceTools: (changed) => opened.code.replace(changed) };
 }

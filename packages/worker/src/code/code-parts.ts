@@ -1,0 +1,18 @@
+import type { CallGuard } from '@turnpike/egress';
+import type { Logger, Tracing } from '@turnpike/telemetry';
+import type { SendRequest } from './tool-fetch.ts';
+
+/** What the tools of a worker's own code run with. */
+export interface CodeParts {
+  /** The semaphore of each tool, for each tenant. */
+  guard: CallGuard;
+  /** Reads a tenant's secret; null where there is none. Throws `RetryableError` where the keys are away. */
+  readSecret(tenantId: string, name: string): Promise<string | null>;
+  /** Sends through the guard of addresses. */
+  send: SendRequest;
+  logger: Logger;
+  tracing: Tracing;
+}
+
+/** Text of one output, as for other tools. */
+export const OUTPUT_LIMITS = { maxTextCharacters: 64_000, maxMediaCharacters: 8_000_000 };
