@@ -17,6 +17,8 @@ export interface ClusterOptions {
   postgresUrl?: string;
   /** One that is migrated already, and stays. Default: a new one on that Postgres. */
   databaseUrl?: string;
+  /** A program of the test's own, which starts a worker with its tools. Default: the worker without tools. */
+  workerPath?: string;
   /** For all programs. */
   environment?: Record<string, string>;
 }
@@ -43,6 +45,7 @@ export class Cluster {
   readonly #environment: Record<string, string>;
   readonly #dropDatabase: () => Promise<void>;
   readonly #sharedUrl: string | null;
+  readonly #workerPath: string | undefined;
 
   private constructor(parts: {
     databaseUrl: string;
@@ -53,7 +56,9 @@ export class Cluster {
     environment: Record<string, string>;
     dropDatabase: () => Promise<void>;
     sharedUrl: string | null;
+    workerPath?: string | undefined;
   }) {
+    this.#workerPath = parts.workerPath;
     this.databaseUrl = parts.databaseUrl;
     this.database = parts.database;
     this.model = parts.model;
@@ -82,6 +87,7 @@ export class Cluster {
       apiKey: key,
       dropDatabase: drop,
       sharedUrl: null,
+      workerPath: options.workerPath,
       environment: {
         DATABASE_URL: url,
         BACKPLANE_URL: options.backplaneUrl ?? process.env['TEST_REDIS_URL'] ?? url,
@@ -152,7 +158,8 @@ export class Cluster {
     environment: Record<string, string> = {},
     nodeOptions: readonly string[] = [],
   ): Promise<Program> {
-    const worker = await startProgram('worker', { ...this.#environment, ...environment }, nodeOptions);
+    const all = { ...this.#environment, ...environment };
+    const worker = await startProgram('worker', all, nodeOptions, this.#workerPath);
     this.workers.push(worker);
     return worker;
   }

@@ -26,14 +26,16 @@ const pathOf = (name: string, isBundled: boolean): string =>
 /**
  * Starts `dist/<name>.js` with just this environment, and waits until it is ready. `nodeOptions` are for
  * node itself, such as `--import`; with them `apps/<name>/dist/main.js` is started, whose files hooks can rewrite.
+ * `path`: another program that does the same.
  */
 export async function startProgram(
   name: 'api' | 'worker',
   environment: Record<string, string>,
   nodeOptions: readonly string[] = [],
+  path = pathOf(name, nodeOptions.length === 0),
 ): Promise<Program> {
   countStart(name);
-  const child = fork(pathOf(name, nodeOptions.length === 0), {
+  const child = fork(path, {
     env: { PATH: process.env['PATH'], ...environment },
     execArgv: [...process.execArgv, ...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

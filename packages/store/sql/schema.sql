@@ -373,14 +373,34 @@ CREATE TABLE tool_calls (
   on_unknown text NOT NULL DEFAULT 'tell_model'::text,
   awaiting text,
   input_text text,
+  question jsonb,
   CONSTRAINT tool_calls_pkey PRIMARY KEY (id),
   CONSTRAINT tool_calls_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
-  CONSTRAINT tool_calls_awaiting_check CHECK (((awaiting IS NULL) OR ((awaiting = ANY (ARRAY['approval'::text, 'output'::text])) AND (status = 'pending'::text) AND (output IS NULL)) OR ((awaiting = 'outcome'::text) AND (status = 'unknown'::text) AND (output IS NULL)))),
+  CONSTRAINT tool_calls_awaiting_check CHECK (((awaiting IS NULL) OR ((awaiting = ANY (ARRAY['approval'::text, 'output'::text, 'answer'::text])) AND (status = 'pending'::text) AND (output IS NULL)) OR ((awaiting = 'outcome'::text) AND (status = 'unknown'::text) AND (output IS NULL)))),
   CONSTRAINT tool_calls_effect_check CHECK ((effect = ANY (ARRAY['read'::text, 'idempotent'::text, 'once'::text, 'reconcile'::text]))),
   CONSTRAINT tool_calls_on_unknown_check CHECK ((on_unknown = ANY (ARRAY['tell_model'::text, 'ask'::text, 'fail'::text]))),
   CONSTRAINT tool_calls_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'started'::text, 'completed'::text, 'unknown'::text])))
 );
 CREATE UNIQUE INDEX tool_calls_turn_id_step_index_position_key ON tool_calls USING btree (turn_id, step_index, "position");
+
+CREATE TABLE tool_steps (
+  tool_call_id text NOT NULL,
+  kind text NOT NULL,
+  name text NOT NULL,
+  tenant_id text NOT NULL,
+  turn_id text NOT NULL,
+  effect text NOT NULL,
+  status text NOT NULL,
+  result text,
+  epoch integer NOT NULL,
+  started_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  completed_at timestamptz(3),
+  CONSTRAINT tool_steps_pkey PRIMARY KEY (tool_call_id, kind, name),
+  CONSTRAINT tool_steps_tool_call_id_fkey FOREIGN KEY (tool_call_id) REFERENCES tool_calls(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT tool_steps_effect_check CHECK ((effect = ANY (ARRAY['read'::text, 'idempotent'::text, 'once'::text]))),
+  CONSTRAINT tool_steps_kind_check CHECK ((kind = ANY (ARRAY['step'::text, 'answer'::text]))),
+  CONSTRAINT tool_steps_status_check CHECK ((status = ANY (ARRAY['started'::text, 'completed'::text, 'failed'::text, 'undone'::text])))
+);
 
 CREATE TABLE tools (
   id text NOT NULL,

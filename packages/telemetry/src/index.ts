@@ -1,5 +1,5 @@
 export { boundedNames } from './bounded-names.ts';
-export { exitOnCrash } from './exit-on-crash.ts';
+export { exitOnCrash, handleUncaught, type UncaughtHandler } from './exit-on-crash.ts';
 export { exitOnSignal } from './exit-on-signal.ts';
 export { findSecrets, hideRanges, secretPatterns } from './find-secrets.ts';
 export { hidePassword, hideValue, scrub, withoutValue } from './hidden-values.ts';

@@ -34,6 +34,7 @@ export function answerAction(
   tenantId: string,
   turnId: string,
   submitted: SubmitToolOutputs,
+  explainAnswer: ExplainAnswer,
 ): Promise<{ turn: Turn; resumes: boolean; sentAgain: RepeatedCall[] }> {
   return inTransaction(sql, async (transaction) => {
     const [waiting] = TRANSITIONS.answer.from;
@@ -41,6 +42,7 @@ export function answerAction(
     if (!isWaiting) throw await rejectionReason(transaction, tenantId, turnId);
     const calls = await readWaitingCalls(transaction, turnId);
     const answers = matchAnswers(calls, submitted.tool_outputs);
+    await checkAnswers(calls, submitted.tool_outputs, explainAnswer);
     const resumes = await storeAnswers(transaction, turnId, answers);
     const turn = await readTurn(transaction, tenantId, turnId);
     if (turn === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
@@ -80,6 +82,24 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
     throw new ProblemError('tool_call_settled', `${answered} waits for nothing: it was answered before.`);
   }
   return answers;
+}
+
+/** What is wrong with an answer, by the JSON Schema of its form; null where nothing is. */
+export type ExplainAnswer = (schema: Record<string, unknown>, answer: unknown) => Promise<string | null>;
+
+async function checkAnswers(
+  calls: readonly WaitingCall[],
+  submitted: readonly Submitted[],
+  explain: ExplainAnswer,
+): Promise<void> {
+  const issues: ValidationIssue[] = [];
+  for (const [index, given] of submitted.entries()) {
+    const question = calls.find(({ id }) => id === given.tool_call_id)?.question;
+    if (!('answer' in given) || question == null) continue;
+    const message = await explain(question.answer_schema, given.answer);
+    if (message !== null) issues.push({ path: `tool_outputs.${index}.answer`, message });
+  }
+  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
 }
 
 const KINDS = ['output', 'approved', 'outcome', 'send_again', 'answer'] as const;

@@ -1,4 +1,4 @@
-export { answerAction } from './answer-action.ts';
+export { answerAction, type ExplainAnswer } from './answer-action.ts';
 export { BudgetCheck } from './budget-check.ts';
 export { announceCancelled, cancelTurn } from './cancel-turn.ts';
 export { CapacityCache } from './capacity-cache.ts';

@@ -1,5 +1,5 @@
 import { idSchema, submitToolOutputsSchema, turnSchema, type AuditDetails } from '@turnpike/contract';
-import { answerAction } from '@turnpike/turns';
+import { answerAction, type ExplainAnswer } from '@turnpike/turns';
 import { z } from 'zod';
 import { defineRoute, type Route } from '../route.ts';
 
@@ -22,8 +22,9 @@ export const toolOutputRoutes: Route[] = [
     problems: ['not_found', 'no_action_required', 'tool_call_settled'],
     // To repeat a call that may have taken effect is a decision with an author.
     auditSome: 'tool_call.sent_again',
-    async handle({ tenantId, params: { turn_id: id }, body, sql }, { backplane, dispatcher }) {
-      const { turn, resumes, sentAgain } = await answerAction(sql, tenantId, id, body);
+    async handle({ tenantId, params: { turn_id: id }, body, sql }, { backplane, dispatcher, inputSchemas }) {
+      const explain: ExplainAnswer = (schema, answer) => inputSchemas.misfit(tenantId, schema, answer);
+      const { turn, resumes, sentAgain } = await answerAction(sql, tenantId, id, body, explain);
       const { session_id: sessionId } = turn;
       return {
         status: 202,

@@ -193,8 +193,8 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
       return { tool_call: { id, tool_use_id: toolUseId, name }, retry_after_ms: payload.retry_after_ms };
     case 'tool.step_started':
     case 'tool.step_completed': {
-      const { name: step, effect, status } = payload;
-      return { tool_call: { id, tool_use_id: toolUseId, name }, tool_step: { name: step, effect, status } };
+      const toolStep = { name: payload.name, effect: payload.effect, status: payload.status };
+      return { tool_call: { id, tool_use_id: toolUseId, name }, tool_step: toolStep };
     }
     case 'tool.completed': {
       const { status, is_error: isError } = payload;

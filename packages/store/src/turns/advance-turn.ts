@@ -34,7 +34,8 @@ const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATER
  * A write is applied once: it names the event count that it builds on, so a worker that does not know whether
  * its commit arrived can send it again.
  *
- * A tool's step that has an outcome keeps it: only one that is `started` or `undone` is changed.
+ * A tool's step that has an outcome keeps it: only one that is `started` or `undone` is changed. An answer that its
+ * tool refused may be given again.
  *
  * `fenced` decides, on the locked row, what the write does:
  * - a turn that was asked to cancel keeps the step and ends as `cancelled`, whatever outcome its worker
@@ -173,7 +174,7 @@ WITH given AS MATERIALIZED (
   FROM held, jsonb_array_elements(held.tool_steps) AS entry(value)
   ON CONFLICT (tool_call_id, kind, name) DO UPDATE
   SET status = excluded.status, result = excluded.result, epoch = excluded.epoch, completed_at = excluded.completed_at
-  WHERE known.status IN ('started', 'undone')
+  WHERE known.status IN ('started', 'undone') OR known.kind = 'answer'
 ), summary AS (
   INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
   SELECT held.session_id, (held.summary ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,

@@ -36,7 +36,7 @@ export class InputSchemas {
   readonly #shares = new TimeShares(SHARE_MS);
   readonly #stopped = new LRUCache<string, true>({ max: MOST_STOPPED, ttl: STOPPED_FOR_MS });
   /** A call's schema is needed when the call is planned and again when it is made. */
-  readonly #prepared = new WeakMap<InputSchema, PreparedSchema>();
+  readonly #prepared = new WeakMap<object, PreparedSchema>();
   readonly #onError: (error: unknown) => void;
 
   /** `onError` receives failures of the check itself, which are no fault of a schema. */
@@ -98,11 +98,17 @@ export class InputSchemas {
     }
   }
 
+  /** What is wrong with any JSON value by this schema; null where nothing is, and where that cannot be checked now. */
+  async misfit(tenantId: string, schema: Record<string, unknown>, value: unknown): Promise<string | null> {
+    const verdict = await this.#check(tenantId, schema, value);
+    return verdict.type === 'misfit' ? verdict.explanation : null;
+  }
+
   close(): Promise<void> {
     return this.#threads.close();
   }
 
-  async #check(tenantId: string, schema: InputSchema, value: unknown): Promise<Verdict> {
+  async #check(tenantId: string, schema: Record<string, unknown>, value: unknown): Promise<Verdict> {
     const prepared = this.#prepared.get(schema) ?? prepareSchema(schema);
     this.#prepared.set(schema, prepared);
     if ('reason' in prepared) return { type: 'too_large', reason: prepared.reason };
@@ -149,7 +155,7 @@ interface QueuedCheck {
 /** Why it cannot be used; else its JSON text and the hash of that. */
 type PreparedSchema = { reason: string } | { text: string; hash: string };
 
-function prepareSchema(schema: InputSchema): PreparedSchema {
+function prepareSchema(schema: object): PreparedSchema {
   const text = jsonOf(schema);
   if (text === null) return { reason: 'it is nested too deeply' };
   if (text.length > MAX_SCHEMA_CHARACTERS) {

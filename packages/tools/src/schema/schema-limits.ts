@@ -1,5 +1,3 @@
-import type { InputSchema } from '@turnpike/contract';
-
 /** Characters of JSON. Checked before a schema is given to a thread. */
 export const MAX_SCHEMA_CHARACTERS = 100_000;
 const MOST_LEVELS = 100;
@@ -11,7 +9,7 @@ const MOST_EXPANDED = 20_000;
  * Why a schema is too large to be compiled, in words for its author; null if it is not. Takes time in proportion to
  * the size of the schema.
  */
-export function exceededLimit(schema: InputSchema): string | null {
+export function exceededLimit(schema: object): string | null {
   const found = { levels: 0, patterns: 0 };
   walk(schema, 0, found);
   if (found.levels > MOST_LEVELS) return `it is nested too deeply: more than ${MOST_LEVELS} levels`;
@@ -41,7 +39,7 @@ function walk(part: unknown, level: number, found: { levels: number; patterns: n
  * reference to it. A reference to one that is being counted counts nothing: it applies deeper in the input, or never
  * ends, which a check finds out.
  */
-function expandedSize(schema: InputSchema): number {
+function expandedSize(schema: object): number {
   const sizes = new Map<unknown, number>();
   const named = new Map<string, unknown>();
   nameParts(schema, named);
@@ -77,7 +75,7 @@ function nameParts(part: unknown, named: Map<string, unknown>): void {
  * The subschema that a reference points to. Its pointer is followed, rather than looked up in an index of all pointers:
  * these can be far longer together than the schema.
  */
-function partAt(reference: string, schema: InputSchema, named: ReadonlyMap<string, unknown>): unknown {
+function partAt(reference: string, schema: object, named: ReadonlyMap<string, unknown>): unknown {
   const [id = '', pointer] = reference.split('#', 2);
   if (pointer !== undefined && pointer !== '' && !pointer.startsWith('/')) return named.get(`#${pointer}`);
   let part: unknown = id === '' ? schema : named.get(id);

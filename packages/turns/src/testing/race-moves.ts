@@ -105,7 +105,7 @@ const MOVES = {
   answer: {
     async run(sql, { tenantId, turnId, callId }) {
       const answers = { tool_outputs: [{ tool_call_id: callId, approved: true }] };
-      return (await answerAction(sql, tenantId, turnId, answers)).turn.status;
+      return (await answerAction(sql, tenantId, turnId, answers, () => Promise.resolve(null))).turn.status;
     },
   },
   resume: {

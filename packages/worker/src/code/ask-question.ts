@@ -1,4 +1,5 @@
 import { CallSuspendedError, storableJson, storableText, type ToolCallContext } from '@turnpike/contract';
+import { z } from 'zod';
 import type { CodeTool } from '../define-tool.ts';
 import type { Question } from '../tool-call.ts';
 import { toJsonSchema, type ToolSchema } from '../tool-schema.ts';
@@ -7,7 +8,14 @@ import type { CodeRun } from './code-run.ts';
 
 const MOST_QUESTION_CHARACTERS = 4_000;
 const MOST_SCHEMA_CHARACTERS = 20_000;
-const NAME = /^[\w .:-]{1,200}$/;
+const askedSchema = z.object({
+  question: z.string().trim().min(1).max(MOST_QUESTION_CHARACTERS),
+  schema: z.custom<ToolSchema>(),
+  name: z
+    .string()
+    .regex(/^[\w .:-]{1,200}$/, 'must be 1 to 200 letters, digits, spaces and . : _ -')
+    .optional(),
+});
 
 /** `CodeToolCall.suspend`, for one run of a call: the answer where there is one; else the run ends, and never settles. */
 export function createSuspend(
@@ -16,19 +24,13 @@ export function createSuspend(
   run: CodeRun,
 ): (question: Question<ToolSchema>) => Promise<unknown> {
   const names = new Set<string>();
-  return async ({ question, schema, name = 'answer' }) => {
-    const title = `${tool.name}: the question "${String(name).slice(0, 200)}"`;
-    if (typeof name !== 'string' || !NAME.test(name)) throw new TypeError(`${title} has an invalid name.`);
-    if (names.has(name))
+  return async (asked) => {
+    const { question, schema, name = 'answer' } = askedSchema.parse(asked);
+    const title = `${tool.name}: the question "${name}"`;
+    if (names.has(name)) {
       throw new TypeError(`${title} is asked twice: give each question a name of its own.`);
-    names.add(name);
-    if (
-      typeof question !== 'string' ||
-      question.trim() === '' ||
-      question.length > MOST_QUESTION_CHARACTERS
-    ) {
-      throw new TypeError(`${title} must be a text of 1 to ${MOST_QUESTION_CHARACTERS} characters.`);
     }
+    names.add(name);
     const form = toJsonSchema(schema, 'input', `${title}: its schema`);
     if (JSON.stringify(form).length > MOST_SCHEMA_CHARACTERS)
       throw new TypeError(`${title} has too long a schema.`);

@@ -1,8 +1,14 @@
-import { OutcomeUnknownError, type ToolCallContext, type ToolStep } from '@turnpike/contract';
+import {
+  OutcomeUnknownError,
+  stepEffectSchema,
+  type ToolCallContext,
+  type ToolStep,
+} from '@turnpike/contract';
 import { describeFailure } from '@turnpike/tools';
 import { findSecrets, secretPatterns, type Tracing } from '@turnpike/telemetry';
+import { z } from 'zod';
 import type { CodeTool } from '../define-tool.ts';
-import type { StepContext, StepEffect, StepSettings } from '../tool-call.ts';
+import type { StepContext, StepEffect } from '../tool-call.ts';
 import { FailTurnError, RetryLaterError, ToolError, UnknownOutcomeError } from '../tool-error.ts';
 import { EndOfRun, type CodeRun } from './code-run.ts';
 import { inToolScope } from './tool-scope.ts';
@@ -13,7 +19,7 @@ const MOST_CHARACTERS = 200;
 const MOST_RESULT_BYTES = 65_536;
 /** Of all results of a call: every run reads them. */
 const MOST_BYTES = 4_194_304;
-const EFFECTS: readonly StepEffect[] = ['read', 'idempotent', 'once'];
+const settingsSchema = z.object({ effect: stepEffectSchema });
 
 type Work = (step: StepContext) => unknown;
 
@@ -46,15 +52,15 @@ export class DurableSteps {
   }
 
   /** `CodeToolCall.step`. Never settles where the run ends in it. */
-  step(name: string, settings: StepSettings, work: Work): Promise<unknown> {
+  step(name: unknown, settings: unknown, work: Work): Promise<unknown> {
     const result = this.#step(name, settings, work);
     // A tool that does not await its step gets no unhandled rejection for it: the run waits for the step.
     result.catch(() => undefined);
     return result;
   }
 
-  async #step(name: string, settings: StepSettings, work: Work): Promise<unknown> {
-    const effect = this.#check(name, settings, work);
+  async #step(given: unknown, settings: unknown, work: Work): Promise<unknown> {
+    const { name, effect } = this.#check(given, settings, work);
     const known = this.#context.steps().find((step) => step.kind === 'step' && step.name === name);
     if (known?.status === 'completed') return parseResult(known.result);
     if (known?.status === 'failed') throw new ToolError(String(parseResult(known.result)));
@@ -66,14 +72,15 @@ export class DurableSteps {
     return this.#run.during(() => this.#do(name, effect, work));
   }
 
-  #check(name: string, settings: StepSettings, work: Work): StepEffect {
-    const title = `${this.#tool.name}: the step "${String(name).slice(0, MOST_CHARACTERS)}"`;
+  /** Throws a `TypeError` for what the types do not allow, and for a name that was used in this run. */
+  #check(name: unknown, settings: unknown, work: Work): { name: string; effect: StepEffect } {
     if (typeof name !== 'string' || name === '' || name.length > MOST_CHARACTERS || name.includes('\0')) {
-      throw new TypeError(`${title} must have a name of 1 to ${MOST_CHARACTERS} characters.`);
+      throw new TypeError(`${this.#tool.name}: a step needs a name of 1 to ${MOST_CHARACTERS} characters.`);
     }
-    const { effect } = settings ?? {};
-    if (!EFFECTS.includes(effect))
-      throw new TypeError(`${title} must have the effect ${EFFECTS.join(', ')}.`);
+    const title = `${this.#tool.name}: the step "${name}"`;
+    const parsed = settingsSchema.safeParse(settings);
+    if (!parsed.success) throw new TypeError(`${title} needs an effect: read, idempotent or once.`);
+    const { effect } = parsed.data;
     if (typeof work !== 'function') throw new TypeError(`${title} has no function.`);
     if (this.#tool.effect === 'read' && effect !== 'read') {
       throw new TypeError(`${title} acts, but the tool declares the effect read.`);
@@ -83,7 +90,7 @@ export class DurableSteps {
     if (this.#names.size >= MOST_STEPS)
       throw new TypeError(`${title} is one too many: at most ${MOST_STEPS}.`);
     this.#names.add(name);
-    return effect;
+    return { name, effect };
   }
 
   async #do(name: string, effect: StepEffect, work: Work): Promise<unknown> {

@@ -60,7 +60,8 @@ export async function prepareCall(
 /** A rule that fails lets a person decide. */
 function needsApproval({ name, code }: CodeTool, input: unknown, { logger }: CodeParts): boolean {
   try {
-    return code.needsApproval(input) !== false;
+    const asks: unknown = code.needsApproval(input);
+    return asks !== false;
   } catch (error) {
     logger.error('The approval rule of a tool failed; a person is asked.', {
       tool: name,

@@ -5,6 +5,7 @@ import {
   mayRepeat,
   OutcomeUnknownError,
   RetryableError,
+  TerminalError,
   type ToolCall,
   type ToolCallContext,
   type ToolOutput,
@@ -112,7 +113,7 @@ async function startRun<Output>(
     fetch: createToolFetch(parts.send, signal),
     progress: (shown) => pace.add(shown),
     step: isReconcile ? refuse : (name, settings, doStep) => steps.step(name, settings, doStep) as never,
-    suspend: isReconcile ? refuse : (createSuspend(tool, context, run) as never),
+    suspend: isReconcile ? refuse : createSuspend(tool, context, run),
   } satisfies CodeToolCall;
   try {
     const working = inToolScope(run.scope, async () => work(Object.freeze(toolCall)));
@@ -138,6 +139,9 @@ async function openOrExplain(given: GivenCall): ReturnType<typeof openSecrets> {
   } catch (error) {
     context.signal.throwIfAborted();
     context.logger.warn('The secrets of a tool could not be decrypted.', describeFailure(error));
+    if (error instanceof TerminalError && error.code === 'secret_refused') {
+      return { refusal: `secret_refused: ${error.message} Nothing was done.` };
+    }
     // The next worker could not know that such a call was not made: so the turn is not released for it.
     if (error instanceof RetryableError && mayRepeat(tool.effect)) {
       throw new RetryableError('secret_unavailable', `The secrets of ${tool.name} cannot be read now.`);

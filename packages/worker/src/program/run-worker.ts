@@ -5,6 +5,7 @@ import { openRuntime } from '@turnpike/runtime';
 import { listDebuggedTenants } from '@turnpike/store';
 import { watchTurns } from '@turnpike/turns';
 import { Deliverer } from '@turnpike/webhooks';
+import { guardProcess } from '../code/guard-process.ts';
 import type { CodeTool } from '../define-tool.ts';
 import type { RunningWorker } from '../running-worker.ts';
 import { readConfig } from './config.ts';
@@ -21,6 +22,7 @@ const CLOSE_MS = 5_000;
 /** Runs the worker. Throws for settings that can never work. */
 export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWorker> {
   const config = readConfig();
+  guardProcess();
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const runtime = await openRuntime('worker', config, { worker_id: workerId });
   const { logger, warn, metrics, tracing, database, secretBox, backplane, dispatcher } = runtime;
