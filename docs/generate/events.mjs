@@ -1,10 +1,16 @@
-import { EVENT_TYPES, messageDeltaSchema, turnFactSchema, WEBHOOK_EVENT_TYPES } from '@turnpike/contract';
+import {
+  EVENT_TYPES,
+  messageDeltaSchema,
+  toolProgressSchema,
+  turnFactSchema,
+  WEBHOOK_EVENT_TYPES,
+} from '@turnpike/contract';
 import { routes } from '../../apps/api/dist/create-api.js';
 import { describeRoutes } from '../../apps/api/dist/openapi/describe-routes.js';
 import { code, table, WRITTEN } from './markdown.mjs';
 
 const COMMON = new Set(['id', 'type', 'turn_id', 'sequence_number', 'created_at']);
-const shapes = [...turnFactSchema.options, messageDeltaSchema].map((schema) => ({
+const shapes = [...turnFactSchema.options, messageDeltaSchema, toolProgressSchema].map((schema) => ({
   types: schema.shape.type.options ?? [...schema.shape.type.values],
   description: schema.meta()?.description,
   fields: Object.keys(schema.shape).filter((name) => !COMMON.has(name)),
