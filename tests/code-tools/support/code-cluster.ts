@@ -3,7 +3,7 @@ import type { Step, ToolCall, Turn } from './wire.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { startToolServer, type ToolServer } from './tool-server.ts';
 
-export const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
+const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
 /** A cluster whose workers have the tools of `worker.mjs`, and the server that these speak to. */
 export interface CodeCluster {
