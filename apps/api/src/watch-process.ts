@@ -1,5 +1,5 @@
 import type { Backplane } from '@turnpike/backplane';
-import { readTurnBacklog, type Database } from '@turnpike/store';
+import { readTurnBacklog, readWaitingForTools, type Database } from '@turnpike/store';
 import { rememberRead, watchPool, type Metrics } from '@turnpike/telemetry';
 import type { BodyMemory } from './body-memory.ts';
 import type { EventStreams } from './streams/event-streams.ts';
@@ -34,6 +34,13 @@ export function watchProcess({ metrics, database, backplane, waiters, streams, b
     const { readySeconds, dispatchedSeconds } = await turns();
     return { ready: readySeconds, dispatched: dispatchedSeconds };
   });
+  const stranded = rememberRead(() => readWaitingForTools(database.pool), KEEP_MS);
+  metrics.gauges('turnpike_turns_waiting_for_tool', async () =>
+    Object.fromEntries((await stranded()).map((waiting) => [waiting.pool, waiting.turns])),
+  );
+  metrics.gauges('turnpike_turns_oldest_waiting_for_tool_seconds', async () =>
+    Object.fromEntries((await stranded()).map((waiting) => [waiting.pool, waiting.oldestSeconds])),
+  );
   const depths = rememberRead(async () => {
     const [ofTurns, deliveries] = await Promise.all([backplane.depth(), backplane.deliveries.depth()]);
     return { turns: ofTurns, deliveries };

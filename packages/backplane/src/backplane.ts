@@ -1,7 +1,7 @@
 import type { RequestRate } from './request-rate.ts';
 import type { DeliveryJob } from './delivery-job.ts';
 import type { Live } from './live.ts';
-import type { TurnJob } from './turn-job.ts';
+import type { QueuedTurnJob, TurnJob } from './turn-job.ts';
 
 /** A small JSON object, at most 4 kB, that says what changed. */
 export type Signal = Record<string, unknown>;
@@ -41,14 +41,22 @@ export interface JobQueue<Job> {
   depth(): Promise<{ waiting: number; active: number }>;
 }
 
+/** The queues of turns: `turns`, and one for each kind of workers that is not plain. `depth` is of those used here. */
+export interface TurnQueues extends Omit<JobQueue<TurnJob>, 'enqueue' | 'missing'> {
+  enqueue(jobs: readonly QueuedTurnJob[]): Promise<void>;
+  missing<Job extends QueuedTurnJob>(jobs: readonly Job[]): Promise<Job[]>;
+  /** `queue`: default `turns`. */
+  consume(options: ConsumeOptions<TurnJob>, queue?: string): JobConsumer;
+}
+
 /**
  * What is disposable: the queues of jobs, and signals between processes. The reconciler repairs from the database
  * whatever is lost here. Every method throws `BackplaneUnavailableError`, within seconds, while the server cannot be
  * reached.
  */
-export interface Backplane extends JobQueue<TurnJob> {
+export interface Backplane extends TurnQueues {
   readonly driver: 'redis' | 'postgres';
-  /** The queue of webhook deliveries. The backplane itself is the queue of turns. */
+  /** The queue of webhook deliveries. The backplane itself is the queues of turns. */
   readonly deliveries: JobQueue<DeliveryJob>;
   /** Sends a signal to every subscribed process, this one included. Throws `TerminalError` over 4 kB. */
   publish(channel: string, signal: Signal): Promise<void>;

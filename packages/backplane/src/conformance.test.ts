@@ -130,6 +130,22 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     expect(await backplane.depth()).toEqual({ waiting: 1, active: 0 });
   });
 
+  it('separates the queues of turns, and finds the jobs of each there and nowhere else', async () => {
+    const of = (queue: string | null) => someJobs(2).map((job) => ({ ...job, queue }));
+    const [plain, pooled] = [of(null), of('turns.gpu.0123456789abcdef')];
+    await backplane.enqueue([...plain, ...pooled]);
+    expect(await backplane.depth()).toEqual({ waiting: 4, active: 0 });
+    const elsewhere = of('turns.other');
+    expect(await backplane.missing([...plain, ...pooled, ...elsewhere])).toEqual(elsewhere);
+    const ran: TurnJob[] = [];
+    const run = async (job: TurnJob): Promise<void> => void ran.push(job);
+    const consumer = backplane.consume({ concurrency: 1, run, onError: note }, 'turns.gpu.0123456789abcdef');
+    await untilTrue('both ran', () => ran.length === 2);
+    expect(ran).toEqual(someJobs(2));
+    await consumer.close(1_000);
+    expect(await backplane.missing([...plain, ...pooled])).toEqual(pooled);
+  });
+
   it('reports an error that a run throws, removes its job and continues', async () => {
     const errors: Error[] = [];
     const ran: string[] = [];

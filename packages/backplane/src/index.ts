@@ -11,4 +11,4 @@ export type {
   LiveUpdate,
   ToolProgress,
 } from './live.ts';
-export type { TurnJob } from './turn-job.ts';
+export type { QueuedTurnJob, TurnJob } from './turn-job.ts';

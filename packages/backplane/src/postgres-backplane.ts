@@ -12,6 +12,7 @@ import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { DELIVERY_JOBS } from './delivery-job.ts';
 import type { JobKind } from './job-kind.ts';
 import { BullJobQueue, type BullQueue } from './job-queue.ts';
+import { BullTurnQueues } from './turn-queues.ts';
 import { TURN_JOBS } from './turn-job.ts';
 import { SharedRetryBudget, type ChangeBucket } from './retry-budget.ts';
 import type { SpendRequests } from './request-rate.ts';
@@ -32,7 +33,8 @@ export interface PostgresBackplaneParts {
 /**
  * The backplane on Postgres, for a machine without Redis: BullMQ's own Postgres backend for the queues and its relay
  * for signals, both in a separate schema. At most thirteen connections per process: two for requests to each queue,
- * to each worker and to the relay, and one more for each worker and the relay to listen on.
+ * to each worker and to the relay, and one more for each worker and the relay to listen on. One more for each queue of
+ * turns beside `turns` that this process adds jobs to.
  */
 export async function openPostgresBackplane(parts: PostgresBackplaneParts): Promise<Backplane> {
   const { lockMs } = parts;
@@ -49,8 +51,11 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     keepAlive: true,
   };
   const { Queue } = withBackend(createPostgresBackend);
-  const openBullQueue = (name: string) => {
-    const bullQueue = new Queue(name, { connection, streams: { events: { maxLen: 1_000 } } });
+  const openBullQueue = (name: string, max = 2) => {
+    const bullQueue = new Queue(name, {
+      connection: { ...connection, max },
+      streams: { events: { maxLen: 1_000 } },
+    });
     bullQueue.on('error', onError);
     return bullQueue;
   };
@@ -88,7 +93,9 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
         ),
       deafAfterMs: parts.deafAfterMs,
     });
-  const queue = makeQueue(TURN_JOBS, bullQueues[0]);
+  const queue = new BullTurnQueues(makeQueue(TURN_JOBS, bullQueues[0]), (kind) =>
+    makeQueue(kind, openBullQueue(kind.queue, 1)),
+  );
   const deliveries = makeQueue(DELIVERY_JOBS, bullQueues[1]);
   let changeBucket: ChangeBucket | undefined;
   const retryBudget = new SharedRetryBudget((key, deposit, take) =>
@@ -132,7 +139,7 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
     deliveries,
     enqueue: (jobs) => queue.enqueue(jobs),
     missing: (jobs) => queue.missing(jobs),
-    consume: (options) => queue.consume(options),
+    consume: (options, name) => queue.consume(options, name),
     publish: (channel, signal) => signals.publish(channel, signal),
     subscribe: (channel, listener) => signals.subscribe(channel, listener),
     onReconnect: (listener) => signals.onReconnect(listener),

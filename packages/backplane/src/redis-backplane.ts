@@ -15,6 +15,7 @@ import { DELIVERY_JOBS } from './delivery-job.ts';
 import type { JobKind } from './job-kind.ts';
 import { joinWrites } from './join-writes.ts';
 import { BullJobQueue } from './job-queue.ts';
+import { BullTurnQueues } from './turn-queues.ts';
 import { TURN_JOBS } from './turn-job.ts';
 import { settlesWithin, withTimeout } from './with-timeout.ts';
 
@@ -79,7 +80,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
       deafAfterMs: parts.deafAfterMs,
     });
   };
-  const queue = openQueue(TURN_JOBS);
+  const queue = new BullTurnQueues(openQueue(TURN_JOBS), openQueue);
   const deliveries = openQueue(DELIVERY_JOBS);
   const signals = new RedisSignals({
     url,
@@ -108,7 +109,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     deliveries,
     enqueue: (jobs) => queue.enqueue(jobs),
     missing: (jobs) => queue.missing(jobs),
-    consume: (options) => queue.consume(options),
+    consume: (options, name) => queue.consume(options, name),
     publish: (channel, signal) => signals.publish(channel, signal),
     subscribe: (channel, listener) => signals.subscribe(channel, listener),
     onReconnect: (listener) => signals.onReconnect(listener),

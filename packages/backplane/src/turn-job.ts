@@ -11,6 +11,9 @@ export const turnJobSchema = z.strictObject({
 /** A job's data: only what a claim of the turn needs, or what shows that the job is outdated. */
 export type TurnJob = z.infer<typeof turnJobSchema>;
 
+/** A job, and the queue that it is in; none: `turns`. The queue is not part of its data. */
+export type QueuedTurnJob = TurnJob & { queue?: string | null };
+
 export const TURN_JOBS: JobKind<TurnJob> = {
   queue: 'turns',
   what: 'a turn',

@@ -5,6 +5,7 @@ import { addIssues } from './issues.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 import { metadataSchema } from './metadata.ts';
 import { modelKeysSchema } from './model-settings.ts';
+import { DEFAULT_POOL, poolNameSchema } from './pools.ts';
 import { inputSchemaSchema, toolNameSchema } from './tools.ts';
 
 const requiresApproval = z.boolean().default(false).meta({
@@ -77,6 +78,10 @@ export const agentConfigSchema = z.strictObject({
       'tool names must differ',
     )
     .default([]),
+  pool: poolNameSchema.default(DEFAULT_POOL).meta({
+    description:
+      'Its turns run on workers of this pool (`WORKER_POOL`) that have its tools in code, and on no others.',
+  }),
   max_tokens: z
     .int()
     .min(1)
@@ -132,6 +137,7 @@ const configChangeSchema = z.strictObject({
   system: clearable(fields.system),
   model_keys: clearable(fields.model_keys),
   tools: clearable(fields.tools),
+  pool: clearable(fields.pool),
   max_tokens: clearable(fields.max_tokens),
   max_steps: clearable(fields.max_steps),
   step_timeout_ms: clearable(fields.step_timeout_ms),

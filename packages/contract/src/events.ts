@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { contentBlockSchema } from './content.ts';
 import { idSchema } from './ids.ts';
+import { waitingForSchema } from './pools.ts';
 import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
 import { requiredActionSchema } from './tool-outputs.ts';
 import { stepSchema, turnSchema } from './turns.ts';
@@ -8,6 +9,7 @@ import { stepSchema, turnSchema } from './turns.ts';
 /** What a client may be told about a turn. All but `message.delta` and `tool.progress` are rows. */
 export const EVENT_TYPES = [
   'turn.queued',
+  'turn.waiting_for_tool',
   'turn.started',
   'step.started',
   'message.delta',
@@ -56,6 +58,12 @@ const eventSchemas = {
     description:
       'The turn waits for a worker. Sent again when a turn continues because its required action expired.',
   }),
+  waitingForTool: z
+    .object({ type: z.literal('turn.waiting_for_tool'), ...eventFields, waiting_for: waitingForSchema })
+    .meta({
+      description:
+        'No live worker of the pool has the tools of the turn. It stays queued, and runs once there is one.',
+    }),
   started: z
     .object({ type: z.literal('turn.started'), ...eventFields, attempt: z.int().positive() })
     .meta({ description: 'A worker claimed the turn; `attempt` counts the claims.' }),
@@ -141,6 +149,7 @@ const eventSchemas = {
 export const turnFactSchema = z
   .discriminatedUnion('type', [
     eventSchemas.queued,
+    eventSchemas.waitingForTool,
     eventSchemas.started,
     eventSchemas.stepStarted,
     eventSchemas.stepRestarted,

@@ -19,6 +19,7 @@ export * from './metadata.ts';
 export * from './money.ts';
 export * from './model-settings.ts';
 export * from './pages.ts';
+export * from './pools.ts';
 export * from './problems.ts';
 export * from './refusals.ts';
 export * from './secrets.ts';

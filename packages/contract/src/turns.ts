@@ -4,6 +4,7 @@ import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
+import { waitingForSchema } from './pools.ts';
 import { microsSchema } from './money.ts';
 import { refusedInputSchema } from './refusals.ts';
 import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
@@ -153,6 +154,9 @@ export const turnSchema = z
     metadata: metadataSchema,
     priority: z.int(),
     run_at: z.iso.datetime().nullable(),
+    waiting_for: waitingForSchema.nullable().meta({
+      description: 'What a queued turn waits for that no live worker has; null for any other turn.',
+    }),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     finished_at: z.iso.datetime().nullable(),

@@ -38,6 +38,11 @@ export const runtimeVariables = {
   JOB_AGE_MS: milliseconds
     .default(5_000)
     .describe('A job that no worker has claimed for this long is added to the queue again. Milliseconds.'),
+  TOOL_WAIT_MS: milliseconds
+    .default(10_000)
+    .describe(
+      'A turn whose pool has no live worker with its tools says so (`waiting_for`) after this time. Milliseconds.',
+    ),
   MAX_LOST_LEASES: z.coerce
     .number()
     .int()
@@ -84,6 +89,7 @@ export function runtimeSettings(environment: z.output<typeof environmentSchema>)
     backplanePrefix: environment.BACKPLANE_PREFIX,
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     jobAgeMs: environment.JOB_AGE_MS,
+    toolWaitMs: environment.TOOL_WAIT_MS,
     maxLostLeases: environment.MAX_LOST_LEASES,
     egressAllow: environment.EGRESS_ALLOW,
     metricsPort: environment.METRICS_PORT,

@@ -9,6 +9,8 @@ CREATE TABLE agent_versions (
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   name text,
   metadata jsonb,
+  pool text NOT NULL DEFAULT 'default'::text,
+  code_tools text[] DEFAULT ARRAY[]::text[],
   CONSTRAINT agent_versions_pkey PRIMARY KEY (agent_id, version),
   CONSTRAINT agent_versions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON UPDATE CASCADE ON DELETE CASCADE
 );
@@ -71,6 +73,14 @@ CREATE TABLE budgets (
   CONSTRAINT budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text]))),
   CONSTRAINT budgets_set_by_check CHECK ((set_by = ANY (ARRAY['operator'::text, 'tenant'::text])))
 );
+
+CREATE TABLE code_tools (
+  name text NOT NULL,
+  id text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT code_tools_pkey PRIMARY KEY (name)
+);
+CREATE UNIQUE INDEX code_tools_id_key ON code_tools USING btree (id);
 
 CREATE TABLE data_keys (
   id text NOT NULL,
@@ -476,6 +486,10 @@ CREATE TABLE turns (
   traceparent text,
   partial boolean NOT NULL DEFAULT false,
   outage text,
+  pool text NOT NULL DEFAULT 'default'::text,
+  code_tools text[] DEFAULT ARRAY[]::text[],
+  queue text,
+  waiting_for jsonb,
   CONSTRAINT turns_pkey PRIMARY KEY (id),
   CONSTRAINT turns_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT turns_action_check CHECK (((action_expires_at IS NOT NULL) = (status = 'requires_action'::text))),
@@ -492,10 +506,11 @@ CREATE INDEX turns_delayed ON turns USING btree (available_at) WHERE ((status = 
 CREATE INDEX turns_dispatched ON turns USING btree (tenant_id) WHERE (dispatched_at IS NOT NULL);
 CREATE INDEX turns_hinted ON turns USING btree (hinted_at) WHERE ((status = 'queued'::text) AND (dispatched_at IS NOT NULL));
 CREATE INDEX turns_leased ON turns USING btree (leased_until) WHERE (leased_until IS NOT NULL);
+CREATE INDEX turns_needing ON turns USING btree (pool, code_tools, ready_at) WHERE ((status = 'queued'::text) AND (ready_at IS NOT NULL) AND (dispatched_at IS NULL) AND (available_at IS NULL) AND ((pool <> 'default'::text) OR (code_tools <> '{}'::text[])));
 CREATE UNIQUE INDEX turns_one_running_per_session ON turns USING btree (session_id) WHERE (status = ANY (ARRAY['in_progress'::text, 'requires_action'::text, 'cancelling'::text]));
 CREATE INDEX turns_open ON turns USING btree (session_id, sequence) WHERE (status = ANY (ARRAY['queued'::text, 'in_progress'::text, 'requires_action'::text, 'cancelling'::text]));
 CREATE INDEX turns_parked ON turns USING btree (tenant_id, outage, available_at) WHERE ((status = 'queued'::text) AND (outage IS NOT NULL) AND (available_at IS NOT NULL));
-CREATE INDEX turns_ready ON turns USING btree (tenant_id, priority DESC, ready_at) WHERE ((status = 'queued'::text) AND (ready_at IS NOT NULL) AND (dispatched_at IS NULL) AND (available_at IS NULL));
+CREATE INDEX turns_ready ON turns USING btree (tenant_id, pool, priority DESC, ready_at) WHERE ((status = 'queued'::text) AND (ready_at IS NOT NULL) AND (dispatched_at IS NULL) AND (available_at IS NULL));
 CREATE INDEX turns_reserved ON turns USING btree (tenant_id) INCLUDE (reserved_micros, reserved_tokens) WHERE ((reserved_tokens > 0) AND (leased_until IS NOT NULL));
 CREATE INDEX turns_rolled_back ON turns USING btree (session_id, sequence) WHERE rolled_back;
 CREATE UNIQUE INDEX turns_session_id_sequence_key ON turns USING btree (session_id, sequence);
@@ -503,6 +518,7 @@ CREATE INDEX turns_tenant_id_id_idx ON turns USING btree (tenant_id, id);
 CREATE INDEX turns_uncut_idx ON turns USING btree (finished_at) WHERE ((finished_at IS NOT NULL) AND (events_cut = 0));
 CREATE INDEX turns_unready ON turns USING btree (session_id, sequence) WHERE ((status = 'queued'::text) AND (ready_at IS NULL));
 CREATE INDEX turns_waiting ON turns USING btree (tenant_id) WHERE (status = 'queued'::text);
+CREATE INDEX turns_waiting_for ON turns USING btree (pool, code_tools) WHERE ((status = 'queued'::text) AND (waiting_for IS NOT NULL));
 CREATE TRIGGER turns_labels AFTER INSERT ON turns FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_turn();
 CREATE TRIGGER turns_status_edge AFTER UPDATE OF status ON turns FOR EACH ROW WHEN (old.status <> new.status AND (((old.status || ' '::text) || new.status) <> ALL (ARRAY['queued in_progress'::text, 'queued cancelled'::text, 'queued incomplete'::text, 'in_progress queued'::text, 'in_progress requires_action'::text, 'in_progress cancelling'::text, 'in_progress completed'::text, 'in_progress failed'::text, 'in_progress incomplete'::text, 'requires_action queued'::text, 'requires_action cancelled'::text, 'requires_action incomplete'::text, 'cancelling cancelled'::text]))) EXECUTE FUNCTION turnpike_refuse_status();
 
@@ -553,9 +569,23 @@ CREATE TABLE webhook_secrets (
 );
 CREATE INDEX webhook_secrets_tenant_id_idx ON webhook_secrets USING btree (tenant_id);
 
+CREATE TABLE worker_builds (
+  id text NOT NULL,
+  pool text NOT NULL,
+  version text,
+  tools jsonb NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  seen_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT worker_builds_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE workers (
   id text NOT NULL,
   concurrency integer NOT NULL,
   seen_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  pool text NOT NULL DEFAULT 'default'::text,
+  queue text NOT NULL DEFAULT 'turns'::text,
+  code_tools text[] DEFAULT ARRAY[]::text[],
+  build text,
   CONSTRAINT workers_pkey PRIMARY KEY (id)
 );

@@ -144,7 +144,17 @@ export {
   type TenantRow,
 } from './tenants/tenants.ts';
 export { changeLimits } from './tenants/tenant-limits.ts';
-export { purgeWorkers, removeWorker, type LiveWorker } from './turns/workers.ts';
+export { announceBuild, keepBuilds, type AnnouncedTool, type WorkerBuild } from './workers/announce-build.ts';
+export {
+  listLiveQueues,
+  putAside,
+  readWaitingForTools,
+  takeBackUnconsumed,
+  takeUp,
+  type StrandedTurn,
+} from './workers/stranded-turns.ts';
+export { PLAIN, takeBackTurn, type Capability } from './workers/capability.ts';
+export { purgeWorkers, removeWorker, type LiveWorker } from './workers/workers.ts';
 export { readUsage, type UsageRange } from './budgets/usage.ts';
 export { openSecretBox, type SecretBox } from './secrets/secret-box.ts';
 export {

@@ -50,6 +50,18 @@ export const METRICS = {
     labels: ['state'],
     programs: ['api'],
   },
+  turnpike_turns_waiting_for_tool: {
+    type: 'gauge',
+    help: 'Turns that no live worker of their pool has the tools for, by pool, up to 100,000 in all. No value: none.',
+    labels: ['pool'],
+    programs: ['api'],
+  },
+  turnpike_turns_oldest_waiting_for_tool_seconds: {
+    type: 'gauge',
+    help: 'How long the oldest turn has waited for a worker with its tools, by pool. No value: none waits.',
+    labels: ['pool'],
+    programs: ['api'],
+  },
   turnpike_queue_waiting: {
     type: 'gauge',
     help: 'Jobs that wait in a queue: turns or deliveries.',

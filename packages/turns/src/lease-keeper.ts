@@ -1,6 +1,6 @@
 import { TurnCancelledError, TypedEmitter } from '@turnpike/contract';
 import type { TurnJob } from '@turnpike/backplane';
-import { claimTurn, removeWorker, renewLeases, type Database } from '@turnpike/store';
+import { claimTurn, PLAIN, removeWorker, renewLeases, type Capability, type Database } from '@turnpike/store';
 import { Lease, type LeaseEvents } from './lease.ts';
 import { TRANSITIONS } from './transitions.ts';
 
@@ -20,6 +20,10 @@ export interface LeaseKeeperParts {
   concurrency: number;
   /** How long a lease lasts without a heartbeat. Milliseconds. */
   leaseMs: number;
+  /** What it can run. Default: `PLAIN`. */
+  runs?: Capability;
+  /** The id of what it announced in detail. Default: null. */
+  build?: string | null;
   /** A listener of `events` failed. */
   onListenerError: (error: unknown) => void;
 }
@@ -35,9 +39,13 @@ export class LeaseKeeper {
   #renewal: Promise<void> = Promise.resolve();
   #closed = false;
   #leaving = false;
+  #runs: Capability;
+  #build: string | null;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
+    this.#runs = parts.runs ?? PLAIN;
+    this.#build = parts.build ?? null;
     this.events = new TypedEmitter(parts.onListenerError);
     // The first listener: to all others, a lease that has ended is held no more.
     this.events.on('ended', (lease) => {
@@ -55,7 +63,16 @@ export class LeaseKeeper {
     return [...this.#leases.values()];
   }
 
-  /** Claims the turn of this job. Null where the job is stale, or another worker was first. */
+  /** From now on it claims other turns, and dispatch is told so at once. */
+  async become(runs: Capability, build: string | null): Promise<void> {
+    this.#runs = runs;
+    this.#build = build;
+    // A heartbeat that is under way still says what was.
+    await this.#renewal;
+    await this.#renew();
+  }
+
+  /** Claims the turn of this job. Null where the job is stale, another worker was first, or this one cannot run it. */
   async claim(job: TurnJob): Promise<Lease | null> {
     const { database, workerId, leaseMs } = this.#parts;
     const asked = performance.now();
@@ -65,6 +82,7 @@ export class LeaseKeeper {
       from: TRANSITIONS.claim.from,
       workerId,
       leaseMs,
+      runs: this.#runs,
     });
     if (turn === null) return null;
     const lease = new Lease({ turn, database, until: this.#until(asked), events: this.events });
@@ -105,7 +123,9 @@ export class LeaseKeeper {
     const { database, workerId, concurrency, leaseMs } = this.#parts;
     try {
       const fences = leases.map(({ turn }) => ({ turnId: turn.id, epoch: turn.epoch }));
-      const worker = this.#leaving ? null : { id: workerId, concurrency };
+      const worker = this.#leaving
+        ? null
+        : { id: workerId, concurrency, runs: this.#runs, build: this.#build };
       const renewals = await renewLeases(database.pool, fences, leaseMs, worker);
       let isBusy = false;
       for (const lease of leases) {

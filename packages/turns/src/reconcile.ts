@@ -7,6 +7,11 @@ import {
   expireLeases,
   findReadyTenants,
   findUnreadySessions,
+  keepBuilds,
+  listLiveQueues,
+  putAside,
+  takeBackUnconsumed,
+  takeUp,
   purgeWorkers,
   probeOutages,
   promoteDelayed,
@@ -25,6 +30,8 @@ export interface ReconcileSettings extends RetentionSettings {
   maxLostLeases: number;
   /** A job that no worker has claimed for this long is checked. Milliseconds. */
   jobAgeMs: number;
+  /** A turn whose tools no live worker has says so after this time. Milliseconds. */
+  toolWaitMs: number;
 }
 
 /** What a pass repaired. */
@@ -39,6 +46,14 @@ export interface Repairs {
   readyTenants: number;
   purgedIdempotencyRecords: number;
   removedWorkers: number;
+  /** Builds that no worker had for a month. */
+  removedBuilds: number;
+  /** Turns that were in a queue whose workers are gone. */
+  unconsumedTurns: number;
+  /** Turns that began to wait for a worker with their tools. */
+  turnsWithoutWorker: number;
+  /** Turns whose tools workers have again. */
+  turnsWithWorker: number;
   countedTenants: number;
   prunedTurns: number;
   /** Rows deleted because their retention had passed. */
@@ -52,6 +67,9 @@ const ENDS_BATCH = 50;
 const MOST_BATCHES = 40;
 /** Batches of delayed turns: many may be scheduled for the same time. */
 const DUE_BATCH = 1_000;
+/** Passes after workers came or went, and one of so many others, that look for queues without workers. */
+const LATE_PASSES = 5;
+const RARE_PASSES = 30;
 /** How often a parked turn probes whether its model responds again. */
 const PROBE_EVERY_MS = 5_000;
 
@@ -65,6 +83,8 @@ export class Reconciliation {
   readonly #retention: Retention;
   #lastSession = '';
   #lastTenant = '';
+  #queues = '';
+  #passesWithQueues = 0;
 
   constructor(
     parts: { database: Database; backplane: Backplane; dispatcher: Dispatcher },
@@ -97,8 +117,12 @@ export class Reconciliation {
       unreadySessions: await attempt(() => this.#promoteSessions()),
       dueTurns: await attempt(() => this.#promoteDelayed()),
       probes: await attempt(() => this.#probeOutages()),
+      unconsumedTurns: await attempt(() => this.#takeBackUnconsumed()),
+      turnsWithWorker: await attempt(() => this.#takeUp()),
+      turnsWithoutWorker: await attempt(() => this.#putAside()),
       readyTenants: await attempt(() => this.#dispatchTenants()),
       removedWorkers: await attempt(() => purgeWorkers(pool, BATCH)),
+      removedBuilds: await attempt(() => keepBuilds(pool, BATCH)),
       countedTenants: await attempt(() => countSpending(pool, BATCH)),
       lostJobs: 0,
       purgedIdempotencyRecords: 0,
@@ -181,6 +205,37 @@ export class Reconciliation {
     const tenants = await probeOutages(this.#parts.database.pool, BATCH, PROBE_EVERY_MS);
     for (const tenantId of tenants) this.#parts.dispatcher.changed({ tenantId });
     return tenants.length;
+  }
+
+  /** Reads what is in the queues only after workers came or went, and now and then: mostly every queue is consumed. */
+  async #takeBackUnconsumed(): Promise<number> {
+    const queues = (await listLiveQueues(this.#parts.database.pool)).join(' ');
+    this.#passesWithQueues = queues === this.#queues ? this.#passesWithQueues + 1 : 0;
+    this.#queues = queues;
+    // A dispatch that was under way when they changed may come late.
+    if (this.#passesWithQueues > LATE_PASSES && this.#passesWithQueues % RARE_PASSES !== 0) return 0;
+    const turns = await takeBackUnconsumed(this.#parts.database.pool, BATCH);
+    for (const { tenantId } of turns) this.#parts.dispatcher.changed({ tenantId });
+    return turns.length;
+  }
+
+  async #takeUp(): Promise<number> {
+    let count = 0;
+    for (let batch = 0; batch < MOST_BATCHES; batch++) {
+      const turns = await takeUp(this.#parts.database.pool, DUE_BATCH);
+      for (const { tenantId } of turns) this.#parts.dispatcher.changed({ tenantId });
+      count += turns.length;
+      if (turns.length < DUE_BATCH) break;
+    }
+    return count;
+  }
+
+  async #putAside(): Promise<number> {
+    const { database, backplane } = this.#parts;
+    const turns = await putAside(database.pool, DUE_BATCH, this.#settings.toolWaitMs);
+    for (const { sessionId, turnId } of turns)
+      backplane.live.changed({ sessionId, turnId, eventCount: null });
+    return turns.length;
   }
 
   /** Tenants with ready turns that wait for a slot. */

@@ -66,7 +66,7 @@ function reconciliation(environment: Record<string, string>): Reconciliation {
   const settings = retentionSettings(z.object(retentionVariables).parse(environment));
   return new Reconciliation(
     { database, backplane, dispatcher },
-    { maxLostLeases: 5, jobAgeMs: 5_000, ...settings },
+    { maxLostLeases: 5, jobAgeMs: 5_000, toolWaitMs: 10_000, ...settings },
   );
 }
 

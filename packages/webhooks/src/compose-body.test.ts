@@ -22,6 +22,7 @@ const TURN: Turn = {
   resumes: null,
   priority: 0,
   run_at: null,
+  waiting_for: null,
   step_count: 1,
   attempts: 1,
   metadata: { order: '17' },

@@ -20,6 +20,8 @@ export interface AgentSettings {
   system?: string;
   model_keys?: string[];
   tools?: readonly (CodeTool | OtherTool)[];
+  /** The pool of workers that run its turns. Default: `default`. */
+  pool?: string;
   max_tokens?: number;
   max_steps?: number;
   step_timeout_ms?: number;

@@ -1,3 +1,4 @@
+import { poolNameSchema } from '@turnpike/contract';
 import { scrub } from '@turnpike/telemetry';
 import { checkTools } from './check-tools.ts';
 import type { AgentDefinition } from './define-agent.ts';
@@ -9,17 +10,28 @@ export interface WorkerSettings {
   tools?: readonly CodeTool[];
   /** Their tools in code are the worker's too. */
   agents?: readonly AgentDefinition[];
+  /** The pool of this worker. Default: `WORKER_POOL`, else `default`. */
+  pool?: string;
+  /** The version of the tools' package, shown with them. Default: that of the package of the program. */
+  version?: string;
 }
 
 /**
  * Makes this process a worker, by the settings in its environment: it claims turns, runs their tools, and drains on
  * SIGTERM. Resolves when it is ready. A setting that prevents the start is written to standard error, and ends the
- * process with exit code 1. Throws a `TypeError` for two different tools of one name.
+ * process with exit code 1. Throws a `TypeError` for two different tools of one name, and for a pool of a wrong name.
  */
-export async function startWorker({ tools = [], agents = [] }: WorkerSettings = {}): Promise<RunningWorker> {
+export async function startWorker({
+  tools = [],
+  agents = [],
+  pool,
+  version,
+}: WorkerSettings = {}): Promise<RunningWorker> {
   const all = checkTools([...tools, ...agents.flatMap((agent) => agent.tools)]);
+  const poolIssue = pool === undefined ? undefined : poolNameSchema.safeParse(pool).error?.issues[0];
+  if (poolIssue !== undefined) throw new TypeError(`The pool ${poolIssue.message}.`);
   try {
-    return await runWorker(all);
+    return await runWorker(all, { pool, version });
   } catch (error) {
     process.stderr.write(`${scrub(error instanceof Error ? error.message : String(error))}\n`);
     return process.exit(1);

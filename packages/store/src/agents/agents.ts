@@ -1,5 +1,6 @@
 import {
   agentConfigSchema,
+  DEFAULT_POOL,
   metadataSchema,
   type Agent,
   type AgentConfig,
@@ -35,8 +36,9 @@ const RETURNED = `
 SELECT ${selectList(storedAgentSchema, 'agent', { config: 'version.config' })} FROM agent CROSS JOIN version`;
 
 const INSERT_VERSION = `
-  INSERT INTO agent_versions (agent_id, version, tenant_id, name, metadata, config)
-  SELECT agent.id, agent.version, agent.tenant_id, agent.name, agent.metadata, $5::jsonb FROM agent RETURNING *`;
+  INSERT INTO agent_versions (agent_id, version, tenant_id, name, metadata, config, pool, code_tools)
+  SELECT agent.id, agent.version, agent.tenant_id, agent.name, agent.metadata, $5::jsonb, $6, $7::text[]
+  FROM agent RETURNING *`;
 
 const INSERT = {
   name: 'insert-agent',
@@ -103,7 +105,11 @@ async function write(
   statement: typeof INSERT,
   { id, tenantId, name, metadata, config }: AgentContents,
 ): Promise<Agent> {
-  const values = [id, tenantId, name, json(metadata), json(config)];
+  const { pool, ...rest } = config;
+  // Programs older than pools read versions that name none.
+  const stored = pool === DEFAULT_POOL ? rest : config;
+  const codeTools = config.tools.flatMap((tool) => (tool.type === 'code' ? [tool.name] : []));
+  const values = [id, tenantId, name, json(metadata), json(stored), pool, codeTools];
   const [written] = await query(sql, statement, values);
   if (written === undefined) throw new Error('A write returned no row.');
   return written;

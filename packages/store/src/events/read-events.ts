@@ -11,7 +11,7 @@ import {
 import { z } from 'zod';
 import { jsonObject } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
-import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
+import { asTurn, storedTurnSchema, storedWaitingSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
 
 /** A position in a session's events: the turn's sequence number, and the event's in the turn. */
 export interface EventPosition {
@@ -48,6 +48,7 @@ const rowSchema = z.object({
     status: z.string().optional(),
     is_error: z.boolean().optional(),
     timeout_ms: z.number().optional(),
+    waiting_for: storedWaitingSchema.optional(),
     name: z.string().optional(),
     effect: z.string().optional(),
     retry_after_ms: z.number().optional(),
@@ -179,6 +180,8 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
   const { type, payload, step, calls } = row;
   const { id, tool_use_id: toolUseId, name, output } = calls?.[0] ?? {};
   switch (type) {
+    case 'turn.waiting_for_tool':
+      return { waiting_for: payload.waiting_for };
     case 'turn.started':
       return { attempt: payload.attempt };
     case 'step.started':

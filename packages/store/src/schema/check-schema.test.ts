@@ -27,7 +27,7 @@ test('function files that differ from the migrations in more than comments and l
   await edit('sql/functions/turnpike_close_turn.sql', (text) =>
     text.replaceAll(/^( +--.*|BEGIN)$/gm, '$1\n\n-- Another comment.'),
   );
-  await edit('sql/functions/turnpike_dispatch.sql', (text) =>
+  await edit('sql/functions/turnpike_dispatch_by_pool.sql', (text) =>
     text.replace("interval '30 seconds'", "interval '30  seconds'"),
   );
   await edit('sql/functions/turnpike_period_start.sql', (text) => text.replace('STABLE', 'VOLATILE'));
@@ -42,7 +42,7 @@ test('function files that differ from the migrations in more than comments and l
   );
   const problems = await findSchemaProblems(SERVER, folders);
   expect(problems.map(({ title, remedy }) => `${title} ${remedy}`)).toEqual([
-    'packages/store/sql/functions/turnpike_dispatch.sql is not the function that the migrations make, which is: If the file is right, add a migration that runs it. If the migrations are right, correct the file.',
+    'packages/store/sql/functions/turnpike_dispatch_by_pool.sql is not the function that the migrations make, which is: If the file is right, add a migration that runs it. If the migrations are right, correct the file.',
     'packages/store/sql/functions/turnpike_more.sql makes a function that no migration makes. Add a migration that runs the file, or delete the file.',
     'packages/store/sql/functions/turnpike_new_id.sql must make one function, turnpike_new_id. It makes: turnpike_make_id. One function per file, named after it.',
     'packages/store/sql/functions/turnpike_period_start.sql is not the function that the migrations make, which is: If the file is right, add a migration that runs it. If the migrations are right, correct the file.',

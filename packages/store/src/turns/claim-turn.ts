@@ -21,6 +21,7 @@ import { GroupCommit, perPool } from '../database/group-commit.ts';
 import { waitsForDispatch } from './dispatch-turns.ts';
 import { parameterRows } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
+import { arrayLiteral, canRun, PLAIN, type Capability } from '../workers/capability.ts';
 import { isBudgeted } from '../budgets/reserve-cost.ts';
 import { isTimeout, queryInOrder, StoreUnavailableError, type Sql, type UnreadRow } from '../database/sql.ts';
 
@@ -123,6 +124,8 @@ export interface Claim {
   from: readonly TurnStatus[];
   workerId: string;
   leaseMs: number;
+  /** What the worker can run. Default: `PLAIN`. */
+  runs?: Capability;
 }
 
 const CLAIMS = parameterRows<Claim>('given', {
@@ -130,6 +133,8 @@ const CLAIMS = parameterRows<Claim>('given', {
   epoch: ['int', ({ epoch }) => epoch],
   worker_id: ['text', ({ workerId }) => workerId],
   lease_ms: ['double precision', ({ leaseMs }) => leaseMs],
+  pool: ['text', ({ runs = PLAIN }) => runs.pool],
+  code_tools: ['text', ({ runs = PLAIN }) => arrayLiteral(runs.codeTools)],
   started_id: ['text', () => newId('event')],
   step_started_id: ['text', () => newId('event')],
 });
@@ -138,7 +143,7 @@ const GIVEN = `
 WITH given AS MATERIALIZED (SELECT * FROM ${CLAIMS.from})`;
 
 const CLAIMABLE = `turns.id = given.turn_id AND turns.epoch = given.epoch AND turns.status = ANY ($${CLAIMS.next})
-    AND turns.dispatched_at IS NOT NULL`;
+    AND turns.dispatched_at IS NOT NULL AND ${canRun('turns', 'given.pool', 'given.code_tools::text[]')}`;
 
 /**
  * A group skips locked turns: waiting would hold the rows of its other turns, and two groups could deadlock.
@@ -148,8 +153,10 @@ const LOCK_FREE = `, free AS MATERIALIZED (
 )`;
 
 /*
- * Invariant: a claim succeeds at most once for an epoch. It raises the epoch, so an earlier holder can write
- * nothing more. Time is the database's.
+ * Invariants:
+ * - A claim succeeds at most once for an epoch. It raises the epoch, so an earlier holder can write nothing more. Time
+ *   is the database's.
+ * - A turn is claimed only by a worker of its pool that has all its tools in code, whatever the queue held.
  *
  * The same statement reads the journal. Its snapshot is sound: a turn that qualifies was `queued` at this
  * epoch in the snapshot, and nothing writes to the journal of a queued turn. Input that joins a turn is in
@@ -249,7 +256,8 @@ const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ };
 const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ };
 
 /**
- * Claims a turn for `leaseMs`. Null if the job is stale: the turn has moved on, or another worker was first.
+ * Claims a turn for `leaseMs`. Null if the job is stale: the turn has moved on, or another worker was first; and if
+ * this worker cannot run the turn (`takeBackTurn`).
  * If `sql` is the pool, the claim shares a statement with others that arrive meanwhile.
  */
 export async function claimTurn(sql: Sql, claim: Claim): Promise<LeasedTurn | null> {

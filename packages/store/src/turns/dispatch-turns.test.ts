@@ -5,7 +5,7 @@ import { dispatchTurns } from './dispatch-turns.ts';
 import { promoteDelayed } from './promote-delayed.ts';
 import { renewLeases } from './renew-leases.ts';
 import { createTenant } from '../tenants/tenants.ts';
-import { purgeWorkers } from './workers.ts';
+import { purgeWorkers } from '../workers/workers.ts';
 
 const POOL = 4;
 
@@ -141,3 +141,87 @@ async function flushAll(): Promise<void> {
     client.release();
   }
 }
+
+/** A live worker of this pool with these tools; its queue is named for both. */
+const worker = (id: string, concurrency: number, pool: string, codeTools: string[]) =>
+  renewLeases(database.pool, [], 1_000, {
+    id,
+    concurrency,
+    runs: { pool, codeTools, queue: [pool, ...codeTools].join('.') },
+  });
+const queuesOf = async (tenantId: string): Promise<Record<string, number>> => {
+  const { turns } = await dispatchTurns(database.pool, [], [tenantId]);
+  const queues: Record<string, number> = {};
+  for (const { queue } of turns) queues[queue ?? 'turns'] = (queues[queue ?? 'turns'] ?? 0) + 1;
+  return queues;
+};
+const needing = (pool: string, codeTools: string[]) => ({
+  pool: `'${pool}'`,
+  code_tools: `ARRAY[${codeTools.map((name) => `'${name}'`).join(', ')}]::text[]`,
+});
+
+test('while all workers are alike, their queue gets every turn that they can run', async () => {
+  await worker('w1', 100, 'default', ['a', 'b']);
+  const tenantId = await tenantWith(1, 3);
+  await fill(tenantId, 2, needing('default', ['a']));
+  await fill(tenantId, 2, needing('default', ['c']));
+  await fill(tenantId, 2, needing('gpu', []));
+  expect(await queuesOf(tenantId)).toEqual({ 'default.a.b': 5 });
+});
+
+test('a turn gets into a queue of workers that have its tools, and into none where there are none', async () => {
+  await worker('w1', 100, 'default', ['a']);
+  await worker('w2', 100, 'default', ['a', 'b']);
+  await worker('w3', 100, 'gpu', ['a']);
+  const tenantId = await createTenant(database, 'Acme');
+  await fill(tenantId, 2, needing('default', ['b']));
+  await fill(tenantId, 2, needing('default', ['c']));
+  await fill(tenantId, 2, needing('gpu', ['a']));
+  await fill(tenantId, 2, needing('gpu', ['b']));
+  await fill(tenantId, 2, needing('other', []));
+  expect(await queuesOf(tenantId)).toEqual({ 'default.a.b': 2, 'gpu.a': 2 });
+  expect(await queuesOf(tenantId)).toEqual({});
+});
+
+test('turns that several kinds of workers can run are shared among them by their slots', async () => {
+  await worker('w1', 900, 'default', ['a']);
+  await worker('w2', 100, 'default', ['a', 'b']);
+  const tenantId = await createTenant(database, 'Acme');
+  await fill(tenantId, 250, needing('default', ['a']));
+  const { 'default.a': most = 0, 'default.a.b': some = 0 } = await queuesOf(tenantId);
+  expect(most + some).toBe(250);
+  // A tenth of 250 is 25; fewer than 3 or more than 80 come once in a million runs.
+  expect(some).toBeGreaterThan(3);
+  expect(some).toBeLessThan(80);
+});
+
+test('a tenant has its window in each pool, by the slots of that pool, and its cap over all of them', async () => {
+  await worker('w1', 40, 'default', []);
+  await worker('w2', 80, 'gpu', []);
+  const tenantId = await tenantWith(1, 60);
+  await fill(tenantId, 60, needing('gpu', []));
+  expect(await queuesOf(tenantId)).toEqual({ default: 10, gpu: 20 });
+  const capped = await tenantWith(1, 60);
+  await fill(capped, 60, needing('gpu', []));
+  await ask('UPDATE tenants SET max_running_turns = 12 WHERE id = $1', [capped]);
+  // Those that have been ready for longest.
+  expect(await queuesOf(capped)).toEqual({ default: 10, gpu: 2 });
+  expect(await dispatchTurns(database.pool, [], [capped])).toEqual({ turns: [], full: [capped] });
+});
+
+test('plain turns wait in the plain queue where only workers of other pools are alive', async () => {
+  await worker('w2', 80, 'gpu', []);
+  const tenantId = await tenantWith(1, 60);
+  expect(await queuesOf(tenantId)).toEqual({ turns: 16 });
+});
+
+test('a program older than pools dispatches only what workers as old can run', async () => {
+  await worker('w1', 100, 'default', ['a']);
+  const tenantId = await tenantWith(1, 2);
+  await fill(tenantId, 2, needing('default', ['a']));
+  await fill(tenantId, 2, needing('gpu', []));
+  expect(await ask('SELECT turn_id FROM turnpike_dispatch($1, $2)', [[], [tenantId]])).toHaveLength(2);
+  expect(await ask('SELECT id FROM turns WHERE tenant_id = $1 AND queue IS NOT NULL', [tenantId])).toEqual(
+    [],
+  );
+});

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-const turnSchema = z.object({ turnId: z.string(), epoch: z.int(), jobNumber: z.int() });
+const turnSchema = z.object({
+  turnId: z.string(),
+  epoch: z.int(),
+  jobNumber: z.int(),
+  queue: z.string().nullable(),
+});
 export type DispatchedTurn = z.infer<typeof turnSchema>;
 
 export interface Dispatched {
@@ -17,12 +22,13 @@ export const waitsForDispatch = (turn: string): string => `EXISTS (
   WHERE others.tenant_id = ${turn}.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
     AND others.dispatched_at IS NULL AND others.available_at IS NULL)`;
 
-/* The invariant is in packages/store/sql/functions/turnpike_dispatch.sql. */
+/* The invariants are in packages/store/sql/functions/turnpike_dispatch_by_pool.sql. */
 const DISPATCH = {
   name: 'dispatch-turns',
   text: `
-SELECT turn_id AS "turnId", turn_epoch AS epoch, turn_hint AS "jobNumber", turn_tenant AS "tenantId"
-FROM turnpike_dispatch($1, $2)`,
+SELECT turn_id AS "turnId", turn_epoch AS epoch, turn_hint AS "jobNumber", turn_tenant AS "tenantId",
+  turn_queue AS queue
+FROM turnpike_dispatch_by_pool($1, $2, false)`,
   row: z.union([turnSchema, z.object({ turnId: z.null(), tenantId: z.string() })]),
 };
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { columnsOf, parameterRows } from '../database/parameter-rows.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 import { tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
+import { needsOf } from '../workers/capability.ts';
 import { asTurn, storedTurnSchema, SUBMITTED_COLUMNS, TURN_COLUMNS } from './stored-turn.ts';
 
 export interface NewTurn {
@@ -178,15 +179,16 @@ WITH given AS MATERIALIZED (
   SELECT * FROM joined UNION ALL SELECT * FROM started
 ), turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version,
-                     message_count, event_count, ready_at, deadline_at, available_at,
+                     pool, code_tools, message_count, event_count, ready_at, deadline_at, available_at,
                      resumes, traceparent, ${SUBMITTED.join(', ')})
   SELECT session.turn_id, session.tenant_id, session.id, session.sequence, session.agent_id,
-         session.agent_version, (given.input IS NOT NULL)::int, 1,
+         session.agent_version, needs.pool, needs.code_tools, (given.input IS NOT NULL)::int, 1,
          CASE WHEN session.open_turns = 1 THEN now() END,
          greatest(now(), given.run_at) + given.deadline_ms * interval '1 millisecond',
          CASE WHEN given.run_at > now() THEN given.run_at END,
          given.resumes, given.traceparent, ${SUBMITTED.map((column) => `given.${column}`).join(', ')}
   FROM session JOIN given USING (turn_id)
+  ${needsOf('session.agent_id', 'session.agent_version')}
   RETURNING *
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)

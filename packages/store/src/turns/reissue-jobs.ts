@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { parameterRows } from '../database/parameter-rows.ts';
 import { query, type Sql } from '../database/sql.ts';
 
-const jobSchema = z.object({ turnId: z.string(), epoch: z.int(), jobNumber: z.int() });
+const jobSchema = z.object({
+  turnId: z.string(),
+  epoch: z.int(),
+  jobNumber: z.int(),
+  queue: z.string().nullable(),
+});
 type TurnJob = z.infer<typeof jobSchema>;
 
 /* Those that were not checked for longest come first, so every one is checked in the end. */
@@ -16,7 +21,7 @@ WHERE id = ANY (ARRAY(
     AND hinted_at < now() - $2::double precision * interval '1 millisecond'
   ORDER BY hinted_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ))
-RETURNING id AS "turnId", epoch, hint AS "jobNumber"`,
+RETURNING id AS "turnId", epoch, hint AS "jobNumber", queue`,
   row: jobSchema,
 };
 
@@ -28,7 +33,10 @@ export function takeUncheckedTurns(
   return query(sql, TAKE_UNCHECKED, [settings.limit, settings.olderThanMs]);
 }
 
-const LOST = parameterRows<TurnJob>('lost', {
+/** A job's new number is in the queue of the old one. */
+type LostJob = Omit<TurnJob, 'queue'>;
+
+const LOST = parameterRows<LostJob>('lost', {
   id: ['text', ({ turnId }) => turnId],
   epoch: ['int', ({ epoch }) => epoch],
   number: ['int', ({ jobNumber }) => jobNumber],
@@ -45,11 +53,11 @@ WHERE turns.id = ANY (ARRAY(
   WHERE turns.status = 'queued' AND turns.dispatched_at IS NOT NULL
   FOR NO KEY UPDATE OF turns SKIP LOCKED
 ))
-RETURNING turns.id AS "turnId", turns.epoch, turns.hint AS "jobNumber"`,
+RETURNING turns.id AS "turnId", turns.epoch, turns.hint AS "jobNumber", turns.queue`,
   row: jobSchema,
 };
 
 /** New numbers for jobs that were lost: a job with a new number is a new job, whatever became of the old one. */
-export function reissueJobs(sql: Sql, jobs: readonly TurnJob[]): Promise<TurnJob[]> {
+export function reissueJobs(sql: Sql, jobs: readonly LostJob[]): Promise<TurnJob[]> {
   return query(sql, REISSUE, LOST.values(jobs));
 }

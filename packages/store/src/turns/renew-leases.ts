@@ -1,7 +1,8 @@
 import { turnStatusSchema, type TurnStatus } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
-import type { LiveWorker } from './workers.ts';
+import { PLAIN } from '../workers/capability.ts';
+import type { LiveWorker } from '../workers/workers.ts';
 
 /*
  * Invariant: only a lease that has not expired is renewed. An expired lease stays expired, even if no worker
@@ -24,8 +25,10 @@ WITH lease AS (
   FROM held WHERE turns.id = held.id AND turns.leased_until > now()
   RETURNING turns.id, turns.status
 ), worker AS (
-  INSERT INTO workers (id, concurrency, seen_at) SELECT $4, $5, now() WHERE $4::text IS NOT NULL
-  ON CONFLICT (id) DO UPDATE SET concurrency = excluded.concurrency, seen_at = excluded.seen_at
+  INSERT INTO workers (id, concurrency, pool, queue, code_tools, build, seen_at)
+  SELECT $4, $5, $6, $7, $8::text[], $9, now() WHERE $4::text IS NOT NULL
+  ON CONFLICT (id) DO UPDATE SET concurrency = excluded.concurrency, pool = excluded.pool, queue = excluded.queue,
+    code_tools = excluded.code_tools, build = excluded.build, seen_at = excluded.seen_at
 )
 SELECT id, status, true AS renewed FROM renewed
 UNION ALL
@@ -52,12 +55,16 @@ export async function renewLeases(
 ): Promise<Map<string, RenewedLease>> {
   const ids = leases.map((lease) => lease.turnId);
   const epochs = leases.map((lease) => lease.epoch);
+  const { pool, queue, codeTools } = worker?.runs ?? PLAIN;
+  const announced = [
+    worker?.id ?? null,
+    worker?.concurrency ?? null,
+    pool,
+    queue,
+    codeTools,
+    worker?.build ?? null,
+  ];
   // A connection that hangs must leave time for another attempt.
-  const rows = await query(
-    sql,
-    RENEW,
-    [ids, epochs, leaseMs, worker?.id ?? null, worker?.concurrency ?? null],
-    Math.max(1_000, leaseMs / 3),
-  );
+  const rows = await query(sql, RENEW, [ids, epochs, leaseMs, ...announced], Math.max(1_000, leaseMs / 3));
   return new Map(rows.map(({ id, status, renewed }) => [id, { status, renewed }]));
 }

@@ -6,6 +6,7 @@ import {
   textOf,
   turnErrorSchema,
   turnStatusSchema,
+  waitingForSchema,
   type ResumeTurn,
   type Turn,
 } from '@turnpike/contract';
@@ -14,6 +15,11 @@ import type { ParameterColumn } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
 import { json } from '../database/sql.ts';
 import { usageOf } from './stored-usage.ts';
+
+/** As the database writes times into JSON. */
+export const storedWaitingSchema = waitingForSchema.extend({
+  since: z.string().transform((text) => new Date(text).toISOString()),
+});
 
 /** The columns of a turn that clients may see. */
 export const storedTurnSchema = z.object({
@@ -30,6 +36,7 @@ export const storedTurnSchema = z.object({
   metadata: metadataSchema,
   priority: z.int(),
   runAt: z.date().nullable(),
+  waitingFor: storedWaitingSchema.nullable(),
   inputTokens: z.int(),
   outputTokens: z.int(),
   cacheCreationInputTokens: z.int(),
@@ -100,6 +107,8 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     metadata: row.metadata,
     priority: row.priority,
     run_at: row.runAt?.toISOString() ?? null,
+    // One that was cancelled, or ran out of time, waits no more.
+    waiting_for: row.status === 'queued' ? row.waitingFor : null,
     created_at: row.createdAt.toISOString(),
     started_at: row.startedAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,

@@ -1,3 +1,4 @@
+import { DEFAULT_POOL, poolNameSchema } from '@turnpike/contract';
 import { runtimeSettings, runtimeVariables } from '@turnpike/runtime';
 import { readEnvironment, type KeySettings } from '@turnpike/secrets';
 import { Secret } from '@turnpike/telemetry';
@@ -33,6 +34,9 @@ export const environmentVariables = z.object({
     .describe(
       "How long a worker caches a tenant's model key after it was replaced or deleted. Milliseconds.",
     ),
+  WORKER_POOL: poolNameSchema
+    .default(DEFAULT_POOL)
+    .describe('The pool of this worker: it runs the turns of agents that name this pool, and no others.'),
   CONCURRENCY: z.coerce
     .number()
     .int()
@@ -81,6 +85,7 @@ const environmentSchema = environmentVariables.transform((environment) => ({
   modelBaseUrl: environment.ANTHROPIC_BASE_URL,
   pricesPath: environment.TURNPIKE_PRICES,
   modelKeyTtlMs: environment.MODEL_KEY_TTL_MS,
+  pool: environment.WORKER_POOL,
   concurrency: environment.CONCURRENCY,
   leaseMs: environment.LEASE_MS,
   drainMs: environment.DRAIN_MS,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, JobConsumer, TurnJob } from '@turnpike/backplane';
 import { DrainError, LeaseLostError } from '@turnpike/contract';
-import { endOutage, type Database } from '@turnpike/store';
+import { endOutage, takeBackTurn, type Capability, type Database } from '@turnpike/store';
 import { reportSparingly, type Logger, type Metrics, type Report, type Tracing } from '@turnpike/telemetry';
 import { LeaseKeeper, type Dispatcher, type Lease } from '@turnpike/turns';
 import { countLeases } from './count-leases.ts';
@@ -29,6 +29,10 @@ export interface TurnRunnerParts {
   workerId: string;
   concurrency: number;
   leaseMs: number;
+  /** What it can run; it consumes that queue. */
+  runs: Capability;
+  /** The id of what it announced in detail. */
+  build: string;
 }
 
 /** This part of the time to drain is given to steps that are about to finish by themselves. */
@@ -49,15 +53,25 @@ export class TurnRunner {
   readonly #observer: LeaseObserver;
   readonly #model: Model;
   readonly #tools: ToolRunner;
-  readonly #consumer: JobConsumer;
+  #runs: Capability;
+  #consumer: JobConsumer;
   #draining = false;
 
   constructor(parts: TurnRunnerParts) {
     this.#parts = parts;
     this.#warn = reportSparingly((message, fields) => parts.logger.warn(message, fields));
-    const { database, workerId, concurrency, leaseMs } = parts;
+    const { database, workerId, concurrency, leaseMs, runs, build } = parts;
+    this.#runs = runs;
     const onListenerError = this.#warn('A listener of lease events failed.');
-    this.#keeper = new LeaseKeeper({ database, workerId, concurrency, leaseMs, onListenerError });
+    this.#keeper = new LeaseKeeper({
+      database,
+      workerId,
+      concurrency,
+      leaseMs,
+      runs,
+      build,
+      onListenerError,
+    });
     const { events } = this.#keeper;
     this.#observer = new LeaseObserver(events, parts);
     countLeases(events, parts);
@@ -66,12 +80,29 @@ export class TurnRunner {
     const watched = { metrics: parts.turnMetrics, tracing: parts.tracing };
     this.#model = logModelContents(watchModel(parts.model, watched));
     this.#tools = logToolContents(watchTools(parts.tools, watched));
-    this.#consumer = parts.backplane.consume({
-      concurrency,
+    this.#consumer = this.#consume();
+  }
+
+  #consume(): JobConsumer {
+    const options = {
+      concurrency: this.#parts.concurrency,
       unclaimedAtOnce: CLAIMS_AT_ONCE,
-      run: (job, taken) => this.#run(job, taken),
+      run: (job: TurnJob, taken: () => void) => this.#run(job, taken),
       onError: this.#warn('A turn job failed.'),
-    });
+    };
+    return this.#parts.backplane.consume(options, this.#runs.queue);
+  }
+
+  /** From now on it runs other turns. Those that run here go on, and do not count as its slots. */
+  async become(runs: Capability, build: string): Promise<void> {
+    if (this.#draining) return;
+    const before = this.#runs;
+    this.#runs = runs;
+    await this.#keeper.become(runs, build);
+    if (this.#draining || runs.queue === before.queue) return;
+    const old = this.#consumer;
+    this.#consumer = this.#consume();
+    await old.close(RELEASE_MS);
   }
 
   /** The number of turns that run here now. */
@@ -151,12 +182,26 @@ export class TurnRunner {
   /** What fails here is logged by its job alone: no lease is known yet. */
   async #claim(job: TurnJob): Promise<Lease | null> {
     try {
-      return await this.#keeper.claim(job);
+      const lease = await this.#keeper.claim(job);
+      if (lease === null) await this.#takeBack(job);
+      return lease;
     } catch (error) {
       const warn = this.#warn('A turn could not be claimed; it will be enqueued again.');
       warn(error, { turn_id: job.turnId, epoch: job.epoch });
       return null;
     }
+  }
+
+  /** Where this worker cannot run the turn, another is to get it. */
+  async #takeBack(job: TurnJob): Promise<void> {
+    const { database, dispatcher, logger } = this.#parts;
+    const tenantId = await takeBackTurn(database.pool, job, this.#runs);
+    if (tenantId === null) return;
+    logger.info('A turn came that this worker has no tools for; another worker gets it.', {
+      turn_id: job.turnId,
+      epoch: job.epoch,
+    });
+    dispatcher.changed({ tenantId });
   }
 
   async #untilIdle(limitMs: number): Promise<void> {

@@ -8,6 +8,8 @@ import { Deliverer } from '@turnpike/webhooks';
 import { guardProcess } from '../code/guard-process.ts';
 import type { CodeTool } from '../define-tool.ts';
 import type { RunningWorker } from '../running-worker.ts';
+import { WorkerAnnouncement } from './announce-worker.ts';
+import { describeWorker, findPackageVersion } from './announced-tools.ts';
 import { readConfig } from './config.ts';
 import { DebuggedTenants } from './debugged-tenants.ts';
 import { openModel } from './open-model.ts';
@@ -20,13 +22,21 @@ import { watchProcess } from './watch-process.ts';
 const CLOSE_MS = 5_000;
 
 /** Runs the worker. Throws for settings that can never work. */
-export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWorker> {
+export async function runWorker(
+  tools: readonly CodeTool[],
+  given: { pool?: string | undefined; version?: string | undefined } = {},
+): Promise<RunningWorker> {
   const config = readConfig();
   guardProcess();
+  const pool = given.pool ?? config.pool;
+  const version = given.version ?? findPackageVersion(process.argv[1] ?? '');
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const runtime = await openRuntime('worker', config, { worker_id: workerId });
   const { logger, warn, metrics, tracing, database, secretBox, backplane, dispatcher } = runtime;
 
+  const announcement = new WorkerAnnouncement(database, warn);
+  const { runs, build } = describeWorker(pool, version, tools);
+  await announcement.announce(build);
   const turnMetrics = createTurnMetrics(metrics);
   const model = openModel(runtime, config, turnMetrics);
   const opened = openTools(runtime, config, tools);
@@ -48,6 +58,8 @@ export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWork
     workerId,
     concurrency: config.concurrency,
     leaseMs: config.leaseMs,
+    runs,
+    build: build.id,
   });
   const deliverer = new Deliverer(
     { database, backplane, secretBox, logger, metrics, tracing },
@@ -65,6 +77,7 @@ export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWork
   watchProcess({ metrics, database, guard: opened.guard, model, runner });
   await runtime.serveMetrics();
   logger.info('Worker ready.', {
+    pool,
     concurrency: config.concurrency,
     backplane: backplane.driver,
     tools: tools.map(({ name }) => name),
@@ -77,9 +90,16 @@ export async function runWorker(tools: readonly CodeTool[]): Promise<RunningWork
       logger.info('Draining.');
       await Promise.all([runner.drain(config.drainMs), deliverer.drain(config.drainMs)]);
       debugged.close();
+      announcement.close();
       await model.close();
       await opened.close();
     },
   });
-  return { replaceTools: (changed) => opened.code.replace(changed) };
+  return {
+    replaceTools(changed) {
+      opened.code.replace(changed);
+      const next = describeWorker(pool, version, changed);
+      void announcement.announce(next.build).then(() => runner.become(next.runs, next.build.id));
+    },
+  };
 }

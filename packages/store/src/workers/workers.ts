@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { isAlive, type Capability } from './capability.ts';
 
 /**
  * A process that claims turns. `renewLeases` records that it is alive; dispatch counts workers seen in the
@@ -9,6 +10,10 @@ export interface LiveWorker {
   id: string;
   /** The number of turns that it runs at once. */
   concurrency: number;
+  /** Default: `PLAIN`. */
+  runs?: Capability;
+  /** What `announceBuild` stored of it. Default: null, nothing. */
+  build?: string | null;
 }
 
 const idSchema = z.object({ id: z.string() });
@@ -29,7 +34,7 @@ const PURGE = {
   name: 'purge-workers',
   text: `
 DELETE FROM workers WHERE id = ANY (ARRAY(
-  SELECT id FROM workers WHERE seen_at <= now() - interval '30 seconds' LIMIT $1 FOR UPDATE SKIP LOCKED
+  SELECT id FROM workers WHERE NOT (${isAlive('workers')}) LIMIT $1 FOR UPDATE SKIP LOCKED
 )) RETURNING id`,
   row: idSchema,
 };
