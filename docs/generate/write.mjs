@@ -1,9 +1,10 @@
-// Writes what the documentation takes from the code: the reference of settings, metrics, problem codes and events, and
+// Writes what the documentation takes from the code: the reference of settings, metrics, models, problem codes and events, and
 // the state chart and the packages of ARCHITECTURE.md. With `--check` it writes nothing, and fails where a page does not match the code.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { events } from './events.mjs';
 import { listPackages } from './packages.mjs';
 import { metrics } from './metrics.mjs';
+import { models } from './models.mjs';
 import { problems } from './problems.mjs';
 import { settings } from './settings.mjs';
 import { drawStateChart } from './state-chart.mjs';
@@ -24,6 +25,7 @@ const architecture = fill(read('ARCHITECTURE.md'), 'state chart', drawStateChart
 const pages = {
   'docs/reference/settings.md': settings,
   'docs/reference/metrics.md': metrics,
+  'docs/reference/models.md': models,
   'docs/reference/problems.md': problems,
   'docs/reference/events.md': events,
   'ARCHITECTURE.md': fill(architecture, 'packages', listPackages()),

@@ -1,25 +1,28 @@
 import { setImmediate } from 'node:timers/promises';
-import type { AgentConfig, AgentTool, ValidationIssue } from '@turnpike/contract';
+import type { AgentConfig, InputSchema, UpdateAgent, ValidationIssue } from '@turnpike/contract';
 import { readModelSettings, shareNamedTools } from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
 import { checkModelKeys } from './check-secrets.ts';
 import type { Call } from './route.ts';
 import { throwIssues } from './throw-issues.ts';
 
-/** Throws `invalid_request` for a client tool's schema that no input can be validated with. */
-export async function checkClientTools(
+/** Throws `invalid_request` for a schema of a client tool or of the output that nothing can be validated with. */
+export async function checkSchemas(
   schemas: InputSchemas,
   tenantId: string,
-  tools: readonly AgentTool[],
+  { tools, output_format: format }: Pick<UpdateAgent, 'tools' | 'output_format'>,
 ): Promise<void> {
   const issues: ValidationIssue[] = [];
-  for (const [index, tool] of tools.entries()) {
-    if (tool.type !== 'client') continue;
+  const check = async (path: string, schema: InputSchema): Promise<void> => {
     // A hundred schemas take a while: other requests are served in between.
     await setImmediate();
-    const message = await schemas.fault(tenantId, tool.input_schema);
-    if (message !== null) issues.push({ path: `tools.${index}.input_schema`, message });
+    const message = await schemas.fault(tenantId, schema);
+    if (message !== null) issues.push({ path, message });
+  };
+  for (const [index, tool] of (tools ?? []).entries()) {
+    if (tool.type === 'client') await check(`tools.${index}.input_schema`, tool.input_schema);
   }
+  if (format) await check('output_format.schema', format.schema);
   throwIssues(issues);
 }
 

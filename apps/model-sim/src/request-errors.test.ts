@@ -242,6 +242,31 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     { ...THINKS, temperature: 0.5 },
     /`temperature` may only be set to 1 when thinking is enabled/,
   ],
+  [
+    'a budget for thinking, of a model that has none',
+    { ...THINKS, model: 'claude-opus-4-7' },
+    /"thinking\.type\.enabled" is not supported for this model/,
+  ],
+  [
+    'adaptive thinking of an older model',
+    { model: 'claude-sonnet-4-5', thinking: { type: 'adaptive' } },
+    /adaptive thinking is not supported/,
+  ],
+  [
+    'effort of an older model',
+    { model: 'claude-haiku-4-5', output_config: { effort: 'low' } },
+    /does not support the effort parameter/,
+  ],
+  [
+    'an effort that there is not',
+    { output_config: { effort: 'huge' } },
+    /^output_config\.effort: Input should be/,
+  ],
+  [
+    'an output format with an open object',
+    { output_config: { format: { type: 'json_schema', schema: { type: 'object' } } } },
+    /'additionalProperties' must be explicitly set to false/,
+  ],
   ['a blank stop sequence', { stop_sequences: ['\n\n'] }, /each stop sequence must contain non-whitespace/],
   [
     'a union at the top of a schema',

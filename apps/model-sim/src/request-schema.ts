@@ -117,7 +117,12 @@ export const countTokensSchema = z.strictObject({
   tool_choice: toolChoiceSchema.optional(),
   thinking: thinkingSchema.optional(),
   cache_control: cacheControl,
-  output_config: z.unknown().optional(),
+  output_config: z
+    .strictObject({
+      effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
+      format: z.strictObject({ type: z.literal('json_schema'), schema: z.looseObject({}) }).nullish(),
+    })
+    .optional(),
   speed: z.enum(['standard', 'fast']).nullish(),
 });
 

@@ -89,7 +89,8 @@ export function summaryMessages(summary: string | null): Message[] {
 
 /** The agent's model with other instructions, and without its tools. */
 function summarizer(agent: AgentConfig): AgentConfig {
-  const { thinking: _thinking, stop_sequences: _sequences, ...rest } = agent;
+  const { thinking: _thinking, stop_sequences: _sequences, tool_choice: _choice, ...others } = agent;
+  const { output_format: _format, effort: _effort, ...rest } = others;
   return { ...rest, system: INSTRUCTIONS, tools: [], max_tokens: SUMMARY_TOKENS };
 }
 

@@ -2,8 +2,11 @@ import { z } from 'zod';
 import type { ValidationIssue } from './errors.ts';
 import { idSchema } from './ids.ts';
 import { addIssues } from './issues.ts';
+import { capabilitiesOf } from './messages-api/model-capabilities.ts';
+import { outputSchemaIssues } from './messages-api/output-schema.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 import { metadataSchema } from './metadata.ts';
+import { modelParameterIssues, modelParameters, systemSchema } from './model-parameters.ts';
 import { modelKeysSchema } from './model-settings.ts';
 import { DEFAULT_POOL, poolNameSchema } from './pools.ts';
 import { inputSchemaSchema, toolNameSchema } from './tools.ts';
@@ -39,6 +42,10 @@ const clientToolSchema = z.strictObject({
   name: toolNameSchema,
   description: z.string().min(1).max(10_000),
   input_schema: inputSchemaSchema,
+  strict: z.boolean().optional().meta({
+    description:
+      'If true, the model API guarantees inputs that fit the schema, whose every object it closes.',
+  }),
 });
 
 /** Text files that the model keeps across sessions, with the commands of Anthropic's memory tool. */
@@ -65,7 +72,7 @@ export type AgentTool = z.infer<typeof agentToolSchema>;
 /** The configuration of one agent version. A turn keeps the version it was accepted with. */
 export const agentConfigSchema = z.strictObject({
   model: z.string().min(1).max(200).meta({ example: 'claude-sonnet-4-5' }),
-  system: z.string().max(200_000).optional(),
+  system: systemSchema.optional(),
   model_keys: modelKeysSchema
     .min(1)
     .optional()
@@ -113,9 +120,7 @@ export const agentConfigSchema = z.strictObject({
       description:
         'How long a turn waits for an approval or a tool output. After that, the call counts as denied.',
     }),
-  temperature: z.number().min(0).max(1).optional(),
-  stop_sequences: z.array(z.string().min(1).max(200)).max(16).optional(),
-  thinking: z.strictObject({ type: z.literal('enabled'), budget_tokens: z.int().min(1024) }).optional(),
+  ...modelParameters,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
 
@@ -144,8 +149,16 @@ const configChangeSchema = z.strictObject({
   context_tokens: clearable(fields.context_tokens),
   action_timeout_ms: clearable(fields.action_timeout_ms),
   temperature: clearable(fields.temperature),
+  top_p: clearable(fields.top_p),
+  top_k: clearable(fields.top_k),
   stop_sequences: clearable(fields.stop_sequences),
   thinking: clearable(fields.thinking),
+  effort: clearable(fields.effort),
+  tool_choice: clearable(fields.tool_choice),
+  output_format: clearable(fields.output_format),
+  service_tier: clearable(fields.service_tier),
+  cache_ttl: clearable(fields.cache_ttl),
+  model_metadata: clearable(fields.model_metadata),
 } satisfies Record<keyof AgentConfig, z.ZodType>);
 
 export const updateAgentSchema = configChangeSchema
@@ -182,22 +195,19 @@ export function changeAgentConfig(config: AgentConfig, change: UpdateAgent): Age
  * older than a rule.
  */
 export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
-  const { thinking, temperature, max_tokens: maxTokens, stop_sequences: stops = [] } = config;
-  const issues: ValidationIssue[] = [];
+  const issues = modelParameterIssues(config);
   const add = (path: string, message: string): void => void issues.push({ path, message });
-  if (thinking !== undefined && thinking.budget_tokens >= maxTokens) {
-    add('thinking.budget_tokens', 'must be less than max_tokens');
-  }
-  if (thinking !== undefined && temperature !== undefined && temperature !== 1) {
-    add('temperature', 'must be 1 or omitted when thinking is enabled');
-  }
-  for (const [index, stop] of stops.entries()) {
-    if (stop.trim() === '') add(`stop_sequences.${index}`, 'must contain more than white space');
-  }
   for (const [index, tool] of config.tools.entries()) {
     if (tool.type !== 'client') continue;
     const schemaIssues = toolSchemaIssues(tool.input_schema);
     for (const { path, message } of schemaIssues) add(`tools.${index}.input_schema.${path}`, message);
+    if (tool.strict !== true) continue;
+    if (capabilitiesOf(config.model)?.structuredOutput === false) {
+      add(`tools.${index}.strict`, `${config.model} does not accept strict tools`);
+    }
+    for (const { path, message } of outputSchemaIssues(tool.input_schema)) {
+      add(`tools.${index}.input_schema.${path}`, message);
+    }
   }
   return issues;
 }

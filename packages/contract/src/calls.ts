@@ -12,6 +12,8 @@ export interface ToolDeclaration {
   name: string;
   description: string;
   input_schema: { type: 'object'; [key: string]: unknown };
+  /** The API guarantees that inputs fit the schema. */
+  strict?: boolean;
 }
 
 /** A message as a model call receives it. */

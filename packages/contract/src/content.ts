@@ -114,6 +114,16 @@ export const inputBlockSchema = z.discriminatedUnion('type', [
       }),
     ]),
     title: z.string().min(1).max(500).optional(),
+    context: z
+      .string()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .meta({ description: 'About the document; never cited.' }),
+    citations: z
+      .strictObject({ enabled: z.boolean() })
+      .optional()
+      .meta({ description: 'Whether the model cites the document.' }),
   }),
 ]);
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { agentConfigSchema } from '@turnpike/contract';
-import type { ContentBlock, ConversationMessage, Message, ModelRequest } from '@turnpike/contract';
+import type {
+  AgentConfig,
+  ContentBlock,
+  ConversationMessage,
+  Message,
+  ModelRequest,
+} from '@turnpike/contract';
 import { API_VERSION, buildRequest, SAMPLING_API_VERSION, serializeBody } from './build-request.ts';
 
 const access = { keys: [], baseUrl: null, auth: 'bearer' as const, operatorKey: true };
@@ -47,6 +53,72 @@ describe('the request of a model call', () => {
     const { body, apiVersion } = buildRequest(request([user(text('hi'))], { agent: warm }));
     expect(body.temperature).toBe(0);
     expect(apiVersion).toBe(SAMPLING_API_VERSION);
+  });
+
+  const schema = {
+    type: 'object' as const,
+    properties: { city: { type: 'string', minLength: 2 } },
+    required: ['city'],
+  };
+  const closed = {
+    type: 'object',
+    properties: { city: { type: 'string', description: '{minLength: 2}' } },
+    required: ['city'],
+    additionalProperties: false,
+  };
+  const blocks = [
+    { type: 'text' as const, text: 'Be brief.', cache_control: { type: 'ephemeral' as const } },
+    { type: 'text' as const, text: 'Today is Monday.' },
+  ];
+  it.each<[Partial<AgentConfig>, object]>([
+    [
+      { thinking: { type: 'adaptive', display: 'omitted' } },
+      { thinking: { type: 'adaptive', display: 'omitted' } },
+    ],
+    [{ thinking: { type: 'disabled' } }, { thinking: { type: 'disabled' } }],
+    [{ effort: 'low' }, { output_config: { effort: 'low' } }],
+    [
+      { output_format: { type: 'json_schema', schema } },
+      { output_config: { format: { type: 'json_schema', schema: closed } } },
+    ],
+    [{ tool_choice: { type: 'any' } }, { tool_choice: { type: 'any' } }],
+    [
+      { tool_choice: { type: 'tool', name: 'a', disable_parallel_tool_use: true } },
+      { tool_choice: { type: 'tool', name: 'a', disable_parallel_tool_use: true } },
+    ],
+    [{ top_p: 0.9 }, { top_p: 0.9 }],
+    [{ top_k: 5 }, { top_k: 5 }],
+    [{ service_tier: 'standard_only' }, { service_tier: 'standard_only' }],
+    [{ model_metadata: { user_id: 'u-1' } }, { metadata: { user_id: 'u-1' } }],
+    [
+      { cache_ttl: '1h', system: 'x' },
+      { system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral', ttl: '1h' } }] },
+    ],
+    [{ system: blocks }, { system: blocks }],
+  ])('has %j as the API expects it', (parameters, expected) => {
+    const { body } = buildRequest(
+      request([user(text('hi'))], { agent: { ...agent, ...parameters }, tools: [tool('a')] }),
+    );
+    expect(body).toMatchObject(expected);
+  });
+
+  it('forces a call only in the first model call of a turn, so that the turn can end', () => {
+    const forced = { ...agent, tool_choice: { type: 'any' as const, disable_parallel_tool_use: true } };
+    const after = [user(text('hi')), assistant(call('1')), user(result('1'))];
+    const { body } = buildRequest(request(after, { agent: forced, tools: [tool('t')] }));
+    expect(body.tool_choice).toEqual({ type: 'auto', disable_parallel_tool_use: true });
+  });
+
+  it('closes the objects of a strict tool', () => {
+    const strict = { ...tool('a'), input_schema: schema, strict: true };
+    const { body } = buildRequest(request([user(text('hi'))], { tools: [strict] }));
+    expect(body.tools).toMatchObject([{ name: 'a', input_schema: closed, strict: true }]);
+  });
+
+  it("has a document's context and citations", () => {
+    const source = { type: 'text', media_type: 'text/plain', data: 'x' };
+    const document = { type: 'document', source, context: 'A note.', citations: { enabled: true } };
+    expect(sentMessages(user(document))).toEqual([user(document)]);
   });
 
   it('has no blank system prompt', () => {

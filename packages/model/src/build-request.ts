@@ -1,9 +1,12 @@
 import type Anthropic from '@anthropic-ai/sdk';
+import { transformJSONSchema } from '@anthropic-ai/sdk/lib/transform-json-schema';
 import {
   countInvalidRounds,
   storableJsonText,
   stringifyExact,
+  type AgentConfig,
   type ContentBlock,
+  type InputSchema,
   type Message,
   type ModelRequest,
 } from '@turnpike/contract';
@@ -13,8 +16,12 @@ import { buildConversation } from './conversation/build-conversation.ts';
 export const API_VERSION = '2026-10-21';
 export const SAMPLING_API_VERSION = '2023-06-01';
 
+/** Of the parameters that the later API version no longer has. */
+const SAMPLING = ['temperature', 'top_p', 'top_k'] as const;
+
 /** The body of `POST /v1/messages`. */
-export type MessagesBody = Anthropic.MessageCreateParamsStreaming & { temperature?: number };
+export type MessagesBody = Anthropic.MessageCreateParamsStreaming &
+  Partial<Record<(typeof SAMPLING)[number], number>>;
 
 export interface BuiltRequest {
   /** For `serializeBody` alone: numbers that JavaScript cannot hold are marked in it. */
@@ -28,32 +35,35 @@ export interface BuiltRequest {
 }
 
 /**
- * The request for one model call. Cache markers are on the system prompt, on the last tool and on
- * the last block of the last message that can carry one: three of the four that the API allows.
+ * The request for one model call. Cache markers are on the system prompt, on the last tool and on the last block of
+ * the last message that can carry one: at most the four that the API allows.
  * For an agent with a temperature, the API version that accepts one is used: later ones respond with 400.
  */
 export function buildRequest(request: ModelRequest, { withoutThinking = false } = {}): BuiltRequest {
   const { agent } = request;
   const { thinking } = agent;
-  const settings = { model: agent.model, thinking: thinking !== undefined, withoutThinking };
+  const thinks = thinking !== undefined && thinking.type !== 'disabled';
+  const settings = { model: agent.model, thinking: thinks, withoutThinking };
   const { messages, mayThink, hasThinking, hasCalls } = buildConversation(request.messages, settings);
+  const marker = cacheMarker(agent);
   const body: MessagesBody = {
     model: agent.model,
     max_tokens: agent.max_tokens,
     stream: true,
     // The blocks are as the API accepts them, made from stored ones; its types are for blocks that are written by hand.
-    messages: markLast(messages) as unknown as Anthropic.MessageParam[],
+    messages: markLast(messages, marker) as unknown as Anthropic.MessageParam[],
   };
-  if (agent.system !== undefined && agent.system.trim() !== '') {
-    body.system = [{ type: 'text', text: agent.system, ...CACHE_MARKER }];
-  }
+  const system = systemBlocks(agent.system, marker);
+  if (system.length > 0) body.system = system;
   if (request.tools.length > 0) {
-    body.tools = request.tools.map((tool, index) => ({
-      name: tool.name,
-      description: tool.description,
-      input_schema: tool.input_schema,
-      ...(index === request.tools.length - 1 ? CACHE_MARKER : {}),
+    body.tools = request.tools.map(({ name, description, input_schema, strict = false }, index) => ({
+      name,
+      description,
+      ...(strict ? { input_schema: sentSchema(input_schema), strict } : { input_schema }),
+      ...(index === request.tools.length - 1 ? marker : {}),
     }));
+    const choice = toolChoice(agent.tool_choice, messages);
+    if (choice !== undefined) body.tool_choice = choice;
   } else if (hasCalls) {
     // The API refuses calls of earlier turns in a request without tools.
     body.tools = [NO_TOOL];
@@ -61,13 +71,69 @@ export function buildRequest(request: ModelRequest, { withoutThinking = false } 
   }
   const stopSequences = agent.stop_sequences?.filter((sequence) => sequence.trim() !== '') ?? [];
   if (stopSequences.length > 0) body.stop_sequences = stopSequences;
-  if (thinking !== undefined && mayThink) body.thinking = thinking;
+  if (thinking !== undefined && (mayThink || !thinks)) body.thinking = withoutUnset(thinking);
+  const outputConfig = outputConfigOf(agent);
+  if (outputConfig !== null) body.output_config = outputConfig;
+  if (agent.service_tier !== undefined) body.service_tier = agent.service_tier;
+  if (agent.model_metadata !== undefined) body.metadata = agent.model_metadata;
   const followsBrokenCall = countInvalidRounds(request.messages) > 0;
-  const built = { body, hasThinking, followsBrokenCall, apiVersion: API_VERSION };
-  // The API accepts no temperature with thinking.
-  if (agent.temperature === undefined || thinking !== undefined) return built;
-  body.temperature = agent.temperature;
-  return { ...built, apiVersion: SAMPLING_API_VERSION };
+  const built = { body, hasThinking, followsBrokenCall };
+  let apiVersion = API_VERSION;
+  for (const name of SAMPLING) {
+    const value = agent[name];
+    // The API accepts no temperature with thinking.
+    if (value === undefined || (thinks && name !== 'top_p')) continue;
+    body[name] = value;
+    apiVersion = SAMPLING_API_VERSION;
+  }
+  return { ...built, apiVersion };
+}
+
+function systemBlocks(system: AgentConfig['system'], marker: CacheMarker): Anthropic.TextBlockParam[] {
+  const blocks = typeof system === 'string' ? [{ type: 'text' as const, text: system }] : (system ?? []);
+  const written = blocks.filter(({ text }) => text.trim() !== '');
+  const isMarked = written.some((block) => 'cache_control' in block && block.cache_control !== undefined);
+  return written.map((block, index) => {
+    const { type, text } = block;
+    const marksThis = isMarked
+      ? 'cache_control' in block && block.cache_control !== undefined
+      : index === written.length - 1;
+    return marksThis ? { type, text, ...marker } : { type, text };
+  });
+}
+
+/** A forced call is for the first model call of a turn: forced in each, the turn would never end. */
+function toolChoice(
+  choice: AgentConfig['tool_choice'],
+  messages: readonly Message[],
+): Anthropic.ToolChoice | undefined {
+  if (choice === undefined) return undefined;
+  const hasResults = messages.at(-1)?.content.some(({ type }) => type === 'tool_result') ?? false;
+  const isForced = choice.type === 'any' || choice.type === 'tool';
+  if (!isForced || !hasResults) return withoutUnset(choice);
+  return withoutUnset({ type: 'auto', disable_parallel_tool_use: choice.disable_parallel_tool_use });
+}
+
+function outputConfigOf({ effort, output_format: format }: AgentConfig): Anthropic.OutputConfig | null {
+  if (effort === undefined && format === undefined) return null;
+  return {
+    ...(effort === undefined ? {} : { effort }),
+    ...(format === undefined ? {} : { format: { type: 'json_schema', schema: sentSchema(format.schema) } }),
+  };
+}
+
+/** The API knows only some keywords: the others become part of the descriptions. */
+function sentSchema(schema: InputSchema): { type: 'object'; [keyword: string]: unknown } {
+  return { ...transformJSONSchema(schema), type: 'object' };
+}
+
+type WithoutUnset<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** Without fields that are undefined, which the types of the SDK do not accept. */
+function withoutUnset<T extends object>(value: T): WithoutUnset<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, field]) => field !== undefined),
+  ) as WithoutUnset<T>;
 }
 
 const NO_TOOL: Anthropic.Tool = {
@@ -81,7 +147,13 @@ export function serializeBody(body: MessagesBody): string {
   return storableJsonText(stringifyExact(body));
 }
 
-const CACHE_MARKER = { cache_control: { type: 'ephemeral' } } as const;
+interface CacheMarker {
+  cache_control: Anthropic.CacheControlEphemeral;
+}
+
+function cacheMarker({ cache_ttl: ttl }: AgentConfig): CacheMarker {
+  return { cache_control: { type: 'ephemeral', ...(ttl === undefined ? {} : { ttl }) } };
+}
 
 /**
  * Block types that may carry a marker. Thinking may not, and unknown types do not: a refused request costs more than
@@ -99,11 +171,11 @@ const CACHEABLE = new Set([
   'web_fetch_tool_result',
 ]);
 
-function markLast(messages: Message[]): Message[] {
+function markLast(messages: Message[], marker: CacheMarker): Message[] {
   const last = messages.at(-1);
   const index = last?.content.findLastIndex((block) => CACHEABLE.has(block.type)) ?? -1;
   const block = last?.content[index];
   if (last === undefined || block === undefined) return messages;
-  const marked: ContentBlock = { ...block, ...CACHE_MARKER };
+  const marked: ContentBlock = { ...block, ...marker };
   return [...messages.slice(0, -1), { ...last, content: last.content.with(index, marked) }];
 }

@@ -94,7 +94,8 @@ export class CallState {
 
   /** By the name of the model that was requested: a gateway may give itself any name. */
   costOf(usage: Usage): number {
-    return costOf(usage, this.parts.prices.priceOf(this.request.agent.model, Date.now()));
+    const { model, cache_ttl: cacheTtl } = this.request.agent;
+    return costOf(usage, this.parts.prices.priceOf(model, Date.now()), cacheTtl);
   }
 
   /** Throws a ModelError where no key can be used, and the signal's reason. */

@@ -1,14 +1,21 @@
-import type { CallCost, ContentBlock, ModelRequest, Usage } from '@turnpike/contract';
+import type { AgentConfig, CallCost, ContentBlock, ModelRequest, Usage } from '@turnpike/contract';
 import type { Price } from './prices.ts';
 
-/** The cost of a call, in whole millionths of a US dollar, rounded up. */
-export function costOf(usage: Usage, price: Price): number {
+/** The cost of a call, in whole millionths of a US dollar, rounded up. `cacheTtl`: of what it wrote to the cache. */
+export function costOf(usage: Usage, price: Price, cacheTtl?: CacheTtl): number {
   const cost =
     usage.input_tokens * price.input +
     usage.output_tokens * price.output +
-    usage.cache_creation_input_tokens * price.cache_write +
+    usage.cache_creation_input_tokens * cacheWritePrice(price, cacheTtl) +
     usage.cache_read_input_tokens * price.cache_read;
   return Math.ceil(round(cost));
+}
+
+type CacheTtl = AgentConfig['cache_ttl'];
+
+/** What is kept for an hour costs twice the input, with every model. */
+function cacheWritePrice(price: Price, ttl: CacheTtl): number {
+  return ttl === '1h' ? 2 * price.input : price.cache_write;
 }
 
 /** An image is scaled down to less than this, whatever its bytes. */
@@ -24,12 +31,13 @@ const FRAME_TOKENS = 1_000;
  */
 export function mostCostOf(request: ModelRequest, price: Price): CallCost {
   const { agent, messages, tools } = request;
-  const instructions = tokensIn(agent.system ?? '') + tokensIn(tools);
+  const instructions = tokensIn(agent.system ?? '') + tokensIn(tools) + tokensIn(agent.output_format ?? '');
   const conversation = messages
     .flatMap((message) => message.content)
     .reduce((sum, block) => sum + mostTokens(block), 0);
   const input = FRAME_TOKENS + instructions + conversation;
-  const micros = input * Math.max(price.input, price.cache_write) + agent.max_tokens * price.output;
+  const micros =
+    input * Math.max(price.input, cacheWritePrice(price, agent.cache_ttl)) + agent.max_tokens * price.output;
   return { micros: Math.ceil(round(micros)), tokens: input + agent.max_tokens };
 }
 

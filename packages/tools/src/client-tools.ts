@@ -9,8 +9,8 @@ import { textOutput } from './tool.ts';
  * Tools that the client runs. Only a valid input gets to the client; an invalid one is an error for the model at once.
  */
 export function clientTools(schemas: InputSchemas): FindTool<Extract<AgentTool, { type: 'client' }>> {
-  return ({ name, description, input_schema: schema }, { tenantId }) => ({
-    declaration: { name, description, input_schema: schema },
+  return ({ name, description, input_schema: schema, strict = false }, { tenantId }) => ({
+    declaration: { name, description, input_schema: schema, ...(strict ? { strict } : {}) },
     async prepare(input) {
       const explanation = explainInexact(input) ?? (await schemas.explain(tenantId, schema, input.value));
       if (explanation !== null) return { valid: false, explanation };

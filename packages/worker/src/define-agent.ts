@@ -17,7 +17,7 @@ export interface AgentSettings {
   /** Identifies the agent among those of the project. */
   name: string;
   model: string;
-  system?: string;
+  system?: string | readonly { type: 'text'; text: string; cache_control?: { type: 'ephemeral' } }[];
   model_keys?: string[];
   tools?: readonly (CodeTool | OtherTool)[];
   /** The pool of workers that run its turns. Default: `default`. */
@@ -29,7 +29,21 @@ export interface AgentSettings {
   action_timeout_ms?: number;
   temperature?: number;
   stop_sequences?: string[];
-  thinking?: { type: 'enabled'; budget_tokens: number };
+  top_p?: number;
+  top_k?: number;
+  thinking?:
+    | { type: 'enabled'; budget_tokens: number; display?: 'summarized' | 'omitted' }
+    | { type: 'adaptive'; display?: 'summarized' | 'omitted' }
+    | { type: 'disabled' };
+  effort?: 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+  tool_choice?:
+    | { type: 'auto' | 'any'; disable_parallel_tool_use?: boolean }
+    | { type: 'tool'; name: string; disable_parallel_tool_use?: boolean }
+    | { type: 'none' };
+  output_format?: { type: 'json_schema'; schema: { type: 'object'; [keyword: string]: unknown } };
+  service_tier?: 'auto' | 'standard_only';
+  cache_ttl?: '5m' | '1h';
+  model_metadata?: { user_id: string };
   metadata?: Record<string, string>;
 }
 

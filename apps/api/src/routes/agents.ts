@@ -13,7 +13,7 @@ import { deleteAgent, insertAgent, listAgents, listAgentVersions, readAgent } fr
 import { z } from 'zod';
 import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
 import { checkCount } from '../check-count.ts';
-import { checkClientTools, checkNames } from '../check-agent.ts';
+import { checkSchemas, checkNames } from '../check-agent.ts';
 import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { defineRoute, located, type Route, type RouteResult } from '../route.ts';
 
@@ -41,7 +41,7 @@ export const agentRoutes: Route[] = [
     },
     problems: ['agent_limit', 'metadata_too_large'],
     async prepare({ tenantId, body }, { inputSchemas }) {
-      await checkClientTools(inputSchemas, tenantId, body.tools);
+      await checkSchemas(inputSchemas, tenantId, body);
     },
     async handle({ tenantId, limits, body, sql, may }) {
       await checkCount(sql, { tenantId, limits }, 'agents');
@@ -167,7 +167,7 @@ export const agentRoutes: Route[] = [
     },
     problems: ['not_found', 'agent_changed', 'agent_version_limit', 'metadata_too_large'],
     async prepare({ tenantId, body }, { inputSchemas }) {
-      await checkClientTools(inputSchemas, tenantId, body.tools ?? []);
+      await checkSchemas(inputSchemas, tenantId, body);
     },
     async handle({ tenantId, limits, params: { agent_id: id }, body, sql, may }) {
       const agent = await updateAgent({ sql, tenantId, limits, may }, id, body);

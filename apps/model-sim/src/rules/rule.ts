@@ -7,6 +7,12 @@ export interface ReadRequest {
     tools?: unknown;
     stop_sequences?: unknown;
     temperature?: unknown;
+    top_p?: unknown;
+    top_k?: unknown;
+    thinking?: { type: string } | undefined;
+    output_config?:
+      | { effort?: string | null | undefined; format?: { schema: object } | null | undefined }
+      | undefined;
   };
   /** Neighbours of one role are one message. */
   messages: readonly RequestMessage[];

@@ -19,10 +19,19 @@ export function sentText(block: ContentBlock): ContentBlock[] {
 
 /** An image or a document, or a text where the API would refuse it. */
 export function sentMedia(block: ContentBlock): ContentBlock {
-  const { type, source, title } = block;
+  const { type, source } = block;
   if (!isSendableSource(type, source)) return leftOut(block, 'the model API accepts no such file');
-  const named = type === 'document' && typeof title === 'string' && title.trim() !== '' ? { title } : {};
-  return sentBlock(block, { type, source: inStoredOrder(source), ...named });
+  const details = type === 'document' ? sentDetails(block) : {};
+  return sentBlock(block, { type, source: inStoredOrder(source), ...details });
+}
+
+function sentDetails({ title, context, citations }: ContentBlock): Record<string, unknown> {
+  const isWritten = (text: unknown): boolean => typeof text === 'string' && text.trim() !== '';
+  return {
+    ...(isWritten(title) ? { title } : {}),
+    ...(isWritten(context) ? { context } : {}),
+    ...(isJsonObject(citations) && citations['enabled'] === true ? { citations: { enabled: true } } : {}),
+  };
 }
 
 /** A call as the API accepts it, with its id in this request. */

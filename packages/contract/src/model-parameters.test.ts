@@ -1,0 +1,117 @@
+import { expect, test } from '@jest/globals';
+import { createAgentSchema } from './agents.ts';
+
+const schema = { type: 'object' as const, properties: { city: { type: 'string' } } };
+const tool = { type: 'client', name: 'ask', description: 'Asks.', input_schema: schema };
+
+function issuesOf(config: object): string[] {
+  const agent = { name: 'a', model: 'claude-of-a-gateway', ...config };
+  const parsed = createAgentSchema.safeParse(agent);
+  return parsed.success
+    ? []
+    : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+}
+
+test.each<[parameters: object, accepts: string, refuses: string, issue: string]>([
+  [
+    { thinking: { type: 'adaptive' } },
+    'claude-opus-4-6',
+    'claude-sonnet-4-5',
+    'thinking.type: claude-sonnet-4-5 does not accept thinking of the type adaptive; it accepts enabled, disabled',
+  ],
+  [
+    { thinking: { type: 'enabled', budget_tokens: 2_000 } },
+    'claude-sonnet-4-5-20250929',
+    'claude-opus-4-7',
+    'thinking.type: claude-opus-4-7 does not accept thinking of the type enabled; it accepts adaptive, disabled',
+  ],
+  [
+    { thinking: { type: 'disabled' } },
+    'claude-opus-4-8',
+    'claude-fable-5',
+    'thinking.type: claude-fable-5 does not accept thinking of the type disabled; it accepts adaptive',
+  ],
+  [
+    { effort: 'xhigh' },
+    'claude-opus-4-7',
+    'claude-opus-4-5',
+    'effort: claude-opus-4-5 does not accept the effort xhigh; it accepts low, medium, high',
+  ],
+  [
+    { effort: 'low' },
+    'claude-opus-4-5-20251101',
+    'claude-haiku-4-5',
+    'effort: claude-haiku-4-5 does not accept the effort low',
+  ],
+  [
+    { output_format: { type: 'json_schema', schema } },
+    'claude-haiku-4-5',
+    'claude-3-5-haiku-20241022',
+    'output_format: claude-3-5-haiku-20241022 does not accept an output format',
+  ],
+  [
+    { tools: [{ ...tool, strict: true }] },
+    'claude-sonnet-4-5',
+    'claude-3-7-sonnet-latest',
+    'tools.0.strict: claude-3-7-sonnet-latest does not accept strict tools',
+  ],
+  [
+    { temperature: 0.5 },
+    'claude-opus-4-6',
+    'claude-opus-4-7',
+    'temperature: claude-opus-4-7 does not accept temperature',
+  ],
+  [{ top_p: 0.5 }, 'claude-opus-4-6', 'claude-mythos-5', 'top_p: claude-mythos-5 does not accept top_p'],
+  [{ top_k: 5 }, 'claude-opus-4-6', 'claude-opus-4-8', 'top_k: claude-opus-4-8 does not accept top_k'],
+])('%j is for models that accept it: %s, and not %s', (parameters, accepts, refuses, issue) => {
+  expect(issuesOf({ model: accepts, ...parameters })).toEqual([]);
+  expect(issuesOf({ model: refuses, ...parameters })).toEqual([issue]);
+  // Of a model that is not known, nothing is said.
+  expect(issuesOf(parameters)).toEqual([]);
+});
+
+test.each<[combination: object, issue: string]>([
+  [
+    { thinking: { type: 'adaptive' }, temperature: 0.5 },
+    'temperature: must be 1 or omitted when thinking is enabled',
+  ],
+  [
+    { thinking: { type: 'adaptive' }, top_p: 0.5 },
+    'top_p: must be at least 0.95 or omitted when thinking is enabled',
+  ],
+  [{ thinking: { type: 'adaptive' }, top_k: 5 }, 'top_k: must be omitted when thinking is enabled'],
+  [
+    { thinking: { type: 'adaptive' }, tools: [tool], tool_choice: { type: 'any' } },
+    'tool_choice.type: must be auto or none when thinking is enabled',
+  ],
+  [{ temperature: 0.5, top_p: 0.5 }, 'top_p: must be omitted where temperature is given'],
+  [
+    { tools: [tool], tool_choice: { type: 'tool', name: 'x' } },
+    'tool_choice.name: must be the name of one of the tools',
+  ],
+  [{ tool_choice: { type: 'any' } }, 'tool_choice.type: needs at least one tool'],
+  [
+    { output_format: { type: 'json_schema', schema: { type: 'object', properties: { a: {} } } } },
+    'output_format.schema.properties.a: must have one type, or an enum, a const, a $ref, anyOf, oneOf or allOf',
+  ],
+  [
+    {
+      system: Array.from({ length: 3 }, () => ({
+        type: 'text',
+        text: 'x',
+        cache_control: { type: 'ephemeral' },
+      })),
+    },
+    'system: at most 2 blocks may have cache_control',
+  ],
+])('%j is refused', (combination, issue) => {
+  expect(issuesOf(combination)).toEqual([issue]);
+});
+
+test('what the model API accepts together is accepted', () => {
+  expect(issuesOf({ thinking: { type: 'disabled' }, temperature: 0.5 })).toEqual([]);
+  expect(
+    issuesOf({ thinking: { type: 'adaptive' }, top_p: 0.97, tools: [tool], tool_choice: { type: 'none' } }),
+  ).toEqual([]);
+  expect(issuesOf({ tools: [tool], tool_choice: { type: 'tool', name: 'ask' } })).toEqual([]);
+});
