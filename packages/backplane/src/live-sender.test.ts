@@ -130,3 +130,58 @@ test('no piece ends between the halves of a surrogate pair', async () => {
   expect(shown).toBe(whole);
   sender.close();
 });
+
+test('nothing is sent of a session that nobody watches, and what it missed once somebody does', async () => {
+  const server = new ServerInMind();
+  const watched = new Set<string>();
+  const sender = new LiveSender(
+    server.send,
+    EAGER,
+    () => undefined,
+    (sessionId) => watched.has(sessionId),
+  );
+  const other = { sessionId: 'sess_2', turnId: 'turn_2' };
+  sender.changed({ ...about, eventCount: 1 });
+  sender.changed({ ...other, eventCount: 7 });
+  sender.show(piece('Hel'));
+  sender.show(piece('lo'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(server.batches).toEqual([]);
+  watched.add('sess_1');
+  sender.watched('sess_1');
+  await untilTrue('it is sent', () => server.batches.length === 1);
+  expect(server.batches[0]).toEqual([
+    {
+      sessionId: 'sess_1',
+      update: {
+        turnId: 'turn_1',
+        eventCount: 1,
+        text: { stepIndex: 0, attempt: 1, offset: 0, text: 'Hello' },
+      },
+    },
+  ]);
+  sender.close();
+});
+
+test('a text whose last watcher has left is sent from its start to the next one', async () => {
+  const server = new ServerInMind();
+  let isWatched = true;
+  const sender = new LiveSender(
+    server.send,
+    EAGER,
+    () => undefined,
+    () => isWatched,
+  );
+  sender.show(piece('a'));
+  await untilTrue('the first left', () => server.batches.length === 1);
+  server.answer();
+  isWatched = false;
+  sender.show(piece('b'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(server.texts()).toEqual([['a']]);
+  isWatched = true;
+  sender.watched('sess_1');
+  await untilTrue('the next left', () => server.batches.length === 2);
+  expect(server.texts()).toEqual([['a'], ['ab']]);
+  sender.close();
+});

@@ -29,6 +29,9 @@ const MOST_TURNS = 20_000;
 /** Tool calls of one turn whose progress is sent at once. */
 const MOST_CALLS = 128;
 const AFTER_FAILURE_MS = 1_000;
+/** A change that was not sent is, if a client begins to watch within this time: it may have read just before it. */
+const RECENT_MS = 10_000;
+const MOST_RECENT = 20_000;
 
 interface Text {
   stepIndex: number;
@@ -68,6 +71,9 @@ export class LiveSender {
   readonly #send: SendLive;
   readonly #pace: LivePace;
   readonly #onError: (error: unknown) => void;
+  readonly #isWatched: (sessionId: string) => boolean;
+  /** The last change of each session that was not watched, oldest first. */
+  readonly #recent = new Map<string, { fact: LiveFact; at: number }>();
   readonly #entries = new Map<string, Entry>();
   /** Entries with something to send. */
   readonly #due = new Set<Entry>();
@@ -75,19 +81,44 @@ export class LiveSender {
   #wake: () => void = () => undefined;
   #closed = false;
 
-  constructor(send: SendLive, pace: LivePace, onError: (error: unknown) => void) {
+  /** `isWatched`: of a session. Nothing is sent of the others. Default: all are. */
+  constructor(
+    send: SendLive,
+    pace: LivePace,
+    onError: (error: unknown) => void,
+    isWatched: (sessionId: string) => boolean = () => true,
+  ) {
     this.#send = send;
     this.#pace = pace;
     this.#onError = onError;
+    this.#isWatched = isWatched;
   }
 
-  changed({ sessionId, turnId, eventCount }: LiveFact): void {
-    const entry = this.#entryOf(sessionId, turnId);
-    if (entry === null) return;
-    entry.eventCount = eventCount;
+  changed(fact: LiveFact): void {
+    const { sessionId, turnId, eventCount } = fact;
+    const isWatched = this.#isWatched(sessionId);
+    if (!isWatched) this.#remember(fact);
+    const entry = isWatched ? this.#entryOf(sessionId, turnId) : this.#entries.get(turnId);
+    if (entry == null) return;
     // New events after a text's attempt began mean that the step has ended, and its text with it.
     if (eventCount !== null && entry.text !== null && eventCount > entry.text.attempt) entry.text = null;
-    this.#schedule(entry);
+    if (isWatched) {
+      entry.eventCount = eventCount;
+      this.#schedule(entry);
+    } else if (entry.text === null && entry.eventCount === undefined) this.#drop(entry);
+  }
+
+  /** A session is watched now that was not: what it missed is sent, text from its start. */
+  watched(sessionId: string): void {
+    const recent = this.#recent.get(sessionId);
+    this.#recent.delete(sessionId);
+    if (recent !== undefined) this.changed(recent.fact);
+    for (const entry of this.#entries.values()) {
+      if (entry.sessionId !== sessionId || entry.text === null) continue;
+      entry.notBefore = 0;
+      this.#restart(entry.text);
+      this.#schedule(entry);
+    }
   }
 
   show({ sessionId, turnId, stepIndex, attempt, text }: LivePreview): void {
@@ -100,7 +131,7 @@ export class LiveSender {
     entry.text.isFull ||= entry.text.sentLength + entry.text.pending.length + text.length > LONGEST_TEXT;
     if (entry.text.isFull) return;
     entry.text.pending += text;
-    this.#schedule(entry);
+    if (this.#isWatched(sessionId)) this.#schedule(entry);
   }
 
   showProgress({ sessionId, turnId, toolCallId, progress }: LiveProgress): void {
@@ -122,8 +153,20 @@ export class LiveSender {
   close(): void {
     this.#closed = true;
     this.#entries.clear();
+    this.#recent.clear();
     this.#due.clear();
     this.#wake();
+  }
+
+  #remember(fact: LiveFact): void {
+    const now = performance.now();
+    // Again at the end.
+    this.#recent.delete(fact.sessionId);
+    this.#recent.set(fact.sessionId, { fact, at: now });
+    for (const [oldest, { at }] of this.#recent) {
+      if (now - at < RECENT_MS && this.#recent.size <= MOST_RECENT) break;
+      this.#recent.delete(oldest);
+    }
   }
 
   #entryOf(sessionId: string, turnId: string): Entry | null {
@@ -231,10 +274,14 @@ export class LiveSender {
 
   #resend(entry: Entry, text: Text | null): void {
     if (text === null || entry.text !== text) return;
+    this.#restart(text);
+    this.#due.add(entry);
+  }
+
+  #restart(text: Text): void {
     text.pending = text.sent.join('') + text.pending;
     text.sent = [];
     text.sentLength = 0;
-    this.#due.add(entry);
   }
 }
 

@@ -62,6 +62,24 @@ describe.each(Object.entries(SERVERS))('Live updates over %s', (name, url) => {
     expect((await api.live.kept(SESSION)).map(({ text }) => text?.attempt)).toEqual([5, 5]);
   });
 
+  it('begin with all text of the step for a watcher that comes in the middle, and with the change before it', async () => {
+    worker.live.changed({ ...about, eventCount: 3 });
+    worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'Hel' });
+    const heard: LiveUpdate[] = [];
+    await api.live.watch(SESSION, (update) => heard.push(update));
+    worker.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'lo' });
+    await untilTrue('the text is there', () => textOf(heard) === 'Hello');
+    expect(heard.find(({ eventCount }) => eventCount !== undefined)?.eventCount).toBe(3);
+  });
+
+  it('reach a watcher from a process that started after it', async () => {
+    const heard: LiveUpdate[] = [];
+    await api.live.watch(SESSION, (update) => heard.push(update));
+    const late = await driver.open();
+    late.live.show({ ...about, stepIndex: 0, attempt: 3, text: 'Hello' });
+    await untilTrue('the text is there', () => textOf(heard) === 'Hello');
+  });
+
   it('contain no text of an ended step or of an older attempt', async () => {
     const heard: LiveUpdate[] = [];
     await api.live.watch(SESSION, (update) => heard.push(update));

@@ -48,7 +48,7 @@ export interface LiveText {
 
 /**
  * Updates of running turns: previews, and notices that there are new events to read. Each may be lost, late or sent
- * twice, and no sender waits.
+ * twice, and no sender waits. Nothing is sent of a session that nobody watches.
  */
 export interface Live {
   /** Says that a turn has new events. Never throws, never waits. */
@@ -64,14 +64,15 @@ export interface Live {
   endPreview(turnId: string): void;
   /** Like `subscribe` of the backplane, for one session. */
   watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>>;
-  /** The latest text of a session, oldest piece first; kept for minutes. Throws `BackplaneUnavailableError`. */
+  /**
+   * The latest text of a session that is watched, oldest piece first; kept for minutes. Asking counts as watching for
+   * a while. Throws `BackplaneUnavailableError`.
+   */
   kept(sessionId: string): Promise<LiveUpdate[]>;
 }
 
 /** How long pieces are kept for clients that connect in the middle of a step. */
 export const KEPT_MS = 5 * 60_000;
-
-export const channelOf = (sessionId: string): string => `live-${sessionId}`;
 
 const updateSchema = z.object({
   turnId: z.string(),
@@ -91,24 +92,4 @@ const updateSchema = z.object({
 export function parseUpdate(value: unknown): LiveUpdate | null {
   const parsed = updateSchema.safeParse(value);
   return parsed.success ? parsed.data : null;
-}
-
-/** The signals of either driver. */
-interface Signals {
-  subscribe(
-    channel: string,
-    listener: (signal: Record<string, unknown>) => void,
-  ): Promise<() => Promise<void>>;
-}
-
-/** Subscribes to the updates of one session; other signals on its channel are ignored. */
-export function watchUpdates(
-  signals: Signals,
-  sessionId: string,
-  listener: (update: LiveUpdate) => void,
-): Promise<() => Promise<void>> {
-  return signals.subscribe(channelOf(sessionId), (signal) => {
-    const update = parseUpdate(signal);
-    if (update !== null) listener(update);
-  });
 }

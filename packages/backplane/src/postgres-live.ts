@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { channelOf, KEPT_MS, parseUpdate, watchUpdates, type Live, type LiveUpdate } from './live.ts';
+import { KEPT_MS, parseUpdate, type Live, type LiveUpdate } from './live.ts';
 import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
+import { LiveWatchers } from './live-watchers.ts';
 import type { PostgresSignals } from './postgres-signals.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -39,6 +40,7 @@ export class PostgresLive implements Live {
   readonly #pool: Asked;
   readonly #signals: PostgresSignals;
   readonly #sender: LiveSender;
+  readonly #watchers: LiveWatchers;
   readonly changed: Live['changed'];
   readonly show: Live['show'];
   readonly showProgress: Live['showProgress'];
@@ -49,7 +51,17 @@ export class PostgresLive implements Live {
   constructor(parts: { pool: Asked; signals: PostgresSignals; onError: (error: unknown) => void }) {
     this.#pool = parts.pool;
     this.#signals = parts.signals;
-    this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
+    this.#sender = new LiveSender(
+      (messages) => this.#send(messages),
+      PACE,
+      parts.onError,
+      (sessionId) => this.#watchers.isWatched(sessionId),
+    );
+    this.#watchers = new LiveWatchers({
+      signals: parts.signals,
+      onWatched: (sessionId) => this.#sender.watched(sessionId),
+      onError: parts.onError,
+    });
     this.changed = (fact) => this.#sender.changed(fact);
     this.show = (preview) => this.#sender.show(preview);
     this.showProgress = (progress) => this.#sender.showProgress(progress);
@@ -57,10 +69,11 @@ export class PostgresLive implements Live {
   }
 
   watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>> {
-    return watchUpdates(this.#signals, sessionId, listener);
+    return this.#watchers.watch(sessionId, listener);
   }
 
   kept(sessionId: string): Promise<LiveUpdate[]> {
+    this.#watchers.touch(sessionId);
     return withTimeout('reading previews', async () => {
       await this.#ready();
       const { rows } = await this.#pool.query(READ, [sessionId]);
@@ -70,6 +83,7 @@ export class PostgresLive implements Live {
   }
 
   close(): void {
+    this.#watchers.close();
     this.#sender.close();
   }
 
@@ -78,7 +92,7 @@ export class PostgresLive implements Live {
       await this.#ready();
       await this.#keep(messages.filter(({ update }) => update.text !== undefined));
       await Promise.all(
-        messages.map(({ sessionId, update }) => this.#signals.send(channelOf(sessionId), { ...update })),
+        [...this.#watchers.byChannel(messages)].map(([channel, batch]) => this.#signals.send(channel, batch)),
       );
       // The number of receivers is not known here.
       return messages.map(() => 1);

@@ -44,6 +44,7 @@ const url = process.env['TEST_REDIS_URL'];
       }
       backplane.retryBudget.deposit('ten_1:deposited:only');
       await backplane.ping();
+      await backplane.live.watch('ses_1', () => undefined);
       backplane.live.show({ sessionId: 'ses_1', turnId: 'trn_1', stepIndex: 1, attempt: 1, text: 'Hello' });
       let ran = 0;
       backplane.consume({

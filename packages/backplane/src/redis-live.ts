@@ -1,30 +1,30 @@
 import type { Redis } from 'ioredis';
-import { channelOf, KEPT_MS, parseUpdate, watchUpdates, type Live, type LiveUpdate } from './live.ts';
+import { KEPT_MS, parseUpdate, type Live, type LiveUpdate } from './live.ts';
 import { LiveSender, type LiveMessage, type LivePace } from './live-sender.ts';
+import { LiveWatchers } from './live-watchers.ts';
 import { untilReady } from './redis-connection.ts';
 import { parseJson, type RedisSignals } from './redis-signals.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /*
  * KEYS[i]: the list of messages with text that are kept of session i.
- * ARGV[1]: milliseconds to keep them; then three for each key: its channel, the message, and whether the message is
- * kept: 0 no, 1 yes, 2 yes, as the first of its text.
- * Returns the number of receivers of each message.
+ * ARGV[1]: milliseconds to keep them; then two for each key: the message, and whether it is the first of its text: 1
+ * yes, 0 no; then two for each process that watches: its channel, and what it is sent.
+ * Returns how many of those processes there were.
  */
 const SHOW_SCRIPT = `
-local heard = {}
 for i, key in ipairs(KEYS) do
-  local channel, message, keep = ARGV[3 * i - 1], ARGV[3 * i], ARGV[3 * i + 1]
-  if keep == '2' then redis.call('DEL', key) end
-  if keep ~= '0' then
-    redis.call('RPUSH', key, message)
-    redis.call('PEXPIRE', key, ARGV[1])
-  end
-  heard[i] = redis.call('PUBLISH', channel, message)
+  if ARGV[2 * i + 1] == '1' then redis.call('DEL', key) end
+  redis.call('RPUSH', key, ARGV[2 * i])
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+local heard = 0
+for i = 2 * #KEYS + 2, #ARGV, 2 do
+  heard = heard + redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
 end
 return heard`;
 
-const PACE: LivePace = { batch: 1_000, pausePerMessageMs: 0.1, leastPauseMs: 0, mostPauseMs: 50 };
+const PACE: LivePace = { batch: 1_000, pausePerMessageMs: 0.02, leastPauseMs: 0, mostPauseMs: 10 };
 
 /** Live updates over Redis: each batch is one script and one round trip. */
 export class RedisLive implements Live {
@@ -32,6 +32,7 @@ export class RedisLive implements Live {
   readonly #signals: RedisSignals;
   readonly #keyPrefix: string;
   readonly #sender: LiveSender;
+  readonly #watchers: LiveWatchers;
   readonly changed: Live['changed'];
   readonly show: Live['show'];
   readonly showProgress: Live['showProgress'];
@@ -47,7 +48,17 @@ export class RedisLive implements Live {
     this.#signals = parts.signals;
     this.#keyPrefix = parts.keyPrefix;
     this.#client.defineCommand('turnpikeShow', { lua: SHOW_SCRIPT });
-    this.#sender = new LiveSender((messages) => this.#send(messages), PACE, parts.onError);
+    this.#sender = new LiveSender(
+      (messages) => this.#send(messages),
+      PACE,
+      parts.onError,
+      (sessionId) => this.#watchers.isWatched(sessionId),
+    );
+    this.#watchers = new LiveWatchers({
+      signals: parts.signals,
+      onWatched: (sessionId) => this.#sender.watched(sessionId),
+      onError: parts.onError,
+    });
     this.changed = (fact) => this.#sender.changed(fact);
     this.show = (preview) => this.#sender.show(preview);
     this.showProgress = (progress) => this.#sender.showProgress(progress);
@@ -55,10 +66,11 @@ export class RedisLive implements Live {
   }
 
   watch(sessionId: string, listener: (update: LiveUpdate) => void): Promise<() => Promise<void>> {
-    return watchUpdates(this.#signals, sessionId, listener);
+    return this.#watchers.watch(sessionId, listener);
   }
 
   kept(sessionId: string): Promise<LiveUpdate[]> {
+    this.#watchers.touch(sessionId);
     return withTimeout('reading previews', async (limit) => {
       await untilReady(this.#client, limit);
       const messages = await this.#client.lrange(this.#keyPrefix + sessionId, 0, -1);
@@ -67,21 +79,28 @@ export class RedisLive implements Live {
   }
 
   close(): void {
+    this.#watchers.close();
     this.#sender.close();
   }
 
   #send(messages: readonly LiveMessage[]): Promise<readonly number[]> {
-    const keys = messages.map(({ sessionId }) => this.#keyPrefix + sessionId);
-    const values = messages.flatMap(({ sessionId, update }) => {
-      const keep = update.text === undefined ? '0' : update.text.offset === 0 ? '2' : '1';
-      return [this.#signals.channelName(channelOf(sessionId)), JSON.stringify(update), keep];
-    });
+    const kept = messages.filter(({ update }) => update.text !== undefined);
+    const keys = kept.map(({ sessionId }) => this.#keyPrefix + sessionId);
+    const texts = kept.flatMap(({ update }) => [
+      JSON.stringify(update),
+      update.text?.offset === 0 ? '1' : '0',
+    ]);
+    const sent = [...this.#watchers.byChannel(messages)].flatMap(([channel, batch]) => [
+      this.#signals.channelName(channel),
+      JSON.stringify(batch),
+    ]);
     const commands = this.#client as unknown as {
-      turnpikeShow(keyCount: number, ...values: (string | number)[]): Promise<number[]>;
+      turnpikeShow(keyCount: number, ...values: (string | number)[]): Promise<number>;
     };
     return withTimeout('sending live updates', async (limit) => {
       await untilReady(this.#client, limit);
-      return commands.turnpikeShow(keys.length, ...keys, KEPT_MS, ...values);
+      const heard = await commands.turnpikeShow(keys.length, ...keys, KEPT_MS, ...texts, ...sent);
+      return messages.map(() => heard);
     });
   }
 }
