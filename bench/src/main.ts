@@ -4,6 +4,7 @@ import { Progress } from './progress.ts';
 import { isReached, tableOf, type Finding } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { accept } from './scenarios/accept.ts';
+import { cold } from './scenarios/cold.ts';
 import { growth } from './scenarios/growth.ts';
 import { outage } from './scenarios/outage.ts';
 import { readers } from './scenarios/readers.ts';
@@ -21,6 +22,7 @@ const SCENARIOS: Scenario[] = [
   accept,
   turns,
   versus,
+  cold,
   waiting,
   streaming,
   readers,

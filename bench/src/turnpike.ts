@@ -130,6 +130,12 @@ export class Turnpike implements Subject {
     this.workers.push(...(await Promise.all(Array.from({ length: count }, start))));
   }
 
+  /** Ends all workers, and starts new ones. */
+  async replaceWorkers(count: number): Promise<void> {
+    await Promise.all(this.workers.splice(0).map((worker) => worker.stop()));
+    await this.addWorkers(count);
+  }
+
   async submit(wire: Wire, input = 'Hello.'): Promise<string> {
     const turn = await wire.request(
       'POST',

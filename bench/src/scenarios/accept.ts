@@ -40,7 +40,7 @@ export const accept: Scenario = {
             what: `${subject.name}, ${at}: submits, to the floor`,
             value: of(([one, ours]) => ours.perSecond / one.perSecond),
             unit: 'x',
-            ...(clients === 64 ? { target: { atLeast: 0.6 } } : {}),
+            ...(clients === 64 ? { target: { atLeast: subject === keyed ? 0.8 : 0.6 } } : {}),
           },
           {
             what: `${subject.name}, ${at}: p50, to the floor`,
