@@ -1,12 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AgentConfig, InputSchema, UpdateAgent, ValidationIssue } from '@turnpike/contract';
-import { readModelSettings, shareNamedTools } from '@turnpike/store';
+import { findAgents, readModelSettings, shareNamedTools } from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
 import { checkModelKeys } from './check-secrets.ts';
 import type { Call } from './route.ts';
 import { throwIssues } from './throw-issues.ts';
 
-/** Throws `invalid_request` for a schema of a client tool or of the output that nothing can be validated with. */
+/**
+ * Throws `invalid_request` for a schema of a client tool, a sub-agent or of the output that nothing can be validated
+ * with.
+ */
 export async function checkSchemas(
   schemas: InputSchemas,
   tenantId: string,
@@ -20,7 +23,8 @@ export async function checkSchemas(
     if (message !== null) issues.push({ path, message });
   };
   for (const [index, tool] of (tools ?? []).entries()) {
-    if (tool.type === 'client') await check(`tools.${index}.input_schema`, tool.input_schema);
+    if (!('input_schema' in tool) || tool.input_schema === undefined) continue;
+    await check(`tools.${index}.input_schema`, tool.input_schema);
   }
   if (format) await check('output_format.schema', format.schema);
   throwIssues(issues);
@@ -40,8 +44,15 @@ export async function checkNames(
   await checkModelKeys(asker, keys, 'model_keys', baseUrl);
   const named = tools.flatMap((tool) => (tool.type === 'http' ? [tool.name] : []));
   const registered = named.length === 0 ? new Set<string>() : await shareNamedTools(sql, tenantId, named);
+  const called = tools.flatMap((tool) => (tool.type === 'agent' ? [tool.agent_id] : []));
+  const agents = called.length === 0 ? new Set<string>() : await findAgents(sql, tenantId, called);
   throwIssues(
-    tools.flatMap(({ type, name }, index): ValidationIssue[] => {
+    tools.flatMap((tool, index): ValidationIssue[] => {
+      const { type, name } = tool;
+      if (type === 'agent' && !agents.has(tool.agent_id)) {
+        const issue = `there is no agent ${tool.agent_id}`;
+        return [{ path: `tools.${index}.agent_id`, message: issue }];
+      }
       const path = `tools.${index}.name`;
       if (type === 'http' && !registered.has(name)) {
         return [{ path, message: `there is no HTTP tool ${name}: register it with POST /v1/tools first` }];

@@ -2,13 +2,18 @@ import type {
   Advance,
   AdvanceResult,
   RequestedCall,
+  RequestedChild,
   CallCost,
+  ChildRefusal,
+  ChildTurn,
   ClaimedTurn,
+  ContentBlock,
   InterruptedCall,
   ModelCall,
   ModelRequest,
   ModelResponse,
   Release,
+  StartedChild,
   ToolCall,
   ToolDeclaration,
   ToolOutput,
@@ -68,6 +73,18 @@ export interface TurnLease {
    * another worker holds the turn now. Never rejects.
    */
   recordUsage(call: InterruptedCall): Promise<void>;
+  /**
+   * Starts the child turns of these calls, committed with their events; a call that has one keeps it.
+   * Throws `LeaseLostError`, and `TurnCancelledError` where the turn was asked to cancel: then none is started.
+   */
+  startChildren(requested: readonly RequestedChild[]): Promise<StartedChild[]>;
+  /** Those of these child turns that are there: one that was erased is not. Throws `LeaseLostError`. */
+  readChildren(turnIds: readonly string[]): Promise<ChildTurn[]>;
+  /**
+   * Parks the turn until its child turns have ended; the lease ends. False where they have ended already, and the lease
+   * goes on. Throws `LeaseLostError`, and `TurnCancelledError` where the turn was asked to cancel meanwhile.
+   */
+  park(): Promise<boolean>;
   /** Gives the turn back to the queue; the lease ends. Throws `LeaseLostError`. */
   release(release: Release): Promise<void>;
 }
@@ -98,4 +115,8 @@ export interface ToolRunner {
    * and the tool was not asked, and the signal's reason.
    */
   reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
+  /** The agent that a call calls, and what it is given; null for any other call, also one with an invalid input. */
+  childOf(scope: ToolScope, call: ToolCall): Promise<{ agentId: string; input: ContentBlock[] } | null>;
+  /** What the model is told of a child turn that has ended, or that could not be started; null: it was erased. */
+  outputOfChild(call: ToolCall, child: ChildTurn | ChildRefusal | null): ToolOutput;
 }

@@ -15,6 +15,7 @@ import type {
 } from '@turnpike/contract';
 import { isOverCallLimit, skippedReceipt } from './call-limit.ts';
 import { closeRound, unknownReceipt, unrecordedReceipts } from './close-round.ts';
+import { collectChildren, isOpenChild, startChildren } from './child-turns.ts';
 import { commit } from './commit.ts';
 import { hasResult, setResult, updateCall, type OpenCall } from './progress.ts';
 import {
@@ -32,17 +33,19 @@ import type { TurnRun } from './turn-run.ts';
 /**
  * One round of tool calls, in parallel, committed as a step. No call is sent before its intent is committed, each
  * result is committed as it comes, and a call that has one is not made again.
- * Returns true where the round waits for an approval or an output from outside: then the lease has ended. Throws
- * what the lease and the signal throw; what is committed by then stays.
+ * Returns true where the round waits for an approval or an output from outside, or for child turns: then the lease has
+ * ended. Throws what the lease and the signal throw; what is committed by then stays.
  */
 export async function runTools(run: TurnRun): Promise<boolean> {
   const { progress } = run;
   const began = performance.now();
   await settleLostCalls(run);
   await commitIntents(run);
+  await startChildren(run);
   await runStartedCalls(run);
   const waiting = progress.openCalls.filter((call) => call.awaiting !== null);
   if (waiting.length > 0) return waitOutside(run, waiting);
+  if (!(await collectChildren(run))) return true;
   const { step, messages, receipts } = closeRound(progress, performance.now() - began);
   await commit(run, {
     step,
@@ -77,7 +80,7 @@ async function settleLostCall(run: TurnRun, call: OpenCall): Promise<void> {
 
 async function commitIntents(run: TurnRun): Promise<void> {
   const starting = run.progress.openCalls.filter(
-    (call) => !hasResult(call) && !call.startedHere && call.awaiting === null,
+    (call) => !hasResult(call) && !call.startedHere && call.awaiting === null && !isOpenChild(call),
   );
   if (starting.length === 0) return;
   await commit(run, {
@@ -91,8 +94,10 @@ async function commitIntents(run: TurnRun): Promise<void> {
 
 async function runStartedCalls(run: TurnRun): Promise<void> {
   const { progress } = run;
-  const started = progress.openCalls.filter((call) => !hasResult(call) && call.awaiting === null);
-  const closesRound = progress.openCalls.every((call) => call.awaiting === null);
+  const started = progress.openCalls.filter(
+    (call) => !hasResult(call) && call.awaiting === null && !isOpenChild(call),
+  );
+  const closesRound = progress.openCalls.every((call) => call.awaiting === null && !isOpenChild(call));
   let running = started.length;
   await untilAllEnd(
     started.map(async (call) => {

@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import {
   agentConfigSchema,
+  isFinal,
+  textOf,
   DrainError,
   ModelError,
   NO_USAGE,
@@ -10,11 +12,14 @@ import {
   TurnCancelledError,
   type Advance,
   type AdvanceResult,
+  type ChildTurn,
   type ClaimedTurn,
   type InterruptedCall,
   type Effect,
   type ModelResponse,
   type Release,
+  type RequestedChild,
+  type StartedChild,
   type ToolCall,
   type TurnLogger,
 } from '@turnpike/contract';
@@ -37,6 +42,7 @@ class TestLease implements TurnLease {
     sequence: 1,
     agentId: 'agent_1',
     agentVersion: 1,
+    parentTurnId: null,
     epoch: 1,
     attempts: 1,
     status: 'in_progress',
@@ -109,6 +115,34 @@ class TestLease implements TurnLease {
     };
   }
   async reserve(): Promise<void> {}
+  /** Child turns by the call that started them; a test ends them. */
+  readonly children = new Map<string, ChildTurn>();
+  /** Ends the child turns as the turn is about to be parked. */
+  onPark: () => void = () => undefined;
+  async startChildren(requested: readonly RequestedChild[]): Promise<StartedChild[]> {
+    return requested.map(({ toolCallId }) => {
+      const childTurnId = `turn_of_${toolCallId}`;
+      const child = this.children.get(toolCallId) ?? {
+        id: childTurnId,
+        status: 'queued',
+        stopReason: null,
+        output: null,
+        error: null,
+      };
+      this.children.set(toolCallId, child);
+      return { toolCallId, childTurnId, refusal: null };
+    });
+  }
+  async readChildren(turnIds: readonly string[]): Promise<ChildTurn[]> {
+    return [...this.children.values()].filter(({ id }) => turnIds.includes(id));
+  }
+  parked = 0;
+  async park(): Promise<boolean> {
+    this.onPark();
+    if ([...this.children.values()].every(({ status }) => isFinal(status))) return false;
+    this.parked += 1;
+    return true;
+  }
   async recordUsage(call: InterruptedCall): Promise<void> {
     this.usage.push(call);
   }
@@ -156,6 +190,12 @@ function parts(effect: Effect) {
       return { content: [{ type: 'text', text: 'Sent.' }], isError: false };
     },
     reconcile: async () => null,
+    childOf: async (_scope, call) =>
+      call.name === 'ask' ? { agentId: 'agent_2', input: [{ type: 'text', text: 'Hi' }] } : null,
+    outputOfChild: (_call, child) => {
+      const said = child !== null && 'output' in child ? textOf(child.output ?? []) : '';
+      return { content: [{ type: 'text', text: said }], isError: said === '' };
+    },
   };
   return { ran, parts: { ...observation, model, tools } };
 }
@@ -358,3 +398,82 @@ const interrupted: InterruptedCall = {
   costMicros: 5,
   providerRequestId: null,
 };
+
+const asks: ModelResponse = {
+  ...callsTool,
+  content: [
+    { type: 'tool_use', id: 'toolu_1', name: 'ask', input: {} },
+    { type: 'tool_use', id: 'toolu_2', name: 'send', input: {} },
+  ],
+};
+
+/** A model that asks an agent and calls a tool, and ends its turn once it has both results. */
+function asking() {
+  const scenario = parts('idempotent');
+  const responses = [asks, { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' }];
+  const model: Model = { ...scenario.parts.model, call: async () => responses.shift() ?? callsTool };
+  return { ...scenario, parts: { ...scenario.parts, model } };
+}
+
+function endChildren(lease: TestLease): void {
+  for (const [call, child] of lease.children) {
+    const output = [{ type: 'text', text: 'Asked.' }];
+    lease.children.set(call, { ...child, status: 'completed', output });
+  }
+}
+
+test('a turn is parked while its child turn is open, with the results of its other calls committed', async () => {
+  const lease = new TestLease();
+  const scenario = asking();
+  await runTurn(lease, scenario.parts);
+  expect(lease.parked).toBe(1);
+  expect(scenario.ran.map(({ name }) => name)).toEqual(['send']);
+  const receipts = lease.advances.flatMap((advance) => advance.receipts ?? []);
+  expect(receipts).toMatchObject([{ output: [{ text: 'Sent.' }] }]);
+  expect(lease.advances.some(({ outcome }) => outcome !== undefined)).toBe(false);
+});
+
+test('a turn whose child turns end as it is about to be parked goes on under the same lease', async () => {
+  const lease = new TestLease();
+  lease.onPark = () => endChildren(lease);
+  await runTurn(lease, asking().parts);
+  expect(lease.parked).toBe(0);
+  expect(lease.advances.at(-1)?.outcome?.status).toBe('completed');
+});
+
+test('the next lease gets the result of a child turn, and calls nothing again', async () => {
+  const first = new TestLease();
+  await runTurn(first, asking().parts);
+  endChildren(first);
+  const [child] = first.children.values();
+  const requested = first.advances.flatMap((advance) => advance.requestedCalls ?? []);
+  const second = new TestLease();
+  second.children.set(requested[0]?.id ?? '', child ?? raise());
+  Object.assign(second.turn, {
+    stepCount: 1,
+    modelCallCount: 1,
+    lastStopReason: 'tool_use',
+    messages: [...second.turn.messages, { ...second.turn.messages[0], role: 'assistant', content: asks.content }],
+    openToolCalls: [
+      { ...requested[0], childTurnId: child?.id },
+      { ...requested[1], status: 'completed', output: [{ type: 'text', text: 'Sent.' }] },
+    ],
+  });
+  const scenario = parts('idempotent');
+  scenario.parts.model.call = async () => ({
+    ...callsTool,
+    content: [{ type: 'text', text: 'Done.' }],
+    stopReason: 'end_turn',
+  });
+  await runTurn(second, scenario.parts);
+  expect(scenario.ran).toEqual([]);
+  expect(second.advances.flatMap((advance) => advance.startedCalls ?? [])).toEqual([]);
+  expect(second.advances[0]).toMatchObject({
+    step: { type: 'tool_calls' },
+    receipts: [{ output: [{ text: 'Asked.' }], isError: false }],
+  });
+});
+
+function raise(): never {
+  throw new Error('There is no child turn.');
+}

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { subAgentSchema } from './child-turns.ts';
+import type { Effect } from './effects.ts';
 import type { ValidationIssue } from './errors.ts';
 import { idSchema } from './ids.ts';
 import { addIssues } from './issues.ts';
@@ -66,6 +68,7 @@ export const agentToolSchema = z.discriminatedUnion('type', [
   httpToolSchema,
   clientToolSchema,
   memoryToolSchema,
+  subAgentSchema,
 ]);
 export type AgentTool = z.infer<typeof agentToolSchema>;
 
@@ -123,6 +126,18 @@ export const agentConfigSchema = z.strictObject({
   ...modelParameters,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
+
+/** An agent that is called as a tool: what its tools may do. */
+export interface SubAgentStore {
+  /**
+   * The tools of the agent's newest version, and the effects of the HTTP tools among them by name. Null if the tenant
+   * has no such agent, or no longer. Throws `RetryableError` where the store is unavailable.
+   */
+  read(
+    tenantId: string,
+    agentId: string,
+  ): Promise<{ tools: readonly AgentTool[]; httpEffects: Readonly<Record<string, Effect>> } | null>;
+}
 
 const agentName = z.string().min(1).max(200);
 
@@ -198,7 +213,7 @@ export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
   const issues = modelParameterIssues(config);
   const add = (path: string, message: string): void => void issues.push({ path, message });
   for (const [index, tool] of config.tools.entries()) {
-    if (tool.type !== 'client') continue;
+    if (!('input_schema' in tool) || tool.input_schema === undefined) continue;
     const schemaIssues = toolSchemaIssues(tool.input_schema);
     for (const { path, message } of schemaIssues) add(`tools.${index}.input_schema.${path}`, message);
     if (tool.strict !== true) continue;

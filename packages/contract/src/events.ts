@@ -20,6 +20,7 @@ export const EVENT_TYPES = [
   'tool.step_completed',
   'tool.suspended',
   'tool.deferred',
+  'tool.child_started',
   'tool.completed',
   'step.completed',
   'input.added',
@@ -107,6 +108,15 @@ const eventSchemas = {
       retry_after_ms: z.number().nonnegative(),
     })
     .meta({ description: 'A tool did nothing, and asked to be called again later.' }),
+  toolChildStarted: z
+    .object({
+      type: z.literal('tool.child_started'),
+      ...eventFields,
+      tool_call: z.object(callReference),
+      child_turn_id: idSchema('turn'),
+      child_session_id: idSchema('session'),
+    })
+    .meta({ description: 'A call of another agent started a child turn. Comes after `tool.started`.' }),
   toolCompleted: z
     .object({
       type: z.literal('tool.completed'),
@@ -158,6 +168,7 @@ export const turnFactSchema = z
     eventSchemas.toolStepCompleted,
     eventSchemas.toolSuspended,
     eventSchemas.toolDeferred,
+    eventSchemas.toolChildStarted,
     eventSchemas.toolCompleted,
     eventSchemas.stepCompleted,
     eventSchemas.inputAdded,

@@ -3,6 +3,7 @@ export * from './agents.ts';
 export * from './api-keys.ts';
 export * from './audit.ts';
 export * from './calls.ts';
+export * from './child-turns.ts';
 export * from './content.ts';
 export * from './describe-issues.ts';
 export * from './effects.ts';

@@ -21,6 +21,8 @@ export interface ClaimedTurn {
   sequence: number;
   agentId: string;
   agentVersion: number;
+  /** The turn whose call of an agent this turn is; null if a client submitted it. */
+  parentTurnId: string | null;
   epoch: number;
   attempts: number;
   status: TurnStatus;
@@ -106,6 +108,8 @@ export interface ToolCall {
   attempts: number;
   /** Its committed steps, oldest first. */
   steps: ToolStep[];
+  /** The turn that a call of an agent started; null or left out if there is none. */
+  childTurnId?: string | null;
 }
 
 /** `compaction` is a model call that summarises the oldest turns of the session. */

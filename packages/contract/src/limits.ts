@@ -19,6 +19,13 @@ export const limitsSchema = z.object({
     .max(MAX)
     .meta({ description: 'Turns that wait, including scheduled ones.' }),
   max_running_turns: z.int().min(1).max(MAX).meta({ description: 'Turns that run at the same time.' }),
+  max_child_turns: counted(
+    MAX,
+    'Child turns of one turn, with those that they start themselves. A further call of an agent is an error for the model.',
+  ),
+  max_child_depth: z.int().min(1).max(20).meta({
+    description: 'How deep turns may start child turns; 1: child turns start none.',
+  }),
   max_sessions: z.int().min(1).max(10_000_000).meta({ description: 'Stored sessions.' }),
   max_body_bytes: z
     .int()
@@ -55,6 +62,8 @@ export const DEFAULT_LIMITS: Limits = {
   requests_per_second: 1_000,
   max_queued_turns: 10_000,
   max_running_turns: 1_000,
+  max_child_turns: 100,
+  max_child_depth: 5,
   max_sessions: 1_000_000,
   // The limit of the Messages API.
   max_body_bytes: 32 * 1024 * 1024,

@@ -28,6 +28,9 @@ export const sessionSchema = z
     metadata: metadataSchema,
     turn_count: z.int().nonnegative(),
     budget_micros: microsSchema.nullable(),
+    parent_session_id: idSchema('session')
+      .nullable()
+      .meta({ description: 'The session whose turn started this one by calling an agent. Erased with it.' }),
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Session', description: 'One conversation. Its turns run in order, one at a time.' });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { agentVersionSchema } from './agents.ts';
+import { waitingForSchema } from './child-turns.ts';
 import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
@@ -145,9 +146,14 @@ export const turnSchema = z
     }),
     error: turnErrorSchema.nullable(),
     required_action: requiredActionSchema.nullable(),
+    waiting_for: waitingForSchema.nullable(),
     usage: usageSchema,
     cost_micros: microsSchema,
     budget_micros: microsSchema.nullable(),
+    parent_turn_id: idSchema('turn')
+      .nullable()
+      .meta({ description: 'The turn whose call of an agent this turn is; its cost counts in the budget of that turn.' }),
+    parent_tool_call_id: idSchema('toolCall').nullable(),
     resumes: idSchema('turn').nullable().meta({ description: 'The turn that this turn continues.' }),
     step_count: z.int().nonnegative(),
     attempts: z.int().nonnegative().meta({ description: 'How often a worker claimed the turn.' }),
@@ -189,6 +195,7 @@ export const toolCallSchema = z
         })
         .meta({ id: 'ToolStep', description: 'A durable step of a tool in code. Its result is not shown.' }),
     ),
+    child_turn_id: idSchema('turn').nullable().meta({ description: 'The turn that a call of an agent started.' }),
     started_at: z.iso.datetime().nullable(),
     completed_at: z.iso.datetime().nullable(),
   })

@@ -284,9 +284,12 @@ CREATE TABLE sessions (
   open_turns integer NOT NULL DEFAULT 0,
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   budget_micros bigint,
+  parent_session_id text,
   CONSTRAINT sessions_pkey PRIMARY KEY (id),
+  CONSTRAINT sessions_parent_session_id_fkey FOREIGN KEY (parent_session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT sessions_open_turns_check CHECK ((open_turns >= 0))
 );
+CREATE INDEX sessions_children ON sessions USING btree (parent_session_id) WHERE (parent_session_id IS NOT NULL);
 CREATE INDEX sessions_tenant_id_id_idx ON sessions USING btree (tenant_id, id);
 CREATE TRIGGER sessions_labels AFTER INSERT ON sessions FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_session();
 CREATE TRIGGER sessions_labels_changed AFTER UPDATE OF metadata ON sessions FOR EACH ROW WHEN (new.metadata <> old.metadata) EXECUTE FUNCTION turnpike_label_session();
@@ -384,6 +387,7 @@ CREATE TABLE tool_calls (
   awaiting text,
   input_text text,
   question jsonb,
+  child_turn_id text,
   CONSTRAINT tool_calls_pkey PRIMARY KEY (id),
   CONSTRAINT tool_calls_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT tool_calls_awaiting_check CHECK (((awaiting IS NULL) OR ((awaiting = ANY (ARRAY['approval'::text, 'output'::text, 'answer'::text])) AND (status = 'pending'::text) AND (output IS NULL)) OR ((awaiting = 'outcome'::text) AND (status = 'unknown'::text) AND (output IS NULL)))),
@@ -490,6 +494,11 @@ CREATE TABLE turns (
   code_tools text[] DEFAULT ARRAY[]::text[],
   queue text,
   waiting_for jsonb,
+  parent_turn_id text,
+  parent_tool_call_id text,
+  root_turn_id text,
+  ancestors text[] DEFAULT ARRAY[]::text[],
+  waits_for_children boolean NOT NULL DEFAULT false,
   CONSTRAINT turns_pkey PRIMARY KEY (id),
   CONSTRAINT turns_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT turns_action_check CHECK (((action_expires_at IS NOT NULL) = (status = 'requires_action'::text))),
@@ -501,14 +510,18 @@ CREATE TABLE turns (
   CONSTRAINT turns_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'in_progress'::text, 'requires_action'::text, 'cancelling'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'incomplete'::text])))
 );
 CREATE INDEX turns_action_expiring ON turns USING btree (action_expires_at) WHERE (status = 'requires_action'::text);
+CREATE INDEX turns_below ON turns USING btree (root_turn_id) WHERE (root_turn_id IS NOT NULL);
+CREATE INDEX turns_children ON turns USING btree (parent_turn_id, id) WHERE (parent_turn_id IS NOT NULL);
 CREATE INDEX turns_deadline ON turns USING btree (deadline_at) WHERE (status = ANY (ARRAY['queued'::text, 'requires_action'::text]));
 CREATE INDEX turns_delayed ON turns USING btree (available_at) WHERE ((status = 'queued'::text) AND (available_at IS NOT NULL));
 CREATE INDEX turns_dispatched ON turns USING btree (tenant_id) WHERE (dispatched_at IS NOT NULL);
 CREATE INDEX turns_hinted ON turns USING btree (hinted_at) WHERE ((status = 'queued'::text) AND (dispatched_at IS NOT NULL));
 CREATE INDEX turns_leased ON turns USING btree (leased_until) WHERE (leased_until IS NOT NULL);
 CREATE INDEX turns_needing ON turns USING btree (pool, code_tools, ready_at) WHERE ((status = 'queued'::text) AND (ready_at IS NOT NULL) AND (dispatched_at IS NULL) AND (available_at IS NULL) AND ((pool <> 'default'::text) OR (code_tools <> '{}'::text[])));
+CREATE UNIQUE INDEX turns_of_tool_call ON turns USING btree (parent_tool_call_id) WHERE (parent_tool_call_id IS NOT NULL);
 CREATE UNIQUE INDEX turns_one_running_per_session ON turns USING btree (session_id) WHERE (status = ANY (ARRAY['in_progress'::text, 'requires_action'::text, 'cancelling'::text]));
 CREATE INDEX turns_open ON turns USING btree (session_id, sequence) WHERE (status = ANY (ARRAY['queued'::text, 'in_progress'::text, 'requires_action'::text, 'cancelling'::text]));
+CREATE INDEX turns_open_children ON turns USING btree (parent_turn_id) WHERE ((parent_turn_id IS NOT NULL) AND (status = ANY (ARRAY['queued'::text, 'in_progress'::text, 'requires_action'::text, 'cancelling'::text])));
 CREATE INDEX turns_parked ON turns USING btree (tenant_id, outage, available_at) WHERE ((status = 'queued'::text) AND (outage IS NOT NULL) AND (available_at IS NOT NULL));
 CREATE INDEX turns_ready ON turns USING btree (tenant_id, pool, priority DESC, ready_at) WHERE ((status = 'queued'::text) AND (ready_at IS NOT NULL) AND (dispatched_at IS NULL) AND (available_at IS NULL));
 CREATE INDEX turns_reserved ON turns USING btree (tenant_id) INCLUDE (reserved_micros, reserved_tokens) WHERE ((reserved_tokens > 0) AND (leased_until IS NOT NULL));
@@ -519,6 +532,7 @@ CREATE INDEX turns_uncut_idx ON turns USING btree (finished_at) WHERE ((finished
 CREATE INDEX turns_unready ON turns USING btree (session_id, sequence) WHERE ((status = 'queued'::text) AND (ready_at IS NULL));
 CREATE INDEX turns_waiting ON turns USING btree (tenant_id) WHERE (status = 'queued'::text);
 CREATE INDEX turns_waiting_for ON turns USING btree (pool, code_tools) WHERE ((status = 'queued'::text) AND (waiting_for IS NOT NULL));
+CREATE INDEX turns_waiting_for_children ON turns USING btree (id) WHERE ((status = 'queued'::text) AND waits_for_children);
 CREATE TRIGGER turns_labels AFTER INSERT ON turns FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_turn();
 CREATE TRIGGER turns_status_edge AFTER UPDATE OF status ON turns FOR EACH ROW WHEN (old.status <> new.status AND (((old.status || ' '::text) || new.status) <> ALL (ARRAY['queued in_progress'::text, 'queued cancelled'::text, 'queued incomplete'::text, 'in_progress queued'::text, 'in_progress requires_action'::text, 'in_progress cancelling'::text, 'in_progress completed'::text, 'in_progress failed'::text, 'in_progress incomplete'::text, 'requires_action queued'::text, 'requires_action cancelled'::text, 'requires_action incomplete'::text, 'cancelling cancelled'::text]))) EXECUTE FUNCTION turnpike_refuse_status();
 

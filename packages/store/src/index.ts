@@ -13,6 +13,7 @@ export {
   addAgentVersion,
   agentHasVersion,
   deleteAgent,
+  findAgents,
   insertAgent,
   listAgents,
   listAgentVersions,
@@ -20,6 +21,7 @@ export {
   readAgent,
   type AgentContents,
 } from './agents/agents.ts';
+export { createSubAgentStore } from './agents/sub-agents.ts';
 export { hashApiKey, isApiKey, makeApiKey } from './tenants/api-key-text.ts';
 export {
   createApiKey,
@@ -40,6 +42,11 @@ export {
 } from './budgets/budgets.ts';
 export { insertAuditEntry, listAuditEntries, type AuditFilter } from './tenants/audit.ts';
 export { recordPartialUsage } from './turns/record-partial-usage.ts';
+export { findOrphans, findOrphansOf, type Orphan } from './children/find-orphans.ts';
+export { parkParent, type ParkOutcome } from './children/park-parent.ts';
+export { readChildren } from './children/read-children.ts';
+export { startChildren, type StartOutcome } from './children/start-children.ts';
+export { findParentsToWake, readParents, wakeParents, type WokenParent } from './children/wake-parents.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './turns/cancel-turns.ts';
 export { reissueJobs, takeUncheckedTurns } from './turns/reissue-jobs.ts';
 export { checkDatabase, checkSettings } from './database/check-database.ts';

@@ -12,6 +12,8 @@ import type {
 } from '@turnpike/contract';
 import type { CallGuard, Egress } from '@turnpike/egress';
 import type { Logger } from '@turnpike/telemetry';
+import { agentTools } from './agents/agent-tools.ts';
+import { describeChild, describeRefusal } from './agents/describe-child.ts';
 import { builtinTools } from './builtin-tools.ts';
 import { cannotReconcile } from './cannot-reconcile.ts';
 import { clientTools } from './client-tools.ts';
@@ -19,7 +21,7 @@ import type { FindTool, GivenTool, PreparedCall } from './given-tool.ts';
 import { httpTools } from './http/http-tools.ts';
 import { limitsSchema, type ToolLimits } from './limits.ts';
 import { memoryTools } from './memory/memory-tools.ts';
-import type { MemoryStore } from '@turnpike/contract';
+import type { ChildRefusal, ChildTurn, ContentBlock, MemoryStore, SubAgentStore } from '@turnpike/contract';
 import type { ToolSecrets } from './ports.ts';
 import type { InputSchemas } from './schema/input-schemas.ts';
 import { textOutput, type Tool } from './tool.ts';
@@ -34,6 +36,7 @@ export interface ToolRunnerSettings {
   guard: CallGuard;
   secrets: ToolSecrets;
   memory: MemoryStore;
+  subAgents: SubAgentStore;
   logger: Logger;
   limits?: ToolLimits;
   /** Checks of the inputs of tenants' tools. */
@@ -59,6 +62,10 @@ export interface ToolRunner {
    * the tool was not asked, and the signal's reason.
    */
   reconcile(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput | null>;
+  /** The agent that a call calls, and what it is given; null for any other call, also one with an invalid input. */
+  childOf(scope: ToolScope, call: ToolCall): Promise<{ agentId: string; input: ContentBlock[] } | null>;
+  /** What the model is told of a child turn that has ended, or that could not be started; null: it was erased. */
+  outputOfChild(call: ToolCall, child: ChildTurn | ChildRefusal | null): ToolOutput;
 }
 
 /** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for invalid limits. */
@@ -70,6 +77,11 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
   const findHttp = httpTools(parts);
   const findClient = clientTools(parts.schemas);
   const findMemory = memoryTools(parts);
+  const findAgent = agentTools(parts);
+  const output = {
+    maxTextCharacters: limits.maxOutputCharacters,
+    maxMediaCharacters: limits.maxMediaCharacters,
+  };
 
   const open = (named: AgentTool, scope: ToolScope): GivenTool | null => {
     switch (named.type) {
@@ -83,6 +95,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
         return findClient(named, scope);
       case 'memory':
         return findMemory(named, scope);
+      case 'agent':
+        return findAgent(named, scope);
       default:
         return named satisfies never;
     }
@@ -139,6 +153,19 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       const found = find(scope, call.name);
       const prepared = found && (await prepare(found.tool, call));
       return prepared?.valid ? prepared.reconcile(call, context) : cannotReconcile(call.name);
+    },
+
+    async childOf(scope, call) {
+      const found = find(scope, call.name);
+      if (found?.named.type !== 'agent') return null;
+      const prepared = await prepare(found.tool, call);
+      return prepared.valid ? (prepared.child ?? null) : null;
+    },
+
+    outputOfChild(call, child) {
+      return child !== null && 'reason' in child
+        ? describeRefusal(call.name, child)
+        : describeChild(call.name, child, output);
     },
   };
 }

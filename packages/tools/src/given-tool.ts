@@ -1,4 +1,5 @@
 import type {
+  ContentBlock,
   Effect,
   OnUnknown,
   ToolCall,
@@ -35,6 +36,8 @@ export interface ReadyCall {
   runsOutside: boolean;
   /** The tool itself wants a person to approve the call. */
   needsApproval?: boolean;
+  /** The agent that is called, and what it is given; left out for a tool of any other kind. */
+  child?: { agentId: string; input: ContentBlock[] };
   /** As `ToolRunner.run` of packages/agent has it. */
   run(call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /** As `ToolRunner.reconcile` of packages/agent has it. */

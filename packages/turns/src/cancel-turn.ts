@@ -1,5 +1,6 @@
 import { ProblemError, type Turn } from '@turnpike/contract';
 import { cancelTurn as cancelStored, readTurn, type CancelledTurn, type Sql } from '@turnpike/store';
+import { settleFamilies } from './settle-families.ts';
 import type { SubmitParts } from './submit-command.ts';
 import { TRANSITIONS } from './transitions.ts';
 import { announceTurns } from './turn-signals.ts';
@@ -24,17 +25,23 @@ export async function cancelTurn(
 /**
  * Signals turns that were cancelled by a request about `turn`, all of its session: workers that hold one stop it,
  * and clients that wait for one read it again. A worker that the signal does not reach learns of it by its heartbeat.
+ * Then their child turns are cancelled.
  */
 export function announceCancelled(
-  { backplane, dispatcher, reportError }: Pick<SubmitParts, 'backplane' | 'dispatcher' | 'reportError'>,
+  parts: Pick<SubmitParts, 'database' | 'backplane' | 'dispatcher' | 'reportError'>,
   tenantId: string,
   turn: Turn,
   cancelled: readonly CancelledTurn[],
 ): void {
   if (cancelled.length === 0) return;
+  const { backplane, dispatcher, reportError } = parts;
   dispatcher.changed({ sessionId: turn.session_id, tenantId });
   const signals = cancelled.map(({ turnId, status }) => ({ turn_id: turnId, status }));
-  announceTurns(backplane, signals).catch((error: unknown) => {
+  const report = (error: unknown): void =>
     reportError(error, { tenant_id: tenantId, session_id: turn.session_id, turn_id: turn.id });
-  });
+  announceTurns(backplane, signals).catch(report);
+  settleFamilies(
+    parts,
+    cancelled.map(({ turnId }) => turnId),
+  ).catch(report);
 }

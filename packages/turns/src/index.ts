@@ -8,6 +8,7 @@ export { Lease, type LeaseEvents, type TextPreview } from './lease.ts';
 export { Reconciliation, type ReconcileSettings, type Repairs } from './reconcile.ts';
 export { tooManySessions } from './rejection-reason.ts';
 export { retentionSettings, retentionVariables, type RetentionSettings } from './retention-settings.ts';
+export { settleFamilies } from './settle-families.ts';
 export { submitTurn, type SubmitResult } from './submit-turn.ts';
 export type { RequestedTurn, SubmitCommand, SubmitParts } from './submit-command.ts';
 export { startReconciler } from './reconciler.ts';

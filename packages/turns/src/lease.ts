@@ -1,5 +1,6 @@
 import {
   BudgetExceededError,
+  DEFAULT_LIMITS,
   DeadlineError,
   DrainError,
   LeaseLostError,
@@ -10,14 +11,26 @@ import {
   type Advance,
   type AdvanceResult,
   type CallCost,
+  type ChildTurn,
   type CompletedStep,
   type InterruptedCall,
   type Outcome,
   type Release,
+  type RequestedChild,
+  type StartedChild,
   type TurnStatus,
   type TypedEmitter,
 } from '@turnpike/contract';
-import { readProgress, releaseTurn, reserveCost, type Database, type LeasedTurn } from '@turnpike/store';
+import {
+  parkParent,
+  readChildren,
+  readProgress,
+  releaseTurn,
+  reserveCost,
+  startChildren,
+  type Database,
+  type LeasedTurn,
+} from '@turnpike/store';
 import { commitAdvance } from './commit-advance.ts';
 import { LeaseClock } from './lease-clock.ts';
 import { recordUsage } from './record-usage.ts';
@@ -51,6 +64,8 @@ export interface LeaseEvents {
   committed: [lease: Lease];
   /** A step is committed; comes after `committed`. */
   stepCompleted: [lease: Lease, step: CompletedStep];
+  /** Child turns were started, and may be dispatched. Comes after `committed`. */
+  childrenStarted: [lease: Lease];
   /** Nothing waits for a preview, and it may be lost. */
   preview: [lease: Lease, preview: TextPreview];
   /** As `preview`: how far a tool call is. */
@@ -84,6 +99,9 @@ export class Lease {
   #lastWrite: Promise<unknown> = Promise.resolve();
   #draining = false;
   #ended = false;
+  #hasChildren: boolean;
+  /** The span of the work under it, which child turns are part of; null where nothing is traced. */
+  traceparent: string | null = null;
 
   constructor(parts: {
     turn: LeasedTurn;
@@ -97,6 +115,7 @@ export class Lease {
     this.#database = parts.database;
     this.#events = parts.events;
     this.#eventCount = turn.eventCount;
+    this.#hasChildren = turn.openToolCalls.some(({ childTurnId }) => childTurnId != null);
     this.#clock = new LeaseClock({
       claimedAt: turn.claimedAt,
       remainingMs: turn.remainingMs,
@@ -110,6 +129,11 @@ export class Lease {
   /** The number of the turn's newest event. */
   get eventCount(): number {
     return this.#eventCount;
+  }
+
+  /** True where the open round of calls has child turns, which may be open where the turn ends before them. */
+  get hasChildren(): boolean {
+    return this.#hasChildren;
   }
 
   /** How the turn ended under this lease; null where it did not. */
@@ -226,6 +250,56 @@ export class Lease {
       if (verdict === 'tokens') throw new SpendingPausedError('tokens_per_minute', MINUTE_BUSY_MS * spread);
       throw new BudgetExceededError(verdict);
     });
+  }
+
+  /**
+   * Starts the child turns of these calls, with their events; a call that has one keeps it.
+   * Throws `LeaseLostError`, and `TurnCancelledError` where the turn was asked to cancel: then none is started.
+   */
+  startChildren(requested: readonly RequestedChild[]): Promise<StartedChild[]> {
+    return this.#inOrder(async () => {
+      const { traceparent } = this;
+      const { id: turnId, sessionId, epoch } = this.turn;
+      const lease = { turnId, sessionId, epoch, traceparent };
+      const start = () => startChildren(this.#database.pool, lease, requested, DEFAULT_LIMITS);
+      // Sent again, it finds what it started the first time.
+      const outcome = await untilStored(start, () => this.assertHeld());
+      if (outcome.of === 'lost') throw this.lose();
+      if (outcome.of === 'cancelling') throw this.#cancelled();
+      this.#eventCount = outcome.eventCount;
+      this.#hasChildren = true;
+      this.#events.emit('committed', this);
+      this.#events.emit('childrenStarted', this);
+      return outcome.children;
+    });
+  }
+
+  /** Those of these child turns that are there. Throws `LeaseLostError`. */
+  readChildren(turnIds: readonly string[]): Promise<ChildTurn[]> {
+    const read = () => readChildren(this.#database.pool, this.turn.tenantId, turnIds);
+    return untilStored(read, () => this.assertHeld());
+  }
+
+  /**
+   * Parks the turn until its child turns have ended; the lease ends. False where they have ended already.
+   * Throws `LeaseLostError`, and `TurnCancelledError` where the turn was asked to cancel meanwhile.
+   */
+  park(): Promise<boolean> {
+    return this.#inOrder(async () => {
+      this.assertHeld();
+      const outcome = await parkParent(this.#database.pool, this.#fence);
+      if (outcome === 'ready') return false;
+      if (outcome === 'cancelling') throw this.#cancelled();
+      if (outcome === 'lost') throw this.lose();
+      this.#end('queued');
+      return true;
+    });
+  }
+
+  #cancelled(): TurnCancelledError {
+    const error = new TurnCancelledError(this.turn.id);
+    this.stop(error);
+    return error;
   }
 
   /**

@@ -23,6 +23,7 @@ import {
 import type { Dispatcher } from './dispatcher.ts';
 import type { RetentionSettings } from './retention-settings.ts';
 import { Retention } from './retention.ts';
+import { settleAllFamilies } from './settle-families.ts';
 import { announceTurns } from './turn-signals.ts';
 
 export interface ReconcileSettings extends RetentionSettings {
@@ -39,6 +40,10 @@ export interface Repairs {
   expiredLeases: number;
   expiredActions: number;
   missedDeadlines: number;
+  /** Child turns that were cancelled since their parents had ended. */
+  orphans: number;
+  /** Turns that were parked although their child turns had ended. */
+  wokenParents: number;
   lostJobs: number;
   unreadySessions: number;
   dueTurns: number;
@@ -85,6 +90,7 @@ export class Reconciliation {
   #lastTenant = '';
   #queues = '';
   #passesWithQueues = 0;
+  readonly #families = { orphan: '', parent: '' };
 
   constructor(
     parts: { database: Database; backplane: Backplane; dispatcher: Dispatcher },
@@ -114,6 +120,8 @@ export class Reconciliation {
       expiredLeases: await attempt(() => this.#expireLeases()),
       expiredActions: await attempt(() => this.#expireActions()),
       missedDeadlines: await attempt(() => this.#missDeadlines()),
+      orphans: 0,
+      wokenParents: 0,
       unreadySessions: await attempt(() => this.#promoteSessions()),
       dueTurns: await attempt(() => this.#promoteDelayed()),
       probes: await attempt(() => this.#probeOutages()),
@@ -129,6 +137,12 @@ export class Reconciliation {
       prunedTurns: 0,
       purgedRows: 0,
     };
+    // After the stages that end turns.
+    repairs.orphans = await attempt(async () => {
+      const { orphans, woken } = await settleAllFamilies(this.#parts, this.#families);
+      repairs.wokenParents = woken;
+      return orphans;
+    });
     await this.#parts.dispatcher.settle();
     repairs.lostJobs = await attempt(() => this.#reissueLostJobs());
     // Last, because nothing waits for it.

@@ -101,6 +101,9 @@ export const turnRoutes: Route[] = [
       limit: pageLimitSchema,
       cursor: idSchema('turn').optional(),
       session_id: idSchema('session').optional(),
+      parent_turn_id: idSchema('turn')
+        .optional()
+        .meta({ description: 'Only child turns of this turn.' }),
       agent_id: idSchema('agent').optional(),
       status: anyOf(turnStatusSchema),
       ...timeFilters,
@@ -116,6 +119,7 @@ export const turnRoutes: Route[] = [
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
       const filter = {
         sessionId: query.session_id,
+        parentTurnId: query.parent_turn_id,
         agentId: query.agent_id,
         statuses: query.status,
         ...timesOf(query),

@@ -26,6 +26,8 @@ export type ToolOutputs = Input<typeof submitToolOutputsSchema>['tool_outputs'];
 
 export interface TurnQuery extends PageQuery, TimeQuery, MetadataQuery {
   session_id?: string | undefined;
+  /** Only child turns of this turn. */
+  parent_turn_id?: string | undefined;
   agent_id?: string | undefined;
   /** One status, or several. */
   status?: TurnStatus | readonly TurnStatus[] | undefined;

@@ -1,6 +1,7 @@
 -- Reserves the most that a model call may cost, in money and tokens, before the call is made.
 --
--- Invariant: spent and reserved amounts together never exceed a budget, or a minute's tokens. A tenant's reservations are
+-- Invariant: spent and reserved amounts together never exceed a budget, or a minute's tokens. What child turns spend and
+-- reserve counts in the budgets of the turns above them, and of their sessions. A tenant's reservations are
 -- made one after another under its budget lock, and everything a decision depends on is read after that lock is held.
 -- Other transactions may commit what they spent meanwhile: their reservations are read before the spending, so an amount
 -- may be counted twice, never missed.
@@ -16,7 +17,10 @@ DECLARE
     of_tenant text;
     turn turns%ROWTYPE;
     tight text;
-    session_limit bigint;
+    bound record;
+    spent bigint;
+    held bigint;
+    is_busy boolean := false;
     others bigint;
     others_tokens bigint;
     minute_tokens bigint;
@@ -30,30 +34,57 @@ BEGIN
     WHERE id = spending_turn AND epoch = lease_epoch AND leased_until > clock_timestamp();
     IF NOT FOUND THEN RETURN 'lost'; END IF;
 
-    IF turn.cost_micros + amount > turn.budget_micros THEN RETURN 'turn'; END IF;
-    SELECT sessions.budget_micros INTO session_limit FROM sessions WHERE sessions.id = turn.session_id;
-    -- Adding up a long session is expensive: only done for a session with a budget.
-    IF session_limit IS NOT NULL
-       AND (SELECT sum(turns.cost_micros) FROM turns WHERE turns.session_id = turn.session_id) + amount > session_limit
-    THEN
-        RETURN 'session';
-    END IF;
+    -- The turn and those above it. Each budget, and that of each session, bounds what is below it too.
+    FOR bound IN
+        SELECT turns.id, turns.session_id, turns.budget_micros, sessions.budget_micros AS session_micros
+        FROM turns JOIN sessions ON sessions.id = turns.session_id
+        WHERE turns.id = ANY (turn.ancestors || turn.id)
+    LOOP
+        IF bound.budget_micros IS NOT NULL THEN
+            SELECT sum(cost_micros), sum(CASE WHEN id = turn.id OR leased_until IS NULL THEN 0 ELSE reserved_micros END)
+            INTO spent, held FROM (
+                SELECT id, cost_micros, leased_until, reserved_micros FROM turns WHERE turns.id = bound.id
+                UNION ALL
+                SELECT id, cost_micros, leased_until, reserved_micros FROM turns
+                WHERE turns.root_turn_id = coalesce(turn.root_turn_id, turn.id) AND bound.id = ANY (turns.ancestors)
+            ) AS family;
+            IF spent + amount > bound.budget_micros THEN RETURN 'turn'; END IF;
+            is_busy := is_busy OR spent + held + amount > bound.budget_micros;
+        END IF;
+        -- Adding up a long session is expensive: only done for a session with a budget.
+        IF bound.session_micros IS NOT NULL THEN
+            SELECT sum(cost_micros), sum(CASE WHEN id = turn.id OR leased_until IS NULL THEN 0 ELSE reserved_micros END)
+            INTO spent, held FROM (
+                SELECT id, cost_micros, leased_until, reserved_micros FROM turns WHERE turns.session_id = bound.session_id
+                UNION ALL
+                SELECT below.id, below.cost_micros, below.leased_until, below.reserved_micros
+                FROM turns AS own CROSS JOIN LATERAL (
+                    SELECT * FROM turns WHERE turns.root_turn_id = coalesce(own.root_turn_id, own.id)
+                      AND own.id = ANY (turns.ancestors)
+                ) AS below
+                WHERE own.session_id = bound.session_id
+            ) AS family;
+            IF spent + amount > bound.session_micros THEN RETURN 'session'; END IF;
+            is_busy := is_busy OR spent + held + amount > bound.session_micros;
+        END IF;
+    END LOOP;
+    IF is_busy THEN RETURN 'wait'; END IF;
 
     SELECT coalesce(sum(turns.reserved_micros), 0), coalesce(sum(turns.reserved_tokens), 0)
     INTO others, others_tokens FROM turns
     WHERE turns.tenant_id = turn.tenant_id AND turns.reserved_tokens > 0 AND turns.leased_until IS NOT NULL
       AND turns.id <> turn.id;
     PERFORM turnpike_count_spending(turn.tenant_id, event_ids);
-    SELECT CASE WHEN spent + amount > limit_micros THEN period ELSE 'wait' END INTO tight
+    SELECT CASE WHEN budget.spent_micros + amount > limit_micros THEN period ELSE 'wait' END INTO tight
     FROM (
-        SELECT budgets.period, min(budgets.limit_micros) AS limit_micros, coalesce(max(spending.spent_micros), 0) AS spent
+        SELECT budgets.period, min(budgets.limit_micros) AS limit_micros, coalesce(max(spending.spent_micros), 0) AS spent_micros
         FROM budgets LEFT JOIN spending
           ON spending.tenant_id = budgets.tenant_id AND spending.period = budgets.period
          AND spending.starts_on = turnpike_period_start(budgets.period)
         WHERE budgets.tenant_id = turn.tenant_id GROUP BY budgets.period
     ) AS budget
-    WHERE spent + others + amount > limit_micros
-    ORDER BY (spent + amount > limit_micros) DESC, period
+    WHERE budget.spent_micros + others + amount > limit_micros
+    ORDER BY (budget.spent_micros + amount > limit_micros) DESC, period
     LIMIT 1;
     IF FOUND THEN RETURN tight; END IF;
 

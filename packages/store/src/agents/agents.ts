@@ -160,6 +160,22 @@ export async function readAgent(
   return agent ?? null;
 }
 
+const FIND = {
+  name: 'find-agents',
+  text: `SELECT id FROM agents WHERE tenant_id = $1 AND id = ANY ($2) AND deleted_at IS NULL`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Those of these ids that are agents of the tenant and not deleted. */
+export async function findAgents(
+  sql: Sql,
+  tenantId: string,
+  agentIds: readonly string[],
+): Promise<Set<string>> {
+  const found = await query(sql, FIND, [tenantId, agentIds]);
+  return new Set(found.map(({ id }) => id));
+}
+
 const HAS_VERSION = {
   name: 'agent-has-version',
   text: `

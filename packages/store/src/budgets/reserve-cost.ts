@@ -7,7 +7,11 @@ export const isBudgeted = (turn: string): string => `(
     ${turn}.budget_micros IS NOT NULL
     OR EXISTS (SELECT 1 FROM tenants WHERE tenants.id = ${turn}.tenant_id AND tenants.limits ->> 'tokens_per_minute' IS NOT NULL)
     OR EXISTS (SELECT 1 FROM budgets WHERE budgets.tenant_id = ${turn}.tenant_id)
-    OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = ${turn}.session_id AND sessions.budget_micros IS NOT NULL))`;
+    OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = ${turn}.session_id AND sessions.budget_micros IS NOT NULL)
+    OR (${turn}.parent_turn_id IS NOT NULL AND EXISTS (
+      SELECT 1 FROM turns AS above JOIN sessions ON sessions.id = above.session_id
+      WHERE above.id = ANY (${turn}.ancestors)
+        AND (above.budget_micros IS NOT NULL OR sessions.budget_micros IS NOT NULL))))`;
 
 /** An event for the day and one for the month. */
 export const spendingEventIds = (): string[] => [newId('event'), newId('event')];

@@ -61,6 +61,8 @@ const rowSchema = z.object({
         }),
       )
       .optional(),
+    child_turn_id: z.string().optional(),
+    child_session_id: z.string().optional(),
   }),
   step: stepSchema.nullable(),
   calls: z.array(callSchema).nullable(),
@@ -198,6 +200,14 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
     case 'tool.step_completed': {
       const toolStep = { name: payload.name, effect: payload.effect, status: payload.status };
       return { tool_call: { id, tool_use_id: toolUseId, name }, tool_step: toolStep };
+    }
+    case 'tool.child_started': {
+      const { child_turn_id: childTurnId, child_session_id: childSessionId } = payload;
+      return {
+        tool_call: { id, tool_use_id: toolUseId, name },
+        child_turn_id: childTurnId,
+        child_session_id: childSessionId,
+      };
     }
     case 'tool.completed': {
       const { status, is_error: isError } = payload;

@@ -53,7 +53,8 @@ const OPEN = `('queued', 'in_progress', 'requires_action', 'cancelling')`;
 const KINDS: Record<Purgeable, Kind> = {
   /*
    * Invariant: a session is deleted as a whole, while no turn can be added to it, and only if all its turns
-   * are old.
+   * are old. Sessions that its turns started are deleted before it, and not before the turns of the session are old
+   * that it all began with.
    */
   sessions: {
     id: 'session',
@@ -66,12 +67,16 @@ SELECT old.id, locked.id IS NOT NULL AS free FROM old LEFT JOIN locked USING (id
 DELETE FROM sessions WHERE id = ANY ($1) AND created_at < $2 AND open_turns = 0
   AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.session_id = sessions.id
                   AND (turns.finished_at IS NULL OR turns.finished_at >= $2))
+  AND NOT EXISTS (SELECT 1 FROM sessions AS child WHERE child.parent_session_id = sessions.id)
+  AND NOT EXISTS (SELECT 1 FROM turns JOIN turns AS root ON root.id = turns.root_turn_id
+                  JOIN turns AS recent ON recent.session_id = root.session_id
+                  WHERE turns.session_id = sessions.id AND (recent.finished_at IS NULL OR recent.finished_at >= $2))
 RETURNING 1`,
   },
   /*
    * Invariant: what remains of a session is a valid conversation. A turn is deleted with all its messages,
    * and kept if a later turn that is kept resumes it or depends on it. The sum of a session's turns is
-   * compared with its budget, so turns of a session with a budget are kept.
+   * compared with its budget, so turns of a session with a budget are kept, and child turns of those.
    */
   turns: {
     id: 'turn',
@@ -80,6 +85,9 @@ WITH old AS MATERIALIZED (
   SELECT id, session_id FROM turns WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3
 ), locked AS MATERIALIZED (
   SELECT sessions.id FROM sessions WHERE id IN (SELECT session_id FROM old) AND budget_micros IS NULL
+    AND NOT EXISTS (SELECT 1 FROM turns JOIN turns AS root ON root.id = turns.root_turn_id
+                    JOIN sessions AS top ON top.id = root.session_id
+                    WHERE turns.session_id = sessions.id AND top.budget_micros IS NOT NULL)
   FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT old.id, locked.id IS NOT NULL AS free FROM old LEFT JOIN locked ON locked.id = old.session_id ORDER BY old.id`,

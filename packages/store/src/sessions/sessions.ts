@@ -11,6 +11,7 @@ const storedSessionSchema = z.object({
   metadata: metadataSchema,
   lastSequence: z.int(),
   budgetMicros: z.coerce.number().int().nullable(),
+  parentSessionId: z.string().nullable(),
   createdAt: z.date(),
 });
 
@@ -23,6 +24,7 @@ const sessionRow = storedSessionSchema.transform((row): Session => ({
   metadata: row.metadata,
   turn_count: row.lastSequence,
   budget_micros: row.budgetMicros,
+  parent_session_id: row.parentSessionId,
   created_at: row.createdAt.toISOString(),
 }));
 
@@ -65,7 +67,7 @@ export async function insertSession(
   if (answer === undefined) throw new Error('A count returned no row.');
   const { createdAt, full, sessions } = answer;
   const session =
-    createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, budgetMicros, createdAt });
+    createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, budgetMicros, parentSessionId: null, createdAt });
   return { session, full, sessions };
 }
 

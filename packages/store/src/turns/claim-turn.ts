@@ -64,6 +64,7 @@ const toolCallSchema = z.object({
   isError: z.boolean(),
   attempts: z.int(),
   steps: z.array(toolStepSchema),
+  childTurnId: z.string().nullable(),
 });
 
 const claimedSchema = z.object({
@@ -73,6 +74,7 @@ const claimedSchema = z.object({
   sequence: z.int(),
   agentId: z.string(),
   agentVersion: z.int(),
+  parentTurnId: z.string().nullable(),
   epoch: z.int(),
   attempts: z.int(),
   status: turnStatusSchema,
@@ -167,7 +169,7 @@ const take = (of: 'all' | 'free'): string => `, turn AS (
   SET status = 'in_progress', epoch = turns.epoch + 1, attempts = attempts + 1, worker_id = given.worker_id,
       leased_until = now() + given.lease_ms * interval '1 millisecond',
       started_at = coalesce(started_at, now()), event_count = event_count + 2,
-      reserved_micros = 0, reserved_tokens = 0
+      reserved_micros = 0, reserved_tokens = 0, waits_for_children = false
   FROM given
   WHERE ${CLAIMABLE}${of === 'free' ? ' AND turns.id IN (SELECT id FROM free)' : ''}
   RETURNING turns.*, given.started_id, given.step_started_id

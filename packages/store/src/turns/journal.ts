@@ -74,6 +74,7 @@ export async function listSteps(
           started_at: each.startedAt.toISOString(),
           completed_at: each.completedAt?.toISOString() ?? null,
         })),
+        child_turn_id: call.childTurnId,
         started_at: call.startedAt?.toISOString() ?? null,
         completed_at: call.completedAt?.toISOString() ?? null,
       })),

@@ -19,6 +19,8 @@ export async function readTurn(sql: Sql, tenantId: string, turnId: string): Prom
 
 export interface TurnFilter extends TimeRange {
   sessionId?: string | undefined;
+  /** Only child turns of this turn. */
+  parentTurnId?: string | undefined;
   agentId?: string | undefined;
   /** Any of these statuses. */
   statuses?: readonly TurnStatus[] | undefined;
@@ -58,11 +60,26 @@ ORDER BY turns.sequence DESC LIMIT $6`,
   row: turnRow,
 };
 
+const LIST_OF_PARENT = {
+  name: 'list-turns-of-parent',
+  text: `
+SELECT ${TURN_COLUMNS} FROM turns
+WHERE turns.parent_turn_id = $9 AND turns.tenant_id = $1 AND ${inRange('turns')} AND ${FITS}
+  AND ($10::jsonb IS NULL OR turns.metadata @> $10) AND ($11::text IS NULL OR turns.session_id = $11)
+ORDER BY turns.id DESC LIMIT $6`,
+  row: turnRow,
+};
+
 /** A tenant's turns, newest first, those after the cursor. */
 export function listTurns(sql: Sql, tenantId: string, page: ListPage, filter: TurnFilter): Promise<Turn[]> {
-  const { sessionId, agentId, statuses, metadata } = filter;
+  const { sessionId, parentTurnId, agentId, statuses, metadata } = filter;
   const label = labelValues(metadata);
   const fits = [agentId ?? null, statuses ?? null];
+  if (parentTurnId !== undefined) {
+    const range = rangeValues('turn', page, filter);
+    const values = [tenantId, ...range, ...fits, parentTurnId, label?.[2] ?? null, sessionId ?? null];
+    return query(sql, LIST_OF_PARENT, values);
+  }
   if (sessionId !== undefined) {
     // Within a session, turns are in the order of their sequence numbers.
     const range = rangeValues('turn', { ...page, cursor: null }, filter);

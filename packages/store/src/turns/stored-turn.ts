@@ -14,6 +14,7 @@ import { z } from 'zod';
 import type { ParameterColumn } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
 import { json } from '../database/sql.ts';
+import { OPEN_STATUSES } from '../children/open-child.ts';
 import { usageOf } from './stored-usage.ts';
 
 /** As the database writes times into JSON. */
@@ -43,6 +44,8 @@ export const storedTurnSchema = z.object({
   cacheReadInputTokens: z.int(),
   costMicros: z.int(),
   budgetMicros: z.int().nullable(),
+  parentTurnId: z.string().nullable(),
+  parentToolCallId: z.string().nullable(),
   resumes: z.string().nullable(),
   stepCount: z.int(),
   attempts: z.int(),
@@ -52,6 +55,7 @@ export const storedTurnSchema = z.object({
   deadlineAt: z.date(),
   actionExpiresAt: z.date().nullable(),
   actions: requiredActionSchema.shape.tool_calls.nullable(),
+  openChildren: waitingForSchema.shape.child_turns.nullable(),
 });
 
 /** The tool calls that a turn in `requires_action` waits for. */
@@ -59,11 +63,18 @@ const ACTIONS = `CASE WHEN turns.status = 'requires_action' THEN (
     SELECT json_agg(${jsonObject(requiredActionSchema.shape.tool_calls.element, 'tool_calls')} ORDER BY tool_calls.position)
     FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END`;
 
+/** The child turns that a parked turn waits for. */
+const OPEN_CHILDREN = `CASE WHEN turns.waits_for_children AND turns.status = 'queued' THEN (
+    SELECT json_agg(json_build_object('id', child.id, 'session_id', child.session_id,
+                      'tool_call_id', child.parent_tool_call_id, 'status', child.status) ORDER BY child.id)
+    FROM turns AS child WHERE child.parent_turn_id = turns.id AND child.status IN ${OPEN_STATUSES}) END`;
+
 /** The select list that `storedTurnSchema` reads; `turns` must be in scope by that name. */
 export const TURN_COLUMNS = selectList(storedTurnSchema, 'turns', {
   costMicros: 'turns.cost_micros::double precision',
   budgetMicros: 'turns.budget_micros::double precision',
   actions: ACTIONS,
+  openChildren: OPEN_CHILDREN,
 });
 
 /** The columns of a turn that hold what its client asked for, as it was asked for. */
@@ -98,9 +109,13 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
             expires_at: row.actionExpiresAt.toISOString(),
             tool_calls: row.actions,
           },
+    waiting_for:
+      row.openChildren === null ? null : { type: 'child_turns', child_turns: row.openChildren },
     usage: usageOf(row),
     cost_micros: row.costMicros,
     budget_micros: row.budgetMicros,
+    parent_turn_id: row.parentTurnId,
+    parent_tool_call_id: row.parentToolCallId,
     resumes: row.resumes,
     step_count: row.stepCount,
     attempts: row.attempts,

@@ -40,6 +40,7 @@ export function testRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRunn
     guard: guardWithSlots(1_000),
     secrets: secretsOf(),
     memory: noMemory,
+    subAgents: { read: () => Promise.resolve(null) },
     logger: silentLogger,
     schemas,
     ...settings,

@@ -1,7 +1,7 @@
 import type { ToolRunner } from '@turnpike/agent';
 import { createCallGuard, createEgress, createGuardedFetch, type CallGuard } from '@turnpike/egress';
 import type { Runtime } from '@turnpike/runtime';
-import { createMemoryStore } from '@turnpike/store';
+import { createMemoryStore, createSubAgentStore } from '@turnpike/store';
 import { createBuiltins, createToolRunner, InputSchemas } from '@turnpike/tools';
 import { CodeTools } from '../code/code-tools.ts';
 import type { CodeTool } from '../define-tool.ts';
@@ -64,6 +64,7 @@ export function openTools(
     guard,
     secrets: secretBox,
     memory: createMemoryStore(database),
+    subAgents: createSubAgentStore(database),
     logger,
     schemas,
   });

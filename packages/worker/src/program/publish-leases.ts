@@ -1,16 +1,24 @@
 import type { Backplane } from '@turnpike/backplane';
-import { isSettled, type TypedEmitter } from '@turnpike/contract';
-import { announceTurns, type Dispatcher, type Lease, type LeaseEvents } from '@turnpike/turns';
+import { isFinal, isSettled, type TypedEmitter } from '@turnpike/contract';
+import type { Database } from '@turnpike/store';
+import {
+  announceTurns,
+  settleFamilies,
+  type Dispatcher,
+  type Lease,
+  type LeaseEvents,
+} from '@turnpike/turns';
 import type { LeaseObserver } from './observe-leases.ts';
 
 /** Tells other processes what happens to leases: those that stream a turn, wait for it, or may run the next one. */
 export function publishLeases(
   events: TypedEmitter<LeaseEvents>,
   {
+    database,
     backplane,
     dispatcher,
     observer,
-  }: { backplane: Backplane; dispatcher: Dispatcher; observer: LeaseObserver },
+  }: { database: Database; backplane: Backplane; dispatcher: Dispatcher; observer: LeaseObserver },
 ): void {
   const { live } = backplane;
   const showProgress = (lease: Lease): void => {
@@ -23,6 +31,7 @@ export function publishLeases(
       showProgress(lease);
     })
     .on('committed', showProgress)
+    .on('childrenStarted', ({ turn }) => dispatcher.added(turn.tenantId))
     .on('preview', ({ turn }, { stepIndex, attempt, text }) => {
       live.show({ sessionId: turn.sessionId, turnId: turn.id, stepIndex, attempt, text });
     })
@@ -34,6 +43,13 @@ export function publishLeases(
       live.endPreview(turnId);
       if (status === null) return;
       if (othersMayRun) dispatcher.changed({ sessionId, tenantId });
+      const hasFamily = lease.turn.parentTurnId !== null || lease.hasChildren;
+      if (hasFamily && isFinal(status)) {
+        settleFamilies({ database, backplane, dispatcher }, [turnId]).catch((error: unknown) => {
+          const { logger } = observer.of(lease);
+          logger.warn('What follows for parent and child turns could not be done; it is done later.', { error });
+        });
+      }
       if (!isSettled(status)) return;
       announceTurns(backplane, [{ turn_id: turnId, status }]).catch((error: unknown) => {
         const { logger } = observer.of(lease);

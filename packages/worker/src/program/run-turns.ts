@@ -143,6 +143,7 @@ export class TurnRunner {
     taken();
     if (this.#draining) lease.drain();
     const { logger, span } = this.#observer.of(lease);
+    lease.traceparent = span.traceparent;
     try {
       await runTurn(lease, {
         model: this.#modelFor(lease),

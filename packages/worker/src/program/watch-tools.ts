@@ -60,5 +60,7 @@ export function watchTools(
       watch('execute_tool', scope, call, context, () => tools.run(scope, call, context)),
     reconcile: (scope, call, context) =>
       watch('reconcile_tool', scope, call, context, () => tools.reconcile(scope, call, context)),
+    childOf: (scope, call) => tools.childOf(scope, call),
+    outputOfChild: (call, child) => tools.outputOfChild(call, child),
   };
 }
