@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { subAgentSchema } from './child-turns.ts';
 import type { Effect } from './effects.ts';
 import type { ValidationIssue } from './errors.ts';
 import { idSchema } from './ids.ts';
@@ -11,6 +10,7 @@ import { metadataSchema } from './metadata.ts';
 import { modelParameterIssues, modelParameters, systemSchema } from './model-parameters.ts';
 import { modelKeysSchema } from './model-settings.ts';
 import { DEFAULT_POOL, poolNameSchema } from './pools.ts';
+import { subAgentSchema } from './sub-agent-tool.ts';
 import { inputSchemaSchema, toolNameSchema } from './tools.ts';
 
 const requiresApproval = z.boolean().default(false).meta({

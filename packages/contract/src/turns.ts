@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { agentVersionSchema } from './agents.ts';
-import { waitingForSchema } from './child-turns.ts';
 import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
@@ -13,6 +12,7 @@ import { timestampSchema } from './times.ts';
 import { awaitingSchema, callInputText, callInputView, requiredActionSchema } from './tool-outputs.ts';
 import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
 import { usageSchema } from './usage.ts';
+import { waitingForSchema } from './waiting-for.ts';
 import { webhookUrlSchema } from './webhooks.ts';
 
 /**

@@ -39,6 +39,24 @@ export const BREAKS = {
       instead: 'export function safeMessage(text) { return text;',
     },
   ],
+  /** The next worker starts the child turn of a call again, though the call has one. */
+  'children-again': [
+    {
+      file: 'packages/agent/dist/progress.js',
+      text: 'turn.openToolCalls.map((',
+      instead: 'turn.openToolCalls.map((call) => ({ ...call, childTurnId: null })).map((',
+    },
+    {
+      file: 'packages/store/dist/children/start-children.js',
+      text: 'FROM given JOIN turns ON turns.parent_tool_call_id = given.call_id',
+      instead: 'FROM given JOIN turns ON turns.parent_tool_call_id = given.turn_id',
+    },
+    {
+      file: 'packages/store/dist/children/start-children.js',
+      text: '$6, parent.id, chosen.call_id, parent.root',
+      instead: '$6, parent.id, chosen.turn_id, parent.root',
+    },
+  ],
   /** The next worker does not check which calls were sent already, and which have a result. */
   'receipts-off': [
     {

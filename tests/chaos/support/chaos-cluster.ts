@@ -25,7 +25,7 @@ export interface WorkerSettings {
 }
 
 /** A worker that is broken on purpose; `breaks.mjs` says how. */
-export function brokenBuild(name: 'fence-off' | 'receipts-off'): WorkerSettings {
+export function brokenBuild(name: 'fence-off' | 'receipts-off' | 'children-again'): WorkerSettings {
   return { environment: { CHAOS_BREAK: name }, preload: 'break.mjs' };
 }
 

@@ -74,7 +74,7 @@ WITH parent AS MATERIALIZED (
   FROM turns JOIN sessions ON sessions.id = turns.session_id JOIN tenants ON tenants.id = turns.tenant_id
   WHERE turns.id = $1 AND turns.epoch = $5 AND turns.status = 'in_progress' AND turns.leased_until > clock_timestamp()
 ), given AS MATERIALIZED (
-  SELECT given.*, place FROM ROWS FROM (
+  SELECT given.* FROM ROWS FROM (
     jsonb_to_recordset($2::jsonb) AS (call_id text, agent_id text, input jsonb, turn_id text, session_id text,
                                       message_id text, queued_id text, told_id text)
   ) WITH ORDINALITY AS given(call_id, agent_id, input, turn_id, session_id, message_id, queued_id, told_id, place)

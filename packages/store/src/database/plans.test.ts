@@ -22,6 +22,13 @@ import {
   takeFreshDeliveries,
   takeUncheckedDeliveries,
 } from '../deliveries/pick-deliveries.ts';
+import { reserveCost } from '../budgets/reserve-cost.ts';
+import { findOrphans, findOrphansOf } from '../children/find-orphans.ts';
+import { parkParent } from '../children/park-parent.ts';
+import { readChildren } from '../children/read-children.ts';
+import { startChildren } from '../children/start-children.ts';
+import { findParentsToWake, readParents, wakeParents } from '../children/wake-parents.ts';
+import { cancelTurn } from '../turns/cancel-turns.ts';
 import { listTurns } from '../turns/read-turns.ts';
 import { listSessions } from '../sessions/sessions.ts';
 import { endOutage, probeOutages } from '../turns/probe-outages.ts';
@@ -229,6 +236,44 @@ test('no statement on the way of a turn reads the whole of a table that grows', 
   expect(texts).toContain('SET dispatched_at = clock_timestamp()');
 });
 
+test('no statement on the way of child turns reads the whole of a table that grows', async () => {
+  plans.length = 0;
+  for (let round = 0; round < 8; round++) {
+    const parent = { ...newTurn(tenantId), agentId, sessionBudgetMicros: 1_000 };
+    await insertTurnInGroup(pool, parent, null);
+    await dispatchTurns(pool, [], [tenantId]);
+    const claim = { turnId: parent.id, epoch: 0, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
+    const claimed = await claimTurn(pool, claim);
+    const { id: turnId, sessionId, epoch } = claimed ?? raise();
+    const lease = { turnId, sessionId, epoch, traceparent: null };
+    const calls = [1, 2].map(() => ({ toolCallId: newId('toolCall'), agentId, input: [] }));
+    const outcome = await startChildren(pool, lease, calls, { max_child_depth: 5, max_child_turns: 100 });
+    const children = outcome.of === 'started' ? outcome.children.map(({ childTurnId }) => childTurnId ?? '') : [];
+    expect(children).toHaveLength(2);
+    expect(await reserveCost(pool, { turnId, epoch }, { micros: 10, tokens: 10 })).toBe('granted');
+    expect(await parkParent(pool, lease)).toBe('parked');
+    await dispatchTurns(pool, [], [tenantId]);
+    for (const child of children) {
+      const held = await claimTurn(pool, { ...claim, turnId: child });
+      expect(held?.isBudgeted).toBe(true);
+      const of = { turnId: child, epoch: held?.epoch ?? 0 };
+      expect(await reserveCost(pool, of, { micros: 10, tokens: 10 })).toBe('granted');
+      await findOrphansOf(pool, [turnId]);
+      const fence = { ...of, from: ['in_progress' as const], eventCount: held?.eventCount ?? 0 };
+      expect(await advanceTurn(pool, fence, response())).toMatchObject({ status: 'completed' });
+    }
+    expect(await readParents(pool, children)).toEqual([turnId]);
+    expect(await wakeParents(pool, [turnId], { waits: round % 2 === 0 })).toHaveLength(1);
+    expect(await readChildren(pool, tenantId, children)).toHaveLength(2);
+    await cancelTurn(pool, tenantId, turnId, ['queued']);
+  }
+  expect(plans.flatMap(wholeReads)).toEqual([]);
+});
+
+function raise(): never {
+  throw new Error('The turn was not claimed.');
+}
+
 test('no pass of the reconciler reads the whole of a table that grows', async () => {
   plans.length = 0;
   for (let round = 0; round < 8; round++) {
@@ -248,6 +293,8 @@ test('no pass of the reconciler reads the whole of a table that grows', async ()
     await reissueJobs(pool, [{ turnId: `t${round}`, epoch: 1, jobNumber: 1 }]);
     await pickWaitingDeliveries(pool, { limit: 100, window: 10, probeMs: 1_000 });
     await takeFreshDeliveries(pool, { limit: 100, window: 10 });
+    await findOrphans(pool, '', 1_000);
+    await findParentsToWake(pool, '', 1_000);
   }
   expect(plans.length).toBeGreaterThan(50);
   expect(plans.flatMap(wholeReads)).toEqual([]);
@@ -265,12 +312,13 @@ test('no list of turns or sessions reads the whole of a table that grows, whatev
       { statuses, ...range },
       { metadata, statuses, ...range },
       { metadata, sessionId: 's100' },
+      { metadata, statuses, parentTurnId: 't1' },
     ])
       await listTurns(pool, tenantId, page, filter);
     for (const filter of [{}, range, { metadata, ...range }])
       await listSessions(pool, tenantId, { cursor: newId('session'), limit: 21 }, filter);
   }
-  expect(plans).toHaveLength(8 * 7);
+  expect(plans).toHaveLength(8 * 8);
   expect(plans.flatMap(wholeReads)).toEqual([]);
   expect(JSON.stringify(plans)).toContain('turn_labels_tenant_id_key_value_turn_id_idx');
   expect(JSON.stringify(plans)).toContain('session_labels_tenant_id_key_value_session_id_idx');

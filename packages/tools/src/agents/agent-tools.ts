@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { cannotReconcile } from '../cannot-reconcile.ts';
 import { describeFailure } from '../describe-failure.ts';
 import type { FindTool, GivenInput } from '../given-tool.ts';
+import { explainInput } from '../schema/explain-input.ts';
 import type { InputSchemas } from '../schema/input-schemas.ts';
 import { textOutput, type Tool } from '../tool.ts';
 
@@ -38,7 +39,7 @@ export function agentTools(parts: {
             ? 'The input must be an object with a `prompt`: a text that is not blank, and nothing else.'
             : schema === undefined
               ? null
-              : await parts.schemas.explain(tenantId, schema, given.value);
+              : await explainInput(parts.schemas, tenantId, schema, given);
         if (input === null || explanation !== null) return { valid: false, explanation: explanation ?? '' };
         return {
           valid: true,

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { agentConfigSchema, DEFAULT_LIMITS, newId, type RequestedChild } from '@turnpike/contract';
+import { openBackplane, type Backplane } from '@turnpike/backplane';
+import {
+  advanceTurn,
+  cancelTurn,
+  claimTurn,
+  createTenant,
+  deleteSession,
+  insertAgent,
+  insertTurn,
+  openDatabase,
+  parkParent,
+  startChildren,
+  type Database,
+} from '@turnpike/store';
+import { newTurn } from '../../../tests/support/new-turn.ts';
+import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { settleAllFamilies, settleFamilies, type FamilyParts } from './settle-families.ts';
+import { ending } from './testing/race-scene.ts';
+import { TRANSITIONS } from './transitions.ts';
+
+let database: Database;
+let backplane: Backplane;
+let parts: FamilyParts;
+let drop: () => Promise<void>;
+let tenantId: string;
+const agentId = newId('agent');
+beforeAll(async () => {
+  const made = await createTestDatabase();
+  drop = made.drop;
+  database = openDatabase({ url: made.url, poolSize: 8, applicationName: 'test', onError: () => undefined });
+  tenantId = await createTenant(database, 'Acme');
+  const config = agentConfigSchema.parse({ model: 'm' });
+  await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  const fail = (error: unknown): never => {
+    throw error;
+  };
+  backplane = await openBackplane({
+    url: process.env['TEST_REDIS_URL'] ?? made.url,
+    prefix: `t-${randomUUID()}`,
+    onError: fail,
+    onUnusable: fail,
+  });
+  parts = { database, backplane, dispatcher: new Dispatcher({ database, backplane, onError: fail }) };
+});
+afterAll(async () => {
+  await parts.dispatcher.settle();
+  await backplane.close();
+  await database.close();
+  await drop();
+});
+
+interface Held {
+  turnId: string;
+  sessionId: string;
+  epoch: number;
+  eventCount: number;
+  traceparent: null;
+}
+
+/** Claims a turn as a worker does. */
+async function hold(turnId: string): Promise<Held> {
+  await database.pool.query('UPDATE turns SET dispatched_at = now() WHERE id = $1', [turnId]);
+  const claim = { turnId, epoch: 0, from: TRANSITIONS.claim.from, workerId: 'w', leaseMs: 60_000 };
+  const claimed = await claimTurn(database.pool, claim);
+  if (claimed === null) throw new Error('The turn cannot be claimed.');
+  const { sessionId, epoch, eventCount } = claimed;
+  return { turnId, sessionId, epoch, eventCount, traceparent: null };
+}
+
+async function newParent(): Promise<Held> {
+  const turn = { ...newTurn(tenantId), agentId };
+  await insertTurn(database.pool, turn);
+  return hold(turn.id);
+}
+
+const callsOf = (count: number): RequestedChild[] =>
+  Array.from({ length: count }, () => ({
+    toolCallId: newId('toolCall'),
+    agentId,
+    input: [{ type: 'text', text: 'Do it.' }],
+  }));
+
+const start = (parent: Held, calls: readonly RequestedChild[]) =>
+  startChildren(database.pool, parent, calls, DEFAULT_LIMITS);
+
+/** Starts so many child turns, and returns their ids. */
+async function startMany(parent: Held, count: number): Promise<string[]> {
+  const outcome = await start(parent, callsOf(count));
+  if (outcome.of !== 'started') throw new Error(`Nothing was started: ${outcome.of}.`);
+  return outcome.children.flatMap(({ childTurnId }) => childTurnId ?? []);
+}
+
+async function end({ turnId, epoch, eventCount }: Held): Promise<void> {
+  const fence = { turnId, epoch, from: TRANSITIONS.advance.from, eventCount };
+  const ended = await advanceTurn(database.pool, fence, ending('completed'));
+  if (ended === null) throw new Error('The turn was not ended.');
+}
+
+async function statesOf(turnIds: readonly string[]): Promise<string[]> {
+  const { rows } = await database.pool.query<{ state: string }>(
+    `SELECT status || CASE WHEN waits_for_children AND status = 'queued' THEN ' (waits)' ELSE '' END AS state
+     FROM turns JOIN unnest($1::text[]) WITH ORDINALITY AS given(id, place) USING (id) ORDER BY place`,
+    [turnIds],
+  );
+  return rows.map(({ state }) => state);
+}
+
+const pass = () => settleAllFamilies(parts, { orphan: '', parent: '' });
+
+test('a turn that parks while its last child turns end is woken, or goes on, whatever comes first', async () => {
+  const parked: string[] = [];
+  for (let round = 0; round < 40; round++) {
+    const parent = await newParent();
+    const children = await Promise.all((await startMany(parent, 2)).map(hold));
+    const [park] = await Promise.all([
+      parkParent(database.pool, parent),
+      ...children.map(async (child) => {
+        await end(child);
+        await settleFamilies(parts, [child.turnId]);
+      }),
+    ]);
+    parked.push(park);
+    const [state] = await statesOf([parent.turnId]);
+    expect([park, state]).toEqual(
+      park === 'parked' ? ['parked', 'queued'] : ['ready', 'in_progress'],
+    );
+  }
+  expect(parked).toContain('parked');
+});
+
+test('a turn is woken once the last of its child turns has ended, and not before', async () => {
+  const parent = await newParent();
+  const [first, second] = await Promise.all((await startMany(parent, 2)).map(hold));
+  expect(await parkParent(database.pool, parent)).toBe('parked');
+  if (first === undefined || second === undefined) throw new Error('Two were started.');
+  await end(first);
+  await settleFamilies(parts, [first.turnId]);
+  expect(await statesOf([parent.turnId])).toEqual(['queued (waits)']);
+  await end(second);
+  await settleFamilies(parts, [second.turnId]);
+  expect(await statesOf([parent.turnId])).toEqual(['queued']);
+});
+
+test('whatever a process that died left undone, a pass of the reconciler does', async () => {
+  const [ended, erased, gone] = await Promise.all([newParent(), newParent(), newParent()]);
+  const [child] = await startMany(ended, 1);
+  const [lost] = await startMany(erased, 1);
+  const [middle] = await startMany(gone, 1);
+  const held = await hold(middle ?? '');
+  const [below] = await startMany(held, 1);
+  for (const parent of [ended, erased, gone, held]) {
+    expect(await parkParent(database.pool, parent)).toBe('parked');
+  }
+  await end(await hold(child ?? ''));
+  const { rows } = await database.pool.query<{ sessionId: string }>(
+    'SELECT session_id AS "sessionId" FROM turns WHERE id = $1',
+    [lost],
+  );
+  await deleteSession(database.pool, tenantId, rows[0]?.sessionId ?? '');
+  await cancelTurn(database.pool, tenantId, gone.turnId, TRANSITIONS.cancel.from);
+
+  expect(await pass()).toEqual({ orphans: 1, woken: 2 });
+  expect(await statesOf([ended.turnId, erased.turnId])).toEqual(['queued', 'queued']);
+  expect(await statesOf([middle ?? '', below ?? ''])).toEqual(['cancelled', 'cancelled']);
+  expect(await pass()).toEqual({ orphans: 0, woken: 0 });
+});
+
+test('a turn that is cancelled while it starts child turns leaves none that is open', async () => {
+  for (let round = 0; round < 30; round++) {
+    const parent = await newParent();
+    const [outcome] = await Promise.all([
+      start(parent, callsOf(3)),
+      (async () => {
+        await cancelTurn(database.pool, tenantId, parent.turnId, TRANSITIONS.cancel.from);
+        await settleFamilies(parts, [parent.turnId]);
+      })(),
+    ]);
+    const children = outcome.of === 'started' ? outcome.children : [];
+    const states = await statesOf(children.flatMap(({ childTurnId }) => childTurnId ?? []));
+    expect(states).toEqual(children.map(() => 'cancelled'));
+  }
+});
+
+test('a call that is started again has the child turn that it had, and a lease that is lost starts none', async () => {
+  const parent = await newParent();
+  const calls = callsOf(3);
+  const outcomes = await Promise.all([start(parent, calls), start(parent, calls), start(parent, calls)]);
+  const [first, ...others] = outcomes;
+  expect(others).toEqual([first, first]);
+  const stored = async (): Promise<unknown> => {
+    const { rows } = await database.pool.query(
+      `SELECT (SELECT count(*)::int FROM turns AS child WHERE child.parent_turn_id = turns.id) AS children,
+         event_count AS events, (SELECT count(*)::int FROM events WHERE turn_id = turns.id) AS told
+       FROM turns WHERE id = $1`,
+      [parent.turnId],
+    );
+    return rows[0];
+  };
+  const { eventCount } = parent;
+  expect(await stored()).toEqual({ children: 3, events: eventCount + 3, told: eventCount + 3 });
+  expect(await start({ ...parent, epoch: parent.epoch - 1 }, callsOf(1))).toEqual({ of: 'lost' });
+  await cancelTurn(database.pool, tenantId, parent.turnId, TRANSITIONS.cancel.from);
+  expect(await start(parent, callsOf(1))).toEqual({ of: 'cancelling' });
+  expect(await stored()).toMatchObject({ children: 3 });
+});
+
+test('the turns below one turn stay within the limit, on whichever level they are started at once', async () => {
+  const limits = { ...DEFAULT_LIMITS, max_child_turns: 20 };
+  const parent = await newParent();
+  const children = await Promise.all((await startMany(parent, 4)).map(hold));
+  const outcomes = await Promise.all(
+    [parent, ...children].map((each) => startChildren(database.pool, each, callsOf(6), limits)),
+  );
+  const started = outcomes.flatMap((outcome) => (outcome.of === 'started' ? outcome.children : []));
+  expect(started.filter(({ refusal }) => refusal === null)).toHaveLength(16);
+  const refused = started.flatMap(({ refusal }) => refusal ?? []);
+  expect(refused).toHaveLength(14);
+  expect(new Set(refused.map(({ reason }) => reason))).toEqual(new Set(['max_child_turns']));
+});
