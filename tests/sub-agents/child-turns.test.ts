@@ -53,7 +53,11 @@ test('an agent that calls three others at once is parked without a worker, and a
         reply: { tool_uses: [...questions.tool_uses, { name: 'current_time', input: {} }] },
       },
       { match: { text: 'boss', step: 1 }, reply: { text: 'They said: {{tool_result}}' } },
-      { match: { text: 'hang' }, reply: { text: 'reply to {{text}}' }, fault: { type: 'hang', after_events: 2 } },
+      {
+        match: { text: 'hang' },
+        reply: { text: 'reply to {{text}}' },
+        fault: { type: 'hang', after_events: 2 },
+      },
     ],
   });
   const turn = await cluster.submit({ agentId: parent.id }, 'boss', {
@@ -110,9 +114,9 @@ test('an agent that calls three others at once is parked without a worker, and a
     ]),
   );
   const events = await eventsOf(turn);
-  expect(events.flatMap((event) => (event.type === 'tool.child_started' ? [event.child_turn_id] : []))).toEqual(
-    children.map(({ id }) => id),
-  );
+  expect(
+    events.flatMap((event) => (event.type === 'tool.child_started' ? [event.child_turn_id] : [])),
+  ).toEqual(children.map(({ id }) => id));
   expect(events.filter((event) => event.type === 'tool.started')).toHaveLength(4);
   expect(events.filter((event) => event.type === 'tool.completed')).toHaveLength(4);
   expect(await cluster.control.stats()).toMatchObject({ calls: 5, rejected: 0, duplicates: 0 });
@@ -121,7 +125,9 @@ test('an agent that calls three others at once is parked without a worker, and a
 test('a tenant with one slot runs parents and children of several levels to their end', async () => {
   const narrow = await Cluster.join();
   try {
-    await narrow.database.pool.query('UPDATE tenants SET max_running_turns = 1 WHERE id = $1', [narrow.tenantId]);
+    await narrow.database.pool.query('UPDATE tenants SET max_running_turns = 1 WHERE id = $1', [
+      narrow.tenantId,
+    ]);
     const leaf = await narrow.createAgent();
     const middle = await narrow.createAgent({ tools: [calls(leaf)] });
     const top = await narrow.createAgent({ tools: [calls(middle)] });
@@ -185,7 +191,10 @@ test('a cancel of a turn cancels what runs below it, on every level', async () =
 });
 
 test('the model is told how a child turn ended that did not complete', async () => {
-  const failing = await cluster.createAgent({ max_steps: 1, tools: [{ type: 'builtin', name: 'current_time' }] });
+  const failing = await cluster.createAgent({
+    max_steps: 1,
+    tools: [{ type: 'builtin', name: 'current_time' }],
+  });
   const parent = await cluster.createAgent({ tools: [calls(failing)] });
   await cluster.control.setScript({
     rules: [
@@ -281,11 +290,13 @@ test('more calls than a turn may make get an error, and no child turn, also thos
     const turn = await own.submit({ agentId: top.id }, 'top');
     expect(await own.untilEnded(turn.id)).toMatchObject({ status: 'completed' });
     const told = await own.database.pool.query(
-      `SELECT is_error AS "isError", output -> 0 ->> 'text' AS text FROM tool_calls JOIN turns ON turns.id = turn_id
+      `SELECT is_error AS "isError", tool_calls.output -> 0 ->> 'text' AS text
+       FROM tool_calls JOIN turns ON turns.id = turn_id
        WHERE parent_turn_id = $1 ORDER BY position`,
       [turn.id],
     );
-    const text = 'ask was not called: one turn may make 3 calls of agents, and they are used up. Nothing was done.';
+    const text =
+      'ask was not called: one turn may make 3 calls of agents, and they are used up. Nothing was done.';
     expect(told.rows).toMatchObject([{ isError: false }, { isError: false }, { isError: true, text }]);
     const { rows } = await own.database.pool.query(
       'SELECT count(*)::int AS turns FROM turns WHERE root_turn_id = $1',
@@ -336,7 +347,9 @@ test('an agent can call only agents of its tenant that exist, and a deleted one 
     },
   });
   const child = await cluster.createAgent();
-  const badSchema = calls(child, { input_schema: { type: 'object', properties: { n: { type: 'nothing' } } } });
+  const badSchema = calls(child, {
+    input_schema: { type: 'object', properties: { n: { type: 'nothing' } } },
+  });
   expect(await cluster.request('POST', '/v1/agents', body(badSchema))).toMatchObject({
     status: 400,
     body: { errors: [{ path: 'tools.0.input_schema' }] },
@@ -373,7 +386,12 @@ test('an input with a schema reaches the child turn as JSON text, to the last di
     rules: [
       {
         match: { text: 'boss', step: 0 },
-        reply: { tool_uses: [{ name: 'ask', input_json: input }, { name: 'ask', input: { order: 'x' } }] },
+        reply: {
+          tool_uses: [
+            { name: 'ask', input_json: input },
+            { name: 'ask', input: { order: 'x' } },
+          ],
+        },
       },
     ],
   });
@@ -446,7 +464,9 @@ test('a message joins a turn that is parked for its child turns', async () => {
   const turn = await cluster.submit({ agentId: parent.id }, 'boss');
   await cluster.control.calls({ waitFor: 1, outcome: 'hung' });
   await untilTrue('the turn is parked', async () => (await cluster.read(turn.id)).waiting_for !== null);
-  const joined = await cluster.submit({ sessionId: turn.session_id }, 'hurry', { multitask_strategy: 'steer' });
+  const joined = await cluster.submit({ sessionId: turn.session_id }, 'hurry', {
+    multitask_strategy: 'steer',
+  });
   expect(joined.id).toBe(turn.id);
   await cluster.control.release();
   expect(await cluster.untilEnded(turn.id)).toMatchObject({ output_text: 'Hurried.' });

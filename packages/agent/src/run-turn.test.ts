@@ -410,7 +410,10 @@ const asks: ModelResponse = {
 /** A model that asks an agent and calls a tool, and ends its turn once it has both results. */
 function asking() {
   const scenario = parts('idempotent');
-  const responses = [asks, { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' }];
+  const responses = [
+    asks,
+    { ...callsTool, content: [{ type: 'text', text: 'Done.' }], stopReason: 'end_turn' },
+  ];
   const model: Model = { ...scenario.parts.model, call: async () => responses.shift() ?? callsTool };
   return { ...scenario, parts: { ...scenario.parts, model } };
 }
@@ -453,7 +456,10 @@ test('the next lease gets the result of a child turn, and calls nothing again', 
     stepCount: 1,
     modelCallCount: 1,
     lastStopReason: 'tool_use',
-    messages: [...second.turn.messages, { ...second.turn.messages[0], role: 'assistant', content: asks.content }],
+    messages: [
+      ...second.turn.messages,
+      { ...second.turn.messages[0], role: 'assistant', content: asks.content },
+    ],
     openToolCalls: [
       { ...requested[0], childTurnId: child?.id },
       { ...requested[1], status: 'completed', output: [{ type: 'text', text: 'Sent.' }] },

@@ -27,7 +27,11 @@ export const subAgentSchema = z.strictObject({
 export const PROMPT_SCHEMA: InputSchema = {
   type: 'object',
   properties: {
-    prompt: { type: 'string', minLength: 1, description: 'What the agent is to do, with all that it must know.' },
+    prompt: {
+      type: 'string',
+      minLength: 1,
+      description: 'What the agent is to do, with all that it must know.',
+    },
   },
   required: ['prompt'],
   additionalProperties: false,

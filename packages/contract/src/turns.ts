@@ -152,7 +152,10 @@ export const turnSchema = z
     budget_micros: microsSchema.nullable(),
     parent_turn_id: idSchema('turn')
       .nullable()
-      .meta({ description: 'The turn whose call of an agent this turn is; its cost counts in the budget of that turn.' }),
+      .meta({
+        description:
+          'The turn whose call of an agent this turn is; its cost counts in the budget of that turn.',
+      }),
     parent_tool_call_id: idSchema('toolCall').nullable(),
     resumes: idSchema('turn').nullable().meta({ description: 'The turn that this turn continues.' }),
     step_count: z.int().nonnegative(),
@@ -195,7 +198,9 @@ export const toolCallSchema = z
         })
         .meta({ id: 'ToolStep', description: 'A durable step of a tool in code. Its result is not shown.' }),
     ),
-    child_turn_id: idSchema('turn').nullable().meta({ description: 'The turn that a call of an agent started.' }),
+    child_turn_id: idSchema('turn')
+      .nullable()
+      .meta({ description: 'The turn that a call of an agent started.' }),
     started_at: z.iso.datetime().nullable(),
     completed_at: z.iso.datetime().nullable(),
   })

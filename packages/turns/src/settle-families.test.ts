@@ -125,9 +125,7 @@ test('a turn that parks while its last child turns end is woken, or goes on, wha
     ]);
     parked.push(park);
     const [state] = await statesOf([parent.turnId]);
-    expect([park, state]).toEqual(
-      park === 'parked' ? ['parked', 'queued'] : ['ready', 'in_progress'],
-    );
+    expect([park, state]).toEqual(park === 'parked' ? ['parked', 'queued'] : ['ready', 'in_progress']);
   }
   expect(parked).toContain('parked');
 });

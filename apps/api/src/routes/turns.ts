@@ -101,9 +101,7 @@ export const turnRoutes: Route[] = [
       limit: pageLimitSchema,
       cursor: idSchema('turn').optional(),
       session_id: idSchema('session').optional(),
-      parent_turn_id: idSchema('turn')
-        .optional()
-        .meta({ description: 'Only child turns of this turn.' }),
+      parent_turn_id: idSchema('turn').optional().meta({ description: 'Only child turns of this turn.' }),
       agent_id: idSchema('agent').optional(),
       status: anyOf(turnStatusSchema),
       ...timeFilters,

@@ -248,7 +248,8 @@ test('no statement on the way of child turns reads the whole of a table that gro
     const lease = { turnId, sessionId, epoch, traceparent: null };
     const calls = [1, 2].map(() => ({ toolCallId: newId('toolCall'), agentId, input: [] }));
     const outcome = await startChildren(pool, lease, calls, { max_child_depth: 5, max_child_turns: 100 });
-    const children = outcome.of === 'started' ? outcome.children.map(({ childTurnId }) => childTurnId ?? '') : [];
+    const children =
+      outcome.of === 'started' ? outcome.children.map(({ childTurnId }) => childTurnId ?? '') : [];
     expect(children).toHaveLength(2);
     expect(await reserveCost(pool, { turnId, epoch }, { micros: 10, tokens: 10 })).toBe('granted');
     expect(await parkParent(pool, lease)).toBe('parked');

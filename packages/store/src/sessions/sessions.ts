@@ -67,7 +67,16 @@ export async function insertSession(
   if (answer === undefined) throw new Error('A count returned no row.');
   const { createdAt, full, sessions } = answer;
   const session =
-    createdAt && sessionRow.parse({ id, agentId, metadata, lastSequence: 0, budgetMicros, parentSessionId: null, createdAt });
+    createdAt &&
+    sessionRow.parse({
+      id,
+      agentId,
+      metadata,
+      lastSequence: 0,
+      budgetMicros,
+      parentSessionId: null,
+      createdAt,
+    });
   return { session, full, sessions };
 }
 

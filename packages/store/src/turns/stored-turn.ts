@@ -109,8 +109,7 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
             expires_at: row.actionExpiresAt.toISOString(),
             tool_calls: row.actions,
           },
-    waiting_for:
-      row.openChildren === null ? null : { type: 'child_turns', child_turns: row.openChildren },
+    waiting_for: row.openChildren === null ? null : { type: 'child_turns', child_turns: row.openChildren },
     usage: usageOf(row),
     cost_micros: row.costMicros,
     budget_micros: row.budgetMicros,

@@ -47,7 +47,9 @@ export function publishLeases(
       if (hasFamily && isFinal(status)) {
         settleFamilies({ database, backplane, dispatcher }, [turnId]).catch((error: unknown) => {
           const { logger } = observer.of(lease);
-          logger.warn('What follows for parent and child turns could not be done; it is done later.', { error });
+          logger.warn('What follows for parent and child turns could not be done; it is done later.', {
+            error,
+          });
         });
       }
       if (!isSettled(status)) return;
