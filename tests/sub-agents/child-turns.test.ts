@@ -66,11 +66,14 @@ test('an agent that calls three others at once is parked without a worker, and a
     priority: 7,
   });
   await cluster.control.calls({ waitFor: 3, outcome: 'hung' });
-  await untilTrue('the turn is parked', async () => (await cluster.read(turn.id)).waiting_for !== null);
+  await untilTrue(
+    'the turn is parked',
+    async () => (await cluster.read(turn.id)).awaited_child_turns !== null,
+  );
   const parked = await cluster.read(turn.id);
   const children = (await childrenOf(turn)).toReversed();
   expect(parked).toMatchObject({ status: 'queued', required_action: null, error: null, attempts: 1 });
-  expect(parked.waiting_for?.child_turns).toEqual(
+  expect(parked.awaited_child_turns).toEqual(
     children.map((each) => ({
       id: each.id,
       session_id: each.session_id,
@@ -99,7 +102,7 @@ test('an agent that calls three others at once is parked without a worker, and a
 
   await cluster.control.release();
   const ended = await cluster.untilEnded(turn.id);
-  expect(ended).toMatchObject({ status: 'completed', waiting_for: null, attempts: 2 });
+  expect(ended).toMatchObject({ status: 'completed', awaited_child_turns: null, attempts: 2 });
   expect(ended.output_text).toMatch(/^They said: .*reply to hang/);
   const steps = await stepsOf(turn);
   expect(steps.map((step) => step.type)).toEqual(['model_call', 'tool_calls', 'model_call']);
@@ -236,8 +239,8 @@ test('a child turn that requires an action is answered by itself, and the parent
   });
   const turn = await cluster.submit({ agentId: parent.id }, 'boss');
   await untilTrue('the child waits for its client', async () => {
-    const { waiting_for: waiting } = await cluster.read(turn.id);
-    return waiting?.child_turns[0]?.status === 'requires_action';
+    const { awaited_child_turns: awaited } = await cluster.read(turn.id);
+    return awaited?.[0]?.status === 'requires_action';
   });
   const [waiting] = await childrenOf(turn);
   expect(await cluster.read(turn.id)).toMatchObject({ status: 'queued', required_action: null });
@@ -463,7 +466,10 @@ test('a message joins a turn that is parked for its child turns', async () => {
   });
   const turn = await cluster.submit({ agentId: parent.id }, 'boss');
   await cluster.control.calls({ waitFor: 1, outcome: 'hung' });
-  await untilTrue('the turn is parked', async () => (await cluster.read(turn.id)).waiting_for !== null);
+  await untilTrue(
+    'the turn is parked',
+    async () => (await cluster.read(turn.id)).awaited_child_turns !== null,
+  );
   const joined = await cluster.submit({ sessionId: turn.session_id }, 'hurry', {
     multitask_strategy: 'steer',
   });

@@ -216,7 +216,7 @@ export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
     if (!('input_schema' in tool) || tool.input_schema === undefined) continue;
     const schemaIssues = toolSchemaIssues(tool.input_schema);
     for (const { path, message } of schemaIssues) add(`tools.${index}.input_schema.${path}`, message);
-    if (tool.strict !== true) continue;
+    if (tool.type !== 'client' || tool.strict !== true) continue;
     if (capabilitiesOf(config.model)?.structuredOutput === false) {
       add(`tools.${index}.strict`, `${config.model} does not accept strict tools`);
     }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { agentVersionSchema } from './agents.ts';
+import { awaitedChildTurnsSchema } from './awaited-child-turns.ts';
 import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
 import { idSchema } from './ids.ts';
@@ -12,7 +13,6 @@ import { timestampSchema } from './times.ts';
 import { awaitingSchema, callInputText, callInputView, requiredActionSchema } from './tool-outputs.ts';
 import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
 import { usageSchema } from './usage.ts';
-import { waitingForSchema } from './waiting-for.ts';
 import { webhookUrlSchema } from './webhooks.ts';
 
 /**
@@ -146,16 +146,14 @@ export const turnSchema = z
     }),
     error: turnErrorSchema.nullable(),
     required_action: requiredActionSchema.nullable(),
-    waiting_for: waitingForSchema.nullable(),
+    awaited_child_turns: awaitedChildTurnsSchema.nullable(),
     usage: usageSchema,
     cost_micros: microsSchema,
     budget_micros: microsSchema.nullable(),
-    parent_turn_id: idSchema('turn')
-      .nullable()
-      .meta({
-        description:
-          'The turn whose call of an agent this turn is; its cost counts in the budget of that turn.',
-      }),
+    parent_turn_id: idSchema('turn').nullable().meta({
+      description:
+        'The turn whose call of an agent this turn is; its cost counts in the budget of that turn.',
+    }),
     parent_tool_call_id: idSchema('toolCall').nullable(),
     resumes: idSchema('turn').nullable().meta({ description: 'The turn that this turn continues.' }),
     step_count: z.int().nonnegative(),

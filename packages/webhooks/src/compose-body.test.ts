@@ -16,7 +16,7 @@ const TURN: Turn = {
   partial: false,
   error: null,
   required_action: null,
-  waiting_for: null,
+  awaited_child_turns: null,
   parent_turn_id: null,
   parent_tool_call_id: null,
   usage: NO_USAGE,

@@ -2,6 +2,7 @@ import { newId, turnStatusSchema, type RequestedChild, type StartedChild } from 
 import type pg from 'pg';
 import { z } from 'zod';
 import { json, query, transaction, type Sql } from '../database/sql.ts';
+import { needsOf } from '../workers/capability.ts';
 
 /** The lease under which child turns are started, with what must be locked before its turn. */
 export interface ParentLease {
@@ -102,11 +103,12 @@ WITH parent AS MATERIALIZED (
   SELECT chosen.session_id, parent.tenant_id, chosen.agent_id, parent.session_metadata, 1, 1, parent.session_id
   FROM chosen, parent
 ), turn AS (
-  INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, metadata, message_count, event_count,
+  INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, pool, code_tools, metadata, message_count, event_count,
                      ready_at, priority, deadline_at, traceparent, parent_turn_id, parent_tool_call_id, root_turn_id, ancestors)
-  SELECT chosen.turn_id, parent.tenant_id, chosen.session_id, 1, chosen.agent_id, chosen.version, parent.metadata, 1, 1,
+  SELECT chosen.turn_id, parent.tenant_id, chosen.session_id, 1, chosen.agent_id, chosen.version, needs.pool, needs.code_tools,
+         parent.metadata, 1, 1,
          now(), parent.priority, parent.deadline_at, $6, parent.id, chosen.call_id, parent.root, parent.ancestors || parent.id
-  FROM chosen, parent
+  FROM parent CROSS JOIN chosen ${needsOf('chosen.agent_id', 'chosen.version')}
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
   SELECT chosen.turn_id, 0, chosen.message_id, parent.tenant_id, chosen.session_id, 1, 'user', chosen.input

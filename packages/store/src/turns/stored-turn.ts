@@ -1,4 +1,5 @@
 import {
+  awaitedChildTurnsSchema,
   contentBlockSchema,
   metadataSchema,
   requiredActionSchema,
@@ -55,7 +56,7 @@ export const storedTurnSchema = z.object({
   deadlineAt: z.date(),
   actionExpiresAt: z.date().nullable(),
   actions: requiredActionSchema.shape.tool_calls.nullable(),
-  openChildren: waitingForSchema.shape.child_turns.nullable(),
+  awaitedChildTurns: awaitedChildTurnsSchema.nullable(),
 });
 
 /** The tool calls that a turn in `requires_action` waits for. */
@@ -64,7 +65,7 @@ const ACTIONS = `CASE WHEN turns.status = 'requires_action' THEN (
     FROM tool_calls WHERE tool_calls.turn_id = turns.id AND tool_calls.awaiting IS NOT NULL) END`;
 
 /** The child turns that a parked turn waits for. */
-const OPEN_CHILDREN = `CASE WHEN turns.waits_for_children AND turns.status = 'queued' THEN (
+const AWAITED_CHILD_TURNS = `CASE WHEN turns.waits_for_children AND turns.status = 'queued' THEN (
     SELECT json_agg(json_build_object('id', child.id, 'session_id', child.session_id,
                       'tool_call_id', child.parent_tool_call_id, 'status', child.status) ORDER BY child.id)
     FROM turns AS child WHERE child.parent_turn_id = turns.id AND child.status IN ${OPEN_STATUSES}) END`;
@@ -74,7 +75,7 @@ export const TURN_COLUMNS = selectList(storedTurnSchema, 'turns', {
   costMicros: 'turns.cost_micros::double precision',
   budgetMicros: 'turns.budget_micros::double precision',
   actions: ACTIONS,
-  openChildren: OPEN_CHILDREN,
+  awaitedChildTurns: AWAITED_CHILD_TURNS,
 });
 
 /** The columns of a turn that hold what its client asked for, as it was asked for. */
@@ -109,7 +110,7 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
             expires_at: row.actionExpiresAt.toISOString(),
             tool_calls: row.actions,
           },
-    waiting_for: row.openChildren === null ? null : { type: 'child_turns', child_turns: row.openChildren },
+    awaited_child_turns: row.awaitedChildTurns,
     usage: usageOf(row),
     cost_micros: row.costMicros,
     budget_micros: row.budgetMicros,
