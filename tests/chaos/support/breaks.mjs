@@ -1,6 +1,7 @@
 /**
  * How each deliberately broken build differs from the real one: texts of built files, and what replaces them. Each
- * must be found exactly once, else the worker does not start.
+ * must be found exactly once, else the worker does not start. The texts are those of the bundle (`dist/program`), which
+ * has other quotes than the file, and no `export`.
  */
 export const BREAKS = {
   /** A worker goes on writing and sending after its lease has expired or another worker has claimed the turn. */
@@ -25,18 +26,18 @@ export const BREAKS = {
   'redaction-off': [
     {
       file: 'packages/telemetry/dist/hidden-values.js',
-      text: 'export function scrub(text) {',
-      instead: 'export function scrub(text) { return text;',
+      text: 'function scrub(text) {',
+      instead: 'function scrub(text) { return text;',
     },
     {
       file: 'packages/tools/dist/http/hide-secrets.js',
-      text: 'export function hideSecrets(text, values, isTruncated) {',
-      instead: 'export function hideSecrets(text, values, isTruncated) { return text;',
+      text: 'values.flatMap(withCredential)',
+      instead: '[]',
     },
     {
       file: 'packages/model/dist/safe-message.js',
-      text: 'export function safeMessage(text) {',
-      instead: 'export function safeMessage(text) { return text;',
+      text: 'function safeMessage(text) {',
+      instead: 'function safeMessage(text) { return text;',
     },
   ],
   /** The next worker starts the child turn of a call again, though the call has one. */

@@ -77,7 +77,7 @@ globalThis.turnpikeBoundaries = {
   },
 };
 
-await rewriteFiles([
+rewriteFiles([
   {
     file: 'packages/worker/dist/program/run-turns.js',
     text: 'await this.#keeper.claim(job)',
