@@ -3,6 +3,7 @@ import type { Turn } from '@turnpike/contract';
 import { SimControl } from '@turnpike/model-sim';
 import { sendSignal } from '../../apps/cli/src/children/end-process.ts';
 import { isThere } from '../../apps/cli/src/children/run-file.ts';
+import { byLength } from '../support/test-length.ts';
 import { untilTrue } from '../support/until-true.ts';
 import type { CommandLine } from './command-line.ts';
 import { askFrom, idOfAgent, idOfTurn, LIMIT_MS, readFrom, useProject } from './use-project.ts';
@@ -10,6 +11,11 @@ import { askFrom, idOfAgent, idOfTurn, LIMIT_MS, readFrom, useProject } from './
 const project = useProject();
 /** A search path with a `redis-server`, where this machine has one: a further server to be left behind. */
 const PATH = process.env['PATH'] ?? '';
+/** What it says when the signal comes: in the short form, while Postgres starts and while the programs do. */
+const MOMENTS = byLength({
+  short: ['Turnpike, for development', 'Model  '],
+  long: ['Turnpike, for development', 'Postgres  ', 'Model  ', 'queued  '],
+});
 /** The newest start. Each one but the first finds what the one before it left: its data, or its processes. */
 let line: CommandLine;
 
@@ -25,7 +31,7 @@ async function startAgain(environment: Record<string, string> = {}): Promise<Com
 test(
   'a signal during the start leaves nothing running, wherever it comes',
   async () => {
-    for (const moment of ['Turnpike, for development', 'Postgres  ', 'Model  ', 'queued  ']) {
+    for (const moment of MOMENTS) {
       line = project.start();
       await line.untilSaid(moment);
       expect(await line.stop()).toMatchObject({ code: 0, reportedErrors: '' });

@@ -1,23 +1,18 @@
 #!/usr/bin/env node
 import { SCOPES } from '@turnpike/contract';
 import { Command, InvalidArgumentError } from 'commander';
-import { apply, type ApplyOptions } from './commands/apply.ts';
+import type { ApplyOptions } from './commands/apply.ts';
 import { changeBudgets, type NewBudgets } from './commands/budgets.ts';
-import { checkSchema, writeSchema } from './commands/check-schema.ts';
-import { exportDefinitions } from './commands/export.ts';
 import { addKey, endKey, printKeys, type NewKeyOptions } from './commands/keys.ts';
 import { migrateDatabase } from './commands/migrate.ts';
-import { receive } from './commands/receive.ts';
-import { rewrapSecrets } from './commands/secrets.ts';
-import { start } from './commands/start.ts';
 import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
-import { eraseTenant } from './commands/tenant-deletion.ts';
 import { printTenantRows } from './commands/tenant-export.ts';
 import { addTenant, debugTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
 import { VERSION } from './version.ts';
 import { warn } from './say.ts';
 
+// What only some commands need is loaded by these: it is most of what a start takes.
 const program = new Command('turnpike')
   .description('A durable backend for LLM agents.')
   .version(VERSION)
@@ -27,13 +22,16 @@ program
   .command('start')
   .description('start everything on this machine, and show that it works')
   .option('-p, --port <port>', "the API's port (3000 where it is free)", parsePort)
-  .action(async (options: { port?: number }) => process.exit(await start(options)));
+  .action(async (options: { port?: number }) => {
+    const { start } = await import('./commands/start.ts');
+    process.exit(await start(options));
+  });
 
 program
   .command('receive')
   .description('print what webhooks and tools send to this machine, and answer 200')
   .option('-p, --port <port>', 'where to listen', parsePort, 4001)
-  .action(receive);
+  .action(async (options: { port: number }) => (await import('./commands/receive.ts')).receive(options));
 
 program
   .command('apply')
@@ -45,6 +43,7 @@ program
   .option('--folder <folder>', 'where agents and tools are', '.')
   .option('--signing-secrets <file>', 'a file that the signing secrets of new tools are added to')
   .action(async (options: ApplyOptions) => {
+    const { apply } = await import('./commands/apply.ts');
     process.exitCode = await apply(options);
   });
 program
@@ -52,7 +51,9 @@ program
   .description('write the agents and HTTP tools that are there as files, which apply finds unchanged')
   .option('--folder <folder>', 'where agents and tools are written', '.')
   .option('-f, --force', 'overwrite files that say something else')
-  .action(exportDefinitions);
+  .action(async (options: { folder: string; force?: boolean }) =>
+    (await import('./commands/export.ts')).exportDefinitions(options),
+  );
 
 program
   .command('migrate')
@@ -66,12 +67,13 @@ schema
     'compare the migrations with schema.prisma, the SQL functions and the snapshot; exit code 1 where they differ',
   )
   .action(async () => {
+    const { checkSchema } = await import('./commands/check-schema.ts');
     process.exitCode = await checkSchema();
   });
 schema
   .command('write')
   .description('write the snapshot packages/store/sql/schema.sql from the migrations')
-  .action(writeSchema);
+  .action(async () => (await import('./commands/check-schema.ts')).writeSchema());
 
 const tenants = program
   .command('tenants')
@@ -115,7 +117,9 @@ tenants
   .option('-y, --yes', 'do not ask')
   .option('--cancel', 'cancel turns that have not ended; without it they are in the way')
   .description('delete it with all that it owns; run it again where it was interrupted')
-  .action(eraseTenant);
+  .action(async (tenant: string, options: { yes?: boolean; cancel?: boolean }) =>
+    (await import('./commands/tenant-deletion.ts')).eraseTenant(tenant, options),
+  );
 
 tenants
   .command('debug')
@@ -132,6 +136,7 @@ program
   .option('--check', 'only say how many data keys are under older master keys; exit code 1 where any is')
   .description('put every data key under the current master key, while turns run')
   .action(async (options: { check?: boolean }) => {
+    const { rewrapSecrets } = await import('./commands/secrets.ts');
     process.exitCode = await rewrapSecrets(options);
   });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
 import { createTenant, insertAgent, openDatabase, type Database } from '@turnpike/store';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { byLength } from '../../../tests/support/test-length.ts';
 import { openRaceTrack, type RaceTrack } from './testing/race.ts';
 import { endsOf } from './testing/race-ends.ts';
 import { moveOf, type MoveName } from './testing/race-moves.ts';
@@ -42,6 +43,20 @@ const MEETING: Record<Start, MoveName[]> = {
   failed: ['resume', 'accept', 'reject', 'steer', 'cancel', 'interrupt', 'erase'],
 };
 
+type Way = 'atOnce' | 'beforeCommit';
+const IS_LONG = byLength({ short: false, long: true });
+
+/**
+ * Whether two moves meet in this way in this order. In the short form every two meet in each way once: at once with the
+ * one that is named first before the other, and before the commit the other way round where that is possible.
+ */
+function isTried(way: Way, first: MoveName, second: MoveName, moves: readonly MoveName[]): boolean {
+  if (way === 'beforeCommit' && moveOf(first).passesOver !== true) return false;
+  if (IS_LONG || first === second) return true;
+  const isForth = moves.indexOf(first) < moves.indexOf(second);
+  return way === 'atOnce' ? isForth : !isForth || moveOf(second).passesOver !== true;
+}
+
 let interleavings = 0;
 
 test.each(STARTS)('two moves that meet on a turn, %s, end as one after the other would', async (start) => {
@@ -52,9 +67,9 @@ test.each(STARTS)('two moves that meet on a turn, %s, end as one after the other
     for (const second of moves) {
       const orders = [await inTurn(first, second), await inTurn(second, first)];
       const ends = endsOf(start, first, second);
-      for (const meet of moveOf(first).passesOver
-        ? (['atOnce', 'beforeCommit'] as const)
-        : (['atOnce'] as const)) {
+      for (const meet of (['atOnce', 'beforeCommit'] as const).filter((way) =>
+        isTried(way, first, second, moves),
+      )) {
         interleavings += 1;
         const race = `${meet}: ${first}, then ${second}`;
         try {

@@ -40,6 +40,8 @@ export class ToolTraffic {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     await cluster.control.setScript({
+      // Turns are to run all the time, not as many as the machine can.
+      defaults: { first_token_ms: 150 },
       rules: [{ match: { step: 0 }, reply: { tool_uses: [{ name: 'crm', input: {} }] } }],
     });
     return new ToolTraffic(cluster, server);
