@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Step, ToolCall, Turn } from './wire.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -68,10 +70,14 @@ export async function startCodeCluster(
     },
     async answer(turn, output) {
       const id = turn.required_action?.tool_calls[0]?.id;
-      const { status } = await cluster.request('POST', `/v1/turns/${turn.id}/tool_outputs`, {
-        tool_outputs: [{ tool_call_id: id, ...output }],
-      });
-      return status;
+      // As a client does it: sent again with its key while the service says that it cannot take it now.
+      const headers = { 'idempotency-key': randomUUID() };
+      const body = { tool_outputs: [{ tool_call_id: id, ...output }] };
+      for (let tries = 1; ; tries++) {
+        const { status } = await cluster.request('POST', `/v1/turns/${turn.id}/tool_outputs`, body, headers);
+        if (status !== 503 || tries > 20) return status;
+        await delay(500);
+      }
     },
     async stop() {
       await cluster.stop();
