@@ -1,7 +1,7 @@
 // Loaded before a worker's own code: it says each boundary that its turns pass, and kills itself at those
 // that CHAOS_CRASH_PLAN names: `{ [turnId]: [boundary at the first attempt, at the second, ...] }`. Each is
 // noted in CHAOS_CRASH_FOLDER, since a worker that died before it had the turn leaves it at that attempt.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { boundaryOf, PORTS } from './boundaries.mjs';
 import { rewriteFiles } from './rewrite-files.mjs';
@@ -21,8 +21,8 @@ function startCounting(turnId, attempt) {
     const count = (counts.get(side + port) ?? 0) + 1;
     counts.set(side + port, count);
     const boundary = boundaryOf(side, port, count);
-    // Written at once, so that it is not lost with the process.
-    process.stdout.write(`[boundary] ${turnId} ${attempt} ${boundary}\n`);
+    // Past the stream, whose queue would be lost with the process.
+    writeSync(1, `[boundary] ${turnId} ${attempt} ${boundary}\n`);
     if (plan[turnId]?.[attempt - 1] === boundary) crashOnce(turnId, attempt, boundary);
   };
   return async (port, call) => {
@@ -39,7 +39,7 @@ function crashOnce(turnId, attempt, boundary) {
   const note = join(process.env.CHAOS_CRASH_FOLDER, `${turnId}.${attempt}`);
   if (existsSync(note)) return;
   writeFileSync(note, '');
-  process.stdout.write(`[crash] ${turnId} ${attempt} ${boundary}\n`);
+  writeSync(1, `[crash] ${turnId} ${attempt} ${boundary}\n`);
   process.kill(process.pid, 'SIGKILL');
 }
 
