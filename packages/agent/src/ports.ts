@@ -8,6 +8,7 @@ import type {
   ChildTurn,
   ClaimedTurn,
   ContentBlock,
+  InputSchema,
   InterruptedCall,
   ModelCall,
   ModelRequest,
@@ -94,6 +95,12 @@ export interface Model {
   call(call: ModelCall): Promise<ModelResponse>;
   /** The most that one such call can cost. */
   mostCost(request: ModelRequest): CallCost;
+}
+
+/** Validates structured output, off the event loop. */
+export interface OutputValidator {
+  /** Null if the value fits the schema; else the reasons, as the model is told. */
+  explain(tenantId: string, schema: InputSchema, value: unknown): Promise<string | null>;
 }
 
 /** Every tool kind behind one interface. */

@@ -1,6 +1,7 @@
 import { isFinal, isToolUse, newId, requestedCall, storedBlock } from '@turnpike/contract';
 import type { ContentBlock, Message, ModelResponse, NewMessage } from '@turnpike/contract';
 import { callModel } from './call-model.ts';
+import { checkOutput } from './check-output.ts';
 import { commit } from './commit.ts';
 import { summaryMessages } from './compact-history.ts';
 import { isOverCallLimit, SKIPPED_PLAN } from './call-limit.ts';
@@ -34,7 +35,11 @@ export async function runModelStep(run: TurnRun): Promise<boolean> {
     content.length === 0 ? [] : [{ role: 'assistant', content: content.map(storedBlock) }];
   const openCalls = await callsIn(content, response.stopReason, run);
   const ends = openCalls.length === 0 && response.stopReason !== 'pause_turn';
-  const outcome = ends ? outcomeOf(response.stopReason, [...progress.messages, ...messages]) : null;
+  const checked = ends
+    ? await checkOutput(run, outcomeOf(response.stopReason, [...progress.messages, ...messages]))
+    : null;
+  const outcome = checked !== null && 'outcome' in checked ? checked.outcome : null;
+  if (checked !== null && 'correction' in checked) messages.push(checked.correction);
   const { status } = await commit(run, {
     step,
     messages,

@@ -197,7 +197,7 @@ function parts(effect: Effect) {
       return { content: [{ type: 'text', text: said }], isError: said === '' };
     },
   };
-  return { ran, parts: { ...observation, model, tools } };
+  return { ran, parts: { ...observation, model, tools, outputs: { explain: async () => null } } };
 }
 
 const isModelStep = (advance: Advance): boolean => advance.step?.type === 'model_call';

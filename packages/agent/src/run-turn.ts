@@ -13,6 +13,7 @@ import {
   TurnCancelledError,
 } from '@turnpike/contract';
 import type { Message, Outcome, Release, TurnError } from '@turnpike/contract';
+import { checkOutput } from './check-output.ts';
 import { commit } from './commit.ts';
 import { compactHistory } from './compact-history.ts';
 import { endTurn } from './end-turn.ts';
@@ -57,7 +58,12 @@ async function advanceOnce(run: TurnRun): Promise<boolean> {
     case 'call_model':
       return runModelStep(run).catch((error: unknown) => recoverCall(run, error));
     case 'finish': {
-      const { outcome } = move;
+      const checked = await checkOutput(run, move.outcome);
+      if ('correction' in checked) {
+        await commit(run, { messages: [checked.correction], events: [] });
+        return false;
+      }
+      const { outcome } = checked;
       const { status } = await commit(run, { outcome, events: [turnEnded(outcome)] });
       return isFinal(status);
     }

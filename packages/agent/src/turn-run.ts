@@ -1,11 +1,12 @@
 import type { TurnContext, TurnLogger } from '@turnpike/contract';
-import type { Model, ToolRunner, TurnLease } from './ports.ts';
+import type { Model, OutputValidator, ToolRunner, TurnLease } from './ports.ts';
 import { progressOf, type Progress } from './progress.ts';
 
 /** What a turn is run with, beside its lease. */
 export interface TurnParts extends Pick<TurnContext, 'traceparent' | 'logsContent'> {
   model: Model;
   tools: ToolRunner;
+  outputs: OutputValidator;
   /** Its every line names the turn. */
   logger: TurnLogger;
 }
@@ -15,13 +16,14 @@ export interface TurnRun {
   readonly lease: TurnLease;
   readonly model: Model;
   readonly tools: ToolRunner;
+  readonly outputs: OutputValidator;
   /** What its calls are given. A tool call that outlasts a drain has another signal. */
   readonly context: TurnContext;
   /** Kept current as the run writes to the journal. */
   readonly progress: Progress;
 }
 
-export function startRun(lease: TurnLease, { model, tools, ...parts }: TurnParts): TurnRun {
+export function startRun(lease: TurnLease, { model, tools, outputs, ...parts }: TurnParts): TurnRun {
   const { id: turnId, tenantId, sessionId, epoch } = lease.turn;
   const context: TurnContext = {
     tenantId,
@@ -36,5 +38,5 @@ export function startRun(lease: TurnLease, { model, tools, ...parts }: TurnParts
     now: () => lease.now(),
     remainingMs: () => lease.remainingMs(),
   };
-  return { lease, model, tools, context, progress: progressOf(lease.turn) };
+  return { lease, model, tools, outputs, context, progress: progressOf(lease.turn) };
 }

@@ -37,6 +37,7 @@ export type {
   Rotation,
   WebhookSecret,
 } from './resources/webhook-endpoints.ts';
+export { readOutput, TurnpikeOutputError, type OutputSchema } from './read-output.ts';
 export { TextSoFar } from './text-so-far.ts';
 export type { CallOptions, TurnpikeOptions, WriteOptions } from './transport.ts';
 export { isFinal, isSettled } from './turn-status.ts';

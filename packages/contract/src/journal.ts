@@ -148,6 +148,8 @@ export interface Outcome {
   output: ContentBlock[] | null;
   /** True if the model was stopped while it wrote the output. */
   partial?: boolean;
+  /** True if the text of the output is JSON that fits the agent's output format. */
+  outputIsJson?: boolean;
   error: TurnError | null;
 }
 

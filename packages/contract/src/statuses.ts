@@ -39,6 +39,7 @@ export const STOP_REASONS = [
   'pause_turn',
   'deadline',
   'budget',
+  'output_invalid',
 ] as const;
 
 export const stopReasonSchema = z.enum(STOP_REASONS);

@@ -141,6 +141,10 @@ export const turnSchema = z
       .nullable()
       .meta({ description: 'Content blocks of the final response.' }),
     output_text: z.string().nullable().meta({ description: 'Text of `output`.' }),
+    output_parsed: z.unknown().meta({
+      description:
+        'The value that `output_text` holds, of an agent with an output format; null where it has none, or the output does not fit.',
+    }),
     partial: z.boolean().meta({
       description: 'True if the turn was stopped while the model wrote: `output` is what it had written.',
     }),

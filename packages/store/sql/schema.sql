@@ -494,6 +494,7 @@ CREATE TABLE turns (
   code_tools text[] DEFAULT ARRAY[]::text[],
   queue text,
   waiting_for jsonb,
+  output_is_json boolean NOT NULL DEFAULT false,
   parent_turn_id text,
   parent_tool_call_id text,
   root_turn_id text,

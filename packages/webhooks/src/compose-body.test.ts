@@ -12,6 +12,7 @@ const TURN: Turn = {
   sequence: 1,
   stop_reason: 'end_turn',
   output: [{ type: 'text', text: 'Hello.' }],
+  output_parsed: null,
   output_text: 'Hello.',
   partial: false,
   error: null,

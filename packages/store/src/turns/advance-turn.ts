@@ -89,6 +89,7 @@ WITH given AS MATERIALIZED (
                     WHEN written.parks THEN 'requires_action' ELSE status END,
       stop_reason = written.outcome ->> 'stopReason',
       output = nullif(written.outcome -> 'output', 'null'),
+      output_is_json = coalesce((written.outcome ->> 'outputIsJson')::boolean, false),
       partial = coalesce((written.outcome ->> 'partial')::boolean, false),
       error = nullif(written.outcome -> 'error', 'null'),
       finished_at = CASE WHEN written.ends THEN now() END,

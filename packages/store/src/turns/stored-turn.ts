@@ -33,6 +33,7 @@ export const storedTurnSchema = z.object({
   status: turnStatusSchema,
   stopReason: stopReasonSchema.nullable(),
   output: z.array(contentBlockSchema).nullable(),
+  outputIsJson: z.boolean(),
   partial: z.boolean(),
   error: turnErrorSchema.nullable(),
   metadata: metadataSchema,
@@ -100,6 +101,8 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     stop_reason: row.stopReason,
     output: row.output,
     output_text: row.output === null ? null : textOf(row.output),
+    // It was parsed when it was validated.
+    output_parsed: row.output === null || !row.outputIsJson ? null : JSON.parse(textOf(row.output)),
     partial: row.partial,
     error: row.error,
     required_action:

@@ -13,6 +13,8 @@ export interface CheckTask {
   /** JSON texts. */
   schema: string;
   input: string;
+  /** What the explanation calls it. */
+  subject: 'input' | 'output';
   /** Gets the thread's id, or null, when the check begins: its time is counted from then on. */
   begun: MessagePort;
 }
@@ -36,7 +38,7 @@ const THREAD_ID = ownThreadId();
 prepareDraft();
 
 /** Runs in a worker thread, which is terminated if this takes too long. */
-export function checkInput({ schema, input, begun }: CheckTask): CheckResult {
+export function checkInput({ schema, input, subject, begun }: CheckTask): CheckResult {
   begun.postMessage(THREAD_ID);
   begun.close();
   try {
@@ -45,7 +47,7 @@ export function checkInput({ schema, input, begun }: CheckTask): CheckResult {
     const value: unknown = JSON.parse(input);
     return validate(value)
       ? { type: 'fits' }
-      : { type: 'misfit', explanation: explainErrors(validate.errors ?? []) };
+      : { type: 'misfit', explanation: explainErrors(validate.errors ?? [], subject) };
   } catch (error) {
     if (error instanceof SchemaError) return { type: 'invalid_schema', reason: error.message };
     if (error instanceof RangeError) return { type: 'too_deep' };

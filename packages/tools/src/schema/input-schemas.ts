@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { InputSchema } from '@turnpike/contract';
 import { LRUCache } from 'lru-cache';
-import type { CheckResult } from './check-input.ts';
+import type { CheckResult, CheckTask } from './check-input.ts';
 import { FairSlots, TooManyWaitingError } from './fair-slots.ts';
 import { MAX_SCHEMA_CHARACTERS } from './schema-limits.ts';
 import { SchemaThreads } from './schema-threads.ts';
@@ -74,25 +74,40 @@ export class InputSchemas {
    * Null if the input is valid; else the reasons, as the model is told. The model is also told of a schema that cannot
    * be used: that is the tool's mistake, and does not end the turn.
    */
-  async explain(tenantId: string, schema: InputSchema, input: unknown): Promise<string | null> {
-    const verdict = await this.#check(tenantId, schema, input);
+  explain(tenantId: string, schema: InputSchema, input: unknown): Promise<string | null> {
+    return this.#explain(tenantId, schema, input, 'input');
+  }
+
+  /** As `explain`, of a turn's output. */
+  explainOutput(tenantId: string, schema: InputSchema, output: unknown): Promise<string | null> {
+    return this.#explain(tenantId, schema, output, 'output');
+  }
+
+  async #explain(
+    tenantId: string,
+    schema: InputSchema,
+    value: unknown,
+    subject: Subject,
+  ): Promise<string | null> {
+    const verdict = await this.#check(tenantId, schema, value, subject);
+    const notChecked = NOT_CHECKED[subject];
     switch (verdict.type) {
       case 'fits':
         return null;
       case 'misfit':
         return verdict.explanation;
       case 'invalid_schema':
-        return `${NOT_CHECKED} Its schema is not valid: ${verdict.reason}.`;
+        return `${notChecked} Its schema is not valid: ${verdict.reason}.`;
       case 'too_large':
-        return `${NOT_CHECKED} Its schema is too large: ${verdict.reason}.`;
+        return `${notChecked} Its schema is too large: ${verdict.reason}.`;
       case 'too_deep':
-        return `${NOT_CHECKED} It is nested too deeply, or its schema is.`;
+        return `${notChecked} It is nested too deeply, or its schema is.`;
       case 'too_long':
-        return `${NOT_CHECKED} To check it takes too long.`;
+        return `${notChecked} To check it takes too long.`;
       case 'failed':
-        return NOT_CHECKED;
+        return notChecked;
       case 'busy':
-        return `${NOT_CHECKED} Too many calls wait to be checked.`;
+        return `${notChecked} Too many wait to be checked.`;
       default:
         return verdict satisfies never;
     }
@@ -108,7 +123,12 @@ export class InputSchemas {
     return this.#threads.close();
   }
 
-  async #check(tenantId: string, schema: Record<string, unknown>, value: unknown): Promise<Verdict> {
+  async #check(
+    tenantId: string,
+    schema: Record<string, unknown>,
+    value: unknown,
+    subject: Subject = 'input',
+  ): Promise<Verdict> {
     const prepared = this.#prepared.get(schema) ?? prepareSchema(schema);
     this.#prepared.set(schema, prepared);
     if ('reason' in prepared) return { type: 'too_large', reason: prepared.reason };
@@ -120,7 +140,7 @@ export class InputSchemas {
     if (this.#stopped.has(key)) return { type: 'too_long' };
     try {
       return await this.#slots.run(tenantId, (restFor) =>
-        this.#checkNow({ tenantId, key, schema: text, input, restFor }),
+        this.#checkNow({ tenantId, key, schema: text, input, subject, restFor }),
       );
     } catch (error) {
       if (error instanceof TooManyWaitingError) return { type: 'busy' };
@@ -131,16 +151,22 @@ export class InputSchemas {
 
   /** It may have waited, and the checks before it in the queue may have stopped the schema or used up the time. */
   async #checkNow(check: QueuedCheck): Promise<Verdict> {
-    const { tenantId, key, schema, input } = check;
+    const { tenantId, key, schema, input, subject } = check;
     const leftMs = this.#shares.leftMs(tenantId);
     if (leftMs < LEAST_MS || this.#stopped.has(key)) return { type: 'too_long' };
-    const { result, usedMs } = await this.#threads.run(schema, input, Math.min(leftMs, LONGEST_MS));
+    const { result, usedMs } = await this.#threads.run(
+      { schema, input, subject },
+      Math.min(leftMs, LONGEST_MS),
+    );
     this.#shares.spend(tenantId, usedMs);
     check.restFor(Math.min(LONGEST_REST_MS, usedMs * (1 / SHARE_OF_TIME - 1)));
     if (result === null) this.#stopped.set(key, true);
     return result ?? { type: 'too_long' };
   }
 }
+
+/** What is checked. */
+type Subject = CheckTask['subject'];
 
 interface QueuedCheck {
   tenantId: string;
@@ -149,6 +175,7 @@ interface QueuedCheck {
   /** JSON texts. */
   schema: string;
   input: string;
+  subject: Subject;
   restFor(ms: number): void;
 }
 
@@ -174,4 +201,7 @@ function jsonOf(value: unknown): string | null {
   }
 }
 
-const NOT_CHECKED = 'The input of this tool cannot be checked, so nothing was done.';
+const NOT_CHECKED: Record<Subject, string> = {
+  input: 'The input of this tool cannot be checked, so nothing was done.',
+  output: 'The output cannot be checked.',
+};

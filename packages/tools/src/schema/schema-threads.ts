@@ -43,7 +43,7 @@ export class SchemaThreads {
    * Stops the check when its thread has worked on it for `limitMs` milliseconds, or when it exceeds its memory. Time in
    * which a busy machine runs something else does not count, up to `SLOWEST` times the limit.
    */
-  async run(schema: string, input: string, limitMs: number): Promise<ThreadWork> {
+  async run(check: Omit<CheckTask, 'begun'>, limitMs: number): Promise<ThreadWork> {
     const { port1: begun, port2 } = new MessageChannel();
     const stop = new AbortController();
     let clock: ThreadClock | undefined;
@@ -60,7 +60,7 @@ export class SchemaThreads {
     });
     let result: CheckResult | null = null;
     try {
-      const task = { schema, input, begun: port2 };
+      const task = { ...check, begun: port2 };
       result = await this.#pool.run(task, { transferList: [port2], signal: stop.signal });
     } catch (error) {
       if (!stop.signal.aborted && !isOutOfMemory(error)) throw error;

@@ -1,4 +1,4 @@
-import type { ToolRunner } from '@turnpike/agent';
+import type { OutputValidator, ToolRunner } from '@turnpike/agent';
 import { createCallGuard, createEgress, createGuardedFetch, type CallGuard } from '@turnpike/egress';
 import type { Runtime } from '@turnpike/runtime';
 import { createMemoryStore, createSubAgentStore } from '@turnpike/store';
@@ -18,6 +18,7 @@ const MAX_WAIT_MS = 1_000;
 
 export interface Tools {
   runner: ToolRunner;
+  outputs: OutputValidator;
   guard: CallGuard;
   /** Those of the worker's own code. */
   code: CodeTools;
@@ -56,7 +57,7 @@ export function openTools(
     logger,
     tracing,
   });
-  const schemas = new InputSchemas(warn('The input of a tool could not be checked.'));
+  const schemas = new InputSchemas(warn('A tool input or an output could not be checked.'));
   const runner = createToolRunner({
     builtins: createBuiltins({ egress }),
     findCode: code.find,
@@ -70,6 +71,7 @@ export function openTools(
   });
   return {
     runner,
+    outputs: { explain: (tenantId, schema, value) => schemas.explainOutput(tenantId, schema, value) },
     guard,
     code,
     async close() {

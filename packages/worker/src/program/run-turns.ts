@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { runTurn, type Model, type ToolRunner } from '@turnpike/agent';
+import { runTurn, type Model, type OutputValidator, type ToolRunner } from '@turnpike/agent';
 import type { Backplane, JobConsumer, TurnJob } from '@turnpike/backplane';
 import { DrainError, LeaseLostError } from '@turnpike/contract';
 import { endOutage, takeBackTurn, type Capability, type Database } from '@turnpike/store';
@@ -20,6 +20,7 @@ export interface TurnRunnerParts {
   dispatcher: Dispatcher;
   model: Model;
   tools: ToolRunner;
+  outputs: OutputValidator;
   /** Whether an operator lets the contents of this tenant's turns be logged, as of now. */
   logsContent: (tenantId: string) => boolean;
   logger: Logger;
@@ -148,6 +149,7 @@ export class TurnRunner {
       await runTurn(lease, {
         model: this.#modelFor(lease),
         tools: this.#tools,
+        outputs: this.#parts.outputs,
         logger,
         traceparent: span.traceparent,
         logsContent: () => this.#parts.logsContent(lease.turn.tenantId),

@@ -50,6 +50,7 @@ export async function runWorker(
     dispatcher,
     model,
     tools: opened.runner,
+    outputs: opened.outputs,
     logsContent: (tenantId) => debugged.has(tenantId),
     logger,
     metrics,
