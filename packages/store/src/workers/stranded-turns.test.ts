@@ -12,7 +12,13 @@ import { insertTurn } from '../turns/insert-turn.ts';
 import { readTurn } from '../turns/read-turns.ts';
 import { renewLeases } from '../turns/renew-leases.ts';
 import { takeBackTurn, type Capability } from './capability.ts';
-import { putAside, readWaitingForTools, takeBackUnconsumed, takeUp } from './stranded-turns.ts';
+import {
+  offerElsewhere,
+  putAside,
+  readWaitingForTools,
+  takeBackUnconsumed,
+  takeUp,
+} from './stranded-turns.ts';
 import { removeWorker } from './workers.ts';
 
 let database: Database;
@@ -154,4 +160,19 @@ test('a turn whose tools are spread over workers names them all, and one of an e
     (await readTurn(database.pool, tenantId, turnId))?.waiting_for;
   expect(await waitingOf(spread)).toMatchObject({ tools: ['a', 'b'] });
   expect(await waitingOf(empty)).toMatchObject({ pool: 'gpu', tools: [] });
+});
+
+test('a turn that nobody claims is offered to workers with another queue, where they can run it', async () => {
+  await worker('one', 'default', ['a']);
+  const { tenantId, turnId } = await turnOf('default', ['a']);
+  await dispatch(tenantId);
+  const job = { turnId, epoch: 0, jobNumber: 1 };
+  expect(await offerElsewhere(database.pool, [job])).toEqual([]);
+  await worker('other', 'default', ['b']);
+  expect(await offerElsewhere(database.pool, [job])).toEqual([]);
+  await worker('more', 'default', ['a', 'b']);
+  expect(await offerElsewhere(database.pool, [job])).toMatchObject([{ turnId, tenantId }]);
+  expect(await dispatch(tenantId)).toMatchObject([{ turnId }]);
+  // The old job is stale, and the new one is not offered by its number.
+  expect(await offerElsewhere(database.pool, [job])).toEqual([]);
 });
