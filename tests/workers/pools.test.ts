@@ -116,9 +116,9 @@ test('a rolling deploy under load, with a worker that is killed: no turn fails, 
     new: '',
   };
   const turns: { id: string; tool: 'common' | 'old' | 'new' }[] = [];
-  let isDeploying = true;
+  const deploy = { isOver: false };
   const load = (async () => {
-    for (let number = 0; isDeploying || number < byLength({ short: 60, long: 600 }); number++) {
+    for (let number = 0; !deploy.isOver || number < byLength({ short: 60, long: 600 }); number++) {
       const tool = (['common', 'old', 'new'] as const)[number % 3] ?? 'common';
       if (agents[tool] !== '') turns.push({ id: (await submit(agents[tool], tool)).id, tool });
       await delay(100);
@@ -132,7 +132,7 @@ test('a rolling deploy under load, with a worker that is killed: no turn fails, 
   await start('deploy', 'v2b', 'common:2,old,new', LEASE_MS);
   await old[1].end('SIGKILL');
   await untilTrue('turns of the new tool were submitted', () => turns.some(({ tool }) => tool === 'new'));
-  isDeploying = false;
+  deploy.isOver = true;
   await load;
 
   for (const { id, tool } of turns) {
