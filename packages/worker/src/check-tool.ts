@@ -36,14 +36,18 @@ const settingsSchema = z
       .refine((names) => new Set(names).size === names.length, 'names a secret twice')
       .optional(),
     isolate: z
-      .strictObject({
-        module: z.url({
-          protocol: /^(file|data)$/,
-          error: 'must be import.meta.url of the module that exports the tool',
+      .union([
+        z.boolean(),
+        z.strictObject({
+          module: z
+            .url({
+              protocol: /^(file|data)$/,
+              error: 'must be import.meta.url of the module that exports the tool',
+            })
+            .optional(),
+          memoryMb: z.int().min(64).max(4_096).optional(),
         }),
-        export: z.string().min(1).optional(),
-        memoryMb: z.int().min(16).max(4_096).optional(),
-      })
+      ])
       .optional(),
     run: isFunction,
     reconcile: isFunction.optional(),

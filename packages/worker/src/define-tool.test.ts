@@ -75,7 +75,7 @@ test.each([
   ['no function', { run: 'curl' }, 'run must be a function'],
   ['a timeout of a week', { timeoutMs: 604_800_000 }, 'timeoutMs'],
   ['a secret twice', { secrets: ['key', 'key'] }, 'names a secret twice'],
-  ['a module that is no URL', { isolate: { module: './tool.ts' } }, 'import.meta.url'],
+  ['an isolated module that is no URL', { isolate: { module: './tool.ts' } }, 'import.meta.url'],
   ['an input that is no schema', { input: { type: 'object' } }, 'is not a schema'],
   ['an input without JSON Schema', { input: schemaOf(undefined) }, 'yields no JSON Schema'],
   ['an input that is no object', { input: z.string() }, 'The input of forecast must be an object'],

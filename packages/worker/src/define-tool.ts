@@ -1,4 +1,5 @@
 import { checkTool } from './check-tool.ts';
+import { findCaller } from './find-caller.ts';
 import { hashDefinition } from './hash-definition.ts';
 import type { CodeToolCall } from './tool-call.ts';
 import {
@@ -43,13 +44,11 @@ export type Reconciled<Returned> =
   /** Nobody knows: the call follows `onUnknown`. */
   | { outcome: 'unknown' };
 
-/** A tool's run in a thread of its own. */
+/** How a tool runs in a thread of its own. */
 export interface Isolation {
-  /** `import.meta.url` of the module that exports the tool. */
-  module: string;
-  /** The name of that export. Default: `default`. */
-  export?: string;
-  /** The memory of the thread in MiB, from 16 to 4,096. Default: 256. */
+  /** `import.meta.url` of the module that exports the tool. Default: the module that calls `defineTool`. */
+  module?: string;
+  /** The memory of the thread in MiB, from 64 to 4,096. Default: 256. */
   memoryMb?: number;
 }
 
@@ -74,8 +73,11 @@ interface CommonSettings<In extends ToolSchema, Out extends ToolSchema | undefin
   timeoutMs?: number;
   /** Names of the tenant's secrets that `call.secrets` has. They are opened at the moment of the call. */
   secrets?: readonly Secret[];
-  /** Runs the tool in a thread, which ends with its time or its memory. For code that computes. */
-  isolate?: Isolation;
+  /**
+   * Runs the tool in a thread, which is ended when its time or its memory is. For code that computes. The module that
+   * defines the tool must export it: the thread imports it.
+   */
+  isolate?: boolean | Isolation;
   /** Does the work. What it returns is the output; what it throws is an error for the model, except a `ToolError`. */
   run(input: OutputOf<In>, call: CodeToolCall<Secret>): Promise<ReturnOf<Out>> | ReturnOf<Out>;
 }
@@ -155,7 +157,7 @@ export function defineTool<
     ...data,
     secrets: [...secrets],
     hash: hashDefinition({ ...data, secrets }),
-    isolate: isolate === undefined ? null : { export: 'default', memoryMb: DEFAULT_MEMORY_MB, ...isolate },
+    isolate: readIsolation(name, isolate, findCaller(defineTool)),
     code: {
       input: settings.input,
       output: settings.output ?? null,
@@ -164,4 +166,15 @@ export function defineTool<
       reconcile: settings.effect === 'reconcile' ? (input, call) => settings.reconcile(input, call) : null,
     },
   } satisfies CodeTool);
+}
+
+function readIsolation(
+  name: string,
+  isolate: boolean | Isolation | undefined,
+  caller: string | null,
+): Required<Isolation> | null {
+  if (isolate === undefined || isolate === false) return null;
+  const { module = caller, memoryMb = DEFAULT_MEMORY_MB } = isolate === true ? {} : isolate;
+  if (module !== null) return { module, memoryMb };
+  throw new TypeError(`The tool "${name}": name its module: isolate: { module: import.meta.url }.`);
 }

@@ -2,6 +2,7 @@ import { poolNameSchema } from '@turnpike/contract';
 import { scrub } from '@turnpike/telemetry';
 import { checkTools } from './check-tools.ts';
 import type { AgentDefinition } from './define-agent.ts';
+import { isToolThread } from './isolate/is-tool-thread.ts';
 import type { CodeTool } from './define-tool.ts';
 import { runWorker } from './program/run-worker.ts';
 import type { RunningWorker } from './running-worker.ts';
@@ -27,6 +28,8 @@ export async function startWorker({
   pool,
   version,
 }: WorkerSettings = {}): Promise<RunningWorker> {
+  // Imported for the isolated tools that the module exports.
+  if (isToolThread()) return { replaceTools: () => undefined };
   const all = checkTools([...tools, ...agents.flatMap((agent) => agent.tools)]);
   const poolIssue = pool === undefined ? undefined : poolNameSchema.safeParse(pool).error?.issues[0];
   if (poolIssue !== undefined) throw new TypeError(`The pool ${poolIssue.message}.`);

@@ -1,5 +1,8 @@
 /** The errors by which a tool says more than "this failed". Any other error is one for the model. */
 export class ToolError extends Error {
+  /** Tells these errors apart where a class cannot: they may come from a thread. */
+  readonly kind: 'tool' | 'retry_later' | 'fail_turn' | 'unknown_outcome' = 'tool';
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
@@ -11,6 +14,7 @@ export class ToolError extends Error {
  * `afterMs`, twenty times at most.
  */
 export class RetryLaterError extends ToolError {
+  override readonly kind = 'retry_later';
   /** Milliseconds, from 100 to 3,600,000. */
   readonly afterMs: number;
 
@@ -21,7 +25,11 @@ export class RetryLaterError extends ToolError {
 }
 
 /** The turn cannot go on: it fails with `tool_failed_turn` and this message. */
-export class FailTurnError extends ToolError {}
+export class FailTurnError extends ToolError {
+  override readonly kind = 'fail_turn';
+}
 
 /** It may have acted, and nobody knows. The call follows the tool's `onUnknown`. */
-export class UnknownOutcomeError extends ToolError {}
+export class UnknownOutcomeError extends ToolError {
+  override readonly kind = 'unknown_outcome';
+}

@@ -1,5 +1,6 @@
 import type { CallGuard } from '@turnpike/egress';
 import type { Logger, Tracing } from '@turnpike/telemetry';
+import type { IsolatedTools } from '../isolate/isolated-tools.ts';
 import type { SendRequest } from './tool-fetch.ts';
 
 /** What the tools of a worker's own code run with. */
@@ -10,6 +11,7 @@ export interface CodeParts {
   readSecret(tenantId: string, name: string): Promise<string | null>;
   /** Sends through the guard of addresses. */
   send: SendRequest;
+  isolated: IsolatedTools;
   logger: Logger;
   tracing: Tracing;
 }

@@ -37,7 +37,10 @@ export async function prepareCall(
         { tool, call, context, parts },
         {
           isReconcile: false,
-          work: (toolCall) => code.run(input, toolCall),
+          work: (toolCall, endSignal) =>
+            tool.isolate === null
+              ? code.run(input, toolCall)
+              : parts.isolated.run(tool, 'run', given.value, toolCall, endSignal),
           read: (returned, secrets) => readReturn(tool, returned, secrets, context.logger),
           failed: (output) => output,
         },
@@ -47,7 +50,10 @@ export async function prepareCall(
         { tool, call, context, parts },
         {
           isReconcile: true,
-          work: (toolCall) => code.reconcile?.(input, toolCall),
+          work: (toolCall, endSignal) =>
+            tool.isolate === null
+              ? code.reconcile?.(input, toolCall)
+              : parts.isolated.run(tool, 'reconcile', given.value, toolCall, endSignal),
           read: (found, secrets) => readReconciled(tool, found, secrets, context.logger),
           failed: () => {
             throw new OutcomeUnknownError('reconcile_failed', `${name} could not say how the call ended.`);

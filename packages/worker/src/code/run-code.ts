@@ -14,6 +14,7 @@ import { describeFailure, limitCall, textOutput, wasRejected, type CallLimit } f
 import type { CodeTool } from '../define-tool.ts';
 import type { CodeToolCall } from '../tool-call.ts';
 import { createSuspend } from './ask-question.ts';
+import { ThreadEndedError } from '../isolate/isolated-tools.ts';
 import type { CodeParts } from './code-parts.ts';
 import { CodeRun } from './code-run.ts';
 import { DurableSteps } from './durable-steps.ts';
@@ -33,7 +34,7 @@ export interface GivenCall {
 /** What of a tool's code is run, and what becomes of its end. */
 export interface CodeWork<Output> {
   isReconcile: boolean;
-  work(call: CodeToolCall): unknown;
+  work(call: CodeToolCall, endSignal: AbortSignal): unknown;
   read(returned: unknown, secrets: readonly string[]): Promise<Output>;
   /** An error for the model. */
   failed(output: ToolOutput): Output;
@@ -115,11 +116,15 @@ async function startRun<Output>(
     step: isReconcile ? refuse : (name, settings, doStep) => steps.step(name, settings, doStep) as never,
     suspend: isReconcile ? refuse : createSuspend(tool, context, run),
   } satisfies CodeToolCall;
+  // Code in a thread is ended with its run, however that ends.
+  const working = new AbortController();
+  const follow = (): void => working.abort(endSignal.reason);
+  endSignal.addEventListener('abort', follow, { once: true });
   try {
-    const working = inToolScope(run.scope, async () => work(Object.freeze(toolCall)));
+    const result = inToolScope(run.scope, async () => work(Object.freeze(toolCall), working.signal));
     // Code that is left alone may still throw.
-    working.catch(() => undefined);
-    const returned = await Promise.race([working, run.ended]);
+    result.catch(() => undefined);
+    const returned = await Promise.race([result, run.ended]);
     if (run.isInStep && !run.isEnding) {
       logger.warn('A tool returned before its steps did: it does not await them.');
       await Promise.race([run.untilIdle(), run.ended]);
@@ -128,6 +133,8 @@ async function startRun<Output>(
   } finally {
     run.close();
     pace.end();
+    working.abort(new Error('The call has ended.'));
+    endSignal.removeEventListener('abort', follow);
     context.signal.removeEventListener('abort', stop);
   }
 }
@@ -174,9 +181,12 @@ function explainEnd(
   const hasActed = context
     .steps()
     .some(({ kind, effect, status }) => kind === 'step' && effect === 'once' && status !== 'undone');
-  if (isExpired) {
-    logger.warn('A tool call timed out.', { deadline_ms: tool.timeoutMs });
-    const message = `${tool.name} timed out: no result within ${tool.timeoutMs} ms.`;
+  if (isExpired || error instanceof ThreadEndedError) {
+    logger.warn(isExpired ? 'A tool call timed out.' : 'A tool was ended.', { deadline_ms: tool.timeoutMs });
+    const message =
+      error instanceof ThreadEndedError && !isExpired
+        ? error.message
+        : `${tool.name} timed out: no result within ${tool.timeoutMs} ms.`;
     if (hasActed || !mayRepeat(tool.effect)) throw new OutcomeUnknownError('tool_timeout', message);
     return textOutput(message, true);
   }

@@ -5,6 +5,7 @@ import { createMemoryStore, createSubAgentStore } from '@turnpike/store';
 import { createBuiltins, createToolRunner, InputSchemas } from '@turnpike/tools';
 import { CodeTools } from '../code/code-tools.ts';
 import type { CodeTool } from '../define-tool.ts';
+import { IsolatedTools } from '../isolate/isolated-tools.ts';
 import type { Config } from './config.ts';
 
 /** `timeout_ms` of a tool is at most this. */
@@ -22,6 +23,7 @@ export interface Tools {
   guard: CallGuard;
   /** Those of the worker's own code. */
   code: CodeTools;
+  isolated: IsolatedTools;
   close(): Promise<void>;
 }
 
@@ -47,8 +49,10 @@ export function openTools(
     idleTimeoutMs: LONGEST_CALL_MS,
     maxResponseBytes: MOST_RESPONSE_BYTES,
   });
+  const isolated = new IsolatedTools();
   const code = new CodeTools(ownTools, {
     guard,
+    isolated,
     async readSecret(tenantId, name) {
       const secret = await secretBox.read(tenantId, name, { by: 'code' });
       return secret?.reveal() ?? null;
@@ -74,8 +78,10 @@ export function openTools(
     outputs: { explain: (tenantId, schema, value) => schemas.explainOutput(tenantId, schema, value) },
     guard,
     code,
+    isolated,
     async close() {
       await schemas.close();
+      await isolated.close();
       await upstream.close();
     },
   };

@@ -40,6 +40,7 @@ export async function runWorker(
   const turnMetrics = createTurnMetrics(metrics);
   const model = openModel(runtime, config, turnMetrics);
   const opened = openTools(runtime, config, tools);
+  await opened.isolated.check(tools);
   const debugged = new DebuggedTenants(
     () => listDebuggedTenants(database.pool),
     warn('The tenants whose turns may be logged could not be read.'),

@@ -1,0 +1,64 @@
+/** What a thread is told, and what it says. All of it can be cloned. */
+export type ToThread =
+  /** Answered with `found`. */
+  | { type: 'find'; module: string; tool: string; hash: string }
+  | { type: 'run'; run: RunInThread }
+  | { type: 'abort'; reason: string }
+  /** The result of a request. */
+  | { type: 'result'; id: number; value: unknown }
+  | { type: 'failure'; id: number; error: ThrownInThread }
+  /** Does the work of the step with this request's id. Answered with `stepDone`. */
+  | { type: 'doStep'; id: number; idempotencyKey: string }
+  /** Checks an answer by the schema of the question with this request's id. Answered with `checked`. */
+  | { type: 'check'; id: number; value: unknown };
+
+export type FromThread =
+  | { type: 'found'; problem: string | null }
+  | { type: 'request'; id: number; request: ThreadRequest }
+  | { type: 'stepDone'; id: number; outcome: ThreadOutcome }
+  | { type: 'checked'; id: number; result: unknown }
+  | { type: 'progress'; shown: unknown }
+  | {
+      type: 'log';
+      level: 'debug' | 'info' | 'warn' | 'error';
+      message: string;
+      fields: Record<string, unknown>;
+    }
+  | { type: 'done'; outcome: ThreadOutcome };
+
+export type ThreadRequest =
+  | { method: 'step'; name: unknown; settings: unknown }
+  | { method: 'suspend'; question: unknown; name: unknown; form: unknown }
+  | {
+      method: 'fetch';
+      /** Of the step that asks, or of the tool. */
+      effect: string;
+      url: string;
+      httpMethod: string;
+      headers: [string, string][];
+      body: Uint8Array | null;
+    };
+
+export interface RunInThread {
+  module: string;
+  tool: string;
+  hash: string;
+  work: 'run' | 'reconcile';
+  effect: string;
+  input: unknown;
+  /** The fields of `CodeToolCall` that are data. */
+  call: Record<string, unknown>;
+}
+
+/** What code returned, as JSON text (null for `undefined`), or threw. */
+export type ThreadOutcome =
+  | { type: 'returned'; json: string | null }
+  | { type: 'not_json' }
+  | { type: 'threw'; error: ThrownInThread };
+
+export interface ThrownInThread {
+  kind: string | null;
+  message: string;
+  stack: string;
+  afterMs?: number;
+}

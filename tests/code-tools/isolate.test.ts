@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startCodeCluster, type CodeCluster } from './support/code-cluster.ts';
+
+let code: CodeCluster;
+beforeAll(async () => {
+  code = await startCodeCluster(1, { LEASE_MS: '3000' });
+});
+afterAll(() => code.stop());
+
+test('an isolated tool that loops for ever is ended at its time, and the leases of other turns hold meanwhile', async () => {
+  const { id: other } = await code.call('progress');
+  const { id: spinning } = await code.call('spin');
+  const spun = await code.cluster.untilEnded(spinning);
+  expect(spun.output_text).toContain('spin timed out: no result within 1000 ms.');
+  expect(await code.cluster.untilEnded(other)).toMatchObject({ status: 'completed', attempts: 1 });
+  expect(spun.attempts).toBe(1);
+  const once = await code.run('spin_once');
+  expect((await code.callOf(once.id)).status).toBe('unknown');
+});
+
+test('an isolated tool that takes too much memory, or ends its thread, is an error, and the worker lives on', async () => {
+  expect((await code.run('hoard')).output_text).toContain('used more than its 128 MiB of memory');
+  expect((await code.run('isolated', { how: 'exit' })).output_text).toContain(
+    'isolated ended its own thread.',
+  );
+  expect(code.cluster.workers[0]?.process.exitCode).toBeNull();
+});
+
+test('an isolated tool has its call as any other has it: steps, questions, errors, secrets, log', async () => {
+  const turn = await code.run('isolated');
+  expect(JSON.parse(turn.output_text ?? '')).toMatchObject({ answer: null, attempt: 1, secret: '[secret]' });
+  expect((await code.callOf(turn.id)).steps).toMatchObject([
+    { name: 'one', effect: 'once', status: 'completed' },
+  ]);
+  expect((await code.run('isolated', { how: 'throw' })).output_text).toBe('From a thread.');
+  expect((await code.run('isolated', { how: 'later' })).output_text).toContain('"attempt":2');
+  const said = code.cluster.workers[0]?.lines.find((line) => line.includes('logged in a thread'));
+  expect(JSON.parse(said ?? '{}')).toMatchObject({ tool: 'isolated', level: 'info' });
+
+  const { id } = await code.call('isolated', { how: 'ask' });
+  const waiting = await code.cluster.until(id, ['requires_action']);
+  const steps = (await code.callOf(id)).steps.length;
+  expect(steps).toBe(1);
+  expect(await code.answer(waiting, { answer: { go: false } })).toBe(202);
+  const again = await code.cluster.until(id, ['requires_action']);
+  expect(again.required_action?.tool_calls[0]?.question?.text).toContain('must go');
+  expect(await code.answer(again, { answer: { go: true } })).toBe(202);
+  const ended = await code.cluster.untilEnded(id);
+  expect(JSON.parse(ended.output_text ?? '')).toMatchObject({ answer: { go: true }, attempt: 3 });
+});
