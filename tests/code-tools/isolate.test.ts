@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { untilTrue } from '../support/until-true.ts';
 import { startCodeCluster, type CodeCluster } from './support/code-cluster.ts';
 
 let code: CodeCluster;
@@ -7,15 +8,30 @@ beforeAll(async () => {
 });
 afterAll(() => code.stop());
 
+/** The first log line of the worker with all of these texts. */
+async function untilSaid(...texts: string[]): Promise<Record<string, unknown>> {
+  const find = (): string | undefined =>
+    code.cluster.workers[0]?.lines.find((line) => texts.every((text) => line.includes(text)));
+  await untilTrue(`the worker says: ${texts.join(' ')}`, () => find() !== undefined);
+  return JSON.parse(find() ?? '{}') as Record<string, unknown>;
+}
+
 test('an isolated tool that loops for ever is ended at its time, and the leases of other turns hold meanwhile', async () => {
   const { id: other } = await code.call('progress');
   const { id: spinning } = await code.call('spin');
   const spun = await code.cluster.untilEnded(spinning);
-  expect(spun.output_text).toContain('spin timed out: no result within 1000 ms.');
+  expect(spun.output_text).toContain('spin timed out: no result within 4000 ms.');
   expect(await code.cluster.untilEnded(other)).toMatchObject({ status: 'completed', attempts: 1 });
   expect(spun.attempts).toBe(1);
   const once = await code.run('spin_once');
   expect((await code.callOf(once.id)).status).toBe('unknown');
+});
+
+test('a tool that is not isolated and holds the event loop is named in the log, with where it was', async () => {
+  expect((await code.run('hold_loop')).output_text).toBe('spun');
+  const line = await untilSaid('The event loop is held', '"tool":"hold_loop"');
+  expect(line).toMatchObject({ level: 'error', service: 'worker', tool: 'hold_loop' });
+  expect(JSON.stringify(line['at'])).toContain('spinFor');
 });
 
 test('an isolated tool that takes too much memory, or ends its thread, is an error, and the worker lives on', async () => {

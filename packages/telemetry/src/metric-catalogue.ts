@@ -187,6 +187,12 @@ export const METRICS = {
     labels: [],
     programs: ['worker'],
   },
+  turnpike_event_loop_holds_total: {
+    type: 'counter',
+    help: 'Times that code held the event loop of a worker for a second or more, by the tool in code that did. Tool none: something else. Isolate such a tool.',
+    labels: ['tool'],
+    programs: ['worker'],
+  },
   turnpike_webhook_attempts_total: {
     type: 'counter',
     help: 'Webhook attempts by what became of the delivery; held_back: the circuit breaker of its receiver was open.',

@@ -164,7 +164,7 @@ export const tools = [
 ];
 
 /** Isolated tools, in the module that starts the worker: their thread imports it, and finds them among its exports. */
-export const spin = tool('spin', 'idempotent', () => spinFor(Infinity), { isolate: true, timeoutMs: 1_000 });
+export const spin = tool('spin', 'idempotent', () => spinFor(Infinity), { isolate: true, timeoutMs: 4_000 });
 export const spinOnce = tool('spin_once', 'once', () => spinFor(Infinity), {
   isolate: true,
   timeoutMs: 1_000,
@@ -185,6 +185,7 @@ export const isolated = tool(
     if (how === 'exit') process.exit(3);
     if (how === 'throw') throw new ToolError('From a thread.');
     if (how === 'later' && call.attempt === 1) throw new RetryLaterError('Not yet.', { afterMs: 100 });
+    // eslint-disable-next-line no-console
     console.log('logged in a thread');
     call.progress(0.5);
     const step = await call.step('one', { effect: 'once' }, ({ idempotencyKey }) =>
@@ -209,6 +210,6 @@ function spinFor(ms) {
   return 'spun';
 }
 
-tools.push(tool('hold_loop', 'read', async () => spinFor(2_500)));
+tools.push(tool('hold_loop', 'read', async () => spinFor(1_500)));
 
 await startWorker({ tools });

@@ -8,6 +8,7 @@ import { Deliverer } from '@turnpike/webhooks';
 import { guardProcess } from '../code/guard-process.ts';
 import type { CodeTool } from '../define-tool.ts';
 import type { RunningWorker } from '../running-worker.ts';
+import { watchLoop } from '../watchdog/watch-loop.ts';
 import { WorkerAnnouncement } from './announce-worker.ts';
 import { describeWorker, findPackageVersion } from './announced-tools.ts';
 import { readConfig } from './config.ts';
@@ -77,6 +78,10 @@ export async function runWorker(
     if (isSettled(status)) deliverer.nudge();
   });
   watchProcess({ metrics, database, guard: opened.guard, model, runner });
+  const stopWatching = watchLoop(metrics, {
+    leaseMs: config.leaseMs,
+    fields: { service: 'worker', worker_id: workerId },
+  });
   await runtime.serveMetrics();
   logger.info('Worker ready.', {
     pool,
@@ -91,6 +96,7 @@ export async function runWorker(
     async stop() {
       logger.info('Draining.');
       await Promise.all([runner.drain(config.drainMs), deliverer.drain(config.drainMs)]);
+      await stopWatching();
       debugged.close();
       announcement.close();
       await model.close();
