@@ -4,7 +4,7 @@ import { startCodeCluster, type CodeCluster } from './support/code-cluster.ts';
 
 let code: CodeCluster;
 beforeAll(async () => {
-  code = await startCodeCluster(1, { LEASE_MS: '3000' });
+  code = await startCodeCluster(1, { LEASE_MS: '6000' });
 });
 afterAll(() => code.stop());
 
@@ -20,7 +20,7 @@ test('an isolated tool that loops for ever is ended at its time, and the leases 
   const { id: other } = await code.call('progress');
   const { id: spinning } = await code.call('spin');
   const spun = await code.cluster.untilEnded(spinning);
-  expect(spun.output_text).toContain('spin timed out: no result within 4000 ms.');
+  expect(spun.output_text).toContain('spin timed out: no result within 8000 ms.');
   expect(await code.cluster.untilEnded(other)).toMatchObject({ status: 'completed', attempts: 1 });
   expect(spun.attempts).toBe(1);
   const once = await code.run('spin_once');

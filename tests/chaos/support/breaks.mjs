@@ -58,6 +58,14 @@ export const BREAKS = {
       instead: '$6, parent.id, chosen.turn_id, parent.root',
     },
   ],
+  /** A tool in code does its durable steps whether or not they were done before. */
+  'steps-off': [
+    {
+      file: 'packages/worker/dist/code/durable-steps.js',
+      text: 'const known = this.#context.steps().find(',
+      instead: 'const known = [].find(',
+    },
+  ],
   /** The next worker does not check which calls were sent already, and which have a result. */
   'receipts-off': [
     {

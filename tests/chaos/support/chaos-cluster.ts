@@ -1,7 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { Cluster } from '../../support/cluster.ts';
 import type { Program } from '../../support/program.ts';
 import { EffectServer, TOOL_EFFECTS, type ToolEffect } from './effect-server.ts';
 
+const CODE_WORKER = fileURLToPath(new URL('code-worker.mjs', import.meta.url));
 /** Short leases, so that what is lost is found in moments; no turn is given up for the workers it lost. */
 const LEASE_MS = 1_500;
 const FAST = {
@@ -25,7 +27,9 @@ export interface WorkerSettings {
 }
 
 /** A worker that is broken on purpose; `breaks.mjs` says how. */
-export function brokenBuild(name: 'fence-off' | 'receipts-off' | 'children-again'): WorkerSettings {
+export function brokenBuild(
+  name: 'fence-off' | 'receipts-off' | 'children-again' | 'steps-off',
+): WorkerSettings {
   return { environment: { CHAOS_BREAK: name }, preload: 'break.mjs' };
 }
 
@@ -34,6 +38,8 @@ export interface ChaosOptions {
   backplaneUrl?: string;
   postgresUrl?: string;
   environment?: Record<string, string>;
+  /** The tools are in the workers' own code. Default: they are HTTP tools. */
+  code?: boolean;
   /** For every worker, also those that are started later. */
   worker?: WorkerSettings;
 }
@@ -59,11 +65,18 @@ export class ChaosCluster {
     this.#settings = settings;
   }
 
-  static async start({ workers, environment, worker, ...where }: ChaosOptions): Promise<ChaosCluster> {
+  static async start({
+    workers,
+    environment,
+    worker,
+    code = false,
+    ...where
+  }: ChaosOptions): Promise<ChaosCluster> {
     const effects = await EffectServer.start();
     const cluster = await Cluster.start({
       workers: 0,
-      environment: { ...FAST, ...environment },
+      environment: { ...FAST, EFFECT_URLS: JSON.stringify(effects.urls), ...environment },
+      ...(code ? { workerPath: CODE_WORKER } : {}),
       ...where,
     }).catch(async (error: unknown) => {
       await effects.stop();
@@ -71,8 +84,11 @@ export class ChaosCluster {
     });
     const chaos = new ChaosCluster(cluster, effects, worker ?? {});
     try {
-      await Promise.all(TOOL_EFFECTS.map((effect) => chaos.registerTool(effect, effects.urls[effect])));
-      chaos.agentId = await chaos.createAgent();
+      if (!code) {
+        await Promise.all(TOOL_EFFECTS.map((effect) => chaos.registerTool(effect, effects.urls[effect])));
+      }
+      const tools = TOOL_EFFECTS.map((name) => ({ type: code ? 'code' : 'http', name }));
+      chaos.agentId = await chaos.createAgent({ tools });
       await Promise.all(Array.from({ length: workers }, () => chaos.startWorker()));
       return chaos;
     } catch (error) {

@@ -164,7 +164,7 @@ export const tools = [
 ];
 
 /** Isolated tools, in the module that starts the worker: their thread imports it, and finds them among its exports. */
-export const spin = tool('spin', 'idempotent', () => spinFor(Infinity), { isolate: true, timeoutMs: 4_000 });
+export const spin = tool('spin', 'idempotent', () => spinFor(Infinity), { isolate: true, timeoutMs: 8_000 });
 export const spinOnce = tool('spin_once', 'once', () => spinFor(Infinity), {
   isolate: true,
   timeoutMs: 1_000,
@@ -210,6 +210,6 @@ function spinFor(ms) {
   return 'spun';
 }
 
-tools.push(tool('hold_loop', 'read', async () => spinFor(1_500)));
+tools.push(tool('hold_loop', 'read', async () => spinFor(2_500)));
 
 await startWorker({ tools });

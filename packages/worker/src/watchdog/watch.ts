@@ -23,7 +23,7 @@ setInterval(() => {
   const now = Atomics.load(ticks, 0);
   const passedMs = performance.now() - lookedAt;
   lookedAt = performance.now();
-  heldMs += Math.min(passedMs, 3 * LOOK_EVERY_MS);
+  heldMs += Math.min(passedMs, 5 * LOOK_EVERY_MS);
   if (now !== seen) {
     if (held !== null) parentPort?.postMessage({ ...held, heldMs: Math.round(heldMs) });
     seen = now;
