@@ -10,7 +10,7 @@ import { untilAllEnded } from './support/until-ended.ts';
 
 const SIZE = byLength({
   short: { parents: 3, children: 5, faults: 3 },
-  long: { parents: 20, children: 20, faults: 30 },
+  long: { parents: 5, children: 20, faults: 30 },
 });
 
 let chaos: ChaosCluster;

@@ -185,6 +185,30 @@ test('an idle session is deleted as a whole; one with an open or a recent turn i
     expect(new Set(await ids(table, 'session_id'))).toEqual(new Set(stay));
 });
 
+test('the session of a child turn is kept while that of its parent is active, and goes before it', async () => {
+  const parent = await startTurn();
+  const child = await startTurn();
+  const old = await age(parent.id, 40);
+  const young = await age(await addTurn(parent.session), 20);
+  const below = await age(child.id, 40);
+  await run('UPDATE turns SET parent_turn_id = $2, root_turn_id = $2, ancestors = ARRAY[$2] WHERE id = $1', [
+    below,
+    old,
+  ]);
+  const session = await ageSession(parent.session, 40);
+  const childSession = await ageSession(child.session, 41);
+  await run('UPDATE sessions SET parent_session_id = $2 WHERE id = $1', [childSession, session]);
+  const purge = () => keeping({ SESSION_RETENTION_DAYS: '30' }).purge();
+  expect(await purge()).toBe(0);
+  expect((await ids('sessions')).toSorted()).toEqual([session, childSession].toSorted());
+
+  await run(`UPDATE turns SET finished_at = now() - interval '40 days' WHERE id = $1`, [young]);
+  let deleted = 0;
+  for (let pass = 0; pass < 2; pass++) deleted += await purge();
+  expect(deleted).toBe(2);
+  expect(await ids('sessions')).toEqual([]);
+});
+
 test('old turns of an active session are deleted, except open ones and those that a kept turn depends on', async () => {
   const plain = await startTurn();
   await age(plain.id, 40);

@@ -17,10 +17,14 @@ import {
 } from '@turnpike/store';
 import { newTurn } from '../../../tests/support/new-turn.ts';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { untilTrue } from '../../../tests/support/until-true.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { settleAllFamilies, settleFamilies, type FamilyParts } from './settle-families.ts';
 import { ending } from './testing/race-scene.ts';
 import { TRANSITIONS } from './transitions.ts';
+
+/** The advisory lock that keeps a park from its commit. */
+const GATE = 4_713;
 
 let database: Database;
 let backplane: Backplane;
@@ -128,6 +132,43 @@ test('a turn that parks while its last child turns end is woken, or goes on, wha
     expect([park, state]).toEqual(park === 'parked' ? ['parked', 'queued'] : ['ready', 'in_progress']);
   }
   expect(parked).toContain('parked');
+});
+
+test('a turn whose last child turn ends between the look of its park and its commit is woken', async () => {
+  const parent = await newParent();
+  const [child] = await Promise.all((await startMany(parent, 1)).map(hold));
+  if (child === undefined) throw new Error('One was started.');
+  const holder = await database.pool.connect();
+  try {
+    await holder.query(`
+      CREATE FUNCTION hold_park() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_advisory_xact_lock_shared(${GATE}); RETURN NULL; END $$;
+      CREATE TRIGGER hold_park AFTER UPDATE ON turns FOR EACH ROW
+      WHEN (new.waits_for_children AND NOT old.waits_for_children) EXECUTE FUNCTION hold_park();`);
+    await holder.query('SELECT pg_advisory_lock($1)', [GATE]);
+    const waiting = async (what: string): Promise<boolean> => {
+      const { rows } = await holder.query('SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = $1', [
+        what,
+      ]);
+      return rows.length > 0;
+    };
+    const park = parkParent(database.pool, parent);
+    await untilTrue('the park is about to be committed', () => waiting('advisory'));
+    await end(child);
+    let isSettled = false;
+    const settled = settleFamilies(parts, [child.turnId]).finally(() => {
+      isSettled = true;
+    });
+    await untilTrue('who wakes it waits for it', async () => isSettled || (await waiting('transactionid')));
+    await holder.query('SELECT pg_advisory_unlock($1)', [GATE]);
+    await settled;
+    expect(await park).toBe('parked');
+    expect(await statesOf([parent.turnId])).toEqual(['queued']);
+  } finally {
+    await holder.query('SELECT pg_advisory_unlock_all()');
+    await holder.query('DROP TRIGGER IF EXISTS hold_park ON turns; DROP FUNCTION IF EXISTS hold_park()');
+    holder.release();
+  }
 });
 
 test('a turn is woken once the last of its child turns has ended, and not before', async () => {
