@@ -33,9 +33,10 @@ export function emptyMessage(plan: MessagePlan) {
 export function emptyBlock(block: PlannedBlock) {
   if (block.type === 'thinking') return { type: 'thinking', thinking: '', signature: '' };
   if (block.type === 'text') return { type: 'text', text: '', citations: null };
-  const { id, name } = block;
+  if (block.type === 'server_result') return block.block;
+  const { type, id, name } = block;
   return {
-    type: 'tool_use',
+    type,
     id,
     name,
     ...(block.input === null ? {} : { input: {} }),
@@ -58,7 +59,10 @@ export function finalUsage(plan: MessagePlan) {
     cache_read_input_tokens: usage.cacheRead,
     output_tokens: usage.outputTokens,
     output_tokens_details: { thinking_tokens: usage.thinkingTokens },
-    server_tool_use: null,
+    server_tool_use:
+      usage.webSearches + usage.webFetches === 0
+        ? null
+        : { web_search_requests: usage.webSearches, web_fetch_requests: usage.webFetches },
   };
 }
 
@@ -79,10 +83,9 @@ function startUsage(plan: MessagePlan, outputTokens: number) {
 }
 
 function blockJson(block: PlannedBlock) {
-  if (block.type === 'tool_use') {
-    return { ...emptyBlock(block), ...(block.input === null ? {} : { input: block.input }) };
-  }
+  if (block.type === 'server_result') return block.block;
   const text = block.pieces.map((piece) => piece.text).join('');
+  if (block.type === 'thinking') return { ...emptyBlock(block), thinking: text, signature: block.signature };
   if (block.type === 'text') return { ...emptyBlock(block), text };
-  return { ...emptyBlock(block), thinking: text, signature: block.signature };
+  return { ...emptyBlock(block), ...(block.input === null ? {} : { input: block.input }) };
 }

@@ -10,7 +10,19 @@ import type { Piece } from './tokens.ts';
 export type PlannedBlock =
   | { type: 'thinking'; pieces: readonly Piece[]; signature: string }
   | { type: 'text'; pieces: readonly Piece[] }
-  | { type: 'tool_use'; id: string; name: string; pieces: readonly Piece[]; input: unknown };
+  | {
+      type: 'tool_use' | 'server_tool_use';
+      id: string;
+      name: string;
+      pieces: readonly Piece[];
+      input: unknown;
+    }
+  /** The result of a tool that the API runs: it comes whole. */
+  | {
+      type: 'server_result';
+      pieces: readonly [];
+      block: { type: string; tool_use_id: string; content: unknown };
+    };
 
 /** A whole response before it is sent, as JSON or as a stream. */
 export interface MessagePlan {
@@ -29,6 +41,8 @@ export interface PlannedUsage {
   cacheRead: number;
   cacheCreation: number;
   cacheCreation1h: number;
+  webSearches: number;
+  webFetches: number;
 }
 
 /** The reply as this request allows it: cut at `max_tokens` and stop sequences, thinking only where asked for. */
@@ -50,6 +64,15 @@ export function planMessage(
       pieces: request.thinking === 'omitted' ? [] : groupTokens(tokens, chunk),
       signature: signThinking(request.model, tokens.join('')),
     });
+  }
+
+  const serverCalls = reply.server_calls ?? [];
+  for (const { name, input, result } of serverCalls) {
+    const id = newSimId('srvtoolu');
+    const pieces = groupTokens(spend(splitTokens(JSON.stringify(input)), budget), chunk);
+    blocks.push({ type: 'server_tool_use', id, name, pieces, input });
+    const block = { type: `${name}_tool_result`, tool_use_id: id, content: result };
+    blocks.push({ type: 'server_result', pieces: [], block });
   }
 
   const stop = cutAtStopSequence(reply.text ?? '', request.stopSequences);
@@ -91,6 +114,8 @@ export function planMessage(
       cacheRead: reply.usage?.cache_read_input_tokens ?? cache.read,
       cacheCreation: reply.usage?.cache_creation_input_tokens ?? created,
       cacheCreation1h: cache.created1h,
+      webSearches: serverCalls.filter(({ name }) => name === 'web_search').length,
+      webFetches: serverCalls.filter(({ name }) => name === 'web_fetch').length,
     },
   };
 }

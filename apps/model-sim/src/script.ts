@@ -73,6 +73,17 @@ export const replySchema = z.strictObject({
     )
     .max(1_000)
     .optional(),
+  server_calls: z
+    .array(
+      z.strictObject({
+        name: z.enum(['web_search', 'web_fetch', 'code_execution']),
+        input: z.record(z.string(), z.unknown()).default({}),
+        result: z.unknown(),
+      }),
+    )
+    .max(100)
+    .optional()
+    .meta({ description: 'Calls of tools that the API runs, with their results, before the text.' }),
   stop_reason: z
     .enum([
       'end_turn',

@@ -47,9 +47,11 @@ const DELTAS = {
   thinking: { type: 'thinking_delta', field: 'thinking' },
   text: { type: 'text_delta', field: 'text' },
   tool_use: { type: 'input_json_delta', field: 'partial_json' },
+  server_tool_use: { type: 'input_json_delta', field: 'partial_json' },
 } as const;
 
 function* deltas(block: PlannedBlock, index: number, stamp: boolean): Generator<StreamEvent, void> {
+  if (block.type === 'server_result') return;
   // Everything but the text is the same in each delta, so it is written once.
   const { type, field } = DELTAS[block.type];
   const head = `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"${type}","${field}":`;

@@ -14,6 +14,7 @@ import type {
   ModelRequest,
   ModelResponse,
   Release,
+  ServerToolDeclaration,
   StartedChild,
   ToolCall,
   ToolDeclaration,
@@ -106,7 +107,7 @@ export interface OutputValidator {
 /** Every tool kind behind one interface. */
 export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
-  declare(scope: ToolScope): ToolDeclaration[];
+  declare(scope: ToolScope): (ToolDeclaration | ServerToolDeclaration)[];
   /** How a call is to be handled; one without such a tool, or with an invalid input, acts on nothing: `read`. */
   planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**

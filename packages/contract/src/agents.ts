@@ -5,6 +5,7 @@ import { idSchema } from './ids.ts';
 import { addIssues } from './issues.ts';
 import { capabilitiesOf } from './messages-api/model-capabilities.ts';
 import { outputSchemaIssues } from './messages-api/output-schema.ts';
+import { SERVER_TOOL_NAMES, serverToolIssues, serverToolSettings } from './messages-api/server-tools.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
 import { metadataSchema } from './metadata.ts';
 import { modelParameterIssues, modelParameters, systemSchema } from './model-parameters.ts';
@@ -62,12 +63,20 @@ const memoryToolSchema = z.strictObject({
   requires_approval: requiresApproval,
 });
 
+/** A tool that the model API runs itself, in the model call. */
+const serverToolSchema = z.strictObject({
+  type: z.literal('server'),
+  name: z.enum(SERVER_TOOL_NAMES),
+  ...serverToolSettings,
+});
+
 export const agentToolSchema = z.discriminatedUnion('type', [
   builtinToolSchema,
   codeToolSchema,
   httpToolSchema,
   clientToolSchema,
   memoryToolSchema,
+  serverToolSchema,
   subAgentSchema,
 ]);
 export type AgentTool = z.infer<typeof agentToolSchema>;
@@ -213,6 +222,7 @@ export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
   const issues = modelParameterIssues(config);
   const add = (path: string, message: string): void => void issues.push({ path, message });
   for (const [index, tool] of config.tools.entries()) {
+    if (tool.type === 'server') issues.push(...serverToolIssues(tool, `tools.${index}`));
     if (!('input_schema' in tool) || tool.input_schema === undefined) continue;
     const schemaIssues = toolSchemaIssues(tool.input_schema);
     for (const { path, message } of schemaIssues) add(`tools.${index}.input_schema.${path}`, message);

@@ -16,6 +16,15 @@ export interface ToolDeclaration {
   strict?: boolean;
 }
 
+/** A tool that the model API runs itself, as it is sent. */
+export interface ServerToolDeclaration {
+  /** The dated type of the Messages API. */
+  type: string;
+  name: string;
+  max_uses?: number;
+  [setting: string]: unknown;
+}
+
 /** A message as a model call receives it. */
 export interface ConversationMessage extends Message {
   /** The model that wrote an assistant message; undefined if it is the model of this call. */
@@ -29,7 +38,7 @@ export interface ModelRequest {
   access: ModelAccess;
   /** The conversation as it is stored. The model package decides what of it is sent. */
   messages: ConversationMessage[];
-  tools: ToolDeclaration[];
+  tools: (ToolDeclaration | ServerToolDeclaration)[];
 }
 
 /** An upper bound of a model call's cost: millionths of a US dollar, and tokens not read from the cache. */

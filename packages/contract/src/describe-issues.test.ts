@@ -60,7 +60,7 @@ test.each<[string, () => ValidationIssue[], string, string]>([
     'a tool output without content',
     () => toolOutput({ tool_call_id }),
     'tool_outputs.0',
-    'needs `output`, `approved`, `outcome` or `send_again`',
+    'needs `output`, `approved`, `outcome`, `send_again` or `answer`',
   ],
   [
     'a tool output of another type',
@@ -114,7 +114,7 @@ test.each<[string, () => ValidationIssue[], string, string]>([
     'a tool of an agent of an unknown type',
     () => issuesOf(createAgentSchema, { name: 'a', model: 'm', tools: [{ type: 'shell' }] }),
     'tools.0.type',
-    'must be "builtin", "code", "http", "client" or "memory"',
+    'must be "builtin", "code", "http", "client", "memory", "server" or "agent"',
   ],
   [
     'a part of a value that is parsed from text',
@@ -134,7 +134,7 @@ test.each<[string, () => ValidationIssue[], string, string]>([
 
 test('a misspelt field of a tool output is reported beside the missing ones', () => {
   expect(toolOutput({ tool_call_id, aproved: true })).toEqual([
-    { path: 'tool_outputs.0', message: 'needs `output`, `approved`, `outcome` or `send_again`' },
+    { path: 'tool_outputs.0', message: 'needs `output`, `approved`, `outcome`, `send_again` or `answer`' },
     { path: 'tool_outputs.0.aproved', message: 'is not a known field' },
   ]);
 });

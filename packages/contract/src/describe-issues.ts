@@ -45,7 +45,7 @@ function explain(issue: Issue, given: unknown): Mistake[] {
     return nearest(alternatives, value).map((mistake) => ({ ...mistake, path: [...path, ...mistake.path] }));
   }
   const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined;
-  return [{ path, message: message ?? issue.message, kind: 'other' }];
+  return [{ path, message: message ?? issue.message, kind: isMissing ? 'missing' : 'other' }];
 }
 
 /** The issues of the alternative that the value is nearest to, or of several that are equally near. */

@@ -17,6 +17,7 @@ export * from './limits.ts';
 export * from './memory.ts';
 export * from './messages-api/media.ts';
 export * from './messages-api/model-capabilities.ts';
+export * from './messages-api/server-tools.ts';
 export * from './messages-api/tool-schema.ts';
 export * from './metadata.ts';
 export * from './money.ts';

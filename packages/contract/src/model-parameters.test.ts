@@ -108,6 +108,31 @@ test.each<[combination: object, issue: string]>([
   expect(issuesOf(combination)).toEqual([issue]);
 });
 
+const web = { type: 'server', name: 'web_search' };
+test.each<[tool: object, issues: string[]]>([
+  [web, []],
+  [
+    {
+      ...web,
+      max_uses: 3,
+      allowed_domains: ['a.example'],
+      user_location: { type: 'approximate', city: 'Oslo' },
+    },
+    [],
+  ],
+  [{ ...web, max_content_tokens: 5 }, ['tools.0.max_content_tokens: is no setting of web_search']],
+  [
+    { ...web, allowed_domains: ['a.example'], blocked_domains: ['b.example'] },
+    ['tools.0.blocked_domains: must be omitted where allowed_domains is given'],
+  ],
+  [
+    { type: 'server', name: 'code_execution', max_uses: 2 },
+    ['tools.0.max_uses: is no setting of code_execution'],
+  ],
+])('the settings of a tool of the model API are its own: %j', (server, issues) => {
+  expect(issuesOf({ tools: [server] })).toEqual(issues);
+});
+
 test('what the model API accepts together is accepted', () => {
   expect(issuesOf({ thinking: { type: 'disabled' }, temperature: 0.5 })).toEqual([]);
   expect(

@@ -66,7 +66,11 @@ const unknownOutcomeSchema = z.strictObject({ ...ofCall, outcome: z.literal('unk
   description: 'For `awaiting: "outcome"`: the outcome cannot be determined. The model is told so.',
 });
 const answerOfCallSchema = z
-  .strictObject({ ...ofCall, answer: z.unknown().refine((answer) => answer !== undefined, 'is required') })
+  .strictObject({
+    ...ofCall,
+    // It aborts, so that an output of another kind is not taken for an incomplete answer.
+    answer: z.unknown().refine((answer) => answer !== undefined, { error: 'is required', abort: true }),
+  })
   .meta({
     description: 'For `awaiting: "answer"`: the answer, of the form that `question.answer_schema` describes.',
   });

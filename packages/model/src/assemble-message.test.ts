@@ -38,6 +38,7 @@ describe('a message assembled from its stream', () => {
         cache_creation_input_tokens: 0,
         cache_read_input_tokens: 0,
       },
+      webSearches: 0,
     });
   });
 

@@ -3,7 +3,10 @@ import { extendBlock, finishBlock, type OpenBlock } from './assemble-block.ts';
 import { streamCut, streamMalformed } from './stream-broken.ts';
 import { parseStreamEvent, type StreamEvent, type StreamUsage } from './stream-events.ts';
 
-export type WholeMessage = Pick<ModelResponse, 'content' | 'stopReason' | 'model' | 'usage'>;
+export interface WholeMessage extends Pick<ModelResponse, 'content' | 'stopReason' | 'model' | 'usage'> {
+  /** Searches of the web that the API made for it; each has a price of its own. */
+  webSearches: number;
+}
 
 /** Stop reasons of a complete message: a truncated call in one means that the stream is broken. */
 const DELIBERATE_STOPS = new Set(['end_turn', 'tool_use', 'pause_turn']);
@@ -57,16 +60,18 @@ export class MessageAssembly {
    * The usage of a message that has begun; null before that. The API counts the output at its end: until then it is
    * estimated from its length.
    */
-  spent(): Pick<WholeMessage, 'model' | 'usage'> | null {
+  spent(): Pick<WholeMessage, 'model' | 'usage' | 'webSearches'> | null {
     if (this.#model === undefined) return null;
     const usage = countTokens(this.#usage);
+    const webSearches = countSearches(this.#usage);
     // After `message_delta` the output is counted.
-    if (this.#stopReason !== undefined) return { model: this.#model, usage };
+    if (this.#stopReason !== undefined) return { model: this.#model, usage, webSearches };
     const bytes = this.#blocks.reduce((sum, open) => sum + bytesIn(open), 0);
     const estimated = Math.ceil(bytes / BYTES_PER_TOKEN);
     return {
       model: this.#model,
       usage: { ...usage, output_tokens: Math.max(usage.output_tokens, estimated) },
+      webSearches,
     };
   }
 
@@ -78,6 +83,7 @@ export class MessageAssembly {
       stopReason: storableText(this.#stopReason),
       model: storableText(this.#model),
       usage: countTokens(this.#usage),
+      webSearches: countSearches(this.#usage),
     };
   }
 
@@ -171,6 +177,10 @@ function present(usage: StreamUsage): StreamUsage {
   return Object.fromEntries(
     Object.entries(usage).filter(([, count]) => count !== null && count !== undefined),
   );
+}
+
+function countSearches({ server_tool_use: calls }: StreamUsage): number {
+  return calls?.web_search_requests ?? 0;
 }
 
 function countTokens(usage: StreamUsage): Usage {

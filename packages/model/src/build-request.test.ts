@@ -115,6 +115,12 @@ describe('the request of a model call', () => {
     expect(body.tools).toMatchObject([{ name: 'a', input_schema: closed, strict: true }]);
   });
 
+  it('has the tools that the API runs as they are declared', () => {
+    const search = { type: 'web_search_20250305', name: 'web_search', max_uses: 2 };
+    const { body } = buildRequest(request([user(text('hi'))], { tools: [search, tool('a')] }));
+    expect(body.tools).toEqual([search, { ...tool('a'), cache_control: EPHEMERAL }]);
+  });
+
   it("has a document's context and citations", () => {
     const source = { type: 'text', media_type: 'text/plain', data: 'x' };
     const document = { type: 'document', source, context: 'A note.', citations: { enabled: true } };

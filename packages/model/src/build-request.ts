@@ -56,10 +56,8 @@ export function buildRequest(request: ModelRequest, { withoutThinking = false } 
   const system = systemBlocks(agent.system, marker);
   if (system.length > 0) body.system = system;
   if (request.tools.length > 0) {
-    body.tools = request.tools.map(({ name, description, input_schema, strict = false }, index) => ({
-      name,
-      description,
-      ...(strict ? { input_schema: sentSchema(input_schema), strict } : { input_schema }),
+    body.tools = request.tools.map((tool, index) => ({
+      ...sentTool(tool),
       ...(index === request.tools.length - 1 ? marker : {}),
     }));
     const choice = toolChoice(agent.tool_choice, messages);
@@ -87,6 +85,17 @@ export function buildRequest(request: ModelRequest, { withoutThinking = false } 
     apiVersion = SAMPLING_API_VERSION;
   }
   return { ...built, apiVersion };
+}
+
+function sentTool(tool: ModelRequest['tools'][number]): Anthropic.ToolUnion {
+  // Made from the table of the API's tools, which the compiler cannot compare with the types of all their versions.
+  if ('type' in tool) return tool as unknown as Anthropic.ToolUnion;
+  const { name, description, input_schema: schema, strict = false } = tool;
+  return {
+    name,
+    description,
+    ...(strict ? { input_schema: sentSchema(schema), strict } : { input_schema: schema }),
+  };
 }
 
 function systemBlocks(system: AgentConfig['system'], marker: CacheMarker): Anthropic.TextBlockParam[] {

@@ -56,9 +56,10 @@ async function attempt(state: CallState, key: ModelKey): Promise<ModelResponse |
   }
   if (!('content' in end)) return nextAttempt(state, key, end, progress);
   state.keys.recordSuccess(key);
+  const { webSearches, ...message } = end;
   return {
-    ...end,
-    costMicros: state.costOf(end.usage),
+    ...message,
+    costMicros: state.costOf({ usage: message.usage, webSearches }),
     attempts: state.attempts,
     providerRequestId: progress.providerRequestId,
   };

@@ -93,9 +93,9 @@ export class CallState {
   }
 
   /** By the name of the model that was requested: a gateway may give itself any name. */
-  costOf(usage: Usage): number {
+  costOf({ usage, webSearches }: { usage: Usage; webSearches: number }): number {
     const { model, cache_ttl: cacheTtl } = this.request.agent;
-    return costOf(usage, this.parts.prices.priceOf(model, Date.now()), cacheTtl);
+    return costOf(usage, this.parts.prices.priceOf(model, Date.now()), { cacheTtl, webSearches });
   }
 
   /** Throws a ModelError where no key can be used, and the signal's reason. */

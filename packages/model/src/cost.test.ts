@@ -76,8 +76,9 @@ describe('the cost of a call', () => {
       cache_read_input_tokens: 10_000,
     };
     expect(costOf(usage, sonnet)).toBe(3_000 + 3_000 + 1_500 + 3_000);
+    expect(costOf(usage, sonnet, { webSearches: 3 })).toBe(3_000 + 3_000 + 1_500 + 3_000 + 30_000);
     // An hour in the cache costs twice the input.
-    expect(costOf(usage, sonnet, '1h')).toBe(3_000 + 3_000 + 2_400 + 3_000);
+    expect(costOf(usage, sonnet, { cacheTtl: '1h' })).toBe(3_000 + 3_000 + 2_400 + 3_000);
   });
 
   test('is rounded up to a whole millionth, but not for the error of a binary fraction', () => {

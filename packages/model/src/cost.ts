@@ -2,16 +2,26 @@ import type { AgentConfig, CallCost, ContentBlock, ModelRequest, Usage } from '@
 import type { Price } from './prices.ts';
 
 /** The cost of a call, in whole millionths of a US dollar, rounded up. `cacheTtl`: of what it wrote to the cache. */
-export function costOf(usage: Usage, price: Price, cacheTtl?: CacheTtl): number {
+export function costOf(
+  usage: Usage,
+  price: Price,
+  { cacheTtl, webSearches = 0 }: { cacheTtl?: CacheTtl; webSearches?: number } = {},
+): number {
   const cost =
     usage.input_tokens * price.input +
     usage.output_tokens * price.output +
     usage.cache_creation_input_tokens * cacheWritePrice(price, cacheTtl) +
-    usage.cache_read_input_tokens * price.cache_read;
+    usage.cache_read_input_tokens * price.cache_read +
+    webSearches * SEARCH_MICROS;
   return Math.ceil(round(cost));
 }
 
 type CacheTtl = AgentConfig['cache_ttl'];
+
+/** Ten dollars for a thousand searches. */
+const SEARCH_MICROS = 10_000;
+/** What one use of a tool of the API may add to the input: a page, or the results of a search. */
+const SERVER_USE_TOKENS = 30_000;
 
 /** What is kept for an hour costs twice the input, with every model. */
 function cacheWritePrice(price: Price, ttl: CacheTtl): number {
@@ -35,9 +45,16 @@ export function mostCostOf(request: ModelRequest, price: Price): CallCost {
   const conversation = messages
     .flatMap((message) => message.content)
     .reduce((sum, block) => sum + mostTokens(block), 0);
-  const input = FRAME_TOKENS + instructions + conversation;
+  const uses = tools.flatMap((tool) =>
+    'type' in tool ? [{ name: tool.name, count: tool.max_uses ?? 0 }] : [],
+  );
+  const serverUses = uses.reduce((sum, { count }) => sum + count, 0);
+  const searches = uses.reduce((sum, { name, count }) => sum + (name === 'web_search' ? count : 0), 0);
+  const input = FRAME_TOKENS + instructions + conversation + serverUses * SERVER_USE_TOKENS;
   const micros =
-    input * Math.max(price.input, cacheWritePrice(price, agent.cache_ttl)) + agent.max_tokens * price.output;
+    input * Math.max(price.input, cacheWritePrice(price, agent.cache_ttl)) +
+    agent.max_tokens * price.output +
+    searches * SEARCH_MICROS;
   return { micros: Math.ceil(round(micros)), tokens: input + agent.max_tokens };
 }
 

@@ -113,7 +113,7 @@ function reportInterrupted(
     id: newId('step'),
     model: hide(spent.model),
     usage,
-    costMicros: state.costOf(usage),
+    costMicros: state.costOf({ usage, webSearches: spent.webSearches }),
     providerRequestId: safeRequestId(progress.providerRequestId, hide),
   });
 }

@@ -11,6 +11,7 @@ const usageSchema = z.looseObject({
   output_tokens: tokens,
   cache_creation_input_tokens: tokens,
   cache_read_input_tokens: tokens,
+  server_tool_use: z.looseObject({ web_search_requests: tokens }).nullish(),
 });
 export type StreamUsage = z.infer<typeof usageSchema>;
 

@@ -5,6 +5,7 @@ import type {
   Effect,
   ToolCall,
   ToolCallContext,
+  ServerToolDeclaration,
   ToolDeclaration,
   ToolOutput,
   ToolPlan,
@@ -23,6 +24,7 @@ import { limitsSchema, type ToolLimits } from './limits.ts';
 import { memoryTools } from './memory/memory-tools.ts';
 import type { ChildRefusal, ChildTurn, ContentBlock, MemoryStore, SubAgentStore } from '@turnpike/contract';
 import type { ToolSecrets } from './ports.ts';
+import { serverTool } from './server-tools.ts';
 import type { InputSchemas } from './schema/input-schemas.ts';
 import { textOutput, type Tool } from './tool.ts';
 
@@ -46,7 +48,7 @@ export interface ToolRunnerSettings {
 /** All kinds of tools behind the interface of the loop: `ToolRunner` of packages/agent. */
 export interface ToolRunner {
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
-  declare(scope: ToolScope): ToolDeclaration[];
+  declare(scope: ToolScope): (ToolDeclaration | ServerToolDeclaration)[];
   /** How a call is to be handled; one without such a tool, or with an invalid input, acts on nothing: `read`. */
   planOf(scope: ToolScope, call: RequestedCall): Promise<ToolPlan>;
   /**
@@ -95,6 +97,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
         return findClient(named, scope);
       case 'memory':
         return findMemory(named, scope);
+      case 'server':
+        return serverTool(named);
       case 'agent':
         return findAgent(named, scope);
       default:

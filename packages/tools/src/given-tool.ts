@@ -2,6 +2,7 @@ import type {
   ContentBlock,
   Effect,
   OnUnknown,
+  ServerToolDeclaration,
   ToolCall,
   ToolCallContext,
   ToolDeclaration,
@@ -11,7 +12,7 @@ import type {
 
 /** One tool of an agent, of any kind. */
 export interface GivenTool {
-  declaration: ToolDeclaration;
+  declaration: ToolDeclaration | ServerToolDeclaration;
   /** Checks the input; nothing is sent yet. Never throws. */
   prepare(input: GivenInput): Promise<PreparedCall> | PreparedCall;
 }

@@ -10,6 +10,22 @@ export type OtherTool =
       description: string;
       input_schema: { type: 'object'; [keyword: string]: unknown };
     }
+  | {
+      type: 'server';
+      name: 'web_search' | 'web_fetch' | 'code_execution';
+      max_uses?: number;
+      allowed_domains?: string[];
+      blocked_domains?: string[];
+      user_location?: {
+        type: 'approximate';
+        city?: string;
+        region?: string;
+        country?: string;
+        timezone?: string;
+      };
+      max_content_tokens?: number;
+      citations?: { enabled: boolean };
+    }
   | { type: 'memory'; name?: string; namespace?: string; requires_approval?: boolean };
 
 /** An agent as the API has it, with tools in code among its tools. */
