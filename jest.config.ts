@@ -20,10 +20,13 @@ const config: Config = {
     ],
   },
   moduleNameMapper: {
-    '^@turnpike/(contract|telemetry|egress|secrets|store|backplane|turns|model|tools|webhooks|agent|client|runtime)$':
+    '^@turnpike/(contract|telemetry|egress|secrets|store|backplane|turns|model|tools|webhooks|agent|client|runtime|worker)$':
       '<rootDir>/packages/$1/src/index.ts',
-    '^@turnpike/(model-sim)$': '<rootDir>/apps/$1/src/index.ts',
+    '^@turnpike/worker/internal$': '<rootDir>/packages/worker/src/internal.ts',
+    '^@turnpike/(model-sim|testing)$': '<rootDir>/apps/$1/src/index.ts',
   },
+  // Packages that were packed, and the project that is made, have names of their own.
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/apps/create-turnpike/template/'],
   testMatch: [
     '<rootDir>/packages/*/src/**/*.test.ts',
     '<rootDir>/apps/*/src/**/*.test.ts',

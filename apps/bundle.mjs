@@ -1,4 +1,4 @@
-// Makes `dist/api.js`, `dist/worker.js` and `dist/cli.js`: the programs of `apps/*/dist/main.js`, each with its libraries in a few
+// Makes `dist/api.js`, `dist/worker.js`, `dist/cli.js` and the programs that the command line starts, each with its libraries in a few
 // files instead of more than a thousand. Finding, reading and linking so many files is most of what a start takes.
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
@@ -7,7 +7,22 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const OUT = fileURLToPath(new URL('../dist/', import.meta.url));
-const PROGRAMS = ['api', 'worker', 'cli'];
+const PROGRAMS = {
+  api: 'apps/api/dist/main.js',
+  worker: 'apps/worker/dist/main.js',
+  cli: 'apps/cli/dist/main.js',
+  ...Object.fromEntries(
+    ['postgres', 'redis', 'simulator', 'code-worker', 'describe-config'].map((name) => [
+      name,
+      `apps/cli/dist/programs/${name}.js`,
+    ]),
+  ),
+};
+/** What the published packages export. */
+const LIBRARIES = {
+  'worker-library': 'packages/worker/dist/index.js',
+  'testing-library': 'apps/testing/dist/index.js',
+};
 /** A compiled file of ours, by its path. */
 const OURS = /[/\\](packages|apps)[/\\][^/\\]+[/\\]dist[/\\].+\.js$/;
 
@@ -21,10 +36,10 @@ const common = {
   // What `libraries` imports for no use of its own.
   logOverride: { 'ignored-bare-import': 'silent' },
   // Piscina's threads start from a file of its own; Prisma loads its query compiler when it is first used.
-  external: ['piscina', 'pg-native', '@prisma/client/runtime/query_compiler*'],
+  external: ['piscina', 'esbuild', 'pg-native', '@prisma/client/runtime/query_compiler*'],
 };
 const entryPoints = Object.fromEntries(
-  PROGRAMS.map((name) => [`program/${name}`, `apps/${name}/dist/main.js`]),
+  Object.entries({ ...PROGRAMS, ...LIBRARIES }).map(([name, path]) => [`program/${name}`, path]),
 );
 
 await rm(OUT, { recursive: true, force: true });
@@ -43,15 +58,24 @@ const { metafile } = await build({
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
 });
+await writeFile(`${OUT}libraries.json`, JSON.stringify(packagesOf(metafile), null, 1));
 await Promise.all(Object.entries(metafile.outputs).map(([path, { inputs }]) => dropLibraryMap(path, inputs)));
 await Promise.all(
-  PROGRAMS.map((name) =>
+  Object.keys(PROGRAMS).map((name) =>
     writeFile(
       `${OUT}${name}.js`,
       `process.setSourceMapsEnabled(true);\nawait import('./program/${name}.js');\n`,
     ),
   ),
 );
+
+/** The folders of the packages whose code is in the bundles. */
+function packagesOf({ inputs }) {
+  const folders = Object.keys(inputs).flatMap(
+    (path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
+  return [...new Set(folders)].toSorted();
+}
 
 /** Code that reads files beside itself goes on reading them there, and not beside the bundle. */
 function ownPaths() {

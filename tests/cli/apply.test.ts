@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Turnpike } from '@turnpike/client';
 import type { Agent } from '@turnpike/contract';
-import { compare } from '../../apps/cli/src/commands/apply.ts';
+import { compare } from '../../apps/cli/src/definitions/compare.ts';
 import { carryOut } from '../../apps/cli/src/definitions/carry-out.ts';
 import { readDefinitions } from '../../apps/cli/src/definitions/read-definitions.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -197,7 +197,7 @@ test('a change by someone else after the comparison is not overwritten', async (
   await cluster.createTool({ name: 't', url: 'http://127.0.0.1:9/old' });
   const client = new Turnpike({ baseUrl: cluster.url, apiKey: cluster.apiKey });
   const { definitions } = await readDefinitions(folder);
-  const planned = await compare(client, definitions);
+  const { planned } = await compare(client, definitions);
   await client.agents.update(agent.id, { max_steps: 9 });
   for await (const { id } of client.tools.list()) {
     await client.tools.update(id, {
@@ -221,7 +221,9 @@ test('runs that create the same agent at once leave one of it at most, and those
     mkdirSync(join(folder, 'tools'), { recursive: true });
     const { definitions } = await readDefinitions(folder);
     const plans = await Promise.all([1, 2, 3].map(() => compare(client, definitions)));
-    const ends = await Promise.allSettled(plans.flat().map((one) => carryOut(client, one)));
+    const ends = await Promise.allSettled(
+      plans.flatMap((plan) => plan.planned).map((one) => carryOut(client, one)),
+    );
     const made = ends.filter(({ status }) => status === 'fulfilled').length;
     expect((await agents()).filter((agent) => agent.name === name)).toHaveLength(made);
     expect(made).toBeLessThan(2);

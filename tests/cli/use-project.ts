@@ -16,6 +16,8 @@ export interface Project {
   readonly path: string;
   /** `turnpike start` on such a machine; stopped after the last test where it still runs. */
   start(environment?: Record<string, string>, where?: string): CommandLine;
+  /** `turnpike dev`, in the same way. */
+  dev(environment?: Record<string, string>): CommandLine;
   /** Another command in that directory, with nothing in its environment. */
   turnpike(...words: string[]): Promise<Ended>;
   /** The same with this environment. */
@@ -28,17 +30,19 @@ export interface Project {
 export function useProject(): Project {
   const started: CommandLine[] = [];
   const folders: string[] = [];
+  const begin = (word: string, environment: Record<string, string>, folder: string): CommandLine => {
+    const line = new CommandLine([word], {
+      folder,
+      environment: { PATH: project.path, PORT: '0', ...environment },
+    });
+    started.push(line);
+    return line;
+  };
   const project: { -readonly [Name in keyof Project]: Project[Name] } = {
     folder: '',
     path: '',
-    start(environment = {}, where = project.folder) {
-      const line = new CommandLine(['start'], {
-        folder: where,
-        environment: { PATH: project.path, PORT: '0', ...environment },
-      });
-      started.push(line);
-      return line;
-    },
+    start: (environment = {}, where = project.folder) => begin('start', environment, where),
+    dev: (environment = {}) => begin('dev', environment, project.folder),
     turnpike(...words) {
       return project.turnpikeWith({}, ...words);
     },

@@ -165,6 +165,11 @@ function ofCommand(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...readCommandEnvironment(process.cwd()), ...given };
 }
 
+/** All variables: for a program that runs a user's code. */
+export function readWholeEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  return withoutEmpty(environment);
+}
+
 /** The variables that a database server needs; none of them changes how it works. */
 export function readServerEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const names = ['PATH', 'TMPDIR', 'SystemRoot'];

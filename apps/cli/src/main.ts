@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { pathToFileURL } from 'node:url';
 import { SCOPES } from '@turnpike/contract';
 import { Command, InvalidArgumentError } from 'commander';
 import type { ApplyOptions } from './commands/apply.ts';
@@ -9,6 +10,7 @@ import { LIMIT_OPTIONS, setLimits } from './commands/tenant-limits.ts';
 import { printTenantRows } from './commands/tenant-export.ts';
 import { addTenant, debugTenant, printTenants, setTenant } from './commands/tenants.ts';
 import { describeError } from './failure.ts';
+import { PROGRAMS } from './paths.ts';
 import { VERSION } from './version.ts';
 import { warn } from './say.ts';
 
@@ -25,6 +27,32 @@ program
   .action(async (options: { port?: number }) => {
     const { start } = await import('./commands/start.ts');
     process.exit(await start(options));
+  });
+
+program
+  .command('dev')
+  .description('start everything with the code of turnpike.config.ts, and show its turns as they run')
+  .option('-p, --port <port>', "the API's port (3000 where it is free)", parsePort)
+  .action(async (options: { port?: number }) => {
+    const { dev } = await import('./commands/dev.ts');
+    process.exit(await dev(options));
+  });
+
+program
+  .command('run')
+  .argument('<agent>', 'its name or its id')
+  .argument('<input>', 'what the user says')
+  .description('submit a turn, wait for its end, and print its output')
+  .action(async (agent: string, input: string) => {
+    const { run } = await import('./commands/run.ts');
+    process.exitCode = await run(agent, input);
+  });
+
+program
+  .command('api')
+  .description('run the API, by the settings in the environment')
+  .action(async () => {
+    await import(pathToFileURL(PROGRAMS.api).href);
   });
 
 program

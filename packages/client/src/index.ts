@@ -3,7 +3,6 @@ export type {
   ApiKey,
   Budget,
   BudgetPeriod,
-  CodeTool,
   ContentBlock,
   Delivery,
   DeliveryStatus,

@@ -1,4 +1,5 @@
 export { defineAgent, type AgentDefinition, type AgentSettings, type OtherTool } from './define-agent.ts';
+export { defineConfig, type Config, type ConfigSettings } from './define-config.ts';
 export {
   defineTool,
   type CodeTool,

@@ -7,4 +7,9 @@ export interface RunningWorker {
    * of one name.
    */
   replaceTools(tools: readonly CodeTool[]): void;
+  /**
+   * Claims nothing more, and resolves when every turn that runs here has ended, or waits without a worker. The process
+   * runs on until it is told to stop.
+   */
+  retire(): Promise<void>;
 }

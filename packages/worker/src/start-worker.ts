@@ -29,7 +29,7 @@ export async function startWorker({
   version,
 }: WorkerSettings = {}): Promise<RunningWorker> {
   // Imported for the isolated tools that the module exports.
-  if (isToolThread()) return { replaceTools: () => undefined };
+  if (isToolThread()) return { replaceTools: () => undefined, retire: () => Promise.resolve() };
   const all = checkTools([...tools, ...agents.flatMap((agent) => agent.tools)]);
   const poolIssue = pool === undefined ? undefined : poolNameSchema.safeParse(pool).error?.issues[0];
   if (poolIssue !== undefined) throw new TypeError(`The pool ${poolIssue.message}.`);

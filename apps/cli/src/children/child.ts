@@ -15,8 +15,12 @@ export interface ChildSettings {
   title: string;
   program: string;
   argument?: unknown;
-  /** Loaded before the program. */
-  preload?: string;
+  /** Loaded before the program, in order. */
+  preloads?: readonly string[];
+  /** Is given the messages that it sends besides the one that it is ready. */
+  onMessage?: (message: unknown) => void;
+  /** It is killed where it is not ready after this. Default: it may take as long as it takes. */
+  readyWithinMs?: number;
   environment: Record<string, string>;
   logFile: string;
   /** After this it is killed. */
@@ -26,6 +30,7 @@ export interface ChildSettings {
 }
 
 const helloSchema = z.looseObject({
+  type: z.enum(['ready', 'listening']),
   port: z.int().optional(),
   url: z.string().optional(),
   serverPid: z.int().optional(),
@@ -56,7 +61,7 @@ export class Child {
       {
         detached: true,
         env: settings.environment,
-        execArgv: settings.preload === undefined ? [] : ['--import', settings.preload],
+        execArgv: (settings.preloads ?? []).flatMap((preload) => ['--import', preload]),
         // It writes to its log file and not to a pipe, so that it can still log after this process has exited.
         stdio: ['ignore', log, log, 'ipc'],
       },
@@ -86,6 +91,11 @@ export class Child {
     return `${title} ended (${how})${reason.replace(/\.+$/, '')}. Log: ${shown(logFile)}.`;
   }
 
+  /** Sends it a message, where it still runs. */
+  tell(message: { type: string }): void {
+    if (this.#process.connected) this.#process.send(message, () => undefined);
+  }
+
   async #end(signal: NodeJS.Signals, withinMs: number): Promise<void> {
     if (this.#isOver) return;
     this.#process.kill(signal);
@@ -110,12 +120,25 @@ export class Child {
   }
 
   async #watchReady(): Promise<Hello> {
+    const { readyWithinMs, title } = this.settings;
     const hello = new Promise<Hello>((resolve, reject) => {
-      this.#process.once('message', (message) => {
+      const limit =
+        readyWithinMs === undefined
+          ? undefined
+          : setTimeout(() => {
+              reject(new Failure(`${title} was not ready within ${readyWithinMs / 1000} s, and was killed.`));
+              void this.kill();
+            }, readyWithinMs);
+      this.#process.on('message', (message) => {
         const parsed = helloSchema.safeParse(message);
-        if (parsed.success) resolve(parsed.data);
-        else reject(new Failure(`${this.settings.title} said something else than that it is ready.`));
+        if (!parsed.success) {
+          this.settings.onMessage?.(message);
+          return;
+        }
+        clearTimeout(limit);
+        resolve(parsed.data);
       });
+      this.#process.once('exit', () => clearTimeout(limit));
     });
     const end = this.ended.then((how): never => {
       throw new Failure(this.describeEnd(how));

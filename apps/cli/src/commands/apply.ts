@@ -1,11 +1,15 @@
 import { createInterface } from 'node:readline/promises';
 import { appendFile } from 'node:fs/promises';
-import type { Agent, Tool, Turnpike } from '@turnpike/client';
+import { resolve } from 'node:path';
 import { carryOut, type Done } from '../definitions/carry-out.ts';
+import { compare } from '../definitions/compare.ts';
 import type { Definition } from '../definitions/definition.ts';
 import { describePlan, isChange } from '../definitions/describe-plan.ts';
-import { planChanges, type Existing, type Planned } from '../definitions/plan-changes.ts';
-import { readDefinitions } from '../definitions/read-definitions.ts';
+import type { Planned } from '../definitions/plan-changes.ts';
+import { readProject } from '../definitions/read-definitions.ts';
+import { readWholeEnvironment } from '../config.ts';
+import { findConfig } from '../project/find-config.ts';
+import { readConfigAgents } from '../project/read-config.ts';
 import { Failure } from '../failure.ts';
 import { calling, openPublicApi, type PublicApi } from '../public-api.ts';
 import { say, warn } from '../say.ts';
@@ -28,7 +32,8 @@ export interface ApplyOptions {
 export async function apply(options: ApplyOptions): Promise<number> {
   const definitions = await requireDefinitions(options.folder);
   const api = openPublicApi();
-  const planned = await calling(api, () => compare(api.turnpike, definitions));
+  const { planned, mistakes } = await calling(api, () => compare(api.turnpike, definitions));
+  refuseMistakes(mistakes);
   const changes = planned.filter(isChange);
   for (const line of describePlan(changes)) say(line);
   if (changes.length === 0) {
@@ -47,30 +52,16 @@ export async function apply(options: ApplyOptions): Promise<number> {
 
 /** The definitions of a directory. Throws a `Failure` that has every mistake in them on a line, or if there are none. */
 async function requireDefinitions(folder: string): Promise<Definition[]> {
-  const { definitions, mistakes } = await readDefinitions(folder);
+  const path = findConfig(resolve(folder));
+  const agents = path === null ? [] : await readConfigAgents(path, readWholeEnvironment());
+  const { definitions, mistakes } = await readProject(folder, path === null ? null : { path, agents });
   refuseMistakes(mistakes);
-  if (definitions.length === 0)
-    throw new Failure('There is nothing to apply: no agents/*.yaml, no tools/*.yaml.');
-  return definitions;
-}
-
-/** What becomes of each definition. Throws a `Failure` where that is not clear. */
-export async function compare(turnpike: Turnpike, definitions: readonly Definition[]): Promise<Planned[]> {
-  const { planned, mistakes } = planChanges(definitions, await readExisting(turnpike));
-  refuseMistakes(mistakes);
-  return planned;
-}
-
-/** All agents and HTTP tools of the tenant. */
-export async function readExisting(turnpike: Turnpike): Promise<Existing> {
-  const agents: Agent[] = [];
-  for await (const agent of turnpike.agents.list({ limit: 100 })) agents.push(agent);
-  const tools: Tool[] = [];
-  for await (const tool of turnpike.tools.list({ limit: 100 })) {
-    // Tools in code are where their code is.
-    if (tool.type === 'http') tools.push(tool);
+  if (definitions.length === 0) {
+    throw new Failure(
+      'There is nothing to apply: no agents in turnpike.config.ts, no agents/*.yaml, no tools/*.yaml.',
+    );
   }
-  return { agents, tools };
+  return definitions;
 }
 
 function refuseMistakes(mistakes: readonly string[]): void {

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Agent, Tool } from '@turnpike/client';
+import { readExisting } from '../definitions/compare.ts';
 import type { Definition } from '../definitions/definition.ts';
 import { AGENT_FIELDS, fieldsOf, TOOL_FIELDS } from '../definitions/plan-changes.ts';
 import { findChanges } from '../definitions/find-changes.ts';
@@ -11,7 +12,6 @@ import { Failure } from '../failure.ts';
 import { shown } from '../paths.ts';
 import { calling, openPublicApi } from '../public-api.ts';
 import { say, warn } from '../say.ts';
-import { readExisting } from './apply.ts';
 
 interface ToWrite {
   path: string;

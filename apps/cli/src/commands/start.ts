@@ -3,16 +3,27 @@ import { Ending, listenForSignals } from '../children/ending.ts';
 import { readStartConfig } from '../config.ts';
 import { bringUp } from '../development/bring-up.ts';
 import { removeCommandEnvironment } from '../development/command-environment.ts';
+import type { Site } from '../development/site.ts';
 import { openStateFolder } from '../development/state-folder.ts';
 import { warn, say } from '../say.ts';
 
 const KILLED_EXIT_CODE = 130;
 
-/**
- * Starts everything and runs until it is stopped. `port`: the API's, instead of `PORT`. Returns the exit code; nothing
- * is left running.
- */
-export async function start({ port }: { port?: number } = {}): Promise<number> {
+/** `port`: the API's, instead of `PORT`. */
+export interface StartOptions {
+  port?: number;
+}
+
+/** Starts everything, shows a first turn, and runs until it is stopped. Returns the exit code. */
+export function start(options: StartOptions): Promise<number> {
+  return runUntilStopped(options, bringUp);
+}
+
+/** Runs what `bring` starts until a person stops it or a part of it fails. Returns the exit code; nothing is left running. */
+export async function runUntilStopped(
+  { port }: StartOptions,
+  bring: (site: Site) => Promise<void>,
+): Promise<number> {
   const given = readStartConfig();
   const config = port === undefined ? given : { ...given, port };
   const folder = await openStateFolder(process.cwd());
@@ -27,7 +38,7 @@ export async function start({ port }: { port?: number } = {}): Promise<number> {
     void children.kill().finally(() => process.exit(KILLED_EXIT_CODE));
   });
 
-  bringUp({ config, folder, children, ending }).catch((error: unknown) => ending.fail(error));
+  bring({ config, folder, children, ending }).catch((error: unknown) => ending.fail(error));
   const reason = await ending.reason;
   say();
   if (reason === null) {

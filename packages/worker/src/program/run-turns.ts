@@ -57,6 +57,7 @@ export class TurnRunner {
   #runs: Capability;
   #consumer: JobConsumer;
   #draining = false;
+  #retiring = false;
 
   constructor(parts: TurnRunnerParts) {
     this.#parts = parts;
@@ -116,6 +117,14 @@ export class TurnRunner {
     this.#keeper.cancel(turnId);
   }
 
+  /** Claims nothing more; resolves when the turns that run here have ended or were given back. */
+  async retire(): Promise<void> {
+    this.#retiring = true;
+    await this.#consumer.pause();
+    await this.#keeper.leave();
+    while (this.#keeper.held.length > 0) await delay(POLL_EVERY_MS);
+  }
+
   /**
    * Claims nothing more; lets steps that are about to finish finish, then gives the rest back, all
    * within `drainMs`. What is still held after that is recovered by the next worker as after a crash.
@@ -137,7 +146,7 @@ export class TurnRunner {
 
   async #run(job: TurnJob, taken: () => void): Promise<void> {
     // Its turn stays queued, and the reconciler enqueues it again for another worker.
-    if (this.#draining) return;
+    if (this.#draining || this.#retiring) return;
     const lease = await this.#claim(job);
     if (lease === null) return;
     // From here on the lease stands for the turn.

@@ -109,5 +109,6 @@ export async function runWorker(
       const next = describeWorker(pool, version, changed);
       void announcement.announce(next.build).then(() => runner.become(next.runs, next.build.id));
     },
+    retire: () => runner.retire(),
   };
 }
