@@ -46,7 +46,8 @@ async function packTurnpike() {
     'project/syntax-errors',
   ])
     await copy(folder, `apps/cli/dist/${file}.js`);
-  // What a thread runs, and the package by whose name it is found.
+  // What threads run, and the package by whose name one of them is found.
+  await copy(folder, 'packages/worker/dist/isolate/thread.js');
   await copy(folder, 'packages/tools/package.json');
   await build({
     absWorkingDir: ROOT,
