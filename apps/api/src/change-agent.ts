@@ -3,6 +3,7 @@ import {
   agentConfigIssues,
   agentConfigSchema,
   changeAgentConfig,
+  DEFAULT_POOL,
   ProblemError,
   type Agent,
   type AgentConfig,
@@ -46,7 +47,11 @@ export async function updateAgent(asker: Asker, id: string, change: UpdateAgent)
   const before = configOf(agent);
   const config = changeAgentConfig(before, change);
   throwIssues(newIssues(before, config, change));
-  await checkNames(asker, { tools: change.tools ?? [], model_keys: newKeys(config, before) });
+  const isMoved = config.pool !== before.pool;
+  const named = isMoved ? config.tools : (change.tools ?? []);
+  // A pool that stays may have had no worker for long.
+  const pool = isMoved || named.length > 0 ? config.pool : DEFAULT_POOL;
+  await checkNames(asker, { tools: named, pool, model_keys: newKeys(config, before) });
   const metadata = change.metadata === undefined ? agent.metadata : (change.metadata ?? {});
   return addVersion(asker, agent, { name: change.name ?? agent.name, metadata, config });
 }
@@ -69,7 +74,7 @@ export async function restoreAgent(asker: Asker, id: string, version: number): P
   if (agent === null) throw noAgent(id);
   const earlier = await readAgent(sql, tenantId, id, version);
   if (earlier === null) throw noVersion(id, version);
-  await checkNames(asker, { tools: earlier.tools, model_keys: newKeys(earlier, agent) });
+  await checkNames(asker, { tools: earlier.tools, pool: earlier.pool, model_keys: newKeys(earlier, agent) });
   const { name, metadata } = earlier;
   return addVersion(asker, agent, { name, metadata, config: configOf(earlier) });
 }

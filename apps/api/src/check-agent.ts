@@ -1,6 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import type { AgentConfig, InputSchema, UpdateAgent, ValidationIssue } from '@turnpike/contract';
-import { findAgents, readModelSettings, shareNamedTools } from '@turnpike/store';
+import {
+  DEFAULT_POOL,
+  type AgentConfig,
+  type AgentTool,
+  type InputSchema,
+  type UpdateAgent,
+  type ValidationIssue,
+} from '@turnpike/contract';
+import { findAgents, listAnnounced, readModelSettings, shareNamedTools, type Sql } from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
 import { checkModelKeys } from './check-secrets.ts';
 import type { Call } from './route.ts';
@@ -31,13 +38,13 @@ export async function checkSchemas(
 }
 
 /**
- * Throws `invalid_request` for tools and secrets that a configuration names and that do not exist, and
+ * Throws `invalid_request` for tools, pools and secrets that a configuration names and that do not exist, and
  * `insufficient_scope` where the key may not name the secrets. The tools that it names are not deleted before the
  * transaction ends.
  */
 export async function checkNames(
   asker: Pick<Call<unknown, unknown, unknown>, 'sql' | 'tenantId' | 'may'>,
-  { tools, model_keys: keys = [] }: Pick<AgentConfig, 'tools' | 'model_keys'>,
+  { tools, pool, model_keys: keys = [] }: Pick<AgentConfig, 'tools' | 'pool' | 'model_keys'>,
 ): Promise<void> {
   const { sql, tenantId } = asker;
   const baseUrl = keys.length === 0 ? null : (await readModelSettings(sql, tenantId)).base_url;
@@ -46,8 +53,9 @@ export async function checkNames(
   const registered = named.length === 0 ? new Set<string>() : await shareNamedTools(sql, tenantId, named);
   const called = tools.flatMap((tool) => (tool.type === 'agent' ? [tool.agent_id] : []));
   const agents = called.length === 0 ? new Set<string>() : await findAgents(sql, tenantId, called);
-  throwIssues(
-    tools.flatMap((tool, index): ValidationIssue[] => {
+  throwIssues([
+    ...(await codeIssues(sql, pool, tools)),
+    ...tools.flatMap((tool, index): ValidationIssue[] => {
       const { type, name } = tool;
       if (type === 'agent' && !agents.has(tool.agent_id)) {
         const issue = `there is no agent ${tool.agent_id}`;
@@ -62,5 +70,35 @@ export async function checkNames(
       }
       return [];
     }),
-  );
+  ]);
+}
+
+/** How many names a message has at most. */
+const MOST_NAMES = 20;
+
+/** Tools in code, and pools, that no worker has announced in the last month. */
+async function codeIssues(sql: Sql, pool: string, tools: readonly AgentTool[]): Promise<ValidationIssue[]> {
+  if (pool === DEFAULT_POOL && tools.every(({ type }) => type !== 'code')) return [];
+  const announced = await listAnnounced(sql);
+  const ofPool = announced.get(pool) ?? new Set();
+  if (pool !== DEFAULT_POOL && !announced.has(pool)) {
+    const message = `no worker of the pool ${pool} has been seen: start one first; there are ${list([DEFAULT_POOL, ...announced.keys()])}`;
+    return [{ path: 'pool', message }];
+  }
+  return tools.flatMap(({ type, name }, index) => {
+    if (type !== 'code' || ofPool.has(name)) return [];
+    const elsewhere = [...announced].flatMap(([other, names]) => (names.has(name) ? [other] : []));
+    const message =
+      elsewhere.length > 0
+        ? `no worker of the pool ${pool} has the tool ${name}; workers of ${list(elsewhere)} have`
+        : `unknown tool ${name}: start a worker whose code defines it first; there are ${list(ofPool)}`;
+    return [{ path: `tools.${index}.name`, message }];
+  });
+}
+
+function list(names: Iterable<string>): string {
+  const all = [...new Set(names)].toSorted();
+  if (all.length === 0) return 'none';
+  const shown = all.slice(0, MOST_NAMES).join(', ');
+  return all.length > MOST_NAMES ? `${shown} and others` : shown;
 }

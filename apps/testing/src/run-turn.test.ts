@@ -208,6 +208,7 @@ test('what cannot be is said: a script that is too short, a crash that never com
     description: 'Never ends.',
     input,
     effect: 'read',
+    timeoutMs: 1_000,
     run: () => new Promise<string>(() => undefined),
   });
   await expect(runTurn(scripted(endless, { timeoutMs: 500 }))).rejects.toThrow(

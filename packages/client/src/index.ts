@@ -3,6 +3,7 @@ export type {
   ApiKey,
   Budget,
   BudgetPeriod,
+  CodeTool,
   ContentBlock,
   Delivery,
   DeliveryStatus,

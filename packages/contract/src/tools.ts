@@ -88,12 +88,51 @@ export const toolSchema = toolConfigSchema
   .extend({
     id: idSchema('tool'),
     object: z.literal('tool'),
+    type: z.literal('http'),
     name: toolNameSchema,
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })
   .meta({ id: 'Tool', description: 'An HTTP tool of the tenant.' });
 export type Tool = z.infer<typeof toolSchema>;
+
+/** A tool that workers' own code defines. All tenants see it, as they do builtins. */
+export const codeToolSchema = z
+  .object({
+    id: idSchema('tool'),
+    object: z.literal('tool'),
+    type: z.literal('code'),
+    name: toolNameSchema,
+    description: z.string(),
+    input_schema: inputSchemaSchema,
+    output_schema: z.record(z.string(), z.unknown()).nullable(),
+    effect: effectSchema,
+    on_unknown: onUnknownSchema,
+    timeout_ms: z.int(),
+    pools: z.array(z.string()).meta({ description: 'The pools that have a live worker with the tool.' }),
+    workers: z.int().meta({ description: 'Live workers that have the tool. 0: turns that need it wait.' }),
+    versions: z
+      .array(
+        z.object({
+          pool: z.string(),
+          package_version: z.string().nullable(),
+          hash: z
+            .string()
+            .meta({ description: 'Of the definition: another one is another tool to the model.' }),
+          workers: z.int(),
+        }),
+      )
+      .meta({
+        description:
+          'What workers announced in the last 30 days: live ones first, then the newest. The tool is shown as the first one has it.',
+      }),
+    created_at: z.iso.datetime().meta({ description: 'When a worker first announced a tool of this name.' }),
+  })
+  .meta({ id: 'CodeTool', description: "A tool that workers' own code defines." });
+export type CodeTool = z.infer<typeof codeToolSchema>;
+
+/** Of either kind, by `type`. */
+export const listedToolSchema = z.discriminatedUnion('type', [toolSchema, codeToolSchema]);
 
 /** The only response that contains the key that calls are signed with. */
 export const createdToolSchema = toolSchema

@@ -151,9 +151,11 @@ export {
   type TenantRow,
 } from './tenants/tenants.ts';
 export { changeLimits } from './tenants/tenant-limits.ts';
+export { listAnnounced, listCodeTools, readCodeTool } from './workers/code-tools.ts';
 export { announceBuild, keepBuilds, type AnnouncedTool, type WorkerBuild } from './workers/announce-build.ts';
 export {
   listLiveQueues,
+  offerElsewhere,
   putAside,
   readWaitingForTools,
   takeBackUnconsumed,

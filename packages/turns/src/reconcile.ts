@@ -9,6 +9,7 @@ import {
   findUnreadySessions,
   keepBuilds,
   listLiveQueues,
+  offerElsewhere,
   putAside,
   takeBackUnconsumed,
   takeUp,
@@ -88,7 +89,8 @@ export class Reconciliation {
   readonly #retention: Retention;
   #lastSession = '';
   #lastTenant = '';
-  #queues = '';
+  /** Those that live workers consume. */
+  #queues: string[] = [];
   #passesWithQueues = 0;
   readonly #families = { orphan: '', parent: '' };
 
@@ -223,8 +225,9 @@ export class Reconciliation {
 
   /** Reads what is in the queues only after workers came or went, and now and then: mostly every queue is consumed. */
   async #takeBackUnconsumed(): Promise<number> {
-    const queues = (await listLiveQueues(this.#parts.database.pool)).join(' ');
-    this.#passesWithQueues = queues === this.#queues ? this.#passesWithQueues + 1 : 0;
+    const queues = await listLiveQueues(this.#parts.database.pool);
+    const isSame = queues.join(' ') === this.#queues.join(' ');
+    this.#passesWithQueues = isSame ? this.#passesWithQueues + 1 : 0;
     this.#queues = queues;
     // A dispatch that was under way when they changed may come late.
     if (this.#passesWithQueues > LATE_PASSES && this.#passesWithQueues % RARE_PASSES !== 0) return 0;
@@ -260,6 +263,13 @@ export class Reconciliation {
     return tenants.length;
   }
 
+  /** Jobs that nobody claims, while workers that have another queue could. */
+  async #offerElsewhere(unclaimed: Parameters<typeof offerElsewhere>[1]): Promise<void> {
+    if (unclaimed.length === 0 || this.#queues.length < 2) return;
+    const turns = await offerElsewhere(this.#parts.database.pool, unclaimed);
+    for (const { tenantId } of turns) this.#parts.dispatcher.changed({ tenantId });
+  }
+
   async #reissueLostJobs(): Promise<number> {
     const { database, backplane } = this.#parts;
     const unchecked = await takeUncheckedTurns(database.pool, {
@@ -268,6 +278,7 @@ export class Reconciliation {
     });
     if (unchecked.length === 0) return 0;
     const lost = await backplane.missing(unchecked);
+    await this.#offerElsewhere(unchecked.filter((job) => !lost.includes(job)));
     if (lost.length === 0) return 0;
     const reissued = await reissueJobs(database.pool, lost);
     await backplane.enqueue(reissued);

@@ -3,6 +3,7 @@ import {
   createdToolSchema,
   createToolSchema,
   idSchema,
+  listedToolSchema,
   newId,
   pageLimitSchema,
   pageSchema,
@@ -16,8 +17,10 @@ import {
   deleteTool,
   findUsersOfTool,
   insertTool,
+  listCodeTools,
   listTools,
   lockTool,
+  readCodeTool,
   readTool,
   updateTool,
 } from '@turnpike/store';
@@ -32,6 +35,8 @@ import { defineRoute, located, type Route, type Services } from '../route.ts';
 const params = z.object({ tool_id: idSchema('tool') });
 const none = z.object({});
 const noTool = (id: string): ProblemError => new ProblemError('not_found', `There is no tool ${id}.`);
+const noHttpTool = (id: string): ProblemError =>
+  new ProblemError('not_found', `There is no HTTP tool ${id}. A tool in code changes with its code.`);
 
 /** The name of a tool's signing key in its encryption context; a worker that claims a turn reads it by this name. */
 const SIGNING_FIELD = 'signing_secret';
@@ -83,7 +88,7 @@ export const toolRoutes: Route[] = [
     method: 'get',
     path: '/v1/tools',
     operationId: 'listTools',
-    summary: 'List tools, newest first',
+    summary: "List HTTP tools and those that workers' code defines, newest first",
     tag: 'Tools',
     scope: 'tools:read',
     params: none,
@@ -91,13 +96,17 @@ export const toolRoutes: Route[] = [
     response: {
       status: 200,
       description: 'One page.',
-      schema: pageSchema(toolSchema).meta({ id: 'ToolList' }),
+      schema: pageSchema(listedToolSchema).meta({ id: 'ToolList' }),
     },
     problems: ['invalid_cursor'],
     async handle({ tenantId, query }, { database }) {
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
-      const tools = await listTools(database, tenantId, page);
-      return { status: 200, body: pageOf(tools, query.limit, (tool) => tool.id) };
+      const [http, code] = await Promise.all([
+        listTools(database, tenantId, page),
+        listCodeTools(database.pool, page),
+      ]);
+      const tools = [...http, ...code].toSorted((one, other) => (one.id < other.id ? 1 : -1));
+      return { status: 200, body: pageOf(tools.slice(0, page.limit), query.limit, (tool) => tool.id) };
     },
   }),
 
@@ -110,10 +119,14 @@ export const toolRoutes: Route[] = [
     scope: 'tools:read',
     params,
     query: none,
-    response: { status: 200, description: 'The tool, without its signing secret.', schema: toolSchema },
+    response: {
+      status: 200,
+      description: 'The tool; an HTTP tool without its signing secret.',
+      schema: listedToolSchema,
+    },
     problems: ['not_found'],
     async handle({ tenantId, params: { tool_id: id } }, { database }) {
-      const tool = await readTool(database, tenantId, id);
+      const tool = (await readTool(database, tenantId, id)) ?? (await readCodeTool(database.pool, id));
       if (tool === null) throw noTool(id);
       return { status: 200, body: tool };
     },
@@ -137,11 +150,11 @@ export const toolRoutes: Route[] = [
     },
     async handle({ tenantId, params: { tool_id: id }, body, sql, may }) {
       const before = await lockTool(sql, tenantId, id);
-      if (before === null) throw noTool(id);
+      if (before === null) throw noHttpTool(id);
       const config = configOf(body);
       await checkToolSecrets({ sql, tenantId, may }, config, configOf(before));
       const tool = await updateTool(sql, { id, tenantId, config });
-      if (tool === null) throw noTool(id);
+      if (tool === null) throw noHttpTool(id);
       return { status: 200, body: tool, audited: { details: { name: tool.name } } };
     },
   }),
@@ -169,7 +182,7 @@ export const toolRoutes: Route[] = [
     problems: ['not_found', 'tool_in_use'],
     async handle({ tenantId, params: { tool_id: id }, query, sql }) {
       const tool = await lockTool(sql, tenantId, id);
-      if (tool === null) throw noTool(id);
+      if (tool === null) throw noHttpTool(id);
       const { name } = tool;
       const users = await findUsersOfTool(sql, tenantId, name, MOST_NAMED);
       if (users.count > 0 && query.force === 'false') throw inUse(name, users);

@@ -70,7 +70,10 @@ async function applyTool(
   if (existing === null) return turnpike.tools.create({ name, ...config });
   // The API has no version of tools to compare with: this finds a change that is older than a moment.
   const now = await turnpike.tools.get(existing.id);
-  if (!isDeepStrictEqual(fieldsOf(now, TOOL_FIELDS), fieldsOf(existing, TOOL_FIELDS))) {
+  if (
+    now.type !== 'http' ||
+    !isDeepStrictEqual(fieldsOf(now, TOOL_FIELDS), fieldsOf(existing, TOOL_FIELDS))
+  ) {
     throw new Failure(
       describeMistake(definition.origin, '', `someone else changed ${existing.id} meanwhile: apply again`),
     );

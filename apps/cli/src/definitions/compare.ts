@@ -12,6 +12,9 @@ export async function readExisting(turnpike: Turnpike): Promise<Existing> {
   const agents: Agent[] = [];
   for await (const agent of turnpike.agents.list({ limit: 100 })) agents.push(agent);
   const tools: Tool[] = [];
-  for await (const tool of turnpike.tools.list({ limit: 100 })) tools.push(tool);
+  for await (const tool of turnpike.tools.list({ limit: 100 })) {
+    // Tools in code are where their code is.
+    if (tool.type === 'http') tools.push(tool);
+  }
   return { agents, tools };
 }

@@ -1,4 +1,10 @@
-import type { createdToolSchema, createToolSchema, Tool, updateToolSchema } from '../wire/contract.ts';
+import type {
+  CodeTool,
+  createdToolSchema,
+  createToolSchema,
+  Tool,
+  updateToolSchema,
+} from '../wire/contract.ts';
 import { path } from '../address.ts';
 import { Pages, type PageQuery } from '../pages.ts';
 import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
@@ -6,7 +12,7 @@ import type { Input, Output, ShownOnce } from '../wire/shapes.ts';
 
 export type CreatedTool = ShownOnce<Output<typeof createdToolSchema>, 'signing_secret'>;
 
-/** Your HTTP tools. */
+/** Your HTTP tools, and the tools that workers' code defines, which only `get` and `list` have. */
 export class Tools {
   readonly #transport: Transport;
 
@@ -18,11 +24,11 @@ export class Tools {
     return this.#transport.call({ method: 'POST', path: '/v1/tools', body: tool }, options);
   }
 
-  get(id: string, options?: CallOptions): Promise<Tool> {
+  get(id: string, options?: CallOptions): Promise<Tool | CodeTool> {
     return this.#transport.call({ method: 'GET', path: path`/v1/tools/${id}` }, options);
   }
 
-  list(query: PageQuery = {}, options: CallOptions = {}): Pages<Tool> {
+  list(query: PageQuery = {}, options: CallOptions = {}): Pages<Tool | CodeTool> {
     return new Pages(this.#transport, '/v1/tools', { ...query }, options);
   }
 

@@ -28,6 +28,7 @@ const typesAreTheSame: [
   Same<Written.Agent, Contract.Agent>,
   Same<Written.ApiKey, Contract.ApiKey>,
   Same<Written.Budget, Contract.Budget>,
+  Same<Written.CodeTool, Contract.CodeTool>,
   Same<Written.Delivery, Contract.Delivery>,
   Same<Written.ModelSettings, Contract.ModelSettings>,
   Same<Written.Problem, Contract.Problem>,
@@ -39,7 +40,7 @@ const typesAreTheSame: [
   Same<Written.UsageReport, Contract.UsageReport>,
   Same<Written.WebhookEndpoint, Contract.WebhookEndpoint>,
   Same<Written.WebhookEventType, Contract.WebhookEventType>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 test('the generated types equal those of the contract', () => {
   expect(schemasThatDiffer).toBe('none');

@@ -18,6 +18,7 @@ const toolRow = storedToolSchema.transform((row): Tool => ({
   ...row.config,
   id: row.id,
   object: 'tool',
+  type: 'http',
   name: row.name,
   created_at: row.createdAt.toISOString(),
   updated_at: row.updatedAt.toISOString(),

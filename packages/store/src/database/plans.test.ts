@@ -37,7 +37,7 @@ import { purge, PURGEABLE } from '../retention/purge.ts';
 import { renewLeases } from '../turns/renew-leases.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { keepBuilds } from '../workers/announce-build.ts';
-import { putAside, takeBackUnconsumed, takeUp } from '../workers/stranded-turns.ts';
+import { offerElsewhere, putAside, takeBackUnconsumed, takeUp } from '../workers/stranded-turns.ts';
 
 /** Tables that grow with every turn: reading them needs an index. */
 const GROWING = [
@@ -288,6 +288,7 @@ test('no pass of the reconciler reads the whole of a table that grows', async ()
     await findUnreadySessions(pool, '', 200);
     await takeUncheckedTurns(pool, { limit: 200, olderThanMs: 5_000 });
     await takeBackUnconsumed(pool, 200);
+    await offerElsewhere(pool, [{ turnId: `t${round}`, epoch: 1, jobNumber: 1 }]);
     await putAside(pool, 1_000, 10_000);
     await takeUp(pool, 1_000);
     await keepBuilds(pool, 200);

@@ -169,7 +169,7 @@ const take = (of: 'all' | 'free'): string => `, turn AS (
   SET status = 'in_progress', epoch = turns.epoch + 1, attempts = attempts + 1, worker_id = given.worker_id,
       leased_until = now() + given.lease_ms * interval '1 millisecond',
       started_at = coalesce(started_at, now()), event_count = event_count + 2,
-      reserved_micros = 0, reserved_tokens = 0, waits_for_children = false
+      reserved_micros = 0, reserved_tokens = 0, waits_for_children = false, waiting_for = NULL
   FROM given
   WHERE ${CLAIMABLE}${of === 'free' ? ' AND turns.id IN (SELECT id FROM free)' : ''}
   RETURNING turns.*, given.started_id, given.step_started_id

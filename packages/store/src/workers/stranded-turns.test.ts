@@ -9,10 +9,17 @@ import { createTenant } from '../tenants/tenants.ts';
 import { claimTurn } from '../turns/claim-turn.ts';
 import { dispatchTurns } from '../turns/dispatch-turns.ts';
 import { insertTurn } from '../turns/insert-turn.ts';
+import { promoteDelayed } from '../turns/promote-delayed.ts';
 import { readTurn } from '../turns/read-turns.ts';
 import { renewLeases } from '../turns/renew-leases.ts';
 import { takeBackTurn, type Capability } from './capability.ts';
-import { putAside, readWaitingForTools, takeBackUnconsumed, takeUp } from './stranded-turns.ts';
+import {
+  offerElsewhere,
+  putAside,
+  readWaitingForTools,
+  takeBackUnconsumed,
+  takeUp,
+} from './stranded-turns.ts';
 import { removeWorker } from './workers.ts';
 
 let database: Database;
@@ -154,4 +161,35 @@ test('a turn whose tools are spread over workers names them all, and one of an e
     (await readTurn(database.pool, tenantId, turnId))?.waiting_for;
   expect(await waitingOf(spread)).toMatchObject({ tools: ['a', 'b'] });
   expect(await waitingOf(empty)).toMatchObject({ pool: 'gpu', tools: [] });
+});
+
+test('a turn that nobody claims is offered to workers with another queue, where they can run it', async () => {
+  await worker('one', 'default', ['a']);
+  const { tenantId, turnId } = await turnOf('default', ['a']);
+  await dispatch(tenantId);
+  const job = { turnId, epoch: 0, jobNumber: 1 };
+  expect(await offerElsewhere(database.pool, [job])).toEqual([]);
+  await worker('other', 'default', ['b']);
+  expect(await offerElsewhere(database.pool, [job])).toEqual([]);
+  await worker('more', 'default', ['a', 'b']);
+  expect(await offerElsewhere(database.pool, [job])).toMatchObject([{ turnId, tenantId }]);
+  expect(await dispatch(tenantId)).toMatchObject([{ turnId }]);
+  // The old job is stale, and the new one is not offered by its number.
+  expect(await offerElsewhere(database.pool, [job])).toEqual([]);
+});
+
+test('a turn that was put aside long ago is looked at again, says so no second time, and says nothing once it runs', async () => {
+  const { tenantId, turnId } = await turnOf('default', ['a']);
+  await putAside(database.pool, 10, 0);
+  await database.pool.query(`UPDATE turns SET available_at = now() WHERE id = $1`, [turnId]);
+  await promoteDelayed(database.pool, 10);
+  expect(await putAside(database.pool, 10, 0)).toEqual([]);
+  await database.pool.query(`UPDATE turns SET available_at = now() WHERE id = $1`, [turnId]);
+  await promoteDelayed(database.pool, 10);
+  await worker('new', 'default', ['a']);
+  await dispatch(tenantId);
+  expect(await claim(turnId, runs('default', ['a']))).toMatchObject({ attempts: 1, eventCount: 4 });
+  expect(await takeUp(database.pool, 10)).toEqual([]);
+  const { rows } = await database.pool.query('SELECT waiting_for FROM turns WHERE id = $1', [turnId]);
+  expect(rows).toEqual([{ waiting_for: null }]);
 });

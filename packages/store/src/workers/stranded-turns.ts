@@ -1,5 +1,6 @@
 import { ID_PREFIXES } from '@turnpike/contract';
 import { z } from 'zod';
+import { parameterRows } from '../database/parameter-rows.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { canRun, isAlive, PLAIN } from './capability.ts';
 
@@ -48,6 +49,45 @@ RETURNING id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId"`,
 /** Takes up to `limit` turns out of queues whose workers are all gone. Their tenants' turns must be dispatched then. */
 export function takeBackUnconsumed(sql: Sql, limit: number): Promise<StrandedTurn[]> {
   return query(sql, TAKE_BACK_UNCONSUMED, [limit]);
+}
+
+const UNCLAIMED = parameterRows<UnclaimedJob>('job', {
+  id: ['text', ({ turnId }) => turnId],
+  epoch: ['int', ({ epoch }) => epoch],
+  number: ['int', ({ jobNumber }) => jobNumber],
+});
+interface UnclaimedJob {
+  turnId: string;
+  epoch: number;
+  jobNumber: number;
+}
+
+/*
+ * The job stays in its queue, and the next dispatch adds another one, perhaps in the queue of other workers. Whichever is
+ * received first is claimed, and the other is stale then.
+ */
+const OFFER_ELSEWHERE = {
+  name: 'offer-turns-elsewhere',
+  text: `
+UPDATE turns SET dispatched_at = NULL
+WHERE id = ANY (ARRAY(
+  SELECT turns.id FROM ${UNCLAIMED.from}
+  JOIN turns ON turns.id = job.id AND turns.epoch = job.epoch AND turns.hint = job.number
+  WHERE turns.status = 'queued' AND turns.dispatched_at IS NOT NULL AND EXISTS (
+    SELECT 1 FROM workers WHERE ${isAlive('workers')} AND ${canRun('turns', 'workers.pool', 'workers.code_tools')}
+      AND workers.queue <> coalesce(turns.queue, '${PLAIN.queue}'))
+  FOR NO KEY UPDATE OF turns SKIP LOCKED
+)) AND status = 'queued' AND dispatched_at IS NOT NULL
+RETURNING id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId"`,
+  row: turnSchema,
+};
+
+/**
+ * Takes those turns back that workers with another queue can run too: those of this one may be full, or have died a
+ * moment ago. Their tenants' turns must be dispatched then.
+ */
+export function offerElsewhere(sql: Sql, jobs: readonly UnclaimedJob[]): Promise<StrandedTurn[]> {
+  return query(sql, OFFER_ELSEWHERE, UNCLAIMED.values(jobs));
 }
 
 /**
