@@ -4,7 +4,6 @@ import { checkTools } from './check-tools.ts';
 import type { AgentDefinition } from './define-agent.ts';
 import { isToolThread } from './isolate/is-tool-thread.ts';
 import type { CodeTool } from './define-tool.ts';
-import { runWorker } from './program/run-worker.ts';
 import type { RunningWorker } from './running-worker.ts';
 
 export interface WorkerSettings {
@@ -34,6 +33,8 @@ export async function startWorker({
   const poolIssue = pool === undefined ? undefined : poolNameSchema.safeParse(pool).error?.issues[0];
   if (poolIssue !== undefined) throw new TypeError(`The pool ${poolIssue.message}.`);
   try {
+    // Loaded here, so that the threads of isolated tools, which import this module, start quickly.
+    const { runWorker } = await import('./program/run-worker.ts');
     return await runWorker(all, { pool, version });
   } catch (error) {
     process.stderr.write(`${scrub(error instanceof Error ? error.message : String(error))}\n`);

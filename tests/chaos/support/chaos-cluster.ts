@@ -88,8 +88,11 @@ export class ChaosCluster {
         await Promise.all(TOOL_EFFECTS.map((effect) => chaos.registerTool(effect, effects.urls[effect])));
       }
       const tools = TOOL_EFFECTS.map((name) => ({ type: code ? 'code' : 'http', name }));
+      const startWorkers = () => Promise.all(Array.from({ length: workers }, () => chaos.startWorker()));
+      // Tools in code are known once a worker has announced them.
+      if (code) await startWorkers();
       chaos.agentId = await chaos.createAgent({ tools });
-      await Promise.all(Array.from({ length: workers }, () => chaos.startWorker()));
+      if (!code) await startWorkers();
       return chaos;
     } catch (error) {
       await chaos.stop();

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { register } from 'node:module';
 
+const ROOT = new URL('../../../', import.meta.url);
 /** The bundled programs. */
 const FOLDER = new URL('../../../dist/program/', import.meta.url);
 
@@ -22,8 +23,15 @@ export function rewriteFiles(rewrites) {
   const parts = sources.flatMap((source) => source.parts);
   for (const rewrite of rewrites) rewriteOnce(parts, rewrite);
   const rewritten = sources.filter((source) => source.parts.some((part) => part.isRewritten));
+  // A worker with tools in code loads the files as they were built, and not the bundle.
+  const files = [...new Set(rewrites.map(({ file }) => file))].map((file) => {
+    const url = new URL(file, ROOT);
+    const part = { file, text: readFileSync(url, 'utf8') };
+    for (const rewrite of rewrites) if (rewrite.file === file) rewriteOnce([part], rewrite);
+    return [url.href, part.text];
+  });
   register('./rewrite-hooks.mjs', import.meta.url, {
-    data: Object.fromEntries(rewritten.map(({ url, ...source }) => [url, textOf(source)])),
+    data: Object.fromEntries([...rewritten.map(({ url, ...source }) => [url, textOf(source)]), ...files]),
   });
 }
 

@@ -5,9 +5,7 @@ import type { Step, ToolCall, Turn } from './wire.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { startToolServer, type ToolServer } from './tool-server.ts';
 
-const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
-
-/** A cluster whose workers have the tools of `worker.mjs`, and the server that these speak to. */
+/** A cluster whose workers have the tools of `worker.mjs`, or of another program beside it, and the server that these speak to. */
 export interface CodeCluster {
   cluster: Cluster;
   server: ToolServer;
@@ -24,11 +22,12 @@ export interface CodeCluster {
 export async function startCodeCluster(
   workers = 1,
   environment: Record<string, string> = {},
+  worker = 'worker.mjs',
 ): Promise<CodeCluster> {
   const server = await startToolServer();
   const cluster = await Cluster.start({
     workers,
-    workerPath: WORKER,
+    workerPath: fileURLToPath(new URL(worker, import.meta.url)),
     environment: {
       EGRESS_ALLOW: '127.0.0.1',
       TOOL_SERVER: server.url,

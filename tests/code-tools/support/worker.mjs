@@ -23,7 +23,7 @@ const anything = z.object({ how: z.string().optional(), text: z.string().optiona
 const tool = (name, effect, run, more = {}) =>
   defineTool({ name, description: `The tool ${name}.`, input: anything, effect, run, ...more });
 
-export const tools = [
+const tools = [
   tool(
     'show_call',
     'read',
@@ -162,54 +162,5 @@ export const tools = [
     return { order: order.number, ...answer };
   }),
 ];
-
-/** Isolated tools, in the module that starts the worker: their thread imports it, and finds them among its exports. */
-export const spin = tool('spin', 'idempotent', () => spinFor(Infinity), { isolate: true, timeoutMs: 8_000 });
-export const spinOnce = tool('spin_once', 'once', () => spinFor(Infinity), {
-  isolate: true,
-  timeoutMs: 1_000,
-});
-export const hoard = tool(
-  'hoard',
-  'read',
-  () => {
-    const all = [];
-    for (;;) all.push(Array.from({ length: 100_000 }, () => Math.random()));
-  },
-  { isolate: { memoryMb: 128 } },
-);
-export const isolated = tool(
-  'isolated',
-  'idempotent',
-  async ({ how }, call) => {
-    if (how === 'exit') process.exit(3);
-    if (how === 'throw') throw new ToolError('From a thread.');
-    if (how === 'later' && call.attempt === 1) throw new RetryLaterError('Not yet.', { afterMs: 100 });
-    // eslint-disable-next-line no-console
-    console.log('logged in a thread');
-    call.progress(0.5);
-    const step = await call.step('one', { effect: 'once' }, ({ idempotencyKey }) =>
-      tell(call, '/isolated', { idempotencyKey }),
-    );
-    const answer =
-      how === 'ask'
-        ? await call.suspend({
-            question: 'Go on?',
-            schema: z.object({ go: z.boolean().refine(Boolean, 'must go') }),
-          })
-        : null;
-    return { step: step.number, answer, attempt: call.attempt, secret: call.secrets.crm_token };
-  },
-  { isolate: true, secrets: ['crm_token'] },
-);
-tools.push(spin, spinOnce, hoard, isolated);
-
-function spinFor(ms) {
-  const end = Date.now() + ms;
-  while (Date.now() < end) Math.sqrt(2);
-  return 'spun';
-}
-
-tools.push(tool('hold_loop', 'read', async () => spinFor(2_500)));
 
 await startWorker({ tools });

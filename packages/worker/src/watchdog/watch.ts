@@ -9,7 +9,7 @@ const { ticks: buffer, holdMs, endMs, fields, global } = workerData as WatchSett
 const ticks = new Int32Array(buffer);
 const LOOK_EVERY_MS = 100;
 const MOST_FRAMES = 6;
-const LOOK_LIMIT_MS = 2_000;
+const LOOK_LIMIT_MS = 10_000;
 const STANDARD_OUTPUT = 1;
 
 let seen = Atomics.load(ticks, 0);
@@ -45,6 +45,7 @@ async function look(): Promise<void> {
     log('The event loop is held: heartbeats and other turns wait.');
   } catch {
     held = { tool: null, toolCallId: null, at: [] };
+    log('The event loop was held: heartbeats and other turns waited.');
   } finally {
     isLooking = false;
   }
@@ -52,6 +53,7 @@ async function look(): Promise<void> {
 
 /** Pauses the main thread for a moment, wherever it is. */
 function whatHolds(): Promise<HeldLoop> {
+  const tick = Atomics.load(ticks, 0);
   const session = new Session();
   session.connectToMainThread();
   const urls = new Map<string, string>();
@@ -64,6 +66,11 @@ function whatHolds(): Promise<HeldLoop> {
     };
     session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
     session.on('Debugger.paused', ({ params: { callFrames } }) => {
+      if (Atomics.load(ticks, 0) !== tick) {
+        session.post('Debugger.resume');
+        end(() => reject(new Error('It is not held any more.')));
+        return;
+      }
       const at = callFrames.slice(0, MOST_FRAMES).map(({ functionName, location }) => {
         const { scriptId, lineNumber } = location;
         return `${functionName || '(anonymous)'} (${urls.get(scriptId) ?? '?'}:${lineNumber + 1})`;
