@@ -215,3 +215,25 @@ test('a call that waits for approval is made by a newer version where its input 
   expect(outputs[0]).toBe('common ran on v2');
   expect(outputs[1]).toMatch(/cents/);
 });
+
+test('a worker whose tools are replaced gets turns that name the new ones, and none that name others', async () => {
+  const worker = await start('changed', 'v1', 'common,old');
+  const [common, old] = [await agentWith('changed', ['common']), await agentWith('changed', ['old'])];
+  worker.process.send('common,new');
+  const announced = async (): Promise<boolean> => {
+    const { body } = await cluster.request('GET', '/v1/tools');
+    const { items } = body as { items: CodeTool[] };
+    return items.some(({ name, pools }) => name === 'new' && pools.includes('changed'));
+  };
+  await untilTrue('the new tool is announced', announced);
+  const fresh = await agentWith('changed', ['new']);
+  const [one, other, none] = [
+    await submit(common, 'common'),
+    await submit(fresh, 'new'),
+    await submit(old, 'old'),
+  ];
+  expect((await cluster.untilEnded(one.id)).output_text).toBe('common ran on v1');
+  expect((await cluster.untilEnded(other.id)).output_text).toBe('new ran on v1');
+  await untilTrue('the third waits', async () => (await cluster.read(none.id)).waiting_for !== null);
+  expect(await cluster.read(none.id)).toMatchObject({ status: 'queued', attempts: 0 });
+});

@@ -13,20 +13,23 @@ const INPUTS = {
   3: z.object({ cents: z.int() }),
 };
 
-const tools = TOOLS.split(',')
-  .filter((tool) => tool !== '')
-  .map((tool) => {
-    const [name, version = '1'] = tool.split(':');
-    return defineTool({
-      name,
-      description: `The tool ${name}, version ${version}.`,
-      input: INPUTS[version],
-      effect: 'idempotent',
-      async run() {
-        await delay(Number(TOOL_MS));
-        return `${name} ran on ${LABEL}`;
-      },
+const toolsOf = (list) =>
+  list
+    .split(',')
+    .filter((tool) => tool !== '')
+    .map((tool) => {
+      const [name, version = '1'] = tool.split(':');
+      return defineTool({
+        name,
+        description: `The tool ${name}, version ${version}.`,
+        input: INPUTS[version],
+        effect: 'idempotent',
+        async run() {
+          await delay(Number(TOOL_MS));
+          return `${name} ran on ${LABEL}`;
+        },
+      });
     });
-  });
 
-await startWorker({ tools, version: LABEL });
+const worker = await startWorker({ tools: toolsOf(TOOLS), version: LABEL });
+process.on('message', (list) => worker.replaceTools(toolsOf(list)));
