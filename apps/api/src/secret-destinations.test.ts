@@ -39,6 +39,50 @@ const agent = async (more: object = {}): Promise<string> =>
       .expect(201)
   ).body.id;
 
+const SERVER = { url: 'https://mcp.example/a' };
+const postServer = (body: object, http: Http = api.client.http): Test =>
+  http.post('/v1/mcp_servers').send({ ...SERVER, name: fresh('server'), ...body });
+const serverThatSends = async (body: object): Promise<string> => (await postServer(body).expect(201)).body.id;
+const credentials = (name: string) => ({
+  auth: {
+    type: 'client_credentials',
+    issuer: 'https://login.example/',
+    client_id: 'c',
+    client_secret: { secret: name },
+  },
+});
+const assertion = (name: string) => ({
+  auth: {
+    type: 'private_key_jwt',
+    issuer: 'https://login.example/',
+    client_id: 'c',
+    algorithm: 'ES256',
+    private_key: { secret: name },
+  },
+});
+/** The fields of an MCP server that are sent a secret, at its creation and in an update. */
+const mcpActs = (configOf: (name: string) => object) => ({
+  create: async () => {
+    const name = await secret();
+    return (http: Http) => postServer(configOf(name), http);
+  },
+  update: async () => {
+    const [name, id] = [await secret(), await serverThatSends({})];
+    return (http: Http) => http.post(`/v1/mcp_servers/${id}`).send({ ...SERVER, ...configOf(name) });
+  },
+});
+/** An update that moves where a secret is sent. */
+const mcpMove = (configOf: (name: string) => object, move: (config: object) => object) => async () => {
+  const name = await secret();
+  const id = await serverThatSends(configOf(name));
+  const body = move({ ...SERVER, ...configOf(name) });
+  return (http: Http) => http.post(`/v1/mcp_servers/${id}`).send(body);
+};
+const withIssuer = (config: object): object => ({
+  ...config,
+  auth: { ...(config as { auth: object }).auth, issuer: 'https://thief.example/' },
+});
+
 async function keyWith(...scopes: Scope[]): Promise<Http> {
   const { tenantId } = api.client;
   const { key } = await createApiKey(api.database.pool, { tenantId, name: 'k', scopes });
@@ -152,6 +196,25 @@ const FIELDS: Record<string, Field> = {
       async () => (http) =>
         http.put('/v1/model_settings').send({ keys: [], base_url: 'https://gateway.example' }),
     ],
+  },
+  'createMcpServer url': { sends: 'no secret', because: 'as of `createTool`' },
+  'createMcpServer auth.issuer': { sends: 'no secret', because: 'as of `createTool`' },
+  'createMcpServer headers.*.secret': { sends: 'a secret', acts: [mcpActs(sending).create] },
+  'createMcpServer auth.client_secret.secret': { sends: 'a secret', acts: [mcpActs(credentials).create] },
+  'createMcpServer auth.private_key.secret': { sends: 'a secret', acts: [mcpActs(assertion).create] },
+  'updateMcpServer headers.*.secret': { sends: 'a secret', acts: [mcpActs(sending).update] },
+  'updateMcpServer auth.client_secret.secret': { sends: 'a secret', acts: [mcpActs(credentials).update] },
+  'updateMcpServer auth.private_key.secret': { sends: 'a secret', acts: [mcpActs(assertion).update] },
+  'updateMcpServer url': {
+    sends: 'a secret',
+    acts: [
+      mcpMove(sending, (config) => ({ ...config, url: 'https://thief.example/' })),
+      mcpMove(credentials, (config) => ({ ...config, url: 'https://thief.example/' })),
+    ],
+  },
+  'updateMcpServer auth.issuer': {
+    sends: 'a secret',
+    acts: [mcpMove(credentials, withIssuer), mcpMove(assertion, withIssuer)],
   },
   'createWebhookEndpoint url': WEBHOOK,
   'updateWebhookEndpoint url': WEBHOOK,

@@ -52,6 +52,7 @@ export function mortalModel(model: Model, life: WorkerLife, onCall: () => void):
 
 export function mortalTools(tools: ToolRunner, life: WorkerLife): ToolRunner {
   return {
+    open: (scope, context) => tools.open(scope, context),
     declare: (scope) => tools.declare(scope),
     planOf: (scope, call) => tools.planOf(scope, call),
     run: (scope, call, context) => life.around(`tool ${call.name}`, () => tools.run(scope, call, context)),

@@ -14,6 +14,7 @@ import { createCallGuard, createEgress } from '@turnpike/egress';
 import { createModel } from '@turnpike/model';
 import { startModelSim } from '@turnpike/model-sim';
 import {
+  createMcpListStore,
   createMemoryStore,
   createSubAgentStore,
   createTenant,
@@ -101,7 +102,7 @@ function readAgent({ agent: given, tools: more = [] }: RunOptions): {
     given ?? defineAgent({ name: 'test', model: 'claude-haiku-5-5', tools: [...more] });
   const tools = [...new Set([...agent.tools, ...more])];
   const parsed = createAgentSchema.parse(agent.body);
-  const subAgent = parsed.tools.find(({ type }) => type === 'agent');
+  const subAgent = parsed.tools.find((tool) => tool.type === 'agent');
   if (subAgent !== undefined) {
     throw new TypeError(`runTurn runs one agent: leave out ${subAgent.name}, or put a tool in its place.`);
   }
@@ -230,6 +231,8 @@ function openTools(run: Run, life: WorkerLife): ToolRunner {
     },
     memory: createMemoryStore(database),
     subAgents: createSubAgentStore(database),
+    // Through no guard of addresses: it is the developer's own machine.
+    mcp: { fetch, lists: createMcpListStore(database) },
     logger: silentLogger,
     schemas,
   });

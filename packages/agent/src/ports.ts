@@ -22,6 +22,8 @@ import type {
   ToolPlan,
   ToolScope,
   ToolCallContext,
+  ToolsChanged,
+  TurnContext,
 } from '@turnpike/contract';
 
 /**
@@ -106,6 +108,11 @@ export interface OutputValidator {
 
 /** Every tool kind behind one interface. */
 export interface ToolRunner {
+  /**
+   * Finds what a turn has, before it runs: the lists of MCP servers that it began with. Resolves with those that have
+   * changed. Throws `RetryableError` where a service of ours is unavailable, and the signal's reason.
+   */
+  open(scope: ToolScope, context: TurnContext): Promise<ToolsChanged[]>;
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): (ToolDeclaration | ServerToolDeclaration)[];
   /** How a call is to be handled; one without such a tool, or with an invalid input, acts on nothing: `read`. */

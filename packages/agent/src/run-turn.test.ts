@@ -182,6 +182,7 @@ function parts(effect: Effect) {
     mostCost: () => ({ micros: 0, tokens: 0 }),
   };
   const tools: ToolRunner = {
+    open: () => Promise.resolve([]),
     declare: () => [],
     planOf: () => Promise.resolve({ effect, onUnknown: 'tell_model', awaiting: null }),
     async run(_scope, call, context) {

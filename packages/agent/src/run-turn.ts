@@ -24,7 +24,7 @@ import { hasResult } from './progress.ts';
 import { recoverCall } from './recover-call.ts';
 import { runModelStep } from './run-model-step.ts';
 import { runTools } from './run-tools.ts';
-import { inputAdded, turnEnded } from './turn-events.ts';
+import { inputAdded, toolsChanged, turnEnded } from './turn-events.ts';
 import { startRun, type TurnParts, type TurnRun } from './turn-run.ts';
 
 /**
@@ -35,6 +35,9 @@ import { startRun, type TurnParts, type TurnRun } from './turn-run.ts';
 export async function runTurn(lease: TurnLease, parts: TurnParts): Promise<void> {
   const run = startRun(lease, parts);
   try {
+    throwIfStopped(run);
+    const changes = await run.tools.open(lease.turn, run.context);
+    if (changes.length > 0) await commit(run, { events: changes.map(toolsChanged) });
     let ended = false;
     while (!ended) ended = await advanceOnce(run);
   } catch (error) {

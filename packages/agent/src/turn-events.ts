@@ -1,5 +1,5 @@
 import { newId, type CompletedStep, type EventType, type NewEvent, type Outcome } from '@turnpike/contract';
-import type { ToolCall, ToolReceipt, ToolStep } from '@turnpike/contract';
+import type { ToolCall, ToolReceipt, ToolsChanged, ToolStep } from '@turnpike/contract';
 
 /** Events name what happened; the content is stored once, elsewhere. */
 function event(type: EventType, payload: Record<string, unknown>): NewEvent {
@@ -32,6 +32,8 @@ export const toolCompleted = (receipt: ToolReceipt): NewEvent =>
 export const turnEnded = (outcome: Outcome): NewEvent => event(`turn.${outcome.status}`, {});
 
 export const inputAdded = (): NewEvent => event('input.added', {});
+
+export const toolsChanged = (change: ToolsChanged): NewEvent => event('mcp.tools_changed', { ...change });
 
 export const actionRequired = (calls: readonly ToolCall[], timeoutMs: number): NewEvent =>
   event('turn.requires_action', {

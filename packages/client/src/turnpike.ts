@@ -5,6 +5,7 @@ import { Budgets } from './resources/budgets.ts';
 import { Deliveries } from './resources/deliveries.ts';
 import { Secrets } from './resources/secrets.ts';
 import { Sessions } from './resources/sessions.ts';
+import { McpServers } from './resources/mcp-servers.ts';
 import { Tools } from './resources/tools.ts';
 import { Turns } from './resources/turns.ts';
 import { WebhookEndpoints } from './resources/webhook-endpoints.ts';
@@ -23,6 +24,7 @@ export class Turnpike {
   readonly sessions: Sessions;
   readonly agents: Agents;
   readonly tools: Tools;
+  readonly mcpServers: McpServers;
   readonly secrets: Secrets;
   readonly apiKeys: ApiKeys;
   readonly webhookEndpoints: WebhookEndpoints;
@@ -39,6 +41,7 @@ export class Turnpike {
     this.sessions = new Sessions(transport);
     this.agents = new Agents(transport);
     this.tools = new Tools(transport);
+    this.mcpServers = new McpServers(transport);
     this.secrets = new Secrets(transport);
     this.apiKeys = new ApiKeys(transport);
     this.webhookEndpoints = new WebhookEndpoints(transport);

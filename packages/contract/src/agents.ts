@@ -7,6 +7,7 @@ import { capabilitiesOf } from './messages-api/model-capabilities.ts';
 import { outputSchemaIssues } from './messages-api/output-schema.ts';
 import { SERVER_TOOL_NAMES, serverToolIssues, serverToolSettings } from './messages-api/server-tools.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
+import { mcpOverridesSchema, mcpServerNameSchema } from './mcp-servers.ts';
 import { metadataSchema } from './metadata.ts';
 import { modelParameterIssues, modelParameters, systemSchema } from './model-parameters.ts';
 import { modelKeysSchema } from './model-settings.ts';
@@ -70,6 +71,20 @@ const serverToolSchema = z.strictObject({
   ...serverToolSettings,
 });
 
+/** Tools of an MCP server of the tenant, registered at `/v1/mcp_servers`. A turn keeps the list that it began with. */
+const mcpToolsSchema = z.strictObject({
+  type: z.literal('mcp'),
+  server: mcpServerNameSchema,
+  tools: z
+    .array(z.string().min(1).max(128))
+    .max(128)
+    .optional()
+    .meta({ description: 'Names that the tools have at the server. If omitted, all of them.' }),
+  overrides: mcpOverridesSchema
+    .optional()
+    .meta({ description: "What the server's own `overrides` do not say." }),
+});
+
 export const agentToolSchema = z.discriminatedUnion('type', [
   builtinToolSchema,
   codeToolSchema,
@@ -78,8 +93,14 @@ export const agentToolSchema = z.discriminatedUnion('type', [
   memoryToolSchema,
   serverToolSchema,
   subAgentSchema,
+  mcpToolsSchema,
 ]);
 export type AgentTool = z.infer<typeof agentToolSchema>;
+
+/** What differs between all tools of an agent. */
+function identityOf(tool: AgentTool): string {
+  return tool.type === 'mcp' ? `mcp ${tool.server}` : tool.name;
+}
 
 /** The configuration of one agent version. A turn keeps the version it was accepted with. */
 export const agentConfigSchema = z.strictObject({
@@ -93,8 +114,8 @@ export const agentConfigSchema = z.strictObject({
     .array(agentToolSchema)
     .max(128)
     .refine(
-      (tools) => new Set(tools.map((tool) => tool.name)).size === tools.length,
-      'tool names must differ',
+      (tools) => new Set(tools.map(identityOf)).size === tools.length,
+      'tool names must differ, and so must MCP servers',
     )
     .default([]),
   pool: poolNameSchema.default(DEFAULT_POOL).meta({

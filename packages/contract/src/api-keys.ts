@@ -3,7 +3,8 @@ import { idSchema } from './ids.ts';
 
 /**
  * What a key may do. `admin` may do everything and is the only scope that creates and revokes keys. `secrets:use` may
- * reference a secret in a field that sends its value somewhere; `secrets:write` includes `secrets:use`.
+ * reference a secret in a field that sends its value somewhere; `secrets:write` includes `secrets:use`. `mcp` gives
+ * work to agents at `/mcp`, and reads and cancels turns there.
  */
 export const SCOPES = [
   'turns:read',
@@ -12,6 +13,7 @@ export const SCOPES = [
   'agents:write',
   'tools:read',
   'tools:write',
+  'mcp',
   'usage:read',
   'secrets:read',
   'secrets:use',

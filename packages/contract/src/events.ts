@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { contentBlockSchema } from './content.ts';
 import { idSchema } from './ids.ts';
+import { toolsChangedSchema } from './mcp-servers.ts';
 import { waitingForSchema } from './pools.ts';
 import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
 import { requiredActionSchema } from './tool-outputs.ts';
@@ -24,6 +25,7 @@ export const EVENT_TYPES = [
   'tool.completed',
   'step.completed',
   'input.added',
+  'mcp.tools_changed',
   'turn.requires_action',
   'turn.completed',
   'turn.failed',
@@ -139,6 +141,12 @@ const eventSchemas = {
   inputAdded: z
     .object({ type: z.literal('input.added'), ...eventFields })
     .meta({ description: 'Messages joined the running turn (`multitask_strategy: "steer"`).' }),
+  mcpToolsChanged: z
+    .object({ type: z.literal('mcp.tools_changed'), ...eventFields, ...toolsChangedSchema.shape })
+    .meta({
+      description:
+        'An MCP server listed other tools, or describes them otherwise, than when it was last asked.',
+    }),
   requiresAction: z
     .object({
       type: z.literal('turn.requires_action'),
@@ -172,6 +180,7 @@ export const turnFactSchema = z
     eventSchemas.toolCompleted,
     eventSchemas.stepCompleted,
     eventSchemas.inputAdded,
+    eventSchemas.mcpToolsChanged,
     eventSchemas.requiresAction,
     eventSchemas.ended,
   ])

@@ -10,6 +10,7 @@ export const ID_PREFIXES = {
   turn: 'turn',
   step: 'step',
   tool: 'tool',
+  mcpServer: 'mcp',
   dataKey: 'dek',
   toolCall: 'call',
   message: 'msg',

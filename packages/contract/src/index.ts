@@ -19,6 +19,7 @@ export * from './messages-api/media.ts';
 export * from './messages-api/model-capabilities.ts';
 export * from './messages-api/server-tools.ts';
 export * from './messages-api/tool-schema.ts';
+export * from './mcp-servers.ts';
 export * from './metadata.ts';
 export * from './money.ts';
 export * from './model-parameters.ts';

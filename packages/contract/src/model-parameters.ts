@@ -101,7 +101,14 @@ export const modelParameters = {
 };
 
 const parametersSchema = z.object({ model: z.string(), max_tokens: z.int(), ...modelParameters });
-type Parameters = z.infer<typeof parametersSchema> & { tools: readonly { name: string }[] };
+type Parameters = z.infer<typeof parametersSchema> & {
+  tools: readonly ({ name: string } | { type: 'mcp'; server: string })[];
+};
+
+/** The names of an MCP server's tools begin with its own; which there are is known when a turn begins. */
+function mayBeCalled(tool: Parameters['tools'][number], name: string): boolean {
+  return 'name' in tool ? tool.name === name : name.startsWith(`${tool.server}__`);
+}
 
 /** What the Messages API would reject, in itself or for the model of the configuration. */
 export function modelParameterIssues(config: Parameters): ValidationIssue[] {
@@ -135,7 +142,7 @@ function combinationIssues(config: Parameters): ValidationIssue[] {
   }
   if (temperature !== undefined && topP !== undefined)
     add('top_p', 'must be omitted where temperature is given');
-  if (choice?.type === 'tool' && !config.tools.some(({ name }) => name === choice.name)) {
+  if (choice?.type === 'tool' && !config.tools.some((tool) => mayBeCalled(tool, choice.name))) {
     add('tool_choice.name', 'must be the name of one of the tools');
   }
   if (choice?.type === 'any' && config.tools.length === 0) add('tool_choice.type', 'needs at least one tool');

@@ -24,7 +24,8 @@ export type InputSchema = z.infer<typeof inputSchemaSchema>;
 export const onUnknownSchema = z.enum(['tell_model', 'ask', 'fail']);
 export type OnUnknown = z.infer<typeof onUnknownSchema>;
 
-const toolUrl = z.url({ protocol: /^https?$/ }).max(2_000);
+/** Where a tenant's tools are called. */
+export const toolUrlSchema = z.url({ protocol: /^https?$/ }).max(2_000);
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'must be a header name');
 const headerValue = z.union([
@@ -38,6 +39,12 @@ const headerValue = z.union([
     .meta({ description: 'Replaced with the value of this secret at the time of the call.' }),
 ]);
 
+/** Headers that a tool is called with; secrets by their names. */
+export const toolHeadersSchema = z
+  .record(headerName, headerValue)
+  .refine((headers) => Object.keys(headers).length <= 32, 'at most 32 headers')
+  .default({});
+
 /** A tenant's tool, called over HTTP. */
 export const toolConfigSchema = z.strictObject({
   description: z
@@ -46,17 +53,14 @@ export const toolConfigSchema = z.strictObject({
     .max(10_000)
     .meta({ description: 'Tells the model what the tool does and when to use it.' }),
   input_schema: inputSchemaSchema,
-  url: toolUrl,
+  url: toolUrlSchema,
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
-  headers: z
-    .record(headerName, headerValue)
-    .refine((headers) => Object.keys(headers).length <= 32, 'at most 32 headers')
-    .default({}),
+  headers: toolHeadersSchema,
   effect: effectSchema.default('idempotent').meta({
     description:
       'What a repeated call would do. `idempotent`: your server discards duplicates by the Idempotency-Key.',
   }),
-  reconcile_url: toolUrl.optional().meta({
+  reconcile_url: toolUrlSchema.optional().meta({
     description: 'Requested with `?tool_call_id=` after a crash, to find out whether a call took effect.',
   }),
   on_unknown: onUnknownSchema.default('tell_model'),

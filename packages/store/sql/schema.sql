@@ -192,6 +192,33 @@ CREATE TABLE ledger_entries (
 CREATE INDEX ledger_entries_tenant_id_spent_at_idx ON ledger_entries USING btree (tenant_id, spent_at);
 CREATE INDEX ledger_entries_uncounted ON ledger_entries USING btree (tenant_id) WHERE (NOT counted);
 
+CREATE TABLE mcp_servers (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  name text NOT NULL,
+  config jsonb NOT NULL,
+  tools_hash text,
+  tools_listed_at timestamptz(3),
+  last_change jsonb,
+  accepted jsonb,
+  refused_tools jsonb NOT NULL DEFAULT '[]'::jsonb,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT mcp_servers_pkey PRIMARY KEY (id),
+  CONSTRAINT mcp_servers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX mcp_servers_tenant_id_id_idx ON mcp_servers USING btree (tenant_id, id);
+CREATE UNIQUE INDEX mcp_servers_tenant_id_name_key ON mcp_servers USING btree (tenant_id, name);
+
+CREATE TABLE mcp_tool_lists (
+  tenant_id text NOT NULL,
+  hash text NOT NULL,
+  tools jsonb NOT NULL,
+  used_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT mcp_tool_lists_pkey PRIMARY KEY (tenant_id, hash),
+  CONSTRAINT mcp_tool_lists_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+
 CREATE TABLE memory_calls (
   tool_call_id text NOT NULL,
   tenant_id text NOT NULL,
@@ -440,6 +467,17 @@ CREATE TABLE turn_labels (
   CONSTRAINT turn_labels_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE INDEX turn_labels_tenant_id_key_value_turn_id_idx ON turn_labels USING btree (tenant_id, key, value, turn_id);
+
+CREATE TABLE turn_mcp_lists (
+  turn_id text NOT NULL,
+  server text NOT NULL,
+  tenant_id text NOT NULL,
+  hash text NOT NULL,
+  refused_tools jsonb NOT NULL DEFAULT '[]'::jsonb,
+  CONSTRAINT turn_mcp_lists_pkey PRIMARY KEY (turn_id, server),
+  CONSTRAINT turn_mcp_lists_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX turn_mcp_lists_tenant_id_hash_idx ON turn_mcp_lists USING btree (tenant_id, hash);
 
 CREATE TABLE turns (
   id text NOT NULL,

@@ -167,6 +167,18 @@ export { purgeWorkers, removeWorker, type LiveWorker } from './workers/workers.t
 export { readUsage, type UsageRange } from './budgets/usage.ts';
 export { openSecretBox, type SecretBox } from './secrets/secret-box.ts';
 export {
+  acceptMcpTools,
+  deleteMcpServer,
+  findUsersOfMcpServer,
+  insertMcpServer,
+  listMcpServers,
+  lockMcpServer,
+  readMcpServer,
+  shareNamedMcpServers,
+  updateMcpServer,
+} from './mcp/mcp-servers.ts';
+export { createMcpListStore } from './mcp/mcp-lists.ts';
+export {
   deleteTool,
   findToolsThatSend,
   findUsersOfTool,

@@ -21,8 +21,18 @@ import { clientTools } from './client-tools.ts';
 import type { FindTool, GivenTool, PreparedCall } from './given-tool.ts';
 import { httpTools } from './http/http-tools.ts';
 import { limitsSchema, type ToolLimits } from './limits.ts';
+import { McpTools } from './mcp/mcp-tools.ts';
 import { memoryTools } from './memory/memory-tools.ts';
-import type { ChildRefusal, ChildTurn, ContentBlock, MemoryStore, SubAgentStore } from '@turnpike/contract';
+import type {
+  ChildRefusal,
+  ChildTurn,
+  ContentBlock,
+  McpListStore,
+  MemoryStore,
+  SubAgentStore,
+  ToolsChanged,
+  TurnContext,
+} from '@turnpike/contract';
 import type { ToolSecrets } from './ports.ts';
 import { serverTool } from './server-tools.ts';
 import type { InputSchemas } from './schema/input-schemas.ts';
@@ -39,6 +49,8 @@ export interface ToolRunnerSettings {
   secrets: ToolSecrets;
   memory: MemoryStore;
   subAgents: SubAgentStore;
+  /** The tools of MCP servers: how they are reached, and what they listed. */
+  mcp: { fetch: typeof globalThis.fetch; lists: McpListStore };
   logger: Logger;
   limits?: ToolLimits;
   /** Checks of the inputs of tenants' tools. */
@@ -47,6 +59,11 @@ export interface ToolRunnerSettings {
 
 /** All kinds of tools behind the interface of the loop: `ToolRunner` of packages/agent. */
 export interface ToolRunner {
+  /**
+   * Finds what a turn has, before it runs: the lists of MCP servers that it began with. Resolves with those that have
+   * changed. Throws `RetryableError` where a service of ours is unavailable, and the signal's reason.
+   */
+  open(scope: ToolScope, context: TurnContext): Promise<ToolsChanged[]>;
   /** The declarations of an agent's tools, in the agent's order. Throws `TerminalError` (`unknown_tool`). */
   declare(scope: ToolScope): (ToolDeclaration | ServerToolDeclaration)[];
   /** How a call is to be handled; one without such a tool, or with an invalid input, acts on nothing: `read`. */
@@ -68,6 +85,8 @@ export interface ToolRunner {
   childOf(scope: ToolScope, call: ToolCall): Promise<{ agentId: string; input: ContentBlock[] } | null>;
   /** What the model is told of a child turn that has ended, or that could not be started; null: it was erased. */
   outputOfChild(call: ToolCall, child: ChildTurn | ChildRefusal | null): ToolOutput;
+  /** Closes connections that are kept between calls. */
+  close(): Promise<void>;
 }
 
 /** Throws a `TypeError` for a builtin that cannot be declared, and a `ZodError` for invalid limits. */
@@ -84,8 +103,9 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     maxTextCharacters: limits.maxOutputCharacters,
     maxMediaCharacters: limits.maxMediaCharacters,
   };
+  const mcp = new McpTools({ ...parts, ...settings.mcp });
 
-  const open = (named: AgentTool, scope: ToolScope): GivenTool | null => {
+  const open = (named: NamedTool, scope: ToolScope): GivenTool | null => {
     switch (named.type) {
       case 'builtin':
         return findBuiltin(named, scope);
@@ -106,19 +126,27 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     }
   };
   /** A tool that exists and that the agent has. */
-  const find = (scope: ToolScope, name: string) => {
-    const named = scope.agent.tools.find((tool) => tool.name === name);
-    const tool = named === undefined ? null : open(named, scope);
-    return named === undefined || tool === null ? null : { named, tool };
+  const find = (
+    scope: ToolScope,
+    name: string,
+  ): { tool: GivenTool; named: NamedTool | null; requiresApproval: boolean } | null => {
+    const named = scope.agent.tools.filter(isNamed).find((tool) => tool.name === name);
+    const tool = named === undefined ? mcp.of(scope).get(name) : open(named, scope);
+    if (tool === undefined || tool === null) return null;
+    const requiresApproval = named !== undefined && 'requires_approval' in named && named.requires_approval;
+    return { tool, named: named ?? null, requiresApproval };
   };
 
   return {
+    open: (scope, context) => mcp.open(scope, context),
+
     declare(scope) {
-      return scope.agent.tools.map((named) => {
+      const own = scope.agent.tools.filter(isNamed).map((named) => {
         const tool = open(named, scope);
         if (tool !== null) return tool.declaration;
         throw new TerminalError('unknown_tool', `The agent names a tool that does not exist: ${named.name}.`);
       });
+      return [...own, ...[...mcp.of(scope).values()].map(({ declaration }) => declaration)];
     },
 
     async planOf(scope, call) {
@@ -127,7 +155,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       // A call that is invalid whatever its tool can never be made: it needs no approval.
       if (found === null || invalidCallReason(call) !== null)
         return { effect: 'read', onUnknown: 'tell_model', awaiting: null };
-      const needsApproval = 'requires_approval' in found.named && found.named.requires_approval;
+      const needsApproval = found.requiresApproval;
       // Also for an input that is invalid now: the tool may be less strict when the call is run.
       if (!prepared?.valid) {
         return { effect: 'read', onUnknown: 'tell_model', awaiting: needsApproval ? 'approval' : null };
@@ -141,7 +169,10 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       context.signal.throwIfAborted();
       const found = find(scope, call.name);
       if (call.name === '') return textOutput(invalidCallReason(call) ?? '', true);
-      if (found === null) return noSuchTool(scope, call.name, (named) => open(named, scope) !== null);
+      if (found === null) {
+        const own = scope.agent.tools.filter(isNamed).filter((named) => open(named, scope) !== null);
+        return noSuchTool(call.name, [...own.map((named) => named.name), ...mcp.of(scope).keys()]);
+      }
       const prepared = await prepare(found.tool, call);
       if (!prepared.valid) return textOutput(prepared.explanation, true);
       // Recovery after a crash, and a person's approval, rely on the effect in the journal: where the tool has become
@@ -161,7 +192,7 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
 
     async childOf(scope, call) {
       const found = find(scope, call.name);
-      if (found?.named.type !== 'agent') return null;
+      if (found?.named?.type !== 'agent') return null;
       const prepared = await prepare(found.tool, call);
       return prepared.valid ? (prepared.child ?? null) : null;
     },
@@ -171,6 +202,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
         ? describeRefusal(call.name, child)
         : describeChild(call.name, child, output);
     },
+
+    close: () => mcp.close(),
   };
 }
 
@@ -184,10 +217,16 @@ async function prepare(tool: GivenTool, call: RequestedCall): Promise<PreparedCa
 
 const STRICTNESS: Record<Effect, number> = { read: 0, idempotent: 1, once: 2, reconcile: 2 };
 
-function noSuchTool(scope: ToolScope, name: string, exists: (named: AgentTool) => boolean): ToolOutput {
-  const names = scope.agent.tools.filter(exists).map((tool) => tool.name);
+function noSuchTool(name: string, names: readonly string[]): ToolOutput {
   return textOutput(
     `There is no tool "${name.slice(0, 64)}". The tools are: ${names.join(', ') || 'none'}.`,
     true,
   );
+}
+
+/** A tool that an agent names by itself, and not with its server. */
+type NamedTool = Exclude<AgentTool, { type: 'mcp' }>;
+
+function isNamed(tool: AgentTool): tool is NamedTool {
+  return tool.type !== 'mcp';
 }

@@ -26,7 +26,16 @@ export type OtherTool =
       max_content_tokens?: number;
       citations?: { enabled: boolean };
     }
+  | { type: 'mcp'; server: string; tools?: string[]; overrides?: Record<string, McpOverride> }
   | { type: 'memory'; name?: string; namespace?: string; requires_approval?: boolean };
+
+/** What holds for one tool of an MCP server, where the server's configuration does not say it. */
+export interface McpOverride {
+  effect?: 'read' | 'idempotent' | 'once';
+  requires_approval?: boolean;
+  on_unknown?: 'tell_model' | 'ask' | 'fail';
+  timeout_ms?: number;
+}
 
 /** An agent as the API has it, with tools in code among its tools. */
 export interface AgentSettings {

@@ -86,6 +86,40 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   },
   createTool: { read: { summary: 'A tool that changes nothing', value: { name: 'price', ...TOOL } } },
   updateTool: { slower: { summary: 'With more time', value: { ...TOOL, timeout_ms: 60_000 } } },
+  createMcpServer: {
+    headers: {
+      summary: 'With a token in a header',
+      value: {
+        name: 'crm',
+        url: 'https://mcp.example.invalid/',
+        headers: { authorization: { secret: 'shop_token' } },
+      },
+    },
+    oauth: {
+      summary: 'With OAuth client credentials, and one tool that is not called without approval',
+      value: {
+        name: 'billing',
+        url: 'https://billing.example.invalid/mcp',
+        auth: {
+          type: 'client_credentials',
+          issuer: 'https://login.example.invalid/',
+          client_id: 'turnpike',
+          client_secret: { secret: 'shop_token' },
+        },
+        overrides: { refund: { effect: 'once', requires_approval: true } },
+        on_change: 'refuse',
+      },
+    },
+  },
+  updateMcpServer: {
+    slower: {
+      summary: 'With more time',
+      value: { url: 'https://mcp.example.invalid/', timeout_ms: 300_000 },
+    },
+  },
+  acceptMcpTools: {
+    list: { summary: 'The list that was looked at', value: { tools_hash: '0'.repeat(64) } },
+  },
   submitTurn: {
     text: { summary: 'Text', value: { input: 'And tomorrow?' } },
     steer: {

@@ -40,6 +40,14 @@ const PREPARED: Record<string, (things: TenantThings, example: string) => Promis
     await things.client.http.put('/v1/secrets/anthropic').send({ value: 'sk-ant-test' }).expect(200);
   },
   createTool: putShopToken,
+  createMcpServer: putShopToken,
+  async acceptMcpTools(things) {
+    const id = await things.need('mcp');
+    const { tenantId } = things.client;
+    const hash = '0'.repeat(64);
+    await api.database.pool.query("INSERT INTO mcp_tool_lists VALUES ($1, $2, '[]')", [tenantId, hash]);
+    await api.database.pool.query('UPDATE mcp_servers SET tools_hash = $2 WHERE id = $1', [id, hash]);
+  },
   updateTool: putShopToken,
 };
 

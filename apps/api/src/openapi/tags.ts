@@ -5,6 +5,7 @@ export const TAGS = {
   Sessions: 'Conversations: their turns run one after another.',
   Agents: 'Named, versioned configurations that turns run with.',
   Tools: "HTTP tools of the tenant's own.",
+  'MCP servers': 'Servers of the Model Context Protocol whose tools agents have.',
   Secrets: 'Values that tools and model calls use, and that are never shown.',
   'Model settings': 'Whose keys pay for model calls, and where they go.',
   Webhooks: 'Endpoints that are sent events, and the deliveries to them.',

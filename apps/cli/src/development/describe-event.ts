@@ -22,6 +22,10 @@ export function describeEvent(event: TurnEvent): string[] {
     }
     case 'input.added':
       return [line('joined', 'a message')];
+    case 'mcp.tools_changed': {
+      const { server, added, changed, removed } = event;
+      return [line('mcp tools', cut(`${server} changed ${[...added, ...changed, ...removed].join(', ')}`))];
+    }
     case 'turn.requires_action':
       return event.required_action.tool_calls.map(({ name, awaiting }) =>
         line('waits', `${name}: ${awaiting}`),

@@ -128,13 +128,19 @@ export async function findUsersOfTool(
 const FIND_SENDERS = {
   name: 'find-tools-that-send',
   text: `
-SELECT DISTINCT tools.name AS tool, header.value ->> 'secret' AS secret
-FROM tools CROSS JOIN jsonb_each(tools.config -> 'headers') AS header
-WHERE tools.tenant_id = $1 AND jsonb_typeof(header.value) = 'object' AND header.value ->> 'secret' = ANY ($2::text[])`,
+SELECT DISTINCT name AS tool, reference.value ->> 'secret' AS secret
+FROM (
+  SELECT name, config FROM tools WHERE tenant_id = $1
+  UNION ALL SELECT name, config FROM mcp_servers WHERE tenant_id = $1
+) AS sender, LATERAL (
+  SELECT value FROM jsonb_each(sender.config -> 'headers')
+  UNION ALL SELECT value FROM jsonb_each(sender.config -> 'auth')
+) AS reference
+WHERE jsonb_typeof(reference.value) = 'object' AND reference.value ->> 'secret' = ANY ($2::text[])`,
   row: z.object({ tool: z.string(), secret: z.string() }),
 };
 
-/** Of these secrets, those that tools send, each with the name of one such tool. */
+/** Of these secrets, those that tools and MCP servers are sent, each with the name of one such tool or server. */
 export async function findToolsThatSend(
   sql: Sql,
   tenantId: string,

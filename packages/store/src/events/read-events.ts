@@ -4,6 +4,7 @@ import {
   eventTypeSchema,
   isFinal,
   questionSchema,
+  toolsChangedSchema,
   turnFactSchema,
   type Turn,
   type TurnFact,
@@ -215,6 +216,8 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
       const known = status === 'unknown' ? null : output;
       return { tool_call: { id, tool_use_id: toolUseId, name, status, is_error: isError, output: known } };
     }
+    case 'mcp.tools_changed':
+      return toolsChangedSchema.parse(payload);
     case 'turn.requires_action':
       return { required_action: requiredAction(row) };
     case 'turn.completed':

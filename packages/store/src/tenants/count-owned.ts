@@ -5,6 +5,7 @@ import { query, type Sql } from '../database/sql.ts';
 const OWNED = {
   agents: `agents WHERE tenant_id = $1 AND deleted_at IS NULL AND id <> $2`,
   tools: `tools WHERE tenant_id = $1 AND id <> $2`,
+  mcpServers: `mcp_servers WHERE tenant_id = $1 AND id <> $2`,
   secrets: `secrets WHERE tenant_id = $1 AND name <> $2`,
   apiKeys: `api_keys
     WHERE tenant_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND id <> $2`,

@@ -18,21 +18,35 @@ const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 1_000;
 
 /**
- * Decrypts the secrets that a call to `url` needs, and waits a while where the key provider is unavailable. Resolves
- * with a message for the model where a secret does not exist or may not be sent there, or, where the call
- * `mustEndHere`, is not available in time. Throws `RetryableError` where it may be available later, and the signal's
- * reason.
+ * Decrypts the secrets that a call to `url` needs, as `openWithin`. Resolves with a message for the model where a secret
+ * does not exist.
  */
-export async function openTool(
+export function openTool(
   tool: RegisteredTool,
   url: string,
   context: TurnContext,
   mustEndHere: boolean,
   { secrets, secretsWaitMs }: HttpParts,
 ): Promise<OpenedTool | { refusal: string }> {
-  const limit = limitCall(context.signal, secretsWaitMs);
+  const attempt = (): ReturnType<typeof open> => open(tool, url, context.tenantId, secrets);
+  return openWithin(tool.name, context, mustEndHere, secretsWaitMs, attempt);
+}
+
+/**
+ * Opens what holds secrets, and waits a while where the key provider is unavailable. Resolves with a message for the
+ * model where a secret may not be sent there, or, where the call `mustEndHere`, is not available in time. Throws
+ * `RetryableError` where it may be available later, and the signal's reason.
+ */
+export async function openWithin<Opened>(
+  name: string,
+  context: TurnContext,
+  mustEndHere: boolean,
+  waitMs: number,
+  attempt: () => Promise<Opened>,
+): Promise<Opened | { refusal: string }> {
+  const limit = limitCall(context.signal, waitMs);
   try {
-    return await Promise.race([untilOpen(tool, url, context, secrets, limit.signal), limit.ended]);
+    return await Promise.race([untilOpen(attempt, limit.signal), limit.ended]);
   } catch (error) {
     context.signal.throwIfAborted();
     context.logger.warn('The secrets of a tool could not be decrypted.', describeFailure(error));
@@ -41,27 +55,19 @@ export async function openTool(
     }
     const mayPass = limit.expired() || error instanceof RetryableError;
     if (mayPass && !mustEndHere) {
-      throw new RetryableError('secret_unavailable', `The secrets of ${tool.name} cannot be read now.`);
+      throw new RetryableError('secret_unavailable', `The secrets of ${name} cannot be read now.`);
     }
-    return {
-      refusal: `secret_unavailable: The secrets of ${tool.name} cannot be read now. Nothing was sent.`,
-    };
+    return { refusal: `secret_unavailable: The secrets of ${name} cannot be read now. Nothing was sent.` };
   } finally {
     limit.release();
   }
 }
 
 /** Throws errors that no retry can help, and the signal's reason. */
-async function untilOpen(
-  tool: RegisteredTool,
-  url: string,
-  { tenantId }: TurnContext,
-  secrets: HttpParts['secrets'],
-  signal: AbortSignal,
-): Promise<OpenedTool | { refusal: string }> {
+async function untilOpen<Opened>(attempt: () => Promise<Opened>, signal: AbortSignal): Promise<Opened> {
   for (let attempts = 1; ; attempts += 1) {
     try {
-      return await open(tool, url, tenantId, secrets);
+      return await attempt();
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
       const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);

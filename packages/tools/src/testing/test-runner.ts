@@ -2,7 +2,7 @@ import { RetryableError } from '@turnpike/contract';
 import { createEgress } from '@turnpike/egress';
 import { Secret, silentLogger } from '@turnpike/telemetry';
 import { createToolRunner, type ToolRunner, type ToolRunnerSettings } from '../create-tool-runner.ts';
-import type { MemoryStore } from '@turnpike/contract';
+import type { McpListStore, MemoryStore } from '@turnpike/contract';
 import type { ToolSecrets } from '../ports.ts';
 import { InputSchemas } from '../schema/input-schemas.ts';
 import { guardWithSlots } from './test-guard.ts';
@@ -26,6 +26,14 @@ const noMemory: MemoryStore = {
   once: () => Promise.reject(new RetryableError('store_unavailable', 'There is no memory in this test.')),
 };
 
+const noLists: McpListStore = {
+  readServers: () => Promise.resolve([]),
+  readList: () => Promise.resolve(null),
+  storeList: () => Promise.resolve({ change: null, refused: [] }),
+  keepList: (_turn, _server, list) => Promise.resolve(list),
+  expireList: () => Promise.resolve(),
+};
+
 /** Shared by all tests: its threads take some time to start. */
 const schemas = new InputSchemas((error) => {
   throw error;
@@ -42,6 +50,10 @@ export function testRunner(settings: Partial<ToolRunnerSettings> = {}): ToolRunn
     memory: noMemory,
     subAgents: { read: () => Promise.resolve(null) },
     logger: silentLogger,
+    mcp: {
+      fetch: () => Promise.reject(new TypeError('No MCP server is reached in this test.')),
+      lists: noLists,
+    },
     schemas,
     ...settings,
   });

@@ -1,7 +1,7 @@
 import type { OutputValidator, ToolRunner } from '@turnpike/agent';
 import { createCallGuard, createEgress, createGuardedFetch, type CallGuard } from '@turnpike/egress';
 import type { Runtime } from '@turnpike/runtime';
-import { createMemoryStore, createSubAgentStore } from '@turnpike/store';
+import { createMcpListStore, createMemoryStore, createSubAgentStore } from '@turnpike/store';
 import { createBuiltins, createToolRunner, InputSchemas } from '@turnpike/tools';
 import { CodeTools } from '../code/code-tools.ts';
 import type { CodeTool } from '../define-tool.ts';
@@ -27,7 +27,7 @@ export interface Tools {
   close(): Promise<void>;
 }
 
-/** Bytes of one response to a tool in code. */
+/** Bytes of one response to a tool in code, or of one stream of an MCP server. */
 const MOST_RESPONSE_BYTES = 16_777_216;
 
 /** The tools that all turns of this worker call, behind one guard. */
@@ -70,6 +70,7 @@ export function openTools(
     secrets: secretBox,
     memory: createMemoryStore(database),
     subAgents: createSubAgentStore(database),
+    mcp: { fetch: upstream.fetch, lists: createMcpListStore(database) },
     logger,
     schemas,
   });
@@ -80,6 +81,7 @@ export function openTools(
     code,
     isolated,
     async close() {
+      await runner.close();
       await schemas.close();
       await isolated.close();
       await upstream.close();

@@ -23,7 +23,7 @@ export function watchTools(
     work: () => Promise<Output>,
   ): Promise<Output> => {
     // The model made up a name that is none of the agent's tools.
-    const kind = scope.agent.tools.find((tool) => tool.name === call.name)?.type ?? 'none';
+    const kind = kindOf(scope, call.name);
     const name = kind === 'none' ? 'unknown' : call.name;
     const span = tracing.start(`${operation} ${name}`, {
       kind: 'internal',
@@ -54,6 +54,7 @@ export function watchTools(
     }
   };
   return {
+    open: (scope, context) => tools.open(scope, context),
     declare: (scope) => tools.declare(scope),
     planOf: (scope, call) => tools.planOf(scope, call),
     run: (scope, call, context) =>
@@ -63,4 +64,12 @@ export function watchTools(
     childOf: (scope, call) => tools.childOf(scope, call),
     outputOfChild: (call, child) => tools.outputOfChild(call, child),
   };
+}
+
+/** `none` for a name that is none of the agent's tools. Names of MCP tools begin with that of their server. */
+function kindOf({ agent }: ToolScope, name: string): string {
+  const named = agent.tools.find((tool) =>
+    tool.type === 'mcp' ? name.startsWith(`${tool.server}__`) : tool.name === name,
+  );
+  return named?.type ?? 'none';
 }

@@ -1,0 +1,186 @@
+import {
+  mcpChangeSchema,
+  mcpServerConfigSchema,
+  type McpServer,
+  type McpServerConfig,
+} from '@turnpike/contract';
+import { z } from 'zod';
+import type { Database } from '../database/database.ts';
+import { selectList } from '../database/select-list.ts';
+import { json, query, type Sql } from '../database/sql.ts';
+
+const storedServerSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  config: mcpServerConfigSchema,
+  toolsHash: z.string().nullable(),
+  toolsListedAt: z.date().nullable(),
+  lastChange: mcpChangeSchema.nullable(),
+  refusedTools: z.array(z.string()),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+});
+
+const COLUMNS = selectList(storedServerSchema, 'mcp_servers');
+
+const serverRow = storedServerSchema.transform((row): McpServer => ({
+  ...row.config,
+  id: row.id,
+  object: 'mcp_server',
+  name: row.name,
+  tools_hash: row.toolsHash,
+  tools_listed_at: row.toolsListedAt?.toISOString() ?? null,
+  last_change: row.lastChange,
+  refused_tools: row.refusedTools,
+  created_at: row.createdAt.toISOString(),
+  updated_at: row.updatedAt.toISOString(),
+}));
+
+const INSERT = {
+  name: 'insert-mcp-server',
+  text: `
+INSERT INTO mcp_servers (id, tenant_id, name, config) VALUES ($1, $2, $3, $4::jsonb)
+ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${COLUMNS}`,
+  row: serverRow,
+};
+
+/** Stores a server. Null if the tenant has one of this name. */
+export async function insertMcpServer(
+  sql: Sql,
+  server: { id: string; tenantId: string; name: string; config: McpServerConfig },
+): Promise<McpServer | null> {
+  const values = [server.id, server.tenantId, server.name, json(server.config)];
+  const [inserted] = await query(sql, INSERT, values);
+  return inserted ?? null;
+}
+
+/* The next turn asks for the list again: it may be another server by now. What was accepted stays accepted. */
+const UPDATE = {
+  name: 'update-mcp-server',
+  text: `
+UPDATE mcp_servers SET config = $3::jsonb, updated_at = now(), tools_listed_at = NULL
+WHERE id = $1 AND tenant_id = $2 RETURNING ${COLUMNS}`,
+  row: serverRow,
+};
+
+/** Replaces a server's configuration. Turns use it from their next claim on. Null if there is no such server. */
+export async function updateMcpServer(
+  sql: Sql,
+  server: { id: string; tenantId: string; config: McpServerConfig },
+): Promise<McpServer | null> {
+  const [updated] = await query(sql, UPDATE, [server.id, server.tenantId, json(server.config)]);
+  return updated ?? null;
+}
+
+/*
+ * Invariant: a server that an agent's newest version names is not deleted, unless forced; as for HTTP tools
+ * (`agents/tools.ts`).
+ */
+const SHARE_NAMED = {
+  name: 'share-named-mcp-servers',
+  text: `SELECT name FROM mcp_servers WHERE tenant_id = $1 AND name = ANY ($2::text[]) FOR KEY SHARE`,
+  row: z.object({ name: z.string() }),
+};
+
+/** The tenant's servers among these names. They cannot be deleted until the transaction ends. */
+export async function shareNamedMcpServers(
+  sql: Sql,
+  tenantId: string,
+  names: readonly string[],
+): Promise<Set<string>> {
+  const found = await query(sql, SHARE_NAMED, [tenantId, names]);
+  return new Set(found.map(({ name }) => name));
+}
+
+const LOCK = {
+  name: 'lock-mcp-server',
+  text: `SELECT ${COLUMNS} FROM mcp_servers WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
+  row: serverRow,
+};
+
+/**
+ * A server, locked until the transaction ends: nobody else changes or deletes it, or adds an agent that names
+ * it. Null if there is none.
+ */
+export async function lockMcpServer(sql: Sql, tenantId: string, id: string): Promise<McpServer | null> {
+  const [server] = await query(sql, LOCK, [id, tenantId]);
+  return server ?? null;
+}
+
+const FIND_USERS = {
+  name: 'find-users-of-mcp-server',
+  text: `
+SELECT agents.id, count(*) OVER ()::int AS count
+FROM agents JOIN agent_versions AS newest ON newest.agent_id = agents.id AND newest.version = agents.version
+WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL
+  AND newest.config -> 'tools' @> jsonb_build_array(jsonb_build_object('type', 'mcp', 'server', $2::text))
+ORDER BY agents.id LIMIT $3`,
+  row: z.object({ id: z.string(), count: z.int() }),
+};
+
+/** How many agents name this server in their newest version, and the first `limit` of them. */
+export async function findUsersOfMcpServer(
+  sql: Sql,
+  tenantId: string,
+  name: string,
+  limit: number,
+): Promise<{ agentIds: string[]; count: number }> {
+  const rows = await query(sql, FIND_USERS, [tenantId, name, limit]);
+  return { agentIds: rows.map(({ id }) => id), count: rows[0]?.count ?? 0 };
+}
+
+const DELETE = {
+  name: 'delete-mcp-server',
+  text: `DELETE FROM mcp_servers WHERE id = $1 AND tenant_id = $2 RETURNING id`,
+  row: z.object({ id: z.string() }),
+};
+
+/** Turns that have its tools get an error for each call. False if there is no such server. */
+export async function deleteMcpServer(sql: Sql, tenantId: string, id: string): Promise<boolean> {
+  const deleted = await query(sql, DELETE, [id, tenantId]);
+  return deleted.length > 0;
+}
+
+/** Null if the server does not exist or belongs to another tenant. */
+export async function readMcpServer(
+  database: Database,
+  tenantId: string,
+  id: string,
+): Promise<McpServer | null> {
+  const row = await database.prisma.mcpServer.findFirst({ where: { id, tenantId } });
+  return row === null ? null : serverRow.parse(row);
+}
+
+/** A tenant's servers, newest first, those after `cursor` (the id of the last one seen). */
+export async function listMcpServers(
+  database: Database,
+  tenantId: string,
+  page: { cursor: string | null; limit: number },
+): Promise<McpServer[]> {
+  const rows = await database.prisma.mcpServer.findMany({
+    where: { tenantId, ...(page.cursor === null ? {} : { id: { lt: page.cursor } }) },
+    orderBy: { id: 'desc' },
+    take: page.limit,
+  });
+  return rows.map((row) => serverRow.parse(row));
+}
+
+const ACCEPT = {
+  name: 'accept-mcp-tools',
+  text: `
+UPDATE mcp_servers SET refused_tools = '[]', accepted = (
+  SELECT jsonb_object_agg(tool.value ->> 'name', tool.value ->> 'hash')
+  FROM mcp_tool_lists AS list, jsonb_array_elements(list.tools) AS tool(value)
+  WHERE list.tenant_id = $2 AND list.hash = $3)
+WHERE id = $1 AND tenant_id = $2 AND tools_hash = $3 RETURNING ${COLUMNS}`,
+  row: serverRow,
+};
+
+/** Accepts the tools of the list with this hash. Null if the server's list is another by now. */
+export async function acceptMcpTools(
+  sql: Sql,
+  { tenantId, id, hash }: { tenantId: string; id: string; hash: string },
+): Promise<McpServer | null> {
+  const [accepted] = await query(sql, ACCEPT, [id, tenantId, hash]);
+  return accepted ?? null;
+}

@@ -1,0 +1,104 @@
+import {
+  Client,
+  type DiscoverResult,
+  type ElicitRequest,
+  type ElicitResult,
+  type jsonSchemaValidator,
+  type PriorDiscovery,
+} from '@modelcontextprotocol/client';
+import type { ToolSecrets } from '../ports.ts';
+import { createMcpFetch } from './mcp-fetch.ts';
+import { McpTransport } from './mcp-transport.ts';
+import type { OpenedServer } from './open-server.ts';
+
+/** A connection to one server, used for one call at a time: what the server asks belongs to that call. */
+export interface McpConnection {
+  client: Client;
+  transport: McpTransport;
+  /** It was used before: the server may have ended its session since. */
+  reused: boolean;
+  /** Answers a question that the server asks in the middle of a call. Null: it is told that nobody answers. */
+  onQuestion: ((request: ElicitRequest) => Promise<ElicitResult>) | null;
+  /** The server says that its tools have changed. */
+  onToolsChanged: (() => void) | null;
+  /** How the server speaks, for the next connection. */
+  discovered: PriorDiscovery;
+}
+
+const CLIENT = { name: 'turnpike', version: '1.0.0' };
+/** Pages of one list. */
+const MOST_PAGES = 20;
+/** A stream that was cut is resumed where the server can do that. */
+const RECONNECTION = {
+  maxReconnectionDelay: 2_000,
+  initialReconnectionDelay: 100,
+  reconnectionDelayGrowFactor: 3,
+  maxRetries: 3,
+};
+
+/**
+ * Outputs are not checked against the schemas that servers declare: to compile the schema of a tenant's server takes
+ * time that belongs to other tenants, and the model reads the output as it is.
+ */
+const ACCEPTS_ALL: jsonSchemaValidator = {
+  getValidator: () => (input) => ({ valid: true, data: input as never, errorMessage: undefined }),
+};
+
+/** Connects. Throws what the client throws; `discovered` is how the server spoke before, null where that is not known. */
+export async function connect(
+  server: OpenedServer,
+  tenantId: string,
+  { send, secrets }: { send: typeof globalThis.fetch; secrets: ToolSecrets },
+  {
+    signal,
+    timeoutMs,
+    discovered,
+  }: { signal: AbortSignal; timeoutMs: number; discovered: PriorDiscovery | null },
+): Promise<McpConnection> {
+  const { auth } = server;
+  const fetch = createMcpFetch({
+    send,
+    url: server.url,
+    headers: server.headers,
+    async checkElsewhere(url, method) {
+      // A POST carries the credentials, or what proves them.
+      if (auth !== null && method !== 'GET')
+        await secrets.read(tenantId, auth.secretName, { url, by: 'tool' });
+    },
+  });
+  const transport = new McpTransport(new URL(server.url), {
+    fetch,
+    reconnectionOptions: RECONNECTION,
+    onInsufficientScope: 'throw',
+    ...(auth === null ? {} : { authProvider: auth.provider }),
+  });
+  const client = new Client(CLIENT, {
+    capabilities: { elicitation: { form: {} } },
+    versionNegotiation: { mode: 'auto', probe: { timeoutMs } },
+    inputRequired: { autoFulfill: false },
+    jsonSchemaValidator: ACCEPTS_ALL,
+    listMaxPages: MOST_PAGES,
+  });
+  const connection: McpConnection = {
+    client,
+    transport,
+    reused: false,
+    onQuestion: null,
+    onToolsChanged: null,
+    discovered: { kind: 'legacy' },
+  };
+  client.setRequestHandler('elicitation/create', async (request) => {
+    return connection.onQuestion === null ? { action: 'cancel' } : connection.onQuestion(request);
+  });
+  client.setNotificationHandler('notifications/tools/list_changed', () => connection.onToolsChanged?.());
+  await client.connect(transport, {
+    signal,
+    timeout: timeoutMs,
+    ...(discovered === null ? {} : { prior: discovered }),
+  });
+  const found: DiscoverResult | undefined = client.getDiscoverResult();
+  if (client.getProtocolEra() === 'modern' && found !== undefined) {
+    connection.discovered = { kind: 'modern', discover: found };
+  }
+  return connection;
+}

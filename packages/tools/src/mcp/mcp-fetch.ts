@@ -1,0 +1,52 @@
+import { Readable } from 'node:stream';
+import type { FetchLike } from '@modelcontextprotocol/client';
+
+const BODILESS = new Set([101, 204, 205, 304]);
+
+export interface McpFetchSettings {
+  /** Sends through the guard of addresses. */
+  send: typeof globalThis.fetch;
+  /** The server. Its headers are sent nowhere else. */
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  /** Called before anything but the server itself is asked, such as for a token. What it throws refuses the request. */
+  checkElsewhere(url: string, method: string): Promise<void>;
+}
+
+/**
+ * The `fetch` of the MCP client: through the guard, with the configured headers for the server alone. The client's own
+ * headers win, except that a configured `Authorization` stays where the client sends none.
+ */
+export function createMcpFetch({ send, url, headers, checkElsewhere }: McpFetchSettings): FetchLike {
+  const server = new URL(url);
+  return async (input, init = {}) => {
+    const target = new URL(input);
+    const method = init.method ?? 'GET';
+    const isServer = target.origin === server.origin && target.pathname === server.pathname;
+    if (!isServer) await checkElsewhere(target.href, method);
+    const all = new Headers(isServer ? { ...headers } : {});
+    for (const [name, value] of new Headers(init.headers)) all.set(name, value);
+    const body = init.body === undefined || init.body === null ? {} : { body: bodyText(init.body) };
+    const response = await send(target.href, {
+      method,
+      headers: all,
+      ...body,
+      ...(init.signal ? { signal: init.signal } : {}),
+    });
+    return asWebResponse(response);
+  };
+}
+
+function bodyText(body: NonNullable<RequestInit['body']>): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof URLSearchParams) return body.toString();
+  throw new TypeError('The MCP client sent a body that is no text.');
+}
+
+/** The guard gives its bodies as Node streams; the client reads them as web streams. */
+function asWebResponse(response: Response): Response {
+  const { status, headers } = response;
+  const body: unknown = response.body;
+  if (BODILESS.has(status) || !(body instanceof Readable)) return response;
+  return new Response(Readable.toWeb(body) as ReadableStream<Uint8Array>, { status, headers });
+}
