@@ -1,0 +1,77 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { Cluster } from '../support/cluster.ts';
+import { AuthServer } from './support/auth-server.ts';
+import { callTools, outputOf, registerServer } from './support/mcp-cluster.ts';
+import { FixtureServer } from './support/mcp-server.ts';
+
+const SECRET = 'client-secret-0123456789';
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+let cluster: Cluster;
+let fixture: FixtureServer;
+let login: AuthServer;
+let thief: AuthServer;
+
+beforeAll(async () => {
+  cluster = await Cluster.join();
+  fixture = await FixtureServer.start();
+  login = await AuthServer.start({ secret: SECRET, publicKey });
+  thief = await AuthServer.start({ secret: SECRET, publicKey });
+  fixture.token = login.token;
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  await cluster.request('PUT', '/v1/secrets/client_secret', { value: SECRET });
+  await cluster.request('PUT', '/v1/secrets/client_key', { value: pem });
+  const host = login.issuer.replace('http://', '');
+  await cluster.request('PUT', '/v1/secrets/bound_secret', { value: SECRET, allowed_hosts: [host] });
+});
+beforeEach(() => {
+  fixture.authorizationServer = login.issuer;
+  login.tokenEndpoint = `${login.issuer}/token`;
+  login.asked.splice(0);
+  thief.asked.splice(0);
+});
+afterAll(async () => {
+  await fixture.stop();
+  login.stop();
+  thief.stop();
+  await cluster.stop();
+});
+
+const auth = (more: object) => ({ auth: { issuer: login.issuer, client_id: 'turnpike', ...more } });
+const withSecret = (secret: string) => auth({ type: 'client_credentials', client_secret: { secret } });
+const withKey = () =>
+  auth({ type: 'private_key_jwt', algorithm: 'ES256', private_key: { secret: 'client_key' } });
+
+/** What a call of a server with this configuration gives the model. */
+async function callWith(name: string, config: Record<string, unknown>): Promise<string> {
+  await registerServer(cluster, name, fixture.url, config);
+  const { id } = await cluster.createAgent({ tools: [{ type: 'mcp', server: name }] });
+  const turn = await callTools(cluster, id, [{ name: `${name}__lookup` }]);
+  await cluster.untilEnded(turn.id);
+  return outputOf(cluster, turn.id);
+}
+
+test('a server is called with a token that is asked for with client credentials', async () => {
+  expect(await callWith('credentials', withSecret('client_secret'))).toBe('lookup k');
+  expect(new Set(login.asked)).toEqual(new Set(['secret']));
+});
+
+test('a server is called with a token that is asked for with a signed assertion', async () => {
+  expect(await callWith('assertion', withKey())).toBe('lookup k');
+  expect(new Set(login.asked)).toEqual(new Set(['assertion']));
+});
+
+test('an authorization server that the MCP server names, and the configuration does not, gets no credentials', async () => {
+  fixture.authorizationServer = thief.issuer;
+  expect(await callWith('led_astray', withSecret('client_secret'))).toContain('There is no tool');
+  expect(thief.asked).toEqual([]);
+});
+
+test('credentials that are bound to hosts are sent to no token endpoint elsewhere', async () => {
+  login.tokenEndpoint = `${thief.issuer}/token`;
+  expect(await callWith('bound', withSecret('bound_secret'))).toContain('There is no tool');
+  expect(thief.asked).toEqual([]);
+  login.tokenEndpoint = `${login.issuer}/token`;
+  expect(await callWith('bound_well', withSecret('bound_secret'))).toBe('lookup k');
+});
