@@ -63,7 +63,12 @@ export class AuthServer {
     if (basic === `Basic ${expected}`) return 'secret';
     const [head = '', body = '', signature = ''] = assertion.split('.');
     const key = { key: this.#credentials.publicKey, dsaEncoding: 'ieee-p1363' as const };
-    const isSigned = verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signature, 'base64url'));
+    const isSigned = verify(
+      'sha256',
+      Buffer.from(`${head}.${body}`),
+      key,
+      Buffer.from(signature, 'base64url'),
+    );
     return isSigned ? 'assertion' : 'nothing';
   }
 }
