@@ -2,7 +2,7 @@ import type { ConsumeOptions, JobConsumer, JobQueue } from './backplane.ts';
 import { QueueConsumer } from './consume-jobs.ts';
 import type { JobKind } from './job-kind.ts';
 import type { MakeWorker } from './queue-worker.ts';
-import { withTimeout } from './with-timeout.ts';
+import { withTimeout, type Limit } from './with-timeout.ts';
 
 /** The part of BullMQ's queue that is used; both of its backends have it. */
 export interface BullQueue {
@@ -14,8 +14,8 @@ export interface BullQueue {
 export interface BullJobQueueParts<Job> {
   kind: JobKind<Job>;
   queue: BullQueue;
-  /** Resolves once the server can be reached; rejects when the signal aborts. */
-  ready(limit: AbortSignal): Promise<void>;
+  /** Resolves once the server can be reached; rejects when the limit is over. */
+  ready(limit: Limit): Promise<void>;
   /** Those of these job ids that wait, or whose process still renews its lock. One round trip. */
   findAlive(jobIds: readonly string[]): Promise<Set<string>>;
   makeWorker: MakeWorker;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Redis, type CommonRedisOptions } from 'ioredis';
 import { joinWrites } from './join-writes.ts';
+import type { Limit } from './with-timeout.ts';
 
 /**
  * A connection without a response for this long is dead, even if it looks open: the kernel gives up a half-open TCP
@@ -61,7 +62,7 @@ export function connectRedis(
   };
 }
 
-/** Resolves once the connection can be used; rejects when the signal aborts. */
-export async function untilReady(client: Redis, signal: AbortSignal): Promise<void> {
-  if (client.status !== 'ready') await once(client, 'ready', { signal });
+/** Resolves once the connection can be used; rejects when the limit is over. */
+export async function untilReady(client: Redis, limit: Limit): Promise<void> {
+  if (client.status !== 'ready') await once(client, 'ready', { signal: limit.signal });
 }

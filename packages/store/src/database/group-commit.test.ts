@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { untilTrue } from '../../../../tests/support/until-true.ts';
 import { GroupCommit } from './group-commit.ts';
 import { StoreUnavailableError } from './sql.ts';
 
@@ -98,4 +99,30 @@ test('above the bound of waiting items further ones are refused', async () => {
   expect(
     (await Promise.allSettled([...held, ...waiting])).every(({ status }) => status === 'fulfilled'),
   ).toBe(true);
+});
+
+test('a group that takes long does not hold up the next one, and one that is full is not waited with', async () => {
+  const began: number[] = [];
+  const ends: (() => void)[] = [];
+  const group = new GroupCommit({
+    write: async (items: readonly number[]) => {
+      began.push(items.length);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return items.map(String);
+    },
+    keyOf: String,
+    mostItems: 2,
+  });
+  const first = group.add(1, 1);
+  await untilTrue('the first is under way', () => began.length === 1);
+  const second = group.add(2, 1);
+  // Nothing ends the first: after a while the second begins beside it.
+  await untilTrue('the second is under way', () => began.length === 2);
+  for (const end of ends.splice(0)) end();
+  expect(await Promise.all([first, second])).toEqual(['1', '2']);
+  const more = [3, 4, 5].map((item) => group.add(item, 1));
+  await untilTrue('both are under way', () => began.length === 4);
+  for (const end of ends.splice(0)) end();
+  expect(await Promise.all(more)).toEqual(['3', '4', '5']);
+  expect(began).toEqual([1, 1, 2, 1]);
 });

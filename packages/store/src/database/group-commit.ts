@@ -15,8 +15,13 @@ export interface GroupCommitOptions<Item, Result> {
 /** For callers: a larger item is written alone, since its group would wait until it is sent and parsed. */
 export const MOST_SHARED_BYTES = 65_536;
 
-/** Groups in flight at once: the next is prepared while the last waits for the disk. */
+/** Groups in flight at once. */
 const MOST_AT_ONCE = 2;
+/**
+ * The second begins only once the first has taken this long, in milliseconds: it may wait for a slow disk. Before
+ * that, what arrives makes the next group larger, and a statement less saves more than the wait costs.
+ */
+const SECOND_AFTER_MS = 10;
 const MOST_ITEMS = 64;
 const MOST_BYTES = 1_000_000;
 /** To wait longer than a client does is of no use. */
@@ -42,6 +47,9 @@ export class GroupCommit<Item, Result> {
   #waiting: Waiting<Item, Result>[] = [];
   #underWay = 0;
   #isStarting = false;
+  #lastBegan = -Infinity;
+  /** A timer will start the second. */
+  #isDelayed = false;
 
   constructor(options: GroupCommitOptions<Item, Result>) {
     this.#options = options;
@@ -61,6 +69,17 @@ export class GroupCommit<Item, Result> {
 
   #start(): void {
     if (this.#isStarting || this.#underWay >= MOST_AT_ONCE || this.#waiting.length === 0) return;
+    const isFull = this.#waiting.length >= (this.#options.mostItems ?? MOST_ITEMS);
+    const waitMs = this.#lastBegan + SECOND_AFTER_MS - performance.now();
+    if (this.#underWay > 0 && !isFull && waitMs > 0) {
+      if (this.#isDelayed) return;
+      this.#isDelayed = true;
+      setTimeout(() => {
+        this.#isDelayed = false;
+        this.#start();
+      }, waitMs);
+      return;
+    }
     this.#isStarting = true;
     // One tick of the event loop, so that requests which arrived together are sent together.
     setImmediate(() => {
@@ -72,6 +91,7 @@ export class GroupCommit<Item, Result> {
   async #writeGroup(group: readonly Waiting<Item, Result>[]): Promise<void> {
     if (group.length === 0) return;
     this.#underWay += 1;
+    this.#lastBegan = performance.now();
     this.#start();
     try {
       await this.#write(group);
