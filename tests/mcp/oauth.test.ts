@@ -62,6 +62,18 @@ test('a server is called with a token that is asked for with a signed assertion'
   expect(new Set(login.asked)).toEqual(new Set(['assertion']));
 });
 
+test('the secrets in headers go to the MCP server, and not to the authorization server', async () => {
+  login.headers.splice(0);
+  const headers = { 'X-Key': { secret: 'client_key_2' } };
+  await cluster.request('PUT', '/v1/secrets/client_key_2', { value: 'header-secret-0123456789' });
+  expect(await callWith('both', { ...withSecret('client_secret'), headers })).toBe('lookup k');
+  expect(fixture.requests.some((request) => request.headers['x-key'] === 'header-secret-0123456789')).toBe(
+    true,
+  );
+  expect(login.headers.length).toBeGreaterThan(0);
+  expect(JSON.stringify(login.headers)).not.toContain('header-secret');
+});
+
 test('an authorization server that the MCP server names, and the configuration does not, gets no credentials', async () => {
   fixture.authorizationServer = thief.issuer;
   expect(await callWith('led_astray', withSecret('client_secret'))).toContain('There is no tool');

@@ -7,6 +7,7 @@ export type {
   ContentBlock,
   Delivery,
   DeliveryStatus,
+  McpServer,
   MessageDelta,
   ModelSettings,
   RequiredAction,

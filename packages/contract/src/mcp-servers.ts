@@ -169,7 +169,7 @@ export type McpListedTool = z.infer<typeof mcpListedToolSchema>;
 export const mcpToolListSchema = z
   .object({
     object: z.literal('mcp_tool_list'),
-    hash: z.string(),
+    hash: z.string().nullable().meta({ description: 'Null before a turn has asked for the list.' }),
     tools: z.array(mcpListedToolSchema),
   })
   .meta({ id: 'McpToolList', description: 'The tools of a server, as it listed them last.' });

@@ -9,6 +9,8 @@ export class AuthServer {
   /** How each token was asked for, as the client proved itself. */
   readonly asked: ('secret' | 'assertion' | 'nothing')[] = [];
   readonly token = 'token-of-the-authorization-server-0123456789';
+  /** The headers of all requests. */
+  readonly headers: IncomingMessage['headers'][] = [];
   /** Where tokens are given; default: here. */
   tokenEndpoint: string;
   readonly #server: Server;
@@ -35,6 +37,7 @@ export class AuthServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.headers.push(request.headers);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const send = (status: number, body: unknown): void => {

@@ -153,12 +153,10 @@ export const mcpServerRoutes: Route[] = [
     problems: ['not_found'],
     async handle({ tenantId, params: { mcp_server_id: id } }, { database }) {
       const server = await readMcpServer(database, tenantId, id);
-      const hash = server?.tools_hash ?? null;
-      const tools = hash === null ? null : await createMcpListStore(database).readList(tenantId, hash);
       if (server === null) throw noServer(id);
-      if (tools === null)
-        throw new ProblemError('not_found', `No turn has asked ${server.name} for its tools yet.`);
-      return { status: 200, body: { object: 'mcp_tool_list', hash, tools } };
+      const { tools_hash: hash } = server;
+      const tools = hash === null ? [] : await createMcpListStore(database).readList(tenantId, hash);
+      return { status: 200, body: { object: 'mcp_tool_list', hash, tools: tools ?? [] } };
     },
   }),
 

@@ -39,7 +39,7 @@ export class McpServers {
     return this.#transport.call({ method: 'POST', path: path`/v1/mcp_servers/${id}`, body: server }, options);
   }
 
-  /** The tools that the server listed last. Throws `not_found` before a turn has asked for them. */
+  /** The tools that the server listed last; none before a turn has asked for them. */
   tools(id: string, options?: CallOptions): Promise<Output<typeof mcpToolListSchema>> {
     return this.#transport.call({ method: 'GET', path: path`/v1/mcp_servers/${id}/tools` }, options);
   }

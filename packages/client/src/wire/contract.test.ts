@@ -30,6 +30,7 @@ const typesAreTheSame: [
   Same<Written.Budget, Contract.Budget>,
   Same<Written.CodeTool, Contract.CodeTool>,
   Same<Written.Delivery, Contract.Delivery>,
+  Same<Written.McpServer, Contract.McpServer>,
   Same<Written.ModelSettings, Contract.ModelSettings>,
   Same<Written.Problem, Contract.Problem>,
   Same<Written.SecretEntry, Contract.SecretEntry>,
@@ -40,7 +41,7 @@ const typesAreTheSame: [
   Same<Written.UsageReport, Contract.UsageReport>,
   Same<Written.WebhookEndpoint, Contract.WebhookEndpoint>,
   Same<Written.WebhookEventType, Contract.WebhookEventType>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 test('the generated types equal those of the contract', () => {
   expect(schemasThatDiffer).toBe('none');

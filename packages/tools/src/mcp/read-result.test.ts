@@ -35,7 +35,8 @@ test('an error has text, and nothing has a block that the Messages API refuses',
 });
 
 test('a result of very many blocks is shown in part', () => {
-  const { content } = readResult({ content: text(...Array.from({ length: 300 }, () => 'x')) }, LIMITS, []);
+  const many = text(...Array.from({ length: 300 }, () => 'x'));
+  const { content } = readResult({ content: many }, { ...LIMITS, maxTextCharacters: 1_000 }, []);
   expect(content).toHaveLength(100);
   expect(content.at(-1)?.['text']).toContain('201 more blocks');
 });
