@@ -49,6 +49,20 @@ async function timesOf(count: number, work: () => Promise<unknown>): Promise<num
   return times.toSorted((one, another) => another - one);
 }
 
+/** Repeats an attack for as long as `measure` takes, and waits for the last one to end. */
+async function during<Result>(attack: () => Promise<void>, measure: () => Promise<Result>): Promise<Result> {
+  let isMeasured = false;
+  const attacks = (async () => {
+    while (!isMeasured) await attack();
+  })();
+  try {
+    return await measure();
+  } finally {
+    isMeasured = true;
+    await attacks;
+  }
+}
+
 /** A turn of the tenant that does nothing wrong. */
 async function greet(): Promise<void> {
   expect((await other.untilEnded((await other.submit('hello')).id)).status).toBe('completed');
@@ -93,26 +107,40 @@ test('schemas that take too long to check delay no other request, and are refuse
       { type: 'string', pattern: `^(${n}|[a-z]{1,50}){1,20}$` },
     ]),
   );
-  const registrations = [
+  const bodies = [
     Array.from({ length: 128 }, (_, n) => clientTool(`t${n}`, doublingSchema(40))),
     [clientTool('wide', { type: 'object', properties: wide })],
-  ].map((tools) => hostile.request('POST', '/v1/agents', { name: 'a', model: 'claude-sonnet-4-5', tools }));
-  const beside = await timesOf(REPEATED, look);
-  for (const { status, body } of await Promise.all(registrations)) {
-    expect(status).toBe(400);
-    expect(body).toMatchObject({ code: 'invalid_request' });
-  }
+  ].map((tools) => ({ name: 'a', model: 'claude-sonnet-4-5', tools }));
+  const register = async () => {
+    const responses = await Promise.all(bodies.map((body) => hostile.request('POST', '/v1/agents', body)));
+    for (const { status, body } of responses) {
+      expect(status).toBe(400);
+      expect(body).toMatchObject({ code: 'invalid_request' });
+    }
+  };
+  const beside = await during(register, () => timesOf(REPEATED, look));
   expectUndisturbed('schemas at registration', alone, beside);
 });
 
 test('four hundred calls whose check never ends delay no other turn, and are reported to the model', async () => {
-  const agent_id = await createAgent(hostile, {
-    max_tokens: 60_000,
-    tools: [
-      clientTool('endless', ENDLESS_SCHEMA),
-      clientTool('backtracks', { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } }),
-    ],
-  });
+  let agents = 0;
+  const attack = async () => {
+    const agent_id = await createAgent(hostile, {
+      max_tokens: 60_000,
+      tools: [
+        // Another schema each time: one that was stopped is not tried again.
+        clientTool('endless', { ...ENDLESS_SCHEMA, title: `${(agents += 1)}` }),
+        clientTool('backtracks', {
+          type: 'object',
+          properties: { a: { type: 'string', pattern: '^(a+)+$' } },
+        }),
+      ],
+    });
+    const turn = await hostile.submit('hostile', { agent_id });
+    sessionId = turn.session_id;
+    expect(await hostile.untilEnded(turn.id)).toMatchObject({ status: 'completed', attempts: 1 });
+  };
+  let sessionId = '';
   const deep = `${'{"a":'.repeat(60)}{}${'}'.repeat(60)}`;
   const calls = Array.from({ length: 400 }, (_, n) =>
     n % 2 === 0
@@ -126,13 +154,10 @@ test('four hundred calls whose check never ends delay no other turn, and are rep
     ],
   });
   const alone = await timesOf(REPEATED, greet);
-  const turn = await hostile.submit('hostile', { agent_id });
-  const beside = await timesOf(REPEATED, greet);
-  const ended = await hostile.untilEnded(turn.id);
-  expect(ended).toMatchObject({ status: 'completed', attempts: 1 });
+  const beside = await during(attack, () => timesOf(REPEATED, greet));
   expectUndisturbed('schemas of calls', alone, beside);
 
-  const conversation = await hostile.request('GET', `/v1/sessions/${turn.session_id}/messages`);
+  const conversation = await hostile.request('GET', `/v1/sessions/${sessionId}/messages`);
   const { items } = conversation.body as { items: { content: { type: string; content: unknown }[] }[] };
   const results = items.flatMap(({ content }) => content).filter(({ type }) => type === 'tool_result');
   const texts = results.map(({ content }) => JSON.stringify(content));
@@ -158,11 +183,13 @@ test('a flood of memory calls delays no other turn', async () => {
     ],
   });
   const alone = await timesOf(REPEATED, greet);
-  const turns = await Promise.all(Array.from({ length: 8 }, () => hostile.submit('flood', { agent_id })));
-  const beside = await timesOf(REPEATED, greet);
-  for (const { id } of turns) {
-    expect(await hostile.untilEnded(id)).toMatchObject({ status: 'completed', attempts: 1 });
-  }
+  const flood = async () => {
+    const turns = await Promise.all(Array.from({ length: 8 }, () => hostile.submit('flood', { agent_id })));
+    for (const { id } of turns) {
+      expect(await hostile.untilEnded(id)).toMatchObject({ status: 'completed', attempts: 1 });
+    }
+  };
+  const beside = await during(flood, () => timesOf(REPEATED, greet));
   expectUndisturbed('memory calls', alone, beside);
 });
 
