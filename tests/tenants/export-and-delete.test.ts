@@ -56,6 +56,8 @@ const ROWS = {
   events: `(turn_id, sequence_number, id, tenant_id, type, payload) VALUES ('turn_' || $2 || 1, 1, 'evt_' || $2, $1, 'turn.queued', '{}')`,
   tool_calls: `(id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, effect, status)
     VALUES ('call_' || $2, $1, 'turn_' || $2 || 1, 0, 0, 'toolu', 'memory', '{}', 'read', 'completed')`,
+  tool_steps: `(tool_call_id, kind, name, tenant_id, turn_id, effect, status, result, epoch)
+    VALUES ('call_' || $2, 'step', 'charge', $1, 'turn_' || $2 || 1, 'once', 'completed', '{}', 1)`,
   memory_calls: `(tool_call_id, tenant_id, output) VALUES ('call_' || $2, $1, '{}')`,
   memory_files: `(tenant_id, namespace, path, content) VALUES ($1, 'default', '/memories/' || $2, 'Noted.')`,
   summaries: `(session_id, through_sequence, tenant_id, turn_id, step_index, content) VALUES ('sess_' || $2, 1, $1, 't', 0, 'Short.')`,
