@@ -51,14 +51,14 @@ async function timesOf(count: number, work: () => Promise<unknown>): Promise<num
 
 /** Repeats an attack for as long as `measure` takes, and waits for the last one to end. */
 async function during<Result>(attack: () => Promise<void>, measure: () => Promise<Result>): Promise<Result> {
-  let isMeasured = false;
+  const measured = new AbortController();
   const attacks = (async () => {
-    while (!isMeasured) await attack();
+    while (!measured.signal.aborted) await attack();
   })();
   try {
     return await measure();
   } finally {
-    isMeasured = true;
+    measured.abort();
     await attacks;
   }
 }
