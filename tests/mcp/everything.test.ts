@@ -12,6 +12,7 @@ import { answer, callsOf, callTools, outputOf, registerServer, textOf } from './
 let cluster: Cluster;
 let everything: ChildProcess;
 let agentId: string;
+let url: string;
 
 beforeAll(async () => {
   const port = await freePort();
@@ -22,7 +23,7 @@ beforeAll(async () => {
     env: { ...process.env, PORT: String(port) },
     stdio: 'ignore',
   });
-  const url = `http://127.0.0.1:${port}/mcp`;
+  url = `http://127.0.0.1:${port}/mcp`;
   await untilTrue('the reference server listens', () =>
     fetch(url).then(
       () => true,
@@ -120,4 +121,14 @@ test('a question of the server waits for a person, without a worker, and the cal
   ).toBe(202);
   expect((await cluster.untilEnded(turn.id)).status).toBe('completed');
   expect(await outputOf(cluster, turn.id)).toContain('Ada Lovelace');
+});
+
+test('an older server that asks within a call that acts once is told that nobody answers, and the model learns why', async () => {
+  await registerServer(cluster, 'plain', url);
+  const { id } = await cluster.createAgent({ tools: [{ type: 'mcp', server: 'plain' }] });
+  const turn = await callTools(cluster, id, [{ name: 'plain__trigger-elicitation-request' }]);
+  expect((await cluster.untilEnded(turn.id)).status).toBe('completed');
+  const [call] = await callsOf(cluster, turn.id);
+  expect([call?.effect, call?.attempts]).toEqual(['once', 1]);
+  expect(textOf(call)).toContain('Nobody could be asked: the call must not be repeated');
 });

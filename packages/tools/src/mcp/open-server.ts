@@ -5,7 +5,7 @@ import {
   type OAuthClientProvider,
 } from '@modelcontextprotocol/client';
 import type { McpAuth, McpServerOfTurn } from '@turnpike/contract';
-import type { Secret } from '@turnpike/telemetry';
+import { hideValue, type Secret } from '@turnpike/telemetry';
 import { LRUCache } from 'lru-cache';
 import type { ToolSecrets } from '../ports.ts';
 
@@ -114,5 +114,8 @@ function providerOf(auth: McpAuth, credential: Secret): OAuthClientProvider {
 /** The values that must not be shown, with the token that the server is sent now. */
 export async function hiddenBy(server: OpenedServer): Promise<string[]> {
   const tokens = await server.auth?.provider.tokens();
-  return tokens === undefined ? [...server.hidden] : [...server.hidden, tokens.access_token];
+  if (tokens === undefined) return [...server.hidden];
+  // In logs too.
+  hideValue(tokens.access_token);
+  return [...server.hidden, tokens.access_token];
 }
