@@ -7,6 +7,7 @@ import { accept } from './scenarios/accept.ts';
 import { cold } from './scenarios/cold.ts';
 import { growth } from './scenarios/growth.ts';
 import { outage } from './scenarios/outage.ts';
+import { profile } from './scenarios/profile.ts';
 import { readers } from './scenarios/readers.ts';
 import { scale } from './scenarios/scale.ts';
 import { start } from './scenarios/start.ts';
@@ -23,6 +24,7 @@ const SCENARIOS: Scenario[] = [
   turns,
   versus,
   cold,
+  profile,
   waiting,
   streaming,
   readers,

@@ -1,25 +1,15 @@
 import { startFloor } from '../floor.ts';
 import { startLibraryPeer } from '../library-peer.ts';
 import { timeTurns } from '../load.ts';
-import { parentOf, processorMs, processorMsOfTree } from '../processor-time.ts';
+import { measureTurns, processorTotal, runTurns, type TurnCost } from '../measure-turns.ts';
 import type { Finding } from '../report.ts';
 import { startRestate } from '../restate.ts';
 import type { Scenario } from '../scenario.ts';
-import { ask, type Stage } from '../stage.ts';
 import { median, percentile } from '../statistics.ts';
 import type { Subject } from '../subject.ts';
 import { Turnpike } from '../turnpike.ts';
-import { withWires, Wire } from '../wire.ts';
 
 type Findings = Omit<Finding, 'scenario'>[];
-
-const CLIENTS = 64;
-
-/** Turns a second, and milliseconds of processor time a turn by process. */
-interface Round {
-  perSecond: number;
-  processorMs: Map<string, number>;
-}
 
 /**
  * One-step turns with the same streamed model call, submit and then wait for the end: Turnpike beside the floor that
@@ -38,11 +28,12 @@ export const versus: Scenario = {
     }
     progress.begin('versus', rounds + 2);
     progress.step('warm-up');
-    for (const subject of subjects) await runClients(subject, warmUpMs);
-    const measured = new Map<Subject, Round[]>(subjects.map((subject) => [subject, []]));
+    for (const subject of subjects) await runTurns(subject, warmUpMs);
+    const measured = new Map<Subject, TurnCost[]>(subjects.map((subject) => [subject, []]));
     for (let round = 0; round < rounds; round += 1) {
       progress.step(`round ${round + 1}`);
-      for (const subject of subjects) measured.get(subject)?.push(await measure(stage, subject, roundMs));
+      for (const subject of subjects)
+        measured.get(subject)?.push(await measureTurns(stage, subject, roundMs));
     }
     progress.step('one client');
     const times = new Map<Subject, number>();
@@ -63,64 +54,14 @@ const SUBJECTS: Record<string, (stage: Stage) => Promise<Subject>> = {
   turnpike: (stage) => Turnpike.start(stage, { workers: 1 }),
 };
 
-/** Each client submits a turn, waits for its end, and begins again; returns how many turns ended. */
-function runClients(subject: Subject, forMs: number): Promise<number> {
-  return withWires(
-    CLIENTS,
-    () => new Wire(subject.url),
-    async (wires) => {
-      let ended = 0;
-      const end = performance.now() + forMs;
-      await Promise.all(
-        wires.map(async (wire) => {
-          while (performance.now() < end) {
-            await subject.untilDone(wire, await subject.submit(wire));
-            ended += 1;
-          }
-        }),
-      );
-      return ended;
-    },
-  );
-}
-
-async function measure(stage: Stage, subject: Subject, forMs: number): Promise<Round> {
-  const before = await processorTimes(stage, subject);
-  const startedAt = performance.now();
-  const turns = await runClients(subject, forMs);
-  const seconds = (performance.now() - startedAt) / 1_000;
-  const after = await processorTimes(stage, subject);
-  const used = [...after].map(([name, ms]) => [name, (ms - (before.get(name) ?? 0)) / turns] as const);
-  return { perSecond: turns / seconds, processorMs: new Map(used) };
-}
-
-/** By process. Postgres and Redis are shared, but only one subject works at a time. */
-async function processorTimes(stage: Stage, { processes }: Subject): Promise<Map<string, number>> {
-  const times = new Map<string, number>();
-  for (const [name, pid] of Object.entries(processes)) times.set(name, await processorMs(pid));
-  times.set('postgres', await processorMsOfTree(await postmasterOf(stage)));
-  times.set('redis', await processorMs(stage.redisPid));
-  return times;
-}
-
-async function postmasterOf({ postgresUrl }: Stage): Promise<number> {
-  const client = await ask(
-    postgresUrl,
-    `SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'`,
-  );
-  return parentOf(Number(client[0]?.['pid']));
-}
-
 function report(
-  measured: ReadonlyMap<Subject, readonly Round[]>,
+  measured: ReadonlyMap<Subject, readonly TurnCost[]>,
   times: ReadonlyMap<Subject, number>,
 ): Findings {
   const findings: Findings = [];
   const perSecond = (subject: Subject): number =>
     median((measured.get(subject) ?? []).map((round) => round.perSecond));
-  const totalOf = ({ processorMs: used }: Round): number =>
-    [...used.values()].reduce((sum, ms) => sum + ms, 0);
-  const processor = (subject: Subject): number => median((measured.get(subject) ?? []).map(totalOf));
+  const processor = (subject: Subject): number => median((measured.get(subject) ?? []).map(processorTotal));
   const oneClient = (subject: Subject): number => times.get(subject) ?? 0;
   for (const [subject, rounds] of measured) {
     findings.push({ what: `${subject.name}: turns`, value: perSecond(subject), unit: '/s' });

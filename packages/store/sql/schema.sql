@@ -154,7 +154,7 @@ CREATE TABLE events (
   CONSTRAINT events_pkey PRIMARY KEY (turn_id, sequence_number),
   CONSTRAINT events_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
 );
-CREATE TRIGGER events_deliver AFTER INSERT ON events FOR EACH ROW WHEN (new.type = ANY (ARRAY['turn.queued'::text, 'turn.started'::text, 'turn.requires_action'::text, 'turn.completed'::text, 'turn.failed'::text, 'turn.cancelled'::text, 'turn.incomplete'::text])) EXECUTE FUNCTION turnpike_deliver_turn_event();
+CREATE TRIGGER events_deliver AFTER INSERT ON events REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION turnpike_deliver_turn_events();
 
 CREATE TABLE idempotency_records (
   tenant_id text NOT NULL,

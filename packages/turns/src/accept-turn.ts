@@ -10,6 +10,7 @@ import {
   type CancelledTurn,
   type Counted,
   type Database,
+  type DispatchedTurn,
   type Sql,
   type StoredResponse,
 } from '@turnpike/store';
@@ -26,6 +27,8 @@ export interface Acceptance {
   turn: Turn;
   /** True where it may be dispatched. */
   isHead: boolean;
+  /** Its job, where it was dispatched with its insert. */
+  job: DispatchedTurn | null;
   /** What was counted before it was added; null where its message joined a turn instead. */
   counted: Counted | null;
   /** Turns that it cancelled, or asked to stop: to be announced. */
@@ -38,6 +41,8 @@ export interface Acceptance {
  * Most turns are inserted without waiting for a lock, in a transaction that they share. A turn that must look at
  * others of its session, or that was not stored for a reason which only the locks of key and session can tell, has
  * a transaction of its own, which waits for them.
+ *
+ * `takesJob`: the caller adds the job of a turn that was dispatched with its insert to the queue.
  */
 export async function acceptTurn(
   {
@@ -46,6 +51,7 @@ export async function acceptTurn(
     budgetCheck,
   }: Pick<SubmitParts, 'capacity' | 'budgetCheck'> & { database: Pick<Database, 'pool'> },
   command: SubmitCommand,
+  { takesJob = false }: { takesJob?: boolean } = {},
 ): Promise<{ done: Acceptance } | { replay: StoredResponse }> {
   const { tenantId, limits, requested, idempotency } = command;
   const responseOf = ({ turn }: Acceptance): StoredResponse => acceptedResponse(turn);
@@ -60,7 +66,7 @@ export async function acceptTurn(
     requested.of === 'new_session' ? await capacity.startCount('sessions', tenantId, limits) : null;
   try {
     const caps = { waiting: waiting.limit, sessions: sessions?.limit ?? null };
-    const done = await acceptWithoutLocks(pool, command, caps);
+    const done = await acceptWithoutLocks(pool, command, caps, takesJob);
     const result =
       done === null
         ? await runOnce(pool, idempotency, (sql) => acceptUnderLocks(sql, command, caps), responseOf)
@@ -88,6 +94,7 @@ async function acceptWithoutLocks(
   pool: Database['pool'],
   command: SubmitCommand,
   caps: Caps,
+  takesJob: boolean,
 ): Promise<Acceptance | null> {
   const { requested, idempotency } = command;
   if (requested.of === 'stopped_turn') return null;
@@ -102,7 +109,7 @@ async function acceptWithoutLocks(
     }
   }
   const turn = newTurn(command, caps, requested.of === 'session' ? requested.sessionId : newId('session'));
-  const outcome = await insertTurnInGroup(pool, turn, idempotency);
+  const outcome = await insertTurnInGroup(pool, { ...turn, takesJob }, idempotency);
   if (outcome.turn !== null) return { ...outcome, cancelled: [] };
   const rejection = rejectionWithoutLocks(outcome.refusal, caps);
   if (rejection !== null) throw rejection;
@@ -159,5 +166,5 @@ async function joinTurn(
     webhookUrl: webhookUrlOf(submission),
   };
   const turn = await steerTurn(sql, message, TRANSITIONS.steer.from);
-  return turn === null ? null : { turn, isHead: false, counted: null, cancelled: [] };
+  return turn === null ? null : { turn, isHead: false, job: null, counted: null, cancelled: [] };
 }

@@ -1,5 +1,5 @@
 import type { Backplane } from '@turnpike/backplane';
-import { dispatchTurns, type Database } from '@turnpike/store';
+import { dispatchTurns, type Database, type DispatchedTurn } from '@turnpike/store';
 
 /**
  * What may have changed: sessions whose head may be new, and tenants that may have a ready turn or a free
@@ -27,6 +27,8 @@ export class Dispatcher {
   #changes: Change[] = [];
   /** Tenants that had no free slot a moment ago, and whether turns were added since. */
   readonly #full = new Map<string, { wasAdded: boolean }>();
+  /** Jobs of turns that were dispatched with their insert. */
+  #jobs: DispatchedTurn[] = [];
   /** Tenants whose turns were added since the last batch. */
   #added = new Set<string>();
   #isRunning = false;
@@ -53,6 +55,12 @@ export class Dispatcher {
     }
     this.#added.add(tenantId);
     this.changed({ tenantId });
+  }
+
+  /** Adds the job of a turn that was dispatched with its insert, with others that come at once. Never throws. */
+  dispatched(job: DispatchedTurn): void {
+    this.#jobs.push(job);
+    if (this.#jobs.length === 1) setImmediate(() => void this.#addJobs());
   }
 
   /** Records a change; the dispatch follows soon. Never throws. */
@@ -91,6 +99,16 @@ export class Dispatcher {
       this.#onError(error);
     } finally {
       this.#dealt += batch.length;
+    }
+  }
+
+  async #addJobs(): Promise<void> {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    try {
+      await this.#backplane.enqueue(jobs);
+    } catch (error) {
+      this.#onError(error);
     }
   }
 

@@ -19,12 +19,13 @@ export interface SubmitResult {
  */
 export async function submitTurn(parts: SubmitParts, command: SubmitCommand): Promise<SubmitResult> {
   const { tenantId } = command;
-  const result = await acceptTurn(parts, command);
+  const result = await acceptTurn(parts, command, { takesJob: true });
   if ('replay' in result) return { response: result.replay, turn: null };
-  const { turn, isHead, cancelled } = result.done;
+  const { turn, isHead, job, cancelled } = result.done;
   const { dispatcher, backplane } = parts;
   // Where one of these is lost, the reconciler finds the turn.
-  if (isHead) dispatcher.added(tenantId);
+  if (job !== null) dispatcher.dispatched(job);
+  else if (isHead) dispatcher.added(tenantId);
   backplane.live.changed({ sessionId: turn.session_id, turnId: turn.id, eventCount: null });
   announceCancelled(parts, tenantId, turn, cancelled);
   return { response: acceptedResponse(turn), turn };

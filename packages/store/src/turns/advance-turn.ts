@@ -24,6 +24,64 @@ const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATER
   FOR NO KEY UPDATE OF sessions${of === 'free' ? ' SKIP LOCKED' : ''}
 )`;
 
+/**
+ * Most writes bring neither tool calls nor notes. To set up the parts for those takes Postgres about as long as to run
+ * the rest, so such writes have a statement without them.
+ */
+type Parts = 'every' | 'common';
+
+/** What few writes bring: tool calls, notes on the session, and marks on what the model API refused. */
+const CALLS_AND_NOTES = `, refused AS (
+  UPDATE messages SET refused = messages.refused || entry.blocks
+  FROM held CROSS JOIN LATERAL (
+    SELECT (refusal.value ->> 'turnSequence')::int AS turn_sequence, (refusal.value ->> 'messageIndex')::int AS index,
+           jsonb_agg(refusal.value -> 'block' ORDER BY refusal.place) AS blocks
+    FROM jsonb_array_elements(held.refused) WITH ORDINALITY AS refusal(value, place)
+    GROUP BY 1, 2
+  ) AS entry
+  WHERE messages.session_id = held.session_id AND messages.turn_sequence = entry.turn_sequence
+    AND messages.index = entry.index
+), asked AS (
+  INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, input_text, effect, on_unknown,
+                          status, awaiting, attempts, started_at)
+  SELECT entry.value ->> 'id', held.tenant_id, held.id, held.step_count - 1, entry.place - 1,
+         entry.value ->> 'toolUseId', entry.value ->> 'name', entry.value -> 'input', entry.value ->> 'inputText', entry.value ->> 'effect',
+         entry.value ->> 'onUnknown', entry.value ->> 'status', entry.value ->> 'awaiting',
+         (entry.value ->> 'status' = 'started')::int,
+         CASE WHEN entry.value ->> 'status' = 'started' THEN now() END
+  FROM held, jsonb_array_elements(held.asked) WITH ORDINALITY AS entry(value, place)
+), started AS (
+  UPDATE tool_calls SET status = 'started', attempts = tool_calls.attempts + 1, started_at = now()
+  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.started)
+), received AS (
+  UPDATE tool_calls SET status = entry.value ->> 'status', output = entry.value -> 'output', awaiting = NULL,
+         is_error = (entry.value ->> 'isError')::boolean, completed_at = now()
+  FROM held, jsonb_array_elements(held.received) AS entry(value)
+  WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
+), asked_about AS (
+  UPDATE tool_calls SET status = 'unknown', awaiting = 'outcome'
+  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.asked_about)
+), returned AS (
+  UPDATE tool_calls SET status = 'pending', question = nullif(entry.value -> 'question', 'null'),
+         awaiting = CASE WHEN entry.value -> 'question' <> 'null' THEN 'answer' END
+  FROM held, jsonb_array_elements(held.returned) AS entry(value)
+  WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
+), tool_step AS (
+  INSERT INTO tool_steps AS known (tool_call_id, kind, name, tenant_id, turn_id, effect, status, result, epoch, completed_at)
+  SELECT entry.value ->> 'toolCallId', entry.value ->> 'kind', entry.value ->> 'name', held.tenant_id, held.id,
+         entry.value ->> 'effect', entry.value ->> 'status', entry.value ->> 'result', held.epoch,
+         CASE WHEN entry.value ->> 'status' <> 'started' THEN now() END
+  FROM held, jsonb_array_elements(held.tool_steps) AS entry(value)
+  ON CONFLICT (tool_call_id, kind, name) DO UPDATE
+  SET status = excluded.status, result = excluded.result, epoch = excluded.epoch, completed_at = excluded.completed_at
+  WHERE known.status IN ('started', 'undone') OR known.kind = 'answer'
+), summary AS (
+  INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
+  SELECT held.session_id, (held.summary ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,
+         held.summary ->> 'content'
+  FROM held WHERE held.summary IS NOT NULL
+)`;
+
 /*
  * Invariant (the fence): nothing is written unless this lease still holds the turn, by the database's clock.
  * Every other part selects from `held`, so if the fence finds no row, the statement changes nothing. All of
@@ -43,7 +101,7 @@ const lockSessions = (of: 'all' | 'free'): string => `, sessions_locked AS MATER
  * - a turn that has pending inputs is not `completed`: its step is kept, its end is not;
  * - pending inputs are added to the conversation when the worker asks for them, and with every other end.
  */
-const advanceAs = (of: 'all' | 'free'): string => `
+const advanceAs = (of: 'all' | 'free', parts: Parts): string => `
 WITH given AS MATERIALIZED (
   SELECT *, outcome IS NOT NULL OR summary IS NOT NULL OR refused <> '[]' AS needs_session
   FROM jsonb_to_recordset($1::jsonb) AS given(turn_id text, epoch int, built_on int, step jsonb, said jsonb,
@@ -132,55 +190,6 @@ WITH given AS MATERIALIZED (
          CASE WHEN held.step IS NOT NULL AND entry.place <= jsonb_array_length(held.said) THEN held.step_count - 1 END,
          entry.value ->> 'role', entry.value -> 'content', coalesce((entry.value ->> 'partial')::boolean, false)
   FROM held, jsonb_array_elements(held.messages) WITH ORDINALITY AS entry(value, place)
-), refused AS (
-  UPDATE messages SET refused = messages.refused || entry.blocks
-  FROM held CROSS JOIN LATERAL (
-    SELECT (refusal.value ->> 'turnSequence')::int AS turn_sequence, (refusal.value ->> 'messageIndex')::int AS index,
-           jsonb_agg(refusal.value -> 'block' ORDER BY refusal.place) AS blocks
-    FROM jsonb_array_elements(held.refused) WITH ORDINALITY AS refusal(value, place)
-    GROUP BY 1, 2
-  ) AS entry
-  WHERE messages.session_id = held.session_id AND messages.turn_sequence = entry.turn_sequence
-    AND messages.index = entry.index
-), asked AS (
-  INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, input_text, effect, on_unknown,
-                          status, awaiting, attempts, started_at)
-  SELECT entry.value ->> 'id', held.tenant_id, held.id, held.step_count - 1, entry.place - 1,
-         entry.value ->> 'toolUseId', entry.value ->> 'name', entry.value -> 'input', entry.value ->> 'inputText', entry.value ->> 'effect',
-         entry.value ->> 'onUnknown', entry.value ->> 'status', entry.value ->> 'awaiting',
-         (entry.value ->> 'status' = 'started')::int,
-         CASE WHEN entry.value ->> 'status' = 'started' THEN now() END
-  FROM held, jsonb_array_elements(held.asked) WITH ORDINALITY AS entry(value, place)
-), started AS (
-  UPDATE tool_calls SET status = 'started', attempts = tool_calls.attempts + 1, started_at = now()
-  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.started)
-), received AS (
-  UPDATE tool_calls SET status = entry.value ->> 'status', output = entry.value -> 'output', awaiting = NULL,
-         is_error = (entry.value ->> 'isError')::boolean, completed_at = now()
-  FROM held, jsonb_array_elements(held.received) AS entry(value)
-  WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
-), asked_about AS (
-  UPDATE tool_calls SET status = 'unknown', awaiting = 'outcome'
-  FROM held WHERE tool_calls.turn_id = held.id AND tool_calls.id = ANY (held.asked_about)
-), returned AS (
-  UPDATE tool_calls SET status = 'pending', question = nullif(entry.value -> 'question', 'null'),
-         awaiting = CASE WHEN entry.value -> 'question' <> 'null' THEN 'answer' END
-  FROM held, jsonb_array_elements(held.returned) AS entry(value)
-  WHERE tool_calls.turn_id = held.id AND tool_calls.id = entry.value ->> 'id'
-), tool_step AS (
-  INSERT INTO tool_steps AS known (tool_call_id, kind, name, tenant_id, turn_id, effect, status, result, epoch, completed_at)
-  SELECT entry.value ->> 'toolCallId', entry.value ->> 'kind', entry.value ->> 'name', held.tenant_id, held.id,
-         entry.value ->> 'effect', entry.value ->> 'status', entry.value ->> 'result', held.epoch,
-         CASE WHEN entry.value ->> 'status' <> 'started' THEN now() END
-  FROM held, jsonb_array_elements(held.tool_steps) AS entry(value)
-  ON CONFLICT (tool_call_id, kind, name) DO UPDATE
-  SET status = excluded.status, result = excluded.result, epoch = excluded.epoch, completed_at = excluded.completed_at
-  WHERE known.status IN ('started', 'undone') OR known.kind = 'answer'
-), summary AS (
-  INSERT INTO summaries (session_id, through_sequence, tenant_id, turn_id, step_index, content)
-  SELECT held.session_id, (held.summary ->> 'throughSequence')::int, held.tenant_id, held.id, held.step_count - 1,
-         held.summary ->> 'content'
-  FROM held WHERE held.summary IS NOT NULL
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
   SELECT held.id, held.event_count - jsonb_array_length(held.told) + entry.place, entry.value ->> 'id',
@@ -190,9 +199,9 @@ WITH given AS MATERIALIZED (
          CASE WHEN entry.value ->> 'type' LIKE 'turn.%' AND NOT held.ends AND NOT held.parks
               THEN jsonb_build_object('index', held.step_count) ELSE entry.value -> 'payload' END
   FROM held, jsonb_array_elements(held.told) WITH ORDINALITY AS entry(value, place)
-)
+)${parts === 'every' ? CALLS_AND_NOTES : ''}
 SELECT held.id, held.status, jsonb_array_length(held.pending_inputs) AS "pendingInputs", held.taken AS "addedInputs",
-  ${isBudgeted('held')} AS "isBudgeted",
+  NOT held.ends AND ${isBudgeted('held')} AS "isBudgeted",
   (held.ends OR held.parks) AND (
     (SELECT session.open_turns > 0 FROM session WHERE session.id = held.session_id) IS TRUE
     OR ${waitsForDispatch('held')}) AS "othersMayRun"
@@ -208,8 +217,11 @@ const advancedSchema = z.object({
   ),
 }) satisfies z.ZodType<AdvanceResult>;
 
-const ADVANCE = { name: 'advance-turn', text: advanceAs('all') };
-const ADVANCE_FREE = { name: 'advance-turns', text: advanceAs('free') };
+const ADVANCE = { name: 'advance-turn', text: advanceAs('all', 'every') };
+const ADVANCE_FREE = {
+  every: { name: 'advance-turns', text: advanceAs('free', 'every') },
+  common: { name: 'advance-turns-common', text: advanceAs('free', 'common') },
+};
 
 export interface WriteFence {
   turnId: string;
@@ -229,7 +241,7 @@ export async function advanceTurn(
   fence: WriteFence,
   advance: Advance,
 ): Promise<AdvanceResult | null> {
-  const write: Write = { fence, given: givenOf(fence, advance) };
+  const write: Write = { fence, given: givenOf(fence, advance), parts: partsOf(advance) };
   const shared =
     sql instanceof pg.Pool && write.given.length <= MOST_SHARED_BYTES
       ? await groupOf(sql).add(write, write.given.length)
@@ -239,16 +251,27 @@ export async function advanceTurn(
   return row == null ? null : advancedSchema.parse(row);
 }
 
-/** One write. `given` is its JSON for the statement. */
+/** One write. `given` is its JSON for the statement, `parts` what it needs of that. */
 interface Write {
   fence: WriteFence;
   given: string;
+  parts: Parts;
+}
+
+function partsOf(advance: Advance): Parts {
+  const { requestedCalls, startedCalls, receipts, awaitingOutcome, returnedCalls, toolSteps } = advance;
+  const calls = [requestedCalls, startedCalls, receipts, awaitingOutcome, returnedCalls, toolSteps];
+  const isCommon = advance.summary === undefined && [...calls, advance.refusals].every((list) => !list?.length);
+  return isCommon ? 'common' : 'every';
 }
 
 const groupOf = perPool(
   (pool) =>
     new GroupCommit({
-      write: (writes: readonly Write[]) => advanceAll(pool, ADVANCE_FREE, writes),
+      write: (writes: readonly Write[]) => {
+        const parts = writes.every((write) => write.parts === 'common') ? 'common' : 'every';
+        return advanceAll(pool, ADVANCE_FREE[parts], writes);
+      },
       keyOf: ({ fence }) => fence.turnId,
     }),
 );

@@ -201,6 +201,10 @@ const TOOL_CALL = jsonObject(toolCallSchema, 'tool_calls', {
 const milliseconds = (interval: string): string =>
   `(extract(epoch FROM ${interval}) * 1000)::double precision`;
 
+/** What a turn's steps and the calls of its newest step tell: nothing is looked up for a turn that begins. */
+const ifBegun = (value: string, otherwise: string): string =>
+  `CASE WHEN turn.step_count > 0 THEN ${value} ELSE ${otherwise} END`;
+
 const READ = `
 SELECT ${selectList(claimedSchema, 'turn', {
   agent: 'agent_versions.config',
@@ -219,29 +223,41 @@ SELECT ${selectList(claimedSchema, 'turn', {
   claimedAt: milliseconds('now()'),
   acceptedAt: milliseconds('greatest(turn.created_at, turn.run_at)'),
   remainingMs: milliseconds('turn.deadline_at - now()'),
-  modelCallCount: `(SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call')`,
-  lastStopReason: `(
+  modelCallCount: ifBegun(
+    `(SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call')`,
+    '0',
+  ),
+  lastStopReason: ifBegun(
+    `(
     SELECT steps.stop_reason FROM steps WHERE steps.turn_id = turn.id AND steps.type = 'model_call'
     ORDER BY steps.index DESC LIMIT 1)`,
-  pauseCount: `(
+    'NULL',
+  ),
+  pauseCount: ifBegun(
+    `(
     SELECT count(*)::int FROM steps WHERE steps.turn_id = turn.id AND steps.index > coalesce(
       (SELECT max(other.index) FROM steps AS other
        WHERE other.turn_id = turn.id AND other.stop_reason IS DISTINCT FROM 'pause_turn'), -1))`,
+    '0',
+  ),
   summary: 'summary.content',
-  history: `(
+  history: `CASE WHEN turn.sequence > 1 THEN (
     SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
     FROM messages
     WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
       AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
       AND NOT EXISTS (SELECT 1 FROM turns AS rolled_back
                       WHERE rolled_back.session_id = turn.session_id AND rolled_back.rolled_back
-                        AND rolled_back.sequence = messages.turn_sequence))`,
+                        AND rolled_back.sequence = messages.turn_sequence)) ELSE '[]' END`,
   messages: `(
     SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
     FROM messages WHERE messages.turn_id = turn.id)`,
-  openToolCalls: `(
+  openToolCalls: ifBegun(
+    `(
     SELECT coalesce(json_agg(${TOOL_CALL} ORDER BY tool_calls.position), '[]')
     FROM tool_calls WHERE tool_calls.turn_id = turn.id AND tool_calls.step_index = turn.step_count - 1)`,
+    `'[]'`,
+  ),
   sessionMetadata: `(SELECT sessions.metadata FROM sessions WHERE sessions.id = turn.session_id)`,
   pendingInputs: 'jsonb_array_length(turn.pending_inputs)',
   othersReady: waitsForDispatch('turn'),
@@ -250,7 +266,7 @@ SELECT ${selectList(claimedSchema, 'turn', {
 FROM turn JOIN agent_versions ON agent_versions.agent_id = turn.agent_id AND agent_versions.version = turn.agent_version
 LEFT JOIN LATERAL (
   SELECT summaries.through_sequence, summaries.content FROM summaries
-  WHERE summaries.session_id = turn.session_id AND summaries.through_sequence < turn.sequence
+  WHERE turn.sequence > 1 AND summaries.session_id = turn.session_id AND summaries.through_sequence < turn.sequence
   ORDER BY summaries.through_sequence DESC LIMIT 1
 ) AS summary ON true`;
 

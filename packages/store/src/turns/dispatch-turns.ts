@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-const turnSchema = z.object({
+/** A job for the queue. `epoch` is what a claim must find; `queue` is null for `turns`. */
+export const dispatchedTurnSchema = z.object({
   turnId: z.string(),
   epoch: z.int(),
   jobNumber: z.int(),
   queue: z.string().nullable(),
 });
-export type DispatchedTurn = z.infer<typeof turnSchema>;
+export type DispatchedTurn = z.infer<typeof dispatchedTurnSchema>;
 
 export interface Dispatched {
   /** To be added to the queue. */
@@ -29,7 +30,7 @@ const DISPATCH = {
 SELECT turn_id AS "turnId", turn_epoch AS epoch, turn_hint AS "jobNumber", turn_tenant AS "tenantId",
   turn_queue AS queue
 FROM turnpike_dispatch_by_pool($1, $2, false)`,
-  row: z.union([turnSchema, z.object({ turnId: z.null(), tenantId: z.string() })]),
+  row: z.union([dispatchedTurnSchema, z.object({ turnId: z.null(), tenantId: z.string() })]),
 };
 
 /**

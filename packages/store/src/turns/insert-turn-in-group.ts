@@ -44,7 +44,10 @@ async function insertWithRecords(
   pool: pg.Pool,
   submissions: readonly Submission[],
 ): Promise<InsertOutcome[]> {
-  if (submissions.every(({ request }) => request === null)) return insertTurns(pool, submissions);
+  if (submissions.every(({ request }) => request === null)) {
+    const mayDispatch = submissions.every(({ turn }) => turn.takesJob === true);
+    return insertTurns(pool, submissions, mayDispatch);
+  }
   const inserted = await transaction(
     pool,
     async (sql) => {

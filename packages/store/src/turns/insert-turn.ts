@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { columnsOf, parameterRows } from '../database/parameter-rows.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 import { tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
-import { needsOf } from '../workers/capability.ts';
+import { DEFAULT_POOL, needsOf } from '../workers/capability.ts';
+import { dispatchedTurnSchema, type DispatchedTurn } from './dispatch-turns.ts';
 import { asTurn, storedTurnSchema, SUBMITTED_COLUMNS, TURN_COLUMNS } from './stored-turn.ts';
 
 export interface NewTurn {
@@ -35,6 +36,8 @@ export interface NewTurn {
   mostWaiting?: number | null;
   /** The cap on the tenant's sessions. Default: they are not counted. */
   mostSessions?: number | null;
+  /** Whoever submits it adds its job to the queue where it is dispatched with its insert. Default: false. */
+  takesJob?: boolean;
 }
 
 /** How many there were before the turn was added; null where they were not counted. */
@@ -47,6 +50,8 @@ export interface AcceptedTurn {
   turn: Turn;
   /** True when no open turn of the session comes before it and its time has come: it may be dispatched. */
   isHead: boolean;
+  /** Its job, where it was dispatched with its insert: to be added to the queue. */
+  job: DispatchedTurn | null;
   counted: Counted;
 }
 
@@ -94,6 +99,7 @@ const GIVEN = parameterRows<Submission>('given', {
 const SUBMITTED = Object.keys(SUBMITTED_COLUMNS);
 const MOST_WAITING = `$${GIVEN.next}::int`;
 const MOST_SESSIONS = `$${GIVEN.next + 1}::int`;
+const MAY_DISPATCH = `$${GIVEN.next + 2}::boolean`;
 
 /**
  * The version that a turn names must exist, or no worker could run it. Asked by a scalar subquery, which is always
@@ -113,7 +119,11 @@ const VERSION = 'coalesce(given.agent_version, agents.version)';
  *   comes before it. Both hold because the session's row is locked from its update to the commit, and `open_turns`
  *   is read from the locked row, not from the statement's snapshot. One turn of a session at most is given.
  * - Locks are acquired in the order of decision 8: the idempotency key, the tenant's counts (inside of the
- *   functions, which count after they have the lock), the session. Only the counts are waited for.
+ *   functions, which count after they have the lock), the session, the tenant's dispatch. Only the counts are waited
+ *   for.
+ * - A turn is dispatched here only where `turnpike_take_slots` has one for it, which is called before the first turn of its
+ *   tenant is stored. Turns that not every worker can run, and all others, are left
+ *   to `turnpike_dispatch_by_pool`.
  * - A turn with a key is stored only while the statement holds the lock of the key, as `runOnce` does, and where it
  *   saw no record of the key. A record that was committed after the statement looked, and before it held the lock,
  *   makes the insert of this one's record fail, and with it the transaction.
@@ -176,19 +186,35 @@ WITH given AS MATERIALIZED (
     started.sequence, started.open_turns
   FROM started JOIN given USING (turn_id)
 ), session AS MATERIALIZED (
-  SELECT * FROM joined UNION ALL SELECT * FROM started
+  SELECT session.*, given.priority, needs.pool, needs.code_tools,
+    session.open_turns = 1 AND given.run_at > now() IS NOT TRUE
+      AND needs.pool = '${DEFAULT_POOL}' AND needs.code_tools = '{}' AS is_plain_head
+  FROM (SELECT * FROM joined UNION ALL SELECT * FROM started) AS session JOIN given USING (turn_id)
+  ${needsOf('session.agent_id', 'session.agent_version')}
+), slots AS MATERIALIZED (
+  SELECT heads.tenant_id, slots.free, slots.queue FROM (
+    SELECT tenant_id, count(*)::int AS turns FROM session WHERE is_plain_head AND ${MAY_DISPATCH}
+    GROUP BY tenant_id ORDER BY tenant_id
+  ) AS heads CROSS JOIN LATERAL turnpike_take_slots(heads.tenant_id, heads.turns) AS slots(free, queue)
+), ranked AS MATERIALIZED (
+  SELECT session.*, nullif(slots.queue, 'turns') AS queue, is_plain_head AND slots.free >= row_number() OVER (
+      PARTITION BY session.tenant_id ORDER BY is_plain_head DESC, session.priority DESC, turn_id
+    ) AS is_dispatched
+  FROM session LEFT JOIN slots ON slots.tenant_id = session.tenant_id
+), placed AS MATERIALIZED (
+  SELECT ranked.*, CASE WHEN is_dispatched THEN clock_timestamp() END AS dispatched_at FROM ranked
 ), turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version,
                      pool, code_tools, message_count, event_count, ready_at, deadline_at, available_at,
-                     resumes, traceparent, ${SUBMITTED.join(', ')})
+                     dispatched_at, hinted_at, hint, queue, resumes, traceparent, ${SUBMITTED.join(', ')})
   SELECT session.turn_id, session.tenant_id, session.id, session.sequence, session.agent_id,
-         session.agent_version, needs.pool, needs.code_tools, (given.input IS NOT NULL)::int, 1,
+         session.agent_version, session.pool, session.code_tools, (given.input IS NOT NULL)::int, 1,
          CASE WHEN session.open_turns = 1 THEN now() END,
          greatest(now(), given.run_at) + given.deadline_ms * interval '1 millisecond',
          CASE WHEN given.run_at > now() THEN given.run_at END,
+         session.dispatched_at, session.dispatched_at, (session.dispatched_at IS NOT NULL)::int, CASE WHEN session.is_dispatched THEN session.queue END,
          given.resumes, given.traceparent, ${SUBMITTED.map((column) => `given.${column}`).join(', ')}
-  FROM session JOIN given USING (turn_id)
-  ${needsOf('session.agent_id', 'session.agent_version')}
+  FROM placed AS session JOIN given USING (turn_id)
   RETURNING *
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
@@ -203,7 +229,11 @@ WITH given AS MATERIALIZED (
 SELECT given.turn_id AS "turnId", turn.id IS NOT NULL AS stored, turn.*, capacity.waiting, capacity.sessions,
   coalesce(given.key_refusal, capacity.refusal, 'unavailable') AS refusal
 FROM capacity, given LEFT JOIN (
-  SELECT ${TURN_COLUMNS}, turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead" FROM turn AS turns
+  SELECT ${TURN_COLUMNS}, turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead",
+    CASE WHEN turns.dispatched_at IS NOT NULL
+         THEN json_build_object('turnId', turns.id, 'epoch', turns.epoch, 'jobNumber', turns.hint,
+                                'queue', turns.queue) END AS job
+  FROM turn AS turns
 ) AS turn ON turn.id = given.turn_id`,
   row: z.discriminatedUnion('stored', [
     storedTurnSchema
@@ -213,10 +243,11 @@ FROM capacity, given LEFT JOIN (
         waiting: z.int().nullable(),
         sessions: z.int().nullable(),
         isHead: z.boolean(),
+        job: dispatchedTurnSchema.nullable(),
       })
-      .transform(({ stored: _stored, turnId, waiting, sessions, isHead, ...row }) => ({
+      .transform(({ stored: _stored, turnId, waiting, sessions, isHead, job, ...row }) => ({
         turnId,
-        outcome: { turn: asTurn(row), isHead, counted: { waiting, sessions } } satisfies AcceptedTurn,
+        outcome: { turn: asTurn(row), isHead, job, counted: { waiting, sessions } } satisfies AcceptedTurn,
       })),
     z
       .object({
@@ -240,11 +271,20 @@ export async function insertTurn(sql: Sql, turn: NewTurn): Promise<InsertOutcome
   return outcome;
 }
 
-/** As `insertTurn`, of any number of sessions, one turn of each; with more than one, none is counted. Their outcomes come in their order. */
-export async function insertTurns(sql: Sql, submissions: readonly Submission[]): Promise<InsertOutcome[]> {
+/**
+ * As `insertTurn`, of any number of sessions, one turn of each; with more than one, none is counted. Their outcomes
+ * come in their order. `mayDispatch`: those that may run now are dispatched with their insert, where their tenant has
+ * free slots. It holds the lock of the tenant's dispatch until the commit, so only a statement that is its own
+ * transaction may.
+ */
+export async function insertTurns(
+  sql: Sql,
+  submissions: readonly Submission[],
+  mayDispatch = false,
+): Promise<InsertOutcome[]> {
   const [only] = submissions.length === 1 ? submissions : [];
   const caps = [only?.turn.mostWaiting ?? null, only?.turn.mostSessions ?? null];
-  const rows = await query(sql, INSERT, [...GIVEN.values(submissions), ...caps]);
+  const rows = await query(sql, INSERT, [...GIVEN.values(submissions), ...caps, mayDispatch]);
   const byTurn = new Map(rows.map(({ turnId, outcome }) => [turnId, outcome]));
   return submissions.map(({ turn }) => byTurn.get(turn.id) ?? NOT_STORED);
 }

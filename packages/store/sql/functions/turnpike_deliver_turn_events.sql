@@ -1,0 +1,45 @@
+-- Trigger function: the outbox. Creates the deliveries of turns' events when the events are inserted.
+--
+-- Invariant: an event and its deliveries are committed together or not at all, whichever statement wrote the event.
+-- It is a trigger because many statements and functions write events; it runs after the whole statement, so it sees the
+-- turns as the statement left them. It runs once for all events of a statement.
+--
+-- A tenant without endpoints, and a turn without a URL, cost two index look-ups. A disabled endpoint gets its events as
+-- dead letters, which can be redelivered once it works again.
+CREATE OR REPLACE FUNCTION turnpike_deliver_turn_events() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    target record;
+    body jsonb;
+    of_event text;
+BEGIN
+    FOR target IN
+        SELECT event.id, event.turn_id, event.sequence_number, event.tenant_id, event.type,
+               endpoint.id AS endpoint_id, NULL::text AS url, endpoint.id AS lane,
+               CASE WHEN endpoint.enabled THEN 'pending' ELSE 'dead' END AS status
+        FROM inserted AS event JOIN webhook_endpoints AS endpoint
+          ON endpoint.tenant_id = event.tenant_id AND endpoint.deleted_at IS NULL AND event.type = ANY (endpoint.events)
+        WHERE event.type IN ('turn.queued', 'turn.started', 'turn.requires_action', 'turn.completed', 'turn.failed',
+                             'turn.cancelled', 'turn.incomplete')
+        UNION ALL
+        -- Webhook URLs of turns at one origin share a concurrency limit and a circuit breaker.
+        SELECT event.id, event.turn_id, event.sequence_number, event.tenant_id, event.type,
+               NULL, turns.webhook_url,
+               turns.tenant_id || ' ' || substring(turns.webhook_url FROM '^[a-z]+://[^/?#]+'), 'pending'
+        FROM inserted AS event JOIN turns ON turns.id = event.turn_id AND turns.webhook_url IS NOT NULL
+        WHERE event.type IN ('turn.requires_action', 'turn.completed', 'turn.failed', 'turn.cancelled',
+                             'turn.incomplete')
+        ORDER BY 1
+    LOOP
+        IF of_event IS DISTINCT FROM target.id THEN
+            of_event := target.id;
+            body := turnpike_turn_snapshot(target.turn_id)
+                    || jsonb_build_object('sequence_number', target.sequence_number);
+        END IF;
+        INSERT INTO deliveries (id, tenant_id, endpoint_id, url, lane, event_id, type, turn_id, payload, status)
+        VALUES (turnpike_new_id('dlv'), target.tenant_id, target.endpoint_id, target.url, target.lane, target.id,
+                target.type, target.turn_id, body, target.status);
+    END LOOP;
+    RETURN NULL;
+END;
+$$;
