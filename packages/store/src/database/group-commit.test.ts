@@ -46,6 +46,21 @@ test('items that arrive together or meanwhile share a statement, and each gets i
   expect(await Promise.all([...first, ...third])).toEqual(['a!', 'b!', 'd!', 'e!', 'f!']);
 });
 
+test('a group that is not full waits a moment for the one in flight, so that more items join it', async () => {
+  const { groups, group, left } = heldWrites();
+  const first = group.add('a', 1);
+  await left(1);
+  const second = [group.add('b', 1)];
+  await nextTurn();
+  second.push(group.add('c', 1));
+  groups[0]?.end();
+  await first;
+  await left(2);
+  expect(groups[1]?.items).toEqual(['b', 'c']);
+  groups[1]?.end();
+  await Promise.all(second);
+});
+
 test('items with one key never share a statement, and a statement has at most so many bytes', async () => {
   const { groups, group, left } = heldWrites();
   const all = ['x 1', 'x 2', 'y 1', 'big1 1', 'big2 1'].map((item) =>
