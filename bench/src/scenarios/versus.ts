@@ -5,6 +5,7 @@ import { measureTurns, processorTotal, runTurns, type TurnCost } from '../measur
 import type { Finding } from '../report.ts';
 import { startRestate } from '../restate.ts';
 import type { Scenario } from '../scenario.ts';
+import type { Stage } from '../stage.ts';
 import { median, percentile } from '../statistics.ts';
 import type { Subject } from '../subject.ts';
 import { Turnpike } from '../turnpike.ts';

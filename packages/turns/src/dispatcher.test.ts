@@ -88,7 +88,7 @@ test('turns of a tenant without a free slot wait for one, and get it', async () 
 test('the job of a turn that was dispatched with its insert is added to the queue', async () => {
   const errors: unknown[] = [];
   const dispatcher = new Dispatcher({ database, backplane, onError: (error) => errors.push(error) });
-  const jobs = [1, 2].map((jobNumber) => ({ turnId: newId('turn'), epoch: 0, jobNumber }));
+  const jobs = [1, 2].map((jobNumber) => ({ turnId: newId('turn'), epoch: 0, jobNumber, queue: null }));
   for (const job of jobs) dispatcher.dispatched(job);
   await untilTrue('no job is missing', async () => (await backplane.missing(jobs)).length === 0);
   expect(errors).toEqual([]);

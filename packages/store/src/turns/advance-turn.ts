@@ -261,7 +261,8 @@ interface Write {
 function partsOf(advance: Advance): Parts {
   const { requestedCalls, startedCalls, receipts, awaitingOutcome, returnedCalls, toolSteps } = advance;
   const calls = [requestedCalls, startedCalls, receipts, awaitingOutcome, returnedCalls, toolSteps];
-  const isCommon = advance.summary === undefined && [...calls, advance.refusals].every((list) => !list?.length);
+  const isCommon =
+    advance.summary === undefined && [...calls, advance.refusals].every((list) => !list?.length);
   return isCommon ? 'common' : 'every';
 }
 

@@ -69,7 +69,7 @@ async function dispatchedTurns(): Promise<number> {
 test('a turn that may run is dispatched by the statement that stores it, and its job can be claimed once', async () => {
   const [accepted] = await store([starting()]);
   const job = accepted?.job ?? null;
-  expect(job).toEqual({ turnId: accepted?.turn.id, epoch: 0, jobNumber: 1 });
+  expect(job).toEqual({ turnId: accepted?.turn.id, epoch: 0, jobNumber: 1, queue: null });
   expect((await dispatchTurns(database.pool, [], [tenantId])).turns).toEqual([]);
   const claim = {
     turnId: job?.turnId ?? '',

@@ -1,9 +1,15 @@
-import type { ContentBlock, Metadata, ResumeTurn, Turn } from '@turnpike/contract';
+import {
+  DEFAULT_POOL,
+  type ContentBlock,
+  type Metadata,
+  type ResumeTurn,
+  type Turn,
+} from '@turnpike/contract';
 import { z } from 'zod';
 import { columnsOf, parameterRows } from '../database/parameter-rows.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 import { tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
-import { DEFAULT_POOL, needsOf } from '../workers/capability.ts';
+import { needsOf } from '../workers/capability.ts';
 import { dispatchedTurnSchema, type DispatchedTurn } from './dispatch-turns.ts';
 import { asTurn, storedTurnSchema, SUBMITTED_COLUMNS, TURN_COLUMNS } from './stored-turn.ts';
 
