@@ -6,6 +6,7 @@ import type { Scenario } from './scenario.ts';
 import { accept } from './scenarios/accept.ts';
 import { cold } from './scenarios/cold.ts';
 import { growth } from './scenarios/growth.ts';
+import { idle } from './scenarios/idle.ts';
 import { outage } from './scenarios/outage.ts';
 import { profile } from './scenarios/profile.ts';
 import { readers } from './scenarios/readers.ts';
@@ -30,6 +31,7 @@ const SCENARIOS: Scenario[] = [
   readers,
   scale,
   growth,
+  idle,
   outage,
   webhooks,
 ];

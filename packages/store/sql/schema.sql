@@ -252,12 +252,14 @@ CREATE TABLE messages (
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   partial boolean NOT NULL DEFAULT false,
   refused jsonb NOT NULL DEFAULT '[]'::jsonb,
+  content_without_media jsonb,
   CONSTRAINT messages_pkey PRIMARY KEY (turn_id, index),
   CONSTRAINT messages_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT messages_refused_check CHECK ((jsonb_typeof(refused) = 'array'::text)),
   CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text])))
 );
 CREATE UNIQUE INDEX messages_session_id_turn_sequence_index_key ON messages USING btree (session_id, turn_sequence, index);
+CREATE TRIGGER messages_without_media BEFORE INSERT ON messages FOR EACH ROW WHEN (pg_column_size(new.content) > 32768) EXECUTE FUNCTION turnpike_set_content_without_media();
 
 CREATE TABLE model_settings (
   tenant_id text NOT NULL,

@@ -90,6 +90,10 @@ function mediaIn(block: ContentBlock): ContentBlock[] {
   return block.type === 'tool_result' && Array.isArray(content) ? content.flatMap(mediaIn) : [];
 }
 
+/** Also of one whose data was not read, since it is too old to be sent. */
 function charactersOf({ source }: ContentBlock): number {
-  return isJsonObject(source) && typeof source['data'] === 'string' ? source['data'].length : 0;
+  if (!isJsonObject(source)) return 0;
+  const { data, characters } = source;
+  if (source['type'] === 'omitted' && typeof characters === 'number') return characters;
+  return typeof data === 'string' ? data.length : 0;
 }

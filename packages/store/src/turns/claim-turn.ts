@@ -185,12 +185,29 @@ const take = (of: 'all' | 'free'): string => `, turn AS (
   FROM turn
 )`;
 
-const MESSAGE = jsonObject(messageSchema, 'messages', {
-  model: `(
+/** Where a message is read as it is stored, and where without images that are too old to be sent. */
+const messageWith = (content: string): string =>
+  jsonObject(messageSchema, 'messages', {
+    content,
+    model: `(
     SELECT version.config ->> 'model' FROM turns AS said
     JOIN agent_versions AS version ON version.agent_id = said.agent_id AND version.version = said.agent_version
     WHERE said.id = messages.turn_id AND messages.role = 'assistant')`,
-});
+  });
+
+const MESSAGE = messageWith('messages.content');
+
+/*
+ * A request carries 24 million characters of images and documents, the newest (media.ts of packages/model). The text of
+ * a session fits the model's window, which is a few megabytes, so of messages that have twice that after them nothing
+ * but text is sent. Sizes are those on disk: to learn them, Postgres reads none of the contents.
+ */
+const MOST_MEDIA_BYTES = 48_000_000;
+
+const PAST_MESSAGE = messageWith(
+  `CASE WHEN messages.bytes_after > ${MOST_MEDIA_BYTES} THEN coalesce(messages.content_without_media, messages.content)
+        ELSE messages.content END`,
+);
 
 const TOOL_CALL = jsonObject(toolCallSchema, 'tool_calls', {
   steps: `(
@@ -242,13 +259,17 @@ SELECT ${selectList(claimedSchema, 'turn', {
   ),
   summary: 'summary.content',
   history: `CASE WHEN turn.sequence > 1 THEN (
-    SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
-    FROM messages
-    WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
-      AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
-      AND NOT EXISTS (SELECT 1 FROM turns AS rolled_back
-                      WHERE rolled_back.session_id = turn.session_id AND rolled_back.rolled_back
-                        AND rolled_back.sequence = messages.turn_sequence)) ELSE '[]' END`,
+    SELECT coalesce(json_agg(${PAST_MESSAGE} ORDER BY messages.turn_sequence, messages.index), '[]')
+    FROM (
+      SELECT messages.*, sum(pg_column_size(messages.content)) OVER newer - pg_column_size(messages.content) AS bytes_after
+      FROM messages
+      WHERE messages.session_id = turn.session_id AND messages.turn_sequence < turn.sequence
+        AND messages.turn_sequence > coalesce(summary.through_sequence, 0)
+        AND NOT EXISTS (SELECT 1 FROM turns AS rolled_back
+                        WHERE rolled_back.session_id = turn.session_id AND rolled_back.rolled_back
+                          AND rolled_back.sequence = messages.turn_sequence)
+      WINDOW newer AS (ORDER BY messages.turn_sequence DESC, messages.index DESC)
+    ) AS messages) ELSE '[]' END`,
   messages: `(
     SELECT coalesce(json_agg(${MESSAGE} ORDER BY messages.index), '[]')
     FROM messages WHERE messages.turn_id = turn.id)`,

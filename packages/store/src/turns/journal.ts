@@ -31,7 +31,11 @@ export async function listSteps(
   });
   const range = { gt: page.after, lte: steps.at(-1)?.index ?? page.after };
   const [messages, calls] = await Promise.all([
-    database.prisma.message.findMany({ where: { turnId, stepIndex: range }, orderBy: { index: 'asc' } }),
+    database.prisma.message.findMany({
+      where: { turnId, stepIndex: range },
+      orderBy: { index: 'asc' },
+      omit: FOR_CLAIMS,
+    }),
     database.prisma.toolCall.findMany({
       where: { turnId, stepIndex: range },
       orderBy: { position: 'asc' },
@@ -83,6 +87,9 @@ export async function listSteps(
   }));
 }
 
+/** What only a claim reads of a message. */
+const FOR_CLAIMS = { contentWithoutMedia: true } as const;
+
 /** A session's messages in order, those after a position (turn sequence, index within the turn). */
 export async function listMessages(
   database: Database,
@@ -99,6 +106,7 @@ export async function listMessages(
       },
       orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],
       take: page.limit,
+      omit: FOR_CLAIMS,
     }),
     database.prisma.summary.findFirst({
       where: { sessionId },
