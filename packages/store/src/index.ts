@@ -83,6 +83,7 @@ export {
   type StoredResponse,
 } from './idempotency/idempotency.ts';
 export { listMessages, listSteps, type MessagePosition } from './turns/journal.ts';
+export { lookForWork, type WorkFound } from './turns/look-for-work.ts';
 export { createMemoryStore } from './memory/memory.ts';
 export { migrate, type MigrateOptions } from './schema/migrate.ts';
 export { requiredMigrations } from './schema/migration-state.ts';

@@ -9,6 +9,7 @@ import {
   findUnreadySessions,
   keepBuilds,
   listLiveQueues,
+  lookForWork,
   offerElsewhere,
   putAside,
   takeBackUnconsumed,
@@ -20,6 +21,7 @@ import {
   takeUncheckedTurns,
   type Database,
   type WaitedTurn,
+  type WorkFound,
 } from '@turnpike/store';
 import type { Dispatcher } from './dispatcher.ts';
 import type { RetentionSettings } from './retention-settings.ts';
@@ -76,8 +78,26 @@ const DUE_BATCH = 1_000;
 /** Passes after workers came or went, and one of so many others, that look for queues without workers. */
 const LATE_PASSES = 5;
 const RARE_PASSES = 30;
+/** One of so many passes does all, whatever the look before it found. */
+const WHOLE_PASSES = 10;
 /** How often a parked turn probes whether its model responds again. */
 const PROBE_EVERY_MS = 5_000;
+
+const ALL: WorkFound = {
+  expiredLeases: true,
+  expiredActions: true,
+  missedDeadlines: true,
+  unreadySessions: true,
+  dueTurns: true,
+  readyTurns: true,
+  turnsWithoutWorker: true,
+  families: true,
+  uncheckedJobs: true,
+  probes: true,
+  lateWorkers: true,
+  spending: true,
+  expiredRecords: true,
+};
 
 /**
  * Compares Postgres with the backplane and repairs the backplane, in bounded batches for each kind. Any
@@ -92,6 +112,7 @@ export class Reconciliation {
   /** Those that live workers consume. */
   #queues: string[] = [];
   #passesWithQueues = 0;
+  #passes = 0;
   readonly #families = { orphan: '', parent: '' };
 
   constructor(
@@ -118,41 +139,61 @@ export class Reconciliation {
       }
     };
     const { pool } = this.#parts.database;
+    const work = await this.#look(errors);
+    /** Only where the look found something for it. */
+    const where = (isFound: boolean, stage: () => Promise<number>): Promise<number> =>
+      isFound ? attempt(stage) : Promise.resolve(0);
+    const isWhole = work === ALL;
     const repairs: Repairs = {
-      expiredLeases: await attempt(() => this.#expireLeases()),
-      expiredActions: await attempt(() => this.#expireActions()),
-      missedDeadlines: await attempt(() => this.#missDeadlines()),
+      expiredLeases: await where(work.expiredLeases, () => this.#expireLeases()),
+      expiredActions: await where(work.expiredActions, () => this.#expireActions()),
+      missedDeadlines: await where(work.missedDeadlines, () => this.#missDeadlines()),
       orphans: 0,
       wokenParents: 0,
-      unreadySessions: await attempt(() => this.#promoteSessions()),
-      dueTurns: await attempt(() => this.#promoteDelayed()),
-      probes: await attempt(() => this.#probeOutages()),
+      unreadySessions: await where(work.unreadySessions, () => this.#promoteSessions()),
+      dueTurns: await where(work.dueTurns, () => this.#promoteDelayed()),
+      probes: await where(work.probes, () => this.#probeOutages()),
       unconsumedTurns: await attempt(() => this.#takeBackUnconsumed()),
-      turnsWithWorker: await attempt(() => this.#takeUp()),
-      turnsWithoutWorker: await attempt(() => this.#putAside()),
-      readyTenants: await attempt(() => this.#dispatchTenants()),
-      removedWorkers: await attempt(() => purgeWorkers(pool, BATCH)),
-      removedBuilds: await attempt(() => keepBuilds(pool, BATCH)),
-      countedTenants: await attempt(() => countSpending(pool, BATCH)),
+      turnsWithWorker: await where(work.turnsWithoutWorker, () => this.#takeUp()),
+      turnsWithoutWorker: await where(work.readyTurns, () => this.#putAside()),
+      readyTenants: await where(work.readyTurns, () => this.#dispatchTenants()),
+      removedWorkers: await where(work.lateWorkers, () => purgeWorkers(pool, BATCH)),
+      removedBuilds: await where(isWhole, () => keepBuilds(pool, BATCH)),
+      countedTenants: await where(work.spending, () => countSpending(pool, BATCH)),
       lostJobs: 0,
       purgedIdempotencyRecords: 0,
       prunedTurns: 0,
       purgedRows: 0,
     };
     // After the stages that end turns.
-    repairs.orphans = await attempt(async () => {
+    repairs.orphans = await where(work.families, async () => {
       const { orphans, woken } = await settleAllFamilies(this.#parts, this.#families);
       repairs.wokenParents = woken;
       return orphans;
     });
     await this.#parts.dispatcher.settle();
-    repairs.lostJobs = await attempt(() => this.#reissueLostJobs());
+    repairs.lostJobs = await where(work.uncheckedJobs, () => this.#reissueLostJobs());
     // Last, because nothing waits for it.
-    repairs.purgedIdempotencyRecords = await attempt(() => this.#retention.purgeIdempotencyRecords());
+    repairs.purgedIdempotencyRecords = await where(work.expiredRecords, () =>
+      this.#retention.purgeIdempotencyRecords(),
+    );
     repairs.prunedTurns = await attempt(() => this.#retention.pruneEvents());
     repairs.purgedRows = await attempt(() => this.#retention.purge());
     if (errors.length > 0) throw errors[0];
     return repairs;
+  }
+
+  /** The first pass is whole, and so is one whose look failed. */
+  async #look(errors: unknown[]): Promise<WorkFound> {
+    const isWhole = this.#passes % WHOLE_PASSES === 0;
+    this.#passes += 1;
+    if (isWhole) return ALL;
+    try {
+      return await lookForWork(this.#parts.database.pool, this.#settings.jobAgeMs);
+    } catch (error) {
+      errors.push(error);
+      return ALL;
+    }
   }
 
   async #expireLeases(): Promise<number> {

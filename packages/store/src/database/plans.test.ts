@@ -29,6 +29,7 @@ import { readChildren } from '../children/read-children.ts';
 import { startChildren } from '../children/start-children.ts';
 import { findParentsToWake, readParents, wakeParents } from '../children/wake-parents.ts';
 import { cancelTurn } from '../turns/cancel-turns.ts';
+import { lookForWork } from '../turns/look-for-work.ts';
 import { listTurns } from '../turns/read-turns.ts';
 import { listSessions } from '../sessions/sessions.ts';
 import { endOutage, probeOutages } from '../turns/probe-outages.ts';
@@ -278,6 +279,7 @@ function raise(): never {
 test('no pass of the reconciler reads the whole of a table that grows', async () => {
   plans.length = 0;
   for (let round = 0; round < 8; round++) {
+    await lookForWork(pool, 1_000);
     await expireLeases(pool, { limit: 50, maxLostLeases: 5 });
     await expireActions(pool, 50);
     await expireDeadlines(pool, 50);
