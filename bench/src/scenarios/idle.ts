@@ -17,7 +17,7 @@ export const idle: Scenario = {
     const seconds = quick ? 15 : 60;
     progress.begin('idle', 4);
     progress.step('start');
-    const turnpike = await Turnpike.start(stage, { workers: 1 });
+    const turnpike = await Turnpike.start(stage, { workers: 1, environment: { BENCH_LAG: 'off' } });
     const empty = await measureIdle(stage, turnpike, seconds, () => progress.step('empty'));
     await fill(turnpike);
     const full = await measureIdle(stage, turnpike, seconds, () => progress.step('full'));
