@@ -108,7 +108,8 @@ async function sendOnce(calling: Calling, opened: OpenedServer, time: TimeLeft):
   } catch (failure) {
     if (failure instanceof CallSuspendedError || failure instanceof LeaseLostError) throw failure;
     signal.throwIfAborted();
-    return { failure, sent: sending.sent };
+    const wasRefused = failure instanceof EgressRefusedError || failure instanceof EgressUnreachableError;
+    return { failure, sent: sending.sent && !wasRefused };
   }
 }
 

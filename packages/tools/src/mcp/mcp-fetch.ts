@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FetchLike } from '@modelcontextprotocol/client';
+import { EgressUnreachableError } from '@turnpike/egress';
 
 const BODILESS = new Set([101, 204, 205, 304]);
 
@@ -26,15 +27,27 @@ export function createMcpFetch({ send, url, headers, checkElsewhere }: McpFetchS
     if (!isServer) await checkElsewhere(target.href, method);
     const all = new Headers(isServer ? { ...headers } : {});
     for (const [name, value] of new Headers(init.headers)) all.set(name, value);
+    // A server may close an idle connection just as a call is sent on it: then nobody knows whether the call arrived.
+    all.set('connection', 'close');
     const body = init.body === undefined || init.body === null ? {} : { body: bodyText(init.body) };
     const response = await send(target.href, {
       method,
       headers: all,
       ...body,
       ...(init.signal ? { signal: init.signal } : {}),
+    }).catch((error: unknown) => {
+      throw asUnreachable(error, target.host);
     });
     return asWebResponse(response);
   };
+}
+
+/** A failure to connect as the guard's own error, which says that nothing was sent. */
+function asUnreachable(error: unknown, host: string): unknown {
+  const isConnect = error instanceof Error && 'syscall' in error && error.syscall === 'connect';
+  return isConnect
+    ? new EgressUnreachableError('connect_failed', `${host} cannot be connected to.`, error)
+    : error;
 }
 
 function bodyText(body: NonNullable<RequestInit['body']>): string {
