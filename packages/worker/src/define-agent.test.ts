@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { defineAgent } from './define-agent.ts';
+import type { createAgentSchema } from '@turnpike/contract';
+import { defineAgent, type AgentSettings } from './define-agent.ts';
 import { defineTool } from './define-tool.ts';
 
 const forecast = defineTool({
@@ -33,4 +34,29 @@ test('an agent that the API would refuse is refused where it is defined', () => 
   const settings = { name: 'guide', model: 'claude-sonnet-4-5' };
   expect(() => defineAgent({ ...settings, tools: [forecast, forecast] })).toThrow('tool names must differ');
   expect(() => defineAgent({ ...settings, temperature: 3 })).toThrow('temperature');
+});
+
+/** Without `undefined`, which the contract's optional fields also allow. */
+type Exact<T> = T extends readonly (infer Item)[]
+  ? Exact<Item>[]
+  : T extends object
+    ? { [Key in keyof T]: Exact<Exclude<T[Key], undefined>> }
+    : T;
+
+test('an agent in code takes all that the API takes', () => {
+  type Body = Exact<z.input<typeof createAgentSchema>>;
+  type Tool = NonNullable<Body['tools']>[number];
+  type Settings = Required<AgentSettings>;
+  type Missing = Exclude<keyof Body, keyof AgentSettings>;
+  type MissingTool = Exclude<Tool['type'], Settings['tools'][number]['type']>;
+  const missing: [Missing, MissingTool][] = [];
+  const takes = (
+    settings: AgentSettings,
+    body: Omit<Body, 'tools'>,
+    tool: Exclude<Tool, { type: 'code' }>,
+  ) => {
+    settings = { ...body, tools: [tool] } satisfies AgentSettings;
+    return settings;
+  };
+  expect([missing, typeof takes]).toEqual([[], 'function']);
 });

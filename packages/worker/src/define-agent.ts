@@ -9,6 +9,15 @@ export type OtherTool =
       name: string;
       description: string;
       input_schema: { type: 'object'; [keyword: string]: unknown };
+      strict?: boolean;
+    }
+  | {
+      type: 'agent';
+      name: string;
+      agent_id: string;
+      description: string;
+      input_schema?: { type: 'object'; [keyword: string]: unknown };
+      requires_approval?: boolean;
     }
   | {
       type: 'server';
