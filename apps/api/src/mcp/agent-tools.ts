@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { readSettledTurn } from '../read-settled-turn.ts';
 import type { Services } from '../route.ts';
 import { giveWork } from './give-work.ts';
-import type { McpRequester } from './serve-mcp.ts';
+import type { McpRequester } from './mcp-requester.ts';
 
 /** The newest agents. A host shows its model every tool. */
 const MOST_AGENTS = 100;

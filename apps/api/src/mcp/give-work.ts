@@ -4,7 +4,7 @@ import { submitTurn, type RequestedTurn } from '@turnpike/turns';
 import { z } from 'zod';
 import { fingerprintOf, parseIdempotencyKey } from '../idempotency-key.ts';
 import type { Services } from '../route.ts';
-import type { McpRequester } from './serve-mcp.ts';
+import type { McpRequester } from './mcp-requester.ts';
 
 /** What a host asks of an agent. */
 export interface Work {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
-import { allows, ProblemError, type Limits } from '@turnpike/contract';
+import { allows, ProblemError } from '@turnpike/contract';
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import type { Authenticate } from '../authenticate.ts';
 import type { BodyMemory } from '../body-memory.ts';
@@ -12,17 +12,7 @@ import type { RequestRates } from '../request-rates.ts';
 import { requesterOf, setRequester } from '../requester.ts';
 import type { Services } from '../route.ts';
 import { addAgentTools } from './agent-tools.ts';
-
-/** Whose request it is, for the server that is made for it. */
-export interface McpRequester {
-  tenantId: string;
-  limits: Limits;
-  /** The header, null where there is none. */
-  idempotencyKey: string | null;
-  traceparent: string | null;
-  /** Aborts when the client has disconnected. */
-  gone: AbortSignal;
-}
+import type { McpRequester } from './mcp-requester.ts';
 
 const ABOUT = { name: 'turnpike', title: 'Turnpike', version: '1.0.0' };
 const INSTRUCTIONS =
