@@ -98,3 +98,31 @@ export async function growSession(
   await pool.query('ANALYZE messages, turns, summaries');
   return sessionId;
 }
+
+/** Stores the tenants from number `from` up to `to`, each with a turn whose time has not come and one that has ended. */
+export async function growTenants(
+  { database: { pool }, agentId }: Turnpike,
+  from: number,
+  to: number,
+): Promise<void> {
+  const numbers = [from, to - 1];
+  const tenant = `'ten_g' || lpad(n::text, 25, '0')`;
+  const session = `'sess_t' || lpad(n::text, 25, '0')`;
+  await pool.query(
+    `INSERT INTO tenants (id, name) SELECT ${tenant}, 'Grown' FROM generate_series($1::int, $2::int) AS n`,
+    numbers,
+  );
+  await pool.query(
+    `INSERT INTO sessions (id, tenant_id, agent_id, last_sequence, open_turns)
+     SELECT ${session}, ${tenant}, $3, 1, 1 FROM generate_series($1::int, $2::int) AS n`,
+    [...numbers, agentId],
+  );
+  await pool.query(
+    `INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, message_count, event_count, ready_at,
+                        available_at, deadline_at)
+     SELECT 'turn_t' || lpad(n::text, 25, '0'), ${tenant}, ${session}, 1, $3, 1, 1, 1, now(), now() + interval '1 day',
+            now() + interval '2 days' FROM generate_series($1::int, $2::int) AS n`,
+    [...numbers, agentId],
+  );
+  await pool.query('ANALYZE tenants, sessions, turns');
+}

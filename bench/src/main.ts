@@ -39,6 +39,7 @@ const RESULTS = new URL('../results/', import.meta.url);
 
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');
+const long = words.includes('--long');
 const only = words.flatMap((word) => /^--only=(.+)$/.exec(word)?.[1]?.split(',') ?? []);
 const names = words.filter((word) => !word.startsWith('--'));
 const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
@@ -56,7 +57,7 @@ const stage = await startStage();
 for (const scenario of SCENARIOS) {
   if (names.length > 0 && !names.includes(scenario.name)) continue;
   try {
-    const found = await scenario.run({ stage, progress, quick, only });
+    const found = await scenario.run({ stage, progress, quick, long, only });
     const ofScenario = found.map((finding) => ({ scenario: scenario.name, ...finding }));
     findings.push(...ofScenario);
     progress.clear();

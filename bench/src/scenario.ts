@@ -7,6 +7,8 @@ export interface Run {
   progress: Progress;
   /** Short rounds and few clients: a check that the scenario works, and a first figure. */
   quick: boolean;
+  /** As much as a large installation has, where a scenario stores something. */
+  long: boolean;
   /** Names of the subjects that are measured, where a scenario has several; none: all. */
   only: readonly string[];
 }

@@ -1,5 +1,6 @@
-import { claimTurn, dispatchTurns } from '@turnpike/store';
-import { growSession, growTurns } from '../grow.ts';
+import { newId, NO_USAGE, type Advance } from '@turnpike/contract';
+import { advanceTurn, claimTurn, dispatchTurns } from '@turnpike/store';
+import { growSession, growTenants, growTurns } from '../grow.ts';
 import type { Finding } from '../report.ts';
 import { alternate } from '../rounds.ts';
 import type { Scenario } from '../scenario.ts';
@@ -8,14 +9,17 @@ import { Turnpike } from '../turnpike.ts';
 
 const SMALL = 1_000;
 
-/** Stored rows must not slow anything down: compares submit and claim with many stored rows and with few. */
+/**
+ * Stored rows must not slow anything down: compares what is done for a turn with many stored turns, tenants and messages
+ * and with few. `--long` stores ten million turns, which takes an hour.
+ */
 export const growth: Scenario = {
   name: 'growth',
-  async run({ stage, progress, quick }) {
-    const large = quick ? 100_000 : 1_000_000;
+  async run({ stage, progress, quick, long }) {
+    const large = quick ? 100_000 : long ? 10_000_000 : 1_000_000;
     const rounds = quick ? 5 : 9;
     const findings: Omit<Finding, 'scenario'>[] = [];
-    progress.begin('growth', 5);
+    progress.begin('growth', 6);
     // The reconciler must not repair anything meanwhile, nor be measured.
     const environment = { RECONCILE_EVERY_MS: '600000' };
     const few = await Turnpike.start(stage, { workers: 0, environment });
@@ -32,7 +36,7 @@ export const growth: Scenario = {
       () => timeMoves(few, newSession, 40),
       () => timeMoves(many, newSession, 40),
     );
-    for (const move of ['submit', 'dispatch', 'claim'] as const) {
+    for (const move of MOVES) {
       findings.push(
         {
           what: `${move}, ${SMALL} turns stored: p50`,
@@ -51,6 +55,25 @@ export const growth: Scenario = {
           ...(move === 'dispatch' ? {} : { target: { atMost: 1.3 } }),
         },
       );
+    }
+    progress.step('tenants');
+    let tenants = 1;
+    for (const more of [100, 10_000]) {
+      await growTenants(many, tenants, more);
+      tenants = more;
+      const beside = await alternate(
+        rounds,
+        () => timeMoves(few, newSession, 20),
+        () => timeMoves(many, newSession, 20),
+      );
+      for (const move of MOVES) {
+        findings.push({
+          what: `${move}: p50 beside ${more} tenants with waiting turns, to one`,
+          value: median(beside.map(([one, all]) => all[move] / one[move])),
+          unit: 'x',
+          ...(move === 'dispatch' ? {} : { target: { atMost: 1.3 } }),
+        });
+      }
     }
     progress.step('messages in a session');
     const short = await growSession(few, 10, false);
@@ -78,7 +101,8 @@ export const growth: Scenario = {
   },
 };
 
-type Moves = Record<'submit' | 'dispatch' | 'claim', number>;
+const MOVES = ['submit', 'dispatch', 'claim', 'finish', 'read', 'list', 'stream'] as const;
+type Moves = Record<(typeof MOVES)[number], number>;
 type Target = (agentId: string) => { path: string; body: object };
 
 const newSession: Target = (agentId) => ({ path: '/v1/turns', body: { agent_id: agentId } });
@@ -90,7 +114,15 @@ const toSession =
 async function timeMoves(turnpike: Turnpike, target: Target, count: number): Promise<Moves> {
   const wire = turnpike.wire();
   const { pool } = turnpike.database;
-  const times: Record<keyof Moves, number[]> = { submit: [], dispatch: [], claim: [] };
+  const times: Record<keyof Moves, number[]> = {
+    submit: [],
+    dispatch: [],
+    claim: [],
+    finish: [],
+    read: [],
+    list: [],
+    stream: [],
+  };
   const timed = async <Result>(move: keyof Moves, work: () => Promise<Result>): Promise<Result> => {
     const began = performance.now();
     const result = await work();
@@ -107,15 +139,55 @@ async function timeMoves(turnpike: Turnpike, target: Target, count: number): Pro
     const claim = { turnId, epoch: 0, from: ['queued'] as const, workerId: 'bench', leaseMs: 60_000 };
     const claimed = await timed('claim', () => claimTurn(pool, claim));
     if (claimed === null) throw new Error(`${turnId} could not be claimed.`);
-    await pool.query(
-      `WITH ended AS (UPDATE turns SET status = 'failed', finished_at = now(), leased_until = NULL, dispatched_at = NULL
-                      WHERE id = $1 RETURNING session_id)
-       UPDATE sessions SET open_turns = 0 FROM ended WHERE sessions.id = ended.session_id`,
-      [turnId],
-    );
+    const fence = {
+      turnId,
+      epoch: claimed.epoch,
+      from: ['in_progress'] as const,
+      eventCount: claimed.eventCount,
+    };
+    await timed('finish', () => advanceTurn(pool, fence, end()));
+    await timed('read', () => wire.request('GET', `/v1/turns/${turnId}`));
+    await timed('list', () => wire.request('GET', '/v1/turns?limit=20'));
+    await timed('stream', () => readEvents(turnpike, turnId));
   }
   await wire.close();
-  return { submit: median(times.submit), dispatch: median(times.dispatch), claim: median(times.claim) };
+  const p50 = (move: keyof Moves): number => median(times[move]);
+  return {
+    submit: p50('submit'),
+    dispatch: p50('dispatch'),
+    claim: p50('claim'),
+    finish: p50('finish'),
+    read: p50('read'),
+    list: p50('list'),
+    stream: p50('stream'),
+  };
+}
+
+const RESPONSE = [{ type: 'text', text: 'Hello to you.' }];
+
+/** The write that ends a turn of one step. */
+const end = (): Advance => ({
+  step: {
+    id: newId('step'),
+    type: 'model_call',
+    model: 'm',
+    stopReason: 'end_turn',
+    costMicros: 0,
+    usage: NO_USAGE,
+    attempts: 1,
+    providerRequestId: null,
+    durationMs: 1,
+  },
+  messages: [{ role: 'assistant', content: RESPONSE }],
+  events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
+  outcome: { status: 'completed', stopReason: 'end_turn', output: RESPONSE, error: null },
+});
+
+/** All events of a turn that has ended: the stream ends after the last. */
+async function readEvents(turnpike: Turnpike, turnId: string): Promise<void> {
+  const response = await fetch(`${turnpike.url}/v1/turns/${turnId}/events`, { headers: turnpike.headers });
+  const text = await response.text();
+  if (!text.includes('turn.completed')) throw new Error(`${turnId} has no end in its stream.`);
 }
 
 async function untilDispatched(turnpike: Turnpike, turnId: string): Promise<void> {
