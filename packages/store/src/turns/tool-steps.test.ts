@@ -12,6 +12,8 @@ import { claimTurn } from './claim-turn.ts';
 import { dispatchTurns } from './dispatch-turns.ts';
 import { insertTurn } from './insert-turn.ts';
 
+const RUNS = { pool: 'default', codeTools: ['pay'], queue: 'with-pay' };
+
 let database: Database;
 let drop: () => Promise<void>;
 let tenantId: string;
@@ -24,6 +26,11 @@ beforeAll(async () => {
   agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm', tools: [{ type: 'code', name: 'pay' }] });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
+  // A turn goes only to workers that have its tool.
+  await database.pool.query(
+    `INSERT INTO workers (id, concurrency, seen_at, queue, code_tools) VALUES ('w', 100, now() + interval '1 hour', $1, '{pay}')`,
+    [RUNS.queue],
+  );
 });
 afterAll(async () => {
   await database.close();
@@ -36,7 +43,7 @@ async function startedCall() {
   const turnId = accepted.turn?.id ?? '';
   const claimAt = async (epoch: number) => {
     await dispatchTurns(database.pool, [], [tenantId]);
-    const claim = { turnId, epoch, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000 };
+    const claim = { turnId, epoch, from: ['queued'] as const, workerId: 'w', leaseMs: 60_000, runs: RUNS };
     const claimed = await claimTurn(database.pool, claim);
     if (claimed === null) throw new Error('The turn cannot be claimed.');
     return claimed;
