@@ -78,11 +78,11 @@ export const growth: Scenario = {
     progress.step('messages in a session');
     const short = await growSession(few, 10, false);
     for (const summarized of [true, false]) {
-      const long = await growSession(few, 10_000, summarized);
+      const lengthy = await growSession(few, 10_000, summarized);
       const both = await alternate(
         rounds,
         () => timeMoves(few, toSession(short), 15),
-        () => timeMoves(few, toSession(long), 15),
+        () => timeMoves(few, toSession(lengthy), 15),
       );
       const what = summarized
         ? '10,000 messages, most of them in a summary'
