@@ -114,7 +114,7 @@ test.each<[string, () => ValidationIssue[], string, string]>([
     'a tool of an agent of an unknown type',
     () => issuesOf(createAgentSchema, { name: 'a', model: 'm', tools: [{ type: 'shell' }] }),
     'tools.0.type',
-    'must be "builtin", "code", "http", "client", "memory", "server" or "agent"',
+    'must be "builtin", "code", "http", "client", "memory", "server", "agent" or "mcp"',
   ],
   [
     'a part of a value that is parsed from text',

@@ -29,6 +29,8 @@ export class Dispatcher {
   readonly #full = new Map<string, { wasAdded: boolean }>();
   /** Jobs of turns that were dispatched with their insert. */
   #jobs: DispatchedTurn[] = [];
+  /** Resolves once those, and the ones before, are in the queue. */
+  #jobsAdded: Promise<void> = Promise.resolve();
   /** Tenants whose turns were added since the last batch. */
   #added = new Set<string>();
   #isRunning = false;
@@ -60,7 +62,8 @@ export class Dispatcher {
   /** Adds the job of a turn that was dispatched with its insert, with others that come at once. Never throws. */
   dispatched(job: DispatchedTurn): void {
     this.#jobs.push(job);
-    if (this.#jobs.length === 1) setImmediate(() => void this.#addJobs());
+    if (this.#jobs.length > 1) return;
+    this.#jobsAdded = Promise.all([this.#jobsAdded, this.#addJobs()]).then(() => undefined);
   }
 
   /** Records a change; the dispatch follows soon. Never throws. */
@@ -72,11 +75,13 @@ export class Dispatcher {
     void this.#run();
   }
 
-  /** Resolves once every change recorded so far is dispatched, whatever is recorded meanwhile. */
+  /** Resolves once every change and job recorded so far is dispatched, whatever is recorded meanwhile. */
   async settle(): Promise<void> {
+    const jobsAdded = this.#jobsAdded;
     for (const [tenantId, full] of this.#full) if (full.wasAdded) this.changed({ tenantId });
     const noted = this.#noted;
     while (this.#dealt < noted) await this.#batch;
+    await jobsAdded;
   }
 
   async #run(): Promise<void> {
@@ -103,6 +108,7 @@ export class Dispatcher {
   }
 
   async #addJobs(): Promise<void> {
+    await new Promise(setImmediate);
     const jobs = this.#jobs;
     this.#jobs = [];
     try {
