@@ -39,3 +39,26 @@ test('tenants whose responses come faster than a model writes leave most of the 
   await Promise.all(fast);
   expect(fastMs).toBeLessThan(passedMs / 2);
 });
+
+test('what may come at once is shared by all responses that a tenant reads', async () => {
+  const pacing = new ResponsePacing();
+  const burst = 250 * KIB;
+  const untilRead = async (tenantId: string): Promise<number> => {
+    const startedAt = performance.now();
+    const pace = pacing.open(tenantId);
+    for (let read = 0; read < burst; read += 16 * KIB) {
+      await pace.next(16 * KIB);
+      const until = performance.now() + 2;
+      while (performance.now() < until);
+    }
+    pace.close();
+    return performance.now() - startedAt;
+  };
+  const alone = await untilRead('a');
+  // While others of the tenant are read, it takes its turns among those that come too fast.
+  const others = Array.from({ length: 9 }, () => pacing.open('b'));
+  const beside = await untilRead('b');
+  for (const pace of others) pace.close();
+  expect(beside).toBeGreaterThan(2 * alone);
+  expect(await untilRead('b')).toBeLessThan(beside);
+});

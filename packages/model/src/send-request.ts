@@ -72,6 +72,7 @@ export async function sendRequest(
     logFailure(state.parts.report, turn, state.fields, progress, failure);
     return failure;
   } finally {
+    pace.close();
     meter.close();
   }
 }
