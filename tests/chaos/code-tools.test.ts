@@ -44,6 +44,23 @@ test(
   CASE_LIMIT_MS,
 );
 
+test(
+  'a build that does not look at what was run already is caught when its workers are killed',
+  async () => {
+    startChance();
+    chaos = await ChaosCluster.start({ workers: 1, code: true, worker: brokenBuild('receipts-off') });
+    await chaos.cluster.control.setScript(scriptOfPlans());
+    chaos.effects.delayMs = 200;
+    const turns = await submitTurns(chaos, 8);
+    await untilTrue('a call that acts once is being made', () => chaos.effects.open('once').length > 0);
+    await Promise.all([...chaos.workers].map((worker) => chaos.killWorker(worker)));
+    await chaos.startWorker();
+    await untilAllEnded(chaos);
+    await expect(checkTruth(chaos, turns)).rejects.toThrow(/once call .* was sent \d times/);
+  },
+  CASE_LIMIT_MS,
+);
+
 async function startSteps(settings: Parameters<typeof ChaosCluster.start>[0]): Promise<StepServer> {
   steps = await StepServer.start(STEP_MS);
   chaos = await ChaosCluster.start({ ...settings, code: true, environment: { STEP_URL: steps.url } });
