@@ -170,7 +170,6 @@ export { openSecretBox, type SecretBox } from './secrets/secret-box.ts';
 export {
   acceptMcpTools,
   deleteMcpServer,
-  findUsersOfMcpServer,
   insertMcpServer,
   listMcpServers,
   lockMcpServer,
@@ -182,7 +181,6 @@ export { createMcpListStore } from './mcp/mcp-lists.ts';
 export {
   deleteTool,
   findToolsThatSend,
-  findUsersOfTool,
   insertTool,
   listTools,
   lockTool,
@@ -190,6 +188,7 @@ export {
   shareNamedTools,
   updateTool,
 } from './agents/tools.ts';
+export { findUsers, type NamedByAgents } from './agents/find-users.ts';
 export {
   announceEvent,
   deleteWebhookEndpoint,

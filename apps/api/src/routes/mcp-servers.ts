@@ -16,7 +16,6 @@ import {
   acceptMcpTools,
   createMcpListStore,
   deleteMcpServer,
-  findUsersOfMcpServer,
   insertMcpServer,
   listMcpServers,
   lockMcpServer,
@@ -28,6 +27,7 @@ import { checkCount } from '../check-count.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
 import { checkMcpSecrets } from '../check-secrets.ts';
 import { pageOf } from '../cursor.ts';
+import { refuseInUse } from '../refuse-in-use.ts';
 import { defineRoute, located, type Route, type Services } from '../route.ts';
 
 const params = z.object({ mcp_server_id: idSchema('mcpServer') });
@@ -188,7 +188,7 @@ export const mcpServerRoutes: Route[] = [
       return {
         status: 200,
         body: server,
-        audited: { details: { name: server.name, tools: before.refused_tools.slice(0, MOST_NAMED) } },
+        audited: { details: { name: server.name, tools: before.refused_tools.slice(0, MOST_AUDITED) } },
       };
     },
   }),
@@ -213,25 +213,16 @@ export const mcpServerRoutes: Route[] = [
       const server = await lockMcpServer(sql, tenantId, id);
       if (server === null) throw noServer(id);
       const { name } = server;
-      const users = await findUsersOfMcpServer(sql, tenantId, name, MOST_NAMED);
-      if (users.count > 0 && query.force === 'false') throw inUse(name, users);
+      const agents = await refuseInUse(
+        { sql, tenantId },
+        { type: 'mcp', server: name },
+        query.force === 'true',
+      );
       await deleteMcpServer(sql, tenantId, id);
-      return { status: 204, audited: { details: { name, agents: users.count } } };
+      return { status: 204, audited: { details: { name, agents } } };
     },
   }),
 ];
-
-/** How many agents an error names at most. */
-const MOST_NAMED = 20;
-
-function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: number }): ProblemError {
-  const more = count > agentIds.length ? ` and ${count - agentIds.length} more` : '';
-  return new ProblemError(
-    'mcp_server_in_use',
-    `${name} is used by ${agentIds.join(', ')}${more}: remove it from them, or delete it with force=true.`,
-    { agentIds },
-  );
-}
 
 /** Throws `invalid_request` for an address that may not be called. */
 function checkUrls({ url, auth }: McpServerConfig, services: Pick<Services, 'checkPublicUrl'>): void {
@@ -243,3 +234,6 @@ function checkUrls({ url, auth }: McpServerConfig, services: Pick<Services, 'che
 function configOf(body: McpServerConfig): McpServerConfig {
   return z.object(mcpServerConfigSchema.shape).parse(body);
 }
+
+/** How many accepted tools an audit entry names at most. */
+const MOST_AUDITED = 20;

@@ -15,7 +15,6 @@ import {
 } from '@turnpike/contract';
 import {
   deleteTool,
-  findUsersOfTool,
   insertTool,
   listCodeTools,
   listTools,
@@ -30,6 +29,7 @@ import { checkToolSecrets } from '../check-secrets.ts';
 import { pageOf } from '../cursor.ts';
 import { checkCount } from '../check-count.ts';
 import { checkPublicUrl } from '../check-public-url.ts';
+import { refuseInUse } from '../refuse-in-use.ts';
 import { defineRoute, located, type Route, type Services } from '../route.ts';
 
 const params = z.object({ tool_id: idSchema('tool') });
@@ -174,8 +174,8 @@ export const toolRoutes: Route[] = [
         .default('false')
         .meta({
           description:
-            'Deletes it also where agents use it. Their turns fail with `unknown_tool` when a worker next claims them ' +
-            'up, until there is a tool of that name again.',
+            'Deletes it also where agents use it. Their turns fail with `unknown_tool` when a worker next claims ' +
+            'them, until there is a tool of that name again.',
         }),
     }),
     response: { status: 204, description: 'Deleted.' },
@@ -184,25 +184,12 @@ export const toolRoutes: Route[] = [
       const tool = await lockTool(sql, tenantId, id);
       if (tool === null) throw noHttpTool(id);
       const { name } = tool;
-      const users = await findUsersOfTool(sql, tenantId, name, MOST_NAMED);
-      if (users.count > 0 && query.force === 'false') throw inUse(name, users);
+      const agents = await refuseInUse({ sql, tenantId }, { type: 'http', name }, query.force === 'true');
       await deleteTool(sql, tenantId, id);
-      return { status: 204, audited: { details: { name, agents: users.count } } };
+      return { status: 204, audited: { details: { name, agents } } };
     },
   }),
 ];
-
-/** How many agents an error names at most. */
-const MOST_NAMED = 20;
-
-function inUse(name: string, { agentIds, count }: { agentIds: string[]; count: number }): ProblemError {
-  const more = count > agentIds.length ? ` and ${count - agentIds.length} more` : '';
-  return new ProblemError(
-    'tool_in_use',
-    `${name} is used by ${agentIds.join(', ')}${more}: remove it from them, or delete it with force=true.`,
-    { agentIds },
-  );
-}
 
 /** Throws `invalid_request` for an address that may not be called, and a schema that no input can be validated with. */
 async function checkTool(

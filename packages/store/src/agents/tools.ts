@@ -103,28 +103,6 @@ export async function lockTool(sql: Sql, tenantId: string, toolId: string): Prom
   return tool ?? null;
 }
 
-const FIND_USERS = {
-  name: 'find-users-of-tool',
-  text: `
-SELECT agents.id, count(*) OVER ()::int AS count
-FROM agents JOIN agent_versions AS newest ON newest.agent_id = agents.id AND newest.version = agents.version
-WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL
-  AND newest.config -> 'tools' @> jsonb_build_array(jsonb_build_object('type', 'http', 'name', $2::text))
-ORDER BY agents.id LIMIT $3`,
-  row: z.object({ id: z.string(), count: z.int() }),
-};
-
-/** How many agents name this HTTP tool in their newest version, and the first `limit` of them. */
-export async function findUsersOfTool(
-  sql: Sql,
-  tenantId: string,
-  name: string,
-  limit: number,
-): Promise<{ agentIds: string[]; count: number }> {
-  const rows = await query(sql, FIND_USERS, [tenantId, name, limit]);
-  return { agentIds: rows.map(({ id }) => id), count: rows[0]?.count ?? 0 };
-}
-
 const FIND_SENDERS = {
   name: 'find-tools-that-send',
   text: `

@@ -107,28 +107,6 @@ export async function lockMcpServer(sql: Sql, tenantId: string, id: string): Pro
   return server ?? null;
 }
 
-const FIND_USERS = {
-  name: 'find-users-of-mcp-server',
-  text: `
-SELECT agents.id, count(*) OVER ()::int AS count
-FROM agents JOIN agent_versions AS newest ON newest.agent_id = agents.id AND newest.version = agents.version
-WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL
-  AND newest.config -> 'tools' @> jsonb_build_array(jsonb_build_object('type', 'mcp', 'server', $2::text))
-ORDER BY agents.id LIMIT $3`,
-  row: z.object({ id: z.string(), count: z.int() }),
-};
-
-/** How many agents name this server in their newest version, and the first `limit` of them. */
-export async function findUsersOfMcpServer(
-  sql: Sql,
-  tenantId: string,
-  name: string,
-  limit: number,
-): Promise<{ agentIds: string[]; count: number }> {
-  const rows = await query(sql, FIND_USERS, [tenantId, name, limit]);
-  return { agentIds: rows.map(({ id }) => id), count: rows[0]?.count ?? 0 };
-}
-
 const DELETE = {
   name: 'delete-mcp-server',
   text: `DELETE FROM mcp_servers WHERE id = $1 AND tenant_id = $2 RETURNING id`,
