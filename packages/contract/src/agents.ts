@@ -1,13 +1,20 @@
 import { z } from 'zod';
+import { allowedOverridesSchema } from './allowed-overrides.ts';
 import type { Effect } from './effects.ts';
 import type { ValidationIssue } from './errors.ts';
 import { idSchema } from './ids.ts';
 import { addIssues } from './issues.ts';
 import { capabilitiesOf } from './messages-api/model-capabilities.ts';
 import { outputSchemaIssues } from './messages-api/output-schema.ts';
-import { SERVER_TOOL_NAMES, serverToolIssues, serverToolSettings } from './messages-api/server-tools.ts';
+import {
+  deferLoadingSchema,
+  deferredToolIssues,
+  SERVER_TOOL_NAMES,
+  serverToolIssues,
+  serverToolSettings,
+} from './messages-api/server-tools.ts';
 import { toolSchemaIssues } from './messages-api/tool-schema.ts';
-import { mcpOverridesSchema, mcpServerNameSchema } from './mcp-servers.ts';
+import { mcpOverridesSchema, mcpServerNameSchema, toolNameAtServerSchema } from './mcp-servers.ts';
 import { metadataSchema } from './metadata.ts';
 import { modelParameterIssues, modelParameters, systemSchema } from './model-parameters.ts';
 import { modelKeysSchema } from './model-settings.ts';
@@ -24,6 +31,7 @@ const builtinToolSchema = z.strictObject({
   type: z.literal('builtin'),
   name: toolNameSchema,
   requires_approval: requiresApproval,
+  defer_loading: deferLoadingSchema,
 });
 
 /** A tool that a worker's own code defines (`defineTool` of `@turnpike/worker`). */
@@ -31,6 +39,7 @@ const codeToolSchema = z.strictObject({
   type: z.literal('code'),
   name: toolNameSchema,
   requires_approval: requiresApproval,
+  defer_loading: deferLoadingSchema,
 });
 
 /** An HTTP tool of the tenant, registered at `/v1/tools`. Each turn uses its configuration at the time of the claim. */
@@ -38,6 +47,7 @@ const httpToolSchema = z.strictObject({
   type: z.literal('http'),
   name: toolNameSchema,
   requires_approval: requiresApproval,
+  defer_loading: deferLoadingSchema,
 });
 
 /** A tool that the client runs: the turn waits in `requires_action` for its output. */
@@ -50,6 +60,7 @@ const clientToolSchema = z.strictObject({
     description:
       'If true, the model API guarantees inputs that fit the schema, whose every object it closes.',
   }),
+  defer_loading: deferLoadingSchema,
 });
 
 /** Text files that the model keeps across sessions, with the commands of Anthropic's memory tool. */
@@ -76,13 +87,14 @@ const mcpToolsSchema = z.strictObject({
   type: z.literal('mcp'),
   server: mcpServerNameSchema,
   tools: z
-    .array(z.string().min(1).max(128))
+    .array(toolNameAtServerSchema)
     .max(128)
     .optional()
     .meta({ description: 'Names that the tools have at the server. If omitted, all of them.' }),
   overrides: mcpOverridesSchema
     .optional()
     .meta({ description: "What the server's own `overrides` do not say." }),
+  defer_loading: deferLoadingSchema,
 });
 
 export const agentToolSchema = z.discriminatedUnion('type', [
@@ -153,6 +165,7 @@ export const agentConfigSchema = z.strictObject({
       description:
         'How long a turn waits for an approval or a tool output. After that, the call counts as denied.',
     }),
+  allowed_overrides: allowedOverridesSchema.optional(),
   ...modelParameters,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
@@ -182,7 +195,7 @@ export type CreateAgent = z.infer<typeof createAgentSchema>;
 const fields = agentConfigSchema.shape;
 
 /** A partial configuration. Omitted fields keep their value; null resets a field to its default. */
-const configChangeSchema = z.strictObject({
+export const configChangeSchema = z.strictObject({
   model: fields.model.optional(),
   system: clearable(fields.system),
   model_keys: clearable(fields.model_keys),
@@ -193,6 +206,7 @@ const configChangeSchema = z.strictObject({
   step_timeout_ms: clearable(fields.step_timeout_ms),
   context_tokens: clearable(fields.context_tokens),
   action_timeout_ms: clearable(fields.action_timeout_ms),
+  allowed_overrides: clearable(fields.allowed_overrides),
   temperature: clearable(fields.temperature),
   top_p: clearable(fields.top_p),
   top_k: clearable(fields.top_k),
@@ -202,7 +216,13 @@ const configChangeSchema = z.strictObject({
   tool_choice: clearable(fields.tool_choice),
   output_format: clearable(fields.output_format),
   service_tier: clearable(fields.service_tier),
+  batch_fallback: clearable(fields.batch_fallback),
   cache_ttl: clearable(fields.cache_ttl),
+  speed: clearable(fields.speed),
+  inference_geo: clearable(fields.inference_geo),
+  context_management: clearable(fields.context_management),
+  container: clearable(fields.container),
+  betas: clearable(fields.betas),
   model_metadata: clearable(fields.model_metadata),
 } satisfies Record<keyof AgentConfig, z.ZodType>);
 
@@ -240,10 +260,14 @@ export function changeAgentConfig(config: AgentConfig, change: UpdateAgent): Age
  * older than a rule.
  */
 export function agentConfigIssues(config: AgentConfig): ValidationIssue[] {
-  const issues = modelParameterIssues(config);
+  const issues = [...modelParameterIssues(config), ...deferredToolIssues(config.tools)];
   const add = (path: string, message: string): void => void issues.push({ path, message });
   for (const [index, tool] of config.tools.entries()) {
-    if (tool.type === 'server') issues.push(...serverToolIssues(tool, `tools.${index}`));
+    if (tool.type === 'server') {
+      issues.push(...serverToolIssues(tool, `tools.${index}`));
+      if (tool.citations?.enabled === true && config.output_format !== undefined)
+        add(`tools.${index}.citations`, 'must be disabled or omitted beside an output_format');
+    }
     if (!('input_schema' in tool) || tool.input_schema === undefined) continue;
     const schemaIssues = toolSchemaIssues(tool.input_schema);
     for (const { path, message } of schemaIssues) add(`tools.${index}.input_schema.${path}`, message);

@@ -3,16 +3,20 @@ import { idSchema } from './ids.ts';
 
 /**
  * What a key may do. `admin` may do everything and is the only scope that creates and revokes keys. `secrets:use` may
- * reference a secret in a field that sends its value somewhere; `secrets:write` includes `secrets:use`. `mcp` gives
- * work to agents at `/mcp`, and reads and cancels turns there.
+ * reference a secret in a field that sends its value somewhere; `secrets:write` includes it. `schedules:write` also
+ * lets a key submit turns at times. `mcp` gives work to agents at `/mcp`, and reads and cancels turns there.
  */
 export const SCOPES = [
   'turns:read',
   'turns:write',
+  'schedules:read',
+  'schedules:write',
   'agents:read',
   'agents:write',
   'tools:read',
   'tools:write',
+  'files:read',
+  'files:write',
   'mcp',
   'usage:read',
   'secrets:read',

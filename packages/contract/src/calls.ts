@@ -14,6 +14,8 @@ export interface ToolDeclaration {
   input_schema: { type: 'object'; [key: string]: unknown };
   /** The API guarantees that inputs fit the schema. */
   strict?: boolean;
+  /** The model is shown it once it has found it. */
+  defer_loading?: boolean;
 }
 
 /** A tool that the model API runs itself, as it is sent. */
@@ -25,8 +27,15 @@ export interface ServerToolDeclaration {
   [setting: string]: unknown;
 }
 
+/** Where the model API ran code; null: it has it no longer. */
+export interface Container {
+  id: string | null;
+}
+
 /** A message as a model call receives it. */
 export interface ConversationMessage extends Message {
+  /** The container of the response, where it had one. */
+  container?: Container | undefined;
   /** The model that wrote an assistant message; undefined if it is the model of this call. */
   model?: string | undefined;
 }
@@ -47,10 +56,24 @@ export interface CallCost {
   tokens: number;
 }
 
-/** One model call, including its retries. */
-export interface ModelCall {
+/** A request of a turn, whose tokens are to be counted. */
+export interface TokenCount {
   readonly turn: TurnContext;
   readonly request: ModelRequest;
+}
+
+/** A model call that may go through a batch of the model API. */
+export interface BatchableCall extends TokenCount {
+  /** Position of its step in the turn. */
+  readonly stepIndex: number;
+  /** As of a call that is made by itself, in milliseconds. */
+  readonly stepTimeoutMs: number;
+  /** Reserves the most that it can cost. Throws as the lease does. */
+  reserve(): Promise<void>;
+}
+
+/** One model call, including its retries. */
+export interface ModelCall extends TokenCount {
   /** Time limit of this step in milliseconds, including retries. */
   readonly stepTimeoutMs: number;
   /** Requests already made for this step under earlier leases. */
@@ -89,6 +112,8 @@ export interface ModelResponse {
   content: ContentBlock[];
   /** `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `pause_turn`, `refusal`, `model_context_window_exceeded` or an unknown one. */
   stopReason: string;
+  /** Where code ran for it; left out where none did. */
+  container?: Container | undefined;
   /** The model as the response names it. */
   model: string;
   usage: Usage;
@@ -99,10 +124,21 @@ export interface ModelResponse {
   providerRequestId: string | null;
 }
 
+/** A whole part of a tool's output of which the model was to be shown less. */
+export interface OutputPart {
+  encoding: 'text' | 'base64';
+  mediaType: string;
+  data: string;
+  /** What the tool calls it; left out where it has no name. */
+  filename?: string;
+}
+
 /** The tool result that the model receives. */
 export interface ToolOutput {
   content: ContentBlock[];
   isError: boolean;
+  /** What `content` has too little of. It never leaves the worker: the parts become files, or are dropped. */
+  overflow?: OutputPart[];
 }
 
 /** The tenant, agent and tools of a turn. */
@@ -119,4 +155,6 @@ export interface ToolPlan {
   onUnknown: OnUnknown;
   /** What the call waits for from outside; null if the worker runs it at once. */
   awaiting: 'approval' | 'output' | null;
+  /** The hash of the tool in code that accepted the input; null or left out where none did. */
+  acceptedBy?: string | null;
 }

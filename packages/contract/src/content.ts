@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { idSchema } from './ids.ts';
 import {
   IMAGE_MEDIA_TYPES,
   MANY_IMAGES,
@@ -52,6 +53,10 @@ export interface Message {
 const base64Data = z.base64().min(1, 'must not be empty');
 const urlSource = z.strictObject({ type: z.literal('url'), url: z.url({ protocol: /^https?$/ }) });
 
+const namedFile = z
+  .strictObject({ type: z.literal('file'), file_id: idSchema('file') })
+  .meta({ description: 'A file of `/v1/files` that is ready.' });
+
 const imageSource = z
   .strictObject({
     type: z.literal('base64'),
@@ -100,13 +105,14 @@ export const inputBlockSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), text: nonBlankText }),
   z.strictObject({
     type: z.literal('image'),
-    source: z.discriminatedUnion('type', [imageSource, urlSource]),
+    source: z.discriminatedUnion('type', [imageSource, urlSource, namedFile]),
   }),
   z.strictObject({
     type: z.literal('document'),
     source: z.discriminatedUnion('type', [
       pdfSource,
       urlSource,
+      namedFile,
       z.strictObject({
         type: z.literal('text'),
         media_type: z.literal('text/plain'),

@@ -46,9 +46,9 @@ test.each<[string, () => ValidationIssue[], string, string]>([
   ],
   [
     'a source of an unknown type',
-    () => turn([{ type: 'image', source: { type: 'file', file_id: 'file_1' } }]),
+    () => turn([{ type: 'image', source: { type: 'path', path: 'a.png' } }]),
     'input.0.source.type',
-    'must be "base64" or "url"',
+    'must be "base64", "url" or "file"',
   ],
   [
     'a field deep inside that is not known',

@@ -22,6 +22,7 @@ export const EVENT_TYPES = [
   'tool.suspended',
   'tool.deferred',
   'tool.child_started',
+  'tool.child_requires_action',
   'tool.completed',
   'step.completed',
   'input.added',
@@ -119,6 +120,18 @@ const eventSchemas = {
       child_session_id: idSchema('session'),
     })
     .meta({ description: 'A call of another agent started a child turn. Comes after `tool.started`.' }),
+  toolChildRequiresAction: z
+    .object({
+      type: z.literal('tool.child_requires_action'),
+      ...eventFields,
+      tool_call: z.object(callReference),
+      child_turn_id: idSchema('turn'),
+      child_session_id: idSchema('session'),
+    })
+    .meta({
+      description:
+        'A turn below this one, on any level, is in `requires_action`: `child_turn_id` is answered at its own id.',
+    }),
   toolCompleted: z
     .object({
       type: z.literal('tool.completed'),
@@ -177,6 +190,7 @@ export const turnFactSchema = z
     eventSchemas.toolSuspended,
     eventSchemas.toolDeferred,
     eventSchemas.toolChildStarted,
+    eventSchemas.toolChildRequiresAction,
     eventSchemas.toolCompleted,
     eventSchemas.stepCompleted,
     eventSchemas.inputAdded,

@@ -1,4 +1,5 @@
 import type { AgentConfig } from './agents.ts';
+import type { Container } from './calls.ts';
 import type { ContentBlock, Message } from './content.ts';
 import type { Effect, ToolCallStatus } from './effects.ts';
 import type { NewEvent } from './events.ts';
@@ -77,6 +78,8 @@ export interface StoredMessage extends Message {
   refused: RefusedBlock[];
   /** The model of the agent of this message's turn; undefined if it is the current turn's model. */
   model?: string | undefined;
+  /** The container of the response; undefined where it had none. */
+  container?: Container | undefined;
 }
 
 /** A message to be added to the conversation. The store assigns an id if there is none. */
@@ -84,6 +87,8 @@ export interface NewMessage extends Message {
   id?: string;
   /** True if the model was stopped while it wrote this message. */
   partial?: boolean;
+  /** The container of the response, where it had one. */
+  container?: Container | undefined;
 }
 
 /** A tool call in the journal. `id` is its idempotency key, the same in every attempt. */
@@ -97,6 +102,8 @@ export interface ToolCall {
   inputText: string | null;
   effect: Effect;
   onUnknown: OnUnknown;
+  /** The hash of the tool in code that accepted the input; null or left out where none did. */
+  acceptedBy?: string | null;
   status: ToolCallStatus;
   /** What the call waits for from outside; null if the worker runs it. */
   awaiting: Awaiting | null;
@@ -129,6 +136,8 @@ export interface CompletedStep {
   providerRequestId: string | null;
   /** The cost is already in the ledger: the usage of an interrupted call is recorded separately. */
   isCostRecorded?: boolean;
+  /** Its response is that of a batch, and stays there for the next lease: the cost is recorded once it is committed. */
+  isBatched?: boolean;
   /** Duration. The database derives the start time from it, because a worker's clock may be wrong. */
   durationMs: number;
 }

@@ -19,6 +19,13 @@ export const limitsSchema = z.object({
     .max(MAX)
     .meta({ description: 'Turns that wait, including scheduled ones.' }),
   max_running_turns: z.int().min(1).max(MAX).meta({ description: 'Turns that run at the same time.' }),
+  max_batch_lines: z.int().min(1).max(MAX).meta({ description: 'Lines of one batch.' }),
+  max_batch_bytes: counted(4 * 1024 ** 3, 'Size of the lines of one batch.'),
+  max_schedules: counted(100_000, 'Schedules that have not ended.'),
+  max_open_batches: counted(10_000, 'Batches that have not ended.'),
+  max_open_batch_turns: z.int().min(1).max(MAX).meta({
+    description: 'Turns of all batches that are open at the same time. The other lines wait.',
+  }),
   max_child_turns: counted(
     MAX,
     'Child turns of one turn, with those that they start themselves. A further call of an agent is an error for the model.',
@@ -50,6 +57,9 @@ export const limitsSchema = z.object({
     100 * 1024 ** 3,
     'Total size of the files of the memory tool, in bytes of UTF-8.',
   ),
+  max_files: counted(1_000_000, 'Files, also those that tools made and those whose upload is not complete.'),
+  max_file_bytes: counted(5 * 1024 ** 3, 'Size of one file.'),
+  max_files_bytes: counted(100 * 1024 ** 4, 'Size of all files together.'),
   max_metadata_bytes: counted(MAX_METADATA_BYTES, 'Size of the metadata of one object, in bytes of JSON.'),
   weight: z
     .number()
@@ -63,6 +73,12 @@ export const DEFAULT_LIMITS: Limits = {
   requests_per_second: 1_000,
   max_queued_turns: 10_000,
   max_running_turns: 1_000,
+  max_batch_lines: 100_000,
+  // The limit of the Message Batches API.
+  max_batch_bytes: 256 * 1024 * 1024,
+  max_schedules: 1_000,
+  max_open_batches: 100,
+  max_open_batch_turns: 5_000,
   max_child_turns: 100,
   max_child_depth: 5,
   max_sessions: 1_000_000,
@@ -78,6 +94,9 @@ export const DEFAULT_LIMITS: Limits = {
   max_webhook_endpoints: 50,
   max_memory_files: 10_000,
   max_memory_bytes: 1024 ** 3,
+  max_files: 10_000,
+  max_file_bytes: 100 * 1024 ** 2,
+  max_files_bytes: 10 * 1024 ** 3,
   max_metadata_bytes: MAX_METADATA_BYTES,
   weight: 1,
 };

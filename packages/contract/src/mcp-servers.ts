@@ -11,7 +11,7 @@ export const mcpServerNameSchema = z
   .meta({ example: 'crm' });
 
 /** A tool's name at its server, which may be longer and odder than those that the Messages API accepts. */
-const toolNameAtServerSchema = z.string().min(1).max(128);
+export const toolNameAtServerSchema = z.string().min(1).max(128);
 
 /** A call can be asked about only where its tool says how; MCP has no such thing. */
 const mcpEffectSchema = effectSchema.exclude(['reconcile']);
@@ -72,6 +72,9 @@ export const mcpServerConfigSchema = z.strictObject({
   auth: mcpAuthSchema.optional(),
   timeout_ms: z.int().min(100).max(600_000).default(60_000).meta({
     description: 'Time limit of one call, including its repetitions.',
+  }),
+  task_timeout_ms: z.int().min(1_000).max(604_800_000).default(86_400_000).meta({
+    description: 'Time limit of a task that the server made of a call. Its turn waits without a worker.',
   }),
   max_output_bytes: z.int().min(256).max(1_048_576).default(65_536).meta({
     description: 'Text of one result; images and documents have a limit of their own.',
@@ -161,6 +164,9 @@ export const mcpListedToolSchema = z
     description: z.string(),
     input_schema: z.looseObject({ type: z.literal('object') }),
     annotations: mcpAnnotationsSchema,
+    task_support: z.enum(['optional', 'required']).optional().meta({
+      description: 'Whether a server of protocol 2025-11-25 can make a task of a call.',
+    }),
     hash: z.string().meta({ description: 'SHA-256 of everything else here.' }),
   })
   .meta({ id: 'McpListedTool' });
@@ -233,3 +239,18 @@ export const toolsChangedSchema = z.object({
     .meta({ description: 'Those that agents do not have before they are accepted.' }),
 });
 export type ToolsChanged = z.infer<typeof toolsChangedSchema>;
+
+/** The names of tools that another list of a server has too many, otherwise, or not, as `mcp.tools_changed` has them. */
+export function compareLists(
+  before: readonly Pick<McpListedTool, 'name' | 'hash'>[],
+  now: readonly Pick<McpListedTool, 'name' | 'hash'>[],
+): Record<'added' | 'changed' | 'removed', string[]> {
+  const known = new Map(before.map((tool) => [tool.name, tool.hash]));
+  const current = new Set(now.map(({ name }) => name));
+  const named = (tools: typeof now): string[] => tools.map(({ name }) => name);
+  return {
+    added: named(now.filter(({ name }) => !known.has(name))),
+    changed: named(now.filter(({ name, hash }) => known.has(name) && known.get(name) !== hash)),
+    removed: named(before.filter(({ name }) => !current.has(name))),
+  };
+}

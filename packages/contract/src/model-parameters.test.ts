@@ -92,7 +92,7 @@ test.each<[combination: object, issue: string]>([
   [{ tool_choice: { type: 'any' } }, 'tool_choice.type: needs at least one tool'],
   [
     { output_format: { type: 'json_schema', schema: { type: 'object', properties: { a: {} } } } },
-    'output_format.schema.properties.a: must have one type, or an enum, a const, a $ref, anyOf, oneOf or allOf',
+    'output_format.schema.properties.a: must have one type, or a const or an enum of plain values, a $ref, anyOf, oneOf or allOf',
   ],
   [
     {
@@ -131,6 +131,69 @@ test.each<[tool: object, issues: string[]]>([
   ],
 ])('the settings of a tool of the model API are its own: %j', (server, issues) => {
   expect(issuesOf({ tools: [server] })).toEqual(issues);
+});
+
+const format = (properties: object, more: object = {}) => ({
+  output_format: { type: 'json_schema', schema: { type: 'object', properties, ...more } },
+});
+const NODE = { type: 'object', properties: { next: { $ref: '#/$defs/node' } } };
+test.each<[schema: object, issue: string]>([
+  [format({ a: { $ref: '#' } }), 'properties.a.$ref: must name a definition of the schema, as #/$defs/name'],
+  [
+    format({ a: { $ref: 'https://a.example/schema' } }),
+    'properties.a.$ref: must name a definition of the schema, as #/$defs/name',
+  ],
+  [
+    format({ a: { $ref: '#/definitions/a' } }, { definitions: { a: { type: 'string' } } }),
+    'properties.a.$ref: must name a definition of the schema, as #/$defs/name',
+  ],
+  [
+    format({ a: { $ref: '#/$defs/node' } }, { $defs: { node: NODE } }),
+    '$defs.node.properties.next.$ref: leads back to node: the model API accepts no recursive schema',
+  ],
+  [
+    format(
+      {},
+      {
+        $defs: {
+          a: { type: 'array', items: { $ref: '#/$defs/b' } },
+          b: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/a' }] },
+        },
+      },
+    ),
+    '$defs.b.anyOf.1.$ref: leads back to a: the model API accepts no recursive schema',
+  ],
+  [
+    format({ a: { allOf: [{ $ref: '#/$defs/b' }] } }, { $defs: { b: { type: 'string' } } }),
+    'properties.a.allOf: must have no $ref in it',
+  ],
+  [
+    format({ a: { enum: [{ b: 1 }] } }),
+    'properties.a: must have one type, or a const or an enum of plain values, a $ref, anyOf, oneOf or allOf',
+  ],
+  [
+    format({ a: { type: 'object', additionalProperties: { type: 'number' } } }),
+    'properties.a.additionalProperties: is not written by the model, which only knows named properties: make it an array of names and values',
+  ],
+])('a schema that the model API refuses, or cannot fill, is refused: %j', (config, issue) => {
+  expect(issuesOf(config)).toEqual([`output_format.schema.${issue}`]);
+});
+
+test('definitions may be used twice, and refer to others', () => {
+  const $defs = {
+    city: { type: 'object', properties: { name: { $ref: '#/$defs/name' }, other: { $ref: '#/$defs/name' } } },
+    name: { type: 'string' },
+  };
+  const city = { $ref: '#/$defs/city' };
+  expect(issuesOf(format({ from: city, to: city, $ref: { type: 'string' } }, { $defs }))).toEqual([]);
+});
+
+test('pages are not cited beside an output format', () => {
+  const fetches = { type: 'server', name: 'web_fetch', citations: { enabled: true } };
+  expect(issuesOf({ tools: [fetches] })).toEqual([]);
+  expect(issuesOf({ tools: [fetches], ...format({ a: { type: 'string' } }) })).toEqual([
+    'tools.0.citations: must be disabled or omitted beside an output_format',
+  ]);
 });
 
 test('what the model API accepts together is accepted', () => {

@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { NAMES_SECRET, secretNameSchema } from './secrets.ts';
 
+/** By which the operator's own model calls can go. */
+export const MODEL_PROVIDERS = ['anthropic', 'bedrock', 'vertex'] as const;
+export type ModelProvider = (typeof MODEL_PROVIDERS)[number];
+
 /** Names of the tenant's secrets that contain keys of the model API, in order of preference. */
 export const modelKeysSchema = z
   .array(secretNameSchema.meta(NAMES_SECRET))

@@ -20,6 +20,41 @@ export const updateSessionSchema = z
   .meta({ id: 'UpdateSession' });
 export type UpdateSession = z.infer<typeof updateSessionSchema>;
 
+/** Of turns, steps and messages at most one thing is named: what a fork ends after. */
+export const forkSessionSchema = z
+  .strictObject({
+    after_turn_id: idSchema('turn').optional().meta({
+      description:
+        'The last turn that is copied. It must have ended, unless `after_step` is given. Default: the last one that has ended.',
+    }),
+    after_step: z.int().nonnegative().optional().meta({
+      description: 'The index of the last step of `after_turn_id` that is copied.',
+    }),
+    after_message_id: idSchema('message').optional().meta({
+      description: 'The last message that is copied, in place of a turn.',
+    }),
+    agent_id: idSchema('agent').optional().meta({
+      description: 'The agent of the fork. Default: that of the session.',
+    }),
+    metadata: metadataSchema.optional().meta({ description: 'Default: that of the session.' }),
+    budget_micros: microsSchema.nullable().optional().meta({
+      description: 'Limit on the cost of what is run in the fork. Default: that of the session.',
+    }),
+  })
+  .refine(({ after_step: step, after_turn_id: turn }) => step === undefined || turn !== undefined, {
+    path: ['after_step'],
+    message: 'needs `after_turn_id`',
+  })
+  .refine(
+    ({ after_message_id: message, after_turn_id: turn }) => message === undefined || turn === undefined,
+    {
+      path: ['after_message_id'],
+      message: 'cannot be set with `after_turn_id`',
+    },
+  )
+  .meta({ id: 'ForkSession' });
+export type ForkSession = z.infer<typeof forkSessionSchema>;
+
 export const sessionSchema = z
   .object({
     id: idSchema('session'),
@@ -31,6 +66,22 @@ export const sessionSchema = z
     parent_session_id: idSchema('session')
       .nullable()
       .meta({ description: 'The session whose turn started this one by calling an agent. Erased with it.' }),
+    forked_from: z
+      .object({
+        session_id: idSchema('session'),
+        turn_id: idSchema('turn').nullable(),
+        step_index: z.int().min(-1).nullable().meta({
+          description: 'The last step of the turn that was copied, -1 for none; null for the whole turn.',
+        }),
+        rerun_of: idSchema('turn')
+          .nullable()
+          .meta({ description: 'The turn that it was forked for, to be made again.' }),
+      })
+      .nullable()
+      .meta({
+        description:
+          'The session whose beginning was copied into this one, and the last turn that was. They may be erased by now.',
+      }),
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Session', description: 'One conversation. Its turns run in order, one at a time.' });

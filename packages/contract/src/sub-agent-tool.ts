@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema } from './ids.ts';
+import { deferLoadingSchema } from './messages-api/server-tools.ts';
 import { inputSchemaSchema, toolNameSchema, type InputSchema } from './tools.ts';
 
 /** Another agent of the tenant as a tool. A call is a child turn, in a session of its own. */
@@ -21,6 +22,7 @@ export const subAgentSchema = z.strictObject({
   requires_approval: z.boolean().default(false).meta({
     description: 'If true, the turn waits in `requires_action` until the call is approved or denied.',
   }),
+  defer_loading: deferLoadingSchema,
 });
 
 /** The input of a sub-agent without a schema of its own. */

@@ -12,6 +12,7 @@ import { stopReasonSchema, turnStatusSchema } from './statuses.ts';
 import { timestampSchema } from './times.ts';
 import { awaitingSchema, callInputText, callInputView, requiredActionSchema } from './tool-outputs.ts';
 import { stepEffectSchema, toolStepStatusSchema } from './tool-journal.ts';
+import { turnOverridesSchema } from './turn-overrides.ts';
 import { usageSchema } from './usage.ts';
 import { webhookUrlSchema } from './webhooks.ts';
 
@@ -63,6 +64,7 @@ const submission = {
   agent_version: agentVersionSchema
     .optional()
     .meta({ description: "The version of the agent. Default: the agent's newest." }),
+  overrides: turnOverridesSchema.optional(),
   webhook_url: webhookUrlSchema.optional().meta({
     description:
       "Receives webhooks when this turn ends or requires action, in addition to the tenant's endpoints.",
@@ -84,6 +86,10 @@ export const submitTurnSchema = z
       message: 'cannot be set with `steer`: the running turn keeps its version',
     },
   )
+  .refine(({ multitask_strategy: strategy, overrides }) => strategy !== 'steer' || overrides === undefined, {
+    path: ['overrides'],
+    message: 'cannot be set with `steer`: the running turn keeps its configuration',
+  })
   .meta({ id: 'SubmitTurn' });
 export type SubmitTurn = z.infer<typeof submitTurnSchema>;
 
@@ -105,6 +111,32 @@ const { input: _input, ...resumeFields } = submission;
 /** A turn that continues where another one stopped. */
 export const resumeTurnSchema = z.strictObject(resumeFields).meta({ id: 'ResumeTurn' });
 export type ResumeTurn = z.infer<typeof resumeTurnSchema>;
+
+const fromStep = z.int().nonnegative().meta({
+  description:
+    'The index of the model call that is made again first; all before it is kept. Default: 0, the whole turn.',
+});
+
+/** A turn is made again, in a fork of its session. */
+export const rerunTurnSchema = z
+  .strictObject({
+    ...submission,
+    input: turnInputSchema.optional().meta({
+      description: 'In place of the input that the turn had. Only where the whole turn is made again.',
+    }),
+    from_step: fromStep.optional(),
+    confirmation: z.string().max(100).optional().meta({
+      description:
+        'The `confirmation` of the preview: required where tool calls are listed there, since they may be repeated.',
+    }),
+  })
+  .refine(({ input, from_step: step }) => input === undefined || (step ?? 0) === 0, {
+    path: ['input'],
+    message:
+      'cannot be set with `from_step`: what was said up to there follows from the input that the turn had',
+  })
+  .meta({ id: 'RerunTurn' });
+export type RerunTurn = z.infer<typeof rerunTurnSchema>;
 
 /** Why a turn failed. `retry_status` (Anthropic's term) tells whether the step is or could be retried. */
 export const turnErrorSchema = z
@@ -134,6 +166,10 @@ export const turnSchema = z
     session_id: idSchema('session'),
     agent_id: idSchema('agent'),
     agent_version: z.int().positive(),
+    overrides: turnOverridesSchema.nullable().meta({
+      description:
+        'What the turn has instead of that version, as it was submitted; null where it has nothing.',
+    }),
     sequence: z.int().positive().meta({ description: 'Position of the turn in the session, starting at 1.' }),
     stop_reason: stopReasonSchema.nullable(),
     output: z
@@ -143,7 +179,7 @@ export const turnSchema = z
     output_text: z.string().nullable().meta({ description: 'Text of `output`.' }),
     output_parsed: z.unknown().meta({
       description:
-        'The value that `output_text` holds, of an agent with an output format; null where it has none, or the output does not fit.',
+        'The value that `output_text` holds, of an agent or a turn with an output format; null where it has none, or the output does not fit.',
     }),
     partial: z.boolean().meta({
       description: 'True if the turn was stopped while the model wrote: `output` is what it had written.',
@@ -153,13 +189,21 @@ export const turnSchema = z
     awaited_child_turns: awaitedChildTurnsSchema.nullable(),
     usage: usageSchema,
     cost_micros: microsSchema,
+    total_cost_micros: microsSchema.meta({
+      description: 'The cost of the turn and of all turns below it, which its budget bounds.',
+    }),
     budget_micros: microsSchema.nullable(),
     parent_turn_id: idSchema('turn').nullable().meta({
       description:
         'The turn whose call of an agent this turn is; its cost counts in the budget of that turn.',
     }),
     parent_tool_call_id: idSchema('toolCall').nullable(),
+    batch_id: idSchema('batch').nullable().meta({ description: 'The batch that submitted it.' }),
     resumes: idSchema('turn').nullable().meta({ description: 'The turn that this turn continues.' }),
+    copied_from: idSchema('turn').nullable().meta({
+      description:
+        'The turn of another session that it is a copy of, in a fork. A copy has no usage, no cost and no events.',
+    }),
     step_count: z.int().nonnegative(),
     attempts: z.int().nonnegative().meta({ description: 'How often a worker claimed the turn.' }),
     metadata: metadataSchema,
@@ -207,6 +251,47 @@ export const toolCallSchema = z
     completed_at: z.iso.datetime().nullable(),
   })
   .meta({ id: 'ToolCall', description: 'One tool invocation that the model requested.' });
+
+/** What a rerun may do again. */
+export const rerunPreviewSchema = z
+  .object({
+    object: z.literal('rerun_preview'),
+    turn_id: idSchema('turn'),
+    from_step: z.int().nonnegative(),
+    tool_calls: z
+      .array(
+        toolCallSchema
+          .pick({
+            id: true,
+            tool_use_id: true,
+            name: true,
+            input: true,
+            input_text: true,
+            effect: true,
+            status: true,
+            output: true,
+            is_error: true,
+            child_turn_id: true,
+            started_at: true,
+            completed_at: true,
+          })
+          .extend({ turn_id: idSchema('turn'), step_index: z.int().nonnegative() })
+          .meta({ id: 'RepeatedToolCall', description: 'A tool call that was made, and may be made again.' }),
+      )
+      .meta({
+        description:
+          'Calls after that point that may have changed something, of the turn and of the turns below it, oldest first. Long inputs and outputs are null: the steps of the turn have them.',
+      }),
+    tool_call_count: z
+      .int()
+      .nonnegative()
+      .meta({ description: 'Their number. The first hundred are listed.' }),
+    confirmation: z.string().meta({
+      description: 'To be repeated in the rerun. It is another one once any of the calls is another.',
+    }),
+  })
+  .meta({ id: 'RerunPreview', description: 'What a rerun of a turn may do again.' });
+export type RerunPreview = z.infer<typeof rerunPreviewSchema>;
 
 export const stepSchema = z
   .object({

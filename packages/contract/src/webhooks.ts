@@ -14,6 +14,8 @@ export const WEBHOOK_EVENT_TYPES = [
   'turn.failed',
   'turn.cancelled',
   'turn.incomplete',
+  'batch.completed',
+  'batch.cancelled',
   'webhook_endpoint.disabled',
   'budget.threshold_reached',
   'budget.exhausted',

@@ -2,6 +2,14 @@ import { hidePassword, hideValue } from '@turnpike/telemetry';
 import type { z } from 'zod';
 import { keySettingsSchema, type KeySettings } from './key-settings.ts';
 
+/** Variables whose values prove to a model provider who calls it. */
+const MODEL_SECRETS = [
+  'ANTHROPIC_API_KEY',
+  'AWS_BEARER_TOKEN_BEDROCK',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+] as const;
+
 /** Settings of every program that uses tenants' secrets. */
 interface ProgramSettings {
   databaseUrl: string;
@@ -22,7 +30,7 @@ export function readEnvironment<Schema extends z.ZodType<ProgramSettings>>(
   const keys = keySettingsSchema.safeParse(given);
   if (parsed.success && keys.success) {
     // Also in a program that does not use it, but got the same environment as the workers.
-    hideValue(given['ANTHROPIC_API_KEY'] ?? '', true);
+    for (const name of MODEL_SECRETS) hideValue(given[name] ?? '', true);
     hidePassword(parsed.data.databaseUrl);
     hidePassword(parsed.data.backplaneUrl);
     return { ...parsed.data, keys: keys.data };

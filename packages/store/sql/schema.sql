@@ -61,6 +61,47 @@ CREATE TABLE audit_entries (
 CREATE INDEX audit_entries_tenant_id_id_idx ON audit_entries USING btree (tenant_id, id);
 CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 
+CREATE TABLE batch_lines (
+  batch_id text NOT NULL,
+  index integer NOT NULL,
+  custom_id text NOT NULL,
+  request text,
+  turn_id text,
+  status text NOT NULL DEFAULT 'pending'::text,
+  error jsonb,
+  CONSTRAINT batch_lines_pkey PRIMARY KEY (batch_id, index),
+  CONSTRAINT batch_lines_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES turn_batches(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX batch_lines_batch_id_custom_id_key ON batch_lines USING btree (batch_id, custom_id);
+CREATE INDEX batch_lines_open_idx ON batch_lines USING btree (batch_id, index) WHERE (status = 'open'::text);
+
+CREATE TABLE batched_calls (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  turn_id text NOT NULL,
+  step_index integer NOT NULL,
+  status text NOT NULL DEFAULT 'waiting'::text,
+  batch_id text,
+  route jsonb NOT NULL,
+  route_hash text NOT NULL,
+  body text,
+  priced jsonb NOT NULL,
+  most_micros bigint NOT NULL,
+  result text,
+  abandoned boolean NOT NULL DEFAULT false,
+  send_at timestamptz(3) NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT batched_calls_pkey PRIMARY KEY (id),
+  CONSTRAINT batched_calls_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES model_batches(id) ON UPDATE CASCADE ON DELETE SET NULL,
+  CONSTRAINT batched_calls_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT batched_calls_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX batched_calls_batch_id_idx ON batched_calls USING btree (batch_id);
+CREATE INDEX batched_calls_ended_idx ON batched_calls USING btree (turn_id) WHERE (status = 'ended'::text);
+CREATE INDEX batched_calls_tenant_id_idx ON batched_calls USING btree (tenant_id);
+CREATE UNIQUE INDEX batched_calls_turn_id_step_index_key ON batched_calls USING btree (turn_id, step_index);
+CREATE INDEX batched_calls_waiting_idx ON batched_calls USING btree (tenant_id, route_hash, created_at) WHERE (status = 'waiting'::text);
+
 CREATE TABLE budgets (
   tenant_id text NOT NULL,
   period text NOT NULL,
@@ -114,6 +155,7 @@ CREATE TABLE deliveries (
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   delivered_at timestamptz(3),
   fresh boolean NOT NULL DEFAULT true,
+  push_config_id text,
   CONSTRAINT deliveries_pkey PRIMARY KEY (id),
   CONSTRAINT deliveries_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT deliveries_delivered_check CHECK (((status = 'delivered'::text) = (delivered_at IS NOT NULL))),
@@ -143,6 +185,14 @@ CREATE TABLE delivery_attempts (
   CONSTRAINT delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id) ON UPDATE CASCADE ON DELETE CASCADE
 );
 
+CREATE TABLE erased_files (
+  storage text NOT NULL,
+  key text NOT NULL,
+  erase_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT erased_files_pkey PRIMARY KEY (storage, key)
+);
+CREATE INDEX erased_files_erase_at_idx ON erased_files USING btree (erase_at);
+
 CREATE TABLE events (
   turn_id text NOT NULL,
   sequence_number integer NOT NULL,
@@ -155,6 +205,48 @@ CREATE TABLE events (
   CONSTRAINT events_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE TRIGGER events_deliver AFTER INSERT ON events REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION turnpike_deliver_turn_events();
+
+CREATE TABLE file_chunks (
+  file_id text NOT NULL,
+  index integer NOT NULL,
+  data bytea NOT NULL,
+  CONSTRAINT file_chunks_pkey PRIMARY KEY (file_id, index)
+);
+
+CREATE TABLE files (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  session_id text,
+  turn_id text,
+  shared boolean NOT NULL DEFAULT false,
+  filename text NOT NULL,
+  media_type text NOT NULL,
+  bytes bigint NOT NULL,
+  sha256 text,
+  width integer,
+  height integer,
+  status text NOT NULL DEFAULT 'uploading'::text,
+  refusal text,
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  storage text NOT NULL,
+  upload_token bytea,
+  upload_until timestamptz(3) NOT NULL,
+  scan_at timestamptz(3),
+  scans integer NOT NULL DEFAULT 0,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  expires_at timestamptz(3),
+  CONSTRAINT files_pkey PRIMARY KEY (id),
+  CONSTRAINT files_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT files_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT files_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX files_expiring_idx ON files USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX files_pending_idx ON files USING btree (scan_at) WHERE (status = 'pending'::text);
+CREATE INDEX files_session_id_idx ON files USING btree (session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX files_tenant_id_id_idx ON files USING btree (tenant_id, id);
+CREATE INDEX files_turn_id_idx ON files USING btree (turn_id) WHERE (turn_id IS NOT NULL);
+CREATE INDEX files_uploading_idx ON files USING btree (upload_until) WHERE (status = 'uploading'::text);
+CREATE TRIGGER files_erase AFTER DELETE ON files FOR EACH ROW EXECUTE FUNCTION turnpike_erase_file();
 
 CREATE TABLE idempotency_records (
   tenant_id text NOT NULL,
@@ -253,6 +345,7 @@ CREATE TABLE messages (
   partial boolean NOT NULL DEFAULT false,
   refused jsonb NOT NULL DEFAULT '[]'::jsonb,
   content_without_media jsonb,
+  container jsonb,
   CONSTRAINT messages_pkey PRIMARY KEY (turn_id, index),
   CONSTRAINT messages_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT messages_refused_check CHECK ((jsonb_typeof(refused) = 'array'::text)),
@@ -260,6 +353,20 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX messages_session_id_turn_sequence_index_key ON messages USING btree (session_id, turn_sequence, index);
 CREATE TRIGGER messages_without_media BEFORE INSERT ON messages FOR EACH ROW WHEN (pg_column_size(new.content) > 32768) EXECUTE FUNCTION turnpike_set_content_without_media();
+
+CREATE TABLE model_batches (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  status text NOT NULL DEFAULT 'submitting'::text,
+  provider_id text,
+  route jsonb NOT NULL,
+  requests integer NOT NULL,
+  poll_at timestamptz(3) NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT model_batches_pkey PRIMARY KEY (id),
+  CONSTRAINT model_batches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX model_batches_poll_idx ON model_batches USING btree (poll_at) WHERE (status <> 'ended'::text);
 
 CREATE TABLE model_settings (
   tenant_id text NOT NULL,
@@ -279,6 +386,69 @@ CREATE TABLE outages (
   CONSTRAINT outages_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
 );
 CREATE INDEX outages_probe_at_idx ON outages USING btree (probe_at);
+
+CREATE TABLE push_configs (
+  turn_id text NOT NULL,
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  url text NOT NULL,
+  scheme text,
+  envelope text NOT NULL,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT push_configs_pkey PRIMARY KEY (turn_id, id),
+  CONSTRAINT push_configs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE,
+  CONSTRAINT push_configs_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX push_configs_tenant_id_idx ON push_configs USING btree (tenant_id);
+
+CREATE TABLE schedule_runs (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  schedule_id text NOT NULL,
+  tick_at timestamptz(3) NOT NULL,
+  until timestamptz(3),
+  ticks integer NOT NULL DEFAULT 1,
+  due_at timestamptz(3) NOT NULL,
+  status text NOT NULL,
+  turn_id text,
+  is_open boolean NOT NULL DEFAULT false,
+  error jsonb,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT schedule_runs_pkey PRIMARY KEY (id),
+  CONSTRAINT schedule_runs_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES schedules(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX schedule_runs_open_idx ON schedule_runs USING btree (schedule_id, tick_at) WHERE is_open;
+CREATE UNIQUE INDEX schedule_runs_schedule_id_tick_at_key ON schedule_runs USING btree (schedule_id, tick_at);
+CREATE INDEX schedule_runs_tenant_id_schedule_id_id_idx ON schedule_runs USING btree (tenant_id, schedule_id, id);
+
+CREATE TABLE schedules (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  status text NOT NULL DEFAULT 'active'::text,
+  name text,
+  timing jsonb NOT NULL,
+  turn jsonb NOT NULL,
+  session text NOT NULL,
+  session_id text,
+  owns_session boolean NOT NULL DEFAULT true,
+  overlap text NOT NULL,
+  catch_up text NOT NULL,
+  catch_up_seconds integer NOT NULL,
+  jitter_seconds integer NOT NULL,
+  starts_at timestamptz(3),
+  ends_at timestamptz(3),
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  next_tick_at timestamptz(3),
+  next_due_at timestamptz(3),
+  last_tick_at timestamptz(3),
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT schedules_pkey PRIMARY KEY (id),
+  CONSTRAINT schedules_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX schedules_due_idx ON schedules USING btree (next_due_at) WHERE (status = 'active'::text);
+CREATE INDEX schedules_removed_idx ON schedules USING btree (id) WHERE (status = 'deleting'::text);
+CREATE INDEX schedules_tenant_id_id_idx ON schedules USING btree (tenant_id, id);
 
 CREATE TABLE secrets (
   tenant_id text NOT NULL,
@@ -314,11 +484,16 @@ CREATE TABLE sessions (
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   budget_micros bigint,
   parent_session_id text,
+  forked_from text,
+  forked_turn_id text,
+  forked_step integer,
+  rerun_of text,
   CONSTRAINT sessions_pkey PRIMARY KEY (id),
   CONSTRAINT sessions_parent_session_id_fkey FOREIGN KEY (parent_session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT sessions_open_turns_check CHECK ((open_turns >= 0))
 );
 CREATE INDEX sessions_children ON sessions USING btree (parent_session_id) WHERE (parent_session_id IS NOT NULL);
+CREATE INDEX sessions_forks ON sessions USING btree (forked_from, id) WHERE (forked_from IS NOT NULL);
 CREATE INDEX sessions_tenant_id_id_idx ON sessions USING btree (tenant_id, id);
 CREATE TRIGGER sessions_labels AFTER INSERT ON sessions FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_session();
 CREATE TRIGGER sessions_labels_changed AFTER UPDATE OF metadata ON sessions FOR EACH ROW WHEN (new.metadata <> old.metadata) EXECUTE FUNCTION turnpike_label_session();
@@ -417,6 +592,7 @@ CREATE TABLE tool_calls (
   input_text text,
   question jsonb,
   child_turn_id text,
+  accepted_by text,
   CONSTRAINT tool_calls_pkey PRIMARY KEY (id),
   CONSTRAINT tool_calls_turn_id_fkey FOREIGN KEY (turn_id) REFERENCES turns(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT tool_calls_awaiting_check CHECK (((awaiting IS NULL) OR ((awaiting = ANY (ARRAY['approval'::text, 'output'::text, 'answer'::text])) AND (status = 'pending'::text) AND (output IS NULL)) OR ((awaiting = 'outcome'::text) AND (status = 'unknown'::text) AND (output IS NULL)))),
@@ -459,6 +635,30 @@ CREATE TABLE tools (
 );
 CREATE INDEX tools_tenant_id_id_idx ON tools USING btree (tenant_id, id);
 CREATE UNIQUE INDEX tools_tenant_id_name_key ON tools USING btree (tenant_id, name);
+
+CREATE TABLE turn_batches (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  status text NOT NULL DEFAULT 'receiving'::text,
+  defaults jsonb NOT NULL DEFAULT '{}'::jsonb,
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+  line_count integer NOT NULL DEFAULT 0,
+  next_line integer NOT NULL DEFAULT 0,
+  completed integer NOT NULL DEFAULT 0,
+  failed integer NOT NULL DEFAULT 0,
+  incomplete integer NOT NULL DEFAULT 0,
+  cancelled integer NOT NULL DEFAULT 0,
+  refused integer NOT NULL DEFAULT 0,
+  waiting_for text,
+  fed_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  ended_at timestamptz(3),
+  CONSTRAINT turn_batches_pkey PRIMARY KEY (id),
+  CONSTRAINT turn_batches_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX turn_batches_open_idx ON turn_batches USING btree (tenant_id) WHERE (status = ANY (ARRAY['in_progress'::text, 'paused'::text, 'cancelling'::text]));
+CREATE INDEX turn_batches_removed_idx ON turn_batches USING btree (fed_at) WHERE (status = ANY (ARRAY['receiving'::text, 'deleting'::text]));
+CREATE INDEX turn_batches_tenant_id_id_idx ON turn_batches USING btree (tenant_id, id);
 
 CREATE TABLE turn_labels (
   turn_id text NOT NULL,
@@ -540,6 +740,9 @@ CREATE TABLE turns (
   root_turn_id text,
   ancestors text[] DEFAULT ARRAY[]::text[],
   waits_for_children boolean NOT NULL DEFAULT false,
+  overrides jsonb,
+  batch_id text,
+  copied_from text,
   CONSTRAINT turns_pkey PRIMARY KEY (id),
   CONSTRAINT turns_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT turns_action_check CHECK (((action_expires_at IS NOT NULL) = (status = 'requires_action'::text))),

@@ -1,19 +1,29 @@
 export {
   insertTurn,
+  insertTurns,
   lockWaiting,
   type AcceptedTurn,
   type Counted,
   type NewTurn,
+  type OfferingWorker,
   type Refusal,
 } from './turns/insert-turn.ts';
 export { insertTurnInGroup } from './turns/insert-turn-in-group.ts';
 export { advanceTurn, readProgress } from './turns/advance-turn.ts';
-export { answerAction, lockWaitingTurn, readWaitingCalls, type WaitingCall } from './turns/answer-action.ts';
+export {
+  answerAction,
+  lockWaitingTurn,
+  readQuestions,
+  readWaitingCalls,
+  type WaitingCall,
+} from './turns/answer-action.ts';
 export {
   addAgentVersion,
   agentHasVersion,
+  agentOfSession,
   deleteAgent,
   findAgents,
+  findAgentsNamed,
   insertAgent,
   listAgents,
   listAgentVersions,
@@ -46,6 +56,7 @@ export { findOrphans, findOrphansOf, type Orphan } from './children/find-orphans
 export { parkParent, type ParkOutcome } from './children/park-parent.ts';
 export { readChildren } from './children/read-children.ts';
 export { startChildren, type StartOutcome } from './children/start-children.ts';
+export { tellAncestors } from './children/tell-ancestors.ts';
 export { findParentsToWake, readParents, wakeParents, type WokenParent } from './children/wake-parents.ts';
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './turns/cancel-turns.ts';
 export { reissueJobs, takeUncheckedTurns } from './turns/reissue-jobs.ts';
@@ -53,6 +64,7 @@ export { checkDatabase, checkSettings } from './database/check-database.ts';
 export { findSchemaProblems, writeSchemaSnapshot, type SchemaFolders } from './schema/check-schema.ts';
 export type { SchemaProblem } from './schema/schema-problem.ts';
 export { claimTurn, type LeasedTurn } from './turns/claim-turn.ts';
+export { giveBackTurn, readHandedTurn, type HandedTurn } from './turns/hand-over.ts';
 export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './deliveries/claim-delivery.ts';
 export { hasRoomFor, hasRoomForVersion, type Owned } from './tenants/count-owned.ts';
 export { pruneEvents } from './events/prune-events.ts';
@@ -70,7 +82,14 @@ export { listDebuggedTenants, setDebug } from './tenants/debug-tenants.ts';
 export { dispatchTurns, type DispatchedTurn } from './turns/dispatch-turns.ts';
 export { expireLeases, type ExpiredLease } from './turns/expire-leases.ts';
 export { expireActions, expireDeadlines, type WaitedTurn } from './turns/expire-waits.ts';
-export { findSessionLog, findTurnLog, type SessionLog, type TurnLog } from './events/find-event-log.ts';
+export {
+  findSessionLog,
+  findSessionPlace,
+  findTurnLog,
+  type SessionLog,
+  type TurnLog,
+} from './events/find-event-log.ts';
+export { readSessionActivity } from './sessions/session-activity.ts';
 export { findRefusal } from './turns/find-refusal.ts';
 export { lockStoppedTurn, type StoppedTurn } from './turns/find-resumable.ts';
 export { findReadyTenants, findUnreadySessions } from './turns/find-waiting.ts';
@@ -83,8 +102,10 @@ export {
   type StoredResponse,
 } from './idempotency/idempotency.ts';
 export { listMessages, listSteps, type MessagePosition } from './turns/journal.ts';
+export { lookForDeliveries, type DeliveriesFound } from './deliveries/look-for-deliveries.ts';
 export { lookForWork, type WorkFound } from './turns/look-for-work.ts';
 export { createMemoryStore } from './memory/memory.ts';
+export { giveRoleSettings } from './database/role-settings.ts';
 export { migrate, type MigrateOptions } from './schema/migrate.ts';
 export { requiredMigrations } from './schema/migration-state.ts';
 export { endOutage, probeOutages } from './turns/probe-outages.ts';
@@ -108,7 +129,7 @@ export {
   type PositionedFact,
 } from './events/read-events.ts';
 export { readTurnInGroup } from './turns/read-turn-in-group.ts';
-export { listTurns, readTurn, type TurnFilter } from './turns/read-turns.ts';
+export { countTurns, listTurns, readTurn, type TurnFilter } from './turns/read-turns.ts';
 export {
   postponeDelivery,
   recordDelivery,
@@ -117,6 +138,12 @@ export {
   type ReceiverBreaker,
   type DisablingRule,
 } from './deliveries/record-delivery.ts';
+export {
+  addPushConfig,
+  listPushConfigs,
+  readPushCredentials,
+  removePushConfig,
+} from './deliveries/push-configs.ts';
 export { redeliver, redeliverAll } from './deliveries/redeliver.ts';
 export { countDataKeys, rewrapDataKeys, type Rewrapped } from './secrets/rewrap-data-keys.ts';
 export { releaseTurn } from './turns/release-turn.ts';
@@ -128,11 +155,25 @@ export {
   insertSession,
   type NewSession,
   listSessions,
+  readLockedSession,
   readSession,
   sessionExists,
   updateSession,
 } from './sessions/sessions.ts';
-export { inTransaction, StoreUnavailableError, transaction, type Sql } from './database/sql.ts';
+export { findCopy, insertFork, type NewFork } from './forks/insert-fork.ts';
+export {
+  readBeforeStep,
+  readForkedMessage,
+  readForkedTurn,
+  readLastEnded,
+  readSizeUpTo,
+  readStepType,
+  type ForkedTurn,
+  type ForkPoint,
+} from './forks/fork-point.ts';
+export { readEffects, type RepeatedCall } from './forks/read-effects.ts';
+export { runPasses, type Passes } from './database/run-passes.ts';
+export { inTransaction, savepoint, StoreUnavailableError, transaction, type Sql } from './database/sql.ts';
 export {
   deleteSecret,
   findSecrets,
@@ -151,7 +192,7 @@ export {
   setOperatorKey,
   type TenantRow,
 } from './tenants/tenants.ts';
-export { changeLimits } from './tenants/tenant-limits.ts';
+export { changeLimits, readLimits } from './tenants/tenant-limits.ts';
 export { listAnnounced, listCodeTools, readCodeTool } from './workers/code-tools.ts';
 export { announceBuild, keepBuilds, type AnnouncedTool, type WorkerBuild } from './workers/announce-build.ts';
 export {
@@ -169,23 +210,20 @@ export { readUsage, type UsageRange } from './budgets/usage.ts';
 export { openSecretBox, type SecretBox } from './secrets/secret-box.ts';
 export {
   acceptMcpTools,
-  deleteMcpServer,
   insertMcpServer,
+  findMcpServersNamed,
   listMcpServers,
-  lockMcpServer,
+  namedMcpServers,
   readMcpServer,
-  shareNamedMcpServers,
   updateMcpServer,
 } from './mcp/mcp-servers.ts';
 export { createMcpListStore } from './mcp/mcp-lists.ts';
 export {
-  deleteTool,
   findToolsThatSend,
   insertTool,
   listTools,
-  lockTool,
+  namedTools,
   readTool,
-  shareNamedTools,
   updateTool,
 } from './agents/tools.ts';
 export { findUsers, type NamedByAgents } from './agents/find-users.ts';
@@ -198,3 +236,112 @@ export {
   updateWebhookEndpoint,
 } from './deliveries/webhook-endpoints.ts';
 export { readWebhookSecrets, replaceWebhookSecret, type SecretOwner } from './deliveries/webhook-secrets.ts';
+export {
+  abandonFile,
+  claimInspection,
+  claimUpload,
+  completeFile,
+  eraseUpload,
+  recordInspection,
+  returnInspection,
+  type InspectedBytes,
+} from './files/complete-file.ts';
+export {
+  deleteExpiredFiles,
+  eraseBytes,
+  recordErased,
+  recordScan,
+  retryScan,
+  takeErasedBytes,
+  takeScans,
+  type ErasedBytes,
+  type ScannedFile,
+} from './files/erase-files.ts';
+export {
+  CHUNK_BYTES,
+  deleteFileChunks,
+  readFileChunk,
+  sizeOfChunks,
+  writeFileChunk,
+} from './files/file-chunks.ts';
+export { deleteFile, giveFilesToSession, listFiles, lockFiles, readFile, readFiles } from './files/files.ts';
+export { insertFile, type FileCaps, type FileRefusal, type NewFile } from './files/insert-file.ts';
+export type { FileStorageName, StoredFile } from './files/stored-file.ts';
+export {
+  deleteBatch,
+  insertBatch,
+  listBatches,
+  moveBatch,
+  openBatch,
+  readBatch,
+  type BatchMove,
+} from './batches/batches.ts';
+export { insertBatchLines, readBatchResults, type NewLine } from './batches/batch-lines.ts';
+export {
+  findBatchTenants,
+  findTurnsToCancel,
+  finishBatches,
+  holdBatch,
+  lockNextBatch,
+  markFedLines,
+  readBatchWindow,
+  readNextLines,
+  setBatchWait,
+  settleBatchLines,
+  tryLockBatches,
+  type FedBatch,
+  type FedLine,
+  type StoredLine,
+} from './batches/feed-batch.ts';
+export { abandonBatch, removeBatchLines } from './batches/remove-batches.ts';
+export {
+  addBatchedCall,
+  deleteBatchedCall,
+  findBatchedCall,
+  leaveBatch,
+  pruneBatchedCalls,
+  readUnusedCalls,
+  wakeBatchedTurns,
+  type BatchRoute,
+  type UnusedCall,
+} from './model-batches/batched-calls.ts';
+export {
+  beginModelBatch,
+  endModelBatch,
+  findCallsToBatch,
+  findKnownBatches,
+  hasBatchedCall,
+  openModelBatch,
+  pruneModelBatches,
+  refuseModelBatch,
+  storeBatchResults,
+  takeDueBatches,
+  undoModelBatch,
+  type DueBatch,
+  type OpenedBatch,
+} from './model-batches/model-batches.ts';
+export { lookForBatches } from './model-batches/look-for-batches.ts';
+export {
+  deleteSchedule,
+  insertSchedule,
+  listSchedules,
+  lockSchedule,
+  pauseSchedule,
+  readSchedule,
+  removeScheduleRuns,
+  resumeSchedule,
+  updateSchedule,
+  type Due,
+  type ScheduleChange,
+} from './schedules/schedules.ts';
+export { listScheduleRuns } from './schedules/schedule-runs.ts';
+export {
+  advanceSchedule,
+  lockDueSchedule,
+  readClock,
+  readTimeUntilDue,
+  recordScheduleRun,
+  settleScheduleRuns,
+  type DueSchedule,
+  type NewRun,
+} from './schedules/run-schedule.ts';

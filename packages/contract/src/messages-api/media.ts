@@ -17,12 +17,20 @@ export const MANY_IMAGES = 20;
 export const MAX_SIDE_OF_MANY = 2_000;
 /** Images in one request to a model with a context of 200,000 tokens. */
 export const MAX_IMAGES = 100;
+/** For images and documents, of the 32 MB of a request: characters as they are sent. */
+export const MAX_MEDIA_CHARACTERS = 24_000_000;
+
+/** Pixels. */
+export interface ImageSize {
+  width: number;
+  height: number;
+}
 
 /** The media type that the first bytes of a file indicate. */
 export interface FileHeader {
   mediaType: string;
-  /** Pixels; null if the file is not an image, or its header is truncated before the size. */
-  size: { width: number; height: number } | null;
+  /** Null if the file is not an image, or its header is truncated before the size. */
+  size: ImageSize | null;
 }
 
 /** Matched against the first bytes as Latin 1, one character per byte. */
@@ -52,11 +60,21 @@ const SIGNATURE_CHARACTERS = 1024;
  * validated.
  */
 export function readFileHeader(base64: string): FileHeader | null {
-  const start = Buffer.from(base64.slice(0, SIGNATURE_CHARACTERS), 'base64').toString('latin1');
-  const mediaType = SIGNATURES.find(([, isAtStart]) => isAtStart(start))?.[0];
+  const start = Buffer.from(base64.slice(0, SIGNATURE_CHARACTERS), 'base64');
+  return readHeader(start, () => Buffer.from(base64, 'base64'));
+}
+
+/** As `readFileHeader`, from the beginning of a file. A size that is not in it is null. */
+export function readFileStart(bytes: Uint8Array): FileHeader | null {
+  return readHeader(bytes.subarray(0, SIGNATURE_CHARACTERS), () => bytes);
+}
+
+function readHeader(start: Uint8Array, all: () => Uint8Array): FileHeader | null {
+  const text = Buffer.from(start).toString('latin1');
+  const mediaType = SIGNATURES.find(([, isAtStart]) => isAtStart(text))?.[0];
   if (mediaType === undefined) return null;
   if (!isImageMediaType(mediaType)) return { mediaType, size: null };
-  const { width, height } = imageDimensionsFromData(Buffer.from(base64, 'base64')) ?? {};
+  const { width, height } = imageDimensionsFromData(all()) ?? {};
   const size = width === undefined || height === undefined ? null : { width, height };
   return { mediaType, size };
 }

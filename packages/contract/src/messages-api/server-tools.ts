@@ -12,10 +12,40 @@ export const SERVER_TOOLS = {
     settings: ['max_uses', 'allowed_domains', 'blocked_domains', 'max_content_tokens', 'citations'],
   },
   code_execution: { type: 'code_execution_20250825', settings: [] },
+  tool_search_tool_regex: { type: 'tool_search_tool_regex_20251119', settings: [] },
+  tool_search_tool_bm25: { type: 'tool_search_tool_bm25_20251119', settings: [] },
 } as const;
 
 export type ServerToolName = keyof typeof SERVER_TOOLS;
-export const SERVER_TOOL_NAMES = ['web_search', 'web_fetch', 'code_execution'] as const;
+export const SERVER_TOOL_NAMES = [
+  'web_search',
+  'web_fetch',
+  'code_execution',
+  'tool_search_tool_regex',
+  'tool_search_tool_bm25',
+] as const;
+
+/** The model finds deferred tools with one of these. */
+const SEARCHES: readonly string[] = ['tool_search_tool_regex', 'tool_search_tool_bm25'];
+
+export const deferLoadingSchema = z
+  .boolean()
+  .optional()
+  .meta({
+    description: `If true, the model is not shown the tool before it finds it, with ${SEARCHES.join(' or ')}.`,
+  });
+
+/** Deferred tools without a tool that finds them. */
+export function deferredToolIssues(
+  tools: readonly { type: string; name?: string; defer_loading?: boolean | undefined }[],
+): ValidationIssue[] {
+  if (tools.some(({ type, name = '' }) => type === 'server' && SEARCHES.includes(name))) return [];
+  return tools.flatMap(({ defer_loading: isDeferred }, index) =>
+    isDeferred === true
+      ? [{ path: `tools.${index}.defer_loading`, message: `needs the tool ${SEARCHES.join(' or ')}` }]
+      : [],
+  );
+}
 
 /** Where an agent does not say: without a bound, no reservation could cover a call. */
 export const DEFAULT_MAX_USES = 5;

@@ -1,5 +1,8 @@
 -- Reserves the most that a model call may cost, in money and tokens, before the call is made.
 --
+-- Calls that go through batches of the model API are reserved by their rows in batched_calls, also while their turns have
+-- no lease, until they are in the ledger.
+--
 -- Invariant: spent and reserved amounts together never exceed a budget, or a minute's tokens. What child turns spend and
 -- reserve counts in the budgets of the turns above them, and of their sessions. A tenant's reservations are
 -- made one after another under its budget lock, and everything a decision depends on is read after that lock is held.
@@ -41,7 +44,9 @@ BEGIN
         WHERE turns.id = ANY (turn.ancestors || turn.id)
     LOOP
         IF bound.budget_micros IS NOT NULL THEN
-            SELECT sum(cost_micros), sum(CASE WHEN id = turn.id OR leased_until IS NULL THEN 0 ELSE reserved_micros END)
+            SELECT sum(cost_micros), sum(CASE WHEN id = turn.id OR leased_until IS NULL THEN 0 ELSE reserved_micros END
+                       + (SELECT coalesce(sum(most_micros), 0) FROM batched_calls
+                          WHERE turn_id = family.id AND (family.id <> turn.id OR abandoned)))
             INTO spent, held FROM (
                 SELECT id, cost_micros, leased_until, reserved_micros FROM turns WHERE turns.id = bound.id
                 UNION ALL
@@ -53,7 +58,9 @@ BEGIN
         END IF;
         -- Adding up a long session is expensive: only done for a session with a budget.
         IF bound.session_micros IS NOT NULL THEN
-            SELECT sum(cost_micros), sum(CASE WHEN id = turn.id OR leased_until IS NULL THEN 0 ELSE reserved_micros END)
+            SELECT sum(cost_micros), sum(CASE WHEN id = turn.id OR leased_until IS NULL THEN 0 ELSE reserved_micros END
+                       + (SELECT coalesce(sum(most_micros), 0) FROM batched_calls
+                          WHERE turn_id = family.id AND (family.id <> turn.id OR abandoned)))
             INTO spent, held FROM (
                 SELECT id, cost_micros, leased_until, reserved_micros FROM turns WHERE turns.session_id = bound.session_id
                 UNION ALL
@@ -74,6 +81,8 @@ BEGIN
     INTO others, others_tokens FROM turns
     WHERE turns.tenant_id = turn.tenant_id AND turns.reserved_tokens > 0 AND turns.leased_until IS NOT NULL
       AND turns.id <> turn.id;
+    others := others + (SELECT coalesce(sum(most_micros), 0) FROM batched_calls
+                        WHERE tenant_id = turn.tenant_id AND (turn_id <> turn.id OR abandoned));
     PERFORM turnpike_count_spending(turn.tenant_id, event_ids);
     SELECT CASE WHEN budget.spent_micros + amount > limit_micros THEN period ELSE 'wait' END INTO tight
     FROM (

@@ -9,7 +9,9 @@ import {
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { selectList } from '../database/select-list.ts';
+import { inRange, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
 import { json, query, type Sql } from '../database/sql.ts';
+import { codeToolsIn } from '../workers/capability.ts';
 
 const storedAgentSchema = z.object({
   id: z.string(),
@@ -108,8 +110,7 @@ async function write(
   const { pool, ...rest } = config;
   // Programs older than pools read versions that name none.
   const stored = pool === DEFAULT_POOL ? rest : config;
-  const codeTools = config.tools.flatMap((tool) => (tool.type === 'code' ? [tool.name] : []));
-  const values = [id, tenantId, name, json(metadata), json(stored), pool, codeTools];
+  const values = [id, tenantId, name, json(metadata), json(stored), pool, codeToolsIn(config.tools)];
   const [written] = await query(sql, statement, values);
   if (written === undefined) throw new Error('A write returned no row.');
   return written;
@@ -160,6 +161,25 @@ export async function readAgent(
   return agent ?? null;
 }
 
+const OF_SESSION = {
+  name: 'agent-of-session',
+  text: `
+SELECT agent_id AS id FROM sessions
+WHERE tenant_id = $1 AND id = coalesce($2, (SELECT session_id FROM turns WHERE id = $3 AND tenant_id = $1))`,
+  row: z.object({ id: z.string() }),
+};
+
+/** The id of the agent of a session, or of a turn's session. Null if there is no such session. */
+export async function agentOfSession(
+  sql: Sql,
+  tenantId: string,
+  of: { sessionId: string } | { turnId: string },
+): Promise<string | null> {
+  const ids = 'sessionId' in of ? [of.sessionId, null] : [null, of.turnId];
+  const [agent] = await query(sql, OF_SESSION, [tenantId, ...ids]);
+  return agent?.id ?? null;
+}
+
 const FIND = {
   name: 'find-agents',
   text: `SELECT id FROM agents WHERE tenant_id = $1 AND id = ANY ($2) AND deleted_at IS NULL`,
@@ -174,6 +194,17 @@ export async function findAgents(
 ): Promise<Set<string>> {
   const found = await query(sql, FIND, [tenantId, agentIds]);
   return new Set(found.map(({ id }) => id));
+}
+
+const FIND_NAMED = {
+  name: 'find-agents-named',
+  text: `SELECT id FROM agents WHERE tenant_id = $1 AND name = $2 AND deleted_at IS NULL ORDER BY id LIMIT 2`,
+  row: z.object({ id: z.string() }),
+};
+
+/** The ids of the tenant's agents with this name: two at most, where several have it. */
+export async function findAgentsNamed(sql: Sql, tenantId: string, name: string): Promise<string[]> {
+  return (await query(sql, FIND_NAMED, [tenantId, name])).map(({ id }) => id);
 }
 
 const HAS_VERSION = {
@@ -197,19 +228,31 @@ export async function agentHasVersion(
   return agent?.has ?? null;
 }
 
-/** A tenant's agents at their newest versions, newest agent first, those after `cursor` (the id of the last one seen). */
-export async function listAgents(
-  database: Database,
+export interface AgentFilter extends TimeRange {
+  /** Must not have an entry with this key. */
+  withoutLabel?: string | undefined;
+}
+
+const LIST = {
+  name: 'list-agents',
+  text: `
+SELECT ${selectList(storedAgentSchema, 'agents', { config: 'versions.config' })}
+FROM agents JOIN agent_versions AS versions
+  ON versions.agent_id = agents.id AND versions.version = agents.version
+WHERE agents.tenant_id = $1 AND agents.deleted_at IS NULL AND ${inRange('agents')}
+  AND ($7::text IS NULL OR agents.metadata -> $7 IS NULL)
+ORDER BY agents.id DESC LIMIT $6`,
+  row: agentRow,
+};
+
+/** A tenant's agents at their newest versions, newest agent first, those after the cursor. */
+export function listAgents(
+  { pool }: Pick<Database, 'pool'>,
   tenantId: string,
-  page: { cursor: string | null; limit: number },
+  page: ListPage,
+  filter: AgentFilter = {},
 ): Promise<Agent[]> {
-  const rows = await database.prisma.agent.findMany({
-    where: { tenantId, deletedAt: null, ...(page.cursor === null ? {} : { id: { lt: page.cursor } }) },
-    include: { versions: { orderBy: { version: 'desc' }, take: 1 } },
-    orderBy: { id: 'desc' },
-    take: page.limit,
-  });
-  return rows.map((row) => agentRow.parse({ ...row, config: row.versions[0]?.config }));
+  return query(pool, LIST, [tenantId, ...rangeValues('agent', page, filter), filter.withoutLabel ?? null]);
 }
 
 /** Versions of an agent, newest first, those before version `before`. */

@@ -4,7 +4,7 @@ import { createTestDatabase } from '../../../../tests/support/test-database.ts';
 import { openDatabase, type Database } from '../database/database.ts';
 import { transaction } from '../database/sql.ts';
 import { createTenant } from '../tenants/tenants.ts';
-import { deleteTool, insertTool, listTools, readTool, updateTool } from './tools.ts';
+import { insertTool, listTools, namedTools, readTool, updateTool } from './tools.ts';
 
 let database: Database;
 let drop: () => Promise<void>;
@@ -81,7 +81,7 @@ test('another tenant cannot read, change or delete a tool', async () => {
   await insert('private', ours, id);
   expect(await readTool(database, theirs, id)).toBeNull();
   expect(await updateTool(database.pool, { id, tenantId: theirs, config })).toBeNull();
-  expect(await deleteTool(database.pool, theirs, id)).toBe(false);
+  expect(await namedTools.remove(database.pool, theirs, id)).toBe(false);
   expect(await listTools(database, newId('tenant'), { cursor: null, limit: 10 })).toEqual([]);
   expect(await readTool(database, ours, id)).not.toBeNull();
 });
@@ -89,8 +89,8 @@ test('another tenant cannot read, change or delete a tool', async () => {
 test('a deleted tool is not found, and its name can be used again', async () => {
   const id = newId('tool');
   await insert('brief', ours, id);
-  expect(await deleteTool(database.pool, ours, id)).toBe(true);
-  expect(await deleteTool(database.pool, ours, id)).toBe(false);
+  expect(await namedTools.remove(database.pool, ours, id)).toBe(true);
+  expect(await namedTools.remove(database.pool, ours, id)).toBe(false);
   expect(await readTool(database, ours, id)).toBeNull();
   expect(await insert('brief')).not.toBeNull();
 });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
+import { rowsThatAgentsName } from './named-rows.ts';
 
 const storedToolSchema = z.object({
   id: z.string(),
@@ -67,41 +68,8 @@ export async function updateTool(
   return updated ?? null;
 }
 
-/*
- * Invariant: a tool that an agent's newest version names is not deleted, unless forced. Whoever writes a
- * version share-locks the tools that it names until the commit; whoever deletes a tool locks its row
- * exclusively, and looks for agents in a statement after that.
- */
-const SHARE_NAMED = {
-  name: 'share-named-tools',
-  text: `SELECT name FROM tools WHERE tenant_id = $1 AND name = ANY ($2::text[]) FOR KEY SHARE`,
-  row: z.object({ name: z.string() }),
-};
-
-/** The tenant's tools among these names. They cannot be deleted until the transaction ends. */
-export async function shareNamedTools(
-  sql: Sql,
-  tenantId: string,
-  names: readonly string[],
-): Promise<Set<string>> {
-  const found = await query(sql, SHARE_NAMED, [tenantId, names]);
-  return new Set(found.map(({ name }) => name));
-}
-
-const LOCK = {
-  name: 'lock-tool',
-  text: `SELECT ${COLUMNS} FROM tools WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
-  row: toolRow,
-};
-
-/**
- * A tool, locked until the transaction ends: nobody else changes or deletes it, or adds an agent that names
- * it. Null if there is none.
- */
-export async function lockTool(sql: Sql, tenantId: string, toolId: string): Promise<Tool | null> {
-  const [tool] = await query(sql, LOCK, [toolId, tenantId]);
-  return tool ?? null;
-}
+/** The tools that agents name. Turns that name one which was deleted fail at their next claim. */
+export const namedTools = rowsThatAgentsName('tools', COLUMNS, toolRow);
 
 const FIND_SENDERS = {
   name: 'find-tools-that-send',
@@ -126,18 +94,6 @@ export async function findToolsThatSend(
 ): Promise<Map<string, string>> {
   const senders = await query(sql, FIND_SENDERS, [tenantId, secrets]);
   return new Map(senders.map(({ tool, secret }) => [secret, tool]));
-}
-
-const DELETE = {
-  name: 'delete-tool',
-  text: `DELETE FROM tools WHERE id = $1 AND tenant_id = $2 RETURNING id`,
-  row: z.object({ id: z.string() }),
-};
-
-/** Turns that name the tool fail at their next claim. False if there is no such tool. */
-export async function deleteTool(sql: Sql, tenantId: string, toolId: string): Promise<boolean> {
-  const deleted = await query(sql, DELETE, [toolId, tenantId]);
-  return deleted.length > 0;
 }
 
 /** Null if the tool does not exist or belongs to another tenant. */

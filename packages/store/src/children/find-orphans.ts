@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
-import { OPEN_STATUSES } from './open-child.ts';
+import { OPEN_STATUSES, TO_CANCEL_STATUSES } from '../turns/open-statuses.ts';
 
 const orphanSchema = z.object({ turnId: z.string(), sessionId: z.string(), tenantId: z.string() });
 /** A child turn that is open although its parent has ended, or was asked to cancel. */
 export type Orphan = z.infer<typeof orphanSchema>;
 
 const ORPHAN = `child.id AS "turnId", child.session_id AS "sessionId", child.tenant_id AS "tenantId"`;
-const IS_ORPHAN = `(parent.id IS NULL OR parent.status NOT IN ('queued', 'in_progress', 'requires_action'))
+const IS_ORPHAN = `(parent.id IS NULL OR parent.status NOT IN ${TO_CANCEL_STATUSES})
   AND child.status <> 'cancelling'`;
 
 const OF_PARENTS = {

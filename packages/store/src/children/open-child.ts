@@ -1,5 +1,4 @@
-/** The statuses of turns that have not ended, for SQL: as in the condition of the partial indexes. */
-export const OPEN_STATUSES = `('queued', 'in_progress', 'requires_action', 'cancelling')`;
+import { OPEN_STATUSES } from '../turns/open-statuses.ts';
 
 /** A boolean SQL expression: a child turn of `turn`, a row of `turns`, has not ended. */
 export const hasOpenChild = (turn: string): string => `EXISTS (

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { inTransaction, query, type Sql } from '../database/sql.ts';
 import { hasOpenChild } from './open-child.ts';
+import { hasUntoldAction } from './tell-ancestors.ts';
 
 /*
  * A child turn that has ended, and then looks for others, sees all that ended before it did: of the last two, at least
@@ -47,25 +48,28 @@ const FIND = {
   name: 'find-parents-to-wake',
   text: `
 WITH parked AS MATERIALIZED (
-  SELECT turns.id FROM turns WHERE turns.status = 'queued' AND turns.waits_for_children AND turns.id > $1
+  SELECT turns.id, turns.root_turn_id FROM turns
+  WHERE turns.status = 'queued' AND turns.waits_for_children AND turns.id > $1
   ORDER BY turns.id LIMIT $2
 )
-SELECT parked.id, NOT ${hasOpenChild('parked')} AS done FROM parked ORDER BY parked.id`,
-  row: z.object({ id: z.string(), done: z.boolean() }),
+SELECT parked.id, NOT ${hasOpenChild('parked')} AS done, ${hasUntoldAction('parked')} AS untold
+FROM parked ORDER BY parked.id`,
+  row: z.object({ id: z.string(), done: z.boolean(), untold: z.boolean() }),
 };
 
 /**
  * For the reconciler: looks at up to `limit` parked turns after the id `after`. Returns those that nothing holds any
- * more, and where to continue; null at the end.
+ * more, those with an action below them of which they have no event, and where to continue; null at the end.
  */
 export async function findParentsToWake(
   sql: Sql,
   after: string,
   limit: number,
-): Promise<{ turnIds: string[]; last: string | null }> {
+): Promise<{ turnIds: string[]; untold: string[]; last: string | null }> {
   const rows = await query(sql, FIND, [after, limit]);
   const turnIds = rows.flatMap(({ id, done }) => (done ? [id] : []));
-  return { turnIds, last: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
+  const untold = rows.flatMap((row) => (row.untold ? [row.id] : []));
+  return { turnIds, untold, last: rows.length < limit ? null : (rows.at(-1)?.id ?? null) };
 }
 
 const PARENTS = {

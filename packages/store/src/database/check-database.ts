@@ -19,8 +19,7 @@ export async function checkSettings(database: Database, onAway: (error: unknown)
     const { code, message } = refusalSchema.safeParse(error).data ?? {};
     if (code !== undefined && REFUSED_OPTIONS.has(code)) {
       throw new DatabaseSettingsError(
-        `The database refuses the startup options of its session: ${message}. They are those of the address and Turnpike's own; ` +
-          `a connection pooler must pass them on, or be told to ignore them where the role has the settings itself.`,
+        `The database refuses the startup options of the address: ${message}. A connection pooler may take none: leave out what is after ? in the address, but for the schema, and give the role these settings.`,
       );
     }
     onAway(error);

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient, type Prisma } from '../generated/client.ts';
 import { connectionTo, readSessionTarget } from './session-settings.ts';
+import { SERVICE_SETTINGS, STATEMENT_TIMEOUT_MS } from './service-settings.ts';
 
 /** Prisma's client for reading: nothing is written through it (decision 10). */
 type Reads = {
@@ -35,58 +36,40 @@ export interface DatabaseOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** No statement of ours needs longer; one that takes longer holds locks that others wait for. */
-const STATEMENT_TIMEOUT_MS = 15_000;
-
-const IDLE_IN_TRANSACTION_MS = 10_000;
-
-/* Decision 11. */
-const PLANNING = [
-  // A prepared statement keeps the plan that it got while its tables were small, so it must look rows up by an index
-  // from the start.
-  'enable_seqscan=off',
-  'enable_hashjoin=off',
-  'enable_mergejoin=off',
-  // Queued rows leave dead entries in indexes. Only an index scan marks them, so that later scans skip them.
-  'enable_bitmapscan=off',
-  // Plans are the same whatever the values, so a statement needs one, and not one for each of its first executions.
-  'plan_cache_mode=force_generic_plan',
-  // Made for long reports: compiling a short statement takes longer than running it.
-  'jit=off',
-];
 
 /**
  * Opens the pool. Connects lazily; `ping` tells whether it can. Throws `DatabaseSettingsError` for an address that
- * is not supported. A statement throws the same for a session whose settings our SQL cannot work with.
+ * is not supported. For a session whose settings our SQL cannot work with, `ping` throws the same, and a statement
+ * `StoreUnavailableError`: an operator can mend it while the program runs.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const target = readSessionTarget(options.url, PLANNING);
+  const target = readSessionTarget(options.url, SERVICE_SETTINGS);
   const pool = new pg.Pool({
     ...connectionTo(target),
     max: options.poolSize,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
     // Notices a server that disappeared, hours before the kernel would.
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
-    // A process that froze inside a transaction must not keep its locks.
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     allowExitOnIdle: options.holdsProcess === false,
     // Statements that are sent without waiting for results leave in one write, and cost one round trip.
     pipeline: true,
   });
   pool.on('error', options.onError);
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema: target.schema }) });
+  let prisma: PrismaClient | undefined;
   return {
     pool,
-    prisma,
+    // Made by the first read that uses it: reading its model of the schema is a tenth of a program's start.
+    get prisma() {
+      return (prisma ??= new PrismaClient({ adapter: new PrismaPg(pool, { schema: target.schema }) }));
+    },
     schema: target.schema,
     async ping() {
       await pool.query('SELECT 1');
     },
     async close() {
-      await prisma.$disconnect();
+      await prisma?.$disconnect();
       await pool.end();
     },
   };

@@ -118,6 +118,26 @@ async function transactionOnce<Result>(
   }
 }
 
+/**
+ * Runs a part of the transaction of `sql`: where `work` throws, what it wrote is undone, and the transaction may go on.
+ * Locks that were acquired before it are kept. Throws what `work` throws.
+ */
+export async function savepoint<Result>(sql: Sql, work: () => Promise<Result>): Promise<Result> {
+  const begun = sql.query('SAVEPOINT part');
+  // Results come in order: once a statement of `work` has its result, so has this one.
+  begun.catch(() => undefined);
+  try {
+    const result = await work();
+    await begun;
+    await sql.query('RELEASE SAVEPOINT part');
+    return result;
+  } catch (error) {
+    // Where this fails too, so does the transaction.
+    await sql.query('ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part').catch(() => undefined);
+    throw asStoreError(error);
+  }
+}
+
 /** As `transaction`, or within the transaction of `sql` if it is a client. */
 export function inTransaction<Result>(sql: Sql, work: (sql: Sql) => Promise<Result>): Promise<Result> {
   return sql instanceof pg.Pool ? transaction(sql, work) : work(sql);

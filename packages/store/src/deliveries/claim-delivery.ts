@@ -2,6 +2,7 @@ import { requiredActionSchema, type Turn } from '@turnpike/contract';
 import { z } from 'zod';
 import { selectList } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
+import { HAS_ITS_CONFIG } from './has-its-config.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
 
 const claimedSchema = z.object({
@@ -13,6 +14,8 @@ const claimedSchema = z.object({
   eventId: z.string(),
   type: z.string(),
   turnId: z.string().nullable(),
+  /** The push configuration of the turn that it is for. */
+  pushConfigId: z.string().nullable(),
   /** W3C trace context of the request that submitted the turn, if requests are traced. */
   traceparent: z.string().nullable(),
   createdAt: z.date(),
@@ -29,7 +32,7 @@ export type ClaimedDelivery = z.infer<typeof claimedSchema>;
 /*
  * Invariant: one worker at a time holds a delivery, by the database's clock. A claim raises its number, so an
  * earlier holder can record nothing more. Deliveries to a disabled endpoint are not claimed;
- * `deadLetterDeliveries` ends them.
+ * `deadLetterDeliveries` ends them. Nor are those to a push configuration that was removed or replaced.
  */
 const CLAIM = {
   name: 'claim-delivery',
@@ -41,6 +44,7 @@ WITH held AS (
     AND (claimed_until IS NULL OR claimed_until <= now())
     AND (endpoint_id IS NULL OR EXISTS (
       SELECT 1 FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id AND enabled))
+    AND ${HAS_ITS_CONFIG}
   RETURNING *
 )
 SELECT ${selectList(claimedSchema, 'held', {

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { idSchema, newId } from '@turnpike/contract';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../../tests/support/until-true.ts';
 import { claimDelivery } from './claim-delivery.ts';
-import { openDatabase, type Database } from '../database/database.ts';
 import { deadLetterDeliveries, expireDeliveries, purgeDeliveries } from './purge-deliveries.ts';
 import {
   countOpenReceivers,
@@ -18,13 +17,10 @@ import { transaction, type Sql } from '../database/sql.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { announceEvent, deleteWebhookEndpoint, insertWebhookEndpoint } from './webhook-endpoints.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let tenantId: string;
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 10, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(10);
   tenantId = await createTenant(database, 'Acme');
 });
 afterEach(async () => {
@@ -32,10 +28,7 @@ afterEach(async () => {
     'TRUNCATE deliveries, webhook_endpoints, webhook_receivers, tenant_events CASCADE',
   );
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 async function endpoint(): Promise<string> {
   const id = newId('webhookEndpoint');

@@ -2,6 +2,7 @@ import type { Delivery } from '@turnpike/contract';
 import { z } from 'zod';
 import { readDelivery } from './deliveries.ts';
 import { query, type Sql } from '../database/sql.ts';
+import { HAS_ITS_CONFIG } from './has-its-config.ts';
 
 /** The most deliveries that one request redelivers. */
 const MOST_AT_ONCE = 1_000;
@@ -18,6 +19,7 @@ UPDATE deliveries SET ${BEGIN_AGAIN}
 WHERE id = $2 AND tenant_id = $1 AND status <> 'pending'
   AND (endpoint_id IS NULL OR EXISTS (
     SELECT 1 FROM webhook_endpoints WHERE webhook_endpoints.id = deliveries.endpoint_id AND enabled))
+  AND ${HAS_ITS_CONFIG}
 RETURNING id`,
   row: z.object({ id: z.string() }),
 };
@@ -25,7 +27,7 @@ RETURNING id`,
 /**
  * Begins a delivery again from its first attempt, whatever its status; one that was not attempted yet stays
  * as it is. Returns the delivery after that, or null if there is none. `begun` is false if its endpoint is
- * disabled.
+ * disabled, or its push configuration was removed or has another URL by now.
  */
 export async function redeliver(
   sql: Sql,

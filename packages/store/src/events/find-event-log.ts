@@ -1,6 +1,7 @@
 import { turnStatusSchema } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { OPEN_STATUSES } from '../turns/open-statuses.ts';
 
 const turnLogSchema = z.object({
   sessionId: z.string(),
@@ -54,6 +55,31 @@ LEFT JOIN LATERAL (
 WHERE sessions.tenant_id = $1 AND sessions.id = $2`,
   row: sessionLogSchema,
 };
+
+const PLACE = {
+  name: 'find-session-place',
+  text: `
+SELECT turns.id AS "turnId", turns.sequence AS "turnSequence", turns.event_count AS "eventCount"
+FROM turns
+WHERE turns.tenant_id = $1 AND turns.session_id = $2 AND turns.sequence <= coalesce((
+  SELECT min(open.sequence) FROM turns AS open
+  WHERE open.session_id = $2 AND open.status IN ${OPEN_STATUSES}), 2147483647)
+ORDER BY turns.sequence DESC LIMIT 1`,
+  row: z.object({ turnId: z.string(), turnSequence: z.int(), eventCount: z.int() }),
+};
+
+/**
+ * The turn up to which the events of a session are shown: the first one that has not ended, else the newest one. Null
+ * if the session has no turn, or the tenant no such session.
+ */
+export async function findSessionPlace(
+  sql: Sql,
+  tenantId: string,
+  sessionId: string,
+): Promise<z.infer<typeof PLACE.row> | null> {
+  const [place] = await query(sql, PLACE, [tenantId, sessionId]);
+  return place ?? null;
+}
 
 /**
  * As `findTurnLog`, for a session and the turn at a position in it. Null if the tenant has no such session.

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { jsonObject } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, storedWaitingSchema, TURN_COLUMNS } from '../turns/stored-turn.ts';
+import { OPEN_STATUSES } from '../turns/open-statuses.ts';
 
 /** A position in a session's events: the turn's sequence number, and the event's in the turn. */
 export interface EventPosition {
@@ -117,7 +118,7 @@ WHERE turns.session_id = $1 AND turns.sequence >= $2
   AND (turns.sequence > $2 OR events.sequence_number > $3)
   AND turns.sequence <= coalesce((
     SELECT min(open.sequence) FROM turns AS open
-    WHERE open.session_id = $1 AND open.status IN ('queued', 'in_progress', 'requires_action', 'cancelling')), 2147483647)
+    WHERE open.session_id = $1 AND open.status IN ${OPEN_STATUSES}), 2147483647)
 ORDER BY turns.sequence, events.sequence_number LIMIT $4`,
   row: rowSchema,
 };
@@ -202,7 +203,8 @@ function detailsOf(row: Row, turn: Turn | undefined): object {
       const toolStep = { name: payload.name, effect: payload.effect, status: payload.status };
       return { tool_call: { id, tool_use_id: toolUseId, name }, tool_step: toolStep };
     }
-    case 'tool.child_started': {
+    case 'tool.child_started':
+    case 'tool.child_requires_action': {
       const { child_turn_id: childTurnId, child_session_id: childSessionId } = payload;
       return {
         tool_call: { id, tool_use_id: toolUseId, name },

@@ -2,7 +2,7 @@ import { ID_PREFIXES } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
-const { session, turn, agent, tool, webhookEndpoint, delivery } = ID_PREFIXES;
+const { session, turn, agent, tool, webhookEndpoint, delivery, file } = ID_PREFIXES;
 
 /*
  * Invariant: every kind of object that a tenant can delete, also together with another, is looked for here. API keys
@@ -19,6 +19,7 @@ WHERE NOT CASE split_part(named.id, '_', 1)
   WHEN '${tool}' THEN EXISTS (SELECT FROM tools WHERE id = named.id AND tenant_id = $1)
   WHEN '${webhookEndpoint}' THEN EXISTS (SELECT FROM webhook_endpoints WHERE id = named.id AND tenant_id = $1 AND deleted_at IS NULL)
   WHEN '${delivery}' THEN EXISTS (SELECT FROM deliveries WHERE id = named.id AND tenant_id = $1)
+  WHEN '${file}' THEN EXISTS (SELECT FROM files WHERE id = named.id AND tenant_id = $1)
   ELSE true
 END`,
   row: z.object({ id: z.string() }),

@@ -22,7 +22,8 @@ export interface IdempotentRequest {
   fingerprint: Buffer;
 }
 
-const KEPT_HOURS = 24;
+/** How long the record of a key is kept. */
+export const KEPT_HOURS = 24;
 
 /** A boolean SQL expression: true where the caller holds the lock of the key until its transaction ends. */
 export const tryLockKey = (key: string): string => `pg_try_advisory_xact_lock(hashtextextended(${key}, 1))`;
@@ -80,8 +81,22 @@ export function runOnce<Done>(
       return { done, record };
     },
     (sql, result) =>
-      'replay' in result || result.record === null ? undefined : insertRecords(sql, [result.record]),
+      'replay' in result || result.record === null ? undefined : insertRecord(sql, result.record),
   );
+}
+
+const WAIT = {
+  name: 'wait-for-idempotency-key',
+  text: `SELECT true AS free FROM pg_advisory_xact_lock(hashtextextended($1, 1))`,
+  row: z.object({ free: z.boolean() }),
+};
+
+/** What the lock of its key is of, as `insertTurns` writes it in SQL. */
+const lockTextOf = ({ tenantId, route, key }: IdempotentRequest): string => `${tenantId} ${route} ${key}`;
+
+/** Resolves once nobody holds the key: Postgres reports an error before it ends the transaction and frees its locks. */
+export async function untilKeyFree(sql: Sql, request: IdempotentRequest): Promise<void> {
+  await query(sql, WAIT, [lockTextOf(request)]);
 }
 
 /** Locks the key until the transaction ends. Returns the recorded response where there is one. */
@@ -90,7 +105,7 @@ async function claimKey(sql: Sql, request: IdempotentRequest): Promise<StoredRes
   // Two statements in one round trip: the second begins when the lock is held, so it sees what the transaction
   // that held it before has committed.
   const [[lock], [record]] = await Promise.all([
-    query(sql, LOCK, [`${tenantId} ${route} ${key}`]),
+    query(sql, LOCK, [lockTextOf(request)]),
     query(sql, READ, [tenantId, route, key]),
   ]);
   if (lock?.locked !== true) throw keyInUse();
@@ -143,16 +158,13 @@ function idsNamedBy(route: string, body: string): string[] {
 }
 
 /** What is kept of a request that was executed. */
-export interface IdempotencyRecord {
+interface IdempotencyRecord {
   request: IdempotentRequest;
   response: StoredResponse;
   packed: PackedResponse;
 }
 
-export async function newRecord(
-  request: IdempotentRequest,
-  response: StoredResponse,
-): Promise<IdempotencyRecord> {
+async function newRecord(request: IdempotentRequest, response: StoredResponse): Promise<IdempotencyRecord> {
   return { request, response, packed: await packResponse(response.body) };
 }
 
@@ -160,33 +172,29 @@ export async function newRecord(
 export const RECORD_KEY = 'idempotency_records_pkey';
 
 const INSERT = {
-  name: 'insert-idempotency-records',
+  name: 'insert-idempotency-record',
   text: `
 INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, packed, omitted, expires_at)
-SELECT tenant_id, route, key, decode(fingerprint, 'hex'), status, headers, body, decode(packed, 'hex'),
-  ARRAY(SELECT jsonb_array_elements_text(omitted)), now() + $10::int * interval '1 hour'
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::jsonb[], $7::text[], $8::text[], $9::jsonb[])
-  AS given(tenant_id, route, key, fingerprint, status, headers, body, packed, omitted)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + ${KEPT_HOURS} * interval '1 hour')
 RETURNING key`,
   row: z.object({ key: z.string() }),
 };
 
 /**
- * Inserts records in the transaction of what they are about. Fails, and with it the transaction, where there is a
- * record of one of their keys, even an expired one: `violates(error, RECORD_KEY)`.
+ * Inserts the record in the transaction of what it is about. Fails, and with it the transaction, where there is a
+ * record of its key, even an expired one: `violates(error, RECORD_KEY)`.
  */
-export async function insertRecords(sql: Sql, records: readonly IdempotencyRecord[]): Promise<void> {
+async function insertRecord(sql: Sql, { request, response, packed }: IdempotencyRecord): Promise<void> {
   await query(sql, INSERT, [
-    records.map(({ request }) => request.tenantId),
-    records.map(({ request }) => request.route),
-    records.map(({ request }) => request.key),
-    records.map(({ request }) => request.fingerprint.toString('hex')),
-    records.map(({ response }) => response.status),
-    records.map(({ response }) => json(response.headers)),
-    records.map(({ packed }) => packed.body),
-    records.map(({ packed }) => packed.packed?.toString('hex') ?? null),
-    records.map(({ packed }) => json(packed.omitted)),
-    KEPT_HOURS,
+    request.tenantId,
+    request.route,
+    request.key,
+    request.fingerprint,
+    response.status,
+    json(response.headers),
+    packed.body,
+    packed.packed,
+    packed.omitted,
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { mcpListedToolSchema, mcpServerConfigSchema } from '@turnpike/contract';
+import { compareLists, mcpListedToolSchema, mcpServerConfigSchema } from '@turnpike/contract';
 import type { McpListedTool, McpListStore } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
@@ -150,19 +150,4 @@ async function replaceList(
     change === null ? null : json(change),
   ]);
   return { change, refused };
-}
-
-function compareLists(
-  before: readonly McpListedTool[],
-  now: readonly McpListedTool[],
-): { added: string[]; changed: string[]; removed: string[] } {
-  const known = new Map(before.map((tool) => [tool.name, tool.hash]));
-  const current = new Set(now.map(({ name }) => name));
-  return {
-    added: now.filter(({ name }) => !known.has(name)).map(({ name }) => name),
-    changed: now
-      .filter(({ name, hash }) => known.has(name) && known.get(name) !== hash)
-      .map(({ name }) => name),
-    removed: before.filter(({ name }) => !current.has(name)).map(({ name }) => name),
-  };
 }

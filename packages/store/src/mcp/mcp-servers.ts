@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
+import { rowsThatAgentsName } from '../agents/named-rows.ts';
 
 const storedServerSchema = z.object({
   id: z.string(),
@@ -72,52 +73,8 @@ export async function updateMcpServer(
   return updated ?? null;
 }
 
-/*
- * Invariant: a server that an agent's newest version names is not deleted, unless forced; as for HTTP tools
- * (`agents/tools.ts`).
- */
-const SHARE_NAMED = {
-  name: 'share-named-mcp-servers',
-  text: `SELECT name FROM mcp_servers WHERE tenant_id = $1 AND name = ANY ($2::text[]) FOR KEY SHARE`,
-  row: z.object({ name: z.string() }),
-};
-
-/** The tenant's servers among these names. They cannot be deleted until the transaction ends. */
-export async function shareNamedMcpServers(
-  sql: Sql,
-  tenantId: string,
-  names: readonly string[],
-): Promise<Set<string>> {
-  const found = await query(sql, SHARE_NAMED, [tenantId, names]);
-  return new Set(found.map(({ name }) => name));
-}
-
-const LOCK = {
-  name: 'lock-mcp-server',
-  text: `SELECT ${COLUMNS} FROM mcp_servers WHERE id = $1 AND tenant_id = $2 FOR UPDATE`,
-  row: serverRow,
-};
-
-/**
- * A server, locked until the transaction ends: nobody else changes or deletes it, or adds an agent that names
- * it. Null if there is none.
- */
-export async function lockMcpServer(sql: Sql, tenantId: string, id: string): Promise<McpServer | null> {
-  const [server] = await query(sql, LOCK, [id, tenantId]);
-  return server ?? null;
-}
-
-const DELETE = {
-  name: 'delete-mcp-server',
-  text: `DELETE FROM mcp_servers WHERE id = $1 AND tenant_id = $2 RETURNING id`,
-  row: z.object({ id: z.string() }),
-};
-
-/** Turns that have its tools get an error for each call. False if there is no such server. */
-export async function deleteMcpServer(sql: Sql, tenantId: string, id: string): Promise<boolean> {
-  const deleted = await query(sql, DELETE, [id, tenantId]);
-  return deleted.length > 0;
-}
+/** The servers that agents name. Turns that have the tools of one which was deleted get an error for each call. */
+export const namedMcpServers = rowsThatAgentsName('mcp_servers', COLUMNS, serverRow);
 
 /** Null if the server does not exist or belongs to another tenant. */
 export async function readMcpServer(
@@ -127,6 +84,21 @@ export async function readMcpServer(
 ): Promise<McpServer | null> {
   const row = await database.prisma.mcpServer.findFirst({ where: { id, tenantId } });
   return row === null ? null : serverRow.parse(row);
+}
+
+const FIND_NAMED = {
+  name: 'find-mcp-servers-named',
+  text: `SELECT ${COLUMNS} FROM mcp_servers WHERE tenant_id = $1 AND name = ANY ($2::text[])`,
+  row: serverRow,
+};
+
+/** Those of the tenant's servers that have one of these names. */
+export function findMcpServersNamed(
+  sql: Sql,
+  tenantId: string,
+  names: readonly string[],
+): Promise<McpServer[]> {
+  return query(sql, FIND_NAMED, [tenantId, names]);
 }
 
 /** A tenant's servers, newest first, those after `cursor` (the id of the last one seen). */

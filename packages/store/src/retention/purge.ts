@@ -2,11 +2,14 @@ import { idBoundary, type IdKind } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { query, transaction, type Sql } from '../database/sql.ts';
+import { OPEN_STATUSES } from '../turns/open-statuses.ts';
 
 /** What is kept for a limited number of days. */
 export const PURGEABLE = [
   'sessions',
   'turns',
+  'batches',
+  'scheduleRuns',
   'agentVersions',
   'ledgerEntries',
   'auditEntries',
@@ -47,8 +50,6 @@ interface Kind {
 
 const window = (table: string, id = 'id'): string =>
   `SELECT ${id} AS id FROM ${table} WHERE ${id} > $1 AND ${id} < $2 ORDER BY ${id} LIMIT $3`;
-
-const OPEN = `('queued', 'in_progress', 'requires_action', 'cancelling')`;
 
 const KINDS: Record<Purgeable, Kind> = {
   /*
@@ -105,6 +106,24 @@ DELETE FROM turns WHERE id = ANY (ARRAY(
   WHERE kept.sequence IS NULL OR kept.sequence < old.sequence))
 RETURNING 1`,
   },
+  /* Marked for deletion: its lines are too many for one statement (remove-batches.ts). */
+  batches: {
+    id: 'batch',
+    look: `SELECT id, true AS free FROM (${window('turn_batches')}) AS old`,
+    purge: `UPDATE turn_batches SET status = 'deleting' WHERE id = ANY ($1) AND ended_at < $2 AND status <> 'deleting' RETURNING 1`,
+  },
+  /*
+   * The run of a turn that is open is kept: the next tick may have to wait for it. That the turn has ended is noted with the
+   * next tick, which may never come.
+   */
+  scheduleRuns: {
+    id: 'scheduleRun',
+    look: `SELECT id, true AS free FROM (${window('schedule_runs')}) AS old`,
+    purge: `
+DELETE FROM schedule_runs AS runs WHERE id = ANY ($1) AND created_at < $2
+  AND NOT (is_open AND EXISTS (SELECT 1 FROM turns WHERE turns.id = runs.turn_id AND turns.finished_at IS NULL))
+RETURNING 1`,
+  },
   /*
    * Invariant: a turn finds its version. A version with an open turn is kept. A turn that names an older
    * version share-locks its row until it is stored (`HAS_VERSION`, where turns are inserted), and the second
@@ -121,7 +140,7 @@ SELECT old.id, (SELECT count(*) FROM locked WHERE locked.agent_id = old.id)
 FROM old ORDER BY old.id`,
     purge: `
 WITH open AS MATERIALIZED (
-  SELECT DISTINCT agent_id, agent_version FROM turns WHERE status IN ${OPEN}
+  SELECT DISTINCT agent_id, agent_version FROM turns WHERE status IN ${OPEN_STATUSES}
 )
 DELETE FROM agent_versions AS versions USING agents
 WHERE agents.id = ANY ($1) AND versions.agent_id = agents.id

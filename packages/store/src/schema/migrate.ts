@@ -11,6 +11,7 @@ import {
   withSchemaEngine,
   type SchemaFile,
 } from './schema-engine.ts';
+import { MIGRATION_SETTINGS } from '../database/service-settings.ts';
 import { connectionTo, readSessionTarget } from '../database/session-settings.ts';
 
 export interface MigrateOptions {
@@ -32,7 +33,7 @@ export async function migrate(
   folder: string,
   { lockTimeoutMs = 60_000, onWait = () => undefined }: MigrateOptions = {},
 ): Promise<string[]> {
-  const target = readSessionTarget(databaseUrl);
+  const target = readSessionTarget(databaseUrl, MIGRATION_SETTINGS, { isDirect: true });
   const migrationsList = await readMigrations(folder);
   const file = await readSchema(folder);
   const pool = new pg.Pool({

@@ -35,7 +35,17 @@ export interface SecretBox {
    * `TerminalError`, `secret_refused`, if it may not be sent there.
    */
   read(tenantId: string, name: string, destination: SecretDestination): Promise<Secret | null>;
+  /**
+   * The tenant's secret of this name for a worker's own code, with the hosts that it may be sent to (null: any); null if
+   * there is none. Throws a `TerminalError`, `secret_refused`, for a key of the model.
+   */
+  readForCode(tenantId: string, name: string): Promise<CodeSecret | null>;
   close(): void;
+}
+
+export interface CodeSecret {
+  value: Secret;
+  allowedHosts: string[] | null;
 }
 
 /** The field of secrets that tenants store, which have only one. */
@@ -110,6 +120,20 @@ export function openSecretBox(database: Database, provider: KeyProvider): Secret
     return keys.use(key, (dataKey) => openSecret(dataKey, { tenantId, name, field, version }, envelope));
   };
 
+  const readFor = async (
+    tenantId: string,
+    name: string,
+    destination: SecretDestination,
+  ): Promise<CodeSecret | null> => {
+    const [row] = await query(pool, READ_SECRET, [tenantId, name]);
+    if (row === undefined) return null;
+    const allowedHosts = row.allowedHosts.length === 0 ? null : row.allowedHosts;
+    const refusal = secretRefusal({ allowed_hosts: allowedHosts, model_key: row.isModelKey }, destination);
+    if (refusal !== null) throw new TerminalError('secret_refused', `The secret ${name} ${refusal}.`);
+    const sealed = { name, field: VALUE, version: row.version, envelope: row.envelope };
+    return { value: await open(tenantId, sealed), allowedHosts };
+  };
+
   return {
     async seal(tenantId, name, field, version, plain) {
       const key = await newestKey(tenantId);
@@ -122,17 +146,10 @@ export function openSecretBox(database: Database, provider: KeyProvider): Secret
     },
     open,
     async read(tenantId, name, destination) {
-      const [row] = await query(pool, READ_SECRET, [tenantId, name]);
-      if (row === undefined) return null;
-      const { allowedHosts, isModelKey } = row;
-      const bounds = {
-        allowed_hosts: allowedHosts.length === 0 ? null : allowedHosts,
-        model_key: isModelKey,
-      };
-      const refusal = secretRefusal(bounds, destination);
-      if (refusal !== null) throw new TerminalError('secret_refused', `The secret ${name} ${refusal}.`);
-      return open(tenantId, { name, field: VALUE, version: row.version, envelope: row.envelope });
+      const found = await readFor(tenantId, name, destination);
+      return found?.value ?? null;
     },
+    readForCode: (tenantId, name) => readFor(tenantId, name, { by: 'code' }),
     close: () => keys.close(),
   };
 }

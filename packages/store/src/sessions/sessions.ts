@@ -1,32 +1,10 @@
-import { metadataSchema, type Metadata, type Session, type UpdateSession } from '@turnpike/contract';
+import type { Metadata, Session, UpdateSession } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
 import { inRange, labelValues, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
-import { selectList } from '../database/select-list.ts';
 import { json, query, type Sql } from '../database/sql.ts';
-
-const storedSessionSchema = z.object({
-  id: z.string(),
-  agentId: z.string(),
-  metadata: metadataSchema,
-  lastSequence: z.int(),
-  budgetMicros: z.coerce.number().int().nullable(),
-  parentSessionId: z.string().nullable(),
-  createdAt: z.date(),
-});
-
-const COLUMNS = selectList(storedSessionSchema, 'sessions');
-
-const sessionRow = storedSessionSchema.transform((row): Session => ({
-  id: row.id,
-  object: 'session',
-  agent_id: row.agentId,
-  metadata: row.metadata,
-  turn_count: row.lastSequence,
-  budget_micros: row.budgetMicros,
-  parent_session_id: row.parentSessionId,
-  created_at: row.createdAt.toISOString(),
-}));
+import { lockSession } from './lock-session.ts';
+import { SESSION_COLUMNS, sessionRow } from './stored-session.ts';
 
 const INSERT = {
   name: 'insert-session',
@@ -75,6 +53,10 @@ export async function insertSession(
       lastSequence: 0,
       budgetMicros,
       parentSessionId: null,
+      forkedFrom: null,
+      forkedTurnId: null,
+      forkedStep: null,
+      rerunOf: null,
       createdAt,
     });
   return { session, full, sessions };
@@ -85,7 +67,7 @@ const UPDATE = {
   text: `
 UPDATE sessions
 SET metadata = coalesce($3::jsonb, metadata), budget_micros = CASE WHEN $4 THEN $5 ELSE budget_micros END
-WHERE id = $1 AND tenant_id = $2 RETURNING ${COLUMNS}`,
+WHERE id = $1 AND tenant_id = $2 RETURNING ${SESSION_COLUMNS}`,
   row: sessionRow,
 };
 
@@ -128,27 +110,50 @@ export async function sessionExists(sql: Sql, tenantId: string, sessionId: strin
   return found.length > 0;
 }
 
+const READ = {
+  name: 'read-session',
+  text: `SELECT ${SESSION_COLUMNS} FROM sessions WHERE id = $1 AND tenant_id = $2`,
+  row: sessionRow,
+};
+
 /** Null if the session does not exist or belongs to another tenant. */
 export async function readSession(
-  database: Database,
+  { pool }: Pick<Database, 'pool'>,
   tenantId: string,
   sessionId: string,
 ): Promise<Session | null> {
-  const row = await database.prisma.session.findFirst({ where: { id: sessionId, tenantId } });
-  return row === null ? null : sessionRow.parse(row);
+  const [session] = await query(pool, READ, [sessionId, tenantId]);
+  return session ?? null;
+}
+
+/** As `readSession`, and locked until the transaction ends: nobody else changes it. */
+export async function readLockedSession(
+  sql: Sql,
+  tenantId: string,
+  sessionId: string,
+): Promise<Session | null> {
+  if (!(await lockSession(sql, tenantId, sessionId))) return null;
+  // A separate statement, so it sees what was committed while this one waited for the lock.
+  const [session] = await query(sql, READ, [sessionId, tenantId]);
+  return session ?? null;
 }
 
 export interface SessionFilter extends TimeRange {
   agentId?: string | undefined;
+  /** Only forks of this session. */
+  forkedFrom?: string | undefined;
   /** Must have all of these entries. */
   metadata?: Metadata | undefined;
+  /** Must not have an entry with this key. */
+  withoutLabel?: string | undefined;
 }
 
 const LIST = {
   name: 'list-sessions',
   text: `
-SELECT ${COLUMNS} FROM sessions
+SELECT ${SESSION_COLUMNS} FROM sessions
 WHERE sessions.tenant_id = $1 AND ${inRange('sessions')} AND ($7::text IS NULL OR sessions.agent_id = $7)
+  AND ($8::text IS NULL OR sessions.forked_from = $8) AND ($9::text IS NULL OR sessions.metadata -> $9 IS NULL)
 ORDER BY sessions.id DESC LIMIT $6`,
   row: sessionRow,
 };
@@ -156,10 +161,11 @@ ORDER BY sessions.id DESC LIMIT $6`,
 const LIST_LABELLED = {
   name: 'list-sessions-labelled',
   text: `
-SELECT ${COLUMNS} FROM session_labels JOIN sessions ON sessions.id = session_labels.session_id
-WHERE session_labels.tenant_id = $1 AND session_labels.key = $8 AND session_labels.value = $9
+SELECT ${SESSION_COLUMNS} FROM session_labels JOIN sessions ON sessions.id = session_labels.session_id
+WHERE session_labels.tenant_id = $1 AND session_labels.key = $10 AND session_labels.value = $11
   AND ${inRange('sessions', 'session_labels.session_id')} AND ($7::text IS NULL OR sessions.agent_id = $7)
-  AND sessions.metadata @> $10::jsonb
+  AND ($8::text IS NULL OR sessions.forked_from = $8) AND ($9::text IS NULL OR sessions.metadata -> $9 IS NULL)
+  AND sessions.metadata @> $12::jsonb
 ORDER BY session_labels.session_id DESC LIMIT $6`,
   row: sessionRow,
 };
@@ -171,7 +177,13 @@ export function listSessions(
   page: ListPage,
   filter: SessionFilter,
 ): Promise<Session[]> {
-  const values = [tenantId, ...rangeValues('session', page, filter), filter.agentId ?? null];
+  const values = [
+    tenantId,
+    ...rangeValues('session', page, filter),
+    filter.agentId ?? null,
+    filter.forkedFrom ?? null,
+    filter.withoutLabel ?? null,
+  ];
   const label = labelValues(filter.metadata);
   return label === null ? query(sql, LIST, values) : query(sql, LIST_LABELLED, [...values, ...label]);
 }

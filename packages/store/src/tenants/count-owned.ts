@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { OPEN_BATCH } from '../batches/batches.ts';
+import { LIVE_SCHEDULE } from '../schedules/schedules.ts';
 
 /** The rows of a tenant ($1) that count, for each kind; $2 is an id that does not count. */
 const OWNED = {
   agents: `agents WHERE tenant_id = $1 AND deleted_at IS NULL AND id <> $2`,
   tools: `tools WHERE tenant_id = $1 AND id <> $2`,
   mcpServers: `mcp_servers WHERE tenant_id = $1 AND id <> $2`,
+  batches: `turn_batches WHERE tenant_id = $1 AND status IN ${OPEN_BATCH} AND id <> $2`,
+  schedules: `schedules WHERE tenant_id = $1 AND status IN ${LIVE_SCHEDULE} AND id <> $2`,
   secrets: `secrets WHERE tenant_id = $1 AND name <> $2`,
   apiKeys: `api_keys
     WHERE tenant_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND id <> $2`,

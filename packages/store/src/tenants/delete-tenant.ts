@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import { removeLinesOfTenant } from '../batches/remove-batches.ts';
 import type { Database } from '../database/database.ts';
+import { eraseChunks } from '../files/erase-files.ts';
 import { allowAuditPurge } from '../retention/purge.ts';
 import { query, transaction } from '../database/sql.ts';
 import { listTenantTables, type TenantTable } from './tenant-tables.ts';
+import { OPEN_STATUSES } from '../turns/open-statuses.ts';
 
 const BATCH = 1_000;
 /** The batch size for rows that others are deleted with. */
@@ -25,7 +28,7 @@ const LIST_OPEN = {
   name: 'list-open-turns',
   text: `
 SELECT id FROM turns
-WHERE tenant_id = $1 AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling') AND id > $2
+WHERE tenant_id = $1 AND status IN ${OPEN_STATUSES} AND id > $2
 ORDER BY id LIMIT $3`,
   row: idSchema,
 };
@@ -57,7 +60,8 @@ export async function deleteTenant(
 ): Promise<void> {
   const tables = (await listTenantTables(database.pool)).filter(({ isDeletedByItself }) => isDeletedByItself);
   const deleteAll = async (): Promise<number> => {
-    let deleted = 0;
+    // Of a batch they are too many for the statement that deletes it.
+    let deleted = await removeLinesOfTenant(database.pool, tenantId);
     for (const table of tables) deleted += await deleteRows(database, tenantId, table, onDeleted);
     return deleted;
   };
@@ -66,6 +70,8 @@ export async function deleteTenant(
   while ((await deleteAll()) > 0);
   await query(database.pool, DELETE_TENANT, [tenantId]);
   await deleteAll();
+  // Of files in object storage, the programs erase the bytes: only they know where it is.
+  await eraseChunks(database.pool);
 }
 
 async function deleteRows(

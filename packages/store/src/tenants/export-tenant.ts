@@ -7,7 +7,7 @@ import { listTenantTables, TENANTS } from './tenant-tables.ts';
 const FETCHED = 10;
 
 /** Sealed, wrapped and hashed values are useless to a reader, and are left out. */
-const SEALED = ['envelope', 'signing_envelope', 'wrapped', 'hash', 'last_four'];
+const SEALED = ['envelope', 'signing_envelope', 'wrapped', 'hash', 'last_four', 'upload_token'];
 
 /** A row of a table, by column names. */
 export interface ExportedRow {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertTurn } from '../turns/insert-turn.ts';
 import { insertTurnInGroup } from '../turns/insert-turn-in-group.ts';
 import { insertAgent } from '../agents/agents.ts';
 import { lockWaitingTurn } from '../turns/answer-action.ts';
 import { cancelOpenTurns, cancelTurn } from '../turns/cancel-turns.ts';
-import { openDatabase, type Database } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
 import { findRefusal } from '../turns/find-refusal.ts';
 import { lockStoppedTurn } from '../turns/find-resumable.ts';
 import { lockSession, lockSessionOfTurn } from '../sessions/lock-session.ts';
@@ -24,14 +24,11 @@ import { transaction, type Sql } from '../database/sql.ts';
 import { steerTurn } from '../turns/steer-turn.ts';
 import { createTenant } from './tenants.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let [ours, theirs, agentId, sessionId, turnId] = ['', '', newId('agent'), '', ''];
 
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(4);
   [ours, theirs] = [await createTenant(database, 'Ours'), await createTenant(database, 'Theirs')];
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId: ours, name: 'a', metadata: {}, config });
@@ -39,10 +36,7 @@ beforeAll(async () => {
   await insertTurn(database.pool, turn);
   ({ sessionId, id: turnId } = turn);
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 /** Everything that is stored about our session. */
 async function everything(): Promise<unknown> {

@@ -43,10 +43,10 @@ const CALLS_AND_NOTES = `, refused AS (
     AND messages.index = entry.index
 ), asked AS (
   INSERT INTO tool_calls (id, tenant_id, turn_id, step_index, position, tool_use_id, name, input, input_text, effect, on_unknown,
-                          status, awaiting, attempts, started_at)
+                          accepted_by, status, awaiting, attempts, started_at)
   SELECT entry.value ->> 'id', held.tenant_id, held.id, held.step_count - 1, entry.place - 1,
          entry.value ->> 'toolUseId', entry.value ->> 'name', entry.value -> 'input', entry.value ->> 'inputText', entry.value ->> 'effect',
-         entry.value ->> 'onUnknown', entry.value ->> 'status', entry.value ->> 'awaiting',
+         entry.value ->> 'onUnknown', entry.value ->> 'acceptedBy', entry.value ->> 'status', entry.value ->> 'awaiting',
          (entry.value ->> 'status' = 'started')::int,
          CASE WHEN entry.value ->> 'status' = 'started' THEN now() END
   FROM held, jsonb_array_elements(held.asked) WITH ORDINALITY AS entry(value, place)
@@ -184,11 +184,13 @@ WITH given AS MATERIALIZED (
   FROM held, jsonb_to_record(held.spent) AS step(id text, model text, usage jsonb, "costMicros" bigint)
   WHERE step.model IS NOT NULL
 ), message AS (
-  INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content, partial)
+  INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, step_index, role, content, partial,
+                        container)
   SELECT held.id, held.message_count - jsonb_array_length(held.messages) + entry.place - 1, entry.value ->> 'id',
          held.tenant_id, held.session_id, held.sequence,
          CASE WHEN held.step IS NOT NULL AND entry.place <= jsonb_array_length(held.said) THEN held.step_count - 1 END,
-         entry.value ->> 'role', entry.value -> 'content', coalesce((entry.value ->> 'partial')::boolean, false)
+         entry.value ->> 'role', entry.value -> 'content', coalesce((entry.value ->> 'partial')::boolean, false),
+         entry.value -> 'container'
   FROM held, jsonb_array_elements(held.messages) WITH ORDINALITY AS entry(value, place)
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)

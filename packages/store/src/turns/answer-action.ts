@@ -49,6 +49,24 @@ export function readWaitingCalls(sql: Sql, turnId: string): Promise<WaitingCall[
   return query(sql, CALLS, [turnId]);
 }
 
+const QUESTIONS = {
+  name: 'read-questions-of-round',
+  text: `
+SELECT tool_calls.id, tool_calls.question FROM turns
+JOIN tool_calls ON tool_calls.turn_id = turns.id AND tool_calls.step_index = turns.step_count - 1
+WHERE turns.id = $1 AND turns.tenant_id = $2 AND tool_calls.question IS NOT NULL`,
+  row: waitingCallSchema.pick({ id: true, question: true }),
+};
+
+/** The questions that calls of a turn ask now; none where the tenant has no such turn. It locks nothing. */
+export function readQuestions(
+  sql: Sql,
+  tenantId: string,
+  turnId: string,
+): Promise<Pick<WaitingCall, 'id' | 'question'>[]> {
+  return query(sql, QUESTIONS, [turnId, tenantId]);
+}
+
 /*
  * Invariant: a waiting turn is queued again when, and only when, none of its calls waits any longer. The
  * turn's row is locked, so two requests that bring the last outputs are applied one after the other.

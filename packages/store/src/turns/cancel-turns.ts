@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { closingTurn } from './close-turn.ts';
 import { lockSession, lockSessionOfTurn } from '../sessions/lock-session.ts';
 import { inTransaction, query, type Sql } from '../database/sql.ts';
+import { OPEN_STATUSES } from './open-statuses.ts';
 
 const cancelledSchema = z.object({ turnId: z.string(), status: turnStatusSchema });
 export type CancelledTurn = z.infer<typeof cancelledSchema>;
@@ -10,7 +11,7 @@ export type CancelledTurn = z.infer<typeof cancelledSchema>;
 /** The most turns of one session that one statement cancels. */
 const BATCH = 50;
 
-const OPEN = `status IN ('queued', 'in_progress', 'requires_action', 'cancelling')`;
+const OPEN = `status IN ${OPEN_STATUSES}`;
 
 /*
  * Always in this order, after the session, so that two transactions that lock turns of a session cannot

@@ -1,23 +1,19 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId, type ContentBlock } from '@turnpike/contract';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertAgent } from '../agents/agents.ts';
-import { openDatabase, type Database } from '../database/database.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { claimTurn } from './claim-turn.ts';
 import { dispatchTurns } from './dispatch-turns.ts';
 import { insertTurn } from './insert-turn.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let tenantId: string;
 let agentId: string;
 
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 2, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(2);
   tenantId = await createTenant(database, 'Acme');
   agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
@@ -25,10 +21,7 @@ beforeAll(async () => {
   // Stored as they are, so that letters that are easy to make count as those of a picture would.
   await database.pool.query('ALTER TABLE messages ALTER COLUMN content SET STORAGE EXTERNAL');
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 /** A session whose turns have ended, each with a message that holds a picture of so many characters. */
 async function sessionWith(pictures: readonly number[]): Promise<string> {

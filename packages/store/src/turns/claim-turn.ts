@@ -7,17 +7,21 @@ import {
   modelAuthSchema,
   newId,
   onUnknownSchema,
+  overriddenFields,
+  overrideAgent,
   questionSchema,
   refusedBlockSchema,
   toolCallStatusSchema,
   toolConfigSchema,
   toolStepSchema,
+  turnOverridesSchema,
   turnStatusSchema,
 } from '@turnpike/contract';
 import type { ClaimedTurn, TurnStatus } from '@turnpike/contract';
 import pg from 'pg';
 import { z } from 'zod';
 import { GroupCommit, perPool } from '../database/group-commit.ts';
+import { claimColumns, claimEvents } from './claim-columns.ts';
 import { waitsForDispatch } from './dispatch-turns.ts';
 import { parameterRows } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
@@ -33,6 +37,8 @@ export interface LeasedTurn extends ClaimedTurn {
   acceptedAt: number;
   /** W3C trace context of the request that submitted it, if requests are traced. */
   traceparent: string | null;
+  /** The fields of its agent that it overrides; `agent` has them. */
+  overridden: string[];
 }
 
 const messageSchema = z.object({
@@ -43,6 +49,10 @@ const messageSchema = z.object({
   content: z.array(contentBlockSchema),
   partial: z.boolean(),
   refused: z.array(refusedBlockSchema),
+  container: z
+    .object({ id: z.string().nullable() })
+    .nullable()
+    .transform((container) => container ?? undefined),
   model: z
     .string()
     .nullable()
@@ -57,6 +67,7 @@ const toolCallSchema = z.object({
   inputText: z.string().nullable(),
   effect: effectSchema,
   onUnknown: onUnknownSchema,
+  acceptedBy: z.string().nullable(),
   status: toolCallStatusSchema,
   awaiting: awaitingSchema.nullable(),
   question: questionSchema.nullable(),
@@ -79,6 +90,7 @@ const claimedSchema = z.object({
   attempts: z.int(),
   status: turnStatusSchema,
   agent: agentConfigSchema,
+  overrides: turnOverridesSchema.nullable(),
   tools: z.array(
     z.object({
       name: z.string(),
@@ -117,7 +129,7 @@ const claimedSchema = z.object({
   sessionMetadata: metadataSchema,
   isBudgeted: z.boolean(),
   outage: z.string().nullable(),
-}) satisfies z.ZodType<LeasedTurn>;
+}) satisfies z.ZodType<Omit<LeasedTurn, 'overridden'>>;
 
 export interface Claim {
   turnId: string;
@@ -159,6 +171,7 @@ const LOCK_FREE = `, free AS MATERIALIZED (
  * - A claim succeeds at most once for an epoch. It raises the epoch, so an earlier holder can write nothing more. Time
  *   is the database's.
  * - A turn is claimed only by a worker of its pool that has all its tools in code, whatever the queue held.
+ * - A claim ends a hand-over (`UNCONFIRMED`): its worker has the turn, so it is lost where its lease ends.
  *
  * The same statement reads the journal. Its snapshot is sound: a turn that qualifies was `queued` at this
  * epoch in the snapshot, and nothing writes to the journal of a queued turn. Input that joins a turn is in
@@ -166,23 +179,17 @@ const LOCK_FREE = `, free AS MATERIALIZED (
  */
 const take = (of: 'all' | 'free'): string => `, turn AS (
   UPDATE turns
-  SET status = 'in_progress', epoch = turns.epoch + 1, attempts = attempts + 1, worker_id = given.worker_id,
-      leased_until = now() + given.lease_ms * interval '1 millisecond',
-      started_at = coalesce(started_at, now()), event_count = event_count + 2,
+  SET ${Object.entries(claimColumns('turns', 'given.worker_id', 'given.lease_ms'))
+    .map(([column, value]) => `${column} = ${value}`)
+    .join(', ')},
+      lost_leases = greatest(turns.lost_leases, 0),
       reserved_micros = 0, reserved_tokens = 0, waits_for_children = false, waiting_for = NULL
   FROM given
   WHERE ${CLAIMABLE}${of === 'free' ? ' AND turns.id IN (SELECT id FROM free)' : ''}
   RETURNING turns.*, given.started_id, given.step_started_id
 ), event AS (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
-  SELECT turn.id, turn.event_count - 1, turn.started_id, turn.tenant_id, 'turn.started',
-         jsonb_build_object('attempt', turn.attempts)
-  FROM turn
-  UNION ALL
-  SELECT turn.id, turn.event_count, turn.step_started_id, turn.tenant_id,
-         CASE WHEN turn.attempts = 1 THEN 'step.started' ELSE 'step.restarted' END,
-         jsonb_build_object('index', turn.step_count)
-  FROM turn
+  ${claimEvents('turn')}
 )`;
 
 /** Where a message is read as it is stored, and where without images that are too old to be sent. */
@@ -190,7 +197,7 @@ const messageWith = (content: string): string =>
   jsonObject(messageSchema, 'messages', {
     content,
     model: `(
-    SELECT version.config ->> 'model' FROM turns AS said
+    SELECT coalesce(said.overrides ->> 'model', version.config ->> 'model') FROM turns AS said
     JOIN agent_versions AS version ON version.agent_id = said.agent_id AND version.version = said.agent_version
     WHERE said.id = messages.turn_id AND messages.role = 'assistant')`,
   });
@@ -222,14 +229,15 @@ const milliseconds = (interval: string): string =>
 const ifBegun = (value: string, otherwise: string): string =>
   `CASE WHEN turn.step_count > 0 THEN ${value} ELSE ${otherwise} END`;
 
-const READ = `
-SELECT ${selectList(claimedSchema, 'turn', {
+/** What a worker that holds the turns of a CTE `turn` needs to run them, as `claimedSchema` reads it; and `more` of each. */
+export const readClaimed = (more = ''): string => `
+SELECT ${more}${selectList(claimedSchema, 'turn', {
   agent: 'agent_versions.config',
   tools: `(
     SELECT coalesce(json_agg(json_build_object('name', tools.name, 'config', tools.config, 'signingSecret',
                       json_build_object('name', tools.id, 'field', 'signing_secret', 'version', tools.signing_version,
                                         'envelope', tools.signing_envelope))), '[]')
-    FROM jsonb_array_elements(agent_versions.config -> 'tools') AS given(tool)
+    FROM jsonb_array_elements(coalesce(turn.overrides -> 'tools', agent_versions.config -> 'tools')) AS given(tool)
     JOIN tools ON tools.tenant_id = turn.tenant_id AND tools.name = given.tool ->> 'name'
     WHERE given.tool ->> 'type' = 'http')`,
   modelAccess: `(
@@ -291,8 +299,8 @@ LEFT JOIN LATERAL (
   ORDER BY summaries.through_sequence DESC LIMIT 1
 ) AS summary ON true`;
 
-const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + READ };
-const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + READ };
+const CLAIM = { name: 'claim-turn', text: GIVEN + take('all') + readClaimed() };
+const CLAIM_FREE = { name: 'claim-turns', text: GIVEN + LOCK_FREE + take('free') + readClaimed() };
 
 /**
  * Claims a turn for `leaseMs`. Null if the job is stale: the turn has moved on, or another worker was first; and if
@@ -303,7 +311,13 @@ export async function claimTurn(sql: Sql, claim: Claim): Promise<LeasedTurn | nu
   const shared = sql instanceof pg.Pool ? await claimInGroup(sql, claim) : null;
   // A claim that its group skipped is tried alone: it waits for the lock, or learns that the job is stale.
   const row = shared ?? (await claimAll(sql, CLAIM, [claim]))[0];
-  return row == null ? null : claimedSchema.parse(row);
+  return row == null ? null : leasedTurn(row);
+}
+
+/** The one place where a turn's overrides meet the version of its agent. */
+export function leasedTurn(row: UnreadRow): LeasedTurn {
+  const { overrides, ...turn } = claimedSchema.parse(row);
+  return { ...turn, agent: overrideAgent(turn.agent, overrides), overridden: overriddenFields(overrides) };
 }
 
 /** Null also if the group timed out: one of its turns may be the slow one, so each is claimed alone. */

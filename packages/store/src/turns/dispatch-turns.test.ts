@@ -115,7 +115,7 @@ test('dispatch and promotion do not read the 50,000 turns whose time has not com
   expect(await buffersOf(async () => expect(await dispatch(tenantId)).toBe(16))).toBeLessThan(2_000);
   // A pass with nothing to do reads next to nothing.
   expect(await buffersOf(() => promoteDelayed(database.pool, 100))).toBeLessThan(100);
-}, 120_000);
+});
 
 /** Pages of `turns` and its indexes that `work` read. */
 async function buffersOf(work: () => Promise<unknown>): Promise<number> {

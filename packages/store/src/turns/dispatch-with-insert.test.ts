@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { agentConfigSchema, newId } from '@turnpike/contract';
+import { acceptedResponse, agentConfigSchema, newId } from '@turnpike/contract';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertAgent } from '../agents/agents.ts';
-import { openDatabase, type Database } from '../database/database.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { claimTurn } from './claim-turn.ts';
 import { dispatchTurns } from './dispatch-turns.ts';
@@ -11,20 +10,14 @@ import { insertTurn, insertTurns, type AcceptedTurn, type NewTurn } from './inse
 import { insertTurnInGroup } from './insert-turn-in-group.ts';
 import { renewLeases } from './renew-leases.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let tenantId: string;
 let agentId: string;
 
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 8, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(8);
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 beforeEach(async () => {
   ({ tenantId, agentId } = await makeTenant());
   // A window of ten.
@@ -65,6 +58,26 @@ async function dispatchedTurns(): Promise<number> {
   );
   return rows[0]?.count ?? 0;
 }
+
+test('a turn that overrides its tools needs the workers that have those, and no others', async () => {
+  const id = newId('agent');
+  const config = agentConfigSchema.parse({ model: 'm', tools: [{ type: 'code', name: 'own' }] });
+  await insertAgent(database.pool, { id, tenantId, name: 'a', metadata: {}, config });
+  const turn = starting({ tenantId, agentId: id });
+  const having = (names: string[]): NewTurn => {
+    const tools = names.map((name) => ({ type: 'code' as const, name, requires_approval: false }));
+    return { ...starting({ tenantId, agentId: id }), submitted: { overrides: { tools } } };
+  };
+  const [own, other, none] = [turn, having(['forecast', 'lookup']), having([])];
+  const accepted = [...(await store([own])), ...(await store([other])), ...(await store([none]))];
+  const { rows } = await database.pool.query<{ code_tools: string[] }>(
+    'SELECT code_tools FROM turns WHERE tenant_id = $1 ORDER BY array_position($2, id)',
+    [tenantId, [own.id, other.id, none.id]],
+  );
+  expect(rows.map((row) => row.code_tools)).toEqual([['own'], ['forecast', 'lookup'], []]);
+  // Only the last one can run on every worker.
+  expect(accepted.map(({ job }) => job !== null)).toEqual([false, false, true]);
+});
 
 test('a turn that may run is dispatched by the statement that stores it, and its job can be claimed once', async () => {
   const [accepted] = await store([starting()]);
@@ -137,12 +150,31 @@ test('a turn of a tenant that is dispatched for just now is stored at once, and 
   expect(jobsOf(stored)).toBe(0);
 });
 
-test('a turn that is stored with an idempotency key, in a transaction of two round trips, is left to a dispatch', async () => {
+test('a turn that is stored with an idempotency key is dispatched with its insert too, and its response is recorded', async () => {
   const request = { tenantId, route: 'r', key: 'k', fingerprint: Buffer.alloc(32) };
+  const submitted = {
+    metadata: { b: 'x', a: '1' },
+    priority: 3,
+    budget_micros: 5_000_000,
+    run_at: '2026-01-02T03:04:05.6789Z',
+  };
   const [keyed, plain] = await Promise.all([
-    insertTurnInGroup(database.pool, starting(), request),
+    insertTurnInGroup(database.pool, { ...starting(), submitted }, request),
     insertTurnInGroup(database.pool, starting(), null),
   ]);
-  expect([keyed, plain]).toMatchObject([{ job: null }, { job: null }]);
-  expect((await dispatchTurns(database.pool, [], [tenantId])).turns).toHaveLength(2);
+  expect([keyed, plain]).toMatchObject([{ job: { epoch: 0 } }, { job: { epoch: 0 }, recordedBody: null }]);
+  if (keyed.turn === null) throw new Error('It was not stored.');
+  const { rows } = await database.pool.query(
+    'SELECT status, headers, body FROM idempotency_records WHERE tenant_id = $1',
+    [tenantId],
+  );
+  expect(rows).toEqual([{ ...acceptedResponse(keyed.turn), body: keyed.recordedBody }]);
+  // Its fields are those of the stored turn, in the same order; only metadata has its own.
+  const recorded = JSON.parse(keyed.recordedBody ?? '') as Record<string, unknown>;
+  expect(JSON.stringify({ ...recorded, metadata: keyed.turn.metadata })).toBe(JSON.stringify(keyed.turn));
+  expect(recorded['metadata']).toEqual(keyed.turn.metadata);
+  expect(await insertTurnInGroup(database.pool, starting(), request)).toEqual({
+    turn: null,
+    refusal: 'key_used',
+  });
 });

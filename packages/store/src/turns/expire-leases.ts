@@ -1,6 +1,7 @@
 import { turnStatusSchema } from '@turnpike/contract';
 import { z } from 'zod';
 import { closingTurn } from './close-turn.ts';
+import { UNCONFIRMED } from './hand-over.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 
 const expiredSchema = z.object({
@@ -37,7 +38,8 @@ WITH locked AS MATERIALIZED (
     CASE WHEN status = 'cancelling' THEN 'cancelled' WHEN lost_leases + 1 >= $2 THEN 'failed' ELSE 'queued' END AS status
   FROM locked ORDER BY session_id, id
 ), requeued AS (
-  UPDATE turns SET status = 'queued', lost_leases = lost_leases + 1, leased_until = NULL, dispatched_at = NULL
+  UPDATE turns SET status = 'queued', lost_leases = lost_leases + 1, leased_until = NULL, dispatched_at = NULL,
+    attempts = attempts - (lost_leases = ${UNCONFIRMED})::int
   FROM expired WHERE turns.id = expired.id AND expired.status = 'queued'
 )
 SELECT id AS "turnId", tenant_id AS "tenantId", session_id AS "sessionId", epoch, status,

@@ -2,38 +2,31 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId, NO_USAGE, type Advance, type TurnStatus } from '@turnpike/contract';
 import { modelStep } from '../../../../tests/support/model-step.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertTurn } from './insert-turn.ts';
 import { advanceTurn } from './advance-turn.ts';
 import { insertAgent } from '../agents/agents.ts';
 import { recordPartialUsage } from './record-partial-usage.ts';
 import { cancelTurn } from './cancel-turns.ts';
 import { claimTurn, type Claim } from './claim-turn.ts';
-import { openDatabase, type Database } from '../database/database.ts';
 import { dispatchTurns } from './dispatch-turns.ts';
 import { releaseTurn } from './release-turn.ts';
 import { renewLeases } from './renew-leases.ts';
 import { steerTurn } from './steer-turn.ts';
 import { createTenant } from '../tenants/tenants.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let tenantId: string;
 let agentId: string;
 
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 5, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(5);
   tenantId = await createTenant(database, 'Acme');
   agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 const FROM: TurnStatus[] = ['in_progress', 'cancelling'];
 const response = [{ type: 'text', text: 'Done.' }];

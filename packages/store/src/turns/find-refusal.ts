@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { OPEN_STATUSES } from './open-statuses.ts';
 
 const refusalSchema = z.object({
   isAgentDeleted: z.boolean(),
@@ -12,7 +13,7 @@ const READ = {
   text: `
 SELECT agents.id IS NULL AS "isAgentDeleted",
   (SELECT turns.id FROM turns
-   WHERE turns.session_id = sessions.id AND turns.status IN ('queued', 'in_progress', 'requires_action', 'cancelling')
+   WHERE turns.session_id = sessions.id AND turns.status IN ${OPEN_STATUSES}
    ORDER BY turns.sequence LIMIT 1) AS "openTurnId"
 FROM sessions LEFT JOIN agents ON agents.id = sessions.agent_id AND agents.deleted_at IS NULL
 WHERE sessions.id = $2 AND sessions.tenant_id = $1`,

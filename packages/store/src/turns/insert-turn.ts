@@ -1,5 +1,6 @@
 import {
   DEFAULT_POOL,
+  newId,
   type ContentBlock,
   type Metadata,
   type ResumeTurn,
@@ -8,10 +9,13 @@ import {
 import { z } from 'zod';
 import { columnsOf, parameterRows } from '../database/parameter-rows.ts';
 import { json, query, type Sql } from '../database/sql.ts';
-import { tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
-import { needsOf } from '../workers/capability.ts';
+import { KEPT_HOURS, tryLockKey, type IdempotentRequest } from '../idempotency/idempotency.ts';
+import { arrayLiteral, codeToolsIn, isAlive, needsOf } from '../workers/capability.ts';
+import { claimColumns, claimEvents, type ClaimColumn } from './claim-columns.ts';
 import { dispatchedTurnSchema, type DispatchedTurn } from './dispatch-turns.ts';
-import { asTurn, storedTurnSchema, SUBMITTED_COLUMNS, TURN_COLUMNS } from './stored-turn.ts';
+import { draftResponse, filledBody } from './draft-response.ts';
+import { UNCONFIRMED } from './hand-over.ts';
+import { asTurn, storedTurnSchema, SUBMITTED_COLUMNS, submittedFields, TURN_COLUMNS } from './stored-turn.ts';
 
 export interface NewTurn {
   id: string;
@@ -31,6 +35,8 @@ export interface NewTurn {
   agentVersion?: number | null;
   /** The span of the request that brought it, as W3C trace context writes it. */
   traceparent?: string | null;
+  /** The batch whose line it is. */
+  batchId?: string | null;
   /** It is refused while another turn of its session is open. Default: false. */
   onlyIfIdle?: boolean;
   /** The agent of a session that is created with the turn. Default: the session exists. */
@@ -44,6 +50,17 @@ export interface NewTurn {
   mostSessions?: number | null;
   /** Whoever submits it adds its job to the queue where it is dispatched with its insert. Default: false. */
   takesJob?: boolean;
+  /**
+   * A worker that offered a slot: where the turn is dispatched with its insert, it is stored as claimed by that worker,
+   * which is to be told. Default: null.
+   */
+  worker?: OfferingWorker | null;
+}
+
+export interface OfferingWorker {
+  id: string;
+  /** How long it has the turn until it must have confirmed it. Milliseconds. */
+  leaseMs: number;
 }
 
 /** How many there were before the turn was added; null where they were not counted. */
@@ -58,6 +75,10 @@ export interface AcceptedTurn {
   isHead: boolean;
   /** Its job, where it was dispatched with its insert: to be added to the queue. */
   job: DispatchedTurn | null;
+  /** True where the worker that was named has claimed it: that worker is to be told. It has no job. */
+  isHandedOver: boolean;
+  /** The body of the response that was recorded for the idempotency key; null where there is no key. */
+  recordedBody: string | null;
   counted: Counted;
 }
 
@@ -83,6 +104,11 @@ export interface Submission {
   request: IdempotentRequest | null;
 }
 
+/** Null where the turn has the tools of its agent. */
+function overriddenCodeTools({ overrides }: ResumeTurn): string | null {
+  return overrides?.tools === undefined ? null : arrayLiteral(codeToolsIn(overrides.tools));
+}
+
 const GIVEN = parameterRows<Submission>('given', {
   turn_id: ['text', ({ turn }) => turn.id],
   tenant_id: ['text', ({ turn }) => turn.tenantId],
@@ -90,17 +116,25 @@ const GIVEN = parameterRows<Submission>('given', {
   message_id: ['text', ({ turn }) => turn.messageId],
   event_id: ['text', ({ turn }) => turn.eventId],
   input: ['jsonb', ({ turn }) => (turn.input === null ? null : json(turn.input))],
-  ...columnsOf(SUBMITTED_COLUMNS, ({ turn }: Submission) => turn.submitted),
+  ...columnsOf(SUBMITTED_COLUMNS, ({ turn }: Submission) => submittedFields(turn.submitted)),
   deadline_ms: ['double precision', ({ turn }) => turn.deadlineMs],
   resumes: ['text', ({ turn }) => turn.resumes ?? null],
   traceparent: ['text', ({ turn }) => turn.traceparent ?? null],
+  batch_id: ['text', ({ turn }) => turn.batchId ?? null],
   only_if_idle: ['boolean', ({ turn }) => turn.onlyIfIdle ?? false],
   agent_version: ['int', ({ turn }) => turn.agentVersion ?? null],
+  code_tools: ['text', ({ turn: { submitted } }) => overriddenCodeTools(submitted)],
   agent_id: ['text', ({ turn }) => turn.agentId ?? null],
   session_metadata: ['jsonb', ({ turn }) => json(turn.sessionMetadata ?? {})],
   session_budget_micros: ['bigint', ({ turn }) => turn.sessionBudgetMicros ?? null],
   route: ['text', ({ request }) => request?.route ?? null],
   key: ['text', ({ request }) => request?.key ?? null],
+  fingerprint: ['text', ({ request }) => request?.fingerprint.toString('hex') ?? null],
+  response: ['json', ({ turn, request }) => (request === null ? null : JSON.stringify(draftResponse(turn)))],
+  worker_id: ['text', ({ turn }) => turn.worker?.id ?? null],
+  lease_ms: ['double precision', ({ turn }) => turn.worker?.leaseMs ?? null],
+  started_id: ['text', ({ turn }) => (turn.worker == null ? null : newId('event'))],
+  step_started_id: ['text', ({ turn }) => (turn.worker == null ? null : newId('event'))],
 });
 const SUBMITTED = Object.keys(SUBMITTED_COLUMNS);
 const MOST_WAITING = `$${GIVEN.next}::int`;
@@ -116,6 +150,24 @@ const HAS_VERSION = `(given.agent_version IS NULL
       OR (SELECT true FROM agent_versions WHERE agent_id = agents.id AND version = given.agent_version
           FOR KEY SHARE))`;
 const VERSION = 'coalesce(given.agent_version, agents.version)';
+/** A turn that overrides its tools needs the workers that have those. */
+const CODE_TOOLS = 'coalesce(given.code_tools::text[], needs.code_tools)';
+
+/** What a claim writes, in a turn that nobody has claimed. */
+const UNCLAIMED: Record<ClaimColumn, string> = {
+  status: `'queued'`,
+  epoch: '0',
+  attempts: '0',
+  worker_id: 'NULL::text',
+  leased_until: 'NULL::timestamptz',
+  started_at: 'NULL::timestamptz',
+  event_count: '1',
+};
+const CLAIMED = claimColumns('unclaimed', 'session.worker_id', 'given.lease_ms');
+const MAYBE_CLAIMED = Object.entries(CLAIMED).map(([column, value]) => [
+  column,
+  `CASE WHEN session.worker_id IS NULL THEN unclaimed.${column} ELSE ${value} END`,
+]);
 
 /*
  * Stores turns, of sessions that exist or that it creates. Where a cap is not null, exactly one turn is given.
@@ -130,6 +182,8 @@ const VERSION = 'coalesce(given.agent_version, agents.version)';
  * - A turn is dispatched here only where `turnpike_take_slots` has one for it, which is called before the first turn of its
  *   tenant is stored. Turns that not every worker can run, and all others, are left
  *   to `turnpike_dispatch_by_pool`.
+ * - A turn is handed over only where it is dispatched, to a worker that consumes the queue which its job would be in. It
+ *   has then what a claim would have given it, with a short lease (`UNCONFIRMED`).
  * - A turn with a key is stored only while the statement holds the lock of the key, as `runOnce` does, and where it
  *   saw no record of the key. A record that was committed after the statement looked, and before it held the lock,
  *   makes the insert of this one's record fail, and with it the transaction.
@@ -138,9 +192,7 @@ const VERSION = 'coalesce(given.agent_version, agents.version)';
  * values only where that seems as cheap as a plan for these: with a limit that it does not know, it plans for few
  * rows; without, for ten.
  */
-const INSERT = {
-  name: 'insert-turns',
-  text: `
+const textOf = (recording: { cte: string; body: string; join: string }): string => `
 WITH given AS MATERIALIZED (
   SELECT given.*, CASE
     WHEN given.key IS NULL THEN NULL
@@ -192,9 +244,9 @@ WITH given AS MATERIALIZED (
     started.sequence, started.open_turns
   FROM started JOIN given USING (turn_id)
 ), session AS MATERIALIZED (
-  SELECT session.*, given.priority, needs.pool, needs.code_tools,
+  SELECT session.*, given.priority, needs.pool, ${CODE_TOOLS} AS code_tools,
     session.open_turns = 1 AND given.run_at > now() IS NOT TRUE
-      AND needs.pool = '${DEFAULT_POOL}' AND needs.code_tools = '{}' AS is_plain_head
+      AND needs.pool = '${DEFAULT_POOL}' AND ${CODE_TOOLS} = '{}' AS is_plain_head
   FROM (SELECT * FROM joined UNION ALL SELECT * FROM started) AS session JOIN given USING (turn_id)
   ${needsOf('session.agent_id', 'session.agent_version')}
 ), slots AS MATERIALIZED (
@@ -208,19 +260,27 @@ WITH given AS MATERIALIZED (
     ) AS is_dispatched
   FROM session LEFT JOIN slots ON slots.tenant_id = session.tenant_id
 ), placed AS MATERIALIZED (
-  SELECT ranked.*, CASE WHEN is_dispatched THEN clock_timestamp() END AS dispatched_at FROM ranked
+  SELECT ranked.*, CASE WHEN is_dispatched THEN clock_timestamp() END AS dispatched_at, workers.id AS worker_id
+  FROM ranked JOIN given USING (turn_id)
+  LEFT JOIN workers ON is_dispatched AND workers.id = given.worker_id AND ${isAlive('workers')}
+    AND workers.queue = coalesce(ranked.queue, 'turns')
 ), turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version,
-                     pool, code_tools, message_count, event_count, ready_at, deadline_at, available_at,
-                     dispatched_at, hinted_at, hint, queue, resumes, traceparent, ${SUBMITTED.join(', ')})
+                     pool, code_tools, message_count, ready_at, deadline_at, available_at,
+                     dispatched_at, hinted_at, hint, queue, lost_leases, resumes, traceparent, batch_id,
+                     ${[...SUBMITTED, ...MAYBE_CLAIMED.map(([column]) => column)].join(', ')})
   SELECT session.turn_id, session.tenant_id, session.id, session.sequence, session.agent_id,
-         session.agent_version, session.pool, session.code_tools, (given.input IS NOT NULL)::int, 1,
+         session.agent_version, session.pool, session.code_tools, (given.input IS NOT NULL)::int,
          CASE WHEN session.open_turns = 1 THEN now() END,
          greatest(now(), given.run_at) + given.deadline_ms * interval '1 millisecond',
          CASE WHEN given.run_at > now() THEN given.run_at END,
          session.dispatched_at, session.dispatched_at, (session.dispatched_at IS NOT NULL)::int, CASE WHEN session.is_dispatched THEN session.queue END,
-         given.resumes, given.traceparent, ${SUBMITTED.map((column) => `given.${column}`).join(', ')}
+         CASE WHEN session.worker_id IS NULL THEN 0 ELSE ${UNCONFIRMED} END, given.resumes, given.traceparent, given.batch_id,
+         ${[...SUBMITTED.map((column) => `given.${column}`), ...MAYBE_CLAIMED.map(([, value]) => value)].join(', ')}
   FROM placed AS session JOIN given USING (turn_id)
+  CROSS JOIN (SELECT ${Object.entries(UNCLAIMED)
+    .map(([column, value]) => `${value} AS ${column}`)
+    .join(', ')}) AS unclaimed
   RETURNING *
 ), message AS (
   INSERT INTO messages (turn_id, index, id, tenant_id, session_id, turn_sequence, role, content)
@@ -231,41 +291,83 @@ WITH given AS MATERIALIZED (
   INSERT INTO events (turn_id, sequence_number, id, tenant_id, type, payload)
   SELECT turn_id, 1, given.event_id, session.tenant_id, 'turn.queued', '{}'
   FROM session JOIN given USING (turn_id)
-)
+  UNION ALL
+  ${claimEvents(`(
+    SELECT turn.*, given.started_id, given.step_started_id FROM turn JOIN given ON given.turn_id = turn.id
+    WHERE turn.worker_id IS NOT NULL
+  )`)}
+)${recording.cte}
 SELECT given.turn_id AS "turnId", turn.id IS NOT NULL AS stored, turn.*, capacity.waiting, capacity.sessions,
+  ${recording.body} AS "recordedBody",
   coalesce(given.key_refusal, capacity.refusal, 'unavailable') AS refusal
 FROM capacity, given LEFT JOIN (
   SELECT ${TURN_COLUMNS}, turns.ready_at IS NOT NULL AND turns.available_at IS NULL AS "isHead",
-    CASE WHEN turns.dispatched_at IS NOT NULL
+    turns.worker_id IS NOT NULL AS "isHandedOver",
+    CASE WHEN turns.dispatched_at IS NOT NULL AND turns.worker_id IS NULL
          THEN json_build_object('turnId', turns.id, 'epoch', turns.epoch, 'jobNumber', turns.hint,
                                 'queue', turns.queue) END AS job
   FROM turn AS turns
-) AS turn ON turn.id = given.turn_id`,
-  row: z.discriminatedUnion('stored', [
-    storedTurnSchema
-      .extend({
-        stored: z.literal(true),
-        turnId: z.string(),
-        waiting: z.int().nullable(),
-        sessions: z.int().nullable(),
-        isHead: z.boolean(),
-        job: dispatchedTurnSchema.nullable(),
-      })
-      .transform(({ stored: _stored, turnId, waiting, sessions, isHead, job, ...row }) => ({
-        turnId,
-        outcome: { turn: asTurn(row), isHead, job, counted: { waiting, sessions } } satisfies AcceptedTurn,
-      })),
-    z
-      .object({
-        stored: z.literal(false),
-        turnId: z.string(),
-        refusal: z.enum(['queue_full', 'session_limit', 'key_used', 'key_in_use', 'unavailable']),
-      })
-      .transform(({ turnId, refusal }) => ({
-        turnId,
-        outcome: { turn: null, refusal } satisfies RefusedTurn,
-      })),
-  ]),
+) AS turn ON turn.id = given.turn_id ${recording.join}`;
+
+/** The record of each key, with its response, in the statement that executes the request. */
+const RECORDING = {
+  cte: `, record AS (
+  INSERT INTO idempotency_records (tenant_id, route, key, fingerprint, status, headers, body, omitted, expires_at)
+  SELECT given.tenant_id, given.route, given.key, decode(given.fingerprint, 'hex'), (given.response ->> 'status')::int,
+    (given.response -> 'headers')::jsonb, ${filledBody(`(given.response ->> 'body')`)}, '{}',
+    now() + ${KEPT_HOURS} * interval '1 hour'
+  FROM turn JOIN given ON given.turn_id = turn.id WHERE given.key IS NOT NULL
+  RETURNING tenant_id, route, key, body
+)`,
+  body: 'record.body',
+  join: `LEFT JOIN record ON record.tenant_id = given.tenant_id AND record.route = given.route AND record.key = given.key`,
+};
+
+const outcomeSchema = z.discriminatedUnion('stored', [
+  storedTurnSchema
+    .extend({
+      stored: z.literal(true),
+      turnId: z.string(),
+      waiting: z.int().nullable(),
+      sessions: z.int().nullable(),
+      isHead: z.boolean(),
+      isHandedOver: z.boolean(),
+      recordedBody: z.string().nullable(),
+      job: dispatchedTurnSchema.nullable(),
+    })
+    .transform(
+      ({ stored: _stored, turnId, waiting, sessions, isHead, isHandedOver, recordedBody, job, ...row }) => {
+        // The response is the turn as it was accepted, whoever has it by then.
+        const turn = asTurn({ ...row, status: 'queued', attempts: 0, startedAt: null });
+        const counted = { waiting, sessions };
+        return {
+          turnId,
+          outcome: { turn, isHead, isHandedOver, recordedBody, job, counted } satisfies AcceptedTurn,
+        };
+      },
+    ),
+  z
+    .object({
+      stored: z.literal(false),
+      turnId: z.string(),
+      refusal: z.enum(['queue_full', 'session_limit', 'key_used', 'key_in_use', 'unavailable']),
+    })
+    .transform(({ turnId, refusal }) => ({
+      turnId,
+      outcome: { turn: null, refusal } satisfies RefusedTurn,
+    })),
+]);
+
+const INSERT = {
+  name: 'insert-turns',
+  text: textOf({ cte: '', body: 'NULL::text', join: '' }),
+  row: outcomeSchema,
+};
+/** What has no keys is not made to set up the table of their records. */
+const INSERT_WITH_RECORDS = {
+  name: 'insert-turns-with-records',
+  text: textOf(RECORDING),
+  row: outcomeSchema,
 };
 
 /**
@@ -278,8 +380,8 @@ export async function insertTurn(sql: Sql, turn: NewTurn): Promise<InsertOutcome
 }
 
 /**
- * As `insertTurn`, of any number of sessions, one turn of each; with more than one, none is counted. Their outcomes
- * come in their order. `mayDispatch`: those that may run now are dispatched with their insert, where their tenant has
+ * As `insertTurn`, of any number of sessions, one turn of each, with the records of their idempotency keys; with more
+ * than one, none is counted. Their outcomes come in their order. `mayDispatch`: those that may run now are dispatched with their insert, where their tenant has
  * free slots. It holds the lock of the tenant's dispatch until the commit, so only a statement that is its own
  * transaction may.
  */
@@ -290,7 +392,9 @@ export async function insertTurns(
 ): Promise<InsertOutcome[]> {
   const [only] = submissions.length === 1 ? submissions : [];
   const caps = [only?.turn.mostWaiting ?? null, only?.turn.mostSessions ?? null];
-  const rows = await query(sql, INSERT, [...GIVEN.values(submissions), ...caps, mayDispatch]);
+  const hasKeys = submissions.some(({ request }) => request !== null);
+  const statement = hasKeys ? INSERT_WITH_RECORDS : INSERT;
+  const rows = await query(sql, statement, [...GIVEN.values(submissions), ...caps, mayDispatch]);
   const byTurn = new Map(rows.map(({ turnId, outcome }) => [turnId, outcome]));
   return submissions.map(({ turn }) => byTurn.get(turn.id) ?? NOT_STORED);
 }

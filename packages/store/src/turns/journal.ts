@@ -90,18 +90,21 @@ export async function listSteps(
 /** What only a claim reads of a message. */
 const FOR_CLAIMS = { contentWithoutMedia: true } as const;
 
-/** A session's messages in order, those after a position (turn sequence, index within the turn). */
+/**
+ * A session's messages in order, those after a position (turn sequence, index within the turn). `through`: up to those
+ * of the turn with this sequence.
+ */
 export async function listMessages(
   database: Database,
   sessionId: string,
-  page: { after: MessagePosition; limit: number },
+  page: { after: MessagePosition; through?: number; limit: number },
 ): Promise<{ message: z.infer<typeof messageSchema>; position: MessagePosition }[]> {
   const { turnSequence, index } = page.after;
   const [rows, notes] = await Promise.all([
     database.prisma.message.findMany({
       where: {
         sessionId,
-        turnSequence: { gte: turnSequence },
+        turnSequence: { gte: turnSequence, ...(page.through === undefined ? {} : { lte: page.through }) },
         OR: [{ turnSequence: { gt: turnSequence } }, { index: { gt: index } }],
       },
       orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],

@@ -1,24 +1,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { newId } from '@turnpike/contract';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
-import { openDatabase, type Database } from '../database/database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { lookForWork, type WorkFound } from './look-for-work.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let tenantId: string;
 
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 2, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(2);
   tenantId = await createTenant(database, 'Acme');
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 async function ask(text: string, values: unknown[] = []): Promise<void> {
   await database.pool.query(text, values);
@@ -37,8 +30,11 @@ async function turnWith(columns: Record<string, string>): Promise<void> {
 }
 
 const look = async (): Promise<string[]> => {
-  const found: WorkFound = await lookForWork(database.pool, 1_000);
-  return Object.entries(found).flatMap(([name, isFound]) => (isFound ? [name] : []));
+  const found: WorkFound = await lookForWork(database.pool, {
+    jobAgeMs: 1_000,
+    eventRetentionDays: 30,
+  });
+  return Object.entries(found).flatMap(([name, isFound]) => (isFound === true ? [name] : []));
 };
 const PAST = `now() - interval '1 minute'`;
 const LATER = `now() + interval '1 hour'`;
@@ -63,6 +59,7 @@ test.each<[keyof WorkFound, () => Promise<void>]>([
     () => turnWith({ deadline_at: PAST, ready_at: PAST, dispatched_at: 'now()', hinted_at: 'now()' }),
   ],
   ['unreadySessions', () => turnWith({})],
+  ['oldEvents', () => turnWith({ status: `'completed'`, finished_at: `now() - interval '31 days'` })],
   ['dueTurns', () => turnWith({ ready_at: PAST, available_at: PAST })],
   ['readyTurns', () => turnWith({ ready_at: PAST })],
   ['turnsWithoutWorker', () => turnWith({ ready_at: PAST, waiting_for: `'{}'`, available_at: LATER })],

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { OPEN_STATUSES } from '../children/open-child.ts';
+import { OPEN_STATUSES } from './open-statuses.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { isAlive } from '../workers/capability.ts';
+import { LIVE_QUEUES } from '../workers/stranded-turns.ts';
 
 /*
  * Each column is one look-up in the index that the statement of its stage uses, and has the same condition or a wider
@@ -26,7 +27,10 @@ SELECT
   EXISTS (SELECT 1 FROM outages WHERE probe_at <= now()) AS probes,
   EXISTS (SELECT 1 FROM workers WHERE NOT (${isAlive('workers')})) AS "lateWorkers",
   EXISTS (SELECT 1 FROM ledger_entries WHERE NOT counted) AS spending,
-  EXISTS (SELECT 1 FROM idempotency_records WHERE expires_at <= now()) AS "expiredRecords"`,
+  EXISTS (SELECT 1 FROM idempotency_records WHERE expires_at <= now()) AS "expiredRecords",
+  EXISTS (SELECT 1 FROM turns WHERE events_cut = 0
+          AND finished_at < now() - $2::double precision * interval '1 day') AS "oldEvents",
+  ARRAY(${LIVE_QUEUES}) AS "liveQueues"`,
   row: z.object({
     expiredLeases: z.boolean(),
     expiredActions: z.boolean(),
@@ -41,13 +45,22 @@ SELECT
     lateWorkers: z.boolean(),
     spending: z.boolean(),
     expiredRecords: z.boolean(),
+    oldEvents: z.boolean(),
+    /** As `listLiveQueues`. */
+    liveQueues: z.array(z.string()),
   }),
 };
 export type WorkFound = z.infer<typeof LOOK.row>;
 
-/** What a pass of the reconciler has to do, in one look. `jobAgeMs`: how old a job is before it is checked. */
-export async function lookForWork(sql: Sql, jobAgeMs: number): Promise<WorkFound> {
-  const [found] = await query(sql, LOOK, [jobAgeMs]);
+/**
+ * What a pass of the reconciler has to do, in one look. `jobAgeMs`: how old a job is before it is checked.
+ * `eventRetentionDays`: null where events are kept.
+ */
+export async function lookForWork(
+  sql: Sql,
+  { jobAgeMs, eventRetentionDays }: { jobAgeMs: number; eventRetentionDays: number | null },
+): Promise<WorkFound> {
+  const [found] = await query(sql, LOOK, [jobAgeMs, eventRetentionDays]);
   if (found === undefined) throw new Error('A statement that returns one row returned none.');
   return found;
 }

@@ -1,4 +1,5 @@
 import type { Metadata, Turn, TurnStatus } from '@turnpike/contract';
+import { z } from 'zod';
 import { inRange, labelValues, rangeValues, type ListPage, type TimeRange } from '../database/list-range.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
@@ -94,4 +95,28 @@ export function listTurns(sql: Sql, tenantId: string, page: ListPage, filter: Tu
   }
   const values = [tenantId, ...rangeValues('turn', page, filter), ...fits];
   return label === null ? query(sql, LIST, values) : query(sql, LIST_LABELLED, [...values, ...label]);
+}
+
+const COUNT = {
+  name: 'count-turns',
+  text: `
+SELECT count(*)::int AS count FROM (
+  SELECT 1 FROM turns
+  WHERE turns.tenant_id = $1 AND ($2::text IS NULL OR turns.session_id = $2)
+    AND ($3::text IS NULL OR turns.agent_id = $3) AND ($4::text[] IS NULL OR turns.status = ANY ($4))
+  LIMIT $5
+) AS counted`,
+  row: z.object({ count: z.int() }),
+};
+
+/** How many of a tenant's turns there are, or `most` where there are more. */
+export async function countTurns(
+  sql: Sql,
+  tenantId: string,
+  { sessionId, agentId, statuses }: Pick<TurnFilter, 'sessionId' | 'agentId' | 'statuses'>,
+  most: number,
+): Promise<number> {
+  const values = [tenantId, sessionId ?? null, agentId ?? null, statuses ?? null, most];
+  const [counted] = await query(sql, COUNT, values);
+  return counted?.count ?? 0;
 }

@@ -1,14 +1,6 @@
-import { z } from 'zod';
 import { parameterRows } from '../database/parameter-rows.ts';
 import { query, type Sql } from '../database/sql.ts';
-
-const jobSchema = z.object({
-  turnId: z.string(),
-  epoch: z.int(),
-  jobNumber: z.int(),
-  queue: z.string().nullable(),
-});
-type TurnJob = z.infer<typeof jobSchema>;
+import { dispatchedTurnSchema, type DispatchedTurn } from './dispatch-turns.ts';
 
 /* Those that were not checked for longest come first, so every one is checked in the end. */
 const TAKE_UNCHECKED = {
@@ -22,19 +14,19 @@ WHERE id = ANY (ARRAY(
   ORDER BY hinted_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ))
 RETURNING id AS "turnId", epoch, hint AS "jobNumber", queue`,
-  row: jobSchema,
+  row: dispatchedTurnSchema,
 };
 
 /** Up to `limit` jobs that no worker has claimed and that were not checked for `olderThanMs`. */
 export function takeUncheckedTurns(
   sql: Sql,
   settings: { limit: number; olderThanMs: number },
-): Promise<TurnJob[]> {
+): Promise<DispatchedTurn[]> {
   return query(sql, TAKE_UNCHECKED, [settings.limit, settings.olderThanMs]);
 }
 
 /** A job's new number is in the queue of the old one. */
-type LostJob = Omit<TurnJob, 'queue'>;
+type LostJob = Omit<DispatchedTurn, 'queue'>;
 
 const LOST = parameterRows<LostJob>('lost', {
   id: ['text', ({ turnId }) => turnId],
@@ -54,10 +46,10 @@ WHERE turns.id = ANY (ARRAY(
   FOR NO KEY UPDATE OF turns SKIP LOCKED
 ))
 RETURNING turns.id AS "turnId", turns.epoch, turns.hint AS "jobNumber", turns.queue`,
-  row: jobSchema,
+  row: dispatchedTurnSchema,
 };
 
 /** New numbers for jobs that were lost: a job with a new number is a new job, whatever became of the old one. */
-export function reissueJobs(sql: Sql, jobs: readonly LostJob[]): Promise<TurnJob[]> {
+export function reissueJobs(sql: Sql, jobs: readonly LostJob[]): Promise<DispatchedTurn[]> {
   return query(sql, REISSUE, LOST.values(jobs));
 }

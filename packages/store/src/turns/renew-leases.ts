@@ -10,6 +10,8 @@ import type { LiveWorker } from '../workers/workers.ts';
  *
  * A locked row is skipped: a client that froze in a transaction on one turn must not cost a worker its other
  * leases. Such a lease still holds, and is reported apart from a lost one.
+ *
+ * The first renewal confirms a hand-over: `greatest` clears `UNCONFIRMED`.
  */
 const RENEW = {
   name: 'renew-leases',
@@ -21,7 +23,8 @@ WITH lease AS (
   WHERE turns.leased_until > now()
   ORDER BY turns.id FOR UPDATE OF turns SKIP LOCKED
 ), renewed AS (
-  UPDATE turns SET leased_until = now() + $3::double precision * interval '1 millisecond'
+  UPDATE turns SET leased_until = now() + $3::double precision * interval '1 millisecond',
+    lost_leases = greatest(turns.lost_leases, 0)
   FROM held WHERE turns.id = held.id AND turns.leased_until > now()
   RETURNING turns.id, turns.status
 ), worker AS (

@@ -1,5 +1,5 @@
 import type { ContentBlock, Turn, TurnStatus } from '@turnpike/contract';
-import { OPEN_STATUSES } from '../children/open-child.ts';
+import { OPEN_STATUSES } from './open-statuses.ts';
 import { json, query, type Sql } from '../database/sql.ts';
 import { asTurn, storedTurnSchema, TURN_COLUMNS } from './stored-turn.ts';
 

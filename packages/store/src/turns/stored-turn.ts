@@ -2,10 +2,12 @@ import {
   awaitedChildTurnsSchema,
   contentBlockSchema,
   metadataSchema,
+  overriddenFields,
   requiredActionSchema,
   stopReasonSchema,
   textOf,
   turnErrorSchema,
+  turnOverridesSchema,
   turnStatusSchema,
   waitingForSchema,
   type ResumeTurn,
@@ -15,7 +17,7 @@ import { z } from 'zod';
 import type { ParameterColumn } from '../database/parameter-rows.ts';
 import { jsonObject, selectList } from '../database/select-list.ts';
 import { json } from '../database/sql.ts';
-import { OPEN_STATUSES } from '../children/open-child.ts';
+import { OPEN_STATUSES } from './open-statuses.ts';
 import { usageOf } from './stored-usage.ts';
 
 /** As the database writes times into JSON. */
@@ -30,6 +32,7 @@ export const storedTurnSchema = z.object({
   sequence: z.int(),
   agentId: z.string(),
   agentVersion: z.int(),
+  overrides: turnOverridesSchema.nullable(),
   status: turnStatusSchema,
   stopReason: stopReasonSchema.nullable(),
   output: z.array(contentBlockSchema).nullable(),
@@ -45,10 +48,13 @@ export const storedTurnSchema = z.object({
   cacheCreationInputTokens: z.int(),
   cacheReadInputTokens: z.int(),
   costMicros: z.int(),
+  totalCostMicros: z.int(),
   budgetMicros: z.int().nullable(),
   parentTurnId: z.string().nullable(),
   parentToolCallId: z.string().nullable(),
+  batchId: z.string().nullable(),
   resumes: z.string().nullable(),
+  copiedFrom: z.string().nullable(),
   stepCount: z.int(),
   attempts: z.int(),
   createdAt: z.date(),
@@ -71,21 +77,42 @@ const AWAITED_CHILD_TURNS = `CASE WHEN turns.waits_for_children AND turns.status
                       'tool_call_id', child.parent_tool_call_id, 'status', child.status) ORDER BY child.id)
     FROM turns AS child WHERE child.parent_turn_id = turns.id AND child.status IN ${OPEN_STATUSES}) END`;
 
+/** With that of all turns below it. One without a step has none: only calls that a step committed start child turns. */
+const TOTAL_COST = `turns.cost_micros::double precision + CASE WHEN turns.step_count = 0 THEN 0 ELSE (
+    SELECT coalesce(sum(below.cost_micros), 0)::double precision FROM turns AS below
+    WHERE below.root_turn_id = coalesce(turns.root_turn_id, turns.id) AND turns.id = ANY (below.ancestors)) END`;
+
 /** The select list that `storedTurnSchema` reads; `turns` must be in scope by that name. */
 export const TURN_COLUMNS = selectList(storedTurnSchema, 'turns', {
   costMicros: 'turns.cost_micros::double precision',
+  totalCostMicros: TOTAL_COST,
   budgetMicros: 'turns.budget_micros::double precision',
   actions: ACTIONS,
   awaitedChildTurns: AWAITED_CHILD_TURNS,
 });
 
-/** The columns of a turn that hold what its client asked for, as it was asked for. */
-export const SUBMITTED_COLUMNS: Readonly<Record<string, ParameterColumn<ResumeTurn>>> = {
-  metadata: ['jsonb', ({ metadata }) => json(metadata ?? {})],
-  run_at: ['timestamptz', ({ run_at: runAt }) => runAt ?? null],
-  priority: ['int', ({ priority }) => priority ?? 0],
-  budget_micros: ['bigint', ({ budget_micros: budget }) => budget ?? null],
-  webhook_url: ['text', ({ webhook_url: url }) => url ?? null],
+/** What a client asked for. A field that it left out has what the turn has then. */
+export function submittedFields({ overrides, ...submitted }: ResumeTurn) {
+  return {
+    metadata: submitted.metadata ?? {},
+    runAt: submitted.run_at ?? null,
+    priority: submitted.priority ?? 0,
+    budgetMicros: submitted.budget_micros ?? null,
+    webhookUrl: submitted.webhook_url ?? null,
+    overrides: overrides === undefined || overriddenFields(overrides).length === 0 ? null : overrides,
+  };
+}
+
+/** The columns of a turn that hold what its client asked for. */
+export const SUBMITTED_COLUMNS: Readonly<
+  Record<string, ParameterColumn<ReturnType<typeof submittedFields>>>
+> = {
+  metadata: ['jsonb', ({ metadata }) => json(metadata)],
+  run_at: ['timestamptz', ({ runAt }) => runAt],
+  priority: ['int', ({ priority }) => priority],
+  budget_micros: ['bigint', ({ budgetMicros }) => budgetMicros],
+  webhook_url: ['text', ({ webhookUrl }) => webhookUrl],
+  overrides: ['jsonb', ({ overrides }) => (overrides === null ? null : json(overrides))],
 };
 
 /** The turn as clients see it. */
@@ -97,6 +124,7 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     session_id: row.sessionId,
     agent_id: row.agentId,
     agent_version: row.agentVersion,
+    overrides: row.overrides,
     sequence: row.sequence,
     stop_reason: row.stopReason,
     output: row.output,
@@ -116,10 +144,13 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     awaited_child_turns: row.awaitedChildTurns,
     usage: usageOf(row),
     cost_micros: row.costMicros,
+    total_cost_micros: row.totalCostMicros,
     budget_micros: row.budgetMicros,
     parent_turn_id: row.parentTurnId,
     parent_tool_call_id: row.parentToolCallId,
+    batch_id: row.batchId,
     resumes: row.resumes,
+    copied_from: row.copiedFrom,
     step_count: row.stepCount,
     attempts: row.attempts,
     metadata: row.metadata,

@@ -2,9 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId, type Advance, type ToolStep } from '@turnpike/contract';
 import { modelStep } from '../../../../tests/support/model-step.ts';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertAgent } from '../agents/agents.ts';
-import { openDatabase, type Database } from '../database/database.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { advanceTurn } from './advance-turn.ts';
 import { answerAction } from './answer-action.ts';
@@ -14,14 +13,11 @@ import { insertTurn } from './insert-turn.ts';
 
 const RUNS = { pool: 'default', codeTools: ['pay'], queue: 'with-pay' };
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 let tenantId: string;
 let agentId: string;
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 5, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(5);
   tenantId = await createTenant(database, 'Acme');
   agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm', tools: [{ type: 'code', name: 'pay' }] });
@@ -32,10 +28,7 @@ beforeAll(async () => {
     [RUNS.queue],
   );
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 /** A turn whose model has asked for one call, which is started. */
 async function startedCall() {

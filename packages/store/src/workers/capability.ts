@@ -1,4 +1,4 @@
-import { DEFAULT_POOL } from '@turnpike/contract';
+import { DEFAULT_POOL, type AgentTool } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
 
@@ -17,6 +17,10 @@ export const PLAIN: Capability = { pool: DEFAULT_POOL, codeTools: [], queue: 'tu
 /** The array as Postgres writes it. Names of tools have no character that must be escaped. */
 export const arrayLiteral = (names: readonly string[]): string =>
   `{${names.map((name) => `"${name}"`).join(',')}}`;
+
+/** The names of the tools in code among these. */
+export const codeToolsIn = (tools: readonly AgentTool[]): string[] =>
+  tools.flatMap((tool) => (tool.type === 'code' ? [tool.name] : []));
 
 /** A boolean SQL expression: a worker with these columns can run the turn. */
 export const canRun = (turn: string, pool: string, codeTools: string): string =>

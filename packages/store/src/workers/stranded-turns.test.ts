@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
 import { newTurn } from '../../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../../tests/support/test-database.ts';
 import { insertAgent } from '../agents/agents.ts';
-import { openDatabase, type Database } from '../database/database.ts';
 import { readTurnFacts } from '../events/read-events.ts';
 import { createTenant } from '../tenants/tenants.ts';
 import { claimTurn } from '../turns/claim-turn.ts';
@@ -22,17 +21,11 @@ import {
 } from './stranded-turns.ts';
 import { removeWorker } from './workers.ts';
 
-let database: Database;
-let drop: () => Promise<void>;
+let database: TestDatabase;
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(4);
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 beforeEach(async () => {
   await database.pool.query('TRUNCATE workers');
   await database.pool.query('TRUNCATE sessions CASCADE');

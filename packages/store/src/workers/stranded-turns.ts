@@ -15,9 +15,11 @@ const somebodyCan = (turn: string): string => `EXISTS (
 /** Not for any worker of the default pool. A plain turn waits in the queue for the first worker that starts. */
 const NEEDS_MORE = `(turns.pool <> '${PLAIN.pool}' OR turns.code_tools <> '{}')`;
 
+export const LIVE_QUEUES = `SELECT DISTINCT queue FROM workers WHERE ${isAlive('workers')} ORDER BY queue LIMIT 1000`;
+
 const QUEUES = {
   name: 'list-live-queues',
-  text: `SELECT DISTINCT queue FROM workers WHERE ${isAlive('workers')} ORDER BY queue LIMIT 1000`,
+  text: LIVE_QUEUES,
   row: z.object({ queue: z.string() }),
 };
 

@@ -1,0 +1,113 @@
+-- Where a client wants to hear of one turn, in the words of its protocol, and the deliveries to there.
+CREATE TABLE "push_configs" (
+    "turn_id" TEXT NOT NULL,
+    "id" TEXT NOT NULL,
+    "tenant_id" TEXT NOT NULL,
+    "url" TEXT NOT NULL,
+    "scheme" TEXT,
+    "envelope" TEXT NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "push_configs_pkey" PRIMARY KEY ("turn_id", "id")
+);
+
+CREATE INDEX "push_configs_tenant_id_idx" ON "push_configs"("tenant_id");
+
+ALTER TABLE "push_configs" ADD CONSTRAINT "push_configs_turn_id_fkey"
+    FOREIGN KEY ("turn_id") REFERENCES "turns"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+ALTER TABLE "push_configs" ADD CONSTRAINT "push_configs_tenant_id_fkey"
+    FOREIGN KEY ("tenant_id") REFERENCES "tenants"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+ALTER TABLE "deliveries" ADD COLUMN "push_config_id" TEXT;
+
+-- Trigger function: the outbox. Creates the deliveries of turns' events when the events are inserted.
+--
+-- Invariant: an event and its deliveries are committed together or not at all, whichever statement wrote the event.
+-- It is a trigger because many statements and functions write events; it runs after the whole statement, so it sees the
+-- turns as the statement left them. It runs once for all events of a statement.
+--
+-- A tenant without endpoints, and a turn without a URL and push configurations, cost three index look-ups. A disabled
+-- endpoint gets its events as dead letters, which can be redelivered once it works again. Of a batch's turns,
+-- endpoints are told only that one requires an action: the batch tells of the others at its end.
+CREATE OR REPLACE FUNCTION turnpike_deliver_turn_events() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+    target record;
+    body jsonb;
+    of_event text;
+BEGIN
+    FOR target IN
+        SELECT event.id, event.turn_id, event.sequence_number, event.tenant_id, event.type,
+               endpoint.id AS endpoint_id, NULL::text AS url, endpoint.id AS lane,
+               CASE WHEN endpoint.enabled THEN 'pending' ELSE 'dead' END AS status, NULL::text AS push_config_id
+        FROM inserted AS event JOIN webhook_endpoints AS endpoint
+          ON endpoint.tenant_id = event.tenant_id AND endpoint.deleted_at IS NULL AND event.type = ANY (endpoint.events)
+        WHERE event.type IN ('turn.queued', 'turn.started', 'turn.requires_action', 'turn.completed', 'turn.failed',
+                             'turn.cancelled', 'turn.incomplete')
+          AND (event.type = 'turn.requires_action' OR NOT EXISTS (
+                SELECT 1 FROM turns WHERE turns.id = event.turn_id AND turns.batch_id IS NOT NULL))
+        UNION ALL
+        -- Webhook URLs of turns at one origin share a concurrency limit and a circuit breaker.
+        SELECT event.id, event.turn_id, event.sequence_number, event.tenant_id, event.type,
+               NULL, turns.webhook_url,
+               turns.tenant_id || ' ' || substring(turns.webhook_url FROM '^[a-z]+://[^/?#]+'), 'pending', NULL
+        FROM inserted AS event JOIN turns ON turns.id = event.turn_id AND turns.webhook_url IS NOT NULL
+        WHERE event.type IN ('turn.requires_action', 'turn.completed', 'turn.failed', 'turn.cancelled',
+                             'turn.incomplete')
+        UNION ALL
+        SELECT event.id, event.turn_id, event.sequence_number, event.tenant_id, event.type,
+               NULL, config.url, config.tenant_id || ' ' || substring(config.url FROM '^[a-z]+://[^/?#]+'), 'pending',
+               config.id
+        FROM inserted AS event JOIN push_configs AS config ON config.turn_id = event.turn_id
+        WHERE event.type IN ('turn.queued', 'turn.started', 'turn.requires_action', 'turn.completed', 'turn.failed',
+                             'turn.cancelled', 'turn.incomplete')
+        ORDER BY 1
+    LOOP
+        IF of_event IS DISTINCT FROM target.id THEN
+            of_event := target.id;
+            body := turnpike_turn_snapshot(target.turn_id)
+                    || jsonb_build_object('sequence_number', target.sequence_number);
+        END IF;
+        INSERT INTO deliveries (id, tenant_id, endpoint_id, url, lane, event_id, type, turn_id, payload, status,
+                                push_config_id)
+        VALUES (turnpike_new_id('dlv'), target.tenant_id, target.endpoint_id, target.url, target.lane, target.id,
+                target.type, target.turn_id, body, target.status, target.push_config_id);
+    END LOOP;
+    RETURN NULL;
+END;
+$$;
+
+-- Adds a push configuration to a turn, or replaces the one with its id. Null: the turn has `most` of others.
+--
+-- Invariant: of an event at which the turn ends or waits for input, each configuration gets a delivery, in whatever order
+-- the two are committed. The turn's row is locked first: whoever ends the turn either has done so, and the event is
+-- delivered from here, or waits, and the trigger `turnpike_deliver_turn_events` finds the configuration.
+CREATE OR REPLACE FUNCTION turnpike_add_push_config(
+    tenant text, wanted_turn text, config_id text, config_url text, config_scheme text, config_envelope text,
+    most integer
+) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    turn_status text;
+BEGIN
+    SELECT status INTO turn_status FROM turns WHERE id = wanted_turn AND tenant_id = tenant FOR SHARE;
+    IF turn_status IS NULL OR (SELECT count(*) FROM push_configs WHERE turn_id = wanted_turn AND id <> config_id) >= most
+    THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO push_configs (turn_id, id, tenant_id, url, scheme, envelope)
+    VALUES (wanted_turn, config_id, tenant, config_url, config_scheme, config_envelope)
+    ON CONFLICT (turn_id, id) DO UPDATE
+    SET url = excluded.url, scheme = excluded.scheme, envelope = excluded.envelope;
+    INSERT INTO deliveries (id, tenant_id, url, lane, event_id, type, turn_id, payload, push_config_id)
+    SELECT turnpike_new_id('dlv'), tenant, config_url, tenant || ' ' || substring(config_url FROM '^[a-z]+://[^/?#]+'), event.id, event.type,
+           wanted_turn,
+           turnpike_turn_snapshot(wanted_turn) || jsonb_build_object('sequence_number', event.sequence_number),
+           config_id
+    FROM events AS event
+    WHERE event.turn_id = wanted_turn AND event.type = 'turn.' || turn_status
+      AND turn_status IN ('requires_action', 'completed', 'failed', 'cancelled', 'incomplete')
+    ORDER BY event.sequence_number DESC LIMIT 1;
+    RETURN config_id;
+END;
+$$;
