@@ -1,15 +1,21 @@
 import type { RequestRate } from './request-rate.ts';
 import type { DeliveryJob } from './delivery-job.ts';
+import type { HandOvers } from './hand-overs.ts';
 import type { Live } from './live.ts';
+import type { Signal } from './signal.ts';
 import type { QueuedTurnJob, TurnJob } from './turn-job.ts';
-
-/** A small JSON object, at most 4 kB, that says what changed. */
-export type Signal = Record<string, unknown>;
 
 /** One process's share of a queue. */
 export interface JobConsumer {
   /** Jobs that are running. */
   readonly active: number;
+  /**
+   * Takes a slot for a run that has no job. Returns the function that frees it; null where no slot is free but the last
+   * one, which is kept for a job that may be on its way.
+   */
+  takeSlot(): (() => void) | null;
+  /** Slots that `takeSlot` would give now. */
+  readonly freeSlots: number;
   /** Receives no new jobs; one that is received at this very moment is returned to the queue. */
   pause(): Promise<void>;
   /** Waits up to `graceMs` for running jobs, then closes by force. Never hangs. */
@@ -81,6 +87,8 @@ export interface Backplane extends TurnQueues {
    * worth. One round trip.
    */
   spendRequests(key: string, count: number, rate: RequestRate): Promise<number>;
+  /** Turns that are accepted as claimed by a worker with a free slot, without a job. */
+  readonly handOvers: HandOvers;
   /** Updates of running turns, for the clients that follow them. */
   readonly live: Live;
   /** Makes a write. Throws also while the server responds but refuses writes. */

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { TerminalError } from '@turnpike/contract';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import type { Backplane, Signal } from './backplane.ts';
+import type { Backplane } from './backplane.ts';
+import type { Signal } from './signal.ts';
 import { testDriver, type TestDriver } from './testing/test-driver.ts';
 import { HeldRuns, someJobs } from './testing/held-runs.ts';
 import type { TurnJob } from './turn-job.ts';
@@ -110,6 +111,52 @@ describe.each(Object.entries(SERVERS))('A backplane on %s', (name, url) => {
     await untilTrue('all ran', () => ended === 400);
     await untilTrue('the queue is empty', async () => isEmpty(await backplane.depth()));
     expect(most).toBeLessThanOrEqual(7);
+  });
+
+  it('never exceeds its concurrency with runs that have no job, which leave a slot to jobs', async () => {
+    const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * 8));
+    let now = 0;
+    let most = 0;
+    let ended = 0;
+    let withoutJob = 0;
+    const hold = async (): Promise<void> => {
+      most = Math.max(most, ++now);
+      await moment();
+      now -= 1;
+    };
+    const run = async (_job: TurnJob, claimed: () => void): Promise<void> => {
+      claimed();
+      await hold();
+      ended += 1;
+    };
+    const consumer = backplane.consume({ concurrency: 7, unclaimedAtOnce: 4, run, onError: note });
+    const takeOthers = async (): Promise<void> => {
+      for (;;) {
+        if (ended >= 200) return;
+        const free = consumer.takeSlot();
+        if (free !== null) {
+          withoutJob += 1;
+          void hold().finally(free);
+        }
+        await new Promise(setImmediate);
+      }
+    };
+    const others = takeOthers();
+    for (let start = 0; start < 200; start += 50) await backplane.enqueue(someJobs(50, start));
+    await untilTrue('all ran', () => ended === 200);
+    await others;
+    expect(most).toBeLessThanOrEqual(7);
+    expect(withoutJob).toBeGreaterThan(0);
+    await untilTrue('no other runs', () => now === 0);
+    const taken = Array.from({ length: 9 }, () => consumer.takeSlot());
+    expect(taken.filter((free) => free !== null)).toHaveLength(6);
+    expect(consumer.freeSlots).toBe(0);
+    await backplane.enqueue(someJobs(1, 500));
+    await untilTrue('a job runs', () => ended === 201);
+    for (const free of taken) free?.();
+    expect(consumer.freeSlots).toBe(6);
+    await consumer.pause();
+    expect(consumer.takeSlot()).toBeNull();
   });
 
   it('separates the queue of deliveries from that of turns: neither consumer receives jobs of the other', async () => {

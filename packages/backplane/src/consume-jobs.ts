@@ -67,6 +67,21 @@ export class QueueConsumer<Job> implements JobConsumer {
     return Math.min(unclaimedAtOnce, concurrency);
   }
 
+  get freeSlots(): number {
+    return this.#paused ? 0 : Math.max(0, this.#parts.concurrency - 1 - this.#active);
+  }
+
+  takeSlot(): (() => void) | null {
+    if (this.freeSlots === 0) return null;
+    this.#active += 1;
+    this.#fitConcurrency();
+    return () => {
+      this.#active -= 1;
+      this.#fitConcurrency();
+      this.#endClaimedJobs();
+    };
+  }
+
   async pause(): Promise<void> {
     this.#paused = true;
     await settlesWithin(this.#held.worker.pause(true), PAUSE_LIMIT_MS);
@@ -103,7 +118,8 @@ export class QueueConsumer<Job> implements JobConsumer {
 
   /** Resolves when the job ends in the queue: when it is claimed and its slot is needed, or its run has ended. */
   #runJob(held: HeldWorker, job: BullJob, token: string | undefined): Promise<void> {
-    if (this.#paused) return this.#returnToQueue(job, token);
+    // BullMQ may have received several jobs before slots were taken otherwise.
+    if (this.#paused || this.#active >= this.#parts.concurrency) return this.#returnToQueue(job, token);
     this.#received += 1;
     this.#active += 1;
     held.active += 1;

@@ -1,4 +1,4 @@
-export type { Backplane, ConsumeOptions, JobConsumer, JobQueue, Signal } from './backplane.ts';
+export type { Backplane, ConsumeOptions, JobConsumer, JobQueue } from './backplane.ts';
 export type { DeliveryJob } from './delivery-job.ts';
 export { BackplaneUnavailableError } from './errors.ts';
 export { openBackplane, type BackplaneOptions } from './open-backplane.ts';
@@ -11,4 +11,6 @@ export type {
   LiveUpdate,
   ToolProgress,
 } from './live.ts';
+export type { Signal } from './signal.ts';
 export type { QueuedTurnJob, TurnJob } from './turn-job.ts';
+export type { HandedJob, HandOvers, OfferedSlot, SlotOffers } from './hand-overs.ts';

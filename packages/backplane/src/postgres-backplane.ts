@@ -10,6 +10,7 @@ import { BackplaneUnavailableError, plainError } from './errors.ts';
 import { PatientWorker } from './patient-worker.ts';
 import { KEEP_NOTHING, STALLED_JOBS } from './queue-worker.ts';
 import { DELIVERY_JOBS } from './delivery-job.ts';
+import { NO_HAND_OVERS } from './hand-overs.ts';
 import type { JobKind } from './job-kind.ts';
 import { BullJobQueue, type BullQueue } from './job-queue.ts';
 import { BullTurnQueues } from './turn-queues.ts';
@@ -134,6 +135,8 @@ export async function openPostgresBackplane(parts: PostgresBackplaneParts): Prom
   return {
     driver: 'postgres',
     live,
+    // To notify costs a commit, as a job does.
+    handOvers: NO_HAND_OVERS,
     retryBudget,
     spendRequests,
     deliveries,

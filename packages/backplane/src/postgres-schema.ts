@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TerminalError } from '@turnpike/contract';
 import { PostgresConnection } from 'bullmq';
+import pg from 'pg';
 import { BackplaneUnavailableError, plainError } from './errors.ts';
 import type { PostgresTarget } from './postgres-target.ts';
 import { settlesWithin } from './with-timeout.ts';
@@ -23,6 +24,7 @@ export async function preparePostgresSchema(target: PostgresTarget, limitMs: num
     try {
       return await migrate(target, left);
     } catch (error) {
+      if (error instanceof TerminalError) throw error;
       const plain = plainError(error);
       if (!isPassing(plain)) {
         throw new TerminalError(
@@ -44,7 +46,29 @@ export async function preparePostgresSchema(target: PostgresTarget, limitMs: num
   }
 }
 
+/** Notifications, and the search path of BullMQ's tables, need a session of its own. Throws `TerminalError`. */
+async function refusePooler(target: PostgresTarget, limitMs: number): Promise<void> {
+  const client = new pg.Client({
+    connectionString: target.connectionString,
+    connectionTimeoutMillis: limitMs,
+    query_timeout: limitMs,
+  });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    // A pooler has process ids of its own. The driver has that of its connection; its types do not say so.
+    if (rows[0]?.pid === Reflect.get(client, 'processID')) return;
+  } finally {
+    await settlesWithin(client.end(), CLOSE_LIMIT_MS);
+  }
+  throw new TerminalError(
+    'backplane_pooled',
+    'The backplane cannot be reached through a connection pooler: it needs LISTEN. Set BACKPLANE_URL to the address of Postgres itself, or make the backplane a Redis (REDIS_URL).',
+  );
+}
+
 async function migrate(target: PostgresTarget, limitMs: number): Promise<void> {
+  await refusePooler(target, limitMs);
   const connection = new PostgresConnection({
     ...target,
     migrate: true,

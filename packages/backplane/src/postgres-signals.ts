@@ -1,6 +1,6 @@
 import { createPostgresRelayBackend, Relay, type PostgresConnectionOptions } from 'bullmq';
-import type { Signal } from './backplane.ts';
 import { callEach } from './call-each.ts';
+import type { Signal } from './signal.ts';
 import { encodeSignal, SignalListeners } from './signal-listeners.ts';
 import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.ts';
 

@@ -12,6 +12,7 @@ import { RedisLive } from './redis-live.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
 import { DELIVERY_JOBS } from './delivery-job.ts';
+import { SignalledHandOvers } from './hand-overs.ts';
 import type { JobKind } from './job-kind.ts';
 import { joinWrites } from './join-writes.ts';
 import { BullJobQueue } from './job-queue.ts';
@@ -97,9 +98,15 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
   );
   const spendRequests = redisRequestRate(client, `${prefix}:request-rate:`);
   const live = new RedisLive({ client, signals, keyPrefix: `${prefix}:live:`, onError });
+  const handOvers = new SignalledHandOvers({
+    send: (channel, signal) => signals.send(channel, signal),
+    subscribe: (channel, listener) => signals.subscribe(channel, listener),
+    onError,
+  });
   return {
     driver: 'redis',
     live,
+    handOvers,
     retryBudget,
     spendRequests: (key, count, rate) =>
       withTimeout('counting requests', async (limit) => {
@@ -126,6 +133,7 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     async close() {
       retryBudget.close();
       live.close();
+      handOvers.close();
       await settlesWithin(Promise.all([queue.close(), deliveries.close()]), 3 * CLOSE_LIMIT_MS);
       signals.close();
       disconnect();

@@ -3,9 +3,10 @@ import { Redis } from 'ioredis';
 import { freePort } from '../../../tests/support/free-port.ts';
 import { startRedis, type RedisServer } from '../../../tests/support/redis-server.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
-import type { Backplane, Signal } from './backplane.ts';
+import type { Backplane } from './backplane.ts';
 import { BackplaneUnavailableError } from './errors.ts';
 import { openBackplane } from './open-backplane.ts';
+import type { Signal } from './signal.ts';
 import { HeldRuns, someJobs } from './testing/held-runs.ts';
 import { startTcpProxy, type TcpProxy } from './testing/tcp-proxy.ts';
 

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import type { Redis } from 'ioredis';
-import type { Signal } from './backplane.ts';
 import { callEach } from './call-each.ts';
 import { connectRedis, untilReady } from './redis-connection.ts';
+import type { Signal } from './signal.ts';
 import { encodeSignal, SignalListeners } from './signal-listeners.ts';
 import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.ts';
 
@@ -52,11 +52,16 @@ export class RedisSignals {
   }
 
   async publish(channel: string, signal: Signal): Promise<void> {
+    await this.send(channel, signal);
+  }
+
+  /** As `publish`. Returns how many processes received it. */
+  async send(channel: string, signal: Signal): Promise<number> {
     const text = encodeSignal(signal);
     const { publisher, prefix } = this.#parts;
-    await withTimeout('publishing', async (limit) => {
+    return withTimeout('publishing', async (limit) => {
       await untilReady(publisher, limit);
-      await publisher.publish(prefix + channel, text);
+      return publisher.publish(prefix + channel, text);
     });
   }
 

@@ -1,7 +1,7 @@
 import { TerminalError } from '@turnpike/contract';
 import { z } from 'zod';
-import type { Signal } from './backplane.ts';
 import { callEach } from './call-each.ts';
+import type { Signal } from './signal.ts';
 
 const MAX_BYTES = 4_096;
 const signalSchema = z.record(z.string(), z.unknown());

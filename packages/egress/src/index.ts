@@ -23,5 +23,5 @@ export { createGuardedFetch } from './guarded-fetch.ts';
 export type { BodyEnd } from './read-bounded.ts';
 export { retryAfterMs } from './retry-after.ts';
 export { signWebhook, type SigningSecret } from './sign-webhook.ts';
-export { readPieces, type MeteredInit } from './send-request.ts';
+export { readAll, readPieces, type MeteredInit } from './send-request.ts';
 export { createUpstreamFetch, type UpstreamFetch, type UpstreamFetchSettings } from './upstream-fetch.ts';

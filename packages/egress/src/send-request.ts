@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { arrayBuffer, json, text } from 'node:stream/consumers';
 import type { Agent, Dispatcher } from 'undici';
 
@@ -20,26 +20,32 @@ const PIECE_BYTES = 16 * 1024;
  * that its `body` is a Node stream, which can be iterated as well.
  * - Redirects are returned, not followed.
  * - Responses are not decompressed; the request asks for `identity`.
- * Throws a `TypeError` if the body is neither a string nor bytes, the signal's reason, and what undici throws.
+ * A body that is a stream is sent as it is read; with a `content-length`, it must have so many bytes.
+ * Throws a `TypeError` for a body of another kind, the signal's reason, and what undici and the stream throw.
  */
 export async function sendRequest(
   agent: Agent,
   url: URL,
   { method = 'GET', headers, body, signal, meter }: MeteredInit = {},
 ): Promise<Response> {
-  if (body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof Uint8Array)) {
-    throw new TypeError('The body must be a string or bytes.');
-  }
+  const sent = sentBody(body);
   signal?.throwIfAborted();
   const data = await agent.request({
     origin: url.origin,
     path: url.pathname + url.search,
     method: method.toUpperCase(),
     headers: { ...plainHeaders(headers), 'accept-encoding': 'identity' },
-    ...(typeof body === 'string' || body instanceof Uint8Array ? { body } : {}),
+    ...(sent === null ? {} : { body: sent }),
     ...(signal ? { signal } : {}),
   });
   return asResponse(data, meter);
+}
+
+function sentBody(body: MeteredInit['body']): string | Uint8Array | Readable | null {
+  if (body === undefined || body === null) return null;
+  if (typeof body === 'string' || body instanceof Uint8Array) return body;
+  if (body instanceof ReadableStream) return Readable.from(body);
+  throw new TypeError('The body must be a string, bytes or a stream.');
 }
 
 /** As a plain object: making `Headers` only to read them once costs more than the rest of a small request. */
@@ -177,6 +183,24 @@ export async function readPieces(response: Response, take: (piece: Uint8Array) =
   if (response.body === null) return;
   // Node's type of a stream is not that of the browser's.
   for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) take(piece);
+}
+
+/** The whole body of a response that is short; null for one of more than `mostBytes`. Rejects as `readPieces`. */
+export async function readAll(response: Response, mostBytes: number): Promise<Buffer | null> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  const tooLong = new Error('The body is too long.');
+  try {
+    await readPieces(response, (piece) => {
+      length += piece.length;
+      if (length > mostBytes) throw tooLong;
+      pieces.push(piece);
+    });
+  } catch (error) {
+    if (error === tooLong) return null;
+    throw error;
+  }
+  return Buffer.concat(pieces, length);
 }
 
 function piecesOf(chunk: Buffer): Buffer[] {

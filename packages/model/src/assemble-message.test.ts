@@ -39,6 +39,9 @@ describe('a message assembled from its stream', () => {
         cache_read_input_tokens: 0,
       },
       webSearches: 0,
+      speed: null,
+      geo: null,
+      containerId: null,
     });
   });
 

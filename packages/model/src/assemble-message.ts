@@ -6,7 +6,16 @@ import { parseStreamEvent, type StreamEvent, type StreamUsage } from './stream-e
 export interface WholeMessage extends Pick<ModelResponse, 'content' | 'stopReason' | 'model' | 'usage'> {
   /** Searches of the web that the API made for it; each has a price of its own. */
   webSearches: number;
+  /** The speed at which it was written; null where the API does not say. */
+  speed: string | null;
+  /** Where the model ran; null where the API does not say. */
+  geo: string | null;
+  /** The container in which code ran; null where none did. */
+  containerId: string | null;
 }
+
+/** What the price of a message depends on. */
+export type PricedUsage = Pick<WholeMessage, 'usage' | 'webSearches' | 'speed' | 'geo'>;
 
 /** Stop reasons of a complete message: a truncated call in one means that the stream is broken. */
 const DELIBERATE_STOPS = new Set(['end_turn', 'tool_use', 'pause_turn']);
@@ -22,6 +31,7 @@ export class MessageAssembly {
   #blocks: OpenBlock[] = [];
   #unfinished: OpenBlock | undefined;
   #complete = false;
+  #containerId: string | null = null;
   readonly #keepsBrokenCalls: boolean;
 
   /** With `keepsBrokenCalls`, a call whose input is not JSON is kept as the model's own mistake, not taken for a broken stream. */
@@ -60,18 +70,17 @@ export class MessageAssembly {
    * The usage of a message that has begun; null before that. The API counts the output at its end: until then it is
    * estimated from its length.
    */
-  spent(): Pick<WholeMessage, 'model' | 'usage' | 'webSearches'> | null {
+  spent(): (Pick<WholeMessage, 'model'> & PricedUsage) | null {
     if (this.#model === undefined) return null;
-    const usage = countTokens(this.#usage);
-    const webSearches = countSearches(this.#usage);
+    const { usage, ...priced } = this.#priced();
     // After `message_delta` the output is counted.
-    if (this.#stopReason !== undefined) return { model: this.#model, usage, webSearches };
+    if (this.#stopReason !== undefined) return { model: this.#model, usage, ...priced };
     const bytes = this.#blocks.reduce((sum, open) => sum + bytesIn(open), 0);
     const estimated = Math.ceil(bytes / BYTES_PER_TOKEN);
     return {
       model: this.#model,
       usage: { ...usage, output_tokens: Math.max(usage.output_tokens, estimated) },
-      webSearches,
+      ...priced,
     };
   }
 
@@ -82,8 +91,17 @@ export class MessageAssembly {
       content: this.#content(this.#stopReason),
       stopReason: storableText(this.#stopReason),
       model: storableText(this.#model),
+      ...this.#priced(),
+      containerId: this.#containerId,
+    };
+  }
+
+  #priced(): PricedUsage {
+    return {
       usage: countTokens(this.#usage),
       webSearches: countSearches(this.#usage),
+      speed: this.#usage.speed ?? null,
+      geo: this.#usage.inference_geo ?? null,
     };
   }
 
@@ -93,6 +111,7 @@ export class MessageAssembly {
         if (this.#model !== undefined) throw streamMalformed('it has two message_start events');
         this.#model = event.message.model;
         this.#usage = event.message.usage;
+        this.#containerId = event.message.container?.id ?? null;
         break;
       case 'content_block_start':
         if (event.index !== this.#blocks.length) throw streamMalformed('a block is missing');
@@ -103,6 +122,7 @@ export class MessageAssembly {
         break;
       case 'message_delta':
         this.#stopReason = event.delta.stop_reason ?? this.#stopReason;
+        this.#containerId = event.delta.container?.id ?? this.#containerId;
         this.#usage = { ...this.#usage, ...present(event.usage ?? {}) };
         break;
       case 'message_stop':

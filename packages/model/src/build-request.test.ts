@@ -48,6 +48,21 @@ describe('the request of a model call', () => {
     expect(body.stop_sequences).toEqual(['END']);
   });
 
+  it('does not ask to clear thinking where it asks for none, as for a summary', () => {
+    const tools = { type: 'clear_tool_uses_20250919' as const };
+    const thoughts = { type: 'clear_thinking_20251015' as const };
+    const sentFor = (edits: (typeof tools | typeof thoughts)[], more: Partial<AgentConfig> = {}) => {
+      const clearing = { ...agent, ...more, context_management: { edits } };
+      const { body, betas } = buildRequest(request([user(text('hi'))], { agent: clearing }));
+      return [body.context_management, betas];
+    };
+    const beta = ['context-management-2025-06-27'];
+    const thinking = { thinking: { type: 'adaptive' as const } };
+    expect(sentFor([thoughts, tools], thinking)).toEqual([{ edits: [thoughts, tools] }, beta]);
+    expect(sentFor([thoughts, tools])).toEqual([{ edits: [tools] }, beta]);
+    expect(sentFor([thoughts])).toEqual([undefined, []]);
+  });
+
   it('uses the API version that accepts a temperature only where the agent has one', () => {
     const warm = { ...agent, temperature: 0 };
     const { body, apiVersion } = buildRequest(request([user(text('hi'))], { agent: warm }));
@@ -89,6 +104,7 @@ describe('the request of a model call', () => {
     [{ top_p: 0.9 }, { top_p: 0.9 }],
     [{ top_k: 5 }, { top_k: 5 }],
     [{ service_tier: 'standard_only' }, { service_tier: 'standard_only' }],
+    [{ service_tier: 'batch' }, {}],
     [{ model_metadata: { user_id: 'u-1' } }, { metadata: { user_id: 'u-1' } }],
     [
       { cache_ttl: '1h', system: 'x' },

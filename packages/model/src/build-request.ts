@@ -1,7 +1,9 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { transformJSONSchema } from '@anthropic-ai/sdk/lib/transform-json-schema';
 import {
+  CONTEXT_MANAGEMENT_BETA,
   countInvalidRounds,
+  fastModeOf,
   storableJsonText,
   stringifyExact,
   type AgentConfig,
@@ -21,7 +23,9 @@ const SAMPLING = ['temperature', 'top_p', 'top_k'] as const;
 
 /** The body of `POST /v1/messages`. */
 export type MessagesBody = Anthropic.MessageCreateParamsStreaming &
-  Partial<Record<(typeof SAMPLING)[number], number>>;
+  Partial<Record<(typeof SAMPLING)[number], number>> & {
+    context_management?: AgentConfig['context_management'];
+  };
 
 export interface BuiltRequest {
   /** For `serializeBody` alone: numbers that JavaScript cannot hold are marked in it. */
@@ -32,6 +36,8 @@ export interface BuiltRequest {
   followsBrokenCall: boolean;
   /** The value of the `anthropic-version` header. */
   apiVersion: string;
+  /** What the `anthropic-beta` header names. */
+  betas: string[];
 }
 
 /**
@@ -39,11 +45,22 @@ export interface BuiltRequest {
  * the last message that can carry one: at most the four that the API allows.
  * For an agent with a temperature, the API version that accepts one is used: later ones respond with 400.
  */
-export function buildRequest(request: ModelRequest, { withoutThinking = false } = {}): BuiltRequest {
+export function buildRequest(
+  request: ModelRequest,
+  { withoutThinking = false, withoutContainer = false } = {},
+): BuiltRequest {
   const { agent } = request;
   const { thinking } = agent;
+  // The short notes of `between_tools` are thinking too: they are sent back.
   const thinks = thinking !== undefined && thinking.type !== 'disabled';
-  const settings = { model: agent.model, thinking: thinks, withoutThinking };
+  const toolNames = new Set(request.tools.map(({ name }) => name));
+  const settings = {
+    model: agent.model,
+    thinking: thinks,
+    withoutThinking,
+    toolNames,
+    cites: agent.output_format === undefined,
+  };
   const { messages, mayThink, hasThinking, hasCalls } = buildConversation(request.messages, settings);
   const marker = cacheMarker(agent);
   const body: MessagesBody = {
@@ -56,9 +73,11 @@ export function buildRequest(request: ModelRequest, { withoutThinking = false } 
   const system = systemBlocks(agent.system, marker);
   if (system.length > 0) body.system = system;
   if (request.tools.length > 0) {
+    // What is deferred is no part of the prompt, and the API accepts no marker on it.
+    const lastShown = request.tools.findLastIndex((tool) => tool['defer_loading'] !== true);
     body.tools = request.tools.map((tool, index) => ({
       ...sentTool(tool),
-      ...(index === request.tools.length - 1 ? marker : {}),
+      ...(index === lastShown ? marker : {}),
     }));
     const choice = toolChoice(agent.tool_choice, messages);
     if (choice !== undefined) body.tool_choice = choice;
@@ -72,10 +91,18 @@ export function buildRequest(request: ModelRequest, { withoutThinking = false } 
   if (thinking !== undefined && (mayThink || !thinks)) body.thinking = withoutUnset(thinking);
   const outputConfig = outputConfigOf(agent);
   if (outputConfig !== null) body.output_config = outputConfig;
-  if (agent.service_tier !== undefined) body.service_tier = agent.service_tier;
+  // The tier `batch` is the way that a request goes, and none of its fields.
+  if (agent.service_tier !== undefined && agent.service_tier !== 'batch')
+    body.service_tier = agent.service_tier;
   if (agent.model_metadata !== undefined) body.metadata = agent.model_metadata;
+  if (agent.speed === 'fast') body.speed = agent.speed;
+  if (agent.inference_geo !== undefined) body.inference_geo = agent.inference_geo;
+  const edits = editsOf(agent, body);
+  if (edits.length > 0) body.context_management = { edits };
+  const container = containerOf(request, withoutContainer);
+  if (container !== null) body.container = container;
   const followsBrokenCall = countInvalidRounds(request.messages) > 0;
-  const built = { body, hasThinking, followsBrokenCall };
+  const built = { body, hasThinking, followsBrokenCall, betas: betasOf(agent, body) };
   let apiVersion = API_VERSION;
   for (const name of SAMPLING) {
     const value = agent[name];
@@ -87,13 +114,47 @@ export function buildRequest(request: ModelRequest, { withoutThinking = false } 
   return { ...built, apiVersion };
 }
 
+/** The newest container of the conversation, where the agent can run code, and the skills for it. */
+function containerOf(
+  { agent, messages, tools }: ModelRequest,
+  withoutContainer: boolean,
+): Anthropic.MessageCreateParamsContainer | null {
+  if (!tools.some(({ name }) => name === 'code_execution')) return null;
+  const newest = messages.findLast(({ container }) => container !== undefined)?.container;
+  const id = withoutContainer ? null : (newest?.id ?? null);
+  // By itself it is a text: the API refuses an object without skills.
+  if (agent.container === undefined) return id;
+  const skills = agent.container.skills.map((skill) => withoutUnset(skill));
+  return id === null ? { skills } : { id, skills };
+}
+
+/** What the API is to leave out. Without thinking in the request, it refuses to be told of thinking. */
+function editsOf({ context_management: management }: AgentConfig, { thinking }: MessagesBody) {
+  const thinks = thinking?.type === 'enabled' || thinking?.type === 'adaptive';
+  const edits = management?.edits ?? [];
+  return thinks ? edits : edits.filter(({ type }) => type !== 'clear_thinking_20251015');
+}
+
+/** Those that the agent names, and those that its parameters need. */
+function betasOf(
+  { model, betas = [], speed }: AgentConfig,
+  { context_management: management }: MessagesBody,
+): string[] {
+  const needed = [
+    management === undefined ? null : CONTEXT_MANAGEMENT_BETA,
+    speed === 'fast' ? (fastModeOf(model)?.beta ?? null) : null,
+  ];
+  return [...new Set([...betas, ...needed.filter((beta) => beta !== null)])];
+}
+
 function sentTool(tool: ModelRequest['tools'][number]): Anthropic.ToolUnion {
   // Made from the table of the API's tools, which the compiler cannot compare with the types of all their versions.
   if ('type' in tool) return tool as unknown as Anthropic.ToolUnion;
-  const { name, description, input_schema: schema, strict = false } = tool;
+  const { name, description, input_schema: schema, strict = false, defer_loading: isDeferred } = tool;
   return {
     name,
     description,
+    ...(isDeferred === true ? { defer_loading: true } : {}),
     ...(strict ? { input_schema: sentSchema(schema), strict } : { input_schema: schema }),
   };
 }
@@ -152,7 +213,7 @@ const NO_TOOL: Anthropic.Tool = {
 };
 
 /** The body as it is sent: numbers are as the model wrote them, and every text is one that the API can read. */
-export function serializeBody(body: MessagesBody): string {
+export function serializeBody(body: Pick<MessagesBody, 'messages'>): string {
   return storableJsonText(stringifyExact(body));
 }
 

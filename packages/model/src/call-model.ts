@@ -5,6 +5,7 @@ import type { WholeMessage } from './assemble-message.ts';
 import { backoffMs } from './backoff.ts';
 import { CallState, type CallParts } from './call-state.ts';
 import type { Failure } from './classify-error.ts';
+import { holdRoom } from './hold-room.ts';
 import type { ModelKey } from './key-ring.ts';
 import { nextAttempt, type NextAttempt } from './next-attempt.ts';
 import { isOutage } from './outage.ts';
@@ -43,8 +44,9 @@ async function attempt(state: CallState, key: ModelKey): Promise<ModelResponse |
   const progress = newProgress();
   state.keyName = key.name;
   let end: WholeMessage | Failure;
+  const giveBackRoom = await holdRoom(state, key);
   try {
-    const send = (guarded: GuardedCall) => sendRequest(state, key, guarded, progress);
+    const send = (guarded: GuardedCall) => sendRequest(state, key, guarded, progress, giveBackRoom);
     end = await guard.run(key.id, state.turn.signal, send, {
       // A request that throws was never sent, or is a bug of ours: neither says anything about the API.
       isFailure: (outcome) => ('error' in outcome ? null : countsAsOutage(outcome.result, progress)),
@@ -53,13 +55,18 @@ async function attempt(state: CallState, key: ModelKey): Promise<ModelResponse |
     if (error instanceof CircuitOpenError) return otherKeyOrPark(state, error);
     if (error instanceof BulkheadFullError) throw state.parked('model_busy', BUSY, limits.backoffBaseMs);
     throw error;
+  } finally {
+    giveBackRoom();
   }
   if (!('content' in end)) return nextAttempt(state, key, end, progress);
   state.keys.recordSuccess(key);
-  const { webSearches, ...message } = end;
+  const { webSearches: _searches, speed: _speed, geo: _geo, containerId, ...message } = end;
+  // What was refused is not sent again.
+  const isGone = containerId === null && state.isWithoutContainer;
   return {
     ...message,
-    costMicros: state.costOf({ usage: message.usage, webSearches }),
+    ...(containerId !== null || isGone ? { container: { id: containerId } } : {}),
+    costMicros: state.costOf(end),
     attempts: state.attempts,
     providerRequestId: progress.providerRequestId,
   };

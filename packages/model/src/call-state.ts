@@ -4,18 +4,20 @@ import {
   type ModelRequest,
   type RefusedParts,
   type TurnContext,
-  type Usage,
 } from '@turnpike/contract';
 import type { Report } from '@turnpike/telemetry';
 import { parkMs } from './backoff.ts';
 import { buildRequest, type BuiltRequest } from './build-request.ts';
 import { costOf } from './cost.ts';
+import type { PricedUsage } from './assemble-message.ts';
 import { type Choice, type KeyParts, KeyRing, KeysUnavailableError } from './key-ring.ts';
 import type { ModelLimits } from './limits.ts';
+import type { ModelFiles } from './model-files.ts';
 import type { RequestFields } from './log-requests.ts';
 import { outageOf } from './outage.ts';
 import type { PriceTable } from './prices.ts';
 import type { ResponsePacing } from './response-pacing.ts';
+import type { RequestMemory } from './request-memory.ts';
 import type { ResponseMemory } from './response-memory.ts';
 import type { RetryBudget } from './retry-budget.ts';
 
@@ -24,8 +26,10 @@ export interface CallParts extends KeyParts {
   limits: ModelLimits;
   budget: RetryBudget;
   prices: PriceTable;
+  requests: RequestMemory;
   responses: ResponseMemory;
   pacing: ResponsePacing;
+  files: ModelFiles;
   /** For requests that fail. */
   report: Report;
 }
@@ -43,6 +47,8 @@ export class CallState {
   built: BuiltRequest;
   /** Thinking of the conversation was refused, and is left out. */
   isWithoutThinking = false;
+  /** The container of the conversation was refused, and is left out. */
+  isWithoutContainer = false;
   /** Requests for this step, those of earlier leases included. */
   attempts: number;
   /** Requests of this lease that only changed the key, or left thinking out, and followed at once. */
@@ -92,10 +98,23 @@ export class CallState {
     return { model: this.request.agent.model, model_key: this.keyName, attempt: this.attempts };
   }
 
+  /** Builds the request anew, without what was refused of the conversation. */
+  rebuild(): void {
+    this.built = buildRequest(this.request, {
+      withoutThinking: this.isWithoutThinking,
+      withoutContainer: this.isWithoutContainer,
+    });
+  }
+
   /** By the name of the model that was requested: a gateway may give itself any name. */
-  costOf({ usage, webSearches }: { usage: Usage; webSearches: number }): number {
-    const { model, cache_ttl: cacheTtl } = this.request.agent;
-    return costOf(usage, this.parts.prices.priceOf(model, Date.now()), { cacheTtl, webSearches });
+  costOf({ usage, webSearches, speed, geo }: PricedUsage): number {
+    const { model, cache_ttl: cacheTtl, speed: asked, inference_geo: askedGeo } = this.request.agent;
+    return costOf(usage, this.parts.prices.priceOf(model, Date.now()), {
+      cacheTtl,
+      webSearches,
+      isFast: (speed ?? asked) === 'fast',
+      geo: geo ?? askedGeo,
+    });
   }
 
   /** Throws a ModelError where no key can be used, and the signal's reason. */

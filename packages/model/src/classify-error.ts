@@ -1,7 +1,7 @@
 import { AnthropicError, APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
 import { RetryableError, TerminalError } from '@turnpike/contract';
 import { EgressRefusedError } from '@turnpike/egress';
-import { z } from 'zod';
+import { readErrorBody, requestIdIn } from './read-error-body.ts';
 import { readRefusal, type ReadRefusal } from './read-refusal.ts';
 import { readRetryAfter } from './retry-after.ts';
 import { safeMessage } from './safe-message.ts';
@@ -56,10 +56,10 @@ export function classifyError(error: unknown, settings: ClassifySettings = {}): 
 
 function fromApiError(error: APIError, { now = Date.now(), hide }: ClassifySettings): Failure {
   const { status, headers } = error;
-  const body = errorBodySchema.safeParse(error.error).data ?? {};
+  const body = readErrorBody(error.error, headers);
   const retryAfterMs = readRetryAfter(headers, now);
-  const text = body.error?.message ?? '';
-  const type = error.type ?? body.error?.type ?? undefined;
+  const text = body.message ?? '';
+  const type = error.type ?? body.type;
   const verdict = judge({
     status,
     type,
@@ -72,19 +72,13 @@ function fromApiError(error: APIError, { now = Date.now(), hide }: ClassifySetti
     ...verdict,
     retryAfterMs: verdict.terminal ? undefined : retryAfterMs,
     message: safeMessage(hide?.(text) ?? text) || `The model API responded with ${status ?? 'an error'}.`,
-    providerRequestId: error.requestID ?? body.request_id ?? null,
+    providerRequestId: requestIdIn(headers) ?? body.requestId ?? null,
     status,
     ...(verdict.code === 'model_rejected_request' && isRefused({ status, type })
       ? { refusal: readRefusal(text) }
       : {}),
   };
 }
-
-/** The body of an error response and the data of an `error` event, as far as they are read. */
-const errorBodySchema = z.looseObject({
-  error: z.looseObject({ type: z.string().optional(), message: z.string().optional() }).optional(),
-  request_id: z.string().optional(),
-});
 
 interface ErrorResponse {
   status: number | undefined;
@@ -109,6 +103,8 @@ const PROMPT_TOO_LONG_MESSAGE =
 
 function judge(response: ErrorResponse): Verdict {
   const { status, type, text } = response;
+  const exception = EXCEPTIONS.get(type ?? '');
+  if (exception !== undefined) return exception;
   if (isSpendLimit(response)) return { code: 'model_spend_limit', terminal: true };
   if (isRefused({ status, type }) && PROMPT_TOO_LONG_MESSAGE.test(text)) {
     return { code: 'model_context_window_exceeded', terminal: true };
@@ -122,8 +118,10 @@ function judge(response: ErrorResponse): Verdict {
 
 /** The request was refused for its contents. An `error` event has no status; gateways have their own types. */
 function isRefused({ status, type }: Pick<ErrorResponse, 'status' | 'type'>): boolean {
-  return status === undefined ? type === 'invalid_request_error' : REFUSED.has(status);
+  return status === undefined ? REFUSED_TYPES.has(type ?? '') : REFUSED.has(status);
 }
+
+const REFUSED_TYPES = new Set(['invalid_request_error', 'validationException']);
 
 const REFUSED = new Set([400, 415, 422]);
 
@@ -154,6 +152,26 @@ const TYPES: ReadonlyMap<string, Verdict> = new Map([
   ['permission_error', { code: 'model_permission', terminal: true }],
   ['not_found_error', { code: 'model_not_found', terminal: true }],
   ['request_too_large', { code: 'model_request_too_large', terminal: true }],
+  ['validationException', { code: 'model_rejected_request', terminal: true }],
+]);
+
+/** Exceptions of AWS, in a response or inside a stream. They are more precise than their status: a quota has 400. */
+const EXCEPTIONS: ReadonlyMap<string, Verdict> = new Map([
+  ['throttlingException', { code: 'model_rate_limited', terminal: false }],
+  ['serviceQuotaExceededException', { code: 'model_rate_limited', terminal: false }],
+  ['modelNotReadyException', { code: 'model_overloaded', terminal: false }],
+  ['modelErrorException', { code: 'model_unavailable', terminal: false }],
+  ['modelStreamErrorException', { code: 'model_unavailable', terminal: false }],
+  ['internalServerException', { code: 'model_unavailable', terminal: false }],
+  ['serviceUnavailableException', { code: 'model_unavailable', terminal: false }],
+  ['modelTimeoutException', { code: 'model_timeout', terminal: false }],
+  ['unrecognizedClientException', { code: 'model_authentication', terminal: true }],
+  ['expiredTokenException', { code: 'model_authentication', terminal: true }],
+  ['invalidSignatureException', { code: 'model_authentication', terminal: true }],
+  ['incompleteSignatureException', { code: 'model_authentication', terminal: true }],
+  ['missingAuthenticationTokenException', { code: 'model_authentication', terminal: true }],
+  ['accessDeniedException', { code: 'model_permission', terminal: true }],
+  ['resourceNotFoundException', { code: 'model_not_found', terminal: true }],
 ]);
 
 function byStatus(status: number | undefined): Verdict {

@@ -33,6 +33,7 @@ const price = (more: Partial<Price>): Price => ({
   output: 1,
   cache_write: 1,
   cache_read: 1,
+  fast: 2,
   ...more,
 });
 
@@ -79,6 +80,28 @@ describe('the cost of a call', () => {
     expect(costOf(usage, sonnet, { webSearches: 3 })).toBe(3_000 + 3_000 + 1_500 + 3_000 + 30_000);
     // An hour in the cache costs twice the input.
     expect(costOf(usage, sonnet, { cacheTtl: '1h' })).toBe(3_000 + 3_000 + 2_400 + 3_000);
+  });
+
+  test('at the speed fast is a multiple of that, but for searches', () => {
+    const usage = { ...NO_USAGE, input_tokens: 1_000, cache_read_input_tokens: 1_000 };
+    const one = price({ input: 1, cache_read: 0.5, fast: 2 });
+    expect(costOf(usage, one, { isFast: true, webSearches: 1 })).toBe(3_000 + 10_000);
+    const fast = { ...request().agent, speed: 'fast' as const };
+    expect(mostCostOf(request({ agent: fast }), one).micros).toBe(2 * mostCostOf(request(), one).micros);
+    // Where the table does not say, it is the most that it ever was.
+    expect(sonnet.fast).toBe(6);
+  });
+
+  test('where the model runs in one geography is a tenth more, but for searches', () => {
+    const usage = { ...NO_USAGE, input_tokens: 1_000 };
+    const one = price({ input: 1, fast: 2 });
+    expect(costOf(usage, one, { geo: 'us', webSearches: 1 })).toBe(1_100 + 10_000);
+    expect(costOf(usage, one, { geo: 'us', isFast: true })).toBe(2_200);
+    for (const geo of ['global', 'not_available', undefined]) expect(costOf(usage, one, { geo })).toBe(1_000);
+    const agent = { ...request().agent, inference_geo: 'us' };
+    expect(mostCostOf(request({ agent }), one).micros).toBe(
+      Math.ceil(mostCostOf(request(), one).micros * 1.1),
+    );
   });
 
   test('is rounded up to a whole millionth, but not for the error of a binary fraction', () => {

@@ -1,22 +1,53 @@
-import type { AgentConfig, CallCost, ContentBlock, ModelRequest, Usage } from '@turnpike/contract';
+import {
+  fileSourceOf,
+  isTextMediaType,
+  type AgentConfig,
+  type CallCost,
+  type ContentBlock,
+  type ModelRequest,
+  type Usage,
+} from '@turnpike/contract';
 import type { Price } from './prices.ts';
 
-/** The cost of a call, in whole millionths of a US dollar, rounded up. `cacheTtl`: of what it wrote to the cache. */
+/**
+ * The cost of a call, in whole millionths of a US dollar, rounded up. `cacheTtl`: of what it wrote to the cache.
+ * `isFast`: whether it was written at that speed. `isBatch`: whether it was a request of a batch. `geo`: where it was written.
+ */
 export function costOf(
   usage: Usage,
   price: Price,
-  { cacheTtl, webSearches = 0 }: { cacheTtl?: CacheTtl; webSearches?: number } = {},
+  { cacheTtl, webSearches = 0, isFast = false, isBatch = false, geo }: CostFactors = {},
 ): number {
-  const cost =
+  const tokens =
     usage.input_tokens * price.input +
     usage.output_tokens * price.output +
     usage.cache_creation_input_tokens * cacheWritePrice(price, cacheTtl) +
-    usage.cache_read_input_tokens * price.cache_read +
-    webSearches * SEARCH_MICROS;
+    usage.cache_read_input_tokens * price.cache_read;
+  const factor = (isFast ? price.fast : 1) * (isBatch ? OF_BATCHES : 1) * geoFactor(geo);
+  const cost = tokens * factor + webSearches * SEARCH_MICROS;
   return Math.ceil(round(cost));
 }
 
+export interface CostFactors {
+  cacheTtl?: CacheTtl;
+  webSearches?: number;
+  isFast?: boolean;
+  isBatch?: boolean;
+  geo?: string | undefined;
+}
+
 type CacheTtl = AgentConfig['cache_ttl'];
+
+/** Models run anywhere at the price of the table; older ones say that it is not known where. */
+const UNPRICED_GEOS = new Set(['global', 'not_available']);
+const IN_ONE_GEO = 1.1;
+
+function geoFactor(geo: string | undefined): number {
+  return geo === undefined || UNPRICED_GEOS.has(geo) ? 1 : IN_ONE_GEO;
+}
+
+/** The share of the price of a token that it costs in a batch. */
+const OF_BATCHES = 0.5;
 
 /** Ten dollars for a thousand searches. */
 const SEARCH_MICROS = 10_000;
@@ -51,15 +82,20 @@ export function mostCostOf(request: ModelRequest, price: Price): CallCost {
   const serverUses = uses.reduce((sum, { count }) => sum + count, 0);
   const searches = uses.reduce((sum, { name, count }) => sum + (name === 'web_search' ? count : 0), 0);
   const input = FRAME_TOKENS + instructions + conversation + serverUses * SERVER_USE_TOKENS;
-  const micros =
-    input * Math.max(price.input, cacheWritePrice(price, agent.cache_ttl)) +
-    agent.max_tokens * price.output +
-    searches * SEARCH_MICROS;
+  const perToken =
+    input * Math.max(price.input, cacheWritePrice(price, agent.cache_ttl)) + agent.max_tokens * price.output;
+  const factor =
+    (agent.speed === 'fast' ? price.fast : 1) *
+    (agent.service_tier === 'batch' ? OF_BATCHES : 1) *
+    geoFactor(agent.inference_geo);
+  const micros = perToken * factor + searches * SEARCH_MICROS;
   return { micros: Math.ceil(round(micros)), tokens: input + agent.max_tokens };
 }
 
 function mostTokens(block: ContentBlock): number {
   if (block.type === 'image') return IMAGE_TOKENS;
+  const file = fileSourceOf(block);
+  if (file !== null && isTextMediaType(file.media_type)) return file.bytes + tokensIn(block);
   if (block.type === 'document' && !isPlain(block)) return DOCUMENT_TOKENS;
   const content = block['content'];
   if (!Array.isArray(content)) return tokensIn(block);

@@ -1,33 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  ModelError,
-  RetryableError,
-  TerminalError,
-  type ModelAuth,
-  type ModelCall,
-} from '@turnpike/contract';
+import type { BaseAnthropic } from '@anthropic-ai/sdk/client';
+import { ModelError, RetryableError, TerminalError, type TokenCount } from '@turnpike/contract';
 import type { CallGuard } from '@turnpike/egress';
-import type { Secret } from '@turnpike/telemetry';
 import type { Failure } from './classify-error.ts';
-import type { ModelApi } from './connect-model-api.ts';
+import type { ModelApi, RequestKey } from './model-api.ts';
 import type { KeyValue, KeyValues } from './key-values.ts';
 import type { KeyCooldowns } from './key-cooldowns.ts';
 import type { ModelEndpoints } from './model-endpoints.ts';
 
 /** One key, and the API that it is sent to. */
-export interface ModelKey {
+export interface ModelKey extends RequestKey {
   /** The name of the tenant's secret; null for the operator's key. */
   name: string | null;
   /** Identifies it to circuit breakers and cooldowns: tenant, model, origin and key, and nothing of the key's value. */
   id: string;
-  secret: Secret;
-  auth: ModelAuth;
   api: ModelApi;
+  /** The SDK of that API. */
+  client: BaseAnthropic;
 }
+
+/** With what the operator's own calls are made, and where. */
+export type OperatorKey = Pick<ModelKey, 'api' | 'secret'>;
 
 export interface KeyParts {
   /** Null where the operator has none. */
-  operatorKey: KeyValue | null;
+  operatorKey: OperatorKey | null;
   values: KeyValues;
   cooldowns: KeyCooldowns;
   endpoints: ModelEndpoints;
@@ -49,7 +46,7 @@ const READ_MS = 10_000;
 /** The keys that one call may use, the preferred one first. A value is read when it is needed, not before. */
 export class KeyRing {
   readonly #parts: KeyParts;
-  readonly #call: ModelCall;
+  readonly #call: TokenCount;
   readonly #names: readonly string[];
   readonly #mayUseOperatorKey: boolean;
   /** Ids of keys that failed in this call. */
@@ -57,7 +54,7 @@ export class KeyRing {
   /** By name; each is logged once. */
   readonly #skipped = new Map<string, SkipReason>();
 
-  constructor(parts: KeyParts, call: ModelCall) {
+  constructor(parts: KeyParts, call: TokenCount) {
     const { access, agent } = call.request;
     this.#parts = parts;
     this.#call = call;
@@ -131,12 +128,24 @@ export class KeyRing {
       const value = await this.#read(name, api.origin, signal);
       if (value === null) continue;
       const { secret, fingerprint } = value;
-      yield { name, id: idOf(api, fingerprint), secret, auth: access.auth, api };
+      yield { name, id: idOf(api, fingerprint), secret, auth: access.auth, api, client: await api.connect() };
     }
     if (!this.#mayUseOperatorKey || operatorKey === null) return;
-    const { secret } = operatorKey;
-    const { operator } = endpoints;
-    yield { name: null, id: idOf(operator, 'operator'), secret, auth: 'bearer', api: operator };
+    const { secret, api: own } = operatorKey;
+    const client = await this.#connect(own, signal);
+    yield { name: null, id: idOf(own, 'operator'), secret, auth: 'bearer', api: own, client };
+  }
+
+  /** Throws KeysUnavailableError where the credentials of a cloud cannot be had now. */
+  async #connect(api: ModelApi, signal: AbortSignal): Promise<BaseAnthropic> {
+    const client = api.connect();
+    if (!(client instanceof Promise)) return client;
+    try {
+      return await within(READ_MS, signal, client);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new KeysUnavailableError(error);
+    }
   }
 
   async #read(name: string, origin: string, signal: AbortSignal): Promise<KeyValue | null> {

@@ -20,6 +20,8 @@ export interface ModelLimits {
   idleTimeoutMs: number;
   /** For one request, from its start to `message_stop`. */
   totalTimeoutMs: number;
+  /** For counting the tokens of one request; then the guess must do. */
+  countTimeoutMs: number;
   /** How long a turn is parked, at least, when the retry budget is spent. */
   budgetWaitMs: number;
   /** How long the value of a tenant's key is cached. */
@@ -44,6 +46,7 @@ export const DEFAULT_LIMITS: ModelLimits = {
   connectTimeoutMs: 10_000,
   idleTimeoutMs: 60_000,
   totalTimeoutMs: 600_000,
+  countTimeoutMs: 5_000,
   budgetWaitMs: 7_500,
   keyTtlMs: 60_000,
   rateLimitedCooldownMs: 10_000,

@@ -1,5 +1,5 @@
 import { leaseWaitMs } from './backoff.ts';
-import { buildRequest } from './build-request.ts';
+import type { BuiltRequest } from './build-request.ts';
 import type { CallState } from './call-state.ts';
 import type { Failure } from './classify-error.ts';
 import { isKeyFailure } from './key-cooldowns.ts';
@@ -27,7 +27,7 @@ export async function nextAttempt(
 ): Promise<NextAttempt> {
   const { guard, limits } = state.parts;
   state.lastRequestId = seen.providerRequestId;
-  if (dropsThinking(state, seen)) return { next: 'at_once' };
+  if (dropsThinking(state, seen) || dropsContainer(state, seen)) return { next: 'at_once' };
   if (isBroken(seen, progress)) {
     state.brokenResponses += 1;
     if (state.brokenResponses >= limits.maxBrokenResponses) throw state.error(seen.code, seen.message);
@@ -76,8 +76,27 @@ function dropsThinking(state: CallState, { code, message }: Failure): boolean {
   if (code !== 'model_rejected_request' || state.isWithoutThinking) return false;
   if (!state.built.hasThinking || !THINKING_REFUSED.test(message)) return false;
   state.isWithoutThinking = true;
-  state.built = buildRequest(state.request, { withoutThinking: true });
+  state.rebuild();
   return true;
+}
+
+/**
+ * A container that has expired, or is of another key, is refused whenever it is sent. The API says so, or responds with
+ * 500: a second time, it may be the container.
+ */
+function dropsContainer(state: CallState, { code, message, status }: Failure): boolean {
+  if (state.isWithoutContainer || !hasContainer(state.built.body.container)) return false;
+  const isNamed = CONTAINER_REFUSED.has(code) && /container/i.test(message);
+  if (!isNamed && !(status === 500 && state.tries > 1)) return false;
+  state.isWithoutContainer = true;
+  state.rebuild();
+  return true;
+}
+
+const CONTAINER_REFUSED = new Set(['model_rejected_request', 'model_not_found', 'model_permission']);
+
+function hasContainer(container: BuiltRequest['body']['container']): boolean {
+  return typeof container === 'string' || (container?.id ?? null) !== null;
 }
 
 /** No key can be used now: a failure that can be waited out where one of them is only rate-limited. */

@@ -13,6 +13,8 @@ const priceSchema = z.strictObject({
   output: rate,
   cache_write: rate,
   cache_read: rate,
+  /** What all of these are multiplied by with `speed: "fast"`. */
+  fast: z.number().min(1).max(100).default(6),
 });
 export type Price = z.infer<typeof priceSchema>;
 

@@ -12,16 +12,21 @@ import { streamMessage, type RequestProgress } from './stream-message.ts';
 export const STEP_TIMEOUT = 'The step took longer than the agent allows.';
 const BUDGET_SPENT = 'Too many model calls are being retried now.';
 
-/** One request, and how it ended. Throws a ModelError where it may not be sent, and the signal's reason. */
+/**
+ * One request, and how it ended. `onSent` is called once it has left. Throws a ModelError where it may not be sent, and
+ * the signal's reason.
+ */
 export async function sendRequest(
   state: CallState,
   key: ModelKey,
   guarded: GuardedCall,
   progress: RequestProgress,
+  onSent: () => void,
 ): Promise<WholeMessage | Failure> {
-  const { limits, budget, responses, pacing } = state.parts;
+  const { limits, budget, responses, pacing, files } = state.parts;
   const { turn, call, request, built } = state;
-  const hide = (text: string): string => withoutValue(text, key.secret.reveal());
+  const { secret } = key;
+  const hide = (text: string): string => (secret === null ? text : withoutValue(text, secret.reveal()));
   // Also the first request of this lease, where it is not the step's first. The budget is asked only now, so that a
   // request that the breaker rejects costs nothing of it. Another key is no retry: the one that failed is not used
   // for a while, so there are as many of these as there are keys, and no retry storm.
@@ -34,7 +39,7 @@ export async function sendRequest(
   state.attempts += 1;
   if (state.isFailover) state.failovers += 1;
   progress.startedAt = performance.now();
-  const meter = responses.open(turn.tenantId, request.agent.max_tokens);
+  const meter = responses.open(turn.tenantId, request.agent.max_tokens * key.api.streamOverhead);
   const pace = pacing.open(turn.tenantId);
   try {
     const message = await streamMessage(
@@ -42,6 +47,8 @@ export async function sendRequest(
       built,
       {
         signal: turn.signal,
+        tenantId: turn.tenantId,
+        files,
         limitMs: Math.min(limits.totalTimeoutMs, leftMs),
         limitCode: leftMs < limits.totalTimeoutMs ? 'model_step_timeout' : 'model_timeout',
         // The first time the stream may have broken; from then on it is what the model writes.
@@ -50,6 +57,7 @@ export async function sendRequest(
           meter.take(piece);
           return pace.next(piece.length);
         },
+        onSent,
         onStart: () => guarded.reportSuccess(),
         onText(text) {
           turn.assertHeld();
@@ -114,7 +122,7 @@ function reportInterrupted(
     id: newId('step'),
     model: hide(spent.model),
     usage,
-    costMicros: state.costOf({ usage, webSearches: spent.webSearches }),
+    costMicros: state.costOf({ ...spent, usage }),
     providerRequestId: safeRequestId(progress.providerRequestId, hide),
   });
 }

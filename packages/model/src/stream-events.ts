@@ -12,8 +12,12 @@ const usageSchema = z.looseObject({
   cache_creation_input_tokens: tokens,
   cache_read_input_tokens: tokens,
   server_tool_use: z.looseObject({ web_search_requests: tokens }).nullish(),
+  speed: z.string().nullish(),
+  inference_geo: z.string().nullish(),
 });
 export type StreamUsage = z.infer<typeof usageSchema>;
+
+const containerSchema = z.looseObject({ id: z.string().min(1).max(200) }).nullish();
 
 const index = z.int().nonnegative();
 
@@ -21,7 +25,7 @@ const index = z.int().nonnegative();
 const knownEventSchema = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('message_start'),
-    message: z.looseObject({ model: z.string(), usage: usageSchema }),
+    message: z.looseObject({ model: z.string(), usage: usageSchema, container: containerSchema }),
   }),
   z.looseObject({ type: z.literal('content_block_start'), index, content_block: contentBlockSchema }),
   z.looseObject({
@@ -32,7 +36,7 @@ const knownEventSchema = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('content_block_stop'), index }),
   z.looseObject({
     type: z.literal('message_delta'),
-    delta: z.looseObject({ stop_reason: z.string().nullish() }),
+    delta: z.looseObject({ stop_reason: z.string().nullish(), container: containerSchema }),
     usage: usageSchema.nullish(),
   }),
   z.looseObject({ type: z.literal('message_stop') }),

@@ -2,9 +2,11 @@ import { APIError } from '@anthropic-ai/sdk';
 import { RetryableError } from '@turnpike/contract';
 import { readPieces } from '@turnpike/egress';
 import { MessageAssembly, type WholeMessage } from './assemble-message.ts';
-import { serializeBody, type BuiltRequest } from './build-request.ts';
-import { requestHeaders } from './connect-model-api.ts';
+import type { BuiltRequest } from './build-request.ts';
+import { postBody } from './post-body.ts';
 import type { ModelKey } from './key-ring.ts';
+import type { ModelFiles } from './model-files.ts';
+import { requestIdIn } from './read-error-body.ts';
 import { SseReader, type SentEvent } from './read-sse.ts';
 
 /** What is known of a request while it runs, also when it fails. */
@@ -40,6 +42,9 @@ export function newProgress(): RequestProgress {
 
 export interface StreamOptions {
   signal: AbortSignal;
+  /** Whose files the conversation names, and where they are. */
+  tenantId: string;
+  files: ModelFiles;
   /** Milliseconds from the start of the request to `message_stop`. */
   limitMs: number;
   /** The code of the error where that is too short. */
@@ -48,6 +53,8 @@ export interface StreamOptions {
   keepsBrokenCalls: boolean;
   /** As `meter` of `MeteredInit`. */
   onPiece(piece: Uint8Array): Promise<void> | null;
+  /** The request has left: its body is no longer needed. */
+  onSent(): void;
   /** The message has begun. */
   onStart(): void;
   onText(text: string): void;
@@ -58,7 +65,7 @@ const TAIL_MS = 1_000;
 
 /**
  * Makes one request and reads its stream to the end. Throws what the SDK throws, the signal's reason,
- * and RetryableErrors for a stream that is cut, malformed or too slow. The answer is made of a message
+ * and RetryableErrors for a stream that is cut, malformed or too slow, and for a file that cannot be read. The answer is made of a message
  * that reached `message_stop`, or there is none.
  */
 export async function streamMessage(
@@ -82,6 +89,8 @@ export async function streamMessage(
   } finally {
     clearTimeout(total);
     signal.removeEventListener('abort', endWithSignal);
+    // The SDK of a cloud does not end a response whose reading has ended.
+    if (!progress.ended) ending.abort();
   }
   // What was complete when the stream was aborted stays so, but a caller that gave up has no use for it.
   signal.throwIfAborted();
@@ -97,19 +106,15 @@ async function readEvents(
   options: StreamOptions,
   progress: RequestProgress,
 ): Promise<void> {
-  // As `MeteredInit` has it; a redirect is an answer for every `fetch` that is handed in.
-  const fetchOptions = { redirect: 'manual' as const, meter: (piece: Uint8Array) => options.onPiece(piece) };
-  // Not `messages.create`: that one writes to the console for every call of an ageing model.
-  const response = await key.api.client
-    .post('/v1/messages', {
-      body: serializeBody(request.body),
-      stream: true,
-      headers: { ...requestHeaders(request.apiVersion, key), 'content-type': 'application/json' },
-      signal: ending.signal,
-      fetchOptions,
-    })
-    .asResponse();
-  progress.providerRequestId = response.headers.get('request-id');
+  const response = await postBody(key, '/v1/messages', key.api.prepare(request, key), {
+    tenantId: options.tenantId,
+    files: options.files,
+    signal: ending.signal,
+    stream: true,
+    meter: (piece) => options.onPiece(piece),
+  });
+  options.onSent();
+  progress.providerRequestId = requestIdIn(response.headers);
   progress.headMs = Math.round(performance.now() - progress.startedAt);
   let tail: NodeJS.Timeout | undefined;
   const reader = new SseReader((sent) => {
@@ -130,6 +135,8 @@ async function readEvents(
     // Not the SDK's own iterator, which makes several promises for each event.
     await readPieces(response, (piece) => reader.add(piece));
     progress.ended = !ending.signal.aborted;
+  } catch (error) {
+    throw key.api.explain(error);
   } finally {
     clearTimeout(tail);
   }

@@ -1,4 +1,5 @@
 import { openBackplane } from '@turnpike/backplane';
+import { openFiles } from '@turnpike/files';
 import {
   checkDatabase,
   checkSettings,
@@ -17,11 +18,15 @@ import {
   serveMetrics,
   type LogFields,
 } from '@turnpike/telemetry';
-import { Dispatcher } from '@turnpike/turns';
+import { BatchFeeder, Dispatcher, runBatches, ScheduleRunner, type RunningBatches } from '@turnpike/turns';
 import { openMasterKeys } from './open-master-keys.ts';
 import { runReconciler } from './run-reconciler.ts';
+import { runSchedules } from './run-schedules.ts';
 import type { Runtime } from './runtime.ts';
 import type { RuntimeSettings } from './settings.ts';
+
+/** A pass over files for so many of the reconciler. */
+const FILES_PASS_EVERY = 5;
 
 /**
  * Opens everything that a program needs before its own work: logs, metrics, traces, the database, the master keys,
@@ -60,12 +65,34 @@ export async function openRuntime(
     },
   });
 
+  let batches: RunningBatches | null = null;
   const dispatcher = new Dispatcher({
     database,
     backplane,
     onError: warn('A dispatch failed and will be retried.'),
+    onDispatched: (tenantIds) => batches?.turnsChanged(tenantIds),
   });
   const parts = { database, backplane, dispatcher };
+  const files = await openFiles(database, settings.files, warn);
+  files.upkeep.start(settings.reconcileEveryMs * FILES_PASS_EVERY);
+  const batchLines = metrics.counter('turnpike_batch_lines_total');
+  const failedLater = warn('What follows a commit failed; the reconciler repairs it.');
+  const reportError = (error: unknown, about: Record<string, string>): void => void failedLater(error, about);
+  const feeder = (batches = runBatches({
+    feeder: new BatchFeeder({ ...parts, reportError }),
+    everyMs: settings.reconcileEveryMs,
+    onFed({ started, ended }) {
+      batchLines.inc({ outcome: 'started' }, started);
+      for (const [outcome, lines] of Object.entries(ended)) batchLines.inc({ outcome }, lines);
+    },
+    onError: warn('Batches could not be fed; the next pass continues.'),
+  }));
+  const schedules = runSchedules({
+    runner: new ScheduleRunner({ ...parts, reportError }),
+    everyMs: settings.reconcileEveryMs,
+    metrics,
+    warn,
+  });
   const stopReconciler = runReconciler({ parts, settings, logger, metrics, warn });
 
   let isStopping = false;
@@ -78,7 +105,10 @@ export async function openRuntime(
 
   const close = async (): Promise<void> => {
     await metricsServer?.close();
+    await feeder.stop();
+    await schedules.stop();
     await stopReconciler();
+    await files.close();
     await dispatcher.settle();
     secretBox.close();
     masterKeys.close();
@@ -96,6 +126,9 @@ export async function openRuntime(
     secretBox,
     backplane,
     dispatcher,
+    files,
+    nudgeBatches: (tenantId) => feeder.nudge(tenantId),
+    nudgeSchedules: () => schedules.nudge(),
     readiness,
     isStopping: () => isStopping,
     async serveMetrics() {

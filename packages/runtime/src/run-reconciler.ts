@@ -1,5 +1,6 @@
 import type { Logger, Metrics, Report } from '@turnpike/telemetry';
-import { Reconciliation, startReconciler, type ReconcileSettings } from '@turnpike/turns';
+import { runPasses } from '@turnpike/store';
+import { Reconciliation, type ReconcileSettings } from '@turnpike/turns';
 
 export interface ReconcilerParts {
   parts: ConstructorParameters<typeof Reconciliation>[0];
@@ -18,14 +19,15 @@ export function runReconciler({
   warn,
 }: ReconcilerParts): () => Promise<void> {
   const reconciliation = new Reconciliation(parts, settings);
-  return startReconciler({
-    pass: () => reconciliation.pass(),
+  const passes = runPasses({
     everyMs: settings.reconcileEveryMs,
-    onRepairs(repairs) {
+    async pass() {
+      const repairs = await reconciliation.pass();
       for (const [kind, count] of Object.entries(repairs)) metrics.repairs.inc({ kind }, count);
       if (repairs.expiredLeases + repairs.lostJobs > 0)
         logger.info('Reconciler repaired state.', { ...repairs });
     },
     onError: warn('A reconciler pass failed; the next one continues.'),
   });
+  return () => passes.stop();
 }

@@ -1,4 +1,5 @@
 import type { Backplane } from '@turnpike/backplane';
+import type { Files } from '@turnpike/files';
 import type { Database, SecretBox } from '@turnpike/store';
 import type { Logger, Metrics, Readiness, Report, Tracing } from '@turnpike/telemetry';
 import type { Dispatcher } from '@turnpike/turns';
@@ -14,7 +15,12 @@ export interface Runtime {
   readonly secretBox: SecretBox;
   readonly backplane: Backplane;
   readonly dispatcher: Dispatcher;
+  readonly files: Files;
   readonly readiness: Readiness;
+  /** A pass over the tenant's batches soon: one was added or changed. */
+  nudgeBatches(tenantId: string): void;
+  /** Schedules are looked at soon: one was added or changed. */
+  nudgeSchedules(): void;
   /** True from the first SIGTERM or SIGINT on. */
   isStopping(): boolean;
   /** Serves `/metrics` and the probes on `METRICS_PORT`; resolves with the port, or null where none is set. */

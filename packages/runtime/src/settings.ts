@@ -1,3 +1,4 @@
+import { fileSettings, fileVariables } from '@turnpike/files';
 import type { KeySettings } from '@turnpike/secrets';
 import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
 import { retentionSettings, retentionVariables } from '@turnpike/turns';
@@ -75,6 +76,7 @@ export const runtimeVariables = {
     .default('json')
     .describe('`json`: one object per line. `pretty`: for a terminal.'),
   ...retentionVariables,
+  ...fileVariables,
   ...tracingVariables,
 };
 
@@ -97,6 +99,7 @@ export function runtimeSettings(environment: z.output<typeof environmentSchema>)
     logLevel: environment.LOG_LEVEL,
     logFormat: environment.LOG_FORMAT,
     ...retentionSettings(environment),
+    files: fileSettings(environment),
     tracing: tracingSettings(environment),
   };
 }

@@ -1,7 +1,7 @@
 export { boundedNames } from './bounded-names.ts';
 export { exitOnCrash, handleUncaught, type UncaughtHandler } from './exit-on-crash.ts';
 export { exitOnSignal } from './exit-on-signal.ts';
-export { findSecrets, hideRanges, secretPatterns } from './find-secrets.ts';
+export { findSecrets, hideRanges, secretPatterns, type SecretPatterns } from './find-secrets.ts';
 export { hidePassword, hideValue, scrub, withoutValue } from './hidden-values.ts';
 export { createLogger, silentLogger, type Logger, type LoggerSettings, type LogFields } from './logger.ts';
 export { Readiness, type ReadinessReport } from './readiness.ts';

@@ -112,6 +112,25 @@ export const METRICS = {
     labels: ['kind'],
     programs: ['api', 'worker'],
   },
+  turnpike_batch_lines_total: {
+    type: 'counter',
+    help: 'Lines of batches that became turns (started), those whose turn has ended, by its status, and those that were refused.',
+    labels: ['outcome'],
+    programs: ['api', 'worker'],
+  },
+  turnpike_schedule_ticks_total: {
+    type: 'counter',
+    help: 'Ticks of schedules by what became of them: started, skipped, refused or missed.',
+    labels: ['outcome'],
+    programs: ['api', 'worker'],
+  },
+  turnpike_schedule_delay_seconds: {
+    type: 'histogram',
+    help: 'From the time at which a tick was due to the commit of its turn.',
+    labels: [],
+    buckets: SECONDS,
+    programs: ['api', 'worker'],
+  },
   turnpike_steps_total: {
     type: 'counter',
     help: 'Committed steps, by type.',
@@ -134,6 +153,12 @@ export const METRICS = {
     type: 'counter',
     help: 'Retries that the retry budget refused; their turns wait.',
     labels: [],
+    programs: ['worker'],
+  },
+  turnpike_model_batches_total: {
+    type: 'counter',
+    help: 'Submissions of batches of model calls, by how they ended; found: of one that was interrupted.',
+    labels: ['outcome'],
     programs: ['worker'],
   },
   turnpike_model_breakers_open: {

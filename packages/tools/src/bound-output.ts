@@ -4,6 +4,7 @@ import {
   storableJson,
   storableText,
   type ContentBlock,
+  type OutputPart,
   type ToolOutput,
 } from '@turnpike/contract';
 import { z } from 'zod';
@@ -29,7 +30,8 @@ const outputSchema = z.object({
 /**
  * A tool's output as the model may see it, or null where it is invalid. Text and media are limited in total, and a
  * visible note says what was truncated. The result is one that the Messages API accepts: no blank text block, no image
- * or document that it refuses, and in an error some text and nothing else.
+ * or document that it refuses, and in an error some text and nothing else. What was truncated or left out is in
+ * `overflow` as a whole.
  */
 export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput | null {
   const parsed = outputSchema.safeParse(output);
@@ -37,6 +39,7 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
   const { isError } = parsed.data;
   const total = { text: 0, keptText: 0, keptMedia: 0 };
   const content: ContentBlock[] = [];
+  const overflow: OutputPart[] = [];
   for (const block of parsed.data.content) {
     if (block.type === 'text') {
       const kept = truncateText(block.text, limits.maxTextCharacters - total.keptText);
@@ -48,6 +51,7 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
     const json = JSON.stringify(block);
     const refusal = mediaRefusal(block);
     const fits = total.keptMedia + json.length <= limits.maxMediaCharacters;
+    if (isError || refusal !== null || !fits) overflow.push(...partsOf(block));
     if (isError) {
       content.push(textBlock(`[left out: ${block.type}, since an error can hold only text]`));
     } else if (refusal !== null) {
@@ -61,9 +65,11 @@ export function boundOutput(output: unknown, limits: OutputLimits): ToolOutput |
   }
   if (total.text > total.keptText) {
     content.push(textBlock(`[truncated: ${counted(total.keptText)} of ${counted(total.text)} characters]`));
+    const texts = parsed.data.content.flatMap((block) => (block.type === 'text' ? [block.text] : []));
+    overflow.push({ encoding: 'text', mediaType: 'text/plain', data: storableText(texts.join('\n')) });
   }
   if (isError && content.length === 0) content.push(textBlock('The tool failed without a message.'));
-  return { content, isError };
+  return { content, isError, ...(overflow.length === 0 ? {} : { overflow }) };
 }
 
 /** The beginning of a text, at most `limit` UTF-16 units and of whole characters. */
@@ -76,8 +82,22 @@ function textBlock(text: string): ContentBlock {
   return { type: 'text', text: storableText(text) };
 }
 
+const base64Schema = z.object({
+  type: z.literal('base64'),
+  media_type: z.string().max(100),
+  data: z.base64(),
+});
+
+/** The data of a block, where it has any. */
+function partsOf({ source }: z.infer<typeof mediaBlockSchema>): OutputPart[] {
+  const { data } = base64Schema.safeParse(source);
+  return data === undefined ? [] : [{ encoding: 'base64', mediaType: data.media_type, data: data.data }];
+}
+
 /** Why the API would refuse an image or a document; null where it would accept it. */
 function mediaRefusal(block: z.infer<typeof mediaBlockSchema>): string | null {
+  // Which files there are, only the service knows.
+  if (block.source.type === 'file') return 'a tool cannot name a file';
   const issue = inputBlockSchema.safeParse(block).error?.issues[0];
   return issue === undefined ? null : `${issue.path.join('.')}: ${issue.message}`.slice(0, 300);
 }

@@ -1,4 +1,4 @@
-import { invalidCallReason, inexactNumbers, TerminalError } from '@turnpike/contract';
+import { invalidCallReason, inexactNumbers, OutcomeUnknownError, TerminalError } from '@turnpike/contract';
 import type {
   AgentTool,
   RequestedCall,
@@ -20,6 +20,7 @@ import { cannotReconcile } from './cannot-reconcile.ts';
 import { clientTools } from './client-tools.ts';
 import type { FindTool, GivenTool, PreparedCall } from './given-tool.ts';
 import { httpTools } from './http/http-tools.ts';
+import { keepOutput, type OutputFiles } from './keep-output.ts';
 import { limitsSchema, type ToolLimits } from './limits.ts';
 import { McpTools } from './mcp/mcp-tools.ts';
 import { memoryTools } from './memory/memory-tools.ts';
@@ -49,6 +50,8 @@ export interface ToolRunnerSettings {
   secrets: ToolSecrets;
   memory: MemoryStore;
   subAgents: SubAgentStore;
+  /** Where outputs that are too large are kept. Left out: they are truncated. */
+  files?: OutputFiles;
   /** The tools of MCP servers: how they are reached, and what they listed. */
   mcp: { fetch: typeof globalThis.fetch; lists: McpListStore };
   logger: Logger;
@@ -76,7 +79,8 @@ export interface ToolRunner {
    */
   run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /**
-   * Asks the tool how a call ended that was sent before; null where it never arrived.
+   * Asks the tool how a call ended that was sent before; null where it may be made again: it never arrived, or it goes on
+   * from its committed steps.
    * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where a service of ours is unavailable and
    * the tool was not asked, and the signal's reason.
    */
@@ -93,7 +97,9 @@ export interface ToolRunner {
 export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
   const limits = limitsSchema.parse(settings.limits ?? {});
   const { secretsWaitMs } = limits;
-  const parts = { ...settings, limits, secretsWaitMs };
+  const { files = null } = settings;
+  const mostKeptBytes = files === null ? 0 : MOST_KEPT_BYTES;
+  const parts = { ...settings, limits, secretsWaitMs, mostKeptBytes };
   const findBuiltin = builtinTools(settings.builtins, parts);
   const findHttp = httpTools(parts);
   const findClient = clientTools(parts.schemas);
@@ -143,7 +149,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
     declare(scope) {
       const own = scope.agent.tools.filter(isNamed).map((named) => {
         const tool = open(named, scope);
-        if (tool !== null) return tool.declaration;
+        if (tool !== null)
+          return isDeferred(named) ? { ...tool.declaration, defer_loading: true } : tool.declaration;
         throw new TerminalError('unknown_tool', `The agent names a tool that does not exist: ${named.name}.`);
       });
       return [...own, ...[...mcp.of(scope).values()].map(({ declaration }) => declaration)];
@@ -162,7 +169,8 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
       }
       const { effect, onUnknown, runsOutside } = prepared;
       const asks = needsApproval || prepared.needsApproval === true;
-      return { effect, onUnknown, awaiting: runsOutside ? 'output' : asks ? 'approval' : null };
+      const awaiting = runsOutside ? 'output' : asks ? 'approval' : null;
+      return { effect, onUnknown, awaiting, acceptedBy: prepared.hash ?? null };
     },
 
     async run(scope, call, context) {
@@ -173,21 +181,27 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
         const own = scope.agent.tools.filter(isNamed).filter((named) => open(named, scope) !== null);
         return noSuchTool(call.name, [...own.map((named) => named.name), ...mcp.of(scope).keys()]);
       }
-      const prepared = await prepare(found.tool, call);
+      const prepared = await prepare(found.tool, call, call.acceptedBy);
+      const hasChanged = prepared.valid && STRICTNESS[call.effect] < STRICTNESS[prepared.effect];
+      if ((!prepared.valid || hasChanged) && hasActed(call)) {
+        throw new OutcomeUnknownError('tool_changed', `${call.name} has changed since the call acted.`);
+      }
       if (!prepared.valid) return textOutput(prepared.explanation, true);
       // Recovery after a crash, and a person's approval, rely on the effect in the journal: where the tool has become
       // stricter since, the call cannot be made with it.
-      if (STRICTNESS[call.effect] < STRICTNESS[prepared.effect]) {
+      if (hasChanged) {
         return textOutput(`${call.name} has changed meanwhile, so nothing was done. Call it again.`, true);
       }
-      return prepared.run(call, context);
+      return keepOutput(await prepared.run(call, context), call, context, files);
     },
 
     async reconcile(scope, call, context) {
       context.signal.throwIfAborted();
       const found = find(scope, call.name);
-      const prepared = found && (await prepare(found.tool, call));
-      return prepared?.valid ? prepared.reconcile(call, context) : cannotReconcile(call.name);
+      const prepared = found && (await prepare(found.tool, call, call.acceptedBy));
+      if (!prepared?.valid) return cannotReconcile(call.name);
+      const outcome = await prepared.reconcile(call, context);
+      return outcome === null ? null : keepOutput(outcome, call, context, files);
     },
 
     async childOf(scope, call) {
@@ -207,12 +221,26 @@ export function createToolRunner(settings: ToolRunnerSettings): ToolRunner {
   };
 }
 
+/** Of a response to an HTTP tool. A worker holds it until it is stored. */
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+
 /** What is wrong with a call whatever its tool is checked before the tool's own rules. */
-async function prepare(tool: GivenTool, call: RequestedCall): Promise<PreparedCall> {
+async function prepare(
+  tool: GivenTool,
+  call: RequestedCall,
+  acceptedBy: string | null = null,
+): Promise<PreparedCall> {
   const explanation = invalidCallReason(call);
   if (explanation !== null) return { valid: false, explanation };
   const { input: value, inputText: text } = call;
-  return tool.prepare({ value, text, inexact: text === null ? [] : inexactNumbers(text) });
+  return tool.prepare({ value, text, inexact: text === null ? [] : inexactNumbers(text), acceptedBy });
+}
+
+/** Whether a durable step of it may have acted: then its end cannot be that nothing was done. */
+function hasActed({ steps }: ToolCall): boolean {
+  return steps.some(
+    ({ kind, effect, status }) => kind === 'step' && effect !== 'read' && status !== 'undone',
+  );
 }
 
 const STRICTNESS: Record<Effect, number> = { read: 0, idempotent: 1, once: 2, reconcile: 2 };
@@ -229,4 +257,8 @@ type NamedTool = Exclude<AgentTool, { type: 'mcp' }>;
 
 function isNamed(tool: AgentTool): tool is NamedTool {
   return tool.type !== 'mcp';
+}
+
+function isDeferred(tool: NamedTool): boolean {
+  return 'defer_loading' in tool && tool.defer_loading === true;
 }

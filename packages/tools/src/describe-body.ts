@@ -8,14 +8,22 @@ export function describeBody(
   { headers, body, bodyEnd }: EgressResponse,
   clean: (text: string, isTruncated: boolean) => string = (text) => text,
 ): string {
-  const type = headers['content-type'] ?? '';
   const isTruncated = bodyEnd !== 'complete';
-  const text = decodeText(body, charsetOf(type), isTruncated);
+  const text = readText({ headers, body, bodyEnd });
   const shown =
     text === null
       ? `[binary: ${body.byteLength.toLocaleString('en-US')} bytes that are not text]`
       : clean(text, isTruncated);
   return shown + noteEnd(bodyEnd, body.byteLength);
+}
+
+/** Null for bytes that are not text. */
+export function readText({
+  headers,
+  body,
+  bodyEnd,
+}: Pick<EgressResponse, 'headers' | 'body' | 'bodyEnd'>): string | null {
+  return decodeText(body, charsetOf(headers['content-type'] ?? ''), bodyEnd !== 'complete');
 }
 
 function charsetOf(contentType: string): string {

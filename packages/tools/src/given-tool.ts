@@ -24,6 +24,8 @@ export interface GivenInput {
   text: string | null;
   /** Its numbers, as written, that `value` does not hold exactly. */
   inexact: readonly string[];
+  /** The hash of the tool that accepted it when the model asked for the call; null where that is not known. */
+  acceptedBy: string | null;
 }
 
 /** A call that can be made, or an explanation for the model of what is wrong with its input. */
@@ -37,6 +39,8 @@ export interface ReadyCall {
   runsOutside: boolean;
   /** The tool itself wants a person to approve the call. */
   needsApproval?: boolean;
+  /** Of a tool in code: what its definition is told apart by. */
+  hash?: string;
   /** The agent that is called, and what it is given; left out for a tool of any other kind. */
   child?: { agentId: string; input: ContentBlock[] };
   /** As `ToolRunner.run` of packages/agent has it. */

@@ -1,12 +1,15 @@
 export { BUILTIN_NAMES, createBuiltins } from './builtins.ts';
 export { boundOutput } from './bound-output.ts';
+export { cannotReconcile } from './cannot-reconcile.ts';
 export { createToolRunner, type ToolRunner, type ToolRunnerSettings } from './create-tool-runner.ts';
 export type { FindTool, GivenInput, GivenTool, PreparedCall, ReadyCall } from './given-tool.ts';
 export { describeFailure } from './describe-failure.ts';
 export { explainInexact } from './explain-inexact.ts';
-export { hideSecrets } from './http/hide-secrets.ts';
+export { hideSecrets, hideSecretsAcross } from './http/hide-secrets.ts';
+export type { OutputFile, OutputFiles } from './keep-output.ts';
 export { limitCall, type CallLimit } from './limit-call.ts';
 export type { ToolLimits } from './limits.ts';
+export { StdioServer, type StdioServerSettings, type StdioTool } from './mcp/stdio-server.ts';
 export type { ToolSecrets } from './ports.ts';
 export { InputSchemas } from './schema/input-schemas.ts';
 export { textOutput, type Tool, type ToolContext } from './tool.ts';

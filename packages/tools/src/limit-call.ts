@@ -24,7 +24,8 @@ export function limitCall(turnSignal: AbortSignal, deadlineMs: number): CallLimi
   const timer = setTimeout(() => {
     expired = true;
     controller.abort(new DOMException('The deadline of the tool call passed.', 'TimeoutError'));
-  }, deadlineMs);
+    // A call that nothing waits for, of a worker that a test let die, keeps no process from its end.
+  }, deadlineMs).unref();
   const follow = (): void => controller.abort(turnSignal.reason);
   turnSignal.addEventListener('abort', follow);
   if (turnSignal.aborted) follow();

@@ -6,6 +6,7 @@ const MAX_BYTES = 20_000;
 
 /** What is left out, one after another, until the body is short enough: clients get the whole turn from the API. */
 const REDUCTIONS: readonly ((turn: Turn) => Turn)[] = [
+  (turn) => ({ ...turn, overrides: null }),
   (turn) => ({ ...turn, output: null }),
   (turn) => ({ ...turn, output_text: null }),
   (turn) =>

@@ -1,9 +1,11 @@
 import type { Backplane, DeliveryJob, JobConsumer } from '@turnpike/backplane';
-import { TurnpikeError } from '@turnpike/contract';
+import { TurnpikeError, type PushCredentials, type Turn } from '@turnpike/contract';
 import { signWebhook } from '@turnpike/egress';
 import {
   claimDelivery,
   postponeDelivery,
+  readPushCredentials,
+  readTurnOfDelivery,
   readWebhookSecrets,
   recordDelivery,
   type ClaimedDelivery,
@@ -34,7 +36,14 @@ export interface DelivererParts {
   logger: Logger;
   metrics: Metrics;
   tracing: Tracing;
+  /** What is sent to a push configuration of a turn: in the words of its protocol. */
+  composeNotification: ComposeNotification;
 }
+
+export type ComposeNotification = (
+  turn: Turn,
+  credentials: PushCredentials,
+) => { headers: Record<string, string>; body: string };
 
 export interface DelivererSettings extends SenderSettings {
   /** Waits between attempts. Milliseconds. */
@@ -135,9 +144,10 @@ export class Deliverer {
     delivery: ClaimedDelivery,
     { claimedAt, span, logger }: { claimedAt: number; span: Span; logger: Logger },
   ): Promise<void> {
-    const { database, metrics } = this.#parts;
-    const body = await composeBody(database.pool, delivery);
-    if (body === null) return;
+    const { metrics } = this.#parts;
+    const message = await this.#compose(delivery);
+    if (message === null) return;
+    const { body } = message;
     const secrets = await this.#openSecrets(delivery);
     // Its endpoint was deleted meanwhile: nothing is sent, and the feeder ends its deliveries.
     if (secrets.length === 0) return;
@@ -145,7 +155,7 @@ export class Deliverer {
     const nowMs = (): number => delivery.claimedAt + performance.now() - claimedAt;
     const headers = (): Record<string, string> => ({
       'user-agent': 'Turnpike',
-      'content-type': 'application/json',
+      ...message.headers,
       ...signWebhook(secrets, { id: delivery.eventId, nowMs: nowMs(), body }),
     });
     const attempt = await this.#sender.send(delivery, headers, body);
@@ -156,6 +166,20 @@ export class Deliverer {
       return;
     }
     await this.#record(delivery, attempt, { nowMs: nowMs(), span, logger });
+  }
+
+  /** Null where its turn was erased, or its push configuration removed, meanwhile. */
+  async #compose(
+    delivery: ClaimedDelivery,
+  ): Promise<{ headers: Record<string, string>; body: string } | null> {
+    const { database, secretBox, composeNotification } = this.#parts;
+    if (delivery.pushConfigId === null) {
+      const body = await composeBody(database.pool, delivery);
+      return body === null ? null : { headers: { 'content-type': 'application/json' }, body };
+    }
+    const credentials = await readPushCredentials(database.pool, secretBox, delivery);
+    const read = await readTurnOfDelivery(database.pool, delivery);
+    return credentials === null || read === null ? null : composeNotification(read.turn, credentials);
   }
 
   async #record(

@@ -2,12 +2,16 @@ import type { Backplane } from '@turnpike/backplane';
 import {
   deadLetterDeliveries,
   expireDeliveries,
+  lookForDeliveries,
   purgeDeliveries,
   pickWaitingDeliveries,
   reissueDeliveryJobs,
+  runPasses,
   takeFreshDeliveries,
   takeUncheckedDeliveries,
   type Database,
+  type DeliveriesFound,
+  type Passes,
 } from '@turnpike/store';
 
 export interface FeederSettings {
@@ -33,9 +37,15 @@ interface FeederParts {
 
 const RECEIVERS = 500;
 const BATCH = 500;
-/** Least time between nudged passes, so that one pass serves the ends of many turns. */
-const SPACING_MS = 100;
 const PURGE_EVERY_MS = 60_000;
+
+const ALL: DeliveriesFound = {
+  waiting: true,
+  fresh: true,
+  unchecked: true,
+  undeliverable: true,
+  expired: true,
+};
 
 /**
  * Enqueues the deliveries that are due, and enqueues those again whose jobs were lost; any number of processes may do
@@ -44,9 +54,7 @@ const PURGE_EVERY_MS = 60_000;
 export class DeliveryFeeder {
   readonly #parts: FeederParts;
   readonly #settings: FeederSettings;
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | null = null;
-  #isNudged = false;
+  readonly #passes: Passes;
   #isStopped = false;
   #lastMaintenance = -Infinity;
   #lastPurgeAt = performance.now();
@@ -54,43 +62,42 @@ export class DeliveryFeeder {
   constructor(parts: FeederParts, settings: FeederSettings) {
     this.#parts = parts;
     this.#settings = settings;
-    this.#schedule(settings.everyMs * Math.random());
+    const { everyMs } = settings;
+    const { onError } = parts;
+    this.#passes = runPasses({ everyMs, onError, pass: (isNudged) => this.#run(isNudged) });
   }
 
   /** Something may be due now. Never throws. */
   nudge(): void {
-    if (this.#isNudged) return;
-    this.#isNudged = true;
-    if (this.#running === null) this.#schedule(SPACING_MS);
+    this.#passes.nudge();
   }
 
   /** Waits for the pass in progress. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+    await this.#passes.stop();
   }
 
-  #schedule(waitMs: number): void {
-    clearTimeout(this.#timer);
-    if (this.#isStopped) return;
-    this.#timer = setTimeout(() => {
-      this.#running = this.#run();
-    }, waitMs);
-  }
-
-  async #run(): Promise<void> {
-    this.#isNudged = false;
-    await this.#attempt(() => this.#enqueueDue());
+  async #run(isNudged: boolean): Promise<void> {
+    // Where it was nudged, there is something to do.
+    const work = isNudged ? ALL : await this.#look();
+    await this.#attempt(() => this.#enqueueDue(work));
     if (performance.now() - this.#lastMaintenance >= this.#settings.everyMs / 2) {
       this.#lastMaintenance = performance.now();
-      await this.#attempt(() => this.#reissueLost());
-      await this.#attempt(() => this.#giveUp());
+      if (work.unchecked) await this.#attempt(() => this.#reissueLost());
+      await this.#attempt(() => this.#giveUp(work));
       await this.#attempt(() => this.#purge());
     }
-    this.#running = null;
-    // With jitter, so that many processes do not run it at once.
-    this.#schedule(this.#isNudged ? SPACING_MS : this.#settings.everyMs * (0.5 + Math.random()));
+  }
+
+  /** Mostly nothing is due. */
+  async #look(): Promise<DeliveriesFound> {
+    try {
+      return await lookForDeliveries(this.#parts.database.pool, this.#settings);
+    } catch (error) {
+      this.#parts.onError(error);
+      return ALL;
+    }
   }
 
   async #attempt(stage: () => Promise<void>): Promise<void> {
@@ -102,16 +109,16 @@ export class DeliveryFeeder {
   }
 
   /** Deliveries that wait for their receiver come first, so that new ones do not delay them. */
-  async #enqueueDue(): Promise<void> {
+  async #enqueueDue(work: DeliveriesFound): Promise<void> {
     const { database, backplane } = this.#parts;
     const { window, probeMs } = this.#settings;
-    for (let seen = RECEIVERS; seen === RECEIVERS && !this.#isStopped;) {
+    for (let seen = work.waiting ? RECEIVERS : 0; seen === RECEIVERS && !this.#isStopped;) {
       const settings = { limit: RECEIVERS, window, probeMs };
       const { picked, receivers } = await pickWaitingDeliveries(database.pool, settings);
       if (picked.length > 0) await backplane.deliveries.enqueue(picked);
       seen = receivers;
     }
-    for (let seen = BATCH; seen === BATCH && !this.#isStopped;) {
+    for (let seen = work.fresh ? BATCH : 0; seen === BATCH && !this.#isStopped;) {
       const fresh = await takeFreshDeliveries(database.pool, { limit: BATCH, window });
       if (fresh.picked.length > 0) await backplane.deliveries.enqueue(fresh.picked);
       seen = fresh.seen;
@@ -129,10 +136,10 @@ export class DeliveryFeeder {
     await backplane.deliveries.enqueue(await reissueDeliveryJobs(database.pool, lost));
   }
 
-  async #giveUp(): Promise<void> {
+  async #giveUp(work: DeliveriesFound): Promise<void> {
     const { pool } = this.#parts.database;
-    await deadLetterDeliveries(pool, BATCH);
-    await expireDeliveries(pool, { afterMs: this.#settings.giveUpAfterMs, limit: BATCH });
+    if (work.undeliverable) await deadLetterDeliveries(pool, BATCH);
+    if (work.expired) await expireDeliveries(pool, { afterMs: this.#settings.giveUpAfterMs, limit: BATCH });
   }
 
   async #purge(): Promise<void> {

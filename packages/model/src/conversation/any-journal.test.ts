@@ -191,7 +191,7 @@ test('the API accepts the request of any journal', () => {
       const sent = serializeBody(body);
       const parsed: unknown = JSON.parse(sent);
       expect(parsed).toEqual(storableJson(parsed));
-      parseMessagesRequest(parsed, apiVersion);
+      parseMessagesRequest(parsed, { version: apiVersion, betas: [] });
     }),
     { numRuns: RUNS, seed },
   );
@@ -209,7 +209,7 @@ test('the API accepts images of any sizes in a conversation, and is sent the new
     fc.property(sizes, (images) => {
       const messages = images.map((content): ConversationMessage => ({ role: 'user', content: [content] }));
       const { body, apiVersion } = build(messages, {});
-      parseMessagesRequest(JSON.parse(serializeBody(body)), apiVersion);
+      parseMessagesRequest(JSON.parse(serializeBody(body)), { version: apiVersion, betas: [] });
       const sent = body.messages.flatMap(({ content }) => content as unknown as ContentBlock[]);
       expect(sent.at(-1)).toMatchObject(images.at(-1) ?? {});
     }),

@@ -3,7 +3,7 @@ import { sentBlock } from './copy-block.ts';
 import { boundMedia } from './media.ts';
 import { pairCalls } from './pair-calls.ts';
 import { sentMedia, sentText } from './sent-block.ts';
-import { isServerBlock, pairedServerCalls } from './server-tools.ts';
+import { isServerBlock, isThinking, pairServerCalls } from './server-tools.ts';
 
 export interface Conversation {
   messages: Message[];
@@ -20,6 +20,10 @@ export interface ConversationSettings {
   thinking: boolean;
   /** Thinking blocks of the conversation are left out. */
   withoutThinking: boolean;
+  /** Documents may be cited: the API refuses that in a request with an output format. */
+  cites: boolean;
+  /** The tools that the request declares. */
+  toolNames: ReadonlySet<string>;
 }
 
 /**
@@ -34,18 +38,17 @@ export function buildConversation(
   settings: ConversationSettings,
 ): Conversation {
   const keepsThinking = settings.thinking && !settings.withoutThinking;
-  const serverIds = new Set<string>();
   const accepted = stored.map(({ role, content, model }): Message => {
     if (role === 'user') return { role, content: content.flatMap(sentByUser) };
     const keepsOwn = keepsThinking && (model ?? settings.model) === settings.model;
     return { role, content: content.flatMap((block) => sentByModel(block, keepsOwn)) };
   });
-  const complete = merged(accepted).map(({ role, content }): Message => {
-    if (role === 'user') return { role, content };
-    return { role, content: withoutLastThinking(pairedServerCalls(content, serverIds)) };
+  const called = merged(pairCalls(merged(accepted)));
+  const complete = pairServerCalls(called, settings.toolNames).map(({ role, content }): Message => {
+    return { role, content: role === 'user' ? content : withoutLastThinking(content) };
   });
-  const paired = pairCalls(merged(complete));
-  const messages = boundMedia(betweenUsers(merged(paired)));
+  const bounded = boundMedia(betweenUsers(merged(complete)));
+  const messages = settings.cites ? bounded : bounded.map(withoutCitations);
   const mayThink = settings.thinking && !beganWithoutThinking(messages);
   if (settings.thinking && !mayThink && keepsThinking) {
     return { ...buildConversation(stored, { ...settings, withoutThinking: true }), mayThink };
@@ -57,6 +60,17 @@ export function buildConversation(
     hasThinking: blocks.some(isThinking),
     hasCalls: blocks.some((block) => isToolUse(block) || block.type === 'tool_result'),
   };
+}
+
+function withoutCitations({ role, content }: Message): Message {
+  const without = (block: ContentBlock): ContentBlock => {
+    const inner = block['content'];
+    if (block.type === 'tool_result' && Array.isArray(inner))
+      return { ...block, content: inner.map(without) };
+    const { citations: _citations, ...rest } = block;
+    return block.type === 'document' ? rest : block;
+  };
+  return { role, content: content.map(without) };
 }
 
 function sentByUser(block: ContentBlock): ContentBlock[] {
@@ -78,10 +92,6 @@ function sentByModel(block: ContentBlock, keepsThinking: boolean): ContentBlock[
   if (isThinking(block)) return keepsThinking ? sentThinking(block) : [];
   if (block.type === 'text') return sentText(block);
   return isToolUse(block) || isServerBlock(block) ? [block] : [];
-}
-
-function isThinking({ type }: ContentBlock): boolean {
-  return type === 'thinking' || type === 'redacted_thinking';
 }
 
 /** Nothing for thinking that is not signed, or incomplete. */
@@ -113,10 +123,16 @@ function merged(messages: readonly Message[]): Message[] {
   return kept;
 }
 
-/** The first and the last message are the user's: not every model continues its own message. */
+/**
+ * The first and the last message are the user's: not every model continues its own message. Each continues one in which
+ * the API paused among its own tools.
+ */
 function betweenUsers(messages: readonly Message[]): Message[] {
   const first = messages[0]?.role === 'user' ? [] : [userText(NOT_SHOWN)];
-  const last = messages.at(-1)?.role === 'assistant' ? [userText(CONTINUE)] : [];
+  const end = messages.at(-1);
+  const block = end?.content.at(-1);
+  const isPaused = block !== undefined && isServerBlock(block);
+  const last = end?.role === 'assistant' && !isPaused ? [userText(CONTINUE)] : [];
   return [...first, ...messages, ...last];
 }
 

@@ -1,10 +1,14 @@
 import {
+  fileSourceOf,
+  fitsBlock,
   IMAGE_MEDIA_TYPES,
   isJsonObject,
   MANY_IMAGES,
   MAX_IMAGES,
+  MAX_MEDIA_CHARACTERS,
   MAX_SIDE_OF_MANY,
   readFileHeader,
+  sentCharacters,
   type ContentBlock,
   type Message,
 } from '@turnpike/contract';
@@ -16,6 +20,7 @@ const IMAGE_TYPES: ReadonlySet<string> = new Set(IMAGE_MEDIA_TYPES);
 export function isSendableSource(type: string, source: unknown): boolean {
   if (!isJsonObject(source)) return false;
   const { type: kind, media_type: mediaType, data, url } = source;
+  if (kind === 'file') return fileSourceOf({ type, source }) !== null && fitsBlock(type, String(mediaType));
   if (kind === 'url') return typeof url === 'string' && /^https?:/i.test(url);
   if (typeof data !== 'string' || data === '') return false;
   if (kind === 'text') return type === 'document' && mediaType === 'text/plain' && data.trim() !== '';
@@ -23,8 +28,6 @@ export function isSendableSource(type: string, source: unknown): boolean {
   return type === 'image' ? IMAGE_TYPES.has(String(mediaType)) : mediaType === 'application/pdf';
 }
 
-/** For images and documents, of the 32 MB of a request. */
-const MAX_CHARACTERS = 24_000_000;
 /** Images are left out in steps of this share, so that most requests begin with the same bytes as the one before. */
 const STEP = 0.2;
 
@@ -51,7 +54,7 @@ function oldestOf(all: readonly ContentBlock[]): ReadonlySet<ContentBlock> {
   const count = toLeaveOut(all.length, MAX_IMAGES);
   const characters = toLeaveOut(
     all.reduce((sum, block) => sum + charactersOf(block), 0),
-    MAX_CHARACTERS,
+    MAX_MEDIA_CHARACTERS,
   );
   const old = new Set<ContentBlock>();
   let oldCharacters = 0;
@@ -73,7 +76,10 @@ function refusedAmongMany(images: readonly ContentBlock[]): readonly ContentBloc
   return images.slice(-MANY_IMAGES).some(isLarge) ? older : older.filter(isLarge);
 }
 
-function isLarge({ source }: ContentBlock): boolean {
+function isLarge(block: ContentBlock): boolean {
+  const { source } = block;
+  const { width = 0, height = 0 } = fileSourceOf(block) ?? {};
+  if (Math.max(width, height) > MAX_SIDE_OF_MANY) return true;
   if (!isJsonObject(source) || source['type'] !== 'base64' || typeof source['data'] !== 'string')
     return false;
   const size = readFileHeader(source['data'])?.size;
@@ -90,8 +96,18 @@ function mediaIn(block: ContentBlock): ContentBlock[] {
   return block.type === 'tool_result' && Array.isArray(content) ? content.flatMap(mediaIn) : [];
 }
 
+/** Of the images and documents that a request has in memory; `files`: also of those that are stored elsewhere. */
+export function heldCharacters(messages: readonly Message[], { files }: { files: boolean }): number {
+  const media = messages.flatMap(({ content }) => content).flatMap(mediaIn);
+  const held = media.filter((block) => files || fileSourceOf(block) === null);
+  return held.reduce((sum, block) => sum + charactersOf(block), 0);
+}
+
 /** Also of one whose data was not read, since it is too old to be sent. */
-function charactersOf({ source }: ContentBlock): number {
+function charactersOf(block: ContentBlock): number {
+  const { source } = block;
+  const file = fileSourceOf(block);
+  if (file !== null) return sentCharacters(file);
   if (!isJsonObject(source)) return 0;
   const { data, characters } = source;
   if (source['type'] === 'omitted' && typeof characters === 'number') return characters;

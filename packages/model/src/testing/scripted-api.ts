@@ -17,6 +17,8 @@ export interface ReceivedRequest {
   path: string | undefined;
   headers: IncomingHttpHeaders;
   body: Record<string, unknown>;
+  /** The body as it came. */
+  text: string;
   /** Of the other end of its connection. */
   port: number | undefined;
 }
@@ -41,8 +43,10 @@ export async function startScriptedApi(
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {
-      const body = JSON.parse(Buffer.concat(pieces).toString()) as Record<string, unknown>;
-      const asked = { path: request.url, headers: request.headers, body, port: request.socket.remotePort };
+      const text = Buffer.concat(pieces).toString();
+      const body = JSON.parse(text) as Record<string, unknown>;
+      const { url: path, headers } = request;
+      const asked = { path, headers, body, text, port: request.socket.remotePort };
       received.push(asked);
       happenings.emit('asked');
       answer(response, script(asked, received.length - 1));

@@ -67,19 +67,31 @@ export function callTestModel(
   if (onText !== undefined) events.on('text', onText);
   const response = model.call({
     turn: testTurn(model, call),
-    request: {
-      agent: agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 }),
-      access: { keys: [], baseUrl: null, auth: 'x-api-key', operatorKey: true },
-      messages: [{ role: 'user', content: [{ type: 'text', text }] }],
-      tools: [],
-      ...request,
-    },
+    request: testRequest(text, request),
     stepTimeoutMs: call.stepTimeoutMs ?? 60_000,
     previousAttempts: call.previousAttempts ?? 0,
     events,
     reserveAgain: call.reserveAgain ?? (async () => undefined),
   });
   return { response, shown, interrupted };
+}
+
+/** For tests: the tokens of such a call as the model's API counts them. */
+export function countTestTokens(
+  model: GuardedModel,
+  { text = 'Hello?', request, ...call }: TestCall = {},
+): Promise<number | null> {
+  return model.countTokens({ turn: testTurn(model, call), request: testRequest(text, request) });
+}
+
+function testRequest(text: string, more: Partial<ModelRequest> = {}): ModelRequest {
+  return {
+    agent: agentConfigSchema.parse({ model: 'claude-test-1', max_tokens: 100, max_steps: 5 }),
+    access: { keys: [], baseUrl: null, auth: 'x-api-key', operatorKey: true },
+    messages: [{ role: 'user', content: [{ type: 'text', text }] }],
+    tools: [],
+    ...more,
+  };
 }
 
 function testTurn(

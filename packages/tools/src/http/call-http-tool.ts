@@ -40,7 +40,7 @@ export async function callHttpTool(
     url,
     headers: { ...requestHeaders(opened, { id: call.id, body }, context), 'idempotency-key': call.id },
     ...(body === '' ? {} : { body }),
-    maxResponseBytes: config.max_output_bytes,
+    maxResponseBytes: Math.max(config.max_output_bytes, parts.mostKeptBytes),
   });
   const sending = { origin: new URL(url).origin, request, mayRepeat: mayRepeat(effect), time };
   const sent = await sendCall(sending, context, parts);
@@ -49,7 +49,12 @@ export async function callHttpTool(
   if ('response' in sent) {
     logger.debug('An HTTP tool responded.', { ...fields, status: sent.response.status });
     const hidden = opened.secrets.map((secret) => secret.reveal());
-    return describeResponse(sent.response, { effect, sends: sent.sends, hidden });
+    return describeResponse(sent.response, {
+      effect,
+      sends: sent.sends,
+      hidden,
+      maxBytes: config.max_output_bytes,
+    });
   }
   logger.warn('An HTTP tool did not respond.', { ...fields, ...describeFailure(sent.failure) });
   return describeNoResponse(sent.failure, { name, effect, sends: sent.sends });

@@ -8,4 +8,6 @@ export interface HttpParts {
   secrets: ToolSecrets;
   /** How long a call waits for its secrets; not part of the tool's own time. Milliseconds. */
   secretsWaitMs: number;
+  /** Bytes of a response that are read although the model is shown less: the whole becomes a file. */
+  mostKeptBytes: number;
 }

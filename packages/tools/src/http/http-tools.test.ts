@@ -41,12 +41,14 @@ test('a call is handled as its tool is registered, and waits for approval where 
     effect: 'idempotent',
     onUnknown: 'tell_model',
     awaiting: null,
+    acceptedBy: null,
   });
   const strict = scopeWith({ effect: 'once', on_unknown: 'ask' }, true);
   expect(await planOf(strict, callOf('weather', fits))).toEqual({
     effect: 'once',
     onUnknown: 'ask',
     awaiting: 'approval',
+    acceptedBy: null,
   });
 });
 

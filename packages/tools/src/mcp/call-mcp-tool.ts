@@ -1,6 +1,9 @@
 import {
   isInputRequiredResult,
+  OAuthClientFlowError,
   ProtocolError,
+  SdkError,
+  SdkErrorCode,
   SdkHttpError,
   TRACEPARENT_META_KEY,
   type CallToolResult,
@@ -14,7 +17,6 @@ import {
   type McpListedTool,
   type Question,
   type ToolCall,
-  type ToolCallContext,
   type ToolOutput,
 } from '@turnpike/contract';
 import { BulkheadFullError, EgressRefusedError, EgressUnreachableError } from '@turnpike/egress';
@@ -23,26 +25,19 @@ import { hideSecrets } from '../http/hide-secrets.ts';
 import { openWithin } from '../http/open-tool.ts';
 import { pause } from '../http/send-call.ts';
 import { startTime, type TimeLeft } from '../http/time-left.ts';
-import { limitCall } from '../limit-call.ts';
 import { textOutput } from '../tool.ts';
 import { wasRejected } from '../was-rejected.ts';
-import type { CallParts, TurnServer } from './call-parts.ts';
-import type { McpConnection } from './mcp-connection.ts';
+import type { Calling } from './call-parts.ts';
+import { followTask } from './follow-task.ts';
+import { isServerFailure } from './is-server-failure.ts';
+import { CALL_ID_HEADER } from './mcp-fetch.ts';
+import { sessionOf, type McpConnection } from './mcp-connection.ts';
+import { isForgotten, onConnection, type UseLimit } from './on-connection.ts';
 import { hiddenBy, type OpenedServer } from './open-server.ts';
-import type { McpPlan } from './plan-of-tool.ts';
 import { answerOf, askLater, continuationOf, questionInStream, UnanswerableError } from './questions.ts';
 import { readResult } from './read-result.ts';
 import { progressShower } from './show-progress.ts';
-
-/** One call, with the tool that it is of. */
-interface Calling {
-  server: TurnServer;
-  tool: McpListedTool;
-  plan: McpPlan;
-  call: ToolCall;
-  context: ToolCallContext;
-  parts: CallParts;
-}
+import { handleOf, keepHandle, type CreatedTask, type TaskHandle } from './task-handle.ts';
 
 const MOST_SENDS = 3;
 const FIRST_WAIT_MS = 250;
@@ -54,22 +49,33 @@ class StreamEndedError extends Error {}
 
 /**
  * Makes one call, with its repetitions, within the tool's time. What the server says, also an error of the protocol, is
- * the output. Throws `OutcomeUnknownError` where the call was sent, must not be repeated and got no response,
- * `CallSuspendedError` where a person is asked, `RetryableError` where secrets are unavailable now and nothing was sent,
- * and the signal's reason.
+ * the output. A call whose task is committed goes on with that, whoever made it. Throws `OutcomeUnknownError` where the
+ * call was sent, must not be repeated and got no response, `CallSuspendedError` where a person is asked,
+ * `CallDeferredError` where a task goes on meanwhile, `RetryableError` where secrets are unavailable now and nothing was
+ * sent, and the signal's reason.
  */
 export async function callMcpTool(calling: Calling): Promise<ToolOutput> {
   const { server, plan, call, context, parts } = calling;
   const { effect } = call;
+  const kept = handleOf(context);
   // The next worker could not know that a call was not sent: so the turn is not released for it.
-  const opened = await openWithin(server.name, context, effect === 'once', parts.limits.secretsWaitMs, () =>
-    parts.opener.open(context.tenantId, server),
+  const opened = await openWithin(
+    server.name,
+    context,
+    effect === 'once' && kept === null,
+    parts.limits.secretsWaitMs,
+    () => calling.open(),
   );
-  if ('refusal' in opened) return textOutput(opened.refusal, true);
+  if ('refusal' in opened) {
+    if (kept !== null && !mayRepeat(effect)) throw new OutcomeUnknownError('task_lost', opened.refusal);
+    return textOutput(opened.refusal, true);
+  }
+  if (kept !== null) return followTask(calling, opened, kept);
   const time = startTime(plan.timeoutMs);
   for (let sends = 1; ; sends += 1) {
     const outcome = await sendOnce(calling, opened, time);
     if ('output' in outcome) return outcome.output;
+    if ('handle' in outcome) return followTask(calling, opened, outcome.handle);
     const { failure, sent } = outcome;
     context.logger.warn('An MCP server did not respond.', { sends, sent, ...describeFailure(failure) });
     const wait = Math.random() * FIRST_WAIT_MS * 2 ** sends;
@@ -78,17 +84,29 @@ export async function callMcpTool(calling: Calling): Promise<ToolOutput> {
       await pause(wait, context.signal);
       continue;
     }
-    return describeFailedCall(calling, opened, { failure, sent, sends, expired: time.ms() <= 0 });
+    return describeFailedCall(calling, opened, {
+      failure,
+      sent,
+      sends,
+      expired: time.ms() <= 0 || isTimeout(failure),
+    });
   }
+}
+
+/** The client's timer may be a moment earlier than the call's time is over. */
+function isTimeout(failure: unknown): boolean {
+  return failure instanceof SdkError && failure.code === SdkErrorCode.RequestTimeout;
 }
 
 /** Failures that a repetition does not change. */
 function isDefinite(failure: unknown): boolean {
   if (failure instanceof EgressRefusedError || failure instanceof TerminalError) return true;
+  if (failure instanceof OAuthClientFlowError) return true;
   return failure instanceof SdkHttpError && failure.status < 500 && ![408, 425, 429].includes(failure.status);
 }
 
-type Outcome = { output: ToolOutput } | { failure: unknown; sent: boolean };
+type Answered = { output: ToolOutput } | { handle: TaskHandle };
+type Outcome = Answered | { failure: unknown; sent: boolean };
 
 /** Throws the signal's reason, `LeaseLostError` and `CallSuspendedError`. */
 async function sendOnce(calling: Calling, opened: OpenedServer, time: TimeLeft): Promise<Outcome> {
@@ -97,14 +115,16 @@ async function sendOnce(calling: Calling, opened: OpenedServer, time: TimeLeft):
   const { tenantId, signal } = context;
   signal.throwIfAborted();
   try {
-    const send = async (): Promise<ToolOutput> => {
+    const send = async (): Promise<Answered> => {
       const leftMs = Math.floor(time.ms());
       // All of its time may have passed before it got its slot.
       if (leftMs < 1) throw new BulkheadFullError();
-      return onConnection(calling, opened, leftMs, sending);
+      return onConnection(opened, context, parts, leftMs, (connection, limit) =>
+        callOn(connection, calling, opened, limit, sending),
+      );
     };
     const key = `${tenantId} mcp ${server.id}`;
-    return { output: await parts.guard.run(key, signal, send, { isFailure: isServerFailure }) };
+    return await parts.guard.run(key, signal, send, { isFailure: isServerFailure });
   } catch (failure) {
     if (failure instanceof CallSuspendedError || failure instanceof LeaseLostError) throw failure;
     signal.throwIfAborted();
@@ -113,59 +133,13 @@ async function sendOnce(calling: Calling, opened: OpenedServer, time: TimeLeft):
   }
 }
 
-/** Whether an outcome says that a server is down, and not that a call was wrong. Null: it says nothing. */
-function isServerFailure(outcome: { error: unknown } | { result: unknown }): boolean | null {
-  if ('result' in outcome) return false;
-  const { error } = outcome;
-  if (error instanceof CallSuspendedError) return false;
-  if (error instanceof LeaseLostError || error instanceof TerminalError) return null;
-  if (error instanceof SdkHttpError) return error.status >= 500;
-  return !(error instanceof EgressRefusedError || error instanceof ProtocolError);
-}
-
-/** Takes a connection, calls on it, and gives it back where it is still good. */
-async function onConnection(
-  calling: Calling,
-  opened: OpenedServer,
-  leftMs: number,
-  sending: { sent: boolean },
-): Promise<ToolOutput> {
-  const { context, parts } = calling;
-  const limit = limitCall(context.signal, leftMs);
-  // What is awaited here ends with the signal.
-  limit.ended.catch(() => undefined);
-  try {
-    for (let fresh = false; ; fresh = true) {
-      const take = { signal: limit.signal, timeoutMs: leftMs, fresh };
-      const connection = await parts.pool.take(opened, context, take);
-      let isGood = false;
-      try {
-        const output = await callOn(connection, calling, opened, { ...limit, leftMs }, sending);
-        isGood = true;
-        return output;
-      } catch (error) {
-        isGood = error instanceof ProtocolError;
-        // The server no longer knows the session, so it has not read the call.
-        const isForgotten = error instanceof SdkHttpError && error.status === 404;
-        if (!isForgotten || !connection.reused) throw error;
-        sending.sent = false;
-      } finally {
-        if (isGood) parts.pool.giveBack(connection, opened, context);
-        else parts.pool.discard(connection);
-      }
-    }
-  } finally {
-    limit.release();
-  }
-}
-
 async function callOn(
   connection: McpConnection,
   { server, tool, call, context, parts }: Calling,
   opened: OpenedServer,
-  limit: { signal: AbortSignal; leftMs: number },
+  limit: UseLimit,
   sending: { sent: boolean },
-): Promise<ToolOutput> {
+): Promise<Answered> {
   const { client, transport } = connection;
   const stop = new AbortController();
   const follow = (): void => stop.abort(limit.signal.reason);
@@ -173,11 +147,18 @@ async function callOn(
   if (limit.signal.aborted) follow();
   const asked: { question: Question | null; unanswered: boolean } = { question: null, unanswered: false };
   let ended = false;
+  let created: CreatedTask | null = null;
   transport.watch = {
+    taskCreated(task) {
+      created = task;
+    },
     beforeSend() {
       stop.signal.throwIfAborted();
       context.assertHeld();
       sending.sent = true;
+    },
+    refused() {
+      sending.sent = false;
     },
     streamEnded() {
       // The response may be on its way from the stream to us.
@@ -188,8 +169,10 @@ async function callOn(
     },
   };
   connection.onToolsChanged = () => {
-    parts.lists
-      .expireList(context.tenantId, server.id)
+    // A server may say it a thousand times.
+    connection.onToolsChanged = null;
+    parts
+      .listChanged()
       .catch((error: unknown) =>
         context.logger.warn('A changed list of tools could not be marked.', describeFailure(error)),
       );
@@ -221,19 +204,24 @@ async function callOn(
             ...(context.traceparent === null ? {} : { [TRACEPARENT_META_KEY]: context.traceparent }),
           },
           ...continuationOf(context),
+          ...(isCoreTask(connection, tool, call) ? { task: { ttl: server.config.task_timeout_ms } } : {}),
         },
         {
           signal: stop.signal,
           timeout: limit.leftMs,
           allowInputRequired: true,
           onprogress: progressShower((shown) => context.showProgress(shown), hidden),
-          headers: { 'idempotency-key': call.id },
+          headers: { [CALL_ID_HEADER]: call.id },
           toolDefinition: { name: tool.name, inputSchema: tool.input_schema },
         },
       );
+      if (created !== null) {
+        connection.keepsSession = true;
+        return { handle: await keepHandle(created, sessionOf(connection), context) };
+      }
       if (!isInputRequiredResult(result)) {
         const output = readResult(result as CallToolResult, limits, await hiddenBy(opened));
-        return asked.unanswered ? withNote(output) : output;
+        return { output: asked.unanswered ? withNote(output) : output };
       }
       await askLater(
         {
@@ -246,6 +234,8 @@ async function callOn(
   } catch (error) {
     if (asked.question !== null) throw new CallSuspendedError(asked.question);
     limit.signal.throwIfAborted();
+    // The server no longer knows the session, so it has not read the call.
+    if (isForgotten(error, connection)) sending.sent = false;
     if (ended) throw new StreamEndedError('The connection ended before the response.');
     throw error;
   } finally {
@@ -255,6 +245,20 @@ async function callOn(
 }
 
 const STREAM_END_MS = 50;
+
+/**
+ * Whether a server of 2025-11-25 is asked for a task: where it insists, or where that tells the outcome of a call that
+ * must not be repeated. Later ones decide by themselves.
+ */
+function isCoreTask(
+  { client }: McpConnection,
+  { task_support: support }: McpListedTool,
+  { effect }: ToolCall,
+): boolean {
+  if (client.getProtocolEra() === 'modern') return false;
+  if (client.getServerCapabilities()?.tasks?.requests?.tools?.call === undefined) return false;
+  return support === 'required' || (support === 'optional' && !mayRepeat(effect));
+}
 
 /** The API has checked that an input is an object. */
 function argumentsOf(input: unknown): Record<string, unknown> {
@@ -291,16 +295,16 @@ async function describeFailedCall(
   }
   const hidden = await hiddenBy(opened);
   const shown = (text: string): string => hideSecrets(text.slice(0, MOST_MESSAGE_CHARACTERS), hidden, true);
-  if (failure instanceof ProtocolError)
+  if (failure instanceof ProtocolError || failure instanceof OAuthClientFlowError)
     return textOutput(shown(`The server refused the call: ${failure.message}`), true);
+  if (failure instanceof SdkHttpError && failure.status < 500) {
+    return textOutput(shown(`The server refused the call (${failure.status}): ${failure.message}`), true);
+  }
   const wasNotSent =
     failure instanceof EgressRefusedError || failure instanceof EgressUnreachableError || !sent;
   if (wasNotSent) {
     const because = failure instanceof Error ? ` ${failure.message}` : '';
     return textOutput(shown(`${name} could not be reached; the call was not sent.${because}${tries}`), true);
-  }
-  if (failure instanceof SdkHttpError && failure.status < 500) {
-    return textOutput(shown(`The server refused the call: ${failure.message}`), true);
   }
   const message = expired
     ? `${name} timed out: no result within ${plan.timeoutMs} ms.`

@@ -1,7 +1,7 @@
 import type { PriorDiscovery } from '@modelcontextprotocol/client';
-import type { TurnContext } from '@turnpike/contract';
 import { LRUCache } from 'lru-cache';
 import { describeFailure } from '../describe-failure.ts';
+import type { ConnectionOwner, Connections, TakeOptions } from './connections.ts';
 import { connect, type McpConnection } from './mcp-connection.ts';
 import type { McpParts } from './mcp-parts.ts';
 import type { OpenedServer } from './open-server.ts';
@@ -15,10 +15,8 @@ const CLOSE_MS = 2_000;
 const MOST_DISCOVERED = 1_000;
 const DISCOVERED_MS = 10 * 60_000;
 
-type Of = Pick<TurnContext, 'tenantId' | 'sessionId'>;
-
 /** The connections of a worker to MCP servers. One is used by one call at a time, and only for one conversation. */
-export class ConnectionPool {
+export class ConnectionPool implements Connections {
   readonly #parts: Pick<McpParts, 'fetch' | 'secrets' | 'logger'>;
   readonly #idle: LRUCache<string, McpConnection>;
   readonly #discovered = new LRUCache<string, PriorDiscovery>({ max: MOST_DISCOVERED, ttl: DISCOVERED_MS });
@@ -36,15 +34,15 @@ export class ConnectionPool {
     });
   }
 
-  /** An idle connection of this conversation, or a new one. Throws what connecting throws. */
+  /** An idle connection of this conversation, of the session `resume`, or a new one. Throws what connecting throws. */
   async take(
     server: OpenedServer,
-    { tenantId, sessionId }: Of,
-    { signal, timeoutMs, fresh = false }: { signal: AbortSignal; timeoutMs: number; fresh?: boolean },
+    { tenantId, sessionId }: ConnectionOwner,
+    { signal, timeoutMs, fresh = false, resume = null }: TakeOptions,
   ): Promise<McpConnection> {
     const key = keyOf(server, sessionId);
     const idle = fresh ? undefined : this.#idle.get(key);
-    if (idle !== undefined) {
+    if (idle !== undefined && (resume === null || idle.transport.sessionId === resume.id)) {
       this.#idle.delete(key);
       idle.reused = true;
       return idle;
@@ -56,9 +54,9 @@ export class ConnectionPool {
         server,
         tenantId,
         { send, secrets },
-        { signal, timeoutMs, discovered },
+        { signal, timeoutMs, discovered, resume },
       );
-      this.#discovered.set(server.fingerprint, connection.discovered);
+      if (resume === null) this.#discovered.set(server.fingerprint, connection.discovered);
       return connection;
     } catch (error) {
       // It may speak otherwise by now.
@@ -68,7 +66,7 @@ export class ConnectionPool {
   }
 
   /** The call is over, and the connection is as good as before. */
-  giveBack(connection: McpConnection, server: OpenedServer, { sessionId }: Of): void {
+  giveBack(connection: McpConnection, server: OpenedServer, { sessionId }: ConnectionOwner): void {
     connection.onQuestion = null;
     connection.transport.watch = null;
     this.#idle.set(keyOf(server, sessionId), connection);
@@ -98,14 +96,15 @@ function keyOf({ fingerprint }: OpenedServer, sessionId: string): string {
   return `${fingerprint} ${sessionId}`;
 }
 
-async function closeConnection({ client, transport }: McpConnection): Promise<void> {
+async function closeConnection({ client, transport, keepsSession }: McpConnection): Promise<void> {
+  if (keepsSession) return client.close();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, CLOSE_MS);
     timer.unref();
   });
   try {
-    await Promise.race([transport.terminateSession().catch(() => undefined), late]);
+    await Promise.race([transport.terminateSession?.().catch(() => undefined), late]);
   } finally {
     clearTimeout(timer);
     await client.close();

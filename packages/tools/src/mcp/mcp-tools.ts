@@ -1,22 +1,19 @@
-import type {
-  AgentTool,
-  McpListedTool,
-  McpOverride,
-  ToolsChanged,
-  ToolScope,
-  TurnContext,
+import {
+  shownName,
+  type AgentTool,
+  type McpListedTool,
+  type ToolsChanged,
+  type ToolScope,
+  type TurnContext,
 } from '@turnpike/contract';
-import { cannotReconcile } from '../cannot-reconcile.ts';
-import { explainInexact } from '../explain-inexact.ts';
 import type { GivenTool } from '../given-tool.ts';
-import { callMcpTool } from './call-mcp-tool.ts';
-import type { CallParts, TurnServer } from './call-parts.ts';
+import type { TurnServer } from './call-parts.ts';
 import { ConnectionPool } from './connection-pool.ts';
+import { givenMcpTool } from './given-mcp-tool.ts';
 import type { McpParts } from './mcp-parts.ts';
-import { shownName } from './name-tools.ts';
 import { ServerOpener } from './open-server.ts';
 import { planOfTool } from './plan-of-tool.ts';
-import { TurnServers } from './turn-servers.ts';
+import { TurnServers, type ListParts } from './turn-servers.ts';
 
 type McpAgentTool = Extract<AgentTool, { type: 'mcp' }>;
 
@@ -25,7 +22,7 @@ const MOST_TOOLS = 512;
 
 /** The tools of MCP servers. A turn has those of the lists that it began with, once `open` has resolved for it. */
 export class McpTools {
-  readonly #parts: CallParts;
+  readonly #parts: ListParts;
   readonly #servers: TurnServers;
   readonly #ofScope = new WeakMap<ToolScope, ReadonlyMap<string, GivenTool>>();
 
@@ -51,7 +48,12 @@ export class McpTools {
         const name = shownName(each.server, tool.name, taken);
         if (server === undefined || taken.has(name) || given.size >= MOST_TOOLS) continue;
         taken.add(name);
-        given.set(name, this.#given(name, { tenantId: scope.tenantId, server }, tool, each.overrides));
+        const plan = planOfTool(tool, server.config, each.overrides);
+        const open = () => this.#parts.opener.open(scope.tenantId, server);
+        const listChanged = () => this.#parts.lists.expireList(scope.tenantId, server.id);
+        const parts = { ...this.#parts, listChanged };
+        const called = { server, tool, plan, open, parts };
+        given.set(name, givenMcpTool(name, called, scope.tenantId, each.defer_loading === true));
       }
     }
     this.#ofScope.set(scope, given);
@@ -65,37 +67,6 @@ export class McpTools {
 
   close(): Promise<void> {
     return this.#parts.pool.close();
-  }
-
-  #given(
-    name: string,
-    { tenantId, server }: { tenantId: string; server: TurnServer },
-    tool: McpListedTool,
-    overrides: Record<string, McpOverride> | undefined,
-  ): GivenTool {
-    const plan = planOfTool(tool, server.config, overrides);
-    const { description, title, input_schema: schema } = tool;
-    return {
-      declaration: {
-        name,
-        description: description === '' ? (title ?? name) : description,
-        input_schema: schema,
-      },
-      prepare: async (input) => {
-        const explanation =
-          explainInexact(input) ?? (await this.#parts.schemas.explain(tenantId, schema, input.value));
-        if (explanation !== null) return { valid: false, explanation };
-        return {
-          valid: true,
-          effect: plan.effect,
-          onUnknown: plan.onUnknown,
-          runsOutside: false,
-          needsApproval: plan.needsApproval,
-          run: (call, context) => callMcpTool({ server, tool, plan, call, context, parts: this.#parts }),
-          reconcile: () => cannotReconcile(name),
-        };
-      },
-    };
   }
 }
 

@@ -1,24 +1,23 @@
 import {
   StreamableHTTPClientTransport,
   type JSONRPCMessage,
+  type RequestId,
   type StreamableHTTPClientTransportOptions,
   type TransportSendOptions,
 } from '@modelcontextprotocol/client';
+import { isCall, watchResponses, type CallWatch, type WatchedTransport } from './call-watch.ts';
+import type { ListPages } from './list-page.ts';
 
-/** What a transport tells of the one call that it is used for. */
-export interface CallWatch {
-  /** The call is about to be sent. What it throws ends the call before that. */
-  beforeSend(): void;
-  /** The stream of the call's response ended, and is not resumed. The response may have come before. */
-  streamEnded(): void;
-}
-
-/** The transport of the SDK, which tells when a tool call is sent, and when its stream has ended. */
-export class McpTransport extends StreamableHTTPClientTransport {
+/** The transport of the SDK, which tells when the stream of a tool call has ended. */
+export class McpTransport extends StreamableHTTPClientTransport implements WatchedTransport {
   watch: CallWatch | null = null;
+  callId: RequestId | null = null;
+  pages: ListPages | null = null;
+  readonly pageIds = new Set<RequestId>();
 
   constructor(url: URL, options: StreamableHTTPClientTransportOptions) {
     super(url, options);
+    watchResponses(this);
   }
 
   override send(
@@ -26,9 +25,7 @@ export class McpTransport extends StreamableHTTPClientTransport {
     options: TransportSendOptions = {},
   ): Promise<void> {
     const { watch } = this;
-    const isCall = !Array.isArray(message) && 'method' in message && message.method === 'tools/call';
-    if (!isCall || watch === null) return super.send(message, sendOptions(options));
-    watch.beforeSend();
+    if (!isCall(this, message) || watch === null) return super.send(message, sendOptions(options));
     return super.send(message, {
       ...sendOptions(options),
       onRequestStreamEnd() {

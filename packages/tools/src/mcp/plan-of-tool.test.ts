@@ -29,6 +29,10 @@ test('annotations that are ignored make no call repeatable, and still ask for ap
   const config = configOf({ annotations: 'ignore' });
   expect(planOfTool(toolWith({ readOnlyHint: true }), config).effect).toBe('once');
   expect(planOfTool(toolWith({ destructiveHint: true }), config).needsApproval).toBe(true);
+  // A hint that is not believed does not take the approval away.
+  const both = toolWith({ destructiveHint: true, readOnlyHint: true });
+  expect(planOfTool(both, config).needsApproval).toBe(true);
+  expect(planOfTool(both, configOf({})).needsApproval).toBe(false);
   const other = configOf({ annotations: 'ignore', effect: 'read' });
   expect(planOfTool(toolWith({}), other).effect).toBe('read');
 });

@@ -20,8 +20,9 @@ export function planOfTool(
   const admin = ownOf(config.overrides, tool.name);
   const agent = ownOf(overrides, tool.name);
   const { annotations } = tool;
-  const hinted = config.annotations === 'trust' ? hintedEffect(annotations) : null;
-  const destroys = annotations.destructiveHint === true && annotations.readOnlyHint !== true;
+  const isTrusted = config.annotations === 'trust';
+  const hinted = isTrusted ? hintedEffect(annotations) : null;
+  const destroys = annotations.destructiveHint === true && !(isTrusted && annotations.readOnlyHint === true);
   return {
     effect: admin.effect ?? agent.effect ?? hinted ?? config.effect,
     onUnknown: admin.on_unknown ?? agent.on_unknown ?? config.on_unknown,

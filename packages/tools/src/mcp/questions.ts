@@ -16,6 +16,9 @@ import { z } from 'zod';
  * request again with the answers. An older one asks in the middle of an open stream, which no worker holds for a day:
  * the call ends, and is made again once there is an answer, which the server then gets at once. That repeats the call,
  * so it is done only where its effect allows that.
+ *
+ * A task asks while it is at work, and is sent the answers. It keeps its questions until then, so it is asked for them
+ * again as often as it takes.
  */
 
 const MOST_QUESTION_CHARACTERS = 4_000;
@@ -60,13 +63,9 @@ export interface Continuation {
 
 /** How the call goes on, by its committed steps; nothing where it has not asked yet. */
 export function continuationOf(context: ToolCallContext): Continuation {
-  const steps = context.steps();
-  const rounds = steps.filter(({ kind, name }) => kind === 'step' && name.startsWith('round '));
-  const last = rounds.at(-1);
+  const last = roundsOf(context, 'round').at(-1);
   if (last === undefined) return {};
-  const { requestState, requests } = roundSchema.parse(JSON.parse(last.result ?? 'null'));
-  const answer = steps.find(({ kind, name }) => kind === 'answer' && name === last.name);
-  const inputResponses = readAnswers(Object.keys(requests), answer?.result ?? null);
+  const { requestState, requests, inputResponses } = last;
   return {
     ...(Object.keys(requests).length === 0 ? {} : { inputResponses }),
     ...(requestState === undefined ? {} : { requestState }),
@@ -81,7 +80,45 @@ export async function askLater(
   { inputRequests = {}, requestState }: { inputRequests?: Record<string, unknown>; requestState?: string },
   context: ToolCallContext,
 ): Promise<void> {
-  const round = context.steps().filter(({ kind }) => kind === 'step').length + 1;
+  await askInRound('round', inputRequests, requestState, context);
+}
+
+/** The answers to what a task has asked so far, by the keys of its questions: those that were committed. */
+export function answersToTask(context: ToolCallContext): Record<string, ElicitResult> {
+  return Object.assign({}, ...roundsOf(context, 'task round').map(({ inputResponses }) => inputResponses));
+}
+
+/** Commits what a task asks for. Throws `CallSuspendedError` with the question, and `UnanswerableError`. */
+export function askForTask(requests: Record<string, unknown>, context: ToolCallContext): Promise<void> {
+  return askInRound('task round', requests, undefined, context);
+}
+
+type Rounds = 'round' | 'task round';
+
+interface Round {
+  requests: Record<string, unknown>;
+  requestState?: string | undefined;
+  inputResponses: Record<string, ElicitResult>;
+}
+
+function roundsOf(context: ToolCallContext, rounds: Rounds): Round[] {
+  const steps = context.steps();
+  const asked = steps.filter(({ kind, name }) => kind === 'step' && name.startsWith(`${rounds} `));
+  return asked.map((step) => {
+    const { requestState, requests } = roundSchema.parse(JSON.parse(step.result ?? 'null'));
+    const answer = steps.find(({ kind, name }) => kind === 'answer' && name === step.name);
+    const inputResponses = readAnswers(Object.keys(requests), answer?.result ?? null);
+    return { requests, requestState, inputResponses };
+  });
+}
+
+async function askInRound(
+  rounds: Rounds,
+  inputRequests: Record<string, unknown>,
+  requestState: string | undefined,
+  context: ToolCallContext,
+): Promise<void> {
+  const round = roundsOf(context, rounds).length + 1;
   if (round > MOST_ROUNDS) throw new UnanswerableError(`it asked more than ${MOST_ROUNDS} times`);
   const result = JSON.stringify({
     ...(requestState === undefined ? {} : { requestState }),
@@ -89,16 +126,23 @@ export async function askLater(
   });
   if (result.length > MOST_STATE_CHARACTERS) throw new UnanswerableError('its state is too large');
   const forms = Object.entries(inputRequests).map(([key, request]): [string, Form] => [key, formOf(request)]);
-  const name = `round ${round}`;
+  const name = `${rounds} ${round}`;
   const question = forms.length === 0 ? null : questionOf(name, forms);
   await context.commitStep({ kind: 'step', name, effect: 'read', status: 'completed', result });
   if (question !== null) throw new CallSuspendedError(question);
 }
 
-/** A committed answer to a question that an older server asks in the middle of a call; null where there is none. */
+/**
+ * A committed answer to a question that an older server asks in the middle of a call; null where there is none. Throws
+ * `UnanswerableError` for what cannot be put to a person, and for one question too many.
+ */
 export function answerOf(request: ElicitRequest, context: ToolCallContext): ElicitResult | null {
   const { name } = questionInStream(request);
-  const answer = context.steps().find((step) => step.kind === 'answer' && step.name === name);
+  const answers = context.steps().filter(({ kind }) => kind === 'answer');
+  const answer = answers.find((step) => step.name === name);
+  // Such as one with the time in its text, which is another question in every attempt.
+  if (answer === undefined && answers.length >= MOST_ROUNDS)
+    throw new UnanswerableError(`it asked more than ${MOST_ROUNDS} times`);
   return answer?.status === 'completed' ? (readAnswers([ONLY], answer.result)[ONLY] ?? null) : null;
 }
 

@@ -40,3 +40,25 @@ test('a result of very many blocks is shown in part', () => {
   expect(content).toHaveLength(100);
   expect(content.at(-1)?.['text']).toContain('201 more blocks');
 });
+
+test('audio and other data that models cannot be shown become files, without those that hold a secret', () => {
+  const blob = (uri: string, data: string) => ({
+    type: 'resource' as const,
+    resource: { uri, mimeType: 'application/zip', blob: Buffer.from(data).toString('base64') },
+  });
+  const content = [
+    { type: 'audio' as const, mimeType: 'audio/wav', data: 'UklGRg==' },
+    blob('file:///reports/May%202026.zip?x=a/b', 'zipped'),
+    blob('file:///keys.zip', 'a secret-value within'),
+    blob('file:///secret-value.zip', 'named'),
+  ];
+  const { content: shown, overflow } = readResult({ content }, { ...LIMITS, maxTextCharacters: 1_000 }, [
+    'secret-value',
+  ]);
+  expect(shown.every((block) => String(block['text']).startsWith('[left out: '))).toBe(true);
+  expect(overflow).toEqual([
+    { encoding: 'base64', mediaType: 'audio/wav', data: 'UklGRg==' },
+    { encoding: 'base64', mediaType: 'application/zip', data: 'emlwcGVk', filename: 'May 2026.zip' },
+    { encoding: 'base64', mediaType: 'application/zip', data: 'bmFtZWQ=', filename: '[secret].zip' },
+  ]);
+});

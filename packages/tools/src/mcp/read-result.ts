@@ -1,5 +1,5 @@
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client';
-import type { ToolOutput } from '@turnpike/contract';
+import type { OutputPart, ToolOutput } from '@turnpike/contract';
 import { boundOutput, type OutputLimits } from '../bound-output.ts';
 import { hideSecrets } from '../http/hide-secrets.ts';
 import { textOutput } from '../tool.ts';
@@ -16,7 +16,7 @@ interface Base64 {
 
 /**
  * A result as the model is shown it. Text, images and PDFs become blocks; what the Messages API has no block for is
- * described in a text. The texts in `hidden` are removed.
+ * described in a text, and becomes a file. The texts in `hidden` are removed.
  */
 export function readResult(
   result: CallToolResult,
@@ -25,6 +25,7 @@ export function readResult(
 ): ToolOutput {
   const { content, structuredContent, isError = false } = result;
   const blocks = content.map(blockOf);
+  const files = content.flatMap(fileOf);
   const structured = structuredContent === undefined ? null : JSON.stringify(structuredContent);
   // Servers repeat it as text, for clients that do not know it.
   const isRepeated = content.some((block) => block.type === 'text' && isSameJson(block.text, structured));
@@ -36,7 +37,16 @@ export function readResult(
   if (shown.length === 0) return textOutput('[no content]', isError);
   const bounded = boundOutput({ content: shown, isError }, limits);
   if (bounded === null) return textOutput('The tool ran, but its output cannot be shown.', true);
+  const overflow = [...(bounded.overflow ?? []), ...files];
   const isTruncated = lengthOf(shown) > limits.maxTextCharacters;
+  const hiddenPart = (part: OutputPart): OutputPart[] => {
+    if (part.encoding === 'text') return [{ ...part, data: hideSecrets(part.data, hidden, false) }];
+    // From bytes, no secret can be removed.
+    const bytes = Buffer.from(part.data, 'base64');
+    if (hidden.some((secret) => bytes.includes(secret))) return [];
+    const { filename, ...rest } = part;
+    return [filename === undefined ? rest : { ...rest, filename: hideSecrets(filename, hidden, false) }];
+  };
   return {
     isError,
     content: bounded.content.map((block) =>
@@ -44,6 +54,7 @@ export function readResult(
         ? { ...block, text: hideSecrets(block['text'], hidden, isTruncated) }
         : block,
     ),
+    ...(overflow.length === 0 ? {} : { overflow: overflow.flatMap(hiddenPart) }),
   };
 }
 
@@ -74,6 +85,29 @@ function blockOf(block: ContentBlock): Block {
     }
     default:
       return { type: 'text', text: '[left out: content of an unknown type]' };
+  }
+}
+
+/** What models cannot be shown, as a file. */
+function fileOf(block: ContentBlock): OutputPart[] {
+  if (block.type === 'audio') return [filePart(block.mimeType, block.data, '')];
+  if (block.type !== 'resource' || 'text' in block.resource) return [];
+  const { uri, blob, mimeType = 'application/octet-stream' } = block.resource;
+  return mediaBlock(mimeType, blob) === null ? [filePart(mimeType, blob, nameIn(uri))] : [];
+}
+
+function filePart(mediaType: string, data: string, name: string): OutputPart {
+  return { encoding: 'base64', mediaType, data, ...(name === '' ? {} : { filename: name }) };
+}
+
+/** The last part of a path, as in `file:///reports/may.xlsx`. */
+function nameIn(uri: string): string {
+  const [path = ''] = uri.split(/[?#]/);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { readTools } from './read-tools.ts';
+import { hashOfList, readTools } from './read-tools.ts';
 
 const schema = { type: 'object' as const, properties: { b: { type: 'string' }, a: { type: 'number' } } };
 const tool = (name: string, more: object = {}) => ({ name, description: 'd', inputSchema: schema, ...more });
@@ -9,6 +9,7 @@ test('a list has the same hash in whatever order a server gives its tools and th
   const one = readTools([tool('x'), tool('y')]);
   const two = readTools([{ inputSchema: other, description: 'd', name: 'y' }, tool('x')]);
   expect(two).toEqual(one);
+  expect(hashOfList(two.tools)).toBe(hashOfList(one.tools));
   expect(one.tools.map(({ name }) => name)).toEqual(['x', 'y']);
 });
 
@@ -31,8 +32,8 @@ test('what no model can be given is left out, and said', () => {
     tool('large', { inputSchema: { type: 'object' as const, description: 'x'.repeat(100_001) } }),
     tool('combined', { inputSchema: { type: 'object' as const, anyOf: [{}] } }),
   ]);
-  expect(tools.map(({ name }) => name)).toEqual(['good']);
-  expect(leftOut.map(({ name }) => name.slice(0, 10))).toEqual(['good', 'xxxxxxxxxx', 'large', 'combined']);
+  expect(tools.map(({ name }) => name)).toEqual(['combined', 'good']);
+  expect(leftOut.map(({ name }) => name.slice(0, 10))).toEqual(['good', 'xxxxxxxxxx', 'large']);
 });
 
 test('a list is bounded, in tools and in characters', () => {

@@ -5,7 +5,6 @@ import {
   mcpAnnotationsSchema,
   storableJson,
   storableText,
-  toolSchemaIssues,
   type McpListedTool,
 } from '@turnpike/contract';
 
@@ -14,18 +13,19 @@ const MOST_NAME_CHARACTERS = 128;
 const MOST_DESCRIPTION_CHARACTERS = 10_000;
 const MOST_LIST_CHARACTERS = 1_000_000;
 
-export interface ReadTools {
-  tools: McpListedTool[];
-  /** Of the whole list, in whatever order its server gave it. */
-  hash: string;
-  /** Tools that no model can be given, each with the reason. */
-  leftOut: { name: string; reason: string }[];
+/** A tool that no model can be given, with the reason. */
+export interface LeftOutTool {
+  name: string;
+  reason: string;
 }
 
-/** A server's list as it is kept: sorted, bounded, and only tools that the Messages API accepts. */
-export function readTools(listed: readonly Tool[]): ReadTools {
+/**
+ * A server's list, sorted and bounded, without what no model can be given. The schemas of its tools have yet to be
+ * checked by the draft.
+ */
+export function readTools(listed: readonly Tool[]): { tools: McpListedTool[]; leftOut: LeftOutTool[] } {
   const tools: McpListedTool[] = [];
-  const leftOut: ReadTools['leftOut'] = [];
+  const leftOut: LeftOutTool[] = [];
   const seen = new Set<string>();
   let characters = 0;
   for (const given of listed) {
@@ -40,24 +40,29 @@ export function readTools(listed: readonly Tool[]): ReadTools {
     else leftOut.push({ name: read.name, reason: 'the list is too long' });
   }
   tools.sort((one, other) => (one.name < other.name ? -1 : 1));
-  return { tools, hash: hashOf(tools.map(({ name, hash }) => [name, hash])), leftOut };
+  return { tools, leftOut };
+}
+
+/** Of tools that `readTools` has read: the same in whatever order their server gave them. */
+export function hashOfList(tools: readonly McpListedTool[]): string {
+  return hashOf(tools.map(({ name, hash }) => [name, hash]));
 }
 
 /** The tool, or why no model can be given it. */
-function readTool({ name, title, description = '', inputSchema, annotations }: Tool): McpListedTool | string {
+function readTool(given: Tool): McpListedTool | string {
+  const { name, title, description = '', inputSchema, annotations, execution } = given;
   if (name === '' || name.length > MOST_NAME_CHARACTERS || storableText(name) !== name)
     return 'its name is not usable';
   const schema = inputSchemaSchema.safeParse(storableJson(inputSchema));
   if (!schema.success) return 'its input schema is not usable';
-  const [issue] = toolSchemaIssues(schema.data);
-  if (issue !== undefined)
-    return `its input schema is not usable: ${issue.path}: ${issue.message}`.slice(0, 300);
+  const support = execution?.taskSupport;
   const tool = {
     name,
     ...(title === undefined ? {} : { title: storableText(title).slice(0, MOST_DESCRIPTION_CHARACTERS) }),
     description: storableText(description).slice(0, MOST_DESCRIPTION_CHARACTERS),
     input_schema: schema.data,
     annotations: mcpAnnotationsSchema.safeParse(annotations ?? {}).data ?? {},
+    ...(support === undefined || support === 'forbidden' ? {} : { task_support: support }),
   };
   return { ...tool, hash: hashOf(tool) };
 }

@@ -9,8 +9,11 @@ import type {
 import { LRUCache } from 'lru-cache';
 import { describeFailure } from '../describe-failure.ts';
 import { limitCall } from '../limit-call.ts';
-import type { CallParts, TurnServer } from './call-parts.ts';
-import { readTools } from './read-tools.ts';
+import type { TurnServer } from './call-parts.ts';
+import type { Connections } from './connections.ts';
+import { listTools } from './list-tools.ts';
+import type { McpParts } from './mcp-parts.ts';
+import type { ServerOpener } from './open-server.ts';
 
 /** For a server's list, beside the turn's own time. A turn waits for it only where there is no list that is new enough. */
 const LIST_MS = 10_000;
@@ -20,11 +23,17 @@ const MOST_AWAY = 10_000;
 /** Characters of the lists in memory. */
 const MOST_CACHED = 64_000_000;
 
+/** What servers are asked for their lists with. */
+export interface ListParts extends McpParts {
+  pool: Connections;
+  opener: ServerOpener;
+}
+
 type Listed = { hash: string; refused: string[]; change: Omit<McpChange, 'at'> | null } | null;
 
 /** Finds, for a turn, the lists of tools that it began with; those of a turn that begins are asked for where they are old. */
 export class TurnServers {
-  readonly #parts: CallParts;
+  readonly #parts: ListParts;
   readonly #away = new LRUCache<string, true>({ max: MOST_AWAY, ttl: AWAY_MS });
   /** Turns that begin together ask once. */
   readonly #asking = new Map<string, Promise<Listed>>();
@@ -33,7 +42,7 @@ export class TurnServers {
     sizeCalculation: (tools) => JSON.stringify(tools).length + 1,
   });
 
-  constructor(parts: CallParts) {
+  constructor(parts: ListParts) {
     this.#parts = parts;
   }
 
@@ -114,7 +123,7 @@ export class TurnServers {
   }
 
   async #list(server: McpServerOfTurn, { tenantId, sessionId, logger }: TurnContext): Promise<Listed> {
-    const { opener, pool, guard, lists } = this.#parts;
+    const { opener, pool, guard, lists, schemas } = this.#parts;
     // Not the turn's signal: other turns wait for the same list.
     const limit = limitCall(new AbortController().signal, LIST_MS);
     try {
@@ -123,30 +132,22 @@ export class TurnServers {
         logger.warn('An MCP server could not be asked for its tools.', { mcp_server: server.name });
         return null;
       }
-      const listed = await guard.run(`${tenantId} mcp ${server.id}`, limit.signal, async () => {
+      const { tools, hash } = await guard.run(`${tenantId} mcp ${server.id}`, limit.signal, async () => {
         const connection = await pool.take(
           opened,
           { tenantId, sessionId },
           { signal: limit.signal, timeoutMs: LIST_MS, fresh: true },
         );
         try {
-          const { tools } = await connection.client.listTools(undefined, {
-            signal: limit.signal,
-            timeout: LIST_MS,
-            cacheMode: 'bypass',
-          });
+          const asking = { name: server.name, owner: tenantId, signal: limit.signal, timeoutMs: LIST_MS };
+          const read = await listTools(connection, asking, { schemas, logger });
           pool.giveBack(connection, opened, { tenantId, sessionId });
-          return tools;
+          return read;
         } catch (error) {
           pool.discard(connection);
           throw error;
         }
       });
-      const { tools, hash, leftOut } = readTools(listed);
-      if (leftOut.length > 0) {
-        const fields = { mcp_server: server.name, tools: leftOut.slice(0, 20) };
-        logger.warn('Some tools of an MCP server cannot be given to a model.', fields);
-      }
       const stored = await lists.storeList({ tenantId, serverId: server.id }, hash, tools);
       return { hash, ...stored };
     } finally {

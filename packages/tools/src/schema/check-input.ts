@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { InputSchema } from '@turnpike/contract';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { LRUCache } from 'lru-cache';
-import { compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
+import { checkKeywords, compileSchema, prepareDraft, SchemaError } from './compile-schema.ts';
 import { explainErrors } from './explain-errors.ts';
 import { exceededLimit } from './schema-limits.ts';
 import { ownThreadId } from './thread-time.ts';
@@ -16,6 +16,13 @@ export interface CheckTask {
   /** What the explanation calls it. */
   subject: 'input' | 'output';
   /** Gets the thread's id, or null, when the check begins: its time is counted from then on. */
+  begun: MessagePort;
+}
+
+/** A check of schemas by the draft alone, which takes far less time than to compile them. */
+export interface DraftTask {
+  /** JSON texts. */
+  schemas: readonly string[];
   begun: MessagePort;
 }
 
@@ -38,9 +45,29 @@ const THREAD_ID = ownThreadId();
 prepareDraft();
 
 /** Runs in a worker thread, which is terminated if this takes too long. */
-export function checkInput({ schema, input, subject, begun }: CheckTask): CheckResult {
-  begun.postMessage(THREAD_ID);
-  begun.close();
+export function check(task: CheckTask): CheckResult;
+export function check(task: DraftTask): (string | null)[];
+export function check(task: CheckTask | DraftTask): CheckResult | (string | null)[] {
+  task.begun.postMessage(THREAD_ID);
+  task.begun.close();
+  return 'schemas' in task ? task.schemas.map(faultByDraft) : checkInput(task);
+}
+
+/** What is wrong with a schema; null for one of the draft that is not too large. */
+function faultByDraft(text: string): string | null {
+  try {
+    const schema: InputSchema = JSON.parse(text);
+    const exceeded = exceededLimit(schema);
+    if (exceeded === null) checkKeywords({ ...schema, $schema: undefined });
+    return exceeded;
+  } catch (error) {
+    if (error instanceof SchemaError) return error.message;
+    if (error instanceof RangeError) return 'it is nested too deeply';
+    throw error;
+  }
+}
+
+function checkInput({ schema, input, subject }: CheckTask): CheckResult {
   try {
     const validate = validatorOf(schema);
     if (typeof validate === 'string') return { type: 'too_large', reason: validate };

@@ -6,7 +6,7 @@ const NICENESS = 10;
 if (process.platform === 'linux') setPriority(NICENESS);
 
 // Loaded only now: to load it takes longer than most checks.
-const { checkInput } = await import('./check-input.ts');
+const { check } = await import('./check-input.ts');
 
 /** The entry of a worker thread. */
-export default checkInput;
+export default check;

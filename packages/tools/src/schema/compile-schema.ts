@@ -52,8 +52,8 @@ export function prepareDraft(): Ajv2020 {
   return draft;
 }
 
-/** Checks against the meta-schema. Ajv generates code, so an invalid schema must not reach it. */
-function checkKeywords(schema: object): void {
+/** Checks against the meta-schema. Ajv generates code, so an invalid schema must not reach it. Throws `SchemaError`. */
+export function checkKeywords(schema: object): void {
   const ready = prepareDraft();
   let valid: unknown;
   try {

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { CheckResult, CheckTask } from './check-input.ts';
 import { FairSlots, TooManyWaitingError } from './fair-slots.ts';
 import { MAX_SCHEMA_CHARACTERS } from './schema-limits.ts';
-import { SchemaThreads } from './schema-threads.ts';
+import { SchemaThreads, type Task, type ThreadWork } from './schema-threads.ts';
 import { TimeShares } from './time-shares.ts';
 
 const THREADS = 2;
@@ -33,15 +33,16 @@ type Verdict = CheckResult | { type: 'too_long' } | { type: 'busy' } | { type: '
 export class InputSchemas {
   readonly #threads = new SchemaThreads(THREADS);
   readonly #slots = new FairSlots(THREADS, MOST_WAITING);
-  readonly #shares = new TimeShares(SHARE_MS);
+  readonly #shares: TimeShares;
   readonly #stopped = new LRUCache<string, true>({ max: MOST_STOPPED, ttl: STOPPED_FOR_MS });
   /** A call's schema is needed when the call is planned and again when it is made. */
   readonly #prepared = new WeakMap<object, PreparedSchema>();
   readonly #onError: (error: unknown) => void;
 
-  /** `onError` receives failures of the check itself, which are no fault of a schema. */
-  constructor(onError: (error: unknown) => void) {
+  /** `onError` receives failures of the check itself, which are no fault of a schema. `shareMs`: of a tenant, at once. */
+  constructor(onError: (error: unknown) => void, { shareMs = SHARE_MS }: { shareMs?: number } = {}) {
     this.#onError = onError;
+    this.#shares = new TimeShares(shareMs);
   }
 
   /**
@@ -67,6 +68,25 @@ export class InputSchemas {
         return 'cannot be checked now: too many schemas of this tenant wait for it';
       default:
         return verdict satisfies never;
+    }
+  }
+
+  /**
+   * What is wrong with each schema by the draft, which the Messages API wants its tools to follow; null for one with
+   * which nothing is. Null for all where that takes too long, or cannot be found out now.
+   */
+  async draftFaults(tenantId: string, schemas: readonly object[]): Promise<(string | null)[] | null> {
+    if (schemas.length === 0) return [];
+    const prepared = schemas.map(prepareSchema);
+    const texts = prepared.map((schema) => ('text' in schema ? schema.text : '{}'));
+    try {
+      const { result } = await this.#slots.run(tenantId, (restFor) =>
+        this.#useThread(tenantId, { schemas: texts }, restFor),
+      );
+      return result?.map((fault, place) => reasonIn(prepared[place]) ?? fault) ?? null;
+    } catch (error) {
+      if (!(error instanceof TooManyWaitingError)) this.#onError(error);
+      return null;
     }
   }
 
@@ -152,16 +172,24 @@ export class InputSchemas {
   /** It may have waited, and the checks before it in the queue may have stopped the schema or used up the time. */
   async #checkNow(check: QueuedCheck): Promise<Verdict> {
     const { tenantId, key, schema, input, subject } = check;
-    const leftMs = this.#shares.leftMs(tenantId);
-    if (leftMs < LEAST_MS || this.#stopped.has(key)) return { type: 'too_long' };
-    const { result, usedMs } = await this.#threads.run(
-      { schema, input, subject },
-      Math.min(leftMs, LONGEST_MS),
-    );
-    this.#shares.spend(tenantId, usedMs);
-    check.restFor(Math.min(LONGEST_REST_MS, usedMs * (1 / SHARE_OF_TIME - 1)));
-    if (result === null) this.#stopped.set(key, true);
+    if (this.#stopped.has(key)) return { type: 'too_long' };
+    const { result, wasStopped } = await this.#useThread(tenantId, { schema, input, subject }, check.restFor);
+    if (wasStopped) this.#stopped.set(key, true);
     return result ?? { type: 'too_long' };
+  }
+
+  /** Within the tenant's share of time. `result` is null where it has none left, and where the check was stopped. */
+  async #useThread<Given extends Task>(
+    tenantId: string,
+    task: Given,
+    restFor: (ms: number) => void,
+  ): Promise<{ result: ThreadWork<Given>['result']; wasStopped: boolean }> {
+    const leftMs = this.#shares.leftMs(tenantId);
+    if (leftMs < LEAST_MS) return { result: null, wasStopped: false };
+    const { result, usedMs } = await this.#threads.run(task, Math.min(leftMs, LONGEST_MS));
+    this.#shares.spend(tenantId, usedMs);
+    restFor(Math.min(LONGEST_REST_MS, usedMs * (1 / SHARE_OF_TIME - 1)));
+    return { result, wasStopped: result === null };
   }
 }
 
@@ -189,6 +217,10 @@ function prepareSchema(schema: object): PreparedSchema {
     return { reason: `it has ${text.length} characters of JSON, and may have ${MAX_SCHEMA_CHARACTERS}` };
   }
   return { text, hash: createHash('sha256').update(text).digest('base64') };
+}
+
+function reasonIn(prepared: PreparedSchema | undefined): string | null {
+  return prepared !== undefined && 'reason' in prepared ? prepared.reason : null;
 }
 
 /** Null for a value that is nested too deeply to be serialized. */

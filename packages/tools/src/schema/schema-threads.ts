@@ -1,15 +1,18 @@
 import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { CheckResult, CheckTask } from './check-input.ts';
+import type { CheckResult, CheckTask, DraftTask } from './check-input.ts';
 import { threadTimeMs } from './thread-time.ts';
 
 /** The result of a check, and the milliseconds that its thread worked on it. */
-export interface ThreadWork {
+export interface ThreadWork<Given extends Task> {
   /** Null where it was stopped. */
-  result: CheckResult | null;
+  result: ResultOf<Given> | null;
   usedMs: number;
 }
+
+export type Task = Omit<CheckTask, 'begun'> | Omit<DraftTask, 'begun'>;
+type ResultOf<Given extends Task> = Given extends { schemas: unknown } ? (string | null)[] : CheckResult;
 
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 /** A thread takes some time to start, so an idle one is kept for a while. */
@@ -23,7 +26,7 @@ const SLOWEST = 20;
  * the check's time is up: nothing else reliably ends synchronous work.
  */
 export class SchemaThreads {
-  readonly #pool: Piscina<CheckTask, CheckResult>;
+  readonly #pool: Piscina;
 
   constructor(threads: number) {
     this.#pool = new Piscina({
@@ -43,7 +46,7 @@ export class SchemaThreads {
    * Stops the check when its thread has worked on it for `limitMs` milliseconds, or when it exceeds its memory. Time in
    * which a busy machine runs something else does not count, up to `SLOWEST` times the limit.
    */
-  async run(check: Omit<CheckTask, 'begun'>, limitMs: number): Promise<ThreadWork> {
+  async run<Given extends Task>(check: Given, limitMs: number): Promise<ThreadWork<Given>> {
     const { port1: begun, port2 } = new MessageChannel();
     const stop = new AbortController();
     let clock: ThreadClock | undefined;
@@ -58,7 +61,7 @@ export class SchemaThreads {
         Math.min(limitMs, LOOK_EVERY_MS),
       );
     });
-    let result: CheckResult | null = null;
+    let result: ResultOf<Given> | null = null;
     try {
       const task = { ...check, begun: port2 };
       result = await this.#pool.run(task, { transferList: [port2], signal: stop.signal });
