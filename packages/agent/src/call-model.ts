@@ -14,18 +14,29 @@ import type { TurnRun } from './turn-run.ts';
 
 /**
  * One model call, and the step that it makes; the step is not committed yet. Clients are told when a stream is
- * restarted, since they may have been shown a part of it. The text of a response that was interrupted is kept in
+ * restarted, since they may have been shown a part of it. A call of the tier `batch` is one only where its batch did not
+ * make it. The text of a response that was interrupted is kept in
  * `progress.partial`. Throws what the model, the lease and the signal throw.
  */
 export async function callModel(
   run: TurnRun,
   type: StepType,
-  request: ModelRequest,
+  given: ModelRequest,
 ): Promise<{ response: ModelResponse; step: CompletedStep }> {
   const { lease, model, progress, context } = run;
-  const reserve = async (): Promise<void> => {
+  const reserveFor = async (request: ModelRequest): Promise<void> => {
     if (progress.isBudgeted) await lease.reserve(model.mostCost(request));
   };
+  const batched = await model.takeBatched?.({
+    turn: context,
+    request: given,
+    stepIndex: progress.stepCount,
+    stepTimeoutMs: lease.turn.agent.step_timeout_ms,
+    reserve: () => reserveFor(given),
+  });
+  if (batched != null) return { response: batched, step: { ...stepOf(type, batched, 0), isBatched: true } };
+  const request = madeByItself(given);
+  const reserve = (): Promise<void> => reserveFor(request);
   await reserve();
   lease.assertHeld();
   const began = performance.now();
@@ -55,6 +66,12 @@ export async function callModel(
     throw error;
   });
   return { response, step };
+}
+
+/** The request without the tier `batch`: at the whole price. */
+function madeByItself(request: ModelRequest): ModelRequest {
+  const { service_tier: tier, ...agent } = request.agent;
+  return tier === 'batch' ? { ...request, agent } : request;
 }
 
 /** What has come of a response before its end. */

@@ -1,16 +1,25 @@
 import { textOf, type ContentBlock, type Message, type NewMessage, type Outcome } from '@turnpike/contract';
+import { correctionOf, isCorrection } from './output-correction.ts';
+import { lastText } from './outcome.ts';
 import type { TurnRun } from './turn-run.ts';
 
 /** The turn's end, or a message to the model about its output, which is not what the agent's format asks for. */
 export type CheckedOutput = { outcome: Outcome } | { correction: NewMessage };
 
+/** How far the turn is when its output is checked, the response with the output included. */
+interface OutputPosition {
+  messages: readonly Message[];
+  modelCalls: number;
+}
+
 /**
  * Validates the output of a turn that is to end, where its agent has an output format. The model is asked once more for
- * an output that does not fit; a second one ends the turn `incomplete`.
+ * an output that does not fit, where the turn may call it again; a second one ends the turn `incomplete`.
  */
 export async function checkOutput(
-  { lease, outputs, progress }: TurnRun,
+  { lease, outputs }: TurnRun,
   outcome: Outcome,
+  { messages, modelCalls }: OutputPosition,
 ): Promise<CheckedOutput> {
   const { agent, tenantId } = lease.turn;
   const { output_format: format } = agent;
@@ -18,11 +27,11 @@ export async function checkOutput(
   if (format === undefined || outcome.status !== 'completed' || outcome.stopReason === 'refusal') {
     return { outcome };
   }
-  const mistake = await mistakeIn(outcome.output ?? [], (value) =>
-    outputs.explain(tenantId, format.schema, value),
-  );
-  if (mistake === null) return { outcome: { ...outcome, outputIsJson: true } };
-  if (!progress.messages.some(isCorrection)) return { correction: correctionOf(mistake) };
+  const output = lastText(messages);
+  const mistake = await mistakeIn(output, (value) => outputs.explain(tenantId, format.schema, value));
+  if (mistake === null) return { outcome: { ...outcome, output, outputIsJson: true } };
+  const mayAskAgain = !messages.some(isCorrection) && modelCalls < agent.max_steps;
+  if (mayAskAgain) return { correction: correctionOf(mistake) };
   const error = {
     code: 'output_invalid',
     message: mistake.slice(0, MAX_MESSAGE),
@@ -45,14 +54,4 @@ async function mistakeIn(
     return 'The output is not JSON.';
   }
   return explain(value);
-}
-
-/** The field marks it in the journal, where the next worker finds it; the model is sent the text alone. */
-function correctionOf(mistake: string): NewMessage {
-  const text = `${mistake}\nRespond again with the whole output, as JSON that fits the schema and nothing else.`;
-  return { role: 'user', content: [{ type: 'text', text, output_correction: true }] };
-}
-
-function isCorrection({ role, content }: Message): boolean {
-  return role === 'user' && content.some((block) => block['output_correction'] === true);
 }

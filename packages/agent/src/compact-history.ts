@@ -90,7 +90,8 @@ export function summaryMessages(summary: string | null): Message[] {
 /** The agent's model with other instructions, and without its tools. */
 function summarizer(agent: AgentConfig): AgentConfig {
   const { thinking: _thinking, stop_sequences: _sequences, tool_choice: _choice, ...others } = agent;
-  const { output_format: _format, effort: _effort, ...rest } = others;
+  // The next call waits for it, perhaps in a batch itself.
+  const { output_format: _format, effort: _effort, service_tier: _tier, ...rest } = others;
   return { ...rest, system: INSTRUCTIONS, tools: [], max_tokens: SUMMARY_TOKENS };
 }
 

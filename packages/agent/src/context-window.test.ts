@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { newId, type StoredMessage } from '@turnpike/contract';
-import { findOverflow } from './context-window.ts';
+import { estimateSize, findOverflow } from './context-window.ts';
 
 test('the older half of a session of 20,000 short messages is to be summarized, found in linear time', () => {
   const history = Array.from({ length: 20_000 }, (_, number): StoredMessage => ({
@@ -12,10 +12,8 @@ test('the older half of a session of 20,000 short messages is to be summarized, 
     partial: false,
     refused: [],
   }));
-  const overflow = findOverflow(
-    { history, messages: [], windowTokens: null, summary: null },
-    { context_tokens: 100_000 },
-  );
+  const progress = { history, messages: [], windowTokens: null, summary: null };
+  const overflow = findOverflow(progress, { context_tokens: 100_000 }, estimateSize(progress));
   expect(overflow?.messages).toEqual(history.slice(0, overflow?.messages.length));
   expect(overflow?.throughSequence).toBe((overflow?.messages.length ?? 0) / 2);
   expect(overflow?.messages.length).toBeGreaterThan(10_000);

@@ -1,12 +1,10 @@
 import { countInvalidRounds, type AgentConfig, type Outcome, type TurnError } from '@turnpike/contract';
-import { findOverflow, type Overflow } from './context-window.ts';
 import { failedWith, outcomeOf, stoppedBy } from './outcome.ts';
 import type { Progress } from './progress.ts';
 
 export type Move =
   | { type: 'run_tools' }
   | { type: 'add_inputs' }
-  | { type: 'compact'; overflow: Overflow }
   | { type: 'call_model' }
   | { type: 'finish'; outcome: Outcome };
 
@@ -41,6 +39,5 @@ export function nextMove(progress: Progress, agent: AgentConfig): Move {
   if (progress.modelCallCount >= agent.max_steps) {
     return { type: 'finish', outcome: stoppedBy('max_steps', progress.messages) };
   }
-  const overflow = findOverflow(progress, agent);
-  return overflow === null ? { type: 'call_model' } : { type: 'compact', overflow };
+  return { type: 'call_model' };
 }

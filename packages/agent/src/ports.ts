@@ -1,6 +1,7 @@
 import type {
   Advance,
   AdvanceResult,
+  BatchableCall,
   RequestedCall,
   RequestedChild,
   CallCost,
@@ -16,6 +17,7 @@ import type {
   Release,
   ServerToolDeclaration,
   StartedChild,
+  TokenCount,
   ToolCall,
   ToolDeclaration,
   ToolOutput,
@@ -98,6 +100,17 @@ export interface Model {
   call(call: ModelCall): Promise<ModelResponse>;
   /** The most that one such call can cost. */
   mostCost(request: ModelRequest): CallCost;
+  /**
+   * A call of the tier `batch`: its response, once its batch has ended. Null where the call is to be made by itself.
+   * Throws `ModelError`, with which the turn is parked until then, `LeaseLostError`, the signal's reason, and what
+   * `reserve` throws.
+   */
+  takeBatched?(call: BatchableCall): Promise<ModelResponse | null>;
+  /**
+   * The tokens of such a request as its API counts them, system prompt and tools included. Null where that cannot be
+   * told in a few seconds: the caller's guess must do. Throws `LeaseLostError` and the signal's reason.
+   */
+  countTokens?(count: TokenCount): Promise<number | null>;
 }
 
 /** Validates structured output, off the event loop. */
@@ -125,7 +138,8 @@ export interface ToolRunner {
    */
   run(scope: ToolScope, call: ToolCall, context: ToolCallContext): Promise<ToolOutput>;
   /**
-   * Asks the tool how a call with the effect `reconcile` ended that was sent before; null where it never arrived.
+   * Asks the tool how a call ended that was sent before; null where it may be made again: it never arrived, or it goes on
+   * from its committed steps.
    * Throws `OutcomeUnknownError` where the tool cannot tell, `RetryableError` where a service of ours is unavailable
    * and the tool was not asked, and the signal's reason.
    */

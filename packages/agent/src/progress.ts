@@ -3,6 +3,7 @@ import type {
   CompletedStep,
   InterruptedCall,
   Message,
+  NewMessage,
   StoredMessage,
   ToolCall,
   ToolReceipt,
@@ -89,9 +90,9 @@ export function hasResult(call: ToolCall): boolean {
 /** Adds messages that are committed. */
 export function addMessages(
   progress: Progress,
-  added: readonly (Message & { id: string; partial?: boolean })[],
+  added: readonly (Message & Pick<NewMessage, 'partial' | 'container'> & { id: string })[],
 ): void {
-  for (const { id, role, content, partial = false } of added) {
+  for (const { id, role, content, partial = false, container } of added) {
     const index = progress.messages.length;
     progress.messages.push({
       id,
@@ -101,6 +102,7 @@ export function addMessages(
       turnSequence: progress.sequence,
       index,
       refused: [],
+      container,
     });
   }
 }

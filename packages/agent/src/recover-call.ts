@@ -1,7 +1,7 @@
 import { ModelError } from '@turnpike/contract';
 import type { Refusal, RefusedBlock, RefusedParts, StoredMessage, TurnError } from '@turnpike/contract';
 import { commit } from './commit.ts';
-import { estimateTokens } from './context-window.ts';
+import { estimateSize } from './context-window.ts';
 import { endTurn } from './end-turn.ts';
 import { findRefused } from './find-refused.ts';
 import { failedWith, stoppedBy } from './outcome.ts';
@@ -32,11 +32,10 @@ export async function recoverCall(run: TurnRun, error: unknown): Promise<boolean
  */
 async function shrinkWindow(run: TurnRun, error: ModelError): Promise<boolean> {
   const { progress } = run;
-  const { history, messages } = progress;
-  if (history.length > 0) {
+  if (progress.history.length > 0) {
     const isFirst = progress.windowTokens === null;
     progress.partial = null;
-    progress.windowTokens = isFirst ? estimateTokens(history) + estimateTokens(messages) - 1 : 0;
+    progress.windowTokens = isFirst ? estimateSize(progress) - 1 : 0;
     return false;
   }
   const failure = turnError(error, error.code, error.message);

@@ -1,5 +1,5 @@
 import { isFinal, isToolUse, newId, requestedCall, storedBlock } from '@turnpike/contract';
-import type { ContentBlock, Message, ModelResponse, NewMessage } from '@turnpike/contract';
+import type { ContentBlock, Message, ModelRequest, ModelResponse, NewMessage } from '@turnpike/contract';
 import { callModel } from './call-model.ts';
 import { checkOutput } from './check-output.ts';
 import { commit } from './commit.ts';
@@ -17,26 +17,21 @@ import type { TurnRun } from './turn-run.ts';
  * Throws what the model, the lease and the signal throw; then nothing is committed.
  */
 export async function runModelStep(run: TurnRun): Promise<boolean> {
-  const { progress, tools } = run;
-  const { turn } = run.lease;
-  const { response, step } = await callModel(run, 'model_call', {
-    agent: turn.agent,
-    access: turn.modelAccess,
-    messages: [
-      ...summaryMessages(progress.summary),
-      ...shownMessages(progress.history),
-      ...shownMessages(progress.messages),
-      ...continuation(progress),
-    ],
-    tools: tools.declare(turn),
-  });
+  const { progress } = run;
+  const { response, step } = await callModel(run, 'model_call', requestOf(run));
   const content = usableContent(response);
   const messages: NewMessage[] =
-    content.length === 0 ? [] : [{ role: 'assistant', content: content.map(storedBlock) }];
+    content.length === 0
+      ? []
+      : [{ role: 'assistant', content: content.map(storedBlock), container: response.container }];
   const openCalls = await callsIn(content, response.stopReason, run);
   const ends = openCalls.length === 0 && response.stopReason !== 'pause_turn';
+  const position = {
+    messages: [...progress.messages, ...messages],
+    modelCalls: progress.modelCallCount + 1,
+  };
   const checked = ends
-    ? await checkOutput(run, outcomeOf(response.stopReason, [...progress.messages, ...messages]))
+    ? await checkOutput(run, outcomeOf(response.stopReason, position.messages), position)
     : null;
   const outcome = checked !== null && 'outcome' in checked ? checked.outcome : null;
   if (checked !== null && 'correction' in checked) messages.push(checked.correction);
@@ -53,6 +48,22 @@ export async function runModelStep(run: TurnRun): Promise<boolean> {
   });
   progress.openCalls = openCalls;
   return isFinal(status);
+}
+
+/** The model's next request: the conversation as it is shown to it, and its tools. Throws as `ToolRunner.declare`. */
+export function requestOf({ lease, progress, tools }: TurnRun): ModelRequest {
+  const { turn } = lease;
+  return {
+    agent: turn.agent,
+    access: turn.modelAccess,
+    messages: [
+      ...summaryMessages(progress.summary),
+      ...shownMessages(progress.history),
+      ...shownMessages(progress.messages),
+      ...continuation(progress),
+    ],
+    tools: tools.declare(turn),
+  };
 }
 
 /** After an earlier turn that ended in a partial response: a conversation may not end with the assistant. */

@@ -62,7 +62,8 @@ export async function runTools(run: TurnRun): Promise<boolean> {
 
 /**
  * Calls that were `started` under an earlier lease may have been sent. Those that may be repeated are started again;
- * for those with the effect `reconcile` the tool is asked; the outcome of all others is unknown.
+ * for those with the effect `reconcile`, and those that left steps, the tool is asked; the outcome of all others is
+ * unknown.
  */
 async function settleLostCalls(run: TurnRun): Promise<void> {
   const lost = run.progress.openCalls.filter(
@@ -72,7 +73,8 @@ async function settleLostCalls(run: TurnRun): Promise<void> {
 }
 
 async function settleLostCall(run: TurnRun, call: OpenCall): Promise<void> {
-  const output = call.effect === 'reconcile' ? await askTool(run, call) : 'unknown';
+  const canBeAsked = call.effect === 'reconcile' || call.steps.length > 0;
+  const output = canBeAsked ? await askTool(run, call) : 'unknown';
   if (output === null) updateCall(run.progress, call.id, { status: 'pending' });
   else if (output === 'unknown') await recordUnknown(run, call);
   else await recordReceipt(run, receiptOf(call, output));
@@ -129,7 +131,7 @@ async function settleUnanswered(run: TurnRun, call: OpenCall): Promise<void> {
   else await recordReceipt(run, receiptOf(call, output));
 }
 
-/** Null where the call never arrived, `unknown` where the tool cannot tell. */
+/** Null where the call may be made again, `unknown` where the tool cannot tell. */
 async function askTool(run: TurnRun, call: OpenCall): Promise<ToolOutput | null | 'unknown'> {
   const { lease, tools } = run;
   try {

@@ -293,6 +293,83 @@ test('a turn whose tool cannot get its secrets is released, to be tried again, a
   expect(lease.releases[0]?.delayMs).toBeLessThanOrEqual(30_000);
 });
 
+/** A lease on a turn whose session is estimated at so many tokens, of 1,000 that the model sees. */
+function longSession(estimate: number): TestLease {
+  const lease = new TestLease();
+  const [input] = lease.turn.messages;
+  if (input === undefined) throw new Error('The turn has no input.');
+  const half = 'x'.repeat((estimate / 2 - 20) * 3);
+  const history = (['user', 'assistant'] as const).map((role, index) => ({
+    ...input,
+    id: `msg_of_${role}`,
+    index,
+    role,
+    content: [{ type: 'text', text: half }],
+  }));
+  Object.assign(lease.turn, {
+    sequence: 2,
+    agent: agentConfigSchema.parse({ model: 'm', context_tokens: 1_000 }),
+    history,
+    messages: [{ ...input, turnSequence: 2 }],
+  });
+  return lease;
+}
+
+const stepTypes = ({ advances }: TestLease) => advances.flatMap(({ step }) => (step ? [step.type] : []));
+
+test.each([
+  ['far below the window', 700, 5_000, 0, ['model_call']],
+  ['far above it', 1_500, 1, 0, ['compaction', 'model_call']],
+  ['below it, by a count that is above', 900, 1_001, 1, ['compaction', 'model_call']],
+  ['above it, by a count that fits', 1_200, 1_000, 1, ['model_call']],
+  ['below it, without a count', 900, null, 1, ['model_call']],
+  ['above it, without a count', 1_200, null, 1, ['compaction', 'model_call']],
+])(
+  'a session estimated %s is summarized as its tokens are counted, which is asked only near the window',
+  async (_where, estimate, tokens, asked, steps) => {
+    const lease = longSession(estimate);
+    const counts: number[] = [];
+    const model: Model = {
+      mostCost: () => ({ micros: 0, tokens: 0 }),
+      call: async () => ({
+        ...callsTool,
+        content: [{ type: 'text', text: 'Well.' }],
+        stopReason: 'end_turn',
+      }),
+      async countTokens({ request }) {
+        counts.push(request.messages.length);
+        return tokens;
+      },
+    };
+    await runTurn(lease, { ...parts('read').parts, model });
+    expect(stepTypes(lease)).toEqual(steps);
+    // Asked with the whole conversation, as the model would be shown it.
+    expect(counts).toEqual(asked === 0 ? [] : [3]);
+  },
+);
+
+test('a session that the API calls too long is summarized whatever is counted, and counted no more', async () => {
+  const lease = longSession(900);
+  let counts = 0;
+  let calls = 0;
+  const model: Model = {
+    mostCost: () => ({ micros: 0, tokens: 0 }),
+    async call() {
+      calls += 1;
+      const facts = { terminal: true, attempts: 1, providerRequestId: null };
+      if (calls === 1) throw new ModelError('model_context_window_exceeded', 'prompt is too long', facts);
+      return { ...callsTool, content: [{ type: 'text', text: 'Well.' }], stopReason: 'end_turn' };
+    },
+    async countTokens() {
+      counts += 1;
+      return 800;
+    },
+  };
+  await runTurn(lease, { ...parts('read').parts, model });
+  expect(stepTypes(lease)).toEqual(['compaction', 'model_call']);
+  expect(counts).toBe(1);
+});
+
 const imageBlock = { type: 'image', source: { type: 'url', url: 'https://images.invalid/1.png' } };
 
 /** A model that refuses every image that it is sent, one after another. */

@@ -17,6 +17,7 @@ import { checkOutput } from './check-output.ts';
 import { commit } from './commit.ts';
 import { compactHistory } from './compact-history.ts';
 import { endTurn } from './end-turn.ts';
+import { measureOverflow } from './measure-overflow.ts';
 import { nextMove } from './next-move.ts';
 import { cancelled, failedWith, stoppedBy } from './outcome.ts';
 import type { TurnLease } from './ports.ts';
@@ -55,13 +56,15 @@ async function advanceOnce(run: TurnRun): Promise<boolean> {
     case 'add_inputs':
       await commit(run, { addPendingInputs: true, events: [inputAdded()] });
       return false;
-    case 'compact':
-      await compactHistory(run, move.overflow);
+    case 'call_model': {
+      const overflow = await measureOverflow(run);
+      if (overflow === null) return runModelStep(run).catch((error: unknown) => recoverCall(run, error));
+      await compactHistory(run, overflow);
       return false;
-    case 'call_model':
-      return runModelStep(run).catch((error: unknown) => recoverCall(run, error));
+    }
     case 'finish': {
-      const checked = await checkOutput(run, move.outcome);
+      const { messages, modelCallCount: modelCalls } = run.progress;
+      const checked = await checkOutput(run, move.outcome, { messages, modelCalls });
       if ('correction' in checked) {
         await commit(run, { messages: [checked.correction], events: [] });
         return false;

@@ -17,6 +17,7 @@ export function shownMessages(messages: readonly StoredMessage[]): ConversationM
   return messages.map(({ role, content, ...message }) => ({
     role,
     model: message.model,
+    container: message.container,
     content: content.flatMap((block, blockIndex) => shownBlock(block, blockIndex, message)),
   }));
 }

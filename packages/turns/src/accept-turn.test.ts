@@ -231,7 +231,7 @@ test('a submit whose record cannot be stored stores nothing, and none of its gro
   }
 });
 
-/** Keeps every insert of a turn from its end until the returned function is called. */
+/** Holds every insert of a turn, after its statement looked for records, until the returned function is called. */
 async function holdInserts(): Promise<() => Promise<void>> {
   const gate = 4_713;
   const holder = await other.pool.connect();
@@ -239,9 +239,9 @@ async function holdInserts(): Promise<() => Promise<void>> {
     CREATE FUNCTION hold_insert() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       PERFORM pg_advisory_xact_lock_shared(${gate});
-      RETURN NULL;
+      RETURN NEW;
     END $$;
-    CREATE TRIGGER hold_insert AFTER INSERT ON turns FOR EACH STATEMENT EXECUTE FUNCTION hold_insert()`);
+    CREATE TRIGGER hold_insert BEFORE INSERT ON turns FOR EACH ROW EXECUTE FUNCTION hold_insert()`);
   await holder.query('SELECT pg_advisory_lock($1)', [gate]);
   return async () => {
     await holder.query('SELECT pg_advisory_unlock($1)', [gate]);

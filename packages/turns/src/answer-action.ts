@@ -1,7 +1,9 @@
 import {
   ProblemError,
   UNKNOWN_OUTCOME,
+  withFileSources,
   type Awaiting,
+  type ContentBlock,
   type SubmitToolOutputs,
   type SubmittedOutput,
   type Turn,
@@ -11,41 +13,81 @@ import {
   answerAction as storeAnswers,
   inTransaction,
   lockWaitingTurn,
+  readQuestions,
   readTurn,
   readWaitingCalls,
   type Sql,
   type WaitingCall,
 } from '@turnpike/store';
 import { TRANSITIONS } from './transitions.ts';
+import { useFiles, type GivenContent } from './use-files.ts';
 
 const DENIED = 'The call was denied. Nothing was done.';
 
 type Submitted = SubmitToolOutputs['tool_outputs'][number];
 type RepeatedCall = Pick<WaitingCall, 'id' | 'name'>;
 
+/** The names of the questions that answers were checked for, by the ids of their calls. */
+export class CheckedAnswers extends Map<string, string> {}
+
+/** What is wrong with an answer, by the JSON Schema of its form; null where nothing is. */
+export type ExplainAnswer = (schema: Record<string, unknown>, answer: unknown) => Promise<string | null>;
+
+/**
+ * Checks answers by the forms of their questions. To be called before the transaction of `answerAction`: on a busy machine
+ * a check may take longer than a transaction may be idle, and the turn is not locked meanwhile.
+ * Throws `ProblemError` (`invalid_request`).
+ */
+export async function checkAnswers(
+  sql: Sql,
+  tenantId: string,
+  turnId: string,
+  { tool_outputs: submitted }: SubmitToolOutputs,
+  explain: ExplainAnswer,
+): Promise<CheckedAnswers> {
+  const checked = new CheckedAnswers();
+  if (!submitted.some((given) => 'answer' in given)) return checked;
+  const calls = await readQuestions(sql, tenantId, turnId);
+  const issues: ValidationIssue[] = [];
+  for (const [index, given] of submitted.entries()) {
+    const question = calls.find(({ id }) => id === given.tool_call_id)?.question;
+    if (!('answer' in given) || question == null) continue;
+    const message = await explain(question.answer_schema, given.answer);
+    if (message !== null) issues.push({ path: `tool_outputs.${index}.answer`, message });
+    checked.set(given.tool_call_id, question.name);
+  }
+  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
+  return checked;
+}
+
 /**
  * Stores tool outputs of a turn in `requires_action`; they may be submitted in several requests. `resumes` is true
  * where they were the last ones, and the turn may be dispatched; `sentAgain` are the calls that the client wants made
  * a second time although the first may have taken effect.
- * Throws `ProblemError`: `not_found`, `no_action_required`, `tool_call_settled`, `invalid_request`.
+ * Throws `ProblemError`: `not_found`, `no_action_required`, `tool_call_settled`, `invalid_request`, and those of
+ * `useFiles`.
  */
 export function answerAction(
   sql: Sql,
   tenantId: string,
   turnId: string,
   submitted: SubmitToolOutputs,
-  explainAnswer: ExplainAnswer,
+  checked: CheckedAnswers,
 ): Promise<{ turn: Turn; resumes: boolean; sentAgain: RepeatedCall[] }> {
   return inTransaction(sql, async (transaction) => {
     const [waiting] = TRANSITIONS.answer.from;
     const isWaiting = await lockWaitingTurn(transaction, { tenantId, turnId }, waiting);
     if (!isWaiting) throw await rejectionReason(transaction, tenantId, turnId);
     const calls = await readWaitingCalls(transaction, turnId);
-    const answers = matchAnswers(calls, submitted.tool_outputs);
-    await checkAnswers(calls, submitted.tool_outputs, explainAnswer);
-    const resumes = await storeAnswers(transaction, turnId, answers);
+    const answers = matchAnswers(calls, submitted.tool_outputs, checked);
+    const used = await useFiles(transaction, tenantId, contentsOf(submitted.tool_outputs));
+    const stored = answers.map((answer) =>
+      'content' in answer ? { ...answer, content: withFileSources(answer.content, used.files) } : answer,
+    );
+    const resumes = await storeAnswers(transaction, turnId, stored);
     const turn = await readTurn(transaction, tenantId, turnId);
     if (turn === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
+    await used.giveTo(turn.session_id);
     return { turn, resumes, sentAgain: repeatsOf(calls, submitted.tool_outputs) };
   });
 }
@@ -57,7 +99,11 @@ async function rejectionReason(sql: Sql, tenantId: string, turnId: string): Prom
 }
 
 /** All outputs are of the kind that their calls wait for, or none is accepted. */
-function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitted[]): SubmittedOutput[] {
+function matchAnswers(
+  calls: readonly WaitingCall[],
+  submitted: readonly Submitted[],
+  checked: CheckedAnswers,
+): SubmittedOutput[] {
   const byId = new Map(calls.map((call) => [call.id, call]));
   const issues: ValidationIssue[] = [];
   const settled: string[] = [];
@@ -67,7 +113,7 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
     if (call === undefined) {
       const message = 'is not a tool call of this turn that waits for an output';
       issues.push({ path: `${path}.tool_call_id`, message });
-    } else if (call.awaiting === null) {
+    } else if (call.awaiting === null || asksAnother(call, answer, checked)) {
       settled.push(call.id);
     } else if (EXPECTED[call.awaiting].kinds.includes(kindOf(answer))) {
       return [toolAnswer(answer, call)];
@@ -84,22 +130,17 @@ function matchAnswers(calls: readonly WaitingCall[], submitted: readonly Submitt
   return answers;
 }
 
-/** What is wrong with an answer, by the JSON Schema of its form; null where nothing is. */
-export type ExplainAnswer = (schema: Record<string, unknown>, answer: unknown) => Promise<string | null>;
+/** The question that an answer was checked for was answered meanwhile, and the call has asked another one since. */
+function asksAnother({ id, question }: WaitingCall, answer: Submitted, checked: CheckedAnswers): boolean {
+  return 'answer' in answer && question !== null && question.name !== checked.get(id);
+}
 
-async function checkAnswers(
-  calls: readonly WaitingCall[],
-  submitted: readonly Submitted[],
-  explain: ExplainAnswer,
-): Promise<void> {
-  const issues: ValidationIssue[] = [];
-  for (const [index, given] of submitted.entries()) {
-    const question = calls.find(({ id }) => id === given.tool_call_id)?.question;
-    if (!('answer' in given) || question == null) continue;
-    const message = await explain(question.answer_schema, given.answer);
-    if (message !== null) issues.push({ path: `tool_outputs.${index}.answer`, message });
-  }
-  if (issues.length > 0) throw new ProblemError('invalid_request', 'The body is not valid.', { issues });
+/** The content blocks of outputs: a text names no file. */
+function contentsOf(submitted: readonly Submitted[]): GivenContent[] {
+  return submitted.flatMap((answer, index) => {
+    const blocks: readonly ContentBlock[] | string = 'output' in answer ? answer.output : '';
+    return typeof blocks === 'string' ? [] : [{ blocks, path: `tool_outputs.${index}.output` }];
+  });
 }
 
 const KINDS = ['output', 'approved', 'outcome', 'send_again', 'answer'] as const;

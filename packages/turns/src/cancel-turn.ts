@@ -1,5 +1,11 @@
 import { ProblemError, type Turn } from '@turnpike/contract';
-import { cancelTurn as cancelStored, readTurn, type CancelledTurn, type Sql } from '@turnpike/store';
+import {
+  cancelOpenTurns,
+  cancelTurn as cancelStored,
+  readTurn,
+  type CancelledTurn,
+  type Sql,
+} from '@turnpike/store';
 import { settleFamilies } from './settle-families.ts';
 import type { SubmitParts } from './submit-command.ts';
 import { TRANSITIONS } from './transitions.ts';
@@ -23,6 +29,14 @@ export async function cancelTurn(
 }
 
 /**
+ * Cancels all turns of a session that have not ended, each as `cancelTurn` does. `sql` is in a transaction. Returns what
+ * is to be announced once this is committed.
+ */
+export function interruptSession(sql: Sql, tenantId: string, sessionId: string): Promise<CancelledTurn[]> {
+  return cancelOpenTurns(sql, { tenantId, sessionId, rollBack: false }, TRANSITIONS.cancel.from);
+}
+
+/**
  * Signals turns that were cancelled by a request about `turn`, all of its session: workers that hold one stop it,
  * and clients that wait for one read it again. A worker that the signal does not reach learns of it by its heartbeat.
  * Then their child turns are cancelled.
@@ -30,7 +44,7 @@ export async function cancelTurn(
 export function announceCancelled(
   parts: Pick<SubmitParts, 'database' | 'backplane' | 'dispatcher' | 'reportError'>,
   tenantId: string,
-  turn: Turn,
+  turn: Pick<Turn, 'id' | 'session_id'>,
   cancelled: readonly CancelledTurn[],
 ): void {
   if (cancelled.length === 0) return;

@@ -1,22 +1,19 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { agentConfigSchema, newId } from '@turnpike/contract';
-import { createTenant, insertAgent, insertTurn, openDatabase, type Database } from '@turnpike/store';
+import { createTenant, insertAgent, insertTurn, openDatabase } from '@turnpike/store';
 import { newTurn } from '../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { Dispatcher } from './dispatcher.ts';
 
-let database: Database;
+let database: TestDatabase;
 let backplane: Backplane;
-let drop: () => Promise<void>;
 let tenantId: string;
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(4);
   backplane = await openBackplane({
-    url: process.env['TEST_REDIS_URL'] ?? made.url,
+    url: process.env['TEST_REDIS_URL'] ?? database.url,
     onError: () => undefined,
   });
   tenantId = await createTenant(database, 'Acme');
@@ -24,7 +21,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await backplane.close();
   await database.close();
-  await drop();
 });
 
 test('settle waits for the changes so far, not for those that arrive meanwhile', async () => {

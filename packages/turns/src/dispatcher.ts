@@ -24,6 +24,7 @@ export class Dispatcher {
   readonly #database: Database;
   readonly #backplane: Backplane;
   readonly #onError: (error: unknown) => void;
+  readonly #onDispatched: (tenantIds: ReadonlySet<string>) => void;
   #changes: Change[] = [];
   /** Tenants that had no free slot a moment ago, and whether turns were added since. */
   readonly #full = new Map<string, { wasAdded: boolean }>();
@@ -39,10 +40,17 @@ export class Dispatcher {
   #noted = 0;
   #dealt = 0;
 
-  constructor(parts: { database: Database; backplane: Backplane; onError: (error: unknown) => void }) {
+  /** `onDispatched`: called after each batch of changes, with their tenants. */
+  constructor(parts: {
+    database: Database;
+    backplane: Backplane;
+    onError: (error: unknown) => void;
+    onDispatched?: (tenantIds: ReadonlySet<string>) => void;
+  }) {
     this.#database = parts.database;
     this.#backplane = parts.backplane;
     this.#onError = parts.onError;
+    this.#onDispatched = parts.onDispatched ?? (() => undefined);
   }
 
   /**
@@ -104,6 +112,7 @@ export class Dispatcher {
       this.#onError(error);
     } finally {
       this.#dealt += batch.length;
+      this.#onDispatched(new Set(batch.map(({ tenantId }) => tenantId)));
     }
   }
 

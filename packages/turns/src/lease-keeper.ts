@@ -1,6 +1,16 @@
 import { TurnCancelledError, TypedEmitter } from '@turnpike/contract';
 import type { TurnJob } from '@turnpike/backplane';
-import { claimTurn, PLAIN, removeWorker, renewLeases, type Capability, type Database } from '@turnpike/store';
+import {
+  claimTurn,
+  PLAIN,
+  readHandedTurn,
+  removeWorker,
+  renewLeases,
+  type Capability,
+  type Database,
+  type LeasedTurn,
+  type LiveWorker,
+} from '@turnpike/store';
 import { Lease, type LeaseEvents } from './lease.ts';
 import { TRANSITIONS } from './transitions.ts';
 
@@ -12,6 +22,8 @@ const RENEWALS = 3;
 const HEARTBEAT_EVERY_MS = 10_000;
 /** A lease whose row is locked by another statement is renewed again after this time. */
 const BUSY_MS = 300;
+/** A turn that was handed over and runs for this long is confirmed. Most of its first lease is left then. */
+const CONFIRM_AFTER_MS = 500;
 
 export interface LeaseKeeperParts {
   database: Database;
@@ -34,6 +46,9 @@ export class LeaseKeeper {
   readonly events: TypedEmitter<LeaseEvents>;
   readonly #parts: LeaseKeeperParts;
   readonly #leases = new Map<string, Lease>();
+  /** Of turns that were handed over a moment ago. */
+  readonly #unconfirmed = new Set<Lease>();
+  #willConfirm = false;
   readonly #timer: NodeJS.Timeout;
   #renewing = false;
   #renewal: Promise<void> = Promise.resolve();
@@ -50,6 +65,7 @@ export class LeaseKeeper {
     // The first listener: to all others, a lease that has ended is held no more.
     this.events.on('ended', (lease) => {
       if (this.#leases.get(lease.turn.id) === lease) this.#leases.delete(lease.turn.id);
+      this.#unconfirmed.delete(lease);
     });
     this.#timer = setInterval(
       () => void this.#renew(),
@@ -84,8 +100,30 @@ export class LeaseKeeper {
       leaseMs,
       runs: this.#runs,
     });
-    if (turn === null) return null;
-    const lease = new Lease({ turn, database, until: this.#until(asked), events: this.events });
+    return turn === null ? null : this.#hold(turn, this.#until(asked));
+  }
+
+  /**
+   * Takes a turn that was handed to this worker: it was stored as claimed, for a moment, so it is only read. Where it is
+   * still held after that moment, it is confirmed. Null where it is not this worker's, or is held here already.
+   */
+  async receive(job: { turnId: string; epoch: number }): Promise<Lease | null> {
+    const { database, workerId } = this.#parts;
+    if (this.#leases.has(job.turnId)) return null;
+    const asked = performance.now();
+    const handed = await readHandedTurn(database.pool, { ...job, workerId });
+    // It may have come twice.
+    if (handed === null || this.#leases.has(job.turnId)) return null;
+    const lease = this.#hold(handed.turn, asked + handed.heldMs * (1 - UNUSED_SHARE));
+    if (handed.turn.status === 'cancelling') lease.stop(new TurnCancelledError(job.turnId));
+    this.#unconfirmed.add(lease);
+    this.#confirmSoon();
+    return lease;
+  }
+
+  #hold(turn: LeasedTurn, until: number): Lease {
+    const { database } = this.#parts;
+    const lease = new Lease({ turn, database, until, events: this.events });
     this.#leases.set(turn.id, lease);
     this.events.emit('claimed', lease);
     return lease;
@@ -116,31 +154,45 @@ export class LeaseKeeper {
     return this.#renewal;
   }
 
+  /** One statement for all that come until then; most have ended by then. */
+  #confirmSoon(): void {
+    if (this.#willConfirm || this.#unconfirmed.size === 0 || this.#closed) return;
+    this.#willConfirm = true;
+    setTimeout(() => {
+      this.#willConfirm = false;
+      void this.#renewThese([...this.#unconfirmed], null).then(() => this.#confirmSoon());
+    }, CONFIRM_AFTER_MS).unref();
+  }
+
   async #renewAll(): Promise<void> {
     this.#renewing = true;
-    const leases = this.held;
+    const { workerId, concurrency } = this.#parts;
+    const worker = this.#leaving ? null : { id: workerId, concurrency, runs: this.#runs, build: this.#build };
+    await this.#renewThese(this.held, worker);
+    this.#renewing = false;
+  }
+
+  async #renewThese(leases: readonly Lease[], worker: LiveWorker | null): Promise<void> {
+    if (leases.length === 0 && worker === null) return;
     const asked = performance.now();
-    const { database, workerId, concurrency, leaseMs } = this.#parts;
+    const { database, leaseMs } = this.#parts;
     try {
       const fences = leases.map(({ turn }) => ({ turnId: turn.id, epoch: turn.epoch }));
-      const worker = this.#leaving
-        ? null
-        : { id: workerId, concurrency, runs: this.#runs, build: this.#build };
       const renewals = await renewLeases(database.pool, fences, leaseMs, worker);
       let isBusy = false;
       for (const lease of leases) {
         const renewal = renewals.get(lease.turn.id);
         if (this.#leases.get(lease.turn.id) !== lease) continue;
         if (renewal === undefined) lease.refused();
-        else if (renewal.renewed) lease.renew(this.#until(asked));
-        else isBusy = true;
+        else if (renewal.renewed) {
+          lease.renew(this.#until(asked));
+          this.#unconfirmed.delete(lease);
+        } else isBusy = true;
         if (renewal?.status === 'cancelling') lease.stop(new TurnCancelledError(lease.turn.id));
       }
       if (isBusy && !this.#closed) setTimeout(() => void this.#renew(), BUSY_MS).unref();
     } catch (error) {
       this.events.emit('heartbeatFailed', error);
-    } finally {
-      this.#renewing = false;
     }
   }
 

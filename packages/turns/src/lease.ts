@@ -344,9 +344,10 @@ export class Lease {
     } catch (error) {
       const reason = error instanceof LeaseLostError ? this.lose(error.cause) : error;
       // The turn is another worker's, or erased: the call was paid for all the same. If the commit arrived after
-      // all, its usage is recorded already, and is not recorded twice.
+      // all, its usage is recorded already, and is not recorded twice. The response of a batch is not lost with the lease.
       const { step } = advance;
-      if (step?.model != null) await this.recordUsage({ ...step, model: step.model });
+      if (step?.model != null && step.isBatched !== true)
+        await this.recordUsage({ ...step, model: step.model });
       throw reason;
     }
   }

@@ -1,6 +1,6 @@
-import { inputBlocks, newId, type ResumeTurn } from '@turnpike/contract';
+import { inputBlocks, newId, withFileSources, type File, type ResumeTurn } from '@turnpike/contract';
 import type { NewTurn } from '@turnpike/store';
-import type { SubmitCommand } from './submit-command.ts';
+import type { PlainCommand } from './submit-command.ts';
 
 /** A day: longer than any agent should run, and short enough that a turn which is stuck is noticed. */
 const DEFAULT_DEADLINE_MS = 24 * 60 * 60 * 1000;
@@ -11,11 +11,12 @@ export interface Caps {
   sessions: number | null;
 }
 
-/** The row of a turn that is asked for. One that resumes another has no input. */
+/** The row of a turn that is asked for. One that resumes another has no input. `files`: those that the input names. */
 export function newTurn(
-  { tenantId, requested, traceparent }: SubmitCommand,
+  { tenantId, requested, agentVersion, batchId, traceparent }: Omit<PlainCommand, 'limits' | 'idempotency'>,
   caps: Caps,
   sessionId: string,
+  files: ReadonlyMap<string, File> = new Map(),
 ): NewTurn {
   const { submission } = requested;
   const webhookUrl = webhookUrlOf(submission);
@@ -25,11 +26,12 @@ export function newTurn(
     sessionId,
     messageId: newId('message'),
     eventId: newId('event'),
-    input: 'input' in submission ? inputBlocks(submission.input) : null,
+    input: 'input' in submission ? withFileSources(inputBlocks(submission.input), files) : null,
     submitted: { ...submission, ...(webhookUrl === null ? {} : { webhook_url: webhookUrl }) },
     deadlineMs: submission.deadline_ms ?? DEFAULT_DEADLINE_MS,
-    agentVersion: submission.agent_version ?? null,
+    agentVersion: agentVersion ?? submission.agent_version ?? null,
     traceparent,
+    batchId: batchId ?? null,
     mostWaiting: caps.waiting,
   };
   if (requested.of === 'session') {

@@ -1,30 +1,24 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { agentConfigSchema, newId } from '@turnpike/contract';
-import { createTenant, insertAgent, openDatabase, type Database } from '@turnpike/store';
-import { createTestDatabase } from '../../../tests/support/test-database.ts';
-import { byLength } from '../../../tests/support/test-length.ts';
+import { createTenant, insertAgent } from '@turnpike/store';
+import { openTestDatabase, type TestDatabase } from '../../../tests/support/test-database.ts';
+import { IS_LONG } from '../../../tests/support/test-length.ts';
 import { openRaceTrack, type RaceTrack } from './testing/race.ts';
 import { endsOf } from './testing/race-ends.ts';
 import { moveOf, type MoveName } from './testing/race-moves.ts';
 import { STARTS, type Start } from './testing/race-scene.ts';
 
-let url: string;
-let database: Database;
+let database: TestDatabase;
 let track: RaceTrack;
-let drop: () => Promise<void>;
 beforeAll(async () => {
-  ({ url, drop } = await createTestDatabase());
-  database = openDatabase({ url, poolSize: 2, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(2);
   const tenantId = await createTenant(database, 'Acme');
   const agentId = newId('agent');
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
-  track = await openRaceTrack(url, database, { tenantId, agentId });
+  track = await openRaceTrack(database.url, database, { tenantId, agentId });
 });
-afterAll(async () => {
-  await database.close();
-  await drop();
-});
+afterAll(() => database.close());
 
 /** The moves that may meet on a turn in this state. */
 const MEETING: Record<Start, MoveName[]> = {
@@ -44,7 +38,6 @@ const MEETING: Record<Start, MoveName[]> = {
 };
 
 type Way = 'atOnce' | 'beforeCommit';
-const IS_LONG = byLength({ short: false, long: true });
 
 /**
  * Whether two moves meet in this way in this order. In the short form every two meet in each way once: at once with the

@@ -83,7 +83,8 @@ const WHOLE_PASSES = 10;
 /** How often a parked turn probes whether its model responds again. */
 const PROBE_EVERY_MS = 5_000;
 
-const ALL: WorkFound = {
+/** The stages of a whole pass; it reads the queues itself. */
+const ALL: Omit<WorkFound, 'liveQueues'> & { liveQueues: null } = {
   expiredLeases: true,
   expiredActions: true,
   missedDeadlines: true,
@@ -97,6 +98,8 @@ const ALL: WorkFound = {
   lateWorkers: true,
   spending: true,
   expiredRecords: true,
+  oldEvents: true,
+  liveQueues: null,
 };
 
 /**
@@ -153,7 +156,7 @@ export class Reconciliation {
       unreadySessions: await where(work.unreadySessions, () => this.#promoteSessions()),
       dueTurns: await where(work.dueTurns, () => this.#promoteDelayed()),
       probes: await where(work.probes, () => this.#probeOutages()),
-      unconsumedTurns: await attempt(() => this.#takeBackUnconsumed()),
+      unconsumedTurns: await attempt(() => this.#takeBackUnconsumed(work.liveQueues)),
       turnsWithWorker: await where(work.turnsWithoutWorker, () => this.#takeUp()),
       turnsWithoutWorker: await where(work.readyTurns, () => this.#putAside()),
       readyTenants: await where(work.readyTurns, () => this.#dispatchTenants()),
@@ -177,19 +180,19 @@ export class Reconciliation {
     repairs.purgedIdempotencyRecords = await where(work.expiredRecords, () =>
       this.#retention.purgeIdempotencyRecords(),
     );
-    repairs.prunedTurns = await attempt(() => this.#retention.pruneEvents());
+    repairs.prunedTurns = await where(work.oldEvents, () => this.#retention.pruneEvents());
     repairs.purgedRows = await attempt(() => this.#retention.purge());
     if (errors.length > 0) throw errors[0];
     return repairs;
   }
 
   /** The first pass is whole, and so is one whose look failed. */
-  async #look(errors: unknown[]): Promise<WorkFound> {
+  async #look(errors: unknown[]): Promise<WorkFound | typeof ALL> {
     const isWhole = this.#passes % WHOLE_PASSES === 0;
     this.#passes += 1;
     if (isWhole) return ALL;
     try {
-      return await lookForWork(this.#parts.database.pool, this.#settings.jobAgeMs);
+      return await lookForWork(this.#parts.database.pool, this.#settings);
     } catch (error) {
       errors.push(error);
       return ALL;
@@ -265,8 +268,8 @@ export class Reconciliation {
   }
 
   /** Reads what is in the queues only after workers came or went, and now and then: mostly every queue is consumed. */
-  async #takeBackUnconsumed(): Promise<number> {
-    const queues = await listLiveQueues(this.#parts.database.pool);
+  async #takeBackUnconsumed(found: readonly string[] | null): Promise<number> {
+    const queues = [...(found ?? (await listLiveQueues(this.#parts.database.pool)))];
     const isSame = queues.join(' ') === this.#queues.join(' ');
     this.#passesWithQueues = isSame ? this.#passesWithQueues + 1 : 0;
     this.#queues = queues;

@@ -1,7 +1,7 @@
 import { ProblemError } from '@turnpike/contract';
 import { agentHasVersion, findRefusal, keyInUse, type Refusal, type Sql } from '@turnpike/store';
 import type { Caps } from './new-turn.ts';
-import type { RequestedTurn, SubmitCommand } from './submit-command.ts';
+import type { PlainCommand, PlainTurn } from './submit-command.ts';
 
 /** Why a turn was refused; null where only the locks of its key and its session can tell. */
 export function rejectionWithoutLocks(refusal: Refusal, caps: Caps): ProblemError | null {
@@ -22,7 +22,7 @@ export function tooManySessions(limit: number | null): ProblemError {
 /** Why a turn was refused whose session is locked, so that the reason cannot change meanwhile. */
 export async function rejectionUnderLocks(
   sql: Sql,
-  { tenantId, requested }: SubmitCommand,
+  { tenantId, requested }: PlainCommand,
   sessionId: string,
   refusal: Refusal,
   caps: Caps,
@@ -39,7 +39,7 @@ export async function rejectionUnderLocks(
 async function versionMissing(
   sql: Sql,
   tenantId: string,
-  requested: RequestedTurn,
+  requested: PlainTurn,
   sessionId: string,
 ): Promise<ProblemError | null> {
   const { agent_version: version } = requested.submission;

@@ -20,6 +20,12 @@ export const retentionVariables = {
   TURN_RETENTION_DAYS: kept.describe(
     'Turns that ended longer ago are deleted with their steps and messages. `0`: never.',
   ),
+  BATCH_RETENTION_DAYS: kept.describe(
+    'Batches that ended longer ago are deleted with their lines; their turns are kept. `0`: never.',
+  ),
+  SCHEDULE_RUN_RETENTION_DAYS: kept
+    .default(30)
+    .describe('The history of schedules is deleted after this time; their turns are kept. `0`: never.'),
   AGENT_VERSION_RETENTION_DAYS: kept.describe(
     'Agent versions that were replaced longer ago are deleted, and those of deleted agents. `0`: never.',
   ),
@@ -48,6 +54,8 @@ export function retentionSettings(environment: z.output<typeof environmentSchema
     retentionDays: {
       sessions: environment.SESSION_RETENTION_DAYS || null,
       turns: environment.TURN_RETENTION_DAYS || null,
+      batches: environment.BATCH_RETENTION_DAYS || null,
+      scheduleRuns: environment.SCHEDULE_RUN_RETENTION_DAYS || null,
       agentVersions: environment.AGENT_VERSION_RETENTION_DAYS || null,
       ledgerEntries: environment.LEDGER_RETENTION_DAYS || null,
       auditEntries: environment.AUDIT_RETENTION_DAYS || null,

@@ -9,33 +9,27 @@ import {
   insertAgent,
   insertAuditEntry,
   insertTurn,
-  openDatabase,
   revokeApiKey,
-  type Database,
 } from '@turnpike/store';
 import { newTurn } from '../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../tests/support/test-database.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Reconciliation } from './reconcile.ts';
 import { retentionSettings, retentionVariables } from './retention-settings.ts';
 import { Retention } from './retention.ts';
 import { z } from 'zod';
 
-let database: Database;
+let database: TestDatabase;
 let backplane: Backplane;
-let drop: () => Promise<void>;
 let tenantId: string;
 let agentId: string;
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 4, applicationName: 'test', onError: () => undefined });
-  backplane = await openBackplane({ url: made.url, prefix: 'test', onError: () => undefined });
+  database = await openTestDatabase(4);
+  backplane = await openBackplane({ url: database.url, prefix: 'test', onError: () => undefined });
 });
 afterAll(async () => {
   await backplane.close();
   await database.close();
-  await drop();
 });
 beforeEach(async () => {
   tenantId = await createTenant(database, 'Acme');

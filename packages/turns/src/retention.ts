@@ -17,6 +17,8 @@ const MOST_BATCHES = 40;
 const WINDOWS: Record<Purgeable, number> = {
   sessions: 20,
   turns: 100,
+  batches: 100,
+  scheduleRuns: 1_000,
   agentVersions: 50,
   ledgerEntries: 1_000,
   auditEntries: 1_000,

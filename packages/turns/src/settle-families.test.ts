@@ -10,32 +10,27 @@ import {
   deleteSession,
   insertAgent,
   insertTurn,
-  openDatabase,
   parkParent,
   startChildren,
-  type Database,
 } from '@turnpike/store';
 import { newTurn } from '../../../tests/support/new-turn.ts';
-import { createTestDatabase } from '../../../tests/support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../../../tests/support/test-database.ts';
 import { untilTrue } from '../../../tests/support/until-true.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { settleAllFamilies, settleFamilies, type FamilyParts } from './settle-families.ts';
+import { settleAllFamilies, settleFamilies, tellFamilies, type FamilyParts } from './settle-families.ts';
 import { ending } from './testing/race-scene.ts';
 import { TRANSITIONS } from './transitions.ts';
 
 /** The advisory lock that keeps a park from its commit. */
 const GATE = 4_713;
 
-let database: Database;
+let database: TestDatabase;
 let backplane: Backplane;
 let parts: FamilyParts;
-let drop: () => Promise<void>;
 let tenantId: string;
 const agentId = newId('agent');
 beforeAll(async () => {
-  const made = await createTestDatabase();
-  drop = made.drop;
-  database = openDatabase({ url: made.url, poolSize: 8, applicationName: 'test', onError: () => undefined });
+  database = await openTestDatabase(8);
   tenantId = await createTenant(database, 'Acme');
   const config = agentConfigSchema.parse({ model: 'm' });
   await insertAgent(database.pool, { id: agentId, tenantId, name: 'a', metadata: {}, config });
@@ -43,7 +38,7 @@ beforeAll(async () => {
     throw error;
   };
   backplane = await openBackplane({
-    url: process.env['TEST_REDIS_URL'] ?? made.url,
+    url: process.env['TEST_REDIS_URL'] ?? database.url,
     prefix: `t-${randomUUID()}`,
     onError: fail,
     onUnusable: fail,
@@ -54,7 +49,6 @@ afterAll(async () => {
   await parts.dispatcher.settle();
   await backplane.close();
   await database.close();
-  await drop();
 });
 
 interface Held {
@@ -102,6 +96,27 @@ async function end({ turnId, epoch, eventCount }: Held): Promise<void> {
   const fence = { turnId, epoch, from: TRANSITIONS.advance.from, eventCount };
   const ended = await advanceTurn(database.pool, fence, ending('completed'));
   if (ended === null) throw new Error('The turn was not ended.');
+}
+
+/** It waits for its client from now on. */
+async function requireAction({ turnId, epoch, eventCount }: Held): Promise<void> {
+  const fence = { turnId, epoch, from: TRANSITIONS.advance.from, eventCount };
+  const event = { id: newId('event'), type: 'turn.requires_action' as const, payload: { tool_calls: [] } };
+  await advanceTurn(database.pool, fence, { action: { timeoutMs: 60_000 }, events: [event] });
+}
+
+/** The turns that the events of these turns say require an action, in their order; the numbers have no gap. */
+async function toldTo(turnIds: readonly string[]): Promise<string[][]> {
+  const { rows } = await database.pool.query<{ told: string[]; isWhole: boolean }>(
+    `SELECT coalesce(array_agg(events.payload ->> 'child_turn_id' ORDER BY sequence_number)
+              FILTER (WHERE type = 'tool.child_requires_action'), '{}') AS told,
+       max(sequence_number) = count(*) AND count(*) = min(turns.event_count) AS "isWhole"
+     FROM unnest($1::text[]) WITH ORDINALITY AS given(id, place) JOIN turns USING (id)
+     JOIN events ON events.turn_id = turns.id GROUP BY place ORDER BY place`,
+    [turnIds],
+  );
+  expect(rows.map(({ isWhole }) => isWhole)).toEqual(turnIds.map(() => true));
+  return rows.map(({ told }) => told);
 }
 
 async function statesOf(turnIds: readonly string[]): Promise<string[]> {
@@ -184,6 +199,28 @@ test('a turn is woken once the last of its child turns has ended, and not before
   expect(await statesOf([parent.turnId])).toEqual(['queued']);
 });
 
+test('parked turns are told of an action below them once, on every level, whether it or the park comes first', async () => {
+  for (const parksFirst of [true, false]) {
+    const top = await newParent();
+    const middle = await hold((await startMany(top, 1))[0] ?? '');
+    const low = await hold((await startMany(middle, 1))[0] ?? '');
+    const park = async (): Promise<void> => {
+      for (const each of [middle, top]) {
+        expect(await parkParent(database.pool, each)).toBe('parked');
+        await tellFamilies(parts, [each.turnId]);
+      }
+    };
+    if (parksFirst) await park();
+    await requireAction(low);
+    await tellFamilies(parts, [low.turnId]);
+    if (!parksFirst) await park();
+    await Promise.all([low, middle, top].map(({ turnId }) => tellFamilies(parts, [turnId])));
+    expect(await toldTo([top.turnId, middle.turnId])).toEqual([[low.turnId], [low.turnId]]);
+    expect(await pass()).toEqual({ orphans: 0, woken: 0 });
+    expect(await toldTo([top.turnId, middle.turnId])).toEqual([[low.turnId], [low.turnId]]);
+  }
+});
+
 test('whatever a process that died left undone, a pass of the reconciler does', async () => {
   const [ended, erased, gone] = await Promise.all([newParent(), newParent(), newParent()]);
   const [child] = await startMany(ended, 1);
@@ -201,8 +238,13 @@ test('whatever a process that died left undone, a pass of the reconciler does', 
   );
   await deleteSession(database.pool, tenantId, rows[0]?.sessionId ?? '');
   await cancelTurn(database.pool, tenantId, gone.turnId, TRANSITIONS.cancel.from);
+  const asked = await newParent();
+  const asking = await hold((await startMany(asked, 1))[0] ?? '');
+  expect(await parkParent(database.pool, asked)).toBe('parked');
+  await requireAction(asking);
 
   expect(await pass()).toEqual({ orphans: 1, woken: 2 });
+  expect(await toldTo([asked.turnId])).toEqual([[asking.turnId]]);
   expect(await statesOf([ended.turnId, erased.turnId])).toEqual(['queued', 'queued']);
   expect(await statesOf([middle ?? '', below ?? ''])).toEqual(['cancelled', 'cancelled']);
   expect(await pass()).toEqual({ orphans: 0, woken: 0 });

@@ -5,6 +5,7 @@ import {
   findOrphansOf,
   findParentsToWake,
   readParents,
+  tellAncestors,
   wakeParents,
   type CancelledTurn,
   type Database,
@@ -44,6 +45,17 @@ export async function settleFamilies(parts: FamilyParts, turnIds: readonly strin
   if (waiting.length > 0) await wake(parts, waiting, true);
 }
 
+/**
+ * Tells the clients of parked turns, by an event, that a turn below them requires an action. `turnIds`: turns that
+ * require one, or that were parked just now.
+ */
+export async function tellFamilies(
+  { database, backplane }: Pick<FamilyParts, 'database' | 'backplane'>,
+  turnIds: readonly string[],
+): Promise<void> {
+  for (const told of await tellAncestors(database.pool, turnIds)) backplane.live.changed(told);
+}
+
 /** For the reconciler: where to continue with the next pass. */
 export interface FamilyCursors {
   orphan: string;
@@ -75,6 +87,7 @@ export async function settleAllFamilies(
     const found = await findParentsToWake(pool, cursors.parent, BATCH);
     cursors.parent = found.last ?? '';
     if (found.turnIds.length > 0) woken += await wake(parts, found.turnIds, false);
+    if (found.untold.length > 0) await tellFamilies(parts, found.untold);
     if (found.last === null) break;
   }
   return { orphans, woken };

@@ -2,6 +2,7 @@ import { acceptedResponse, type Turn } from '@turnpike/contract';
 import type { StoredResponse } from '@turnpike/store';
 import { acceptTurn } from './accept-turn.ts';
 import { announceCancelled } from './cancel-turn.ts';
+import { handOver } from './hand-over.ts';
 import type { SubmitCommand, SubmitParts } from './submit-command.ts';
 
 export interface SubmitResult {
@@ -19,14 +20,21 @@ export interface SubmitResult {
  */
 export async function submitTurn(parts: SubmitParts, command: SubmitCommand): Promise<SubmitResult> {
   const { tenantId } = command;
-  const result = await acceptTurn(parts, command, { takesJob: true });
-  if ('replay' in result) return { response: result.replay, turn: null };
-  const { turn, isHead, job, cancelled } = result.done;
   const { dispatcher, backplane } = parts;
+  const slot = backplane.handOvers.take();
+  const worker = slot === null ? null : { id: slot.workerId, leaseMs: slot.leaseMs };
+  const result = await acceptTurn(parts, command, { takesJob: true, worker }).catch((error: unknown) => {
+    slot?.giveBack();
+    throw error;
+  });
+  if ('replay' in result || !result.done.isHandedOver) slot?.giveBack();
+  if ('replay' in result) return { response: result.replay, turn: null };
+  const { turn, isHead, job, isHandedOver, recordedBody, cancelled } = result.done;
   // Where one of these is lost, the reconciler finds the turn.
-  if (job !== null) dispatcher.dispatched(job);
+  if (isHandedOver && slot !== null) void handOver(parts, slot, turn.id);
+  else if (job !== null) dispatcher.dispatched(job);
   else if (isHead) dispatcher.added(tenantId);
   backplane.live.changed({ sessionId: turn.session_id, turnId: turn.id, eventCount: null });
   announceCancelled(parts, tenantId, turn, cancelled);
-  return { response: acceptedResponse(turn), turn };
+  return { response: acceptedResponse(turn, recordedBody ?? undefined), turn };
 }

@@ -2,6 +2,7 @@ import {
   effectSchema,
   inputSchemaSchema,
   onUnknownSchema,
+  secretNameSchema,
   toolNameSchema,
   toolSchemaIssues,
 } from '@turnpike/contract';
@@ -31,7 +32,7 @@ const settingsSchema = z
     approval: z.union([z.boolean(), isFunction]).optional(),
     timeoutMs: z.int().min(100).max(86_400_000).optional(),
     secrets: z
-      .array(z.string().min(1).max(128))
+      .array(secretNameSchema)
       .max(MOST_SECRETS)
       .refine((names) => new Set(names).size === names.length, 'names a secret twice')
       .optional(),

@@ -30,10 +30,31 @@ test('an agent in code is the body of a request, with its tools by name', () => 
   });
 });
 
+test('an agent that is a tool is named, or given as it was defined', () => {
+  const research = defineAgent({ name: 'research', model: 'claude-sonnet-4-5' });
+  const asks = { type: 'agent', description: 'Asks.' } as const;
+  const { body } = defineAgent({
+    name: 'guide',
+    model: 'claude-sonnet-4-5',
+    tools: [
+      { ...asks, name: 'one', agent: research },
+      { ...asks, name: 'two', agent: 'writing' },
+      { ...asks, name: 'three', agent_id: 'agent_01kapjt9e8f7ga5vxq3c2m4n6r' },
+    ],
+  });
+  expect(body['tools']).toEqual([
+    { ...asks, name: 'one', agent: 'research', requires_approval: false },
+    { ...asks, name: 'two', agent: 'writing', requires_approval: false },
+    { ...asks, name: 'three', agent_id: 'agent_01kapjt9e8f7ga5vxq3c2m4n6r', requires_approval: false },
+  ]);
+});
+
 test('an agent that the API would refuse is refused where it is defined', () => {
   const settings = { name: 'guide', model: 'claude-sonnet-4-5' };
   expect(() => defineAgent({ ...settings, tools: [forecast, forecast] })).toThrow('tool names must differ');
   expect(() => defineAgent({ ...settings, temperature: 3 })).toThrow('temperature');
+  const missing = [forecast, undefined] as (typeof forecast)[];
+  expect(() => defineAgent({ ...settings, tools: missing })).toThrow('The agent "guide": tools.1 is no tool');
 });
 
 /** Without `undefined`, which the contract's optional fields also allow. */

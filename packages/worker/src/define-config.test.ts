@@ -13,12 +13,19 @@ test('a config has the tools of its agents too, each once', () => {
     type: 'config',
     tools: [two, one],
     agents: [agent],
+    mcpServers: [],
   });
 });
 
 test('unknown fields, and what has the name of another, are refused', () => {
   const wrong: [unknown, string][] = [
     [{ tool: [] }, 'The config: tool is not a known field.'],
+    [undefined, 'The config: give defineConfig() an object, { tools: […], agents: […] }.'],
+    [{ tools: { one: toolOf('one') } }, 'The config: tools must be a list.'],
+    [
+      { tools: [undefined] },
+      'A tool is undefined: is its module imported in a circle, or its name misspelt?',
+    ],
     [{ agents: [{}] }, 'The config: an agent was not made with defineAgent().'],
     [{ agents: [agentOf('a'), agentOf('a')] }, 'The config: two agents are called a.'],
     [{ tools: [toolOf('one'), toolOf('one')] }, 'Two tools are called one.'],

@@ -56,6 +56,28 @@ test('the types give run its input and its secrets, and ask for reconcile exactl
   defineTool({ ...forecast, output, run: () => ({ degrees: 'mild' }) });
 });
 
+test('a tool may return what has an interface or came from elsewhere, and a step gives what JSON keeps of its result', () => {
+  interface Order {
+    id: string;
+    cents?: number | undefined;
+  }
+  const order = { id: 'o-1' } as Order;
+  defineTool({ ...forecast, run: () => [order] });
+  defineTool({ ...forecast, run: async (_input, call) => (await call.fetch('https://shop.invalid')).json() });
+  defineTool({
+    ...forecast,
+    async run(_input, call) {
+      const kept: Order = await call.step('order', { effect: 'read' }, () => Promise.resolve(order));
+      const [at]: string[] = await call.step('times', { effect: 'read' }, () => [new Date()]);
+      const nothing: void = await call.step('nothing', { effect: 'read' }, () => undefined);
+      const data: unknown = await call.step('data', { effect: 'read' }, (): unknown => 1);
+      // @ts-expect-error: a text, by now.
+      at?.getTime();
+      return [kept, at, nothing, data];
+    },
+  });
+});
+
 const schemaOf = (jsonSchema: unknown): unknown => ({
   '~standard': {
     version: 1,
@@ -75,6 +97,7 @@ test.each([
   ['no function', { run: 'curl' }, 'run must be a function'],
   ['a timeout of a week', { timeoutMs: 604_800_000 }, 'timeoutMs'],
   ['a secret twice', { secrets: ['key', 'key'] }, 'names a secret twice'],
+  ['a secret of a name that no secret has', { secrets: ['my key'] }, 'secrets.0 must be 1 to 128'],
   ['an isolated module that is no URL', { isolate: { module: './tool.ts' } }, 'import.meta.url'],
   ['an input that is no schema', { input: { type: 'object' } }, 'is not a schema'],
   ['an input without JSON Schema', { input: schemaOf(undefined) }, 'yields no JSON Schema'],

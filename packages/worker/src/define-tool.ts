@@ -25,15 +25,11 @@ export type OutputBlock =
       [field: string]: unknown;
     };
 
-/** What a tool returns where it declares no `output`: text, any JSON value, or content blocks. */
-export type ToolReturn = string | OutputBlock[] | JsonValue | void;
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue | undefined };
+/**
+ * What a tool returns where it declares no `output`: text, content blocks, or a value that can be written as JSON, such
+ * as what `response.json()` gives. What cannot be written as JSON is told to the model.
+ */
+export type ToolReturn = unknown;
 
 /** What `reconcile` found out about a call that was made before. */
 export type Reconciled<Returned> =

@@ -28,6 +28,17 @@ export interface StepContext {
   readonly signal: AbortSignal;
 }
 
+/** The result of a step as it is given back: as JSON keeps it. A `Date` becomes a text; a function cannot be kept. */
+export type Kept<Result> = Result extends string | number | boolean | null | undefined | void
+  ? Result
+  : Result extends { toJSON(): infer Json }
+    ? Kept<Json>
+    : Result extends bigint | symbol | ((...values: never[]) => unknown)
+      ? never
+      : Result extends object
+        ? { [Field in keyof Result]: Kept<Result[Field]> }
+        : Result;
+
 /** A question to a person, with the form of its answer. */
 export interface Question<Schema extends ToolSchema> {
   /** Shown to the person. */
@@ -72,7 +83,7 @@ export interface CodeToolCall<Secret extends string = string> {
     name: string,
     settings: StepSettings,
     work: (step: StepContext) => Promise<Result> | Result,
-  ): Promise<Result>;
+  ): Promise<Kept<Result>>;
   /**
    * Asks a person. The turn waits in `requires_action` without a worker; after the answer the tool is run again from
    * its start, its steps give back what they gave, and this resolves with the answer.

@@ -18,7 +18,7 @@ import {
   type Sql,
 } from '@turnpike/store';
 import { modelStep } from '../../../../tests/support/model-step.ts';
-import { answerAction } from '../answer-action.ts';
+import { answerAction, CheckedAnswers } from '../answer-action.ts';
 import { cancelTurn } from '../cancel-turn.ts';
 import { TRANSITIONS } from '../transitions.ts';
 import { ending, parking, type Scene } from './race-scene.ts';
@@ -105,7 +105,7 @@ const MOVES = {
   answer: {
     async run(sql, { tenantId, turnId, callId }) {
       const answers = { tool_outputs: [{ tool_call_id: callId, approved: true }] };
-      return (await answerAction(sql, tenantId, turnId, answers, () => Promise.resolve(null))).turn.status;
+      return (await answerAction(sql, tenantId, turnId, answers, new CheckedAnswers())).turn.status;
     },
   },
   resume: {

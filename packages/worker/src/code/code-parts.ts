@@ -8,13 +8,13 @@ export interface CodeParts {
   /** The semaphore of each tool, for each tenant. */
   guard: CallGuard;
   /** Reads a tenant's secret; null where there is none. Throws `RetryableError` where the keys are away. */
-  readSecret(tenantId: string, name: string): Promise<string | null>;
+  readSecret(
+    tenantId: string,
+    name: string,
+  ): Promise<{ value: string; allowedHosts: string[] | null } | null>;
   /** Sends through the guard of addresses. */
   send: SendRequest;
   isolated: IsolatedTools;
   logger: Logger;
   tracing: Tracing;
 }
-
-/** Text of one output, as for other tools. */
-export const OUTPUT_LIMITS = { maxTextCharacters: 64_000, maxMediaCharacters: 8_000_000 };

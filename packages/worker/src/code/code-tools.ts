@@ -12,6 +12,7 @@ export class CodeTools {
   readonly #parts: CodeParts;
   readonly #ofScope = new WeakMap<ToolScope, Tools>();
   #newest: Tools;
+  #mcp: Tools = new Map();
 
   /** Throws a `TypeError` for two different tools of one name. */
   constructor(tools: readonly CodeTool[], parts: CodeParts) {
@@ -24,8 +25,13 @@ export class CodeTools {
     this.#newest = this.#given(tools);
   }
 
+  /** The tools of the worker's own MCP servers, by their names. One in code comes first. */
+  replaceMcp(tools: Tools): void {
+    this.#mcp = tools;
+  }
+
   readonly find: FindTool<Extract<AgentTool, { type: 'code' }>> = ({ name }, scope) => {
-    const tools = this.#ofScope.get(scope) ?? this.#newest;
+    const tools = this.#ofScope.get(scope) ?? new Map([...this.#mcp, ...this.#newest]);
     this.#ofScope.set(scope, tools);
     return tools.get(name) ?? null;
   };

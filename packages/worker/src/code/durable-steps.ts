@@ -4,17 +4,20 @@ import {
   type ToolCallContext,
   type ToolStep,
 } from '@turnpike/contract';
-import { describeFailure } from '@turnpike/tools';
-import { findSecrets, secretPatterns, type Tracing } from '@turnpike/telemetry';
+import { describeFailure, hideSecrets } from '@turnpike/tools';
+import type { Tracing } from '@turnpike/telemetry';
 import { z } from 'zod';
 import type { CodeTool } from '../define-tool.ts';
 import type { StepContext, StepEffect } from '../tool-call.ts';
 import { FailTurnError, RetryLaterError, ToolError, UnknownOutcomeError } from '../tool-error.ts';
 import { EndOfRun, type CodeRun } from './code-run.ts';
-import { inToolScope } from './tool-scope.ts';
+import { holdsSecret } from './hide-in-output.ts';
+import { readableError } from './readable-error.ts';
+import { inToolScope, toolScope } from './tool-scope.ts';
 
 const MOST_STEPS = 1_000;
 const MOST_CHARACTERS = 200;
+const MOST_MESSAGE_CHARACTERS = 2_000;
 /** Of one result, as JSON. */
 const MOST_RESULT_BYTES = 65_536;
 /** Of all results of a call: every run reads them. */
@@ -77,7 +80,14 @@ export class DurableSteps {
     if (typeof name !== 'string' || name === '' || name.length > MOST_CHARACTERS || name.includes('\0')) {
       throw new TypeError(`${this.#tool.name}: a step needs a name of 1 to ${MOST_CHARACTERS} characters.`);
     }
+    if (holdsSecret(name, this.#secrets)) {
+      throw new TypeError(`${this.#tool.name}: the name of a step holds a secret.`);
+    }
     const title = `${this.#tool.name}: the step "${name}"`;
+    const outer = toolScope()?.step;
+    if (outer !== undefined) {
+      throw new TypeError(`${title} is begun inside of the step "${outer}": begin it before or after it.`);
+    }
     const parsed = settingsSchema.safeParse(settings);
     if (!parsed.success) throw new TypeError(`${title} needs an effect: read, idempotent or once.`);
     const { effect } = parsed.data;
@@ -109,11 +119,13 @@ export class DurableSteps {
       this.#context.assertHeld();
       const { scope, endSignal: signal } = this.#run;
       const idempotencyKey = `${scope.toolCallId}:${name}`;
-      const result = await inToolScope({ ...scope, effect }, () => work({ idempotencyKey, signal }));
+      const result = await inToolScope({ ...scope, effect, step: name }, () =>
+        work({ idempotencyKey, signal }),
+      );
       json = this.#asJson(name, result);
-    } catch (error) {
+    } catch (thrown) {
       span.end('step_failed');
-      return this.#fail(error, isOnce, commit);
+      return this.#fail(readableError(thrown), isOnce, commit);
     }
     span.end();
     await commit({ status: 'completed', result: json });
@@ -122,7 +134,7 @@ export class DurableSteps {
 
   /** Records how a step ended that threw, so that a later run of the call comes to the same end. */
   async #fail(
-    error: unknown,
+    error: Error,
     isOnce: boolean,
     commit: (change: Pick<ToolStep, 'status' | 'result'>) => Promise<void>,
   ): Promise<never> {
@@ -135,8 +147,10 @@ export class DurableSteps {
     }
     if (error instanceof RetryLaterError) await commit({ status: 'undone', result: null });
     else if (!(error instanceof FailTurnError)) {
-      const message = error instanceof Error ? error.message : String(error);
-      await commit({ status: 'failed', result: JSON.stringify(message.slice(0, 2_000)) });
+      const beginning = error.message.slice(0, MOST_MESSAGE_CHARACTERS);
+      const isCut = beginning !== error.message;
+      const message = hideSecrets(beginning, this.#secrets, isCut);
+      await commit({ status: 'failed', result: JSON.stringify(message) });
     }
     throw error;
   }
@@ -159,14 +173,7 @@ export class DurableSteps {
     const kept = this.#context.steps().reduce((sum, step) => sum + (step.result?.length ?? 0), 0);
     if (kept + json.length > MOST_BYTES)
       refuse(`the call's results have more than ${MOST_BYTES} bytes together`);
-    if (
-      findSecrets(
-        json,
-        this.#secrets.map((secret) => secretPatterns(secret)),
-      ).length > 0
-    ) {
-      refuse('it holds a secret');
-    }
+    if (holdsSecret(json, this.#secrets)) refuse('it holds a secret');
     return json;
   }
 }

@@ -15,6 +15,8 @@ const MOST_ATTEMPTS = 20;
 const LEAST_WAIT_MS = 100;
 const MOST_WAIT_MS = 3_600_000;
 const MOST_CHARACTERS = 4_000;
+/** Of a long message only the beginning is shown. */
+const SEARCHED_CHARACTERS = 64_000;
 
 export interface Thrown {
   tool: CodeTool;
@@ -30,9 +32,11 @@ export interface Thrown {
  * Throws `CallDeferredError`, `TerminalError` (`tool_failed_turn`) and `OutcomeUnknownError` for the `ToolError` that
  * means it.
  */
-export function explainThrown(error: unknown, thrown: Thrown): ToolOutput {
+export function explainThrown(error: Error, thrown: Thrown): ToolOutput {
   const { tool, attempt, secrets, logger } = thrown;
-  const message = hideSecrets(messageOf(error), secrets, false).slice(0, MOST_CHARACTERS);
+  const text = messageOf(error);
+  const searched = text.slice(0, SEARCHED_CHARACTERS);
+  const message = hideSecrets(searched, secrets, searched !== text).slice(0, MOST_CHARACTERS);
   if (error instanceof RetryLaterError && attempt < MOST_ATTEMPTS) {
     logger.info('A tool asked to be called again later.', { after_ms: error.afterMs, attempt });
     throw new CallDeferredError(`${tool.name} asked to be called again later.`, waitOf(error));
@@ -63,17 +67,9 @@ function asOutput(message: string): ToolOutput {
   );
 }
 
-/** A tool may throw anything, also an object whose fields throw. */
-function messageOf(error: unknown): string {
-  try {
-    const text: unknown = error instanceof Error ? error.message || error.name : error;
-    if (typeof text === 'string' && text.trim() !== '') return text;
-    return typeof text === 'number' || typeof text === 'boolean'
-      ? String(text)
-      : 'The tool failed without a message.';
-  } catch {
-    return 'The tool failed without a message.';
-  }
+function messageOf(error: Error): string {
+  const text = error.message || (error.name === 'Error' ? '' : error.name);
+  return text.trim() === '' ? 'The tool failed without a message.' : text;
 }
 
 function waitOf({ afterMs }: RetryLaterError): number {

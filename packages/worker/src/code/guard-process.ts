@@ -1,6 +1,7 @@
 import { format } from 'node:util';
-import { handleUncaught } from '@turnpike/telemetry';
+import { handleUncaught, scrub } from '@turnpike/telemetry';
 import { describeFailure } from '@turnpike/tools';
+import { readableError } from './readable-error.ts';
 import { toolScope } from './tool-scope.ts';
 
 const MOST_CHARACTERS = 2_000;
@@ -9,7 +10,8 @@ const LEVELS = { debug: 'debug', log: 'info', info: 'info', warn: 'warn', error:
 /**
  * Keeps the code of a tool from ending the worker: `process.exit` throws in it, and an error that it lets escape (a
  * rejection that nothing handles, an exception in a timer) is logged under its name. What it writes to the console
- * becomes log lines, so that secrets are hidden in it. Code outside of tools is as free as before.
+ * becomes log lines, so that secrets are hidden in it; so they are in what it writes to the standard streams itself. Code
+ * outside of tools is as free as before.
  */
 export function guardProcess(): void {
   const exit = process.exit.bind(process);
@@ -21,9 +23,14 @@ export function guardProcess(): void {
   handleUncaught((error) => {
     const scope = toolScope();
     if (scope === undefined) return false;
-    scope.logger.error('A tool let an error escape.', describeFailure(error));
+    scope.logger.error('A tool let an error escape.', describeFailure(readableError(error)));
     return true;
   });
+  for (const stream of [process.stdout, process.stderr]) {
+    const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean;
+    stream.write = (chunk: unknown, ...rest: unknown[]) =>
+      write(typeof chunk === 'string' && toolScope() !== undefined ? scrub(chunk) : chunk, ...rest);
+  }
   for (const [method, level] of Object.entries(LEVELS) as [keyof typeof LEVELS, 'info'][]) {
     // eslint-disable-next-line no-console
     const write = console[method].bind(console);

@@ -3,12 +3,13 @@ import { RetryableError, type ToolCallContext } from '@turnpike/contract';
 import { hideValue } from '@turnpike/telemetry';
 import type { CodeTool } from '../define-tool.ts';
 import type { CodeParts } from './code-parts.ts';
+import type { BoundSecret } from './tool-fetch.ts';
 
 /** How long a call waits where the master keys are unavailable. */
 const WAIT_MS = 10_000;
 const PAUSE_MS = 250;
 
-export type OpenedSecrets = { values: Record<string, string> } | { refusal: string };
+export type OpenedSecrets = { values: Record<string, string>; bound: BoundSecret[] } | { refusal: string };
 
 /**
  * Opens the secrets that a tool names. Resolves with a message for the model where one does not exist.
@@ -20,24 +21,27 @@ export async function openSecrets(
   { readSecret }: Pick<CodeParts, 'readSecret'>,
 ): Promise<OpenedSecrets> {
   const values: Record<string, string> = {};
+  const bound: BoundSecret[] = [];
   const end = performance.now() + WAIT_MS;
   for (const name of tool.secrets) {
-    const value = await untilRead(() => readSecret(tenantId, name), end, signal);
-    if (value === null) {
+    const found = await untilRead(() => readSecret(tenantId, name), end, signal);
+    if (found === null) {
       const missing = `secret_not_found: ${tool.name} needs the secret ${name}, which does not exist.`;
       return { refusal: `${missing} Nothing was done.` };
     }
+    const { value, allowedHosts } = found;
     hideValue(value);
     values[name] = value;
+    if (allowedHosts !== null) bound.push({ name, value, allowedHosts });
   }
-  return { values };
+  return { values, bound };
 }
 
-async function untilRead(
-  read: () => Promise<string | null>,
+async function untilRead<Found>(
+  read: () => Promise<Found>,
   end: number,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<Found> {
   for (;;) {
     signal.throwIfAborted();
     try {

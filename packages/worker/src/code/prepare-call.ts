@@ -1,12 +1,22 @@
 import type { ToolOutput } from '@turnpike/contract';
 import { OutcomeUnknownError } from '@turnpike/contract';
-import { describeFailure, explainInexact, type GivenInput, type PreparedCall } from '@turnpike/tools';
+import {
+  cannotReconcile,
+  describeFailure,
+  explainInexact,
+  type GivenInput,
+  type PreparedCall,
+} from '@turnpike/tools';
 import type { CodeTool } from '../define-tool.ts';
 import { validate } from '../validate.ts';
 import type { CodeParts } from './code-parts.ts';
+import { readableError } from './readable-error.ts';
 import { readReconciled } from './read-reconciled.ts';
 import { readReturn } from './read-return.ts';
 import { runCode } from './run-code.ts';
+
+const OLD_INPUT =
+  'A call that an earlier version of a tool accepted does not fit its newer schema. It is run with its input as it is.';
 
 /** Checks an input by the tool's own schema. Never throws: what the tool's code throws here is said to the model. */
 export async function prepareCall(
@@ -16,14 +26,19 @@ export async function prepareCall(
 ): Promise<PreparedCall> {
   const inexact = explainInexact(given);
   if (inexact !== null) return { valid: false, explanation: inexact };
-  const { name, code, effect, onUnknown } = tool;
+  const { name, code, effect, onUnknown, hash } = tool;
+  const wasAccepted = given.acceptedBy !== null && given.acceptedBy !== hash;
   let input: unknown;
   try {
     const checked = await validate(code.input, given.value);
-    if (!checked.valid) return { valid: false, explanation: `The input is not valid: ${checked.issues}` };
-    input = checked.value;
+    if (!checked.valid && !wasAccepted) {
+      return { valid: false, explanation: `The input is not valid: ${checked.issues}` };
+    }
+    if (!checked.valid) parts.logger.warn(OLD_INPUT, { tool: name });
+    // A call that an earlier version of the tool accepted stays valid, whatever a newer schema says.
+    input = checked.valid ? checked.value : given.value;
   } catch (error) {
-    parts.logger.error("A tool's schema failed.", { tool: name, ...describeFailure(error) });
+    parts.logger.error("A tool's schema failed.", { tool: name, ...describeFailure(readableError(error)) });
     return { valid: false, explanation: 'The tool could not read its input. Nothing was done.' };
   }
   return {
@@ -31,7 +46,9 @@ export async function prepareCall(
     effect,
     onUnknown,
     runsOutside: false,
-    needsApproval: needsApproval(tool, input, parts),
+    // Decided when the model asked for the call.
+    needsApproval: given.acceptedBy === null && needsApproval(tool, input, parts),
+    hash,
     run: (call, context) =>
       runCode<ToolOutput>(
         { tool, call, context, parts },
@@ -45,8 +62,9 @@ export async function prepareCall(
           failed: (output) => output,
         },
       ),
-    reconcile: (call, context) =>
-      runCode<ToolOutput | null>(
+    reconcile: (call, context) => {
+      if (code.reconcile === null) return cannotReconcile(name);
+      return runCode<ToolOutput | null>(
         { tool, call, context, parts },
         {
           isReconcile: true,
@@ -59,7 +77,8 @@ export async function prepareCall(
             throw new OutcomeUnknownError('reconcile_failed', `${name} could not say how the call ended.`);
           },
         },
-      ),
+      );
+    },
   };
 }
 
@@ -71,7 +90,7 @@ function needsApproval({ name, code }: CodeTool, input: unknown, { logger }: Cod
   } catch (error) {
     logger.error('The approval rule of a tool failed; a person is asked.', {
       tool: name,
-      ...describeFailure(error),
+      ...describeFailure(readableError(error)),
     });
     return true;
   }

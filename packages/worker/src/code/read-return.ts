@@ -3,7 +3,8 @@ import { boundOutput, hideSecrets, textOutput } from '@turnpike/tools';
 import { z } from 'zod';
 import type { CodeTool } from '../define-tool.ts';
 import { validate } from '../validate.ts';
-import { OUTPUT_LIMITS } from './code-parts.ts';
+import { hideInBlocks } from './hide-in-output.ts';
+import { OUTPUT_LIMITS } from './output-limits.ts';
 
 const blocksSchema = z
   .array(z.looseObject({ type: z.enum(['text', 'image', 'document']) }))
@@ -35,11 +36,7 @@ export async function readReturn(
   const blocks = blocksSchema.safeParse(value);
   const content = blocks.success ? blocks.data : asText(value);
   if (content === null) return refused('is no JSON value');
-  const hidden = content.map((block) =>
-    typeof block['text'] === 'string'
-      ? { ...block, text: hideSecrets(block['text'], secrets, false) }
-      : block,
-  );
+  const hidden = hideInBlocks(content, secrets);
   return (
     boundOutput({ content: hidden, isError: false }, OUTPUT_LIMITS) ?? refused('has invalid content blocks')
   );

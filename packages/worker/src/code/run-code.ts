@@ -1,4 +1,5 @@
 import {
+  CallDeferredError,
   CallSuspendedError,
   DrainError,
   LeaseLostError,
@@ -19,7 +20,8 @@ import type { CodeParts } from './code-parts.ts';
 import { CodeRun } from './code-run.ts';
 import { DurableSteps } from './durable-steps.ts';
 import { explainThrown } from './explain-thrown.ts';
-import { openSecrets } from './open-secrets.ts';
+import { openSecrets, type OpenedSecrets } from './open-secrets.ts';
+import { readableError } from './readable-error.ts';
 import { ProgressPace } from './pace-progress.ts';
 import { createToolFetch } from './tool-fetch.ts';
 import { inToolScope } from './tool-scope.ts';
@@ -30,6 +32,9 @@ export interface GivenCall {
   context: ToolCallContext;
   parts: CodeParts;
 }
+
+/** How long the turn of a call waits that cannot go on now. */
+const RESUME_AFTER_MS = 2_000;
 
 /** What of a tool's code is run, and what becomes of its end. */
 export interface CodeWork<Output> {
@@ -58,15 +63,15 @@ export async function runCode<Output>(given: GivenCall, work: CodeWork<Output>):
       const start = (): Promise<unknown> => {
         limit = limitCall(context.endSignal, tool.timeoutMs);
         limit.ended.catch(reject);
-        return startRun(given, work, limit.signal, opened.values);
+        return startRun(given, work, limit.signal, opened);
       };
       const key = `${context.tenantId} code ${tool.name}`;
       given.parts.guard.run(key, context.signal, start, { isFailure: () => false }).then(resolve, reject);
     });
     return await work.read(returned, secrets);
-  } catch (error) {
+  } catch (thrown) {
     context.signal.throwIfAborted();
-    return work.failed(explainEnd(error, given, limit?.expired() === true, secrets));
+    return work.failed(explainEnd(readableError(thrown), given, limit?.expired() === true, secrets));
   } finally {
     limit?.release();
   }
@@ -77,7 +82,7 @@ async function startRun<Output>(
   { tool, call, context, parts }: GivenCall,
   { work, isReconcile }: CodeWork<Output>,
   endSignal: AbortSignal,
-  secrets: Record<string, string>,
+  { values: secrets, bound }: Exclude<OpenedSecrets, { refusal: string }>,
 ): Promise<unknown> {
   context.signal.throwIfAborted();
   context.assertHeld();
@@ -111,10 +116,10 @@ async function startRun<Output>(
     deadline: new Date(context.now() + Math.max(0, Math.min(timeoutMs, context.remainingMs()))),
     secrets,
     log: logger,
-    fetch: createToolFetch(parts.send, signal),
+    fetch: createToolFetch(parts.send, signal, bound),
     progress: (shown) => pace.add(shown),
     step: isReconcile ? refuse : (name, settings, doStep) => steps.step(name, settings, doStep) as never,
-    suspend: isReconcile ? refuse : createSuspend(tool, context, run),
+    suspend: isReconcile ? refuse : createSuspend(tool, context, run, values),
   } satisfies CodeToolCall;
   // Code in a thread is ended with its run, however that ends.
   const working = new AbortController();
@@ -123,13 +128,17 @@ async function startRun<Output>(
   try {
     const result = inToolScope(run.scope, async () => work(Object.freeze(toolCall), working.signal));
     // Code that is left alone may still throw.
-    result.catch(() => undefined);
-    const returned = await Promise.race([result, run.ended]);
+    const isOver = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    await Promise.race([isOver, run.ended]);
+    // Their outcomes belong to this call, whether the code returned or threw.
     if (run.isInStep && !run.isEnding) {
-      logger.warn('A tool returned before its steps did: it does not await them.');
+      logger.warn('A tool ended before its steps did: it does not await them.');
       await Promise.race([run.untilIdle(), run.ended]);
     }
-    return run.isEnding ? await run.ended : returned;
+    return await (run.isEnding ? run.ended : result);
   } finally {
     run.close();
     pace.end();
@@ -146,6 +155,7 @@ async function openOrExplain(given: GivenCall): ReturnType<typeof openSecrets> {
   } catch (error) {
     context.signal.throwIfAborted();
     context.logger.warn('The secrets of a tool could not be decrypted.', describeFailure(error));
+    if (error instanceof RetryableError && hasSteps(context)) throw laterAgain(tool);
     if (error instanceof TerminalError && error.code === 'secret_refused') {
       return { refusal: `secret_refused: ${error.message} Nothing was done.` };
     }
@@ -159,9 +169,18 @@ async function openOrExplain(given: GivenCall): ReturnType<typeof openSecrets> {
   }
 }
 
+/** Whether an earlier run of the call did something: then it goes on, and the model cannot be told that nothing was done. */
+function hasSteps(context: ToolCallContext): boolean {
+  return context.steps().length > 0;
+}
+
+function laterAgain(tool: CodeTool): CallDeferredError {
+  return new CallDeferredError(`${tool.name} cannot go on now.`, RESUME_AFTER_MS);
+}
+
 /** How a run ended that gave no result. */
 function explainEnd(
-  error: unknown,
+  error: Error,
   { tool, context }: GivenCall,
   isExpired: boolean,
   secrets: readonly string[],
@@ -169,6 +188,7 @@ function explainEnd(
   const { logger, attempt } = context;
   if (wasRejected(error)) {
     logger.warn('A tool call was rejected: too many calls of the tool are running.');
+    if (hasSteps(context)) throw laterAgain(tool);
     return textOutput(`${tool.name} is busy with other calls. Nothing was done; try again later.`, true);
   }
   if (

@@ -8,6 +8,8 @@ export interface ToolScopeOfCode {
   logger: TurnLogger;
   /** Of the durable step that the code is in, or of the whole tool. */
   effect: StepEffect | 'reconcile';
+  /** The name of the durable step that the code is in. */
+  step?: string;
 }
 
 const current = new AsyncLocalStorage<ToolScopeOfCode>();

@@ -1,16 +1,18 @@
 import { describeFailure } from '@turnpike/tools';
-import type { CodeToolCall } from '../tool-call.ts';
+import type { CodeToolCall, StepEffect } from '../tool-call.ts';
 import type { CodeTool } from '../define-tool.ts';
 import type { ToolSchema } from '../tool-schema.ts';
 import { FailTurnError, RetryLaterError, ToolError, UnknownOutcomeError } from '../tool-error.ts';
 import { inToolScope, toolScope } from '../code/tool-scope.ts';
-import type { FromThread, ThreadOutcome, ThreadRequest, ThrownInThread } from './messages.ts';
+import type { FromRun, ThreadOutcome, ThreadRequest, ThrownInThread } from './messages.ts';
 import { ToolThreads, type ToolThread } from './threads.ts';
 
 /** The thread of a call ended before its code did. */
 export class ThreadEndedError extends Error {}
 
 const FIND_MS = 30_000;
+
+let runs = 0;
 
 /** Runs isolated tools in threads. */
 export class IsolatedTools {
@@ -79,11 +81,14 @@ interface Given {
 function runIn(thread: ToolThread, { tool, work, input, call, endSignal }: Given): Promise<ThreadOutcome> {
   const { signal, log, fetch: _fetch, progress: _progress, step: _step, suspend: _suspend, ...data } = call;
   const serving = new ThreadCalls(thread, call);
+  const id = ++runs;
   return new Promise<ThreadOutcome>((resolve, reject) => {
     const abort = (): void => thread.send({ type: 'abort', reason: String(signal.reason) });
     const end = (): void => finish(() => reject(new ThreadEndedError('The call has ended.')));
     const listening = thread.listen(
       (message) => {
+        // What code of an earlier run still says is of a call that has ended, maybe one of another tenant.
+        if (message.type === 'found' || message.run !== id) return;
         if (message.type === 'done') finish(() => resolve(message.outcome));
         else serving.receive(message);
       },
@@ -102,9 +107,9 @@ function runIn(thread: ToolThread, { tool, work, input, call, endSignal }: Given
     endSignal.addEventListener('abort', end);
     if (endSignal.aborted) end();
     else {
-      const { effect, hash, name } = tool;
+      const { hash, name } = tool;
       const module = tool.isolate?.module ?? '';
-      thread.send({ type: 'run', run: { module, tool: name, hash, work, effect, input, call: data } });
+      thread.send({ type: 'run', run: { id, module, tool: name, hash, work, input, call: data } });
     }
   });
 }
@@ -120,6 +125,7 @@ function whyEnded({ name, isolate }: CodeTool, error: unknown): string {
 class ThreadCalls {
   readonly #thread: ToolThread;
   readonly #call: CodeToolCall;
+  readonly #scope = toolScope();
   readonly #steps = new Map<number, (outcome: ThreadOutcome) => void>();
   readonly #checks = new Map<number, (result: unknown) => void>();
 
@@ -128,11 +134,11 @@ class ThreadCalls {
     this.#call = call;
   }
 
-  receive(message: Exclude<FromThread, { type: 'done' }>): void {
+  receive(message: Exclude<FromRun, { type: 'done' }>): void {
     switch (message.type) {
       case 'request': {
         const { id } = message;
-        this.#do(id, message.request).then(
+        this.#doWithin(id, message.request).then(
           (value) => this.#thread.send({ type: 'result', id, value }),
           (error: unknown) => this.#thread.send({ type: 'failure', id, error: asThrown(error) }),
         );
@@ -150,11 +156,17 @@ class ThreadCalls {
       case 'log':
         this.#call.log[message.level](message.message, message.fields);
         return;
-      case 'found':
-        return;
       default:
         message satisfies never;
     }
+  }
+
+  /** In the scope of the call, and of the step that the code is in. */
+  async #doWithin(id: number, request: ThreadRequest): Promise<unknown> {
+    const { within } = request;
+    if (this.#scope === undefined) return this.#do(id, request);
+    const inStep = within === null ? {} : { step: within.step, effect: within.effect as StepEffect };
+    return inToolScope({ ...this.#scope, ...inStep }, () => this.#do(id, request));
   }
 
   #do(id: number, request: ThreadRequest): Promise<unknown> {
@@ -197,13 +209,9 @@ class ThreadCalls {
     return { '~standard': standard };
   }
 
-  async #fetch({ effect, url, httpMethod, headers, body }: Extract<ThreadRequest, { method: 'fetch' }>) {
-    const scope = toolScope();
+  async #fetch({ url, httpMethod, headers, body }: Extract<ThreadRequest, { method: 'fetch' }>) {
     const init = { method: httpMethod, headers, ...(body === null ? {} : { body: new Uint8Array(body) }) };
-    const send = (): Promise<Response> => this.#call.fetch(url, init);
-    const response = await (scope === undefined
-      ? send()
-      : inToolScope({ ...scope, effect: effect as 'once' }, send));
+    const response = await this.#call.fetch(url, init);
     const bytes = response.body === null ? null : new Uint8Array(await response.arrayBuffer());
     return { status: response.status, headers: [...response.headers], body: bytes };
   }

@@ -12,8 +12,10 @@ export type ToThread =
   /** Checks an answer by the schema of the question with this request's id. Answered with `checked`. */
   | { type: 'check'; id: number; value: unknown };
 
-export type FromThread =
-  | { type: 'found'; problem: string | null }
+/** What code in a thread says. `run`: which run it is of, since code of an earlier one may still go on. */
+export type FromThread = { type: 'found'; problem: string | null } | (FromRun & { run: number });
+
+export type FromRun =
   | { type: 'request'; id: number; request: ThreadRequest }
   | { type: 'stepDone'; id: number; outcome: ThreadOutcome }
   | { type: 'checked'; id: number; result: unknown }
@@ -27,24 +29,30 @@ export type FromThread =
   | { type: 'done'; outcome: ThreadOutcome };
 
 export type ThreadRequest =
-  | { method: 'step'; name: unknown; settings: unknown }
-  | { method: 'suspend'; question: unknown; name: unknown; form: unknown }
+  | { method: 'step'; within: Within | null; name: unknown; settings: unknown }
+  | { method: 'suspend'; within: Within | null; question: unknown; name: unknown; form: unknown }
   | {
       method: 'fetch';
-      /** Of the step that asks, or of the tool. */
-      effect: string;
+      within: Within | null;
       url: string;
       httpMethod: string;
       headers: [string, string][];
       body: Uint8Array | null;
     };
 
+/** The durable step that the code is in. */
+export interface Within {
+  step: string;
+  effect: string;
+}
+
 export interface RunInThread {
+  /** Differs from that of every other run. */
+  id: number;
   module: string;
   tool: string;
   hash: string;
   work: 'run' | 'reconcile';
-  effect: string;
   input: unknown;
   /** The fields of `CodeToolCall` that are data. */
   call: Record<string, unknown>;

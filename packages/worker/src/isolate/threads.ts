@@ -59,15 +59,27 @@ export class ToolThreads {
 
   /** A thread that no other call uses. Waits for one; the caller must give it back. Throws the signal's reason. */
   async take({ module, memoryMb }: Required<Isolation>, signal: AbortSignal): Promise<ToolThread> {
-    while (this.#running >= Math.max(2, availableParallelism())) {
-      await Promise.race([new Promise<void>((resolve) => this.#waiting.push(resolve)), aborted(signal)]);
-      signal.throwIfAborted();
-    }
+    while (this.#running >= Math.max(2, availableParallelism())) await this.#untilOneEnds(signal);
     this.#running += 1;
     const key = `${memoryMb} ${module}`;
     const idle = this.#idle.get(key)?.pop();
     clearTimeout(idle?.idleTimer);
     return idle === undefined || idle.isOver ? new ToolThread(key, memoryMb) : idle;
+  }
+
+  /** Throws the signal's reason: then whoever waits behind is woken in its place. */
+  async #untilOneEnds(signal: AbortSignal): Promise<void> {
+    let wake = (): void => undefined;
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#waiting.push(wake);
+    await Promise.race([woken, aborted(signal)]);
+    if (!signal.aborted) return;
+    const place = this.#waiting.indexOf(wake);
+    if (place === -1) this.#waiting.shift()?.();
+    else this.#waiting.splice(place, 1);
+    signal.throwIfAborted();
   }
 
   /** `isDone`: its code has ended. Any other thread is ended. */

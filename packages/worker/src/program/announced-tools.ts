@@ -4,17 +4,24 @@ import { dirname, join } from 'node:path';
 import { DEFAULT_POOL } from '@turnpike/contract';
 import type { AnnouncedTool, Capability, WorkerBuild } from '@turnpike/store';
 import { z } from 'zod';
+import type { StdioTool } from '@turnpike/tools';
 import type { CodeTool } from '../define-tool.ts';
 import { hashDefinition } from '../hash-definition.ts';
 
-/** What a worker of this pool with these tools can run, and all that it announces of itself. */
+/** What a worker of this pool with these tools, and those of its MCP servers, can run, and all that it announces. */
 export function describeWorker(
   pool: string,
   version: string | null,
   tools: readonly CodeTool[],
+  mcpTools: readonly StdioTool[] = [],
 ): { runs: Capability; build: WorkerBuild } {
-  const codeTools = tools.map(({ name }) => name).toSorted();
-  const announced = tools
+  const own = new Set(tools.map(({ name }) => name));
+  const all = [
+    ...tools,
+    ...mcpTools.filter(({ name }) => !own.has(name)).map((tool) => ({ ...tool, outputSchema: null })),
+  ];
+  const codeTools = all.map(({ name }) => name).toSorted();
+  const announced = all
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
     .map((tool): AnnouncedTool => ({
       name: tool.name,

@@ -4,6 +4,7 @@ import { readEnvironment, type KeySettings } from '@turnpike/secrets';
 import { Secret } from '@turnpike/telemetry';
 import { DEFAULT_RETRY_SCHEDULE, retryScheduleSchema } from '@turnpike/webhooks';
 import { z } from 'zod';
+import { providerVariables, readCloud } from './model-provider.ts';
 
 const milliseconds = z.coerce.number().int().min(1);
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -22,6 +23,7 @@ export const environmentVariables = z.object({
     .optional()
     .describe('A gateway that speaks the Messages API.')
     .meta({ unset: 'the public API' }),
+  ...providerVariables,
   TURNPIKE_PRICES: z
     .string()
     .min(1)
@@ -33,6 +35,30 @@ export const environmentVariables = z.object({
     .default(60_000)
     .describe(
       "How long a worker caches a tenant's model key after it was replaced or deleted. Milliseconds.",
+    ),
+  MODEL_BATCH_WINDOW_MS: milliseconds
+    .max(3_600_000)
+    .default(60_000)
+    .describe(
+      'How long a model call of the tier `batch` waits for others of its tenant, to share a batch. Milliseconds.',
+    ),
+  MODEL_BATCH_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1_000)
+    .describe('The most model calls of one batch. With as many, it does not wait for its window.'),
+  MODEL_BATCH_POLL_MS: milliseconds
+    .max(3_600_000)
+    .default(60_000)
+    .describe('Time between two requests that ask whether a batch has ended. Milliseconds.'),
+  MODEL_BATCH_SUBMIT_MS: milliseconds
+    .min(1_000)
+    .max(3_600_000)
+    .default(120_000)
+    .describe(
+      'A batch whose submission has no known end after this time is looked for at the model API. Milliseconds.',
     ),
   WORKER_POOL: poolNameSchema
     .default(DEFAULT_POOL)
@@ -78,13 +104,20 @@ export const environmentVariables = z.object({
     .describe('How long delivered deliveries are kept. Dead letters are kept twice as long. Days.'),
 });
 
-const environmentSchema = environmentVariables.transform((environment) => ({
+const environmentSchema = environmentVariables.transform((environment, context) => ({
   ...runtimeSettings(environment),
   modelApiKey:
     environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
   modelBaseUrl: environment.ANTHROPIC_BASE_URL,
+  modelCloud: readCloud(environment, context),
   pricesPath: environment.TURNPIKE_PRICES,
   modelKeyTtlMs: environment.MODEL_KEY_TTL_MS,
+  modelBatches: {
+    windowMs: environment.MODEL_BATCH_WINDOW_MS,
+    most: environment.MODEL_BATCH_SIZE,
+    pollMs: environment.MODEL_BATCH_POLL_MS,
+    submitMs: environment.MODEL_BATCH_SUBMIT_MS,
+  },
   pool: environment.WORKER_POOL,
   concurrency: environment.CONCURRENCY,
   leaseMs: environment.LEASE_MS,

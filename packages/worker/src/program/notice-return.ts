@@ -9,6 +9,8 @@ export function noticeReturn(model: Model, onReturn: () => void): Model {
   };
   return {
     mostCost: (request) => model.mostCost(request),
+    takeBatched: async (call) => (await model.takeBatched?.(call)) ?? null,
+    countTokens: async (count) => (await model.countTokens?.(count)) ?? null,
     async call(call) {
       call.events.on('text', notice);
       const response = await model.call(call);

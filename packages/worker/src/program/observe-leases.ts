@@ -49,6 +49,7 @@ export class LeaseObserver {
         'gen_ai.agent.id': turn.agentId,
         'gen_ai.conversation.id': turn.sessionId,
         'gen_ai.request.model': turn.agent.model,
+        ...(turn.overridden.length === 0 ? {} : { 'turnpike.turn.overrides': turn.overridden }),
         'turnpike.turn.id': turn.id,
         'turnpike.turn.epoch': turn.epoch,
         'turnpike.turn.since_accepted_ms': Math.round(turn.claimedAt - turn.acceptedAt),

@@ -4,9 +4,12 @@ import type { Runtime } from '@turnpike/runtime';
 import { createMcpListStore, createMemoryStore, createSubAgentStore } from '@turnpike/store';
 import { createBuiltins, createToolRunner, InputSchemas } from '@turnpike/tools';
 import { CodeTools } from '../code/code-tools.ts';
+import type { McpServerDefinition } from '../define-mcp-server.ts';
 import type { CodeTool } from '../define-tool.ts';
 import { IsolatedTools } from '../isolate/isolated-tools.ts';
 import type { Config } from './config.ts';
+import { OwnMcpServers } from './own-mcp-servers.ts';
+import { filesForOutputs } from './turn-files.ts';
 
 /** `timeout_ms` of a tool is at most this. */
 const LONGEST_CALL_MS = 600_000;
@@ -23,6 +26,8 @@ export interface Tools {
   guard: CallGuard;
   /** Those of the worker's own code. */
   code: CodeTools;
+  /** Those of the worker's own code. */
+  mcpServers: OwnMcpServers;
   isolated: IsolatedTools;
   close(): Promise<void>;
 }
@@ -32,9 +37,10 @@ const MOST_RESPONSE_BYTES = 16_777_216;
 
 /** The tools that all turns of this worker call, behind one guard. */
 export function openTools(
-  { database, secretBox, logger, tracing, warn }: Runtime,
+  { database, files, secretBox, logger, tracing, warn }: Runtime,
   config: Config,
   ownTools: readonly CodeTool[],
+  ownServers: readonly McpServerDefinition[],
 ): Tools {
   // Each tool has its own deadline; the limit here is the longest that a tool may ask for.
   const egress = createEgress({
@@ -54,14 +60,15 @@ export function openTools(
     guard,
     isolated,
     async readSecret(tenantId, name) {
-      const secret = await secretBox.read(tenantId, name, { by: 'code' });
-      return secret?.reveal() ?? null;
+      const secret = await secretBox.readForCode(tenantId, name);
+      return secret === null ? null : { value: secret.value.reveal(), allowedHosts: secret.allowedHosts };
     },
     send: (url, init) => upstream.fetch(url, init),
     logger,
     tracing,
   });
   const schemas = new InputSchemas(warn('A tool input or an output could not be checked.'));
+  const mcpServers = new OwnMcpServers(ownServers, { guard, schemas, logger });
   const runner = createToolRunner({
     builtins: createBuiltins({ egress }),
     findCode: code.find,
@@ -70,6 +77,7 @@ export function openTools(
     secrets: secretBox,
     memory: createMemoryStore(database),
     subAgents: createSubAgentStore(database),
+    files: filesForOutputs(database, files),
     mcp: { fetch: upstream.fetch, lists: createMcpListStore(database) },
     logger,
     schemas,
@@ -79,9 +87,11 @@ export function openTools(
     outputs: { explain: (tenantId, schema, value) => schemas.explainOutput(tenantId, schema, value) },
     guard,
     code,
+    mcpServers,
     isolated,
     async close() {
       await runner.close();
+      await mcpServers.close();
       await schemas.close();
       await isolated.close();
       await upstream.close();

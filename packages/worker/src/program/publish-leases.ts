@@ -4,6 +4,7 @@ import type { Database } from '@turnpike/store';
 import {
   announceTurns,
   settleFamilies,
+  tellFamilies,
   type Dispatcher,
   type Lease,
   type LeaseEvents,
@@ -44,8 +45,9 @@ export function publishLeases(
       if (status === null) return;
       if (othersMayRun) dispatcher.changed({ sessionId, tenantId });
       const hasFamily = lease.turn.parentTurnId !== null || lease.hasChildren;
-      if (hasFamily && isFinal(status)) {
-        settleFamilies({ database, backplane, dispatcher }, [turnId]).catch((error: unknown) => {
+      if (hasFamily) {
+        const follow = isFinal(status) ? settleFamilies : tellFamilies;
+        follow({ database, backplane, dispatcher }, [turnId]).catch((error: unknown) => {
           const { logger } = observer.of(lease);
           logger.warn('What follows for parent and child turns could not be done; it is done later.', {
             error,

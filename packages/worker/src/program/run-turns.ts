@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn, type Model, type OutputValidator, type ToolRunner } from '@turnpike/agent';
-import type { Backplane, JobConsumer, TurnJob } from '@turnpike/backplane';
-import { DrainError, LeaseLostError } from '@turnpike/contract';
+import type { Backplane, HandedJob, JobConsumer, SlotOffers, TurnJob } from '@turnpike/backplane';
+import { DEFAULT_POOL, DrainError, LeaseLostError } from '@turnpike/contract';
 import { endOutage, takeBackTurn, type Capability, type Database } from '@turnpike/store';
 import { reportSparingly, type Logger, type Metrics, type Report, type Tracing } from '@turnpike/telemetry';
-import { LeaseKeeper, type Dispatcher, type Lease } from '@turnpike/turns';
+import { giveBack, LeaseKeeper, type Dispatcher, type Lease } from '@turnpike/turns';
 import { countLeases } from './count-leases.ts';
 import { logModelContents, logToolContents } from './log-contents.ts';
 import { noticeReturn } from './notice-return.ts';
@@ -46,6 +46,12 @@ const CLAIMS_AT_ONCE = 64;
 /** Turns parked for an outage that one successful probe lets run. */
 const PROBES_PER_SUCCESS = 10;
 
+/**
+ * How long a worker has a turn that was handed to it and that it has not confirmed. As long may a turn wait whose worker
+ * was never told, or is frozen.
+ */
+const MOST_UNCONFIRMED_MS = 10_000;
+
 /** Takes turns off the queue and runs them, each under its own lease. */
 export class TurnRunner {
   readonly #parts: TurnRunnerParts;
@@ -56,6 +62,7 @@ export class TurnRunner {
   readonly #tools: ToolRunner;
   #runs: Capability;
   #consumer: JobConsumer;
+  readonly #offers: SlotOffers;
   #draining = false;
   #retiring = false;
 
@@ -83,6 +90,18 @@ export class TurnRunner {
     this.#model = logModelContents(watchModel(parts.model, watched));
     this.#tools = logToolContents(watchTools(parts.tools, watched));
     this.#consumer = this.#consume();
+    this.#offers = parts.backplane.handOvers.offer({
+      workerId,
+      leaseMs: Math.min(leaseMs, MOST_UNCONFIRMED_MS),
+      free: () => this.#slotsToOffer,
+      run: (job) => void this.#runHanded(job),
+    });
+  }
+
+  /** Half of what is free: jobs have the other half. Turns are handed over to the default pool alone. */
+  get #slotsToOffer(): number {
+    if (this.#draining || this.#retiring || this.#runs.pool !== DEFAULT_POOL) return 0;
+    return Math.ceil(this.#consumer.freeSlots / 2);
   }
 
   #consume(): JobConsumer {
@@ -120,6 +139,7 @@ export class TurnRunner {
   /** Claims nothing more; resolves when the turns that run here have ended or were given back. */
   async retire(): Promise<void> {
     this.#retiring = true;
+    this.#offers.close();
     await this.#consumer.pause();
     await this.#keeper.leave();
     while (this.#keeper.held.length > 0) await delay(POLL_EVERY_MS);
@@ -131,6 +151,7 @@ export class TurnRunner {
    */
   async drain(drainMs: number): Promise<void> {
     this.#draining = true;
+    this.#offers.close();
     await this.#consumer.pause();
     const left = this.#keeper.leave();
     for (const lease of this.#keeper.held) lease.drain();
@@ -151,6 +172,28 @@ export class TurnRunner {
     if (lease === null) return;
     // From here on the lease stands for the turn.
     taken();
+    this.#offers.changed();
+    await this.#runLeased(lease);
+    this.#offers.changed();
+  }
+
+  /** A turn that was accepted into a slot of this worker. Nothing may be left of the slot by now. */
+  async #runHanded(job: HandedJob): Promise<void> {
+    const free = this.#draining || this.#retiring ? null : this.#consumer.takeSlot();
+    try {
+      if (free === null) return await giveBack(this.#parts, { ...job, workerId: this.#parts.workerId });
+      const lease = await this.#keeper.receive(job);
+      if (lease !== null) await this.#runLeased(lease);
+    } catch (error) {
+      const warn = this.#warn('A turn that was handed over could not be read; it will be enqueued.');
+      warn(error, { turn_id: job.turnId, epoch: job.epoch });
+    } finally {
+      free?.();
+      this.#offers.changed();
+    }
+  }
+
+  async #runLeased(lease: Lease): Promise<void> {
     if (this.#draining) lease.drain();
     const { logger, span } = this.#observer.of(lease);
     lease.traceparent = span.traceparent;

@@ -10,6 +10,15 @@ export function watchModel(
 ): Model {
   return {
     mostCost: (request) => model.mostCost(request),
+    async takeBatched(call) {
+      const response = (await model.takeBatched?.(call)) ?? null;
+      if (response === null) return null;
+      const label = metrics.modelLabel(call.request.agent.model);
+      countUsage(metrics, label, response);
+      metrics.modelCalls.inc({ model: label, outcome: 'batch' });
+      return response;
+    },
+    countTokens: async (count) => (await model.countTokens?.(count)) ?? null,
     async call(call) {
       const { agent } = call.request;
       const span = startSpan(tracing, call);

@@ -1,5 +1,6 @@
 import type { ToolRunner } from '@turnpike/agent';
 import {
+  isOfServer,
   OutcomeUnknownError,
   TurnpikeError,
   type ToolCall,
@@ -66,10 +67,10 @@ export function watchTools(
   };
 }
 
-/** `none` for a name that is none of the agent's tools. Names of MCP tools begin with that of their server. */
+/** `none` for a name that is none of the agent's tools. */
 function kindOf({ agent }: ToolScope, name: string): string {
   const named = agent.tools.find((tool) =>
-    tool.type === 'mcp' ? name.startsWith(`${tool.server}__`) : tool.name === name,
+    tool.type === 'mcp' ? isOfServer(tool.server, name) : tool.name === name,
   );
   return named?.type ?? 'none';
 }

@@ -42,7 +42,8 @@ async function look(): Promise<void> {
   isLooking = true;
   try {
     held = await whatHolds();
-    log('The event loop is held: heartbeats and other turns wait.');
+    const advice = held.tool === null ? '' : ' A tool that computes belongs in a thread: isolate: true.';
+    log(`The event loop is held: heartbeats and other turns wait.${advice}`);
   } catch {
     held = { tool: null, toolCallId: null, at: [] };
     log('The event loop was held: heartbeats and other turns waited.');
