@@ -1,0 +1,10 @@
+export { defineDialectRoute, type Dialect, type DialectCall, type DialectResult } from './dialect.ts';
+export { encodeData, encodeFrame } from './encode-frame.ts';
+export { DEFAULT_AGENT, DESCRIPTION } from './names.ts';
+export { orNotFound, orNull } from './or-null.ts';
+export { STREAM_PROBLEMS, SUBMIT_PROBLEMS } from './problems.ts';
+export { parse, refused, refusedFor } from './refused.ts';
+export { takesNoStream } from './takes-no-stream.ts';
+export type { DialectRoute } from './dialect.ts';
+export type { Follow, FollowSession, StreamEncoder, TextPreview } from './stream-encoder.ts';
+export type { Accepted, Once, SessionActivity, SessionFact, SessionMessage, UseCases } from './use-cases.ts';
