@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import spectralCore from '@stoplight/spectral-core';
 import spectralRulesets from '@stoplight/spectral-rulesets';
 import { routes } from './dist/create-api.js';
+import { DIALECTS } from './dist/dialects/dialects.js';
+import { routesOf } from './dist/dialects/to-route.js';
 import { describeRoutes } from './dist/openapi/describe-routes.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const document = describeRoutes(routes);
+const document = describeRoutes([...routes, ...routesOf(DIALECTS, 0)], DIALECTS);
 
 const spectral = new spectralCore.Spectral();
 spectral.setRuleset({ extends: [[spectralRulesets.oas, 'recommended']] });

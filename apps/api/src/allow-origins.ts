@@ -28,7 +28,7 @@ const RESPONSE_HEADERS = [
 
 /**
  * Lets the pages of these origins, and of no others, read responses: problems and streams too. Credentials are
- * never allowed: the service has no cookies, and a client sends its key itself.
+ * never allowed: the only cookie, the console's, is not sent to these paths, and a client sends its key itself.
  */
 export function allowOrigins(origins: readonly string[]): RequestHandler {
   const allow = cors({

@@ -3,6 +3,8 @@ import type { AuditEntry } from '@turnpike/contract';
 import { createTestDatabase } from '../../../tests/support/test-database.ts';
 import { auditedAs } from './audit-act.ts';
 import { routes } from './create-api.ts';
+import { DIALECTS } from './dialects/dialects.ts';
+import { routesOf } from './dialects/to-route.ts';
 import { startTestApi, type TestApi } from './testing/test-api.ts';
 
 let api: TestApi;
@@ -18,6 +20,8 @@ const NO_ACTS: Record<string, string> = {
   startTurn: 'the work itself, in the journal',
   cancelTurn: 'the work itself: the turn and its events say so',
   resumeTurn: 'the work itself: the turn and its events say so',
+  forkSession: 'the work itself: a conversation begins, and says where from',
+  rerunTurn: 'the work itself: the session of the turn says what it makes again',
   updateSession: 'the work itself: what a client notes of a conversation',
   submitToolOutputs:
     'the work itself: the journal says what was answered; a call that is sent again is an act',
@@ -27,10 +31,10 @@ const entries = async (query = ''): Promise<AuditEntry[]> =>
   (await api.client.http.get(`/v1/audit_entries?limit=100${query}`).expect(200)).body.items;
 
 test('every operation that changes something is audited, or is listed here with the reason why not', () => {
-  for (const route of routes) {
+  for (const route of [...routes, ...routesOf(DIALECTS, 0)]) {
     if (route.method === 'get') continue;
     const action = auditedAs(route);
-    const isExcused = NO_ACTS[route.operationId] !== undefined;
+    const isExcused = NO_ACTS[route.operationId] !== undefined || route.noAct !== undefined;
     const title = `${route.operationId}: give it \`audit\`, or name it in NO_ACTS with a reason`;
     expect([title, action === null]).toEqual([title, isExcused]);
     if (action !== null) expect(action).toMatch(/^[a-z_]+\.[a-z_]+$/);

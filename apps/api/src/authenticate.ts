@@ -36,7 +36,8 @@ export function createAuthenticate(database: Database, uses: KeyUses): Authentic
   };
 }
 
-function keyOf(request: Request): string | undefined {
+/** The key of a request; undefined without one. Throws `ProblemError`: `ambiguous_header` for two keys. */
+export function keyOf(request: Request): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(request.get('authorization') ?? '')?.[1];
   const key = request.get('x-api-key');
   if (bearer !== undefined && key !== undefined && bearer !== key)

@@ -341,6 +341,10 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'GET where turns are posted': () => get(`/v1/sessions/${ours.sessionId}/turns`),
     'OPTIONS of turns': () => api.client.http.options('/v1/turns'),
   },
+  override_not_allowed: {
+    'a model of its own': () => startTurnWith('"overrides":{"model":"other"}'),
+    'no temperature': () => startTurnWith('"overrides":{"temperature":null}'),
+  },
   agent_deleted: {
     'a turn for a deleted agent': () => post(`/v1/sessions/${sessionOfDeletedAgent}/turns`, { input: 'Hi' }),
   },
@@ -366,6 +370,12 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   },
   not_resumable: {
     'a turn that has not ended': () => post(`/v1/turns/${ours.turnId}/resume`, {}),
+  },
+  turn_not_ended: {
+    'a fork after a turn that has not ended': () =>
+      post(`/v1/sessions/${ours.sessionId}/fork`, { after_turn_id: ours.turnId }),
+    'a rerun of a turn that has not ended': () => post(`/v1/turns/${ours.turnId}/rerun`, {}),
+    'a preview of one': () => get(`/v1/turns/${ours.turnId}/rerun`),
   },
   no_action_required: {
     'an output for a turn that waits for none': () =>
@@ -399,6 +409,24 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
   budget_exceeded: {},
   tool_name_taken: {},
   mcp_server_name_taken: {},
+  // These need turns that have run: forks.test.ts.
+  rerun_not_confirmed: {},
+  session_too_large: {},
+  // These need files: files.test.ts.
+  file_limit: {},
+  file_storage_full: {},
+  file_not_ready: {},
+  file_refused: {},
+  file_too_large: {},
+  // Needs a limit of a tenant: schedules.test.ts.
+  schedule_limit: {},
+  // These need batches: batches.test.ts.
+  batch_limit: {},
+  batch_not_ended: {},
+  batch_too_large: {},
+  file_type_mismatch: {},
+  range_not_satisfiable: {},
+  upload_incomplete: {},
   // Needs bodies in flight: read-body.test.ts.
   too_many_bodies: {},
   // These need a tenant of their own: limits.test.ts.

@@ -4,16 +4,18 @@ import {
   agentConfigSchema,
   changeAgentConfig,
   DEFAULT_POOL,
+  newId,
   ProblemError,
   type Agent,
   type AgentConfig,
+  type CreateAgent,
   type UpdateAgent,
   type ValidationIssue,
 } from '@turnpike/contract';
-import { addAgentVersion, lockAgent, readAgent, type AgentContents } from '@turnpike/store';
+import { addAgentVersion, insertAgent, lockAgent, readAgent, type AgentContents } from '@turnpike/store';
 import { z } from 'zod';
 import { checkNames } from './check-agent.ts';
-import { checkVersionCount } from './check-count.ts';
+import { checkCount, checkVersionCount } from './check-count.ts';
 import type { Call } from './route.ts';
 import { throwIssues } from './throw-issues.ts';
 
@@ -30,6 +32,20 @@ export const noVersion = (id: string, version: number): ProblemError =>
 export const configOf = (agent: AgentConfig): AgentConfig => configSchema.parse(agent);
 /** Picks these fields of an agent or of a body. */
 const configSchema = z.object(agentConfigSchema.shape);
+
+/**
+ * Makes an agent, at version 1. `sql` is in a transaction. Its schemas and betas were checked before.
+ * Throws `ProblemError`: `agent_limit`, `insufficient_scope`, `invalid_request`.
+ */
+export async function createAgent(
+  asker: Asker,
+  { name, metadata = {}, ...config }: CreateAgent,
+): Promise<Agent> {
+  const { sql, tenantId } = asker;
+  await checkCount(sql, asker, 'agents');
+  await checkNames(asker, config);
+  return insertAgent(sql, { id: newId('agent'), tenantId, name, metadata, config: configOf(config) });
+}
 
 /**
  * Changes the given fields of an agent, and adds a version where the result differs from the newest one. `sql` is in
@@ -57,7 +73,7 @@ export async function updateAgent(asker: Asker, id: string, change: UpdateAgent)
 }
 
 /** Stored fields may be older than a rule: they do not prevent a change of other fields. */
-function newIssues(before: AgentConfig, after: AgentConfig, change: UpdateAgent): ValidationIssue[] {
+export function newIssues(before: AgentConfig, after: AgentConfig, change: object): ValidationIssue[] {
   const known = new Set(agentConfigIssues(before).map(({ path }) => path));
   return agentConfigIssues(after).filter(
     ({ path }) => !known.has(path) || (path.split('.')[0] ?? '') in change,

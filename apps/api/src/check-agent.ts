@@ -11,14 +11,24 @@ import {
   findAgents,
   listAnnounced,
   readModelSettings,
-  shareNamedMcpServers,
-  shareNamedTools,
+  namedMcpServers,
+  namedTools,
   type Sql,
 } from '@turnpike/store';
 import { BUILTIN_NAMES, type InputSchemas } from '@turnpike/tools';
 import { checkModelKeys } from './check-secrets.ts';
 import type { Call } from './route.ts';
 import { throwIssues } from './throw-issues.ts';
+
+/** Throws `invalid_request` for betas that the operator does not allow. */
+export function checkBetas(allowed: readonly string[], { betas }: Pick<UpdateAgent, 'betas'>): void {
+  throwIssues(
+    (betas ?? []).flatMap((beta, index) => {
+      const message = `is not allowed here; allowed are ${list(allowed)}`;
+      return allowed.includes(beta) ? [] : [{ path: `betas.${index}`, message }];
+    }),
+  );
+}
 
 /**
  * Throws `invalid_request` for a schema of a client tool, a sub-agent or of the output that nothing can be validated
@@ -57,11 +67,13 @@ export async function checkNames(
   const baseUrl = keys.length === 0 ? null : (await readModelSettings(sql, tenantId)).base_url;
   await checkModelKeys(asker, keys, 'model_keys', baseUrl);
   const named = tools.flatMap((tool) => (tool.type === 'http' ? [tool.name] : []));
-  const registered = named.length === 0 ? new Set<string>() : await shareNamedTools(sql, tenantId, named);
+  const registered =
+    named.length === 0 ? new Set<string>() : await namedTools.shareNamed(sql, tenantId, named);
   const called = tools.flatMap((tool) => (tool.type === 'agent' ? [tool.agent_id] : []));
   const agents = called.length === 0 ? new Set<string>() : await findAgents(sql, tenantId, called);
   const servers = tools.flatMap((tool) => (tool.type === 'mcp' ? [tool.server] : []));
-  const known = servers.length === 0 ? new Set<string>() : await shareNamedMcpServers(sql, tenantId, servers);
+  const known =
+    servers.length === 0 ? new Set<string>() : await namedMcpServers.shareNamed(sql, tenantId, servers);
   throwIssues([
     ...(await codeIssues(sql, pool, tools)),
     ...tools.flatMap((tool, index): ValidationIssue[] => {

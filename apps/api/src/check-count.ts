@@ -5,12 +5,21 @@ interface Counted {
   limit: keyof Limits & `max_${string}`;
   code: ProblemCode;
   noun: string;
+  /** What makes room. Default: to delete one. */
+  remedy?: string;
 }
 
 const COUNTED: Record<Owned, Counted> = {
   agents: { limit: 'max_agents', code: 'agent_limit', noun: 'agents' },
   tools: { limit: 'max_tools', code: 'tool_limit', noun: 'tools' },
   mcpServers: { limit: 'max_mcp_servers', code: 'mcp_server_limit', noun: 'MCP servers' },
+  batches: {
+    limit: 'max_open_batches',
+    code: 'batch_limit',
+    noun: 'open batches',
+    remedy: 'wait for the end of one, or cancel it',
+  },
+  schedules: { limit: 'max_schedules', code: 'schedule_limit', noun: 'schedules that have not ended' },
   secrets: { limit: 'max_secrets', code: 'secret_limit', noun: 'secrets' },
   apiKeys: { limit: 'max_api_keys', code: 'api_key_limit', noun: 'API keys that work' },
   webhookEndpoints: {
@@ -30,13 +39,10 @@ export async function checkCount(
   owned: Owned,
   except?: string,
 ): Promise<void> {
-  const { limit, code, noun } = COUNTED[owned];
+  const { limit, code, noun, remedy = 'delete one before you make another' } = COUNTED[owned];
   const most = limits[limit];
   if (await hasRoomFor(sql, tenantId, owned, most, except)) return;
-  throw new ProblemError(
-    code,
-    `The tenant may have ${most} ${noun} (${limit}): delete one before you make another.`,
-  );
+  throw new ProblemError(code, `The tenant may have ${most} ${noun} (${limit}): ${remedy}.`);
 }
 
 /** As `checkCount`, for a version of an agent that is locked. Throws `agent_version_limit`. */

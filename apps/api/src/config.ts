@@ -1,6 +1,7 @@
 import { runtimeSettings, runtimeVariables } from '@turnpike/runtime';
 import { readEnvironment, type KeySettings } from '@turnpike/secrets';
 import { z } from 'zod';
+import { DIALECTS } from './dialects/dialects.ts';
 import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 import { readTrustedProxies } from './trust-proxy.ts';
 
@@ -46,6 +47,27 @@ export const environmentVariables = z.object({
     .pipe(z.array(z.string().refine(isOrigin, 'must be origins such as https://app.example.com')))
     .describe('Origins whose pages may call the API from a browser, comma-separated.')
     .meta({ unset: 'none' }),
+  MODEL_BETAS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').flatMap((beta) => beta.trim() || []))
+    .describe('Betas of the Messages API that agents and turns may name (`betas`), comma-separated.')
+    .meta({ unset: 'none' }),
+  DIALECTS: z
+    .string()
+    .default(DIALECTS.map(({ name }) => name).join(','))
+    .transform((list) => list.split(',').flatMap((name) => name.trim() || []))
+    .transform((names) => (names.length === 1 && names[0] === 'none' ? [] : names))
+    .pipe(z.array(z.enum(DIALECTS.map(({ name }) => name))))
+    .describe(
+      'The APIs of others whose clients may use this one, comma-separated: `openai`, `a2a`, `claude-agents`, `ai-sdk`. `none` turns all off.',
+    ),
+  DIALECT_WAIT_MS: milliseconds
+    .default(600_000)
+    .describe(
+      'How long a request of a dialect that waits for its turn is held back at most; then it gets the turn as it is. Milliseconds.',
+    ),
+  CONSOLE: z.enum(['on', 'off']).default('on').describe('Whether the console is served at `/console`.'),
   MAX_STREAMS: z.coerce
     .number()
     .int()
@@ -99,6 +121,10 @@ const environmentSchema = environmentVariables
     maxBodyBytes: environment.MAX_BODY_BYTES,
     maxBodyBytesInFlight: environment.MAX_BODY_BYTES_IN_FLIGHT,
     corsOrigins: environment.CORS_ORIGINS,
+    modelBetas: environment.MODEL_BETAS,
+    dialects: DIALECTS.filter(({ name }) => environment.DIALECTS.includes(name)),
+    console: environment.CONSOLE === 'on',
+    dialectWaitMs: environment.DIALECT_WAIT_MS,
     streams: {
       ...STREAM_DEFAULTS,
       maxStreams: environment.MAX_STREAMS,

@@ -1,12 +1,16 @@
 import { ProblemError } from '@turnpike/contract';
+import type { Dialect } from '@turnpike/dialect-base';
 import { noTracing, type Logger, type Metrics, type Readiness, type Tracing } from '@turnpike/telemetry';
 import { BudgetCheck, CapacityCache } from '@turnpike/turns';
 import express, { type Express } from 'express';
 import { sendProblem } from './send-problem.ts';
 import { allowOrigins } from './allow-origins.ts';
 import { createAuthenticate } from './authenticate.ts';
+import { admitSession } from './console/console-session.ts';
+import { serveConsole } from './console/serve-console.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { checkHeaders } from './check-headers.ts';
+import { serveUploads } from './files/serve-uploads.ts';
 import { logRequests } from './log-requests.ts';
 import { serveMcp } from './mcp/serve-mcp.ts';
 import { mountRoutes } from './mount-routes.ts';
@@ -19,12 +23,16 @@ import { secureResponses } from './secure-responses.ts';
 import { welcome } from './welcome.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { fileRoutes } from './routes/files.ts';
 import { limitRoutes } from './routes/limits.ts';
 import { moneyRoutes } from './routes/money.ts';
 import { modelSettingsRoutes } from './routes/model-settings.ts';
 import { eventRoutes } from './routes/events.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
+import { forkRoutes } from './routes/forks.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { mcpServerRoutes } from './routes/mcp-servers.ts';
 import { toolRoutes } from './routes/tools.ts';
@@ -33,6 +41,8 @@ import { toolOutputRoutes } from './routes/tool-outputs.ts';
 import { turnRoutes } from './routes/turns.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import type { TrustedProxies } from './trust-proxy.ts';
+import { servePublicCards } from './dialects/serve-public-cards.ts';
+import { routesOf } from './dialects/to-route.ts';
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts';
 
 export interface ApiSettings {
@@ -46,22 +56,32 @@ export interface ApiSettings {
   /** Origins whose pages may call it from a browser. Default: none. */
   corsOrigins?: readonly string[];
   readiness: Readiness;
+  /** Whether the console is served at `/console`. Default: it is not. */
+  console?: boolean;
+  /** Default: none. */
+  dialects?: readonly Dialect[];
+  /** How long a request of a dialect may wait for its turn to end. Milliseconds. */
+  dialectWaitMs?: number;
   /** Default: none, so a client's address is that of its connection. */
   trustProxy?: TrustedProxies;
 }
 
-/** All operations, the most frequent first: a request is matched against one after another. */
+/** All operations of the API's own, the most frequent first: a request is matched against one after another. */
 export const routes = [
   ...submitRoutes,
   ...turnRoutes,
   ...toolOutputRoutes,
   ...eventRoutes,
   ...sessionRoutes,
+  ...batchRoutes,
+  ...scheduleRoutes,
+  ...forkRoutes,
   ...agentRoutes,
   ...secretRoutes,
   ...modelSettingsRoutes,
   ...toolRoutes,
   ...mcpServerRoutes,
+  ...fileRoutes,
   ...apiKeyRoutes,
   ...limitRoutes,
   ...moneyRoutes,
@@ -70,11 +90,8 @@ export const routes = [
   ...auditRoutes,
 ];
 
-/** The OpenAPI document of all operations. Loaded at its first request: a start does not need it. */
-async function describeApi(): Promise<object> {
-  const { describeRoutes } = await import('./openapi/describe-routes.ts');
-  return describeRoutes(routes);
-}
+/** How long a request of a dialect may wait, where no setting says it: longer than the clients' own timeouts. */
+const DIALECT_WAIT_MS = 600_000;
 
 /** The API as an Express app. It listens on no port, and starts nothing. */
 export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, settings: ApiSettings): Express {
@@ -90,23 +107,34 @@ export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, set
     secureResponses,
     checkHeaders,
   );
-  const { corsOrigins = [] } = settings;
-  if (corsOrigins.length > 0) app.use('/v1', allowOrigins(corsOrigins));
+  const { corsOrigins = [], dialects = [], dialectWaitMs = DIALECT_WAIT_MS } = settings;
+  const prefixes = ['/v1', ...dialects.map(({ prefix }) => prefix)];
+  if (corsOrigins.length > 0) app.use(prefixes, allowOrigins(corsOrigins));
+  const all = [...routes, ...routesOf(dialects, dialectWaitMs)];
+  // Loaded at its first request: a start does not need it.
+  const describe = async (): Promise<object> => {
+    const { describeRoutes } = await import('./openapi/describe-routes.ts');
+    return describeRoutes(all, dialects);
+  };
   const admission = {
     authenticate: createAuthenticate(services.database, services.keyUses),
     rates: new RequestRates((...request) => services.backplane.spendRequests(...request)),
     bodies: settings.bodies,
     maxBodyBytes: settings.maxBodyBytes,
   };
+  if (settings.console === true) app.use(admitSession);
   app.use(
-    mountRoutes(routes, services, admission),
+    mountRoutes(all, services, admission),
+    servePublicCards(dialects),
     serveMcp(services, admission),
-    welcome(),
-    operationRoutes({ describe: describeApi, readiness: settings.readiness }),
+    serveUploads(services.files),
+    ...(settings.console === true ? [serveConsole(admission.authenticate)] : []),
+    welcome({ console: settings.console === true }),
+    operationRoutes({ describe, readiness: settings.readiness }),
   );
   app.use(() => {
     throw new ProblemError('not_found', 'There is nothing at this path.');
   });
-  app.use(sendProblem(settings.logger));
+  app.use(sendProblem(settings.logger, dialects));
   return app;
 }

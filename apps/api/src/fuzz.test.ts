@@ -31,7 +31,7 @@ beforeAll(async () => {
   document = await readDocument(api.url);
   theirs = await tenantWithThings(api, document);
   await needEverything(theirs, document);
-}, 120_000);
+});
 
 afterAll(async () => {
   agent.destroy();

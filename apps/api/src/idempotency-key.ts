@@ -3,13 +3,15 @@ import { ProblemError } from '@turnpike/contract';
 import type { IdempotentRequest } from '@turnpike/store';
 import type { Request } from 'express';
 
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
 /**
  * The key of an `Idempotency-Key` header: 1 to 255 visible characters, plain or as the quoted
  * string of draft-ietf-httpapi-idempotency-key-header. Throws `invalid_idempotency_key`.
  */
 export function parseIdempotencyKey(header: string): string {
   const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+  if (!IDEMPOTENCY_KEY.test(key)) {
     throw new ProblemError(
       'invalid_idempotency_key',
       'An Idempotency-Key has 1 to 255 visible ASCII characters.',

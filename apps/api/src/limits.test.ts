@@ -210,3 +210,16 @@ test('a response has how many requests are left, and a refused one when the next
     async () => (await client.http.get('/v1/limits')).status === 200,
   );
 });
+
+test('each message of a batch to /mcp counts as a request', async () => {
+  await limit({ requests_per_second: 5 });
+  const messages = Array.from({ length: 60 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' }));
+  const send = (body: object) =>
+    client.http.post('/mcp').set('accept', 'application/json, text/event-stream').send(body);
+  const refused = await send(messages);
+  expect([refused.status, refused.body.code]).toEqual([429, 'rate_limited']);
+  await untilTrue(
+    'a request is admitted again',
+    async () => (await send(messages.slice(0, 1))).status === 200,
+  );
+});

@@ -20,7 +20,7 @@ const requestLogs = new WeakMap<Response, RequestLog>();
 /** Probes request these every second; their lines are logged at the level `debug`. */
 const QUIET = new Set(['/livez', '/readyz']);
 
-const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn']);
+const ACCEPTING = new Set(['submitTurn', 'startTurn', 'resumeTurn', 'rerunTurn']);
 
 /** Adds fields to the request's log lines; ids are added to those that it has. */
 export function addLogFields(response: Response, added: LogFields): void {
@@ -49,6 +49,8 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
     const isQuiet = QUIET.has(request.path);
     const span = isQuiet ? null : startSpan(tracing, request);
     requestLogs.set(response, { ids: {}, span });
+    // A request that is destroyed has no connection any more.
+    const { ip } = request;
     response.once('close', () => {
       const { route = 'none', operation, ids } = requestLogs.get(response) ?? { ids: {} };
       const { statusCode: status } = response;
@@ -59,7 +61,7 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
         finished: response.writableFinished,
         duration_ms: Math.round(seconds * 1000),
         request_id: requestIdOf(response),
-        client_address: request.ip,
+        client_address: ip,
         client_request_id: request.get('x-request-id')?.slice(0, 128),
         ...logFieldsOf(response),
       };

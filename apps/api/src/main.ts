@@ -15,7 +15,8 @@ import { watchProcess } from './watch-process.ts';
 async function start(): Promise<void> {
   const config = readConfig();
   const runtime = await openRuntime('api', config);
-  const { logger, warn, metrics, tracing, database, secretBox, backplane, dispatcher, readiness } = runtime;
+  const { logger, warn, metrics, tracing, database, secretBox, backplane, dispatcher, files, readiness } =
+    runtime;
 
   const waiters = new TurnWaiters();
   const streams = new EventStreams(
@@ -48,13 +49,17 @@ async function start(): Promise<void> {
       database,
       backplane,
       dispatcher,
+      files,
       waiters,
       streams,
       secretBox,
       keyUses,
       inputSchemas,
+      modelBetas: config.modelBetas,
+      nudgeBatches: (tenantId) => runtime.nudgeBatches(tenantId),
+      nudgeSchedules: () => runtime.nudgeSchedules(),
       checkPublicUrl: createSecureUrlCheck({ allow: config.egressAllow }),
-      reportError: (error, about) => logger.warn('A change could not be announced.', { ...about, error }),
+      reportError: (error, about) => logger.warn('Work for a request failed.', { ...about, error }),
     },
     {
       logger,
@@ -63,6 +68,9 @@ async function start(): Promise<void> {
       bodies,
       maxBodyBytes: config.maxBodyBytes,
       corsOrigins: config.corsOrigins,
+      console: config.console,
+      dialects: config.dialects,
+      dialectWaitMs: config.dialectWaitMs,
       trustProxy: config.trustProxy,
       readiness,
     },

@@ -1,12 +1,7 @@
-import { allows, ProblemError } from '@turnpike/contract';
+import { ProblemError } from '@turnpike/contract';
 import express, { type RequestHandler, type Router } from 'express';
-import type { Authenticate } from './authenticate.ts';
-import type { BodyMemory } from './body-memory.ts';
-import { limitRate } from './limit-rate.ts';
-import { addLogFields } from './log-requests.ts';
-import { readBody } from './read-body.ts';
-import type { RequestRates } from './request-rates.ts';
-import { requesterOf, setRequester } from './requester.ts';
+import { isForm } from './files/receive-form.ts';
+import { identify, readBodies, type AdmissionSettings } from './identify.ts';
 import type { Route, Services } from './route.ts';
 import { serveRoute } from './serve-route.ts';
 
@@ -14,36 +9,15 @@ import { serveRoute } from './serve-route.ts';
 export function mountRoutes(
   routes: readonly Route[],
   services: Services,
-  settings: { authenticate: Authenticate; rates: RequestRates; bodies: BodyMemory; maxBodyBytes: number },
+  settings: AdmissionSettings,
 ): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
-  const readBodies = readBody(settings.bodies, (response) => {
-    const { tenantId, limits } = requesterOf(response);
-    return { tenantId, maxBytes: limits.max_body_bytes };
-  });
+  const readBody = readBodies(settings);
   for (const route of routes) {
-    const identify: RequestHandler = async (request, response, next) => {
-      const { tenantId, keyId, scopes, limits } = await settings.authenticate(request);
-      addLogFields(response, {
-        route: route.path,
-        operation: route.operationId,
-        ids: { tenant_id: tenantId },
-      });
-      limitRate(response, await settings.rates.admit(tenantId, limits.requests_per_second));
-      if (!allows(scopes, route.scope)) {
-        throw new ProblemError('insufficient_scope', `This needs a key with the scope ${route.scope}.`);
-      }
-      const maxBodyBytes = Math.min(limits.max_body_bytes, settings.maxBodyBytes);
-      setRequester(response, {
-        tenantId,
-        keyId,
-        scopes,
-        limits: { ...limits, max_body_bytes: maxBodyBytes },
-      });
-      next();
-    };
     const serve: RequestHandler = (request, response) => serveRoute(route, services, request, response);
-    router[route.method](route.path, identify, readBodies, serve);
+    const readJson: RequestHandler = (request, response, next) =>
+      route.form !== undefined && isForm(request) ? next() : readBody(request, response, next);
+    router[route.method](route.path, identify(settings, route), readJson, serve);
   }
   for (const [path, methods] of methodsByPath(routes)) {
     router.all(path, (_request, response) => {

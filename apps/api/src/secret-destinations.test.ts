@@ -104,6 +104,12 @@ const CONTENT: Field = {
   because: 'the model API fetches it, without any secret of ours',
 };
 
+const PUSH: Field = {
+  sends: 'no secret',
+  because:
+    'a push notification carries what the request that names its URL gave, and no secret of the tenant',
+};
+
 /** Every field of a request body that names a secret or an address. A new one must be added here. */
 const FIELDS: Record<string, Field> = {
   'createTool headers.*.secret': {
@@ -221,8 +227,20 @@ const FIELDS: Record<string, Field> = {
   'startTurn webhook_url': WEBHOOK,
   'submitTurn webhook_url': WEBHOOK,
   'resumeTurn webhook_url': WEBHOOK,
+  'rerunTurn webhook_url': WEBHOOK,
+  'createBatch defaults.webhook_url': WEBHOOK,
+  'createBatch items.*.webhook_url': WEBHOOK,
+  'a2aCreatePushNotificationConfig url': PUSH,
+  'a2aSendMessage configuration.taskPushNotificationConfig.url': PUSH,
+  'a2aSendStreamingMessage configuration.taskPushNotificationConfig.url': PUSH,
+  'createSchedule turn.webhook_url': WEBHOOK,
+  'updateSchedule turn.webhook_url': WEBHOOK,
   'startTurn input.*.source.url': CONTENT,
   'submitTurn input.*.source.url': CONTENT,
+  'rerunTurn input.*.source.url': CONTENT,
+  'createBatch items.*.input.*.source.url': CONTENT,
+  'createSchedule turn.input.*.source.url': CONTENT,
+  'updateSchedule turn.input.*.source.url': CONTENT,
   'submitToolOutputs tool_outputs.*.output.*.source.url': CONTENT,
 };
 
@@ -286,7 +304,7 @@ test('to combine a secret and a destination needs a scope for secrets, whatever 
       }
     }
   }
-}, 120_000);
+});
 
 test('a key with only tools:write changes the other fields of a tool that sends a secret', async () => {
   const name = await secret();

@@ -1,16 +1,21 @@
 import { BackplaneUnavailableError } from '@turnpike/backplane';
 import { ProblemError, PROBLEMS } from '@turnpike/contract';
+import type { Dialect } from '@turnpike/dialect-base';
 import { KeyProviderError } from '@turnpike/secrets';
 import { StoreUnavailableError } from '@turnpike/store';
 import { reportSparingly, type Logger } from '@turnpike/telemetry';
 import type { ErrorRequestHandler } from 'express';
 import { z } from 'zod';
+import { dialectOf } from './dialects/dialects.ts';
 import { logFieldsOf } from './log-requests.ts';
 import { problemBody } from './problem-body.ts';
 import { requestIdOf } from './request-id.ts';
 
-/** Sends every error as a problem (RFC 9457). Details of internal errors are logged, not sent. */
-export function sendProblem(logger: Logger): ErrorRequestHandler {
+/**
+ * Sends every error as a problem (RFC 9457), to clients of a dialect with the members that they read. Details of
+ * internal errors are logged, not sent.
+ */
+export function sendProblem(logger: Logger, dialects: readonly Dialect[]): ErrorRequestHandler {
   const warn = reportSparingly((message, fields) => logger.warn(message, fields));
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
@@ -28,10 +33,16 @@ export function sendProblem(logger: Logger): ErrorRequestHandler {
     if (problem.retryAfterSeconds !== undefined)
       response.set('Retry-After', String(problem.retryAfterSeconds));
     if (status === 401) response.set('WWW-Authenticate', 'Bearer realm="turnpike"');
+    const body = problemBody(problem, requestId);
     response
       .status(status)
       .type('application/problem+json')
-      .send(JSON.stringify(problemBody(problem, requestId)));
+      .send(
+        JSON.stringify({
+          ...body,
+          ...dialectOf(dialects, request.path)?.errorOf(body, problem, request.path),
+        }),
+      );
   };
 }
 

@@ -1,18 +1,21 @@
-import { allows } from '@turnpike/contract';
+import { allows, type Scope } from '@turnpike/contract';
 import { runOnce, transaction, type IdempotentRequest, type Sql, type StoredResponse } from '@turnpike/store';
-import { submitTurn, type RequestedTurn } from '@turnpike/turns';
+import type { RequestedTurn } from '@turnpike/turns';
 import type { Request, Response } from 'express';
-import { actOf, auditAct, auditedAs } from './audit-act.ts';
+import { auditedAs, auditOperation } from './audit-act.ts';
 import { checkMetadata } from './check-count.ts';
+import { isForm } from './files/receive-form.ts';
 import { idempotencyOf } from './idempotency-key.ts';
 import { idsInPath, idsInResponse } from './log-ids.ts';
 import { addLogFields, spanOf } from './log-requests.ts';
+import { originOf } from './origin-of.ts';
 import { parseBody, parseParams, parseQuery } from './parse-request.ts';
 import { requestIdOf } from './request-id.ts';
 import { requesterOf } from './requester.ts';
-import type { Call, Route, RouteResult, Services } from './route.ts';
+import type { AnyCall, KeyedRequest, Route, RouteResult, Services } from './route.ts';
+import { submitRequested } from './submit-requested.ts';
+import { whenGone } from './when-gone.ts';
 
-type AnyCall = Call<Record<string, unknown>, Record<string, unknown>, unknown>;
 type Handle = (sql: Sql) => Promise<RouteResult>;
 
 /** Serves an authenticated request. Throws `ProblemError`, or what the handler throws, before anything is sent. */
@@ -23,50 +26,61 @@ export async function serveRoute(
   response: Response,
 ): Promise<void> {
   const { tenantId, keyId, limits, scopes } = requesterOf(response);
-  const call: AnyCall = {
+  const asker = {
     tenantId,
     limits,
+    sql: services.database.pool,
+    may: (scope: Scope) => allows(scopes, scope),
+  };
+  const received =
+    route.form !== undefined && isForm(request)
+      ? await route.form.receive(request, response, asker, services)
+      : null;
+  const call: AnyCall = {
+    ...asker,
+    actor: { tenantId, keyId, requestId: requestIdOf(response) },
     params: parseParams(route, request.params),
     query: parseQuery(route, request.query),
-    body: parseBody(route, request.body),
+    body: received === null ? parseBody(route, request.body) : received.body,
+    received,
     header: (name) => request.get(name),
-    may: (scope) => allows(scopes, scope),
-    sql: services.database.pool,
+    origin: originOf(request),
     whenGone: () => whenGone(response),
   };
   addLogFields(response, { ids: idsInPath(call.params) });
   checkMetadata(call.body, limits);
-  await route.prepare?.(call, services);
-  const idempotency = route.method === 'post' ? idempotencyOf(request, tenantId, call.body) : null;
-  if ('submit' in route) return serveSubmit(services, response, route.submit(call), idempotency);
+  const prepared: unknown = await route.prepare?.(call, services);
+  const idempotency =
+    route.method === 'post'
+      ? idempotencyOf(request, tenantId, received === null ? call.body : received.fingerprint)
+      : null;
+  const traceparent = spanOf(response)?.traceparent ?? null;
+  if ('submit' in route)
+    return serveSubmit(services, response, call, route.submit(call), { idempotency, traceparent });
+  if ('handleKeyed' in route)
+    return sendResult(response, await route.handleKeyed(call, services, { idempotency, traceparent }));
+  const action = auditedAs(route);
   const handle: Handle = async (sql) => {
-    const result = await route.handle({ ...call, sql }, services);
-    const action = actOf(route, result);
-    if (action === null) return result;
-    const actor = { tenantId, keyId, requestId: requestIdOf(response) };
-    await auditAct(sql, actor, action, { params: call.params, result });
+    const result = await route.handle({ ...call, sql, prepared }, services);
+    if (action !== null) await auditOperation(sql, call.actor, action, { params: call.params, result });
     return result;
   };
   if (idempotency !== null) return serveOnce(services, response, handle, idempotency);
-  const isAudited = auditedAs(route) !== null || route.auditSome !== undefined;
   const { pool } = services.database;
-  sendResult(response, await (isAudited ? transaction(pool, handle) : handle(pool)));
+  sendResult(response, await (action !== null ? transaction(pool, handle) : handle(pool)));
 }
 
 /** `submitTurn` keeps idempotency keys itself: turns that are submitted together share a transaction. */
 async function serveSubmit(
   services: Services,
   response: Response,
+  call: AnyCall,
   requested: RequestedTurn,
-  idempotency: IdempotentRequest | null,
+  keyed: KeyedRequest,
 ): Promise<void> {
-  const { tenantId, limits } = requesterOf(response);
-  const traceparent = spanOf(response)?.traceparent ?? null;
-  const result = await submitTurn(services, { tenantId, limits, requested, idempotency, traceparent });
+  const result = await submitRequested(services, call, requested, keyed);
   if (result.turn === null) return sendReplay(response, result.response);
-  const { turn } = result;
-  if (turn.status === 'queued') services.waiters.fresh.add(tenantId, turn.id);
-  addLogFields(response, { ids: idsInResponse(turn) });
+  addLogFields(response, { ids: idsInResponse(result.turn) });
   send(response, result.response);
 }
 
@@ -85,6 +99,7 @@ async function serveOnce(
 function sendResult(response: Response, result: RouteResult): void {
   addLogFields(response, { ids: idsInResponse(result.body) });
   result.afterCommit?.();
+  if (result.isReplay === true) response.set('Idempotent-Replayed', 'true');
   if (result.stream !== undefined) return result.stream(response);
   const body =
     result.shownOnce === undefined ? result.body : Object.assign({}, result.body, result.shownOnce);
@@ -111,16 +126,4 @@ function send(response: Response, { status, headers, body }: StoredResponse): vo
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.setHeader('Content-Length', Buffer.byteLength(body));
   response.end(body);
-}
-
-/** Made once: without a reason, each abort makes an error with a stack. */
-const CLOSED = new Error('The client has disconnected.');
-
-/** Aborts when the client has disconnected before its response was complete. */
-function whenGone(response: Response): AbortSignal {
-  const gone = new AbortController();
-  // It may have disconnected while it was authenticated.
-  if (response.destroyed) gone.abort(CLOSED);
-  else response.once('close', () => gone.abort(CLOSED));
-  return gone.signal;
 }

@@ -23,7 +23,7 @@ beforeAll(async () => {
   await api.dispatcher.settle();
   // From here on nothing is written in the background.
   await api.keyUses.close();
-}, 120_000);
+});
 
 afterAll(() => api.stop());
 
@@ -111,9 +111,9 @@ test("another tenant's ids in a query find nothing", async () => {
     const title = `${operation.id} ?${parameter.name}=`;
     expect([title, status < 500, namesIn(text.replaceAll(id, ''))]).toEqual([title, true, []]);
     if (parameter.name === 'cursor') continue;
-    expect([title, status === 404 || text.includes('"items":[]')]).toEqual([title, true]);
+    expect([title, status === 404 || /"(items|data)":\[\]/.test(text)]).toEqual([title, true]);
   }
-}, 120_000);
+});
 
 test('what is read without an id contains nothing of another tenant', async () => {
   const general = document.operations.filter(({ method, path }) => method === 'get' && !path.includes('{'));

@@ -7,22 +7,22 @@ const ABOUT = {
   openapi: '/openapi.json',
 };
 
-const PAGE = `<!doctype html>
+const page = (hasConsole: boolean): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>${ABOUT.name}</title>
 <h1>${ABOUT.name}</h1>
 <p>${ABOUT.description}</p>
 <p><a href="docs">The API, to read and to try</a> (<a href="openapi.json">OpenAPI</a>)</p>
-</html>
+${hasConsole ? '<p><a href="console">The console</a></p>\n' : ''}</html>
 `;
 
 /** The root: what this service is, and where it is documented. */
-export function welcome(): Router {
+export function welcome({ console: hasConsole }: { console: boolean }): Router {
   const router = Router();
   router.get('/', (request, response) => {
-    if (request.accepts(['json', 'html']) === 'html') response.type('html').send(PAGE);
-    else response.json(ABOUT);
+    if (request.accepts(['json', 'html']) === 'html') response.type('html').send(page(hasConsole));
+    else response.json(hasConsole ? { ...ABOUT, console: '/console' } : ABOUT);
   });
   return router;
 }

@@ -1,24 +1,30 @@
 import { createHash } from 'node:crypto';
-import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
+import type { CallToolResult, McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { idSchema, isFinal, ProblemError, turnSchema, type Agent, type Turn } from '@turnpike/contract';
 import { listAgents } from '@turnpike/store';
-import { announceCancelled, cancelTurn } from '@turnpike/turns';
 import { z } from 'zod';
+import { cancelTurn } from '../cancel-turn.ts';
+import { IDEMPOTENCY_KEY } from '../idempotency-key.ts';
 import { readSettledTurn } from '../read-settled-turn.ts';
 import type { Services } from '../route.ts';
+import { describeTurn } from './describe-turn.ts';
 import { giveWork } from './give-work.ts';
 import type { McpRequester } from './mcp-requester.ts';
+import { TURN_TOOLS } from './needs-agents.ts';
+import { takesTasks, taskOf } from './turn-tasks.ts';
 
 /** The newest agents. A host shows its model every tool. */
 const MOST_AGENTS = 100;
 const MOST_WAIT_SECONDS = 60;
 const DEFAULT_WAIT_SECONDS = 20;
+/** For clients that follow what takes longer as a task. */
+const TASK_WAIT_SECONDS = 5;
 
 const waitSeconds = z
   .number()
   .min(0)
   .max(MOST_WAIT_SECONDS)
-  .default(DEFAULT_WAIT_SECONDS)
+  .optional()
   .describe('How long to wait for the end of the turn.');
 
 const workSchema = z.object({
@@ -27,7 +33,7 @@ const workSchema = z.object({
   wait_seconds: waitSeconds,
   idempotency_key: z
     .string()
-    .regex(/^[\x21-\x7e]{1,255}$/)
+    .regex(IDEMPOTENCY_KEY)
     .optional()
     .describe('A call that is made again with the same key gives no new work, and returns the same turn.'),
 });
@@ -40,23 +46,28 @@ const outputSchema = z.object({
   error: z.string().nullable(),
 });
 
-/** Gives a server the tenant's agents as tools, and the tools to follow a turn. */
+/** Gives a server the tenant's agents as tools, where the request needs them, and the tools to follow a turn. */
 export async function addAgentTools(
   server: McpServer,
   services: Services,
   requester: McpRequester,
 ): Promise<void> {
-  const { tenantId } = requester;
-  const agents = await listAgents(services.database, tenantId, { cursor: null, limit: MOST_AGENTS });
-  const taken = new Set(['get_turn', 'cancel_turn']);
-  for (const agent of agents) {
+  const { tenantId, needsAgents } = requester;
+  const agents = needsAgents
+    ? await listAgents(services.database, tenantId, { cursor: null, limit: MOST_AGENTS })
+    : [];
+  const taken = new Set<string>(TURN_TOOLS);
+  // Of agents with one name the oldest keeps it: a host that knows the list still calls the same agent.
+  for (const agent of agents.toReversed()) {
     const name = toolNameOf(agent, taken);
     taken.add(name);
     const config = { title: agent.name, description: describe(agent), inputSchema: workSchema, outputSchema };
-    server.registerTool(name, config, (work) =>
+    server.registerTool(name, config, (work, context) =>
       asResult(services, tenantId, async () => {
-        const turn = await giveWork(services, requester, agent.id, work);
-        return wait(services, requester, turn, work.wait_seconds);
+        const turnId = await giveWork(services, requester, agent.id, work);
+        const seconds = work.wait_seconds ?? (takesTasks(context) ? TASK_WAIT_SECONDS : DEFAULT_WAIT_SECONDS);
+        const turn = await wait(services, requester, turnId, seconds);
+        return asTask(turn, context);
       }),
     );
   }
@@ -70,7 +81,9 @@ export async function addAgentTools(
       annotations: { readOnlyHint: true },
     },
     ({ turn_id: id, wait_seconds: seconds }) =>
-      asResult(services, tenantId, () => wait(services, requester, id, seconds)),
+      asResult(services, tenantId, async () =>
+        describeTurn(await wait(services, requester, id, seconds ?? DEFAULT_WAIT_SECONDS)),
+      ),
   );
   server.registerTool(
     'cancel_turn',
@@ -83,9 +96,13 @@ export async function addAgentTools(
     },
     ({ turn_id: id }) =>
       asResult(services, tenantId, async () => {
-        const { turn, cancelled } = await cancelTurn(services.database.pool, tenantId, id);
-        announceCancelled(services, tenantId, turn, cancelled === null ? [] : [cancelled]);
-        return turn;
+        const { turn, afterCommit } = await cancelTurn(
+          services,
+          { sql: services.database.pool, tenantId },
+          id,
+        );
+        afterCommit();
+        return describeTurn(turn);
       }),
   );
 }
@@ -99,42 +116,28 @@ function wait(
   return readSettledTurn(services, tenantId, turnId, seconds * 1_000, () => gone);
 }
 
+/** What the turn gave; a task where it goes on and the client follows tasks. */
+function asTask(turn: Turn, context: ServerContext): CallToolResult {
+  const result = describeTurn(turn);
+  return isFinal(turn.status) || !takesTasks(context)
+    ? result
+    : { ...result, resultType: 'task', ...taskOf(turn) };
+}
+
 /** What is wrong with a call is told to the model that made it; what is wrong with us is not. */
 async function asResult(
   { reportError }: Pick<Services, 'reportError'>,
   tenantId: string,
-  work: () => Promise<Turn>,
+  work: () => Promise<CallToolResult>,
 ): Promise<CallToolResult> {
   try {
-    return describeTurn(await work());
+    return await work();
   } catch (error) {
     const isProblem = error instanceof ProblemError;
     if (!isProblem) reportError(error, { tenant_id: tenantId, endpoint: 'mcp' });
     const text = isProblem ? `${error.code}: ${error.message}` : 'internal_error: The call was not served.';
     return { isError: true, content: [{ type: 'text', text }] };
   }
-}
-
-function describeTurn(turn: Turn): CallToolResult {
-  const { id, session_id: sessionId, status, output_text: text, error } = turn;
-  const structuredContent = {
-    turn_id: id,
-    session_id: sessionId,
-    status,
-    output_text: text,
-    error: error === null ? null : `${error.code}: ${error.message}`,
-  };
-  const state = isFinal(status)
-    ? `The turn ${id} is ${status}.`
-    : status === 'requires_action'
-      ? `The turn ${id} waits for a person, who must act in Turnpike. Ask again later with get_turn.`
-      : `The turn ${id} is ${status}. Ask for it with get_turn.`;
-  const content = [text, structuredContent.error, state].filter((each) => each !== null && each !== '');
-  return {
-    isError: status === 'failed',
-    structuredContent,
-    content: content.map((each) => ({ type: 'text', text: each ?? '' })),
-  };
 }
 
 /** The agent's name in the characters that tools have, with a part of its id where another has it. */

@@ -1,9 +1,10 @@
 import { idSchema, ProblemError, startTurnSchema, submitTurnSchema } from '@turnpike/contract';
 import { readSession, type IdempotentRequest } from '@turnpike/store';
-import { submitTurn, type RequestedTurn } from '@turnpike/turns';
+import type { RequestedTurn } from '@turnpike/turns';
 import { z } from 'zod';
 import { fingerprintOf, parseIdempotencyKey } from '../idempotency-key.ts';
 import type { Services } from '../route.ts';
+import { submitRequested } from '../submit-requested.ts';
 import type { McpRequester } from './mcp-requester.ts';
 
 /** What a host asks of an agent. */
@@ -17,12 +18,12 @@ const acceptedSchema = z.object({ id: idSchema('turn') });
 
 /**
  * Submits a turn as the API does, and returns its id: of the calls with one idempotency key, in the tool's input or in
- * the request's header, the first one's. Throws what `submitTurn` throws, and `not_found` for a session of another
+ * the request's header, the first one's. Throws what `submitRequested` throws, and `not_found` for a session of another
  * agent.
  */
 export async function giveWork(
   services: Services,
-  { tenantId, limits, idempotencyKey, traceparent }: McpRequester,
+  { tenantId, limits, may, idempotencyKey, traceparent }: McpRequester,
   agentId: string,
   { input, session_id: sessionId, idempotency_key: givenKey }: Work,
 ): Promise<string> {
@@ -41,13 +42,8 @@ export async function giveWork(
           key: parseIdempotencyKey(key),
           fingerprint: fingerprintOf({ agentId, input, sessionId: sessionId ?? null }),
         };
-  const { turn, response } = await submitTurn(services, {
-    tenantId,
-    limits,
-    requested,
-    idempotency,
-    traceparent,
-  });
+  const asker = { sql: services.database.pool, tenantId, limits, may };
+  const { turn, response } = await submitRequested(services, asker, requested, { idempotency, traceparent });
   if (turn !== null) return turn.id;
   // A replay of the response to the first call.
   const accepted = acceptedSchema.safeParse(JSON.parse(response.body));

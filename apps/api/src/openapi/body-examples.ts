@@ -1,4 +1,5 @@
 import type { ZodOpenApiExamplesObject } from 'zod-openapi';
+import { DIALECTS } from '../dialects/dialects.ts';
 
 const AGENT = 'agent_01kapjt9e8f7ga5vxq3c2m4n6r';
 const CALL = 'call_01kapjt9e8f7ga5vxq3c2m4n6r';
@@ -22,6 +23,11 @@ const TOOL = {
  * sends them all.
  */
 export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
+  ...Object.fromEntries(
+    DIALECTS.flatMap(({ routes }) => routes).flatMap(({ operationId, examples }) =>
+      examples === undefined ? [] : [[operationId, examples]],
+    ),
+  ),
   createAgent: {
     least: { summary: 'Only required fields', value: { name: 'helper', model: 'claude-sonnet-4-5' } },
     tools: {
@@ -53,6 +59,47 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
     cleared: {
       summary: 'Without a temperature of its own, if it is at version 1',
       value: { temperature: null, if_version: 1 },
+    },
+  },
+  createBatch: {
+    inline: {
+      summary: 'Two turns of one agent',
+      value: {
+        defaults: { agent_id: AGENT, metadata: { job: 'nightly' } },
+        items: [
+          { custom_id: 'row-1', input: 'Translate: good morning.' },
+          { custom_id: 'row-2', input: 'Translate: good night.', priority: -10 },
+        ],
+      },
+    },
+  },
+  createSchedule: {
+    weekdays: {
+      summary: 'A report on each weekday, at nine in Berlin',
+      value: {
+        name: 'Morning report',
+        timing: { type: 'cron', expression: '0 9 * * MON-FRI', time_zone: 'Europe/Berlin' },
+        turn: { agent_id: AGENT, input: 'Report what has changed since yesterday.' },
+      },
+    },
+    hourly: {
+      summary: 'Every hour in one session, one turn after another',
+      value: {
+        timing: { type: 'interval', every_seconds: 3_600 },
+        turn: { agent_id: AGENT, input: 'Look for new orders.' },
+        session: 'one',
+        overlap: 'queue',
+        jitter_seconds: 60,
+      },
+    },
+  },
+  updateSchedule: {
+    once: {
+      summary: 'One turn at one time',
+      value: {
+        timing: { type: 'once', at: '2030-01-01T09:00:00Z' },
+        turn: { agent_id: AGENT, input: 'Wish a happy new year.' },
+      },
     },
   },
   createApiKey: {
@@ -120,6 +167,12 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
   acceptMcpTools: {
     list: { summary: 'The list that was looked at', value: { tools_hash: '0'.repeat(64) } },
   },
+  createFile: {
+    url: {
+      summary: 'For a URL to upload a PDF to',
+      value: { filename: 'invoice.pdf', media_type: 'application/pdf', bytes: 48_213 },
+    },
+  },
   submitTurn: {
     text: { summary: 'Text', value: { input: 'And tomorrow?' } },
     steer: {
@@ -141,6 +194,13 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
         webhook_url: 'https://hooks.example.invalid/turnpike',
       },
     },
+  },
+  forkSession: {
+    whole: { summary: 'The whole session, as far as it has ended', value: {} },
+    agent: { summary: 'With another agent', value: { agent_id: AGENT, metadata: { branch: 'b' } } },
+  },
+  rerunTurn: {
+    again: { summary: 'The whole turn, with another input', value: { input: 'In Celsius, please.' } },
   },
   resumeTurn: { budget: { summary: 'With a dollar to spend', value: { budget_micros: 1_000_000 } } },
   submitToolOutputs: {

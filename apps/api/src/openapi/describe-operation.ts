@@ -50,12 +50,15 @@ export function describeOperation(route: Route): ZodOpenApiOperationObject {
             required: true,
             content: {
               'application/json': { schema: route.body, ...(examples === undefined ? {} : { examples }) },
+              ...(route.form === undefined ? {} : { 'multipart/form-data': { schema: route.form.schema } }),
             },
           },
         }),
     responses: { ...describeResponses(route), ...describeProblems(route) },
   };
 }
+
+const BINARY: oas31.SchemaObject = { type: 'string', format: 'binary' };
 
 function withDescriptions(parameters: z.ZodObject): z.ZodObject {
   const shape = Object.entries(parameters.shape).map(([name, schema]) => {
@@ -83,10 +86,23 @@ function describeStream(description: string): oas31.SchemaObject {
   return schema;
 }
 
+/** To a generated client it is text; `contentSchema` says what each line is. */
+function describeLines(line: z.ZodType): oas31.SchemaObject {
+  const schema: oas31.SchemaObject & { contentSchema: object } = {
+    type: 'string',
+    description: 'One JSON object on each line.',
+    contentMediaType: 'application/jsonl',
+    contentSchema: { $ref: `#/components/schemas/${String(line.meta()?.['id'])}` },
+  };
+  return schema;
+}
+
 function describeResponses({ method, response }: Route): ZodOpenApiResponsesObject {
-  const { status, description, schema, stream, headers, empty } = response;
+  const { status, description, schema, stream, headers, empty, binary = false, lines } = response;
   const content = {
+    ...(binary ? { 'application/octet-stream': { schema: BINARY } } : {}),
     ...(schema === undefined ? {} : { 'application/json': { schema } }),
+    ...(lines === undefined ? {} : { 'application/jsonl': { schema: describeLines(lines) } }),
     ...(stream === undefined ? {} : { 'text/event-stream': { schema: describeStream(stream) } }),
   };
   const names: ResponseHeader[] = [
@@ -100,7 +116,7 @@ function describeResponses({ method, response }: Route): ZodOpenApiResponsesObje
     [`${status}` as '200']: {
       description,
       headers: refersTo(names),
-      ...(schema === undefined && stream === undefined ? {} : { content }),
+      ...(schema === undefined && stream === undefined && lines === undefined && !binary ? {} : { content }),
     },
     ...(empty === undefined ? {} : { 204: { description: empty, headers: refersTo(names) } }),
   };

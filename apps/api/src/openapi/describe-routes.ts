@@ -1,6 +1,7 @@
-import { turnEventSchema } from '@turnpike/contract';
+import { batchResultSchema, turnEventSchema } from '@turnpike/contract';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi';
+import type { Dialect } from '@turnpike/dialect-base';
 import type { Route } from '../route.ts';
 import { describeOperation } from './describe-operation.ts';
 import { describeWebhooks, webhookSchemas } from './describe-webhooks.ts';
@@ -14,15 +15,21 @@ import { TAGS } from './tags.ts';
 const WRITTEN = '/written';
 
 function describeWritten(): ZodOpenApiResponseObject {
-  const schema = z.object({ event: turnEventSchema, webhooks: z.union(webhookSchemas) });
+  const schema = z.object({
+    event: turnEventSchema,
+    webhooks: z.union(webhookSchemas),
+    result: batchResultSchema,
+  });
   return { description: 'Schemas.', content: { 'application/json': { schema } } };
 }
 
 /** The OpenAPI 3.1 document of these operations, from the schemas that validate their requests. */
-export function describeRoutes(routes: readonly Route[]): object {
+export function describeRoutes(routes: readonly Route[], dialects: readonly Dialect[] = []): object {
+  const tags = { ...TAGS, ...Object.fromEntries(dialects.map(({ title, about }) => [title, about])) };
   const paths: ZodOpenApiPathsObject = {};
   for (const route of routes) {
-    const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+    // A colon that is part of the path is escaped for Express.
+    const path = route.path.replaceAll(/(?<!\\):(\w+)/g, '{$1}').replaceAll('\\', '');
     paths[path] = { ...paths[path], [route.method]: describeOperation(route) };
   }
   const document = createDocument({
@@ -37,7 +44,7 @@ export function describeRoutes(routes: readonly Route[]): object {
       contact: { name: 'Turnpike' },
     },
     servers: [{ url: '/', description: 'Where this document is served.' }],
-    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     security: [{ apiKey: [] }, { apiKeyHeader: [] }],
     components: {
       securitySchemes: {

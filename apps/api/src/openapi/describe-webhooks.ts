@@ -1,4 +1,4 @@
-import { turnSchema, WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@turnpike/contract';
+import { batchSchema, turnSchema, WEBHOOK_EVENT_TYPES, type WebhookEventType } from '@turnpike/contract';
 import { z } from 'zod';
 import type { ZodOpenApiPathItemObject, ZodOpenApiPathsObject } from 'zod-openapi';
 
@@ -12,6 +12,8 @@ const MEANINGS: Record<WebhookType, string> = {
   'turn.failed': 'A turn failed',
   'turn.cancelled': 'A turn was cancelled',
   'turn.incomplete': 'A turn was stopped by a limit',
+  'batch.completed': 'All turns of a batch have ended',
+  'batch.cancelled': 'A batch was cancelled, and its turns have ended',
   'webhook_endpoint.disabled': 'A webhook endpoint was disabled',
   'budget.threshold_reached': '80 % of a budget is spent',
   'budget.exhausted': 'A budget is spent',
@@ -39,6 +41,9 @@ const head = (type: WebhookType) => ({
 });
 
 function bodyOf(type: WebhookType): z.ZodType {
+  if (type.startsWith('batch.')) {
+    return z.object({ ...head(type), data: z.object({ batch: batchSchema.omit({ defaults: true }) }) });
+  }
   if (!type.startsWith('turn.')) {
     return z.object({ ...head(type), data: z.record(z.string(), z.unknown()) });
   }

@@ -36,8 +36,15 @@ const PREPARED: Record<string, (things: TenantThings, example: string) => Promis
   async resumeTurn(things) {
     await things.client.http.post(`/v1/turns/${await things.need('turn')}/cancel`).expect(202);
   },
+  async rerunTurn(things) {
+    await things.client.http.post(`/v1/turns/${await things.need('turn')}/cancel`).expect(202);
+  },
   async putModelSettings(things) {
     await things.client.http.put('/v1/secrets/anthropic').send({ value: 'sk-ant-test' }).expect(200);
+  },
+  async openaiUpdateConversation(things) {
+    // A conversation is of the only agent.
+    await things.need('agent');
   },
   createTool: putShopToken,
   createMcpServer: putShopToken,

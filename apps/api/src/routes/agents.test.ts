@@ -120,6 +120,17 @@ test('an update changes the given fields, and no others', async () => {
   }
 });
 
+test('an agent may name the betas that the operator allows, and no others', async () => {
+  const body = { name: 'beta', model: 'claude-sonnet-4-5', betas: ['context-1m-2025-08-07'] };
+  const { body: agent } = await api.client.http.post('/v1/agents').send(body).expect(201);
+  expect(agent.betas).toEqual(body.betas);
+  const change = { betas: ['context-1m-2025-08-07', 'skills-2025-10-02'] };
+  const refused = await api.client.http.post(`/v1/agents/${agent.id}`).send(change).expect(400);
+  expect(refused.body.errors).toEqual([
+    { path: 'betas.1', message: 'is not allowed here; allowed are context-1m-2025-08-07' },
+  ]);
+});
+
 test('null resets a field to its default', async () => {
   const fields = Object.keys(CONFIG).filter((field) => field !== 'model');
   for (const field of [...fields, 'model_keys', 'metadata']) {

@@ -3,17 +3,15 @@ import {
   agentVersionSchema,
   createAgentSchema,
   idSchema,
-  newId,
   pageLimitSchema,
   pageSchema,
   updateAgentSchema,
   type Agent,
 } from '@turnpike/contract';
-import { deleteAgent, insertAgent, listAgents, listAgentVersions, readAgent } from '@turnpike/store';
+import { deleteAgent, listAgents, listAgentVersions, readAgent } from '@turnpike/store';
 import { z } from 'zod';
-import { configOf, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
-import { checkCount } from '../check-count.ts';
-import { checkSchemas, checkNames } from '../check-agent.ts';
+import { createAgent, noAgent, noVersion, restoreAgent, updateAgent } from '../change-agent.ts';
+import { checkBetas, checkSchemas } from '../check-agent.ts';
 import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { defineRoute, located, type Route, type RouteResult } from '../route.ts';
 
@@ -40,19 +38,12 @@ export const agentRoutes: Route[] = [
       headers: located,
     },
     problems: ['agent_limit', 'metadata_too_large'],
-    async prepare({ tenantId, body }, { inputSchemas }) {
+    async prepare({ tenantId, body }, { inputSchemas, modelBetas }) {
+      checkBetas(modelBetas, body);
       await checkSchemas(inputSchemas, tenantId, body);
     },
     async handle({ tenantId, limits, body, sql, may }) {
-      await checkCount(sql, { tenantId, limits }, 'agents');
-      await checkNames({ sql, tenantId, may }, body);
-      const agent = await insertAgent(sql, {
-        id: newId('agent'),
-        tenantId,
-        name: body.name,
-        metadata: body.metadata ?? {},
-        config: configOf(body),
-      });
+      const agent = await createAgent({ sql, tenantId, limits, may }, body);
       return {
         status: 201,
         headers: { Location: `/v1/agents/${agent.id}` },
@@ -166,7 +157,8 @@ export const agentRoutes: Route[] = [
       schema: agentSchema,
     },
     problems: ['not_found', 'agent_changed', 'agent_version_limit', 'metadata_too_large'],
-    async prepare({ tenantId, body }, { inputSchemas }) {
+    async prepare({ tenantId, body }, { inputSchemas, modelBetas }) {
+      checkBetas(modelBetas, body);
       await checkSchemas(inputSchemas, tenantId, body);
     },
     async handle({ tenantId, limits, params: { agent_id: id }, body, sql, may }) {

@@ -88,7 +88,7 @@ export const deliveryRoutes: Route[] = [
       if (!again.begun) {
         throw new ProblemError(
           'webhook_endpoint_disabled',
-          'The endpoint of this delivery is disabled, or deleted. Enable it first.',
+          'The endpoint of this delivery is disabled, or deleted: enable it first. Or its push configuration was removed or replaced.',
         );
       }
       return { status: 202, body: again.delivery };

@@ -10,7 +10,6 @@ import {
   findSessionLog,
   findTurnLog,
   readSessionFacts,
-  readTurnFacts,
   sessionExists,
   type PositionedFact,
 } from '@turnpike/store';
@@ -24,7 +23,9 @@ import {
   sessionCursor,
   turnCursor,
 } from '../streams/event-cursor.ts';
+import { feedOfTurn } from '../streams/feed-of-turn.ts';
 import type { FeedSource } from '../streams/feed.ts';
+import { NativeFrames } from '../streams/native-frames.ts';
 
 const query = z.object({
   after: z.string().max(40).optional().meta({ description: 'The cursor of the last event seen: its `id`.' }),
@@ -63,21 +64,16 @@ export const eventRoutes: Route[] = [
       const log = await findTurnLog(pool, tenantId, turnId);
       if (log === null) throw new ProblemError('not_found', `There is no turn ${turnId}.`);
       const position = readTurnCursor(givenCursor(header('last-event-id'), after), log);
-      const source: FeedSource = {
-        key: turnId,
-        sessionId: log.sessionId,
-        read: ({ sequenceNumber }, most) =>
-          readTurnFacts(pool, turnId, { after: sequenceNumber, limit: most }),
-        isThere: async () => (await findTurnLog(pool, tenantId, turnId)) !== null,
-        cursorOf: turnCursor,
-      };
+      const source = feedOfTurn(pool, tenantId, turnId, log);
       if (wantsPage(header('accept')))
         return pageOf(await source.read(position, limit + 1), limit, turnCursor);
       if (isFinal(log.status) && position.sequenceNumber === log.eventCount) return { status: 204 };
       return {
         status: 200,
-        stream: (response) =>
-          services.streams.serve(response, { tenantId, source, position, turnId, endsWithTurn: true }),
+        stream: (response) => {
+          const frames = new NativeFrames(turnCursor, { endsWithTurn: true });
+          services.streams.serve(response, { tenantId, source, position, turnId, frames });
+        },
       };
     },
   }),
@@ -106,15 +102,16 @@ export const eventRoutes: Route[] = [
         sessionId,
         read: (from, most) => readSessionFacts(pool, sessionId, { after: from, limit: most }),
         isThere: () => sessionExists(pool, tenantId, sessionId),
-        cursorOf: sessionCursor,
       };
       if (wantsPage(header('accept')))
         return pageOf(await source.read(position, limit + 1), limit, sessionCursor);
       const { turnId } = log;
       return {
         status: 200,
-        stream: (response) =>
-          services.streams.serve(response, { tenantId, source, position, turnId, endsWithTurn: false }),
+        stream: (response) => {
+          const frames = new NativeFrames(sessionCursor, { endsWithTurn: false });
+          services.streams.serve(response, { tenantId, source, position, turnId, frames });
+        },
       };
     },
   }),

@@ -15,10 +15,9 @@ import {
 import {
   acceptMcpTools,
   createMcpListStore,
-  deleteMcpServer,
   insertMcpServer,
   listMcpServers,
-  lockMcpServer,
+  namedMcpServers,
   readMcpServer,
   updateMcpServer,
 } from '@turnpike/store';
@@ -126,7 +125,7 @@ export const mcpServerRoutes: Route[] = [
       checkUrls(body, services);
     },
     async handle({ tenantId, params: { mcp_server_id: id }, body, sql, may }) {
-      const before = await lockMcpServer(sql, tenantId, id);
+      const before = await namedMcpServers.lock(sql, tenantId, id);
       if (before === null) throw noServer(id);
       const config = configOf(body);
       await checkMcpSecrets({ sql, tenantId, may }, config, configOf(before));
@@ -178,7 +177,7 @@ export const mcpServerRoutes: Route[] = [
     },
     problems: ['not_found', 'mcp_tools_changed'],
     async handle({ tenantId, params: { mcp_server_id: id }, body: { tools_hash: hash }, sql }) {
-      const before = await lockMcpServer(sql, tenantId, id);
+      const before = await namedMcpServers.lock(sql, tenantId, id);
       if (before === null) throw noServer(id);
       const server = await acceptMcpTools(sql, { tenantId, id, hash });
       if (server === null) {
@@ -210,7 +209,7 @@ export const mcpServerRoutes: Route[] = [
     response: { status: 204, description: 'Deleted.' },
     problems: ['not_found', 'mcp_server_in_use'],
     async handle({ tenantId, params: { mcp_server_id: id }, query, sql }) {
-      const server = await lockMcpServer(sql, tenantId, id);
+      const server = await namedMcpServers.lock(sql, tenantId, id);
       if (server === null) throw noServer(id);
       const { name } = server;
       const agents = await refuseInUse(
@@ -218,7 +217,7 @@ export const mcpServerRoutes: Route[] = [
         { type: 'mcp', server: name },
         query.force === 'true',
       );
-      await deleteMcpServer(sql, tenantId, id);
+      await namedMcpServers.remove(sql, tenantId, id);
       return { status: 204, audited: { details: { name, agents } } };
     },
   }),
@@ -232,8 +231,10 @@ function checkUrls({ url, auth }: McpServerConfig, services: Pick<Services, 'che
 
 /** The body without the name, which is not part of the configuration. */
 function configOf(body: McpServerConfig): McpServerConfig {
-  return z.object(mcpServerConfigSchema.shape).parse(body);
+  return configSchema.parse(body);
 }
+
+const configSchema = z.object(mcpServerConfigSchema.shape);
 
 /** How many accepted tools an audit entry names at most. */
 const MOST_AUDITED = 20;

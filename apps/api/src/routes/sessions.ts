@@ -2,31 +2,20 @@ import {
   createSessionSchema,
   idSchema,
   messageSchema,
-  newId,
   pageLimitSchema,
   pageSchema,
-  ProblemError,
   sessionSchema,
   updateSessionSchema,
 } from '@turnpike/contract';
-import {
-  deleteSession,
-  insertSession,
-  listMessages,
-  listSessions,
-  readSession,
-  sessionExists,
-  updateSession,
-} from '@turnpike/store';
-import { tooManySessions } from '@turnpike/turns';
+import { listMessages, listSessions, readSession, sessionExists } from '@turnpike/store';
 import { z } from 'zod';
+import { changeSession, createSession, eraseSession, noSession } from '../change-sessions.ts';
 import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, located, type Route } from '../route.ts';
 
 const params = z.object({ session_id: idSchema('session') });
 const none = z.object({});
-const noSession = (id: string): ProblemError => new ProblemError('not_found', `There is no session ${id}.`);
 
 export const sessionRoutes: Route[] = [
   defineRoute({
@@ -41,23 +30,13 @@ export const sessionRoutes: Route[] = [
     body: createSessionSchema,
     response: { status: 201, description: 'The session.', schema: sessionSchema, headers: located },
     problems: ['not_found', 'session_limit', 'metadata_too_large'],
-    async handle({ tenantId, limits, body, sql }, { capacity }) {
-      const mostSessions = capacity.limitToEnforce('sessions', tenantId, limits);
-      const { session, full, sessions } = await insertSession(sql, {
-        id: newId('session'),
-        tenantId,
-        agentId: body.agent_id,
-        metadata: body.metadata ?? {},
-        mostSessions,
-        budgetMicros: body.budget_micros ?? null,
-      });
-      if (full) throw tooManySessions(mostSessions);
-      if (session === null) throw new ProblemError('not_found', `There is no agent ${body.agent_id}.`);
+    async handle(call, services) {
+      const { session, afterCommit } = await createSession(services, call, call.body);
       return {
         status: 201,
         headers: { Location: `/v1/sessions/${session.id}` },
         body: session,
-        afterCommit: () => capacity.added('sessions', tenantId, sessions),
+        afterCommit,
       };
     },
   }),
@@ -74,6 +53,7 @@ export const sessionRoutes: Route[] = [
       limit: pageLimitSchema,
       cursor: idSchema('session').optional(),
       agent_id: idSchema('agent').optional(),
+      forked_from: idSchema('session').optional().meta({ description: 'Only forks of this session.' }),
       ...timeFilters,
       metadata: metadataFilter,
     }),
@@ -87,6 +67,7 @@ export const sessionRoutes: Route[] = [
       const page = { cursor: query.cursor ?? null, limit: query.limit + 1 };
       const filter = {
         agentId: query.agent_id,
+        forkedFrom: query.forked_from,
         ...timesOf(query),
         metadata: query.metadata,
       };
@@ -125,10 +106,8 @@ export const sessionRoutes: Route[] = [
     body: updateSessionSchema,
     response: { status: 200, description: 'The session.', schema: sessionSchema },
     problems: ['not_found', 'metadata_too_large'],
-    async handle({ tenantId, params: { session_id: id }, body, sql }) {
-      const session = await updateSession(sql, { id, tenantId }, body);
-      if (session === null) throw noSession(id);
-      return { status: 200, body: session };
+    async handle(call) {
+      return { status: 200, body: await changeSession(call, call.params.session_id, call.body) };
     },
   }),
 
@@ -173,16 +152,8 @@ export const sessionRoutes: Route[] = [
     query: none,
     response: { status: 204, description: 'Deleted.' },
     problems: ['not_found'],
-    async handle({ tenantId, params: { session_id: id }, sql }, { backplane, dispatcher }) {
-      if (!(await deleteSession(sql, tenantId, id))) throw noSession(id);
-      return {
-        status: 204,
-        afterCommit() {
-          dispatcher.changed({ tenantId });
-          // Clients that follow a turn of it read again, and find that it is gone.
-          backplane.live.changed({ sessionId: id, turnId: id, eventCount: null });
-        },
-      };
+    async handle(call, services) {
+      return { status: 204, ...(await eraseSession(services, call, call.params.session_id)) };
     },
   }),
 ];

@@ -1,5 +1,6 @@
 import {
   idSchema,
+  rerunTurnSchema,
   resumeTurnSchema,
   startTurnSchema,
   submitTurnSchema,
@@ -17,7 +18,7 @@ const response = {
   headers: z.object({ Location: z.string(), 'Retry-After': z.string() }),
 };
 
-/** The three ways to submit a turn. What becomes of it is decided by `submitTurn` of `packages/turns`. */
+/** The ways to submit a turn. What becomes of it is decided by `submitTurn` of `packages/turns`. */
 export const submitRoutes: Route[] = [
   defineRoute({
     method: 'post',
@@ -37,6 +38,7 @@ export const submitRoutes: Route[] = [
       'queue_full',
       'budget_exceeded',
       'metadata_too_large',
+      'override_not_allowed',
     ],
     prepare: checkWebhookUrl,
     submit: ({ params, body }) => ({ of: 'session', sessionId: params.session_id, submission: body }),
@@ -53,7 +55,14 @@ export const submitRoutes: Route[] = [
     query: none,
     body: startTurnSchema,
     response,
-    problems: ['not_found', 'queue_full', 'session_limit', 'budget_exceeded', 'metadata_too_large'],
+    problems: [
+      'not_found',
+      'queue_full',
+      'session_limit',
+      'budget_exceeded',
+      'metadata_too_large',
+      'override_not_allowed',
+    ],
     prepare: checkWebhookUrl,
     submit: ({ body }) => ({ of: 'new_session', submission: body }),
   }),
@@ -76,9 +85,38 @@ export const submitRoutes: Route[] = [
       'queue_full',
       'budget_exceeded',
       'metadata_too_large',
+      'override_not_allowed',
     ],
     prepare: checkWebhookUrl,
     submit: ({ params, body }) => ({ of: 'stopped_turn', turnId: params.turn_id, submission: body }),
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/v1/turns/:turn_id/rerun',
+    operationId: 'rerunTurn',
+    summary: 'Submit a turn that makes another one again, in a fork of its session',
+    tag: 'Turns',
+    scope: 'turns:write',
+    params: z.object({ turn_id: idSchema('turn') }),
+    query: none,
+    body: rerunTurnSchema,
+    response,
+    problems: [
+      'not_found',
+      'turn_not_ended',
+      'rerun_not_confirmed',
+      'not_resumable',
+      'agent_deleted',
+      'queue_full',
+      'session_limit',
+      'session_too_large',
+      'budget_exceeded',
+      'metadata_too_large',
+      'override_not_allowed',
+    ],
+    prepare: checkWebhookUrl,
+    submit: ({ params, body }) => ({ of: 'rerun', turnId: params.turn_id, submission: body }),
   }),
 ];
 

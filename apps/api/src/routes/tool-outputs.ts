@@ -1,6 +1,7 @@
-import { idSchema, submitToolOutputsSchema, turnSchema, type AuditDetails } from '@turnpike/contract';
-import { answerAction, type ExplainAnswer } from '@turnpike/turns';
+import { idSchema, submitToolOutputsSchema, turnSchema } from '@turnpike/contract';
+import { CheckedAnswers } from '@turnpike/turns';
 import { z } from 'zod';
+import { answerTurn, checkOutputs } from '../answer-turn.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 export const toolOutputRoutes: Route[] = [
@@ -20,26 +21,12 @@ export const toolOutputRoutes: Route[] = [
       schema: turnSchema,
     },
     problems: ['not_found', 'no_action_required', 'tool_call_settled'],
-    // To repeat a call that may have taken effect is a decision with an author.
-    auditSome: 'tool_call.sent_again',
-    async handle({ tenantId, params: { turn_id: id }, body, sql }, { backplane, dispatcher, inputSchemas }) {
-      const explain: ExplainAnswer = (schema, answer) => inputSchemas.misfit(tenantId, schema, answer);
-      const { turn, resumes, sentAgain } = await answerAction(sql, tenantId, id, body, explain);
-      const { session_id: sessionId } = turn;
-      return {
-        status: 202,
-        headers: { 'Retry-After': '1' },
-        body: turn,
-        ...(sentAgain.length === 0 ? {} : { audited: { details: detailsOf(sentAgain) } }),
-        afterCommit() {
-          if (resumes) dispatcher.changed({ sessionId, tenantId });
-          backplane.live.changed({ sessionId, turnId: id, eventCount: null });
-        },
-      };
+    prepare: ({ tenantId, params, body }, services) => checkOutputs(services, tenantId, params.turn_id, body),
+    async handle(call, services) {
+      const { prepared: checked } = call;
+      if (!(checked instanceof CheckedAnswers)) throw new TypeError('The outputs were not checked.');
+      const { turn, afterCommit } = await answerTurn(services, call, call.params.turn_id, call.body, checked);
+      return { status: 202, headers: { 'Retry-After': '1' }, body: turn, afterCommit };
     },
   }),
 ];
-
-function detailsOf(sentAgain: readonly { id: string; name: string }[]): AuditDetails {
-  return { tool_calls: sentAgain.map(({ id }) => id), tools: sentAgain.map(({ name }) => name) };
-}

@@ -14,11 +14,10 @@ import {
   type ToolConfig,
 } from '@turnpike/contract';
 import {
-  deleteTool,
   insertTool,
   listCodeTools,
   listTools,
-  lockTool,
+  namedTools,
   readCodeTool,
   readTool,
   updateTool,
@@ -149,7 +148,7 @@ export const toolRoutes: Route[] = [
       await checkTool(tenantId, body, services);
     },
     async handle({ tenantId, params: { tool_id: id }, body, sql, may }) {
-      const before = await lockTool(sql, tenantId, id);
+      const before = await namedTools.lock(sql, tenantId, id);
       if (before === null) throw noHttpTool(id);
       const config = configOf(body);
       await checkToolSecrets({ sql, tenantId, may }, config, configOf(before));
@@ -181,11 +180,11 @@ export const toolRoutes: Route[] = [
     response: { status: 204, description: 'Deleted.' },
     problems: ['not_found', 'tool_in_use'],
     async handle({ tenantId, params: { tool_id: id }, query, sql }) {
-      const tool = await lockTool(sql, tenantId, id);
+      const tool = await namedTools.lock(sql, tenantId, id);
       if (tool === null) throw noHttpTool(id);
       const { name } = tool;
       const agents = await refuseInUse({ sql, tenantId }, { type: 'http', name }, query.force === 'true');
-      await deleteTool(sql, tenantId, id);
+      await namedTools.remove(sql, tenantId, id);
       return { status: 204, audited: { details: { name, agents } } };
     },
   }),
@@ -208,5 +207,7 @@ async function checkTool(
 
 /** The body without the name, which is not part of the configuration. */
 function configOf(body: ToolConfig): ToolConfig {
-  return z.object(toolConfigSchema.shape).parse(body);
+  return configSchema.parse(body);
 }
+
+const configSchema = z.object(toolConfigSchema.shape);

@@ -9,8 +9,8 @@ import {
   turnStatusSchema,
 } from '@turnpike/contract';
 import { listSteps, listTurns, readTurn } from '@turnpike/store';
-import { announceCancelled, cancelTurn } from '@turnpike/turns';
 import { z } from 'zod';
+import { cancelTurn } from '../cancel-turn.ts';
 import { decodePosition, encodePosition, pageOf } from '../cursor.ts';
 import { anyOf, metadataFilter, timeFilters, timesOf } from '../list-filters.ts';
 import { preferredWait } from '../preferred-wait.ts';
@@ -78,14 +78,10 @@ export const turnRoutes: Route[] = [
       schema: turnSchema,
     },
     problems: ['not_found'],
-    async handle({ tenantId, params: { turn_id: id }, sql }, services) {
-      const { turn, cancelled } = await cancelTurn(sql, tenantId, id);
-      return {
-        status: 202,
-        headers: isFinal(turn.status) ? {} : { 'Retry-After': '1' },
-        body: turn,
-        afterCommit: () => announceCancelled(services, tenantId, turn, cancelled === null ? [] : [cancelled]),
-      };
+    async handle(call, services) {
+      const { turn, afterCommit } = await cancelTurn(services, call, call.params.turn_id);
+      const headers = isFinal(turn.status) ? {} : { 'Retry-After': '1' };
+      return { status: 202, headers, body: turn, afterCommit };
     },
   }),
 

@@ -1,4 +1,4 @@
-import { ProblemError } from '@turnpike/contract';
+import { isFinal, ProblemError } from '@turnpike/contract';
 import type { EventPosition, SessionLog, TurnLog } from '@turnpike/store';
 
 const NUMBER = /^(0|[1-9]\d{0,8})$/;
@@ -25,6 +25,18 @@ export function readTurnCursor(cursor: string | undefined, log: TurnLog): EventP
   if (sequenceNumber < 0 || sequenceNumber > log.eventCount) throw invalid();
   if (sequenceNumber < log.eventsCut) throw expired(String(log.eventsCut));
   return { turnSequence: log.turnSequence, sequenceNumber };
+}
+
+/**
+ * Before the first event of a turn. Throws `ProblemError`: `cursor_expired` where its first events were deleted, and for
+ * a turn that was copied, which has none.
+ */
+export function beforeFirstEvent(log: TurnLog): EventPosition {
+  if (log.eventCount > 0 || !isFinal(log.status)) return readTurnCursor('0', log);
+  throw new ProblemError(
+    'cursor_expired',
+    'The turn is a copy of another one, whose events are not its own.',
+  );
 }
 
 /** The turn and the event that a session's cursor names. Throws `ProblemError`: `invalid_cursor`. */

@@ -1,9 +1,9 @@
-import { isFinal, type TurnFact, type TurnStatus } from '@turnpike/contract';
 import type { EventPosition, PositionedFact } from '@turnpike/store';
 import type { Response } from 'express';
 import { isBefore } from './event-cursor.ts';
-import { encodeFrame, type FeedText } from './feed-text.ts';
+import type { FeedText } from './feed-text.ts';
 import { PAGE, type Feed, type FeedReader } from './feed.ts';
+import type { StreamFrames } from './stream-frames.ts';
 
 /** How long a client waits before it reconnects: another time for each, so that they do not reconnect at once. */
 const RETRY_MS = { least: 250, most: 1_000 };
@@ -25,8 +25,7 @@ export interface StreamParts {
   position: EventPosition;
   /** The turn of that event; null where there is none. */
   turnId: string | null;
-  /** True for a stream that ends with its turn. */
-  endsWithTurn: boolean;
+  frames: StreamFrames;
   onEnd: () => void;
   onError: (error: unknown) => void;
 }
@@ -36,8 +35,6 @@ export class EventStream implements FeedReader {
   readonly #parts: StreamParts;
   position: EventPosition;
   turnId: string | null;
-  /** The text that previews are sent of, and how much of it was sent. */
-  #shown = { turnId: '', attempt: -1, length: 0 };
   readonly #openedAt = performance.now();
   #writtenAt = 0;
   #fullSince: number | null = null;
@@ -62,12 +59,13 @@ export class EventStream implements FeedReader {
     response.shouldKeepAlive = false;
     response.flushHeaders();
     const retryMs = RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least);
-    this.#write(`retry: ${Math.round(retryMs)}\n\n`);
+    this.#write(`retry: ${Math.round(retryMs)}\n\n${parts.frames.begin()}`);
   }
 
   /** Sends the events since the cursor, then follows the feed. Never throws. */
   async run(): Promise<void> {
-    const { feed } = this.#parts;
+    const { feed, frames } = this.#parts;
+    if (frames.ended) return this.end();
     try {
       await feed.ready();
       while (!this.#ended) {
@@ -86,34 +84,35 @@ export class EventStream implements FeedReader {
   }
 
   take(facts: readonly PositionedFact[]): void {
-    for (const { fact, position } of facts) {
+    const { frames } = this.#parts;
+    for (const each of facts) {
       if (this.#ended) return;
+      const { fact, position } = each;
       if (!isBefore(this.position, position)) continue;
       if (this.#parts.response.writableLength > CUT_LIMIT_BYTES) {
         this.cut();
         return;
       }
-      this.#write(encodeFrame(fact.type, fact, this.#parts.feed.source.cursorOf(position)));
+      this.#write(frames.fact(each));
       this.position = position;
       this.turnId = fact.turn_id;
-      if (this.#parts.endsWithTurn && isEnd(fact)) this.end();
+      if (frames.ended) this.end();
     }
   }
 
   show(text: FeedText): void {
-    if (this.#ended || text.turnId !== this.turnId || text.attempt !== this.position.sequenceNumber) return;
-    if (this.#shown.turnId !== text.turnId || this.#shown.attempt !== text.attempt) {
-      this.#shown = { turnId: text.turnId, attempt: text.attempt, length: 0 };
-    }
-    if (this.#shown.length >= text.length) return;
+    if (this.#ended || text.turnId !== this.turnId) return;
+    // It follows exactly the event that it is the text after: once its step is committed, it is in an event.
+    if (text.attempt !== this.position.sequenceNumber) return;
     if (this.#parts.response.writableLength > PREVIEW_LIMIT_BYTES) return;
-    this.#write(text.frameFrom(this.#shown.length));
-    this.#shown.length = text.length;
+    this.#write(this.#parts.frames.text(text));
+    if (this.#parts.frames.ended) this.end();
   }
 
   showProgress(turnId: string, frame: string): void {
     if (this.#ended || turnId !== this.turnId) return;
-    if (this.#parts.response.writableLength <= PREVIEW_LIMIT_BYTES) this.#write(frame);
+    if (this.#parts.response.writableLength <= PREVIEW_LIMIT_BYTES)
+      this.#write(this.#parts.frames.progress(frame));
   }
 
   /** Called at intervals: sends a comment on a silent connection, ends one that receives nothing. */
@@ -127,8 +126,9 @@ export class EventStream implements FeedReader {
   /** The client gets nothing more over this connection. */
   end(): void {
     if (this.#ended) return;
+    const { response, frames } = this.#parts;
+    if (!frames.ended && frames.cutsUnfinished === true) return this.cut();
     this.#leave();
-    const { response } = this.#parts;
     response.end();
     // A client that does not receive it is not waited for.
     const timer = setTimeout(() => response.destroy(), GOODBYE_MS).unref();
@@ -142,6 +142,7 @@ export class EventStream implements FeedReader {
   }
 
   #write(frame: string): void {
+    if (frame === '') return;
     this.#writtenAt = performance.now();
     if (!this.#parts.response.write(frame)) this.#fullSince ??= this.#writtenAt;
   }
@@ -164,8 +165,4 @@ export class EventStream implements FeedReader {
       response.on('drain', goOn).on('close', goOn);
     });
   }
-}
-
-function isEnd({ type }: TurnFact): boolean {
-  return type.startsWith('turn.') && isFinal(type.slice('turn.'.length) as TurnStatus);
 }

@@ -4,6 +4,7 @@ import type { EventPosition } from '@turnpike/store';
 import type { Response } from 'express';
 import { EventStream } from './event-stream.ts';
 import { Feed, type FeedSource } from './feed.ts';
+import type { StreamFrames } from './stream-frames.ts';
 
 const BEAT_EVERY_MS = 1_000;
 /** After signals were lost all feeds read again, spread over this time for each of them. */
@@ -72,7 +73,7 @@ export class EventStreams {
       source: FeedSource;
       position: EventPosition;
       turnId: string | null;
-      endsWithTurn: boolean;
+      frames: StreamFrames;
     },
   ): void {
     const { tenantId, source, ...rest } = stream;

@@ -1,15 +1,6 @@
 import type { LiveText } from '@turnpike/backplane';
 import type { MessageDelta } from '@turnpike/contract';
-
-/** Many parsers treat these as line ends, and JSON does not escape them. */
-const LINE_ENDS = /[\u0085\u2028\u2029]/g;
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-
-/** A frame of a stream, as it is sent: its data is one line for every parser. */
-export function encodeFrame(type: string, data: object, id?: string): string {
-  const head = id === undefined ? '' : `id: ${id}\n`;
-  return `${head}event: ${type}\ndata: ${JSON.stringify(data).replaceAll(LINE_ENDS, escaped)}\n\n`;
-}
+import { encodeFrame } from '@turnpike/dialect-base';
 
 /**
  * The text of the current step so far, kept once for all readers, so that one that joins late or reads slowly gets in
@@ -29,6 +20,14 @@ export class FeedText {
   /** The number of the newest event when this text began: a reader that has exactly that event may be sent the text. */
   get attempt(): number {
     return this.#attempt;
+  }
+
+  get stepIndex(): number {
+    return this.#stepIndex;
+  }
+
+  get text(): string {
+    return this.#text;
   }
 
   get length(): number {

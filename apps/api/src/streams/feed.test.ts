@@ -60,7 +60,6 @@ test('a reader that joins while all others leave, in the middle of a read, misse
     source: {
       key: TURN,
       sessionId: 'sess_1',
-      cursorOf: (position) => String(position.sequenceNumber),
       isThere: () => Promise.resolve(true),
       read: ({ sequenceNumber: after }) => {
         const facts = Array.from({ length: newest - after }, (_, index) => factAt(after + index + 1));

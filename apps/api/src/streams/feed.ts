@@ -1,8 +1,9 @@
 import type { Live, LiveUpdate, ToolProgress } from '@turnpike/backplane';
 import type { ToolProgress as ShownProgress } from '@turnpike/contract';
+import { encodeFrame } from '@turnpike/dialect-base';
 import type { EventPosition, PositionedFact } from '@turnpike/store';
 import { isBefore } from './event-cursor.ts';
-import { encodeFrame, FeedText } from './feed-text.ts';
+import { FeedText } from './feed-text.ts';
 
 /** Events of one read. */
 export const PAGE = 100;
@@ -20,7 +21,6 @@ export interface FeedSource {
   read(after: EventPosition, limit: number): Promise<PositionedFact[]>;
   /** False once the turn or the session was erased. */
   isThere(): Promise<boolean>;
-  cursorOf(position: EventPosition): string;
 }
 
 /** One reader of a feed. */

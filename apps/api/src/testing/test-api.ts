@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { createSecureUrlCheck } from '@turnpike/egress';
+import { openFiles, type FileSettings } from '@turnpike/files';
 import { createEnvironmentKeys, parseMasterKeys } from '@turnpike/secrets';
 import {
   checkDatabase,
@@ -20,6 +21,7 @@ import supertest from 'supertest';
 import { TEST_MASTER_KEYS } from '../../../../tests/support/master-keys.ts';
 import { BodyMemory } from '../body-memory.ts';
 import { createApi } from '../create-api.ts';
+import { DIALECTS } from '../dialects/dialects.ts';
 import { createHttpServer, type RequestTimes } from '../create-http-server.ts';
 import { KeyUses } from '../key-uses.ts';
 import type { Services } from '../route.ts';
@@ -65,6 +67,8 @@ export async function startTestApi(
     trustProxy?: TrustedProxies;
     corsOrigins?: readonly string[];
     times?: RequestTimes;
+    /** Default: Postgres, and no scan. Nothing is erased or scanned unless the test asks for a pass. */
+    files?: Partial<FileSettings>;
   } = {},
 ): Promise<TestApi> {
   const logLines: string[] = [];
@@ -95,6 +99,10 @@ export async function startTestApi(
   const stream = new PassThrough().on('data', (line: Buffer) => logLines.push(line.toString()));
   const logger = createLogger({ service: 'api', level: 'debug', format: 'json', stream });
   const secretBox = openSecretBox(database, createEnvironmentKeys(parseMasterKeys(TEST_MASTER_KEYS)));
+  const files = await openFiles(database, { s3: null, scan: null, ...options.files }, () => (error) => {
+    onError(error);
+    return true;
+  });
   const keyUses = new KeyUses((ids) => recordKeyUse(database.pool, ids), onError);
   const inputSchemas = new InputSchemas(onError);
   const checkPublicUrl = createSecureUrlCheck({ allow: ['127.0.0.1'] });
@@ -102,10 +110,14 @@ export async function startTestApi(
     database,
     backplane,
     dispatcher,
+    files,
     waiters,
     secretBox,
     keyUses,
     inputSchemas,
+    modelBetas: ['context-1m-2025-08-07'],
+    nudgeBatches: () => undefined,
+    nudgeSchedules: () => undefined,
     checkPublicUrl,
     streams,
     reportError: onError,
@@ -122,6 +134,9 @@ export async function startTestApi(
       metrics: createMetrics('api'),
       maxBodyBytes: MAX_BODY_BYTES,
       bodies,
+      dialects: DIALECTS,
+      // Without workers no turn ends.
+      dialectWaitMs: 50,
       ...(options.corsOrigins === undefined ? {} : { corsOrigins: options.corsOrigins }),
       readiness,
       ...(options.trustProxy === undefined ? {} : { trustProxy: options.trustProxy }),
@@ -138,7 +153,8 @@ export async function startTestApi(
   const addTenant = async (): Promise<Client> => {
     const tenantId = await createTenant(database, 'Acme', { operatorKey: true });
     const { key, apiKey } = await createApiKey(database.pool, { tenantId, name: 'test', scopes: ['admin'] });
-    const http = supertest.agent(url).set('authorization', `Bearer ${key}`);
+    // Clients of A2A say the version of the protocol with every request.
+    const http = supertest.agent(url).set({ authorization: `Bearer ${key}`, 'a2a-version': '1.0' });
     return { tenantId, apiKey: key, keyId: apiKey.id, http };
   };
   const opened = [backplane];
@@ -176,6 +192,7 @@ export async function startTestApi(
       await keyUses.close();
       await inputSchemas.close();
       await dispatcher.settle();
+      await files.close();
       await Promise.all(opened.map((each) => each.close()));
       await database.close();
       await drop();

@@ -50,7 +50,12 @@ function encode(value: unknown): string {
 
 function makeHeaders(maker: Maker): Record<string, string> {
   const { random } = maker;
-  const headers: Record<string, string> = { accept: 'application/json', 'content-type': 'application/json' };
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'content-type': 'application/json',
+    // Without it, every request of A2A is refused for its version alone.
+    'a2a-version': '1.0',
+  };
   for (const [name, values] of Object.entries(ODD_HEADERS)) {
     if (isOdd(maker, 0.02)) headers[name] = random.pick(values);
   }

@@ -1,0 +1,11 @@
+import express, { type Router } from 'express';
+import type { Authenticate } from '../authenticate.ts';
+import { serveSession } from './console-session.ts';
+import { serveSite } from './console-site.ts';
+
+/** The console at `/console`: its pages, and who is signed in. Its data comes from the routes of the API. */
+export function serveConsole(authenticate: Authenticate): Router {
+  const router = express.Router();
+  router.use(serveSession(authenticate), serveSite());
+  return router;
+}
