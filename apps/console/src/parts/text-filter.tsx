@@ -1,0 +1,21 @@
+import type { ReactElement } from 'react';
+import { useQueryParameter } from './use-query-parameter.ts';
+
+/** A filter that is typed, and taken with Enter or when it is left. It is kept in the URL. */
+export function TextFilter(props: { name: string; label: string; type?: string }): ReactElement {
+  const [value, setValue] = useQueryParameter(props.name);
+  return (
+    <input
+      key={value}
+      type={props.type ?? 'text'}
+      aria-label={props.label}
+      placeholder={props.label}
+      defaultValue={value}
+      spellCheck={false}
+      onBlur={(event) => setValue(event.target.value.trim())}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') setValue(event.currentTarget.value.trim());
+      }}
+    />
+  );
+}

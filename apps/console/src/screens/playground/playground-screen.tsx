@@ -1,0 +1,84 @@
+import { useMutation } from '@tanstack/react-query';
+import { useState, type ReactElement } from 'react';
+import { Link, useLocation } from 'wouter';
+import { Button } from '../../parts/button.tsx';
+import { Empty, Heading } from '../../parts/heading.tsx';
+import { useList } from '../../parts/more.tsx';
+import { ProblemNote } from '../../parts/problem-note.tsx';
+import { useQueryParameter } from '../../parts/use-query-parameter.ts';
+import { visibleText } from '../../parts/visible-text.ts';
+import { useMay } from '../../session/session-context.ts';
+import { turnpike } from '../../session/session.ts';
+
+/** Begins a conversation with an agent, which goes on in its session. */
+export default function PlaygroundScreen(): ReactElement {
+  const mayList = useMay('agents:read');
+  const [chosen, setChosen] = useQueryParameter('agent');
+  const [input, setInput] = useState('');
+  const [, navigate] = useLocation();
+  const agents = useList(['agents'], (signal) => turnpike.agents.list({ limit: 100 }, { signal }));
+  const agentId = chosen === '' ? (agents.items[0]?.id ?? '') : chosen;
+  const start = useMutation({
+    mutationFn: () => turnpike.turns.submit({ agent_id: agentId, input }),
+    onSuccess: (turn) => navigate(`/sessions/${turn.session_id}`),
+  });
+  if (mayList && agents.data !== undefined && agents.items.length === 0)
+    return (
+      <Empty title="No agents yet">
+        <p>
+          Make one under <Link href="/agents">Agents</Link>.
+        </p>
+      </Empty>
+    );
+  return (
+    <>
+      <Heading title="Playground" />
+      <form
+        className="card form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          start.mutate();
+        }}
+      >
+        <div className="field">
+          <label htmlFor="agent">Agent</label>
+          {mayList ? (
+            <select id="agent" value={agentId} onChange={(event) => setChosen(event.target.value)}>
+              {agents.items.map((agent) => (
+                <option key={agent.id} value={agent.id}>
+                  {visibleText(agent.name.slice(0, 80))} ({agent.model})
+                </option>
+              ))}
+            </select>
+          ) : (
+            <input
+              id="agent"
+              value={agentId}
+              placeholder="agent_…"
+              onChange={(event) => setChosen(event.target.value)}
+            />
+          )}
+        </div>
+        <div className="field">
+          <label htmlFor="input">Message</label>
+          <textarea
+            id="input"
+            rows={5}
+            required
+            value={input}
+            onChange={(event) => setInput(event.target.value)}
+          />
+        </div>
+        <ProblemNote error={start.error ?? agents.error} />
+        <Button
+          kind="primary"
+          type="submit"
+          isBusy={start.isPending}
+          disabled={input.trim() === '' || agentId === ''}
+        >
+          Start
+        </Button>
+      </form>
+    </>
+  );
+}

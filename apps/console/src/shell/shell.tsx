@@ -1,0 +1,78 @@
+import { useEffect, useRef, useState, type ReactElement, type ReactNode } from 'react';
+import { Link, useLocation } from 'wouter';
+import { Button } from '../parts/button.tsx';
+import { may } from '../session/session.ts';
+import { useSession } from '../session/session-context.ts';
+import { Away } from './away.tsx';
+import { Find } from './find.tsx';
+import { InboxCount } from './inbox-count.tsx';
+import { readTheme, setTheme, type Theme } from './theme.ts';
+
+interface Place {
+  to: string;
+  name: string;
+  /** What the key needs to see it. */
+  scope: string;
+}
+
+const PLACES: readonly Place[] = [
+  { to: '/turns', name: 'Turns', scope: 'turns:read' },
+  { to: '/inbox', name: 'Inbox', scope: 'turns:read' },
+  { to: '/sessions', name: 'Sessions', scope: 'turns:read' },
+  { to: '/playground', name: 'Playground', scope: 'turns:write' },
+  { to: '/batches', name: 'Batches', scope: 'turns:read' },
+  { to: '/agents', name: 'Agents', scope: 'agents:read' },
+  { to: '/tools', name: 'Tools', scope: 'tools:read' },
+  { to: '/webhooks', name: 'Webhooks', scope: 'webhooks:read' },
+  { to: '/usage', name: 'Usage', scope: 'usage:read' },
+  { to: '/settings', name: 'Settings', scope: 'turns:read' },
+];
+
+const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
+
+/** What is around every screen. */
+export function Shell(props: { onSignOut(): void; children: ReactNode }): ReactElement {
+  const session = useSession();
+  const [location] = useLocation();
+  const [theme, setShownTheme] = useState(readTheme);
+  const main = useRef<HTMLElement>(null);
+  const places = PLACES.filter(({ scope }) => may(session, scope));
+  useEffect(() => {
+    const place = PLACES.find(({ to }) => location.startsWith(to));
+    document.title = place === undefined ? 'Turnpike' : `${place.name} · Turnpike`;
+    main.current?.scrollTo(0, 0);
+  }, [location]);
+  const changeTheme = (): void => {
+    setTheme(NEXT_THEME[theme]);
+    setShownTheme(NEXT_THEME[theme]);
+  };
+  return (
+    <div className="shell">
+      <a className="skip" href="#main" onClick={() => main.current?.focus()}>
+        Skip to the screen
+      </a>
+      <header>
+        <span className="brand">Turnpike</span>
+        <Find />
+        <Button kind="quiet" onClick={changeTheme} title="Colours: as the system, light or dark">
+          {theme === 'system' ? 'Auto' : theme === 'light' ? 'Light' : 'Dark'}
+        </Button>
+        <Button kind="quiet" title={`${session.tenantId}, ${session.keyId}`} onClick={props.onSignOut}>
+          Sign out
+        </Button>
+      </header>
+      <nav aria-label="Screens">
+        {places.map(({ to, name }) => (
+          <Link key={to} href={to} aria-current={location.startsWith(to) ? 'page' : undefined}>
+            {name}
+            {to === '/inbox' && <InboxCount />}
+          </Link>
+        ))}
+      </nav>
+      <main id="main" ref={main} tabIndex={-1}>
+        <Away />
+        {props.children}
+      </main>
+    </div>
+  );
+}
