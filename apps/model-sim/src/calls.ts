@@ -26,6 +26,12 @@ export const callSchema = z.object({
   step: z.int().nonnegative(),
   messages: z.int().nonnegative(),
   model: z.string().nullable(),
+  /** The fields of the body that are no part of the prompt. */
+  parameters: z.record(z.string(), z.unknown()),
+  /** The names of the tools that it declares. */
+  tools: z.array(z.string()),
+  /** What the `anthropic-beta` header names. */
+  betas: z.array(z.string()),
 });
 export type Call = z.infer<typeof callSchema>;
 

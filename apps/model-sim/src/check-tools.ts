@@ -11,6 +11,7 @@ export function checkTools(
   const checked = tools.map((tool, index) => parseTool(tool, index));
   const names = new Set(checked.map((tool) => tool.name));
   if (names.size < checked.length) throw invalidRequest('tools: Tool names must be unique.');
+  checkDeferred(checked);
   if (choice === undefined) return checked;
   if (choice.type !== 'none' && checked.length === 0) {
     throw invalidRequest('tool_choice may only be specified while providing tools');
@@ -21,6 +22,19 @@ export function checkTools(
   }
   return checked;
 }
+
+function checkDeferred(tools: readonly Tool[]): void {
+  if (tools.length > 0 && tools.every(isDeferred)) {
+    throw invalidRequest('All tools have defer_loading set. At least one tool must be non-deferred.');
+  }
+  const marked = tools.find((tool) => isDeferred(tool) && tool.cache_control != null);
+  if (marked === undefined) return;
+  throw invalidRequest(
+    `Tool '${marked.name}' cannot have both defer_loading=true and cache_control set. Tools with defer_loading cannot use prompt caching.`,
+  );
+}
+
+const isDeferred = (tool: Tool): boolean => tool.defer_loading === true;
 
 function parseTool(tool: { type?: string | null | undefined; [key: string]: unknown }, index: number): Tool {
   if (typeof tool.type === 'string' && tool.type !== 'custom') {

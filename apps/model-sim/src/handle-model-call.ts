@@ -21,6 +21,7 @@ export function handleModelCall(context: CallContext, request: MessagesRequest, 
   const facts = readFacts(request, apiKey);
   const prompt = walkPrompt(request);
   refuseRequest(simulation.script, request, prompt.tokens);
+  simulation.containers.check(request.containerId);
   const decision = simulation.rulebook.decide(facts);
   call.fingerprint = prompt.fingerprint;
   call.rule = decision.rule;
@@ -73,6 +74,7 @@ function send(
     decision.reply ?? simulatedReply(request),
     { tokens: prompt.tokens, cache },
     pace.chunk ?? DEFAULT_CHUNK,
+    simulation.containers,
   );
   if (!request.stream) {
     sendMessage(context, plan, { fault, pace });

@@ -52,6 +52,9 @@ export class Ledger {
       step: 0,
       messages: 0,
       model: null,
+      parameters: {},
+      tools: [],
+      betas: [],
     };
     this.#calls.set(call.number, call);
     if (this.#calls.size > MAX_CALLS) this.#calls.delete(call.number - MAX_CALLS);

@@ -3,6 +3,7 @@ import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import { ApiError, errorBody } from './api-error.ts';
 import { controlRoutes } from './control-routes.ts';
 import { describeError } from './describe-error.ts';
+import { batchRoutes } from './batches/batch-routes.ts';
 import { newSimId } from './ids.ts';
 import { countTokens, createMessage } from './messages-route.ts';
 import { getModel, listModels } from './models-route.ts';
@@ -17,6 +18,7 @@ export function makeApiApp(simulation: Simulation, withControl: boolean): Expres
   const app = makeApp();
   app.post('/v1/messages', createMessage(simulation));
   app.post('/v1/messages/count_tokens', countTokens(simulation));
+  app.use('/v1/messages/batches', batchRoutes(simulation));
   app.get('/v1/models', listModels(simulation));
   app.get('/v1/models/:id', getModel(simulation));
   if (withControl) app.use('/control', controlRoutes(simulation));

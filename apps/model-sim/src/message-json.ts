@@ -5,6 +5,7 @@ export function messageJson(plan: MessagePlan) {
   return {
     ...emptyMessage(plan),
     content: plan.blocks.map(blockJson),
+    container: plan.container,
     stop_details: stopDetails(plan),
     stop_reason: plan.stopReason,
     stop_sequence: plan.stopSequence,
@@ -78,7 +79,7 @@ function startUsage(plan: MessagePlan, outputTokens: number) {
     },
     inference_geo: null,
     service_tier: 'standard',
-    speed: null,
+    speed: usage.speed,
   };
 }
 

@@ -22,11 +22,15 @@ export function createMessage(simulation: Simulation): RequestHandler {
 
     const read = async () => {
       if (ledger.count('in_flight') > MAX_IN_FLIGHT) throw new ApiError(529, 'Overloaded');
-      const { apiKey, keyHeader, version } = checkHeaders(request.headers, simulation.script.api_keys);
+      const { apiKey, keyHeader, version, betas } = checkHeaders(request.headers, simulation.script.api_keys);
       call.api_key_last4 = apiKey.slice(-4);
       call.api_key_header = keyHeader;
       checkContentType(request.headers);
-      const asked = parseMessagesRequest(await readJsonBody(request, response), version);
+      const body = await readJsonBody(request, response);
+      call.betas = betas;
+      call.parameters = parametersOf(body);
+      const asked = parseMessagesRequest(body, { version, betas });
+      call.tools = asked.tools.map(({ name }) => name);
       call.stream = asked.stream;
       call.model = asked.model;
       call.messages = asked.messages.length;
@@ -51,13 +55,20 @@ export function createMessage(simulation: Simulation): RequestHandler {
   };
 }
 
+const PROMPT = new Set(['messages', 'system', 'tools']);
+
+function parametersOf(body: unknown): Record<string, unknown> {
+  const fields = Object.entries(typeof body === 'object' && body !== null ? body : {});
+  return Object.fromEntries(fields.filter(([name]) => !PROMPT.has(name)));
+}
+
 /** `POST /v1/messages/count_tokens`: costs nothing, so it is not in the ledger. */
 export function countTokens(simulation: Simulation): RequestHandler {
   return (request, response, next) => {
     const handle = async (): Promise<void> => {
-      checkHeaders(request.headers, simulation.script.api_keys);
+      const headers = checkHeaders(request.headers, simulation.script.api_keys);
       checkContentType(request.headers);
-      const asked = parseCountTokensRequest(await readJsonBody(request, response));
+      const asked = parseCountTokensRequest(await readJsonBody(request, response), headers);
       sendJson(response, 200, { input_tokens: walkPrompt(asked).tokens });
     };
     handle().catch(next);

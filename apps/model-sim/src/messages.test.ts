@@ -72,7 +72,7 @@ describe('an answer of the simulator, read by the real SDK', () => {
     const params = {
       model: MODEL,
       max_tokens: 4096,
-      thinking: { type: 'enabled' as const, budget_tokens: 1024 },
+      thinking: { type: 'adaptive' as const },
       tools: [WEATHER],
       messages: [{ role: 'user' as const, content: 'Weather?' }],
     };
@@ -129,7 +129,7 @@ describe('an answer of the simulator, read by the real SDK', () => {
     expect((await client.messages.create(ask)).content).toHaveLength(1);
     const thought = await client.messages.create({
       ...ask,
-      thinking: { type: 'enabled', budget_tokens: 1024 },
+      thinking: { type: 'adaptive' },
     });
     expect(thought.content[0]).toMatchObject({ type: 'thinking', thinking: 'Hm.' });
     const next: Anthropic.MessageParam = { role: 'user', content: 'And?' };
@@ -244,6 +244,10 @@ describe('an answer of the simulator, read by the real SDK', () => {
       messages: [{ role: 'user', content: 'Hi' }],
     });
     expect(many.input_tokens).toBeGreaterThan(few.input_tokens + 200);
+    const body = { model: MODEL, max_tokens: 1, messages: [{ role: 'user', content: 'Hi' }] };
+    await expect(client.post('/v1/messages/count_tokens', { body })).rejects.toThrow(
+      'max_tokens: Extra inputs are not permitted',
+    );
     expect((await control.stats()).calls).toBe(0);
     const ids: string[] = [];
     for await (const model of client.models.list()) ids.push(model.id);

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { checkConversation } from './check-conversation.ts';
 import { checkTools } from './check-tools.ts';
 import { invalidRequest } from './api-error.ts';
@@ -10,8 +11,21 @@ import type { MessagesRequest, RequestMessage } from './request-schema.ts';
 /** The first API version that knows no sampling parameters any more. */
 const WITHOUT_SAMPLING = '2026-10-21';
 
+function containerIdOf(container: z.infer<typeof messagesSchema>['container']): string | null {
+  if (container == null || typeof container === 'string') return container ?? null;
+  // An id by itself is a text.
+  if (container.skills == null) throw invalidRequest('container: Input should be a valid string');
+  return container.id ?? null;
+}
+
+interface SentHeaders {
+  version: string;
+  /** What the `anthropic-beta` header names. */
+  betas: readonly string[];
+}
+
 /** The body of `POST /v1/messages`, checked as the real API does. Throws `ApiError` 400. */
-export function parseMessagesRequest(body: unknown, version: string): MessagesRequest {
+export function parseMessagesRequest(body: unknown, { version, betas }: SentHeaders): MessagesRequest {
   const parsed = messagesSchema.safeParse(body, { error: describeIssue });
   if (!parsed.success) throw invalidRequest(firstIssue(parsed.error));
   const fields = parsed.data;
@@ -28,7 +42,8 @@ export function parseMessagesRequest(body: unknown, version: string): MessagesRe
     }
   }
   return {
-    ...parsePrompt(fields),
+    ...parsePrompt(fields, betas),
+    containerId: containerIdOf(fields.container),
     maxTokens: fields.max_tokens,
     stream: fields.stream ?? false,
     stopSequences: fields.stop_sequences ?? [],
@@ -36,15 +51,24 @@ export function parseMessagesRequest(body: unknown, version: string): MessagesRe
 }
 
 /** The body of `POST /v1/messages/count_tokens`. Throws `ApiError` 400. */
-export function parseCountTokensRequest(body: unknown): MessagesRequest {
+export function parseCountTokensRequest(body: unknown, { betas }: SentHeaders): MessagesRequest {
   const parsed = countTokensSchema.safeParse(body, { error: describeIssue });
   if (!parsed.success) throw invalidRequest(firstIssue(parsed.error));
-  return { ...parsePrompt(parsed.data), maxTokens: 1, stream: false, stopSequences: [] };
+  return {
+    ...parsePrompt(parsed.data, betas),
+    containerId: null,
+    maxTokens: 1,
+    stream: false,
+    stopSequences: [],
+  };
 }
 
 type PromptFields = ReturnType<typeof countTokensSchema.parse>;
 
-function parsePrompt(fields: PromptFields): Omit<MessagesRequest, 'maxTokens' | 'stream' | 'stopSequences'> {
+function parsePrompt(
+  fields: PromptFields,
+  betas: readonly string[],
+): Omit<MessagesRequest, 'containerId' | 'maxTokens' | 'stream' | 'stopSequences'> {
   const tools = checkTools(fields.tools ?? [], fields.tool_choice);
   const thinks = fields.thinking !== undefined && fields.thinking.type !== 'disabled';
   const toolChoice = fields.tool_choice ?? { type: 'auto' };
@@ -54,13 +78,14 @@ function parsePrompt(fields: PromptFields): Omit<MessagesRequest, 'maxTokens' | 
   const system = fields.system === undefined ? [] : parseContent(fields.system, 'system', 'system');
   const messages = mergeRoles(parseMessages(fields.messages));
   checkConversation(messages);
-  checkRules({ fields, messages, tools, thinks });
+  checkRules({ fields, messages, tools, thinks, betas });
   const request = {
     model: fields.model,
     system,
     tools,
     toolChoice,
     thinking: thinks ? (fields.thinking?.display ?? 'summarized') : ('none' as const),
+    speed: fields.speed ?? null,
     messages,
     cacheControl: fields.cache_control,
   };

@@ -1,4 +1,5 @@
 import { newSimId } from './ids.ts';
+import type { Containers } from './containers.ts';
 import type { CacheUsage } from './prompt-cache.ts';
 import type { MessagesRequest } from './request-schema.ts';
 import type { Reply } from './script.ts';
@@ -31,6 +32,8 @@ export interface MessagePlan {
   blocks: readonly PlannedBlock[];
   stopReason: string;
   stopSequence: string | null;
+  /** Where code was run; null where none was. */
+  container: { id: string; expires_at: string } | null;
   usage: PlannedUsage;
 }
 
@@ -43,6 +46,7 @@ export interface PlannedUsage {
   cacheCreation1h: number;
   webSearches: number;
   webFetches: number;
+  speed: 'standard' | 'fast' | null;
 }
 
 /** The reply as this request allows it: cut at `max_tokens` and stop sequences, thinking only where asked for. */
@@ -51,6 +55,7 @@ export function planMessage(
   reply: Reply,
   prompt: { tokens: number; cache: CacheUsage },
   chunk: number,
+  containers: Containers,
 ): MessagePlan {
   const budget = { left: request.maxTokens, cut: false };
   const blocks: PlannedBlock[] = [];
@@ -66,12 +71,22 @@ export function planMessage(
     });
   }
 
+  const openCalls = openServerCalls(request);
+  for (const [at, content] of (reply.server_results ?? []).entries()) {
+    const { id, name } = openCalls[at] ?? { id: 'srvtoolu_none', name: 'none' };
+    blocks.push({
+      type: 'server_result',
+      pieces: [],
+      block: { type: resultTypeOf(name), tool_use_id: id, content },
+    });
+  }
   const serverCalls = reply.server_calls ?? [];
   for (const { name, input, result } of serverCalls) {
     const id = newSimId('srvtoolu');
     const pieces = groupTokens(spend(splitTokens(JSON.stringify(input)), budget), chunk);
     blocks.push({ type: 'server_tool_use', id, name, pieces, input });
-    const block = { type: `${name}_tool_result`, tool_use_id: id, content: result };
+    if (result === undefined) continue;
+    const block = { type: resultTypeOf(name), tool_use_id: id, content: result };
     blocks.push({ type: 'server_result', pieces: [], block });
   }
 
@@ -107,6 +122,9 @@ export function planMessage(
     blocks,
     stopReason: budget.cut ? 'max_tokens' : reached,
     stopSequence: budget.cut ? null : stop.sequence,
+    container: serverCalls.some(({ name }) => name === 'code_execution')
+      ? containers.open(request.containerId)
+      : null,
     usage: {
       inputTokens: reply.usage?.input_tokens ?? prompt.tokens - cache.read - created,
       outputTokens: reply.usage?.output_tokens ?? Math.max(1, request.maxTokens - budget.left),
@@ -116,8 +134,20 @@ export function planMessage(
       cacheCreation1h: cache.created1h,
       webSearches: serverCalls.filter(({ name }) => name === 'web_search').length,
       webFetches: serverCalls.filter(({ name }) => name === 'web_fetch').length,
+      speed: request.speed,
     },
   };
+}
+
+const resultTypeOf = (name: string): string =>
+  name.startsWith('tool_search') ? 'tool_search_tool_result' : `${name}_tool_result`;
+
+/** The calls that the last response left without a result. */
+function openServerCalls({ messages }: MessagesRequest): { id: string; name: string }[] {
+  const content = messages.findLast(({ role }) => role === 'assistant')?.content ?? [];
+  const blocks = content.map((block) => ({ id: '', name: '', tool_use_id: '', ...block }));
+  const answered = new Set(blocks.map(({ tool_use_id: id }) => id));
+  return blocks.filter(({ type, id }) => type === 'server_tool_use' && !answered.has(id));
 }
 
 function spend(tokens: string[], budget: { left: number; cut: boolean }): string[] {

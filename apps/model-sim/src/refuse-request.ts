@@ -1,5 +1,6 @@
 import { ApiError, invalidRequest } from './api-error.ts';
 import type { MessagesRequest } from './request-schema.ts';
+import { refuseFile } from './refuse-file.ts';
 import type { Script } from './script.ts';
 
 /**
@@ -29,6 +30,8 @@ function refuseBlock(script: Script, block: object, path: string): void {
     return;
   }
   const type = 'type' in block ? String(block.type) : '';
+  const refusal = refuseFile(block, path);
+  if (refusal !== null) throw invalidRequest(refusal);
   const text = JSON.stringify(block);
   const rule = script.refused_blocks.find(
     ({ contains, types }) => text.includes(contains) && (types === undefined || types.includes(type)),

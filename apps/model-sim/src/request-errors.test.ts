@@ -2,6 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { SimControl, startModelSim } from './index.ts';
 import type { ModelSim } from './index.ts';
+import { makePng } from '../../../tests/support/pictures.ts';
 
 const HEADERS = {
   'content-type': 'application/json',
@@ -10,6 +11,10 @@ const HEADERS = {
 };
 const USER = { role: 'user', content: 'Hi' };
 const TOOL = { name: 'clock', input_schema: { type: 'object' } };
+const formatOf = (properties: object, $defs: object = {}) => ({
+  type: 'json_schema',
+  schema: { type: 'object', additionalProperties: false, properties, $defs },
+});
 const USE = { type: 'tool_use', id: 'toolu_1', name: 'clock', input: {} };
 const RESULT = { type: 'tool_result', tool_use_id: 'toolu_1', content: 'noon' };
 const ASSISTANT_USE = { role: 'assistant', content: [USE] };
@@ -17,13 +22,45 @@ const ASSISTANT_USE = { role: 'assistant', content: [USE] };
 const CACHED = { type: 'text', text: 'x', cache_control: { type: 'ephemeral' } };
 
 const IMAGE = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' } };
+const ofFile = (type: string, mediaType: string, data: string) => ({
+  messages: [{ role: 'user', content: [{ type, source: { type: 'base64', media_type: mediaType, data } }] }],
+});
 const answered = (result: object) => ({
   tools: [TOOL],
   messages: [USER, ASSISTANT_USE, { role: 'user', content: [{ ...RESULT, ...result }] }],
 });
 const said = (...content: object[]) => ({ messages: [USER, { role: 'assistant', content }, USER] });
 const THOUGHT = { type: 'thinking', thinking: 'hm', signature: 'of nobody' };
-const THINKS = { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 2000 } };
+const THINKS = { max_tokens: 4000, thinking: { type: 'adaptive' } };
+
+/** What the API finds out when it opens a file. */
+const UNREADABLE: [why: string, change: object, message: RegExp | string][] = [
+  [
+    'an image of another type than declared',
+    ofFile('image', 'image/jpeg', IMAGE.source.data),
+    'messages.0.content.0.image.source.base64.data: The image was specified using the image/jpeg media type, but the image appears to be a image/png image',
+  ],
+  [
+    'data that is not base64',
+    ofFile('image', 'image/png', 'iVBORw0KGgo?'),
+    /source\.base64: invalid base64 data$/,
+  ],
+  [
+    'an image with too many pixels',
+    ofFile('image', 'image/png', makePng({ width: 8_001 }).toString('base64')),
+    /exceed max allowed size: 8000 pixels$/,
+  ],
+  [
+    'an image with too many bytes',
+    ofFile('image', 'image/png', makePng({ bytes: 8_000_000 }).toString('base64')),
+    /image exceeds 10 MB maximum: \d+ bytes > 10485760 bytes$/,
+  ],
+  [
+    'a document that is an image',
+    ofFile('document', 'application/pdf', IMAGE.source.data),
+    /The PDF specified was not valid\.$/,
+  ],
+];
 
 const REFUSED: [why: string, change: object, message: RegExp | string][] = [
   ['no max_tokens', { max_tokens: undefined }, 'max_tokens: Field required'],
@@ -243,8 +280,64 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     /`temperature` may only be set to 1 when thinking is enabled/,
   ],
   [
+    'a temperature beside top_p',
+    { model: 'claude-sonnet-4-5', temperature: 0.5, top_p: 0.5 },
+    '`temperature` and `top_p` cannot both be specified for this model. Please use only one.',
+  ],
+  [
+    'a forced call of a model that always thinks',
+    { tools: [TOOL], tool_choice: { type: 'any' } },
+    'Thinking may not be enabled when tool_choice forces tool use.',
+  ],
+  [
+    'no thinking of a model that always thinks',
+    { model: 'claude-opus-5-5', thinking: { type: 'disabled' } },
+    /^"thinking\.type\.disabled" is not supported for this model/,
+  ],
+  [
+    'more output than the model can write',
+    { model: 'claude-opus-4-5-20251101', max_tokens: 64_001 },
+    'max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens for claude-opus-4-5-20251101',
+  ],
+  [
+    'a speed of a model that has none',
+    { model: 'claude-haiku-5-5', speed: 'fast' },
+    "'claude-haiku-5-5' does not support the `speed` parameter.",
+  ],
+  [
+    'a speed that needs a beta',
+    { model: 'claude-opus-5', speed: 'standard' },
+    'speed: Extra inputs are not permitted',
+  ],
+  [
+    'context management without its beta',
+    { context_management: { edits: [] } },
+    'context_management: Extra inputs are not permitted',
+  ],
+  ['a container that is no text', { container: { name: 'x' } }, /^container/],
+  [
+    'a container as an object with nothing but its id',
+    { container: { id: 'container_1' } },
+    'container: Input should be a valid string',
+  ],
+  [
+    'tools all of which are deferred',
+    { tools: [{ ...TOOL, defer_loading: true }] },
+    'All tools have defer_loading set. At least one tool must be non-deferred.',
+  ],
+  [
+    'a marker on a deferred tool',
+    {
+      tools: [
+        { ...TOOL, defer_loading: true, cache_control: { type: 'ephemeral' } },
+        { type: 'tool_search_tool_bm25_20251119', name: 'tool_search_tool_bm25' },
+      ],
+    },
+    /cannot have both defer_loading=true and cache_control set\. Tools with defer_loading cannot use prompt caching\.$/,
+  ],
+  [
     'a budget for thinking, of a model that has none',
-    { ...THINKS, model: 'claude-opus-4-7' },
+    { max_tokens: 4000, model: 'claude-opus-4-7', thinking: { type: 'enabled', budget_tokens: 2000 } },
     /"thinking\.type\.enabled" is not supported for this model/,
   ],
   [
@@ -262,6 +355,45 @@ const REFUSED: [why: string, change: object, message: RegExp | string][] = [
     { output_config: { effort: 'huge' } },
     /^output_config\.effort: Input should be/,
   ],
+  [
+    'a format with a limit',
+    { output_config: { format: formatOf({ a: { type: 'integer', minimum: 1, maximum: 2 } }) } },
+    /For 'integer' type, properties maximum, minimum are not supported/,
+  ],
+  [
+    'a format that refers to itself',
+    {
+      output_config: {
+        format: formatOf({ a: { $ref: '#/$defs/node' } }, { node: { anyOf: [{ $ref: '#/$defs/node' }] } }),
+      },
+    },
+    'Circular reference detected in schema definitions: node -> node. Self-referencing or mutually-referencing definitions are not supported.',
+  ],
+  [
+    'a format with a reference to nothing',
+    { output_config: { format: formatOf({ a: { $ref: '#/$defs/lost' } }) } },
+    /Unable to resolve reference: #\/\$defs\/lost$/,
+  ],
+  [
+    'a cited document beside a format',
+    {
+      output_config: { format: formatOf({}) },
+      messages: [
+        {
+          role: 'user',
+          content: [
+            {
+              type: 'document',
+              source: { type: 'text', media_type: 'text/plain', data: 'x' },
+              citations: { enabled: true },
+            },
+          ],
+        },
+      ],
+    },
+    /^Citations are not supported/,
+  ],
+  ['a geography of an older model', { model: 'claude-sonnet-4-5', inference_geo: 'us' }, /`inference_geo`/],
   [
     'an output format with an open object',
     { output_config: { format: { type: 'json_schema', schema: { type: 'object' } } } },
@@ -314,11 +446,32 @@ describe('a request that the real API would refuse', () => {
     return { status: response.status, ...answer };
   }
 
+  it('is refused for a beta that there is not, and for thinking to clear where there is none', async () => {
+    const body = { model: 'claude-sonnet-5-5', max_tokens: 10, messages: [USER] };
+    const betas = (named: string) => ({ ...HEADERS, 'anthropic-beta': named });
+    const unknown = await post(body, betas('context-1m-2025-08-07, speed-2026-01-01'));
+    expect(unknown.error.message).toMatch(
+      /^Unexpected value\(s\) `speed-2026-01-01` for the `anthropic-beta` header\./,
+    );
+    const clears = { ...body, context_management: { edits: [{ type: 'clear_thinking_20251015' }] } };
+    const managed = betas('context-management-2025-06-27');
+    expect((await post(clears, managed)).error.message).toBe(
+      '`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive',
+    );
+    expect(await post({ ...clears, thinking: { type: 'adaptive' } }, managed)).toMatchObject({ status: 200 });
+  });
+
   it.each(REFUSED)('is refused with 400 for %s', async (_why, change, message) => {
     const answer = await post({ model: 'claude-sonnet-5-5', max_tokens: 10, messages: [USER], ...change });
     expect(answer).toMatchObject({ status: 400, type: 'error', error: { type: 'invalid_request_error' } });
     expect(answer.error.message).toMatch(message);
     expect(await control.stats()).toMatchObject({ calls: 1, failed: 1, rejected: 1, completed: 0 });
+  });
+
+  it.each(UNREADABLE)('is refused with 400 for %s, once it is read', async (_why, change, message) => {
+    const answer = await post({ model: 'claude-sonnet-5-5', max_tokens: 10, messages: [USER], ...change });
+    expect(answer).toMatchObject({ status: 400, type: 'error', error: { type: 'invalid_request_error' } });
+    expect(answer.error.message).toMatch(message);
   });
 
   it('takes what the real API takes: roles in a row, a system message, a tool loop, a prefill', async () => {

@@ -1,5 +1,6 @@
 import { invalidRequest } from './api-error.ts';
 import { CONTENT_RULES } from './rules/content-rules.ts';
+import { FORMAT_RULES } from './rules/format-rules.ts';
 import { MODEL_RULES } from './rules/model-rules.ts';
 import { SETTING_RULES } from './rules/setting-rules.ts';
 import { THINKING_RULES } from './rules/thinking-rules.ts';
@@ -12,6 +13,7 @@ import type { ReadRequest, Rule } from './rules/rule.ts';
 const REQUEST_RULES: readonly Rule[] = [
   ...SETTING_RULES,
   ...MODEL_RULES,
+  ...FORMAT_RULES,
   ...CONTENT_RULES,
   ...THINKING_RULES,
 ];

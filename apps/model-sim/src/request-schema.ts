@@ -94,6 +94,7 @@ export interface Tool {
   description?: string | undefined;
   input_schema?: { [key: string]: unknown } | undefined;
   cache_control?: z.infer<typeof cacheControl>;
+  defer_loading?: unknown;
 }
 
 const toolChoiceSchema = z.strictObject({
@@ -134,7 +135,20 @@ export const messagesSchema = countTokensSchema.extend({
   top_p: z.number().min(0).max(1).optional(),
   top_k: z.int().min(0).optional(),
   metadata: z.strictObject({ user_id: z.string().max(512).nullish() }).optional(),
-  container: z.unknown().optional(),
+  container: z
+    .union([z.string(), z.strictObject({ id: z.string().nullish(), skills: z.array(z.unknown()).nullish() })])
+    .nullish(),
+  context_management: z
+    .strictObject({
+      edits: z
+        .array(
+          z.looseObject({
+            type: z.enum(['clear_tool_uses_20250919', 'clear_thinking_20251015', 'compact_20260112']),
+          }),
+        )
+        .optional(),
+    })
+    .nullish(),
   diagnostics: z.unknown().optional(),
   inference_geo: z.string().nullish(),
   service_tier: z.enum(['auto', 'standard_only']).optional(),
@@ -158,6 +172,9 @@ export interface MessagesRequest {
   toolChoice: z.infer<typeof toolChoiceSchema>;
   /** Whether thinking blocks are wanted, and whether with their text. */
   thinking: 'none' | 'summarized' | 'omitted';
+  speed: 'standard' | 'fast' | null;
+  /** The container to use again. */
+  containerId: string | null;
   messages: readonly RequestMessage[];
   /** A marker at the top level counts as one on the last block. */
   cacheControl: z.infer<typeof cacheControl>;

@@ -76,14 +76,28 @@ export const replySchema = z.strictObject({
   server_calls: z
     .array(
       z.strictObject({
-        name: z.enum(['web_search', 'web_fetch', 'code_execution']),
+        name: z.enum([
+          'web_search',
+          'web_fetch',
+          'code_execution',
+          'tool_search_tool_regex',
+          'tool_search_tool_bm25',
+        ]),
         input: z.record(z.string(), z.unknown()).default({}),
-        result: z.unknown(),
+        result: z
+          .unknown()
+          .optional()
+          .meta({ description: 'Left out, the call has none yet: the API goes on with it later.' }),
       }),
     )
     .max(100)
     .optional()
     .meta({ description: 'Calls of tools that the API runs, with their results, before the text.' }),
+  server_results: z
+    .array(z.unknown())
+    .max(100)
+    .optional()
+    .meta({ description: 'Results of the calls that the response before left open, in their order.' }),
   stop_reason: z
     .enum([
       'end_turn',
@@ -176,6 +190,22 @@ export const scriptSchema = z
       .meta({
         description: 'Blocks, also in results of tools, that are refused with 400 wherever they stand.',
       }),
+    batches: z
+      .strictObject({
+        duration_ms: z
+          .int()
+          .min(0)
+          .max(86_400_000)
+          .default(0)
+          .meta({ description: 'Until a batch has ended.' }),
+        lose_responses: z
+          .int()
+          .min(0)
+          .default(0)
+          .meta({ description: 'So many batches are taken, and their connections cut before the response.' }),
+        status: z.int().min(400).max(599).optional().meta({ description: 'Every batch is refused with it.' }),
+      })
+      .default({ duration_ms: 0, lose_responses: 0 }),
     most_tokens: z.int().min(1).optional().meta({ description: 'A longer prompt is refused with 400.' }),
     most_bytes: z.int().min(1).optional().meta({ description: 'Larger messages are refused with 413.' }),
   })

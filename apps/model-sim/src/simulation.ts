@@ -1,3 +1,5 @@
+import { Batches } from './batches/batches.ts';
+import { Containers } from './containers.ts';
 import { HangGate } from './hang-gate.ts';
 import { Ledger } from './ledger.ts';
 import { PromptCache } from './prompt-cache.ts';
@@ -10,6 +12,8 @@ export class Simulation {
   readonly ticker = new Ticker();
   readonly gate = new HangGate();
   readonly cache = new PromptCache();
+  readonly containers = new Containers();
+  readonly batches = new Batches();
   readonly #firstScript: Script;
   #script: Script;
   #rulebook: Rulebook;
@@ -43,6 +47,8 @@ export class Simulation {
     this.setScript(this.#firstScript);
     this.#ledger = new Ledger();
     this.cache.clear();
+    this.containers.clear();
+    this.batches.clear();
     this.gate.release();
   }
 }

@@ -18,7 +18,7 @@ export function* streamEvents(plan: MessagePlan, stamp: boolean): Generator<Stre
   }
   yield event('message_delta', {
     delta: {
-      container: null,
+      container: plan.container,
       stop_details: stopDetails(plan),
       stop_reason: plan.stopReason,
       stop_sequence: plan.stopSequence,

@@ -1,5 +1,5 @@
 import { submitToolOutputsSchema, type Turn } from '@turnpike/contract';
-import { answerAction } from '@turnpike/turns';
+import { answerAction, checkAnswers } from '@turnpike/turns';
 import type { Answer, RunOptions, WaitingCall } from './run-options.ts';
 import type { Run } from './run.ts';
 
@@ -22,9 +22,10 @@ export async function answerWaitingCalls(
     outputs.push({ tool_call_id: call.id, ...fieldsOf(await answer(waiting)) });
   }
   const submitted = submitToolOutputsSchema.parse({ tool_outputs: outputs });
-  await answerAction(pool, tenantId, turnId, submitted, (schema, given) =>
+  const checked = await checkAnswers(pool, tenantId, turnId, submitted, (schema, given) =>
     schemas.misfit(tenantId, schema, given),
   );
+  await answerAction(pool, tenantId, turnId, submitted, checked);
 }
 
 function fieldsOf(answer: Answer): Record<string, unknown> {

@@ -42,6 +42,7 @@ export function mortalLease(lease: Lease, life: WorkerLife): TurnLease {
 export function mortalModel(model: Model, life: WorkerLife, onCall: () => void): Model {
   return {
     mostCost: (request) => model.mostCost(request),
+    countTokens: (count) => life.alive(async () => (await model.countTokens?.(count)) ?? null),
     call: (call) =>
       life.around('model call', () => {
         onCall();

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { runTurn as runLoop, type ToolRunner } from '@turnpike/agent';
 import {
   agentConfigSchema,
-  createAgentSchema,
   isFinal,
   newId,
+  parseAgent,
   submitTurnSchema,
   type CreateAgent,
   type Turn,
@@ -101,12 +101,14 @@ function readAgent({ agent: given, tools: more = [] }: RunOptions): {
   const agent: AgentDefinition =
     given ?? defineAgent({ name: 'test', model: 'claude-haiku-5-5', tools: [...more] });
   const tools = [...new Set([...agent.tools, ...more])];
-  const parsed = createAgentSchema.parse(agent.body);
-  const subAgent = parsed.tools.find((tool) => tool.type === 'agent');
+  const parsed = parseAgent(agent.body);
+  if (!parsed.success) throw parsed.error;
+  const { body } = parsed.data;
+  const subAgent = body.tools.find((tool) => tool.type === 'agent');
   if (subAgent !== undefined) {
     throw new TypeError(`runTurn runs one agent: leave out ${subAgent.name}, or put a tool in its place.`);
   }
-  return { agent: parsed, tools };
+  return { agent: body, tools };
 }
 
 async function submit(
@@ -214,7 +216,10 @@ function openTools(run: Run, life: WorkerLife): ToolRunner {
     {
       guard,
       isolated,
-      readSecret: (_tenantId, name) => Promise.resolve(secrets[name] ?? null),
+      readSecret(_tenantId, name) {
+        const value = secrets[name];
+        return Promise.resolve(value === undefined ? null : { value, allowedHosts: null });
+      },
       send: (url, init) => fetch(url, { ...init, redirect: 'manual' }),
       logger: silentLogger,
       tracing: noTracing,

@@ -55,11 +55,15 @@ export const CONTENT_RULES: readonly Rule[] = [
       : `${path}.server_tool_use.id: String should match pattern '${SERVER_ID.source}'`,
   ),
   { name: 'a server tool without its result, or the other way round', refuses: refuseUnpaired },
+  { name: 'a reference to a tool that is not declared', refuses: refuseReferences },
   {
     name: 'a last message of the assistant that the model would have to go on with',
     refuses({ fields: { model }, messages, thinks }) {
       const last = messages.at(-1);
       if (last?.role !== 'assistant' || (!thinks && !WITHOUT_PREFILL.test(model))) return null;
+      // It goes on with what it paused in.
+      const end = last.content.at(-1)?.type ?? '';
+      if (end === 'server_tool_use' || end.endsWith('_tool_result')) return null;
       return 'This model does not support assistant message prefill. The conversation must end with a user message.';
     },
   },
@@ -121,22 +125,46 @@ function longestSide(source: unknown): number {
   return size == null ? 0 : Math.max(size.width, size.height);
 }
 
+/** A result may be in the next response, where only results of other tools are in between. */
 function refuseUnpaired({ messages }: ReadRequest): string | null {
-  const last = messages.at(-1);
-  for (const message of messages) {
-    const open = new Set<string>();
-    for (const [position, block] of message.content.entries()) {
+  let open = new Map<string, string>();
+  for (const { index, role, content } of messages) {
+    if (role !== 'assistant') {
+      const other = content.some(({ type }) => type !== 'tool_result');
+      if (other && open.size > 0) return unanswered(open);
+      continue;
+    }
+    const before = open;
+    open = new Map();
+    for (const [position, block] of content.entries()) {
       const { type, id, tool_use_id: of } = { id: undefined, tool_use_id: undefined, ...block };
-      if (type === 'server_tool_use') open.add(String(id));
+      if (type === 'server_tool_use') open.set(String(id), `messages.${index}`);
       if (type === 'tool_result' || !type.endsWith('_tool_result')) continue;
-      if (!open.delete(String(of))) {
-        return `messages.${message.index}.content.${position}: unexpected \`tool_use_id\` found in \`${type}\` blocks: ${String(of)}. Each \`${type}\` block must have a corresponding \`server_tool_use\` block before it.`;
+      if (!open.delete(String(of)) && !before.delete(String(of))) {
+        return `messages.${index}.content.${position}: unexpected \`tool_use_id\` found in \`${type}\` blocks: ${String(of)}. Each \`${type}\` block must have a corresponding \`server_tool_use\` block before it.`;
       }
     }
-    const [unanswered] = open;
-    // The API goes on with one that it paused in.
-    if (unanswered === undefined || message === last) continue;
-    return `messages.${message.index}: \`server_tool_use\` ids were found without a corresponding result block: ${unanswered}`;
+    if (before.size > 0) return unanswered(before);
+  }
+  return null;
+}
+
+function unanswered(open: ReadonlyMap<string, string>): string {
+  const [[id, path] = ['', '']] = open;
+  return `${path}: \`server_tool_use\` ids were found without a corresponding result block: ${id}`;
+}
+
+function refuseReferences({ messages, tools }: ReadRequest): string | null {
+  const names = new Set(tools.map(({ name }) => name));
+  for (const block of messages.flatMap(({ content }) => content)) {
+    const { type, content } = { content: undefined, ...block } as { type: string; content?: unknown };
+    if (type !== 'tool_search_tool_result' || typeof content !== 'object' || content === null) continue;
+    const references = 'tool_references' in content ? content.tool_references : [];
+    const unknown = (Array.isArray(references) ? references : []).find(
+      (reference: { tool_name?: unknown }) => !names.has(String(reference.tool_name)),
+    ) as { tool_name?: unknown } | undefined;
+    if (unknown !== undefined)
+      return `Tool reference '${String(unknown.tool_name)}' has no corresponding tool definition`;
   }
   return null;
 }

@@ -4,14 +4,22 @@ import type { Block, RequestMessage, Tool } from '../request-schema.ts';
 export interface ReadRequest {
   fields: {
     model: string;
+    max_tokens?: number | undefined;
     tools?: unknown;
     stop_sequences?: unknown;
     temperature?: unknown;
     top_p?: unknown;
     top_k?: unknown;
     thinking?: { type: string } | undefined;
+    tool_choice?: { type: string } | undefined;
+    speed?: string | null | undefined;
+    inference_geo?: string | null | undefined;
+    context_management?: { edits?: { type: string }[] | undefined } | null | undefined;
     output_config?:
-      | { effort?: string | null | undefined; format?: { schema: object } | null | undefined }
+      | {
+          effort?: string | null | undefined;
+          format?: { schema: Record<string, unknown> } | null | undefined;
+        }
       | undefined;
   };
   /** Neighbours of one role are one message. */
@@ -19,6 +27,8 @@ export interface ReadRequest {
   tools: readonly Tool[];
   /** Thinking is asked for. */
   thinks: boolean;
+  /** What the `anthropic-beta` header names. */
+  betas: readonly string[];
 }
 
 export interface Rule {

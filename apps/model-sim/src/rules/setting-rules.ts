@@ -19,6 +19,28 @@ export const SETTING_RULES: readonly Rule[] = [
         : null,
   },
   {
+    name: 'a temperature beside top_p',
+    refuses: ({ fields: { model, temperature, top_p: topP } }) =>
+      temperature !== undefined && topP !== undefined && !model.startsWith('claude-3')
+        ? '`temperature` and `top_p` cannot both be specified for this model. Please use only one.'
+        : null,
+  },
+  {
+    name: 'context management without its beta',
+    refuses: ({ fields, betas }) =>
+      fields.context_management == null || betas.includes('context-management-2025-06-27')
+        ? null
+        : 'context_management: Extra inputs are not permitted',
+  },
+  {
+    name: 'thinking to clear where there is none',
+    refuses: ({ fields: { thinking, context_management: management } }) => {
+      const clears = management?.edits?.some(({ type }) => type === 'clear_thinking_20251015') ?? false;
+      if (!clears || thinking?.type === 'enabled' || thinking?.type === 'adaptive') return null;
+      return '`clear_thinking_20251015` strategy requires `thinking` to be enabled or adaptive';
+    },
+  },
+  {
     name: 'a union at the top level of a schema',
     refuses: ({ tools }) => {
       const at = tools.findIndex(({ input_schema: schema = {} }) =>
