@@ -1,7 +1,8 @@
 // Makes `dist/api.js`, `dist/worker.js`, `dist/cli.js` and the programs that the command line starts, each with its libraries in a few
 // files instead of more than a thousand. Finding, reading and linking so many files is most of what a start takes.
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { relative, sep } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -24,7 +25,7 @@ const LIBRARIES = {
   'testing-library': 'apps/testing/dist/index.js',
 };
 /** A compiled file of ours, by its path. */
-const OURS = /[/\\](packages|apps)[/\\][^/\\]+[/\\]dist[/\\].+\.js$/;
+const OURS = /[/\\](packages|apps)[/\\](dialects[/\\])?[^/\\]+[/\\]dist[/\\].+\.js$/;
 
 const common = {
   absWorkingDir: ROOT,
@@ -46,7 +47,7 @@ await rm(OUT, { recursive: true, force: true });
 const { metafile } = await build({
   ...common,
   entryPoints: { ...entryPoints, libraries: 'libraries' },
-  plugins: [ownPaths(), entryOfLibraries(await findLibraries())],
+  plugins: [ownPaths(), namesOfLazyLibraries(), entryOfLibraries(await findLibraries())],
   outdir: OUT,
   chunkNames: 'program/[name]-[hash]',
   splitting: true,
@@ -71,9 +72,8 @@ await Promise.all(
 
 /** The folders of the packages whose code is in the bundles. */
 function packagesOf({ inputs }) {
-  const folders = Object.keys(inputs).flatMap(
-    (path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
-  );
+  const files = Object.keys(inputs).filter((path) => !path.startsWith('lazy:'));
+  const folders = files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
   return [...new Set(folders)].toSorted();
 }
 
@@ -90,6 +90,40 @@ function ownPaths() {
       });
     },
   };
+}
+
+/**
+ * `import()` of a library in CommonJS gives its exports by their names, as Node does. The bundler alone would give
+ * `default` and nothing else. The library is run once here, for the names.
+ */
+function namesOfLazyLibraries() {
+  const require = createRequire(import.meta.url);
+  return {
+    name: 'names-of-lazy-libraries',
+    setup({ onResolve, onLoad, resolve }) {
+      onResolve({ filter: /./ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+        if (kind !== 'dynamic-import' || pluginData === 'resolving') return null;
+        const resolved = await resolve(path, { kind, resolveDir, importer, pluginData: 'resolving' });
+        const isLibrary = !resolved.external && /[/\\]node_modules[/\\].+\.c?js$/.test(resolved.path);
+        if (!isLibrary || !(await isCommonJs(resolved.path))) return null;
+        return { path: resolved.path, namespace: 'lazy' };
+      });
+      onLoad({ filter: /./, namespace: 'lazy' }, ({ path }) => {
+        const names = Object.keys(require(path)).filter(
+          (name) => /^[\w$]+$/.test(name) && name !== 'default',
+        );
+        const source = JSON.stringify(path);
+        return {
+          contents: `import { ${names.join(', ')} } from ${source};\nexport { ${names.join(', ')} };\nexport { default } from ${source};\n`,
+          resolveDir: dirname(path),
+        };
+      });
+    },
+  };
+}
+
+async function isCommonJs(path) {
+  return !/^(import|export)\b/m.test(await readFile(path, 'utf8'));
 }
 
 /** The files of libraries that our code imports at once, by a look at our code alone. */

@@ -36,6 +36,7 @@ async function packTurnpike() {
   await copy(folder, 'prisma/schema.prisma');
   await copy(folder, 'packages/store/sql');
   await copy(folder, 'packages/model/prices.json');
+  await copy(folder, 'apps/console/dist/site');
   await copy(folder, 'apps/cli/package.json');
   await copy(folder, 'apps/cli/bin');
   // Loaded into programs by `--import`, as files of their own.
@@ -47,7 +48,8 @@ async function packTurnpike() {
   ])
     await copy(folder, `apps/cli/dist/${file}.js`);
   // What threads run, and the package by whose name one of them is found.
-  await copy(folder, 'packages/worker/dist/isolate/thread.js');
+  for (const file of ['thread', 'message-pace'])
+    await copy(folder, `packages/worker/dist/isolate/${file}.js`);
   await copy(folder, 'packages/tools/package.json');
   await build({
     absWorkingDir: ROOT,
@@ -65,8 +67,8 @@ async function packTurnpike() {
   const bundled = {
     'swagger-ui-dist': ['favicon-32x32.png', 'swagger-ui.css', 'swagger-ui-bundle.js', 'LICENSE', 'NOTICE'],
     '@prisma/client': [
-      'runtime/query_compiler_fast_bg.postgresql.mjs',
-      'runtime/query_compiler_fast_bg.postgresql.wasm-base64.mjs',
+      'runtime/query_compiler_small_bg.postgresql.mjs',
+      'runtime/query_compiler_small_bg.postgresql.wasm-base64.mjs',
       'LICENSE',
     ],
   };
@@ -182,7 +184,11 @@ async function writeReadMe(folder, path) {
 /** The licences of all code in the bundles. */
 async function writeNotices(folder) {
   const parts = [];
-  for (const path of await readJson('dist/libraries.json')) {
+  const paths = [
+    ...(await readJson('dist/libraries.json')),
+    ...(await readJson('apps/console/dist/libraries.json')),
+  ];
+  for (const path of [...new Set(paths)].toSorted((one, other) => one.localeCompare(other))) {
     const { name, version: its, license } = await readJson(`${path}/package.json`);
     const files = (await readdir(at(path))).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
     const texts = await Promise.all(files.map((file) => readFile(at(`${path}/${file}`), 'utf8')));

@@ -1,3 +1,4 @@
+import { MODEL_PROVIDERS, type ModelProvider } from '@turnpike/contract';
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
 import { z } from 'zod';
 import { readCommandEnvironment } from './development/command-environment.ts';
@@ -17,7 +18,9 @@ export const environmentVariables = z.object({
     .meta({ unset: '`start`: an embedded Postgres. Other commands: that of the `start` in this directory' }),
   MIGRATE_DATABASE_URL: postgresUrl
     .optional()
-    .describe('The address that `migrate` uses: past a pooler, or as another role.')
+    .describe(
+      'The address that `migrate` uses: past a pooler, or as another role. Behind another host or port than that of `DATABASE_URL`, the role of `DATABASE_URL` is given its settings too.',
+    )
     .meta({ unset: '`DATABASE_URL`' }),
   MIGRATE_LOCK_TIMEOUT_MS: milliseconds
     .max(86_400_000)
@@ -42,6 +45,10 @@ export const environmentVariables = z.object({
     .optional()
     .describe('`start`: a gateway that speaks the Messages API.')
     .meta({ unset: 'the public API' }),
+  MODEL_PROVIDER: z
+    .enum(MODEL_PROVIDERS)
+    .default('anthropic')
+    .describe('`start`: where model calls go, with the variables that the workers need for it.'),
   TURNPIKE_MASTER_KEYS: z
     .string()
     .optional()
@@ -87,6 +94,7 @@ export interface StartConfig {
   backplane: { variable: string; url: string } | undefined;
   modelApiKey: string | undefined;
   modelBaseUrl: string | undefined;
+  modelProvider: ModelProvider;
   masterKeys: string | undefined;
   /** Undefined: the usual one where it is free, else any free one. */
   port: number | undefined;
@@ -110,6 +118,7 @@ export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): S
     backplane: backplaneUrl === undefined ? undefined : { variable: backplaneVariable, url: backplaneUrl },
     modelApiKey: parsed.ANTHROPIC_API_KEY,
     modelBaseUrl: parsed.ANTHROPIC_BASE_URL,
+    modelProvider: parsed.MODEL_PROVIDER,
     masterKeys: parsed.TURNPIKE_MASTER_KEYS,
     port: parsed.PORT,
     searchPath: parsed.PATH,

@@ -33,6 +33,8 @@ export class TurnpikeApiError extends TurnpikeError {
   readonly status: number;
   /** What happened. Codes are stable, so they can be compared. */
   readonly code: ApiErrorCode;
+  /** What happened, in a sentence: the message without status, code and request. */
+  readonly detail: string;
   /** Identifies the request in the service's log. */
   readonly requestId: string | null;
   /** How long the service asks to wait before a retry. */
@@ -51,6 +53,7 @@ export class TurnpikeApiError extends TurnpikeError {
     super(`${detail} (${status} ${code}${requestId === null ? '' : `, ${requestId}`})`);
     this.status = status;
     this.code = code;
+    this.detail = detail;
     this.requestId = requestId;
     this.retryAfterMs = parts.retryAfterMs;
     this.errors = parts.errors;

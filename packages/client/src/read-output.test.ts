@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { readOutput, TurnpikeOutputError } from './read-output.ts';
+import { outputFormat, readOutput, TurnpikeOutputError } from './read-output.ts';
 import type { Turn } from './wire/contract.ts';
 
 const weather = z.object({ city: z.string(), degrees: z.int() });
@@ -18,4 +18,12 @@ test('a turn without such an output is an error that has the turn', async () => 
   await expect(readOutput(invalid, weather)).rejects.toMatchObject({ turn: invalid });
   await expect(readOutput(turn({}), weather)).rejects.toBeInstanceOf(TurnpikeOutputError);
   await expect(readOutput(turn({ output_parsed: { city: 1 } }), weather)).rejects.toThrow(/does not fit: /);
+});
+
+test('an output format is made from the same schema', () => {
+  expect(outputFormat(z.toJSONSchema(weather))).toMatchObject({
+    type: 'json_schema',
+    schema: { type: 'object', required: ['city', 'degrees'] },
+  });
+  expect(() => outputFormat(z.toJSONSchema(z.string()))).toThrow(TypeError);
 });

@@ -1,5 +1,5 @@
 import { TurnpikeError } from './errors.ts';
-import type { Turn } from './wire/contract.ts';
+import type { OutputFormat, Turn } from './wire/contract.ts';
 
 /** A schema of zod or of any other library that follows Standard Schema (https://standardschema.dev). */
 export interface OutputSchema<Output> {
@@ -24,7 +24,16 @@ export class TurnpikeOutputError extends TurnpikeError {
 }
 
 /**
- * The output of a turn whose agent has an output format, with the type of `schema`: the one that the format was made
+ * The output format of an agent, or of a turn (`overrides`), with a JSON Schema such as `z.toJSONSchema(...)` makes.
+ * Throws a `TypeError` where that is no schema of an object.
+ */
+export function outputFormat(schema: object): OutputFormat {
+  if (!('type' in schema) || schema.type !== 'object') throw new TypeError('An output is an object.');
+  return { type: 'json_schema', schema: { ...schema, type: 'object' } };
+}
+
+/**
+ * The output of a turn that has an output format, by its agent or its overrides, with the type of `schema`: the one that the format was made
  * from. Throws `TurnpikeOutputError` where the turn has no such output.
  */
 export async function readOutput<Output>(turn: Turn, schema: OutputSchema<Output>): Promise<Output> {

@@ -38,6 +38,8 @@ export interface ApiRequest {
   path: string;
   query?: Query | undefined;
   body?: unknown;
+  /** In place of a body of JSON. */
+  form?: FormData | undefined;
 }
 
 /** Sends requests, with retries. */
@@ -66,18 +68,17 @@ export class Transport {
    */
   async call<Result>(request: ApiRequest, options: WriteOptions = {}): Promise<Result> {
     const headers = request.method === 'POST' ? { 'idempotency-key': keyOf(options) } : {};
-    const maxRetries = options.maxRetries ?? this.maxRetries;
-    for (let failures = 0; ;) {
+    let attempts = 0;
+    return retrying(options, this.maxRetries, async () => {
+      attempts += 1;
       try {
         return (await this.#attempt(request, headers, options)) as Result;
       } catch (error) {
-        failures += 1;
         // An earlier attempt may have deleted it, and its response was lost.
-        if (failures > 1 && request.method === 'DELETE' && isNotFound(error)) return undefined as Result;
-        if (failures > maxRetries || !canSucceedLater(error)) throw error;
-        await pause(retryDelayMs(error, failures), options.signal);
+        if (attempts > 1 && request.method === 'DELETE' && isNotFound(error)) return undefined as Result;
+        throw error;
       }
-    }
+    });
   }
 
   /** Makes one attempt and returns after the response's head. `limit` also covers the body. */
@@ -91,9 +92,35 @@ export class Transport {
         ...headers,
       },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...(request.form === undefined ? {} : { body: request.form }),
       // The service never redirects, and the key must not be sent to another server.
       redirect: 'manual',
       signal: limit.signal,
+    });
+  }
+
+  /**
+   * Makes a request whose response is not JSON, and returns its body, which is read at the caller's pace. Throws as
+   * `call`.
+   */
+  async stream(
+    request: ApiRequest,
+    headers: Record<string, string>,
+    options: CallOptions = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    return retrying(options, this.maxRetries, async () => {
+      options.signal?.throwIfAborted();
+      const limit = new Limit(options.signal, options.timeoutMs ?? this.#timeoutMs);
+      try {
+        const response = await this.open(request, headers, limit);
+        if (!response.ok) throw readProblem(response, await response.text());
+        // From here on the caller's signal ends it, and no timeout.
+        limit.pause();
+        return response.body ?? new Blob([]).stream();
+      } catch (error) {
+        limit.close();
+        throw limit.explain(error, `${request.method} ${request.path}`);
+      }
     });
   }
 
@@ -118,6 +145,24 @@ export class Transport {
       throw limit.explain(error, `${request.method} ${request.path}`);
     } finally {
       limit.close();
+    }
+  }
+}
+
+/** Attempts again, later each time, what may succeed later. `most`: retries, where the options name no number. */
+async function retrying<Result>(
+  options: Pick<CallOptions, 'maxRetries' | 'signal'>,
+  most: number,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  const maxRetries = options.maxRetries ?? most;
+  for (let failures = 0; ;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      failures += 1;
+      if (failures > maxRetries || !canSucceedLater(error)) throw error;
+      await pause(retryDelayMs(error, failures), options.signal);
     }
   }
 }

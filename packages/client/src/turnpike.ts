@@ -1,8 +1,12 @@
 import { TenantLimits, TenantModelSettings, UsageReports } from './resources/account.ts';
 import { Agents } from './resources/agents.ts';
 import { ApiKeys } from './resources/api-keys.ts';
+import { AuditLog } from './resources/audit-log.ts';
+import { Batches } from './resources/batches.ts';
 import { Budgets } from './resources/budgets.ts';
 import { Deliveries } from './resources/deliveries.ts';
+import { Files } from './resources/files.ts';
+import { Schedules } from './resources/schedules.ts';
 import { Secrets } from './resources/secrets.ts';
 import { Sessions } from './resources/sessions.ts';
 import { McpServers } from './resources/mcp-servers.ts';
@@ -21,10 +25,13 @@ export const webhooks = { verify: verifyWebhook, sign: signWebhook };
  */
 export class Turnpike {
   readonly turns: Turns;
+  readonly batches: Batches;
+  readonly schedules: Schedules;
   readonly sessions: Sessions;
   readonly agents: Agents;
   readonly tools: Tools;
   readonly mcpServers: McpServers;
+  readonly files: Files;
   readonly secrets: Secrets;
   readonly apiKeys: ApiKeys;
   readonly webhookEndpoints: WebhookEndpoints;
@@ -33,15 +40,19 @@ export class Turnpike {
   readonly budgets: Budgets;
   readonly limits: TenantLimits;
   readonly modelSettings: TenantModelSettings;
+  readonly auditLog: AuditLog;
   readonly webhooks = webhooks;
 
   constructor(options: TurnpikeOptions) {
     const transport = new Transport(options);
     this.turns = new Turns(transport);
+    this.batches = new Batches(transport);
+    this.schedules = new Schedules(transport);
     this.sessions = new Sessions(transport);
     this.agents = new Agents(transport);
     this.tools = new Tools(transport);
     this.mcpServers = new McpServers(transport);
+    this.files = new Files(transport);
     this.secrets = new Secrets(transport);
     this.apiKeys = new ApiKeys(transport);
     this.webhookEndpoints = new WebhookEndpoints(transport);
@@ -50,5 +61,6 @@ export class Turnpike {
     this.budgets = new Budgets(transport);
     this.limits = new TenantLimits(transport);
     this.modelSettings = new TenantModelSettings(transport);
+    this.auditLog = new AuditLog(transport);
   }
 }

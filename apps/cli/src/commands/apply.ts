@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { appendFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { carryOut, type Done } from '../definitions/carry-out.ts';
+import { carryOut, finish, type Done } from '../definitions/carry-out.ts';
 import { compare } from '../definitions/compare.ts';
 import type { Definition } from '../definitions/definition.ts';
 import { describePlan, isChange } from '../definitions/describe-plan.ts';
@@ -32,7 +32,7 @@ export interface ApplyOptions {
 export async function apply(options: ApplyOptions): Promise<number> {
   const definitions = await requireDefinitions(options.folder);
   const api = openPublicApi();
-  const { planned, mistakes } = await calling(api, () => compare(api.turnpike, definitions));
+  const { planned, mistakes, ids } = await calling(api, () => compare(api.turnpike, definitions));
   refuseMistakes(mistakes);
   const changes = planned.filter(isChange);
   for (const line of describePlan(changes)) say(line);
@@ -46,7 +46,7 @@ export async function apply(options: ApplyOptions): Promise<number> {
   }
   refuseLostSecrets(changes, options);
   if (options.yes !== true) await confirm(api);
-  await applyAll(api, changes, options);
+  await applyAll(api, changes, ids, options);
   return 0;
 }
 
@@ -91,18 +91,27 @@ async function confirm({ url }: PublicApi): Promise<void> {
   if (!/^y(es)?$/i.test(answer.trim())) throw new Failure('Nothing was changed.');
 }
 
-/** Tools first, since agents name them. After a failure, what was done is done: the next run does the rest. */
-async function applyAll(api: PublicApi, changes: readonly Planned[], options: ApplyOptions): Promise<void> {
+/** After a failure, what was done is done: the next run does the rest. */
+async function applyAll(
+  api: PublicApi,
+  changes: readonly Planned[],
+  ids: Map<string, string>,
+  options: ApplyOptions,
+): Promise<void> {
   let done = 0;
+  const unfinished: Done[] = [];
   for (const planned of changes) {
     try {
-      await report(await calling(api, () => carryOut(api.turnpike, planned)), options);
+      const made = await calling(api, () => carryOut(api.turnpike, planned, ids));
+      if (!made.isWhole) unfinished.push(made);
+      await report(made, options);
     } catch (error) {
       if (done > 0) warn(`${done} of ${changes.length} changes were made before this one failed.`);
       throw error;
     }
     done += 1;
   }
+  for (const made of unfinished) await calling(api, () => finish(api.turnpike, made, ids));
 }
 
 async function report(

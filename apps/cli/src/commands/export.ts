@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Agent, Tool } from '@turnpike/client';
 import { readExisting } from '../definitions/compare.ts';
 import type { Definition } from '../definitions/definition.ts';
-import { AGENT_FIELDS, fieldsOf, TOOL_FIELDS } from '../definitions/plan-changes.ts';
+import { changesOf, fieldsOf, TOOL_FIELDS } from '../definitions/plan-changes.ts';
 import { findChanges } from '../definitions/find-changes.ts';
 import { FOLDERS, readDefinitions } from '../definitions/read-definitions.ts';
 import { findCredentials, findSecretValues } from '../definitions/refuse-secrets.ts';
@@ -42,13 +42,13 @@ export async function exportDefinitions({
   const taken = new Set<string>();
   const files = [...tools, ...agents].flatMap((one) => {
     const defined = definitions.find(({ kind, name }) => kind === one.object && name === one.name);
-    if (defined !== undefined && isSame(one, defined)) return [];
+    if (defined !== undefined && isSame(one, defined, agents)) return [];
     if (defined !== undefined && !force) {
       problems.push(`${defined.origin.file} says something else than ${one.id}: overwrite it with --force`);
     }
     const path =
       defined === undefined ? pathFor(folder, one, taken) : join(process.cwd(), defined.origin.file);
-    return [{ path, text: one.object === 'agent' ? writeAgent(one) : writeTool(one) }];
+    return [{ path, text: one.object === 'agent' ? writeAgent(one, agents) : writeTool(one) }];
   });
   if (problems.length > 0) {
     for (const problem of problems) warn(problem);
@@ -86,9 +86,12 @@ function findUnwritable(one: Agent | Tool): string[] {
   return found.map(({ path, message }) => `${one.id} (${one.name}): ${path}: ${message}`);
 }
 
-function isSame(one: Agent | Tool, { value }: Definition): boolean {
-  const names = one.object === 'agent' ? AGENT_FIELDS : TOOL_FIELDS;
-  return findChanges(fieldsOf(one, names), fieldsOf(value, names)).length === 0;
+function isSame(one: Agent | Tool, definition: Definition, agents: readonly Agent[]): boolean {
+  if (one.object === 'agent') {
+    return definition.kind === 'agent' && changesOf(one, definition, agents).length === 0;
+  }
+  const defined = fieldsOf(definition.value, TOOL_FIELDS);
+  return findChanges(fieldsOf(one, TOOL_FIELDS), defined).length === 0;
 }
 
 /** A path made of the name, with a number where another one has it. */

@@ -1,8 +1,10 @@
 import { TurnpikeApiError, type Agent, type CreatedTool, type Tool, type Turnpike } from '@turnpike/client';
+import type { CreateAgent } from '@turnpike/contract';
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../failure.ts';
 import { describeMistake } from './definition.ts';
 import { AGENT_FIELDS, fieldsOf, TOOL_FIELDS, type Planned } from './plan-changes.ts';
+import { resolveAgents } from './resolve-agents.ts';
 
 type PlannedAgent = Extract<Planned, { definition: { kind: 'agent' } }>;
 type PlannedTool = Extract<Planned, { definition: { kind: 'tool' } }>;
@@ -12,20 +14,46 @@ export interface Done {
   planned: Planned;
   result: Agent | Tool;
   signingSecret: string | null;
+  /** False where it calls agents that were not there yet: `finish` makes it whole once they are. */
+  isWhole: boolean;
 }
 
 /**
- * Makes one change. Throws a `Failure` with file, line and field where the API refuses it, and where someone else
+ * Makes one change, and adds an agent's id to `ids`. Throws a `Failure` with file, line and field where the API refuses it, and where someone else
  * changed the same agent or tool after it was compared.
  */
-export async function carryOut(turnpike: Turnpike, planned: Planned): Promise<Done> {
-  try {
+export function carryOut(turnpike: Turnpike, planned: Planned, ids: Map<string, string>): Promise<Done> {
+  return explaining(planned, async () => {
     if (isTool(planned)) {
       const result = await applyTool(turnpike, planned);
       const signingSecret = 'signing_secret' in result ? (result.signing_secret ?? null) : null;
-      return { planned, result, signingSecret };
+      return { planned, result, signingSecret, isWhole: true };
     }
-    return { planned, result: await applyAgent(turnpike, planned), signingSecret: null };
+    const { isWhole } = resolveAgents(planned.definition, ids);
+    const result = await applyAgent(turnpike, planned, ids);
+    ids.set(result.name, result.id);
+    return { planned, result, signingSecret: null, isWhole };
+  });
+}
+
+/** Adds the tools that were left out, when the agents that they call are there: they call each other in a circle. */
+export function finish(
+  turnpike: Turnpike,
+  { planned, result }: Done,
+  ids: Map<string, string>,
+): Promise<Done> {
+  return explaining(planned, async () => {
+    if (isTool(planned)) return { planned, result, signingSecret: null, isWhole: true };
+    const { body, isWhole } = resolveAgents(planned.definition, ids);
+    const version = 'version' in result ? { if_version: result.version } : {};
+    const whole = await turnpike.agents.update(result.id, { tools: body.tools, ...version });
+    return { planned, result: whole, signingSecret: null, isWhole };
+  });
+}
+
+async function explaining<Result>(planned: Planned, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof TurnpikeApiError)) throw error;
     throw new Failure(explainRefusal(planned, error));
@@ -35,10 +63,15 @@ export async function carryOut(turnpike: Turnpike, planned: Planned): Promise<Do
 // A type guard, since TypeScript does not narrow by a field inside of a field.
 const isTool = (planned: Planned): planned is PlannedTool => planned.definition.kind === 'tool';
 
-async function applyAgent(turnpike: Turnpike, planned: Exclude<Planned, PlannedTool>): Promise<Agent> {
+async function applyAgent(
+  turnpike: Turnpike,
+  planned: Exclude<Planned, PlannedTool>,
+  ids: ReadonlyMap<string, string>,
+): Promise<Agent> {
   const { definition, existing, changes } = planned;
-  if (existing === null) return createAgent(turnpike, definition);
-  const wanted = fieldsOf(definition.value, AGENT_FIELDS);
+  const { body } = resolveAgents(definition, ids);
+  if (existing === null) return createAgent(turnpike, definition, body);
+  const wanted = fieldsOf(body, AGENT_FIELDS);
   const changed = new Set(changes.map(({ field }) => field.split('.')[0] ?? ''));
   const change = Object.fromEntries([...changed].map((field) => [field, wanted[field] ?? null]));
   return turnpike.agents.update(existing.id, { ...change, if_version: existing.version });
@@ -50,9 +83,10 @@ async function applyAgent(turnpike: Turnpike, planned: Exclude<Planned, PlannedT
  */
 async function createAgent(
   turnpike: Turnpike,
-  { name, value, origin }: PlannedAgent['definition'],
+  { name, origin }: PlannedAgent['definition'],
+  body: CreateAgent,
 ): Promise<Agent> {
-  const created = await turnpike.agents.create(value);
+  const created = await turnpike.agents.create(body);
   for await (const other of turnpike.agents.list({ limit: 100 })) {
     if (other.name !== name || other.id === created.id) continue;
     await turnpike.agents.delete(created.id);

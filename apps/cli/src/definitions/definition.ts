@@ -1,4 +1,4 @@
-import type { CreateAgent, CreateTool } from '@turnpike/contract';
+import type { AgentReference, CreateAgent, CreateTool } from '@turnpike/contract';
 
 /** Where a definition was written. */
 export interface Origin {
@@ -8,9 +8,19 @@ export interface Origin {
   lineOf(path: string): number | null;
 }
 
-/** An agent or an HTTP tool as its file says it is to be, with every default filled in. */
+/**
+ * An agent or an HTTP tool as its file says it is to be, with every default filled in. The ids of the agents in
+ * `references` are not known yet.
+ */
 export type Definition =
-  | { kind: 'agent'; name: string; value: CreateAgent; origin: Origin }
+  | {
+      kind: 'agent';
+      name: string;
+      value: CreateAgent;
+      /** Agents that it calls, by their names. */
+      references: AgentReference[];
+      origin: Origin;
+    }
   | { kind: 'tool'; name: string; value: CreateTool; origin: Origin };
 
 /** One mistake in a file: `agents/support.yaml:7: tools.0.name: is missing`. */

@@ -1,11 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  createAgentSchema,
-  createToolSchema,
-  describeIssues,
-  type ValidationIssue,
-} from '@turnpike/contract';
+import { createToolSchema, describeIssues, parseAgent, type ValidationIssue } from '@turnpike/contract';
 import { describeError, Failure } from '../failure.ts';
 import type { ConfigAgent } from '../project/config-message.ts';
 import { shown } from '../paths.ts';
@@ -81,11 +76,13 @@ function findDuplicates(definitions: readonly Definition[]): string[] {
 function checkDefinition(kind: Definition['kind'], value: unknown, origin: Origin): Definitions {
   const mistakesOf = (issues: readonly ValidationIssue[]): string[] =>
     issues.map(({ path, message }) => describeMistake(origin, path, message));
-  // One schema of the two: a union of both would check the value with each.
-  const schema = kind === 'agent' ? createAgentSchema : createToolSchema;
-  const parsed = schema.safeParse(value);
+  const parsed = kind === 'agent' ? parseAgent(value) : createToolSchema.safeParse(value);
   if (!parsed.success) return { definitions: [], mistakes: mistakesOf(describeIssues(parsed.error, value)) };
-  const definition = { kind, name: parsed.data.name, value: parsed.data, origin } as Definition;
+  const { data } = parsed;
+  const definition: Definition =
+    'references' in data
+      ? { kind: 'agent', name: data.body.name, value: data.body, references: data.references, origin }
+      : { kind: 'tool', name: data.name, value: data, origin };
   const secrets = [
     ...findSecretValues(value),
     ...(definition.kind === 'tool' ? findCredentials(definition.value) : []),

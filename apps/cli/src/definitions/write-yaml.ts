@@ -4,10 +4,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import { AGENT_FIELDS, fieldsOf, TOOL_FIELDS } from './plan-changes.ts';
 
-/** An agent as a file: what differs from the defaults. */
-export function writeAgent(agent: Agent): string {
+/** An agent as a file: what differs from the defaults. Agents that it calls are named, where `agents` has them. */
+export function writeAgent(agent: Agent, agents: readonly Agent[]): string {
   const { tools, ...fields } = fieldsOf(agent, AGENT_FIELDS);
-  const shown = Array.isArray(tools) ? { tools: tools.map(withoutNoApproval) } : {};
+  const shown = Array.isArray(tools)
+    ? { tools: tools.map((tool) => withoutNoApproval(withAgentName(tool, agents))) }
+    : {};
   return write(withoutDefaults({ ...fields, ...shown }, AGENT_DEFAULTS), AGENT_FIELDS);
 }
 
@@ -38,6 +40,12 @@ function withoutDefaults(
       ([name, value]) => REQUIRED.has(name) || !isDeepStrictEqual(value, defaults[name]),
     ),
   );
+}
+
+function withAgentName(tool: Record<string, unknown>, agents: readonly Agent[]): Record<string, unknown> {
+  const { type, name, agent_id: id, ...rest } = tool;
+  const called = agents.find((agent) => agent.id === id);
+  return type === 'agent' && called !== undefined ? { type, name, agent: called.name, ...rest } : tool;
 }
 
 function withoutNoApproval(tool: Record<string, unknown>): Record<string, unknown> {

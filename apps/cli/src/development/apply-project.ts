@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import type { Turnpike } from '@turnpike/client';
 import { compare } from '../definitions/compare.ts';
-import { carryOut } from '../definitions/carry-out.ts';
+import { carryOut, finish, type Done } from '../definitions/carry-out.ts';
 import { describePlan, isChange } from '../definitions/describe-plan.ts';
 import { readProject } from '../definitions/read-definitions.ts';
 import { describeError } from '../failure.ts';
@@ -29,14 +29,19 @@ export async function applyProject({
     for (const mistake of mistakes) warn(mistake);
     const planned = await compare(turnpike, definitions);
     for (const mistake of planned.mistakes) warn(mistake);
+    const { ids } = planned;
+    const unfinished: Done[] = [];
     for (const one of planned.planned.filter(isChange)) {
       for (const line of describePlan([one])) say(`  ${line}`);
-      const { result, signingSecret } = await carryOut(turnpike, one);
+      const done = await carryOut(turnpike, one, ids);
+      const { result, signingSecret } = done;
+      if (!done.isWhole) unfinished.push(done);
       say(`  applied      ${result.name}${'version' in result ? `, version ${result.version}` : ''}`);
       if (signingSecret === null) continue;
       await appendFile(signingSecretsFile, `${result.name}=${signingSecret}\n`, { mode: 0o600 });
       say(`  its signing secret is in ${shown(signingSecretsFile)}`);
     }
+    for (const done of unfinished) await finish(turnpike, done, ids);
   } catch (error) {
     warn(describeError(error));
   }

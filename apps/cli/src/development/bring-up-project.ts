@@ -47,6 +47,7 @@ export async function bringUpProject(site: Site): Promise<void> {
       }
       await apply();
     },
+    () => workers?.missing ?? new Set(),
     site.ending.signal,
   );
 }

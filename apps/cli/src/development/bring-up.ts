@@ -7,7 +7,7 @@ import { describeServer, withDatabase } from '../with-database.ts';
 import { Api } from './api.ts';
 import { writeCommandEnvironment } from './command-environment.ts';
 import { developmentAgent } from './development-agent.ts';
-import { developmentKey } from './development-key.ts';
+import { consoleUrl, developmentKey } from './development-key.ts';
 import { showFirstTurn } from './first-turn.ts';
 import { developmentMasterKeys } from './master-keys.ts';
 import { sayNextSteps } from './next-steps.ts';
@@ -68,6 +68,8 @@ export async function bringUpInstallation(
   const [apiUrl] = await Promise.all([started.ready, startBeside(environment)]);
   const key = await withDatabase(databaseUrl, (database) => developmentKey(database, folder.keyFile));
   sayFact('API key', shown(folder.keyFile));
+  if (config.environment['CONSOLE'] !== 'off')
+    sayFact('Console', await withDatabase(databaseUrl, (database) => consoleUrl(database, apiUrl)));
   if (config.masterKeys === undefined && !areKeysElsewhere)
     sayFact('Secrets', `sealed with ${shown(folder.masterKeysFile)}`);
   sayFact('Logs', shown(folder.logFile('*')));

@@ -34,6 +34,7 @@ export class CodeWorkers {
   readonly #environment: Record<string, string>;
   readonly #retired: Child[] = [];
   #loaded = new Set<string>();
+  #missing = new Set<string>();
   #isBroken = false;
   #current: Child | null = null;
   #names = 0;
@@ -53,9 +54,14 @@ export class CodeWorkers {
     return this.#current !== null;
   }
 
+  /** Files that the newest code names, and that were not there. */
+  get missing(): ReadonlySet<string> {
+    return this.#missing;
+  }
+
   /** The files of the code; where it could not be loaded, also their folders: a file may be missing. */
   files(): ReadonlySet<string> {
-    const files = new Set([this.#config, ...this.#loaded]);
+    const files = new Set([this.#config, ...this.#loaded, ...this.#missing]);
     if (!this.#isBroken) return files;
     return new Set([...files, ...[...files].map((file) => dirname(file))]);
   }
@@ -66,6 +72,7 @@ export class CodeWorkers {
    */
   async replace(): Promise<Replaced> {
     const loaded = new Set<string>();
+    const missing = new Set<string>();
     let failure: string | null = null;
     let found: { agents: ConfigAgent[]; tools: string[] } = { agents: [], tools: [] };
     const argument: CodeWorkerArgument = { config: this.#config };
@@ -81,6 +88,7 @@ export class CodeWorkers {
         const parsed = configMessageSchema.safeParse(message);
         if (!parsed.success) return;
         if (parsed.data.type === 'loaded') loaded.add(parsed.data.path);
+        else if (parsed.data.type === 'missing') missing.add(parsed.data.path);
         else if (parsed.data.type === 'failed') failure = parsed.data.message;
         else found = parsed.data;
       },
@@ -90,10 +98,12 @@ export class CodeWorkers {
     } catch (error) {
       this.#isBroken = true;
       this.#loaded = new Set([...this.#loaded, ...loaded]);
+      this.#missing = missing;
       throw failure === null ? error : new Failure(failure);
     }
     this.#isBroken = false;
     this.#loaded = loaded;
+    this.#missing = missing;
     this.agents = found.agents;
     const before = this.#current;
     this.#current = child;

@@ -47,6 +47,8 @@ export function describeEvent(event: TurnEvent): string[] {
       return [line('waits', 'no worker that runs now has its tools')];
     case 'tool.child_started':
       return [line('sub-agent', `${event.tool_call.name}: a turn of its own`)];
+    case 'tool.child_requires_action':
+      return [line('sub-agent', `${event.tool_call.name}: ${event.child_turn_id} requires an action`)];
     case 'tool.deferred':
       return [line('deferred', `${event.tool_call.name}: it is called again later`)];
     case 'step.started':
@@ -77,7 +79,7 @@ function describeStep(content: readonly ContentBlock[]): string[] {
 }
 
 function describeEnd(turn: Turn): string {
-  const { status, cost_micros: cost, usage, error, created_at: from, finished_at: to } = turn;
+  const { status, total_cost_micros: cost, usage, error, created_at: from, finished_at: to } = turn;
   const took = to === null ? '' : `${((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1)} s, `;
   const tokens = usage.input_tokens + usage.output_tokens;
   const why = error === null ? '' : `${error.code}: ${cut(error.message)}; `;

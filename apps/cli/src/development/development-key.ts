@@ -26,3 +26,15 @@ export async function developmentKey(database: Database, file: string): Promise<
   await chmod(file, 0o600);
   return key;
 }
+
+/** A day of work. */
+const CONSOLE_SECONDS = 12 * 60 * 60;
+
+/** The URL of the console that signs in, with a key of its own that expires by itself. What follows `#` is sent nowhere. */
+export async function consoleUrl(database: Database, apiUrl: string): Promise<string> {
+  const tenantId = await findTenantByName(database, NAME);
+  if (tenantId === null) return `${apiUrl}/console`;
+  const made = { tenantId, name: 'console', scopes: ['admin'], expiresInSeconds: CONSOLE_SECONDS } as const;
+  const { key } = await createApiKey(database.pool, made);
+  return `${apiUrl}/console#key=${key}`;
+}

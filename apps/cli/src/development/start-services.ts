@@ -51,9 +51,16 @@ export async function startBackplane(site: Site): Promise<Record<string, string>
   return { BACKPLANE_URL: url };
 }
 
-/** The model: Anthropic's where there is a key, else the simulator. Returns its settings. */
+/** As people call them. */
+const CLOUDS = { bedrock: 'Amazon Bedrock', vertex: 'Google Vertex AI' } as const;
+
+/** The model: that of a cloud where one is named, Anthropic's where there is a key, else the simulator. Returns its settings. */
 export async function startModel(site: Site): Promise<Record<string, string>> {
-  const { modelApiKey, modelBaseUrl } = site.config;
+  const { modelApiKey, modelBaseUrl, modelProvider } = site.config;
+  if (modelProvider !== 'anthropic') {
+    sayFact('Model', `${CLOUDS[modelProvider]}, from MODEL_PROVIDER`);
+    return {};
+  }
   if (modelApiKey !== undefined) {
     sayFact('Model', `${modelBaseUrl ?? 'https://api.anthropic.com'}, with ANTHROPIC_API_KEY`);
     return {};

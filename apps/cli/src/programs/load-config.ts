@@ -27,6 +27,9 @@ export async function loadConfig(path: string): Promise<unknown> {
     });
     return config;
   } catch (error) {
+    // It may be written later.
+    const missing = /^Cannot find module '([^']+)'/.exec(error instanceof Error ? error.message : '')?.[1];
+    if (missing !== undefined) await tell({ type: 'missing', path: missing });
     await tell({ type: 'failed', message: describeConfigError(error) });
     return process.exit(1);
   }

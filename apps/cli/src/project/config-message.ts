@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const configMessageSchema = z.discriminatedUnion('type', [
   /** A file of the project was loaded. */
   z.object({ type: z.literal('loaded'), path: z.string() }),
+  /** A file of the project is not there. */
+  z.object({ type: z.literal('missing'), path: z.string() }),
   /** What the config defines. `body`: as for `POST /v1/agents`. */
   z.object({
     type: z.literal('config'),

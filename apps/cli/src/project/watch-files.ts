@@ -2,20 +2,23 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 100;
+const NOT_THERE = 'none';
 
 type Snapshot = ReadonlyMap<string, string>;
 
 /**
  * Calls `onChange` with the paths, of those that `list` names, that were written, removed or added, one call after
  * another, until `signal` aborts. A path may be a folder: then its own entries count, not what is in its files. Files
- * are looked at, since notifications of changes are lost in containers and on network disks.
+ * are looked at, since notifications of changes are lost in containers and on network disks. `missing` names files that
+ * were not there when someone asked for them: where they are by the first look, they were added.
  */
 export async function watchFiles(
   list: () => Promise<readonly string[]>,
   onChange: (changed: readonly string[]) => Promise<void>,
+  missing: () => ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  let known = await look(list);
+  let known = merged(new Map(), await look(list), missing());
   while (await pause(signal)) {
     let now = await look(list);
     if (differences(known, now).length === 0) continue;
@@ -28,7 +31,7 @@ export async function watchFiles(
     // What changes while it is dealt with is found by the next look.
     known = now;
     await onChange(changed);
-    known = merged(known, await look(list));
+    known = merged(known, await look(list), missing());
   }
 }
 
@@ -42,7 +45,7 @@ async function describe(path: string): Promise<string> {
     const { mtimeMs, size, ino } = await stat(path);
     return `${mtimeMs} ${size} ${ino}`;
   } catch {
-    return 'none';
+    return NOT_THERE;
   }
 }
 
@@ -51,8 +54,9 @@ function differences(before: Snapshot, now: Snapshot): string[] {
 }
 
 /** Paths that are looked at for the first time are known as they are; others as they were. */
-function merged(before: Snapshot, now: Snapshot): Snapshot {
-  return new Map([...now].map(([path, state]) => [path, before.get(path) ?? state]));
+function merged(before: Snapshot, now: Snapshot, missing: ReadonlySet<string>): Snapshot {
+  const first = (path: string, state: string): string => (missing.has(path) ? NOT_THERE : state);
+  return new Map([...now].map(([path, state]) => [path, before.get(path) ?? first(path, state)]));
 }
 
 async function pause(signal: AbortSignal): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type {
   createSessionSchema,
+  forkSessionSchema,
   messageSchema,
   Session,
   TurnEvent,
@@ -16,6 +17,8 @@ export type Message = Output<typeof messageSchema>;
 
 export interface SessionQuery extends PageQuery, TimeQuery, MetadataQuery {
   agent_id?: string | undefined;
+  /** Only forks of this session. */
+  forked_from?: string | undefined;
 }
 
 /** Sessions: conversations. */
@@ -37,6 +40,11 @@ export class Sessions {
   /** Omitted fields keep their value. */
   update(id: string, change: Input<typeof updateSessionSchema>, options?: WriteOptions): Promise<Session> {
     return this.#transport.call({ method: 'POST', path: path`/v1/sessions/${id}`, body: change }, options);
+  }
+
+  /** Copies the session, up to a turn, a step or a message where one is named, into a new session. */
+  fork(id: string, fork: Input<typeof forkSessionSchema> = {}, options?: WriteOptions): Promise<Session> {
+    return this.#transport.call({ method: 'POST', path: path`/v1/sessions/${id}/fork`, body: fork }, options);
   }
 
   /** Newest first. */

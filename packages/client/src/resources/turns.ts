@@ -1,4 +1,6 @@
 import type {
+  rerunPreviewSchema,
+  rerunTurnSchema,
   resumeTurnSchema,
   startTurnSchema,
   stepSchema,
@@ -17,6 +19,7 @@ import type { CallOptions, Transport, WriteOptions } from '../transport.ts';
 import { waitForTurn, type WaitOptions } from '../wait-for-turn.ts';
 import type { Input, Output } from '../wire/shapes.ts';
 
+export type RerunPreview = Output<typeof rerunPreviewSchema>;
 export type Step = Output<typeof stepSchema>;
 /** With `agent_id`, the turn creates a session; with `session_id`, it joins that session. */
 export type Submission =
@@ -90,6 +93,20 @@ export class Turns {
   resume(id: string, resumption: Input<typeof resumeTurnSchema> = {}, options?: WriteOptions): Promise<Turn> {
     const to = path`/v1/turns/${id}/resume`;
     return this.#transport.call({ method: 'POST', path: to, body: resumption }, options);
+  }
+
+  /** The tool calls that a rerun of the turn may repeat, and the `confirmation` that it needs for that. */
+  previewRerun(
+    id: string,
+    query: { from_step?: number | undefined } = {},
+    options?: CallOptions,
+  ): Promise<RerunPreview> {
+    return this.#transport.call({ method: 'GET', path: path`/v1/turns/${id}/rerun`, query }, options);
+  }
+
+  /** Creates a turn that makes this one again, from a step on, in a fork of its session. */
+  rerun(id: string, rerun: Input<typeof rerunTurnSchema> = {}, options?: WriteOptions): Promise<Turn> {
+    return this.#transport.call({ method: 'POST', path: path`/v1/turns/${id}/rerun`, body: rerun }, options);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Turn, WebhookEventType } from './contract.ts';
+import type { Batch, Turn, WebhookEventType } from './contract.ts';
 
 interface Head<Type extends string> {
   /** The `webhook-id`: the same in every attempt. */
@@ -15,10 +15,17 @@ export interface TurnWebhookEvent extends Head<Extract<WebhookEventType, `turn.$
   data: { turn: Turn; truncated: boolean };
 }
 
+/** The end of a batch. */
+export interface BatchWebhookEvent extends Head<Extract<WebhookEventType, `batch.${string}`>> {
+  data: { batch: Omit<Batch, 'defaults'> };
+}
+
 /** An event of the service itself. */
-export interface ServiceWebhookEvent extends Head<'ping' | Exclude<WebhookEventType, `turn.${string}`>> {
+export interface ServiceWebhookEvent extends Head<
+  'ping' | Exclude<WebhookEventType, `turn.${string}` | `batch.${string}`>
+> {
   data: Record<string, unknown>;
 }
 
 /** The body of a webhook. A newer service may send types that are not listed here: ignore them. */
-export type WebhookEvent = TurnWebhookEvent | ServiceWebhookEvent;
+export type WebhookEvent = TurnWebhookEvent | BatchWebhookEvent | ServiceWebhookEvent;
