@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { byLength } from '../support/test-length.ts';
+import { byLength, testOfLongForm } from '../support/test-length.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { CASE_LIMIT_MS } from './support/chaos-length.ts';
 import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
@@ -9,8 +9,8 @@ import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 
 const SIZE = byLength({
-  short: { parents: 3, children: 5, faults: 3 },
-  long: { parents: 5, children: 20, faults: 30 },
+  short: { workers: 2, parents: 3, children: 5, faults: 2 },
+  long: { workers: 3, parents: 5, children: 20, faults: 30 },
 });
 
 let chaos: ChaosCluster;
@@ -27,7 +27,7 @@ test(
   'workers are killed while turns wait for their child turns: each gives one answer, and each call has one child turn that acted once',
   async () => {
     const random = startChance();
-    chaos = await ChaosCluster.start({ workers: 3 });
+    chaos = await ChaosCluster.start({ workers: SIZE.workers });
     const agentId = await createFamilyAgents(chaos);
     await chaos.cluster.control.setScript(scriptOfFamilies(SIZE.children, 200));
     chaos.effects.delayMs = 200;
@@ -35,7 +35,7 @@ test(
     // The worst moment: child turns are being started.
     await untilTrue('a child turn is there', async () => (await countChildren()) > 0);
     await Promise.all([...chaos.workers].map((worker) => chaos.killWorker(worker)));
-    for (const _ of [1, 2, 3]) chaos.replaceWorker();
+    for (let count = 0; count < SIZE.workers; count++) chaos.replaceWorker();
     const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: killWorker });
     await untilTrue('there were enough faults', () => faultInjector.count >= SIZE.faults, CASE_LIMIT_MS);
     await untilAllEnded(chaos);
@@ -47,7 +47,7 @@ test(
   CASE_LIMIT_MS,
 );
 
-test(
+testOfLongForm(
   'a build that does not find the child turn that a call has already is caught when a worker is killed',
   async () => {
     startChance();

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { untilTrue } from '../support/until-true.ts';
 import { byLength } from '../support/test-length.ts';
-import { CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { CASE_LIMIT_MS, WORKERS } from './support/chaos-length.ts';
 import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { FaultInjector } from './support/fault-injector.ts';
@@ -11,7 +11,7 @@ import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurn, submitTurns, type Plan } from './support/workload.ts';
 import { freezeBeyondLeases, freezeWorker } from './support/freeze-worker.ts';
 
-const LEAST = byLength({ short: { turns: 20, faults: 2 }, long: { turns: 500, faults: 20 } });
+const LEAST = byLength({ short: { turns: 16, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 let chaos: ChaosCluster;
 afterEach(() => chaos.stop());
@@ -20,7 +20,7 @@ test(
   'workers are frozen beyond their leases all the time: as zombies they write nothing, send nothing, and say so',
   async () => {
     const random = startChance();
-    chaos = await ChaosCluster.start({ workers: 3 });
+    chaos = await ChaosCluster.start({ workers: WORKERS });
     await chaos.cluster.control.setScript(scriptOfPlans());
     chaos.effects.delayMs = 200;
     const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: freezeWorker });
@@ -59,10 +59,12 @@ test.each([
   CASE_LIMIT_MS,
 );
 
-test.each([
+const BROKEN_BUILDS = [
   ['a build without the fence', 'fence-off', /its steps are|sent again after its receipt/],
   ['a build that does not look at what was sent already', 'receipts-off', /once call .* was sent \d times/],
-] as const)(
+] as const;
+
+test.each(byLength({ short: BROKEN_BUILDS.slice(0, 1), long: BROKEN_BUILDS.slice() }))(
   '%s is caught when a worker wakes up while another one is at work on its turns',
   async (_, build, violation) => {
     const random = startChance();

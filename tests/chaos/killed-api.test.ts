@@ -8,7 +8,7 @@ import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 30, faults: 2 }, long: { turns: 500, faults: 20 } });
+const LEAST = byLength({ short: { turns: 24, faults: 2 }, long: { turns: 500, faults: 20 } });
 
 const FEW = 10;
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { untilTrue } from '../support/until-true.ts';
-import { byLength } from '../support/test-length.ts';
-import { CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { byLength, testOfLongForm } from '../support/test-length.ts';
+import { CASE_LIMIT_MS, WORKERS } from './support/chaos-length.ts';
 import { brokenBuild, ChaosCluster } from './support/chaos-cluster.ts';
 import { checkTruth } from './support/check-truth.ts';
 import { killWorker, FaultInjector } from './support/fault-injector.ts';
@@ -10,7 +10,7 @@ import { startChance } from './support/seeded-random.ts';
 import { untilAllEnded } from './support/until-ended.ts';
 import { scriptOfPlans, submitTurns } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 20, faults: 3 }, long: { turns: 500, faults: 30 } });
+const LEAST = byLength({ short: { turns: 16, faults: 2 }, long: { turns: 500, faults: 30 } });
 
 let chaos: ChaosCluster;
 afterEach(() => chaos.stop());
@@ -25,12 +25,12 @@ test(
   'workers are killed all the time: every turn completes, in order, and nothing that is finished is done again',
   async () => {
     const random = startChance();
-    chaos = await ChaosCluster.start({ workers: 3 });
+    chaos = await ChaosCluster.start({ workers: WORKERS });
     await chaos.cluster.control.setScript(scriptOfPlans());
     chaos.effects.delayMs = 200;
     const first = await submitTurns(chaos, 8);
     await killAllInTheMidst();
-    for (const _ of [1, 2, 3]) chaos.replaceWorker();
+    for (let count = 0; count < WORKERS; count++) chaos.replaceWorker();
     const faultInjector = new FaultInjector(chaos, random, { everyMs: 500, fault: killWorker });
     const turns = await runUnder(chaos, faultInjector, LEAST);
     const truth = await checkTruth(chaos, [...first, ...turns]);
@@ -40,7 +40,7 @@ test(
   CASE_LIMIT_MS,
 );
 
-test(
+testOfLongForm(
   'a build that does not look at what was sent already is caught when its workers are killed',
   async () => {
     startChance();

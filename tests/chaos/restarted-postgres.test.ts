@@ -10,7 +10,7 @@ import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 20, faults: 2 }, long: { turns: 500, faults: 20 } });
+const LEAST = byLength({ short: { turns: 16, faults: 2 }, long: { turns: 500, faults: 20 } });
 const EVERY_MS = byLength({ short: 2_000, long: 5_000 });
 
 let chaos: ChaosCluster;

@@ -2,14 +2,14 @@ import { afterEach, expect, test } from '@jest/globals';
 import { untilTrue } from '../support/until-true.ts';
 import { Receiver, verify } from '../webhooks/support/receiver.ts';
 import { byLength } from '../support/test-length.ts';
-import { CASE_LIMIT_MS } from './support/chaos-length.ts';
+import { CASE_LIMIT_MS, WORKERS } from './support/chaos-length.ts';
 import { ChaosCluster } from './support/chaos-cluster.ts';
 import { killWorker, FaultInjector } from './support/fault-injector.ts';
 import { runUnder } from './support/run-under.ts';
 import { startChance } from './support/seeded-random.ts';
 import { scriptOfPlans } from './support/workload.ts';
 
-const LEAST = byLength({ short: { turns: 24, faults: 3 }, long: { turns: 1_000, faults: 60 } });
+const LEAST = byLength({ short: { turns: 16, faults: 2 }, long: { turns: 1_000, faults: 60 } });
 const TYPES = ['turn.queued', 'turn.started', 'turn.completed'];
 /** Soon: what a killed worker had is another's after this, and a margin. */
 const TIMEOUT_MS = 1_000;
@@ -27,7 +27,7 @@ test(
     const random = startChance();
     receiver = await Receiver.start();
     chaos = await ChaosCluster.start({
-      workers: 3,
+      workers: WORKERS,
       environment: { WEBHOOK_TIMEOUT_MS: String(TIMEOUT_MS), WEBHOOK_RETRY_SCHEDULE: '500ms,1s,2s,4s,8s' },
     });
     await chaos.cluster.control.setScript(scriptOfPlans());

@@ -29,7 +29,7 @@ test(
     const turns = await submitTurns(chaos, TURNS);
     await untilAllEnded(chaos);
     const { turns: stored } = await checkTruth(chaos, turns);
-    expect(new Set(stored.map((turn) => turn.epoch))).toEqual(new Set([1]));
+    expect(new Set(stored.map((turn) => turn.attempts))).toEqual(new Set([1]));
     const times = stored.flatMap(({ createdAt, startedAt, finishedAt, steps, toolCalls }) => [
       createdAt,
       startedAt,

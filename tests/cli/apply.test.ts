@@ -137,6 +137,43 @@ test('a changed file is shown field by field, --check exits with 1, and apply ch
   ]);
 });
 
+const CALLER = (name: string, called: string): string => `name: ${name}
+model: claude-haiku-5-5
+tools:
+  - type: agent
+    name: ask
+    agent: ${called}
+    description: Asks.
+`;
+
+test('agents that are tools are named in files, whatever their ids are, also where they call each other in a circle', async () => {
+  write('agents/a.yaml', CALLER('a', 'b'));
+  write('agents/b.yaml', CALLER('b', 'c'));
+  write('agents/c.yaml', CALLER('c', 'a'));
+  write('agents/d.yaml', CALLER('d', 'a'));
+  expect(await turnpike('apply', '--yes')).toMatchObject({ code: 0, reportedErrors: '' });
+  const made = await agents();
+  const called = Object.fromEntries(
+    made.map(({ name, tools }) => {
+      const id = tools.find((tool) => tool.type === 'agent')?.agent_id;
+      return [name, made.find((agent) => agent.id === id)?.name];
+    }),
+  );
+  expect(called).toEqual({ a: 'b', b: 'c', c: 'a', d: 'a' });
+  expect(await turnpike('apply', '--check')).toMatchObject({ code: 0 });
+
+  write('agents/d.yaml', CALLER('d', 'nobody'));
+  const { reportedErrors } = await turnpike('apply', '--check');
+  expect(reportedErrors).toContain(
+    'agents/d.yaml:6: tools.0.agent: there is no agent nobody, in no file and not at the service',
+  );
+  write('agents/d.yaml', CALLER('d', 'b'));
+  expect((await turnpike('apply', '--check')).output).toMatch(/\n {4}tools\.ask\.agent: "a" -> "b"\n$/);
+  rmSync(join(folder, 'agents/d.yaml'));
+  expect(await turnpike('export')).toMatchObject({ code: 0, reportedErrors: '' });
+  expect(readFileSync(join(folder, 'agents/d.yaml'), 'utf8')).toBe(CALLER('d', 'a'));
+});
+
 test('without --yes and without a terminal nothing is applied', async () => {
   write('agents/a.yaml', 'name: a\nmodel: claude-haiku-5-5\n');
   expect(await turnpike('apply')).toMatchObject({
@@ -197,7 +234,7 @@ test('a change by someone else after the comparison is not overwritten', async (
   await cluster.createTool({ name: 't', url: 'http://127.0.0.1:9/old' });
   const client = new Turnpike({ baseUrl: cluster.url, apiKey: cluster.apiKey });
   const { definitions } = await readDefinitions(folder);
-  const { planned } = await compare(client, definitions);
+  const { planned, ids } = await compare(client, definitions);
   await client.agents.update(agent.id, { max_steps: 9 });
   for await (const { id } of client.tools.list()) {
     await client.tools.update(id, {
@@ -208,7 +245,9 @@ test('a change by someone else after the comparison is not overwritten', async (
   }
   expect(planned.map(({ definition }) => definition.name)).toEqual(['t', 'a']);
   for (const one of planned) {
-    await expect(carryOut(client, one)).rejects.toThrow(/someone else changed \w+ meanwhile: apply again/);
+    await expect(carryOut(client, one, ids)).rejects.toThrow(
+      /someone else changed \w+ meanwhile: apply again/,
+    );
   }
   expect(await agents()).toMatchObject([{ version: 2, max_steps: 9 }]);
 });
@@ -222,7 +261,7 @@ test('runs that create the same agent at once leave one of it at most, and those
     const { definitions } = await readDefinitions(folder);
     const plans = await Promise.all([1, 2, 3].map(() => compare(client, definitions)));
     const ends = await Promise.allSettled(
-      plans.flatMap((plan) => plan.planned).map((one) => carryOut(client, one)),
+      plans.flatMap(({ planned, ids }) => planned.map((one) => carryOut(client, one, ids))),
     );
     const made = ends.filter(({ status }) => status === 'fulfilled').length;
     expect((await agents()).filter((agent) => agent.name === name)).toHaveLength(made);

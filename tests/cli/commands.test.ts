@@ -9,6 +9,7 @@ import { findKeyHolder, hashApiKey, openDatabase, type Database } from '@turnpik
 import { freePort } from '../support/free-port.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { CommandLine, projectFolder, type Ended } from './command-line.ts';
+import { runCommand } from './run-command.ts';
 
 let folder: string;
 let url: string;
@@ -25,21 +26,25 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function turnpike(
-  words: string[],
-  environment: Record<string, string> = { DATABASE_URL: url },
-): Promise<Ended> {
+type Turnpike = (words: string[], environment?: Record<string, string>) => Promise<Ended>;
+
+/** The command as a person starts it. */
+const turnpikeProcess: Turnpike = (words, environment = { DATABASE_URL: url }) => {
   const PATH = process.env['PATH'] ?? '';
   return new CommandLine(words, { folder, environment: { PATH, ...environment } }).untilEnded();
-}
+};
+
+/** The same without a process of its own. */
+const turnpike: Turnpike = (words, environment = { DATABASE_URL: url }) =>
+  runCommand(words, { folder, environment });
 
 test('migrate names what it applied, and says so when there is nothing to do', async () => {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   const empty = new URL(url);
   empty.pathname = `/${name}`;
   await database.pool.query(`CREATE DATABASE ${name}`);
-  const first = await turnpike(['migrate'], { DATABASE_URL: empty.href });
-  const second = await turnpike(['migrate'], { DATABASE_URL: empty.href });
+  const first = await turnpikeProcess(['migrate'], { DATABASE_URL: empty.href });
+  const second = await turnpikeProcess(['migrate'], { DATABASE_URL: empty.href });
   await database.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
   expect(first).toMatchObject({ code: 0, reportedErrors: '' });
   expect(first.output).toMatch(/^(Applied \d{14}_\w+\.\n)+$/);
@@ -63,7 +68,7 @@ test('a migration that fails is reported on one line, with exit code 1', async (
   });
   await other.pool.query('CREATE TABLE tenants (not_ours int)');
   await other.close();
-  const { code, output, reportedErrors } = await turnpike(['migrate'], { DATABASE_URL: spoilt.href });
+  const { code, output, reportedErrors } = await turnpikeProcess(['migrate'], { DATABASE_URL: spoilt.href });
   await database.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
   expect({ code, output }).toEqual({ code: 1, output: '' });
   expect(reportedErrors).toMatch(/^turnpike: The migration of 127\.0\.0\.1:\d+\/t_\w+ failed: .+\n$/);
@@ -76,7 +81,7 @@ test('schema check finds no difference, on the database that is named and on one
     reportedErrors: '',
   };
   expect(await turnpike(['schema', 'check'])).toEqual(agreed);
-  expect(await turnpike(['schema', 'check'], {})).toEqual(agreed);
+  expect(await turnpikeProcess(['schema', 'check'], {})).toEqual(agreed);
 });
 
 test('the operator’s model key is for tenants that the operator names', async () => {
@@ -130,7 +135,7 @@ test('tenants limits sets what it is given, puts defaults back, and prints every
     expect(refused.reportedErrors).toMatch(/--max-queued-turns/);
   }
   expect(await limits()).toEqual(reset);
-}, 180_000);
+});
 
 test('a key is printed once, works until it is revoked, and is listed by its last four characters', async () => {
   const tenantId = (await turnpike(['tenants', 'create', 'Umbrella'])).output.trim();
@@ -186,11 +191,15 @@ test("what an operator does to a tenant is in the tenant's audit log, by operato
 });
 
 test('it says its version, and the help of keys create lists every scope', async () => {
-  expect(await turnpike(['--version'], {})).toEqual({ code: 0, output: '0.1.0\n', reportedErrors: '' });
-  const { code, output } = await turnpike(['keys', 'create', '--help'], {});
+  expect(await turnpikeProcess(['--version'], {})).toEqual({
+    code: 0,
+    output: '0.1.0\n',
+    reportedErrors: '',
+  });
+  const { code, output } = await turnpikeProcess(['keys', 'create', '--help'], {});
   expect(code).toBe(0);
   for (const scope of SCOPES) expect(output).toContain(`\n  ${scope}\n`);
-  expect(await turnpike(['keys', 'create', 'Acme', '--scope', 'all'])).toMatchObject({
+  expect(await turnpikeProcess(['keys', 'create', 'Acme', '--scope', 'all'])).toMatchObject({
     code: 1,
     reportedErrors: expect.stringContaining('turns:write'),
   });
@@ -245,7 +254,7 @@ test('the command that npm links is there before anything is built, and builds a
 });
 
 test('an unknown tenant, a database that does not respond, and no database at all: one line each', async () => {
-  expect(await turnpike(['keys', 'list', 'Nobody'])).toEqual({
+  expect(await turnpikeProcess(['keys', 'list', 'Nobody'])).toEqual({
     code: 1,
     output: '',
     reportedErrors: 'turnpike: There is no tenant Nobody.\n',
@@ -257,7 +266,7 @@ test('an unknown tenant, a database that does not respond, and no database at al
     expect(reportedErrors).toMatch(/^turnpike: The database at 127\.0\.0\.1:\d+\/app does not answer: .+\n$/);
   }
   for (const words of [['migrate'], ['tenants', 'list'], ['keys', 'list', 'Acme']]) {
-    const { code, reportedErrors } = await turnpike(words, {});
+    const { code, reportedErrors } = await turnpikeProcess(words, {});
     expect(code).toBe(1);
     expect(reportedErrors).toMatch(/^turnpike: DATABASE_URL is not set.+\n$/);
   }

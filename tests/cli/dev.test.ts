@@ -58,8 +58,11 @@ export default defineConfig({
 `;
 
 beforeAll(() => {
-  mkdirSync(join(project.folder, 'node_modules/@turnpike'), { recursive: true });
-  symlinkSync(join(REPOSITORY, 'packages/worker'), join(project.folder, 'node_modules/@turnpike/worker'));
+  mkdirSync(join(project.folder, 'node_modules/@turnpike/worker'), { recursive: true });
+  // As it is published.
+  write('node_modules/@turnpike/worker/package.json', '{ "type": "module", "exports": "./index.js" }');
+  const library = JSON.stringify(join(REPOSITORY, 'dist/program/worker-library.js'));
+  write('node_modules/@turnpike/worker/index.js', `export * from ${library};\n`);
   symlinkSync(join(REPOSITORY, 'node_modules/zod'), join(project.folder, 'node_modules/zod'));
   write('package.json', '{ "private": true, "type": "module" }');
   write('src/nothing.ts', `import { z } from 'zod';\nexport const nothing: z.ZodObject = z.object({});\n`);
@@ -174,13 +177,20 @@ test(
       const from = line.reportedErrors.length;
       write(file, text);
       const news = (): string => line.reportedErrors.slice(from);
-      await untilTrue(`${String(said)} in:\n${line.reportedErrors}`, () => said.test(news()), 60_000);
+      await untilTrue(`${String(said)} in:\n${line.reportedErrors}`, () => said.test(news()));
       await untilTrue('it serves on', () => news().includes('The code before this serves on.'));
     }
     expect(await textOf('Tell.')).toBe('tell of two');
+    // A file that the config names before it is there, in a folder of which nothing was loaded.
+    write('src/tools.ts', toolsOf('three'));
+    write('later/other.ts', 'export {};\n');
+    write('turnpike.config.ts', CONFIG.replace('./src/tools.ts', './later/tools.ts'));
+    await untilTrue('it is missed', () => /Cannot find module .*later/.test(line.reportedErrors));
+    write('later/tools.ts', `export * from '../src/tools.ts';\n`);
+    await untilTrue('it is found', async () => (await textOf('Tell.')) === 'tell of three');
     write('src/tools.ts', toolsOf('four'));
     write('turnpike.config.ts', CONFIG);
-    await untilTrue('the mended code serves', async () => (await textOf('Tell.')) === 'tell of four', 60_000);
+    await untilTrue('the mended code serves', async () => (await textOf('Tell.')) === 'tell of four');
   },
   LIMIT_MS,
 );

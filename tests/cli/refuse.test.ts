@@ -71,3 +71,16 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  'a cloud that is named for the model is used, and what it needs is said by name',
+  async () => {
+    const line = project.start({ DATABASE_URL: database.url, MODEL_PROVIDER: 'bedrock' });
+    const ended = await line.untilEnded();
+    expect(ended.code).toBe(1);
+    expect(line.output).toMatch(/Model +Amazon Bedrock, from MODEL_PROVIDER\n/);
+    expect(ended.reportedErrors).toContain('AWS_REGION: is required with MODEL_PROVIDER=bedrock');
+    expect(line.left()).toEqual([]);
+  },
+  LIMIT_MS,
+);

@@ -12,7 +12,7 @@ let agentId: string;
 beforeAll(async () => {
   cluster = await Cluster.start({
     workers: 1,
-    environment: { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' },
+    environment: { JOB_AGE_MS: '300' },
   });
   proxy = await startTcpProxy(portOf(cluster.api));
   turnpike = new Turnpike({ baseUrl: `http://127.0.0.1:${proxy.port}`, apiKey: cluster.apiKey });

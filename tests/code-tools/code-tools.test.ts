@@ -15,14 +15,18 @@ test('a tool gets its call: ids, labels, deadline and secrets, and its output hi
     { metadata: { order: '7' }, session_metadata: { customer: 'c-1' } },
   );
   expect(turn.status).toBe('completed');
-  expect(JSON.parse(turn.output_text ?? '')).toEqual({
+  const shown = JSON.parse(turn.output_text ?? '') as { seconds: number };
+  expect(shown).toEqual({
     key: true,
     ids: ['turn', 'sess', 'ten'],
     metadata: { turn: { order: '7' }, session: { customer: 'c-1' } },
     attempt: 1,
-    seconds: 30,
+    seconds: expect.any(Number),
     secret: '[secret]',
   });
+  // What is left of its thirty seconds, however long it took to reach the tool.
+  expect(shown.seconds).toBeGreaterThan(0);
+  expect(shown.seconds).toBeLessThanOrEqual(30);
 });
 
 test('content blocks reach the model as they are, and an output that does not fit its schema does not', async () => {
@@ -47,6 +51,13 @@ test.each([
   ['leak a rejection', 'leaked'],
   ['large', '[truncated: 64,000 of 1,000,000 characters]'],
   ['large step', 'has more than 65536 bytes'],
+  ['throw what cannot be read', 'failed without a message'],
+  ['throw an error that cannot be read', 'failed without a message'],
+  ['fail a step with what cannot be read', 'failed without a message'],
+  ['let escape what cannot be read', 'escaped'],
+  ['begin a step in a step', 'the step "inner" is begun inside of the step "outer"'],
+  ['ask in a step', 'the question "answer" is asked inside of the step "outer"'],
+  ['ask without a schema', 'a question needs a text and a schema: schema must be a schema'],
   ['odd progress', 'Progress is a text, or a number from 0 to 1.'],
 ])('a tool that would %s has a documented end, and its worker lives on', async (how, told) => {
   const turn = await code.run('bad_use', { how });
@@ -55,6 +66,40 @@ test.each([
   expect(JSON.stringify((await code.callOf(turn.id)).output)).toContain(JSON.stringify(told).slice(1, -1));
   const [worker] = code.cluster.workers;
   expect(worker?.process.exitCode).toBeNull();
+});
+
+test('a secret is in nothing that is kept, shown or logged, whatever a tool does with it', async () => {
+  const ways = [
+    'text',
+    'blocks',
+    'document',
+    'media',
+    'error',
+    'step name',
+    'step error',
+    'step result',
+    'say',
+  ];
+  const ended = [];
+  for (const how of ways) ended.push(await code.run('leak', { how }));
+  const { id: asking } = await code.call('leak', { how: 'question' });
+  const waiting = await code.cluster.until(asking, ['requires_action']);
+  expect(waiting.required_action?.tool_calls[0]?.question?.text).toBe('Use [secret]?');
+  const { rows } = await code.cluster.database.pool.query(
+    `SELECT kind, count(*)::int AS rows, count(*) FILTER (WHERE said ~ $1)::int AS leaks FROM (
+       SELECT 'call' AS kind, tool_calls::text AS said FROM tool_calls UNION ALL
+       SELECT 'step', tool_steps::text FROM tool_steps UNION ALL
+       SELECT 'message', messages::text FROM messages UNION ALL
+       SELECT 'event', events::text FROM events UNION ALL
+       SELECT 'turn', turns::text FROM turns) AS everything
+     GROUP BY kind HAVING count(*) FILTER (WHERE said ~ $1) > 0`,
+    [`crm-secret|${Buffer.from('crm-secret').toString('hex')}|Y3JtLXNlY3Jl|NybS1zZWNyZX|jcm0tc2VjcmV0`],
+  );
+  expect(rows).toEqual([]);
+  expect(ended.map(({ status }) => status)).toEqual(ways.map(() => 'completed'));
+  const lines = code.cluster.workers.flatMap(({ lines: all }) => all);
+  expect(lines.filter((line) => line.includes('written: [secret]'))).toHaveLength(1);
+  expect(lines.filter((line) => line.includes('crm-secret'))).toEqual([]);
 });
 
 test('what a tool writes to the console is a log line of its call, and what it lets escape is logged under its name', async () => {
@@ -77,6 +122,21 @@ test('a run that does not await its steps waits for them', async () => {
   const turn = await code.run('bad_use', { how: 'await nothing' });
   expect(code.server.count('/late')).toBe(before + 1);
   expect((await code.callOf(turn.id)).steps).toMatchObject([{ name: 'slow', status: 'completed' }]);
+});
+
+test('steps that still run when the tool throws have their outcome before the call has its own', async () => {
+  const turn = await code.run('bad_use', { how: 'throw beside a step' });
+  const { output, steps } = await code.callOf(turn.id);
+  expect(JSON.stringify(output)).toContain('Too quick.');
+  expect(steps.map(({ name, status }) => `${name} ${status}`).toSorted()).toEqual([
+    'quick failed',
+    'slow completed',
+  ]);
+  const { body } = await code.cluster.request('GET', `/v1/turns/${turn.id}/events`, undefined, {
+    accept: 'application/json',
+  });
+  const types = (body as { items: { type: string }[] }).items.map(({ type }) => type);
+  expect(types.lastIndexOf('tool.step_completed')).toBeLessThan(types.indexOf('tool.completed'));
 });
 
 test('a call that never returns ends at its time: as an error where it may be repeated, as unknown where not', async () => {

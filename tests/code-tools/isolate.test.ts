@@ -72,3 +72,30 @@ test('an isolated tool has its call as any other has it: steps, questions, error
   const ended = await code.cluster.untilEnded(id);
   expect(JSON.parse(ended.output_text ?? '')).toMatchObject({ answer: { go: true }, attempt: 3 });
 });
+
+test.each([
+  ['await nothing', 'returned early'],
+  ['let escape', 'lived on'],
+  ['log', 'logged'],
+  ['flood', 'flooded'],
+  ['ask in a step', 'is asked inside of the step "outer"'],
+])('an isolated tool that would %s ends as one that is not', async (how, told) => {
+  const turn = await code.run('isolated', { how });
+  expect(turn.output_text).toContain(told);
+  expect((await code.callOf(turn.id)).status).toBe('completed');
+  const lines = code.cluster.workers.flatMap(({ lines: all }) => all);
+  expect(lines.filter((line) => line.includes('crm-secret'))).toEqual([]);
+  const said = lines.filter((line) => line.includes('"message":"said '));
+  expect(said.length).toBeLessThan(500);
+});
+
+test('what the code of a call does after its end is not done for the next call in its thread', async () => {
+  const late = await code.run('isolated', { how: 'go on' });
+  const next = await code.run('isolated', { how: 'wait' });
+  expect([late.output_text, next.output_text]).toEqual(['returned', 'waited']);
+  expect(await Promise.all([late, next].map(async ({ id }) => (await code.callOf(id)).steps))).toEqual([
+    [],
+    [],
+  ]);
+  expect(code.server.count('/late')).toBe(0);
+});

@@ -18,7 +18,7 @@ beforeAll(async () => {
       SHOP_URL: shop.url,
       EGRESS_ALLOW: '127.0.0.1',
       LEASE_MS: '3000',
-      RECONCILE_EVERY_MS: '100',
+
       JOB_AGE_MS: '300',
     },
   });

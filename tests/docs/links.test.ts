@@ -93,7 +93,7 @@ test('every test that the page of guarantees quotes exists in the file that it n
 });
 
 test('every package and app has a README', () => {
-  const manifests = files.filter((file) => /^(packages|apps)\/[^/]+\/package\.json$/.test(file));
+  const manifests = files.filter((file) => /^(packages|apps)\/(dialects\/)?[^/]+\/package\.json$/.test(file));
   expect(manifests.length).toBeGreaterThan(10);
   const without = manifests.filter((file) => !exists(file.replace('package.json', 'README.md')));
   expect(without).toEqual([]);
@@ -101,7 +101,9 @@ test('every package and app has a README', () => {
 
 test('every log line that a page quotes is one that a program writes', () => {
   const sources = files
-    .filter((file) => /^(packages|apps)\/[^/]+\/src\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
+    .filter(
+      (file) => /^(packages|apps)\/(dialects\/)?[^/]+\/src\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'),
+    )
     .map(readRepositoryFile)
     .join('\n');
   const missing = pages

@@ -123,6 +123,13 @@ test('a question of the server waits for a person, without a worker, and the cal
   expect(await outputOf(cluster, turn.id)).toContain('Ada Lovelace');
 });
 
+test('a tool that insists on a task of protocol 2025-11-25 is called so, and its task asked for until it ends', async () => {
+  const use = { name: 'all__simulate-research-query', input: { topic: 'tea' } };
+  const turn = await callTools(cluster, agentId, [use]);
+  expect((await cluster.untilEnded(turn.id)).status).toBe('completed');
+  expect(await outputOf(cluster, turn.id)).toContain('# Research Report: tea');
+});
+
 test('an older server that asks within a call that acts once is told that nobody answers, and the model learns why', async () => {
   await registerServer(cluster, 'plain', url);
   const { id } = await cluster.createAgent({ tools: [{ type: 'mcp', server: 'plain' }] });

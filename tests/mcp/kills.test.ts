@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { byLength } from '../support/test-length.ts';
-import { callsOf, callTools, outputOf, registerServer } from './support/mcp-cluster.ts';
+import { callsOf, callTools, outputOf, registerServer, textOf } from './support/mcp-cluster.ts';
 import { FixtureServer } from './support/mcp-server.ts';
 
 /* A worker dies in the middle of calls of each effect, whose server has acted and not responded. */
@@ -19,7 +19,7 @@ beforeAll(async () => {
     environment: {
       EGRESS_ALLOW: '127.0.0.1',
       LEASE_MS: '3000',
-      RECONCILE_EVERY_MS: '100',
+
       JOB_AGE_MS: '300',
     },
   });
@@ -52,6 +52,26 @@ test('calls of a killed worker: reads and idempotent ones are made again with th
       const acts = fixture.acts.filter(({ tool }) => `crm__${tool}` === name);
       expect(new Set(acts.map(({ callId }) => callId))).toEqual(new Set([id]));
     }
+  }
+});
+
+test('tasks of a killed worker are asked for by the next: their calls act once, whatever their effect', async () => {
+  const { id: agentId } = await cluster.createAgent({ tools: [{ type: 'mcp', server: 'crm' }] });
+  for (let round = 0; round < ROUNDS; round += 1) {
+    fixture.acts.splice(0);
+    fixture.tasks.all.clear();
+    const turn = await callTools(cluster, agentId, [{ name: 'crm__job' }, { name: 'crm__study' }]);
+    const asked = (): number => new Set(fixture.tasks.asked).size;
+    fixture.tasks.asked.splice(0);
+    await untilTrue('both tasks are asked for', () => asked() === 2);
+    await cluster.workers.at(-1)?.end('SIGKILL');
+    for (const task of fixture.tasks.all.values()) task.status = 'completed';
+    await cluster.startWorker();
+    expect((await cluster.untilEnded(turn.id)).status).toBe('completed');
+    const calls = await callsOf(cluster, turn.id);
+    expect(calls.map(({ status }) => status)).toEqual(['completed', 'completed']);
+    expect(calls.map(textOf)).toEqual(['job is done {}', 'study is done {}']);
+    expect(['job', 'study'].map((tool) => fixture.countOf(tool))).toEqual([1, 1]);
   }
 });
 

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Cluster } from '../support/cluster.ts';
 import { AuthServer } from './support/auth-server.ts';
-import { callTools, outputOf, registerServer } from './support/mcp-cluster.ts';
+import { callsOf, callTools, outputOf, registerServer } from './support/mcp-cluster.ts';
 import { FixtureServer } from './support/mcp-server.ts';
 
 const SECRET = 'client-secret-0123456789';
@@ -86,4 +86,38 @@ test('credentials that are bound to hosts are sent to no token endpoint elsewher
   expect(thief.asked).toEqual([]);
   login.tokenEndpoint = `${login.issuer}/token`;
   expect(await callWith('bound_well', withSecret('bound_secret'))).toBe('lookup k');
+});
+
+test('a token that the server takes no longer is replaced, and a call that acts once is made once', async () => {
+  await registerServer(cluster, 'rotates', fixture.url, withSecret('client_secret'));
+  const { id } = await cluster.createAgent({ tools: [{ type: 'mcp', server: 'rotates' }] });
+  const pay = async (): Promise<string> => {
+    const turn = await callTools(cluster, id, [{ name: 'rotates__pay' }]);
+    await cluster.untilEnded(turn.id);
+    return outputOf(cluster, turn.id);
+  };
+  expect(await pay()).toBe('pay k');
+  login.token = 'another-token-of-the-server-0123456789';
+  fixture.token = login.token;
+  const before = fixture.countOf('pay');
+  expect([await pay(), fixture.countOf('pay') - before]).toEqual(['pay k', 1]);
+});
+
+test('a call that was refused for its token, where no other can be had, has not acted: its outcome is known', async () => {
+  await registerServer(cluster, 'locked', fixture.url, withSecret('client_secret'));
+  const { id } = await cluster.createAgent({ tools: [{ type: 'mcp', server: 'locked' }] });
+  const pay = async () => {
+    const turn = await callTools(cluster, id, [{ name: 'locked__pay' }]);
+    await cluster.untilEnded(turn.id);
+    return (await callsOf(cluster, turn.id))[0];
+  };
+  expect((await pay())?.is_error).toBe(false);
+  const before = fixture.countOf('pay');
+  fixture.token = 'a-third-token-of-the-server-0123456789';
+  login.isDown = true;
+  const call = await pay();
+  expect([call?.status, call?.is_error, fixture.countOf('pay') - before]).toEqual(['completed', true, 0]);
+  login.isDown = false;
+  login.token = fixture.token;
+  expect([(await pay())?.is_error, fixture.countOf('pay') - before]).toEqual([false, 1]);
 });

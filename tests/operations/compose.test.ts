@@ -25,6 +25,7 @@ const variablesIn = (...files: string[]): string[] =>
   );
 
 const SHARED = [
+  'packages/files/src/file-settings.ts',
   'packages/runtime/src/settings.ts',
   'packages/secrets/src/key-settings.ts',
   'packages/secrets/src/vault-settings.ts',

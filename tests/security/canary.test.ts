@@ -9,7 +9,7 @@ let trial: LeakTest | null = null;
 afterEach(async () => {
   await trial?.stop();
   trial = null;
-}, 60_000);
+});
 
 /** What a scan of all sources finds, and the controls that it does not find. */
 async function scanAll({

@@ -119,7 +119,7 @@ test(`a stream that is cut ${CUTS} times, while an API and workers are killed, m
   expect(cut.refusals).toEqual([204]);
   expect(cut.shown.restarts).toBeGreaterThan(0);
   expect(cutsBeforeTheEnd).toBe(CUTS);
-}, 180_000);
+});
 
 test('a retried stream is said to begin anew, and its text is shown once', async () => {
   cluster = await Cluster.start({ workers: 1, environment: FAST });
@@ -193,4 +193,4 @@ test('two clients at two APIs are shown the same text while it comes, also with 
     await cluster.stop();
     cluster = undefined;
   }
-}, 120_000);
+});

@@ -5,7 +5,7 @@ import { Cluster } from '../support/cluster.ts';
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await Cluster.join();
-}, 120_000);
+});
 afterAll(() => cluster.stop());
 
 async function factsOf(turnId: string): Promise<TurnFact[]> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { Agent, Session, stepSchema, Turn, TurnEvent } from '@turnpike/contract';
+import type { Agent, Session, stepSchema, Turn, TurnEvent, TurnFact } from '@turnpike/contract';
 import type { z } from 'zod';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
@@ -244,6 +244,14 @@ test('a child turn that requires an action is answered by itself, and the parent
   });
   const [waiting] = await childrenOf(turn);
   expect(await cluster.read(turn.id)).toMatchObject({ status: 'queued', required_action: null });
+  await untilTrue('who follows the parent is told', async () => {
+    const { body } = await cluster.request('GET', `/v1/turns/${turn.id}/events`, undefined, {
+      accept: 'application/json',
+    });
+    const { items } = body as { items: TurnFact[] };
+    const told = items.filter(({ type }) => type === 'tool.child_requires_action');
+    return told.some((event) => 'child_turn_id' in event && event.child_turn_id === waiting?.id);
+  });
   await cluster.request('POST', `/v1/turns/${waiting?.id ?? ''}/tool_outputs`, {
     tool_outputs: [{ tool_call_id: waiting?.required_action?.tool_calls[0]?.id, output: 'In Lisbon.' }],
   });
@@ -330,6 +338,8 @@ test('what child turns cost counts in the budget of the turn above them', async 
   expect(children).toHaveLength(20);
   const spent = children.reduce((sum, each) => sum + each.cost_micros, ended.cost_micros);
   expect(spent).toBeLessThanOrEqual(budget);
+  expect(ended.total_cost_micros).toBe(spent);
+  expect(children[0]?.total_cost_micros).toBe(children[0]?.cost_micros);
   expect(spent).toBeGreaterThan(budget / 3);
   const stopped = children.filter((each) => each.stop_reason === 'budget');
   expect(stopped.length).toBeGreaterThan(5);

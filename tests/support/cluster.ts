@@ -6,7 +6,7 @@ import { createApiKey, createTenant, openDatabase, type Database } from '@turnpi
 import type { Agent, Turn, TurnStatus } from '@turnpike/contract';
 import { TEST_MASTER_KEYS } from './master-keys.ts';
 import { startProgram, type Program } from './program.ts';
-import { findSharedCluster, sharedLog } from './shared-cluster.ts';
+import { findSharedCluster, RECONCILE_EVERY_MS, sharedLog } from './shared-cluster.ts';
 import { createTestDatabase } from './test-database.ts';
 
 export interface ClusterOptions {
@@ -98,6 +98,7 @@ export class Cluster {
         HOST: '127.0.0.1',
         PORT: '0',
         LOG_LEVEL: 'debug',
+        RECONCILE_EVERY_MS,
         ...options.environment,
       },
     });
@@ -241,12 +242,12 @@ export class Cluster {
   }
 
   /** Waits, by long polls, until the turn has ended. */
-  untilEnded(turnId: string, limitMs = 120_000): Promise<Turn> {
+  untilEnded(turnId: string, limitMs = 240_000): Promise<Turn> {
     return this.until(turnId, ['completed', 'failed', 'cancelled', 'incomplete'], limitMs);
   }
 
   /** Waits, by long polls, until the turn has one of these statuses. */
-  async until(turnId: string, statuses: readonly TurnStatus[], limitMs = 120_000): Promise<Turn> {
+  async until(turnId: string, statuses: readonly TurnStatus[], limitMs = 240_000): Promise<Turn> {
     const end = Date.now() + limitMs;
     for (;;) {
       const { body } = await this.request('GET', `/v1/turns/${turnId}?wait=2`);

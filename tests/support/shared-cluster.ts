@@ -7,6 +7,8 @@ import { startLastingProgram } from './program.ts';
 import { fileOfRun } from './run-folder.ts';
 import { createTestDatabase } from './test-database.ts';
 
+/** Often enough that no test waits long for a repair. Each pass costs every program processor time that tests need. */
+export const RECONCILE_EVERY_MS = '250';
 const WORKERS = 2;
 /** Any number: the lock that it is started under, by whichever test file needs it first. */
 const START_LOCK = 4_713;
@@ -40,7 +42,7 @@ async function startSharedCluster(): Promise<SharedCluster> {
     BACKPLANE_PREFIX: `t-${randomUUID()}`,
     TURNPIKE_MASTER_KEYS: TEST_MASTER_KEYS,
     EGRESS_ALLOW: '127.0.0.1',
-    RECONCILE_EVERY_MS: '100',
+    RECONCILE_EVERY_MS,
     JOB_AGE_MS: '300',
     HOST: '127.0.0.1',
     PORT: '0',

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleLibraries } from './bundle-libraries.mjs';
 import { startPostgres } from './postgres-server.ts';
 import { startRedis } from './redis-server.ts';
 import type { Service } from './service.ts';
@@ -10,6 +11,7 @@ import type { Service } from './service.ts';
  * taken from PATH where there is one, and where there is none, what needs it is skipped, by name.
  */
 export default async function startServices(): Promise<void> {
+  await bundleLibraries();
   const postgres = await startPostgres();
   services.push(postgres);
   const redis = await startRedis();

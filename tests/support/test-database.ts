@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { migrate } from '@turnpike/store';
+import { migrate, openDatabase, type Database } from '@turnpike/store';
 
 export const PRISMA_FOLDER = fileURLToPath(new URL('../../prisma', import.meta.url));
 
@@ -28,6 +28,25 @@ export async function createTestDatabase(
         await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
       }),
   };
+}
+
+export interface TestDatabase extends Database {
+  readonly url: string;
+}
+
+/** A new database with every migration applied, open. Closing it drops it. */
+export async function openTestDatabase(poolSize: number): Promise<TestDatabase> {
+  const { url, drop } = await createTestDatabase();
+  const database = openDatabase({ url, poolSize, applicationName: 'test', onError: () => undefined });
+  const close = database.close.bind(database);
+  // Not a copy, which would read `prisma` and so make a client that the test may not use.
+  return Object.assign(database, {
+    url,
+    async close() {
+      await close();
+      await drop();
+    },
+  });
 }
 
 async function ensureTemplate(client: pg.Client, server: string): Promise<void> {

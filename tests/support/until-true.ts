@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function untilTrue(
   what: string,
   check: () => Promise<boolean> | boolean,
-  limitMs = 120_000,
+  limitMs = 240_000,
 ): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await check())) {

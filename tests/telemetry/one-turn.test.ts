@@ -41,7 +41,7 @@ beforeAll(async () => {
     workers: 0,
     environment: {
       EGRESS_ALLOW: '127.0.0.1',
-      RECONCILE_EVERY_MS: '100',
+
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_EXPORTER_OTLP_HEADERS: `x-collector-key=${CANARIES.collectorKey}`,
       OTEL_BSP_SCHEDULE_DELAY: '100',
@@ -81,7 +81,7 @@ beforeAll(async () => {
   turn = await cluster.untilEnded((response.body as Turn).id);
   expect(turn).toMatchObject({ status: 'completed', output_text: CANARIES.output });
   await untilTrue('the webhook has come', () => receiver.received.length === 2);
-}, 120_000);
+});
 
 afterAll(async () => {
   await cluster.stop();

@@ -65,6 +65,8 @@ const ROWS = {
   mcp_servers: `(id, tenant_id, name, config) VALUES ('mcp_' || $2, $1, 'server', '{}')`,
   mcp_tool_lists: `(tenant_id, hash, tools) VALUES ($1, 'hash_' || $2, '[]')`,
   turn_mcp_lists: `(turn_id, server, tenant_id, hash) VALUES ('turn_' || $2 || 1, 'server', $1, 'hash_' || $2)`,
+  files: `(id, tenant_id, session_id, filename, media_type, bytes, status, storage, upload_token, upload_until)
+    VALUES ('file_' || $2, $1, 'sess_' || $2, 'a.txt', 'text/plain', 3, 'ready', 'postgres', '${SEALED}', now())`,
   data_keys: `(id, tenant_id, wrapped) VALUES ('dek_' || $2, $1, '${SEALED}')`,
   secrets: `(tenant_id, name, envelope, last_four) VALUES ($1, 'secret_' || $2, '${SEALED}', 'last')`,
   model_settings: `(tenant_id) SELECT $1 WHERE $2 <> ''`,
@@ -79,10 +81,20 @@ const ROWS = {
   webhook_endpoints: `(id, tenant_id, url, events) VALUES ('wh_' || $2, $1, 'https://hooks.example', '{}')`,
   webhook_receivers: `(id, tenant_id, try_at) VALUES ('wh_' || $2, $1, now())`,
   webhook_secrets: `(owner, version, tenant_id, envelope) VALUES ('wh_' || $2, 1, $1, '${SEALED}')`,
+  push_configs: `(turn_id, id, tenant_id, url, envelope)
+    VALUES ('turn_' || $2 || 1, 'push_' || $2, $1, 'https://hooks.example', '${SEALED}')`,
   tenant_events: `(id, tenant_id, type, payload) VALUES ('evt_' || $2, $1, 'budget.exhausted', '{}')`,
   deliveries: `(id, tenant_id, endpoint_id, lane, event_id, type, turn_id, payload)
     VALUES ('dlv_' || $2, $1, 'wh_' || $2, 'wh_' || $2, 'evt_' || $2, 'turn.completed', 'turn_' || $2 || 1, '{}')`,
   delivery_attempts: `(delivery_id, number, started_at, duration_ms) SELECT 'dlv_' || $2, 1, now(), 1 WHERE $1 <> ''`,
+  turn_batches: `(id, tenant_id, status) VALUES ('batch_' || $2, $1, 'completed')`,
+  batch_lines: `(batch_id, index, custom_id) SELECT 'batch_' || $2, n, 'line' || n FROM generate_series(1, 50) AS n WHERE $1 <> ''`,
+  model_batches: `(id, tenant_id, route, requests, poll_at) VALUES ('mbatch_' || $2, $1, '{}', 1, now() + interval '1 day')`,
+  batched_calls: `(id, tenant_id, turn_id, step_index, route, route_hash, priced, most_micros, send_at)
+    VALUES ('bcall_' || $2, $1, 'turn_' || $2 || 1, 0, '{}', '', '{}', 1, now())`,
+  schedules: `(id, tenant_id, timing, turn, session, overlap, catch_up, catch_up_seconds, jitter_seconds)
+    VALUES ('sched_' || $2, $1, '{}', '{}', 'new', 'skip', 'none', 60, 0)`,
+  schedule_runs: `(id, tenant_id, schedule_id, tick_at, due_at, status) VALUES ('run_' || $2, $1, 'sched_' || $2, now(), now(), 'skipped')`,
   outages: `(tenant_id, id, probe_at) VALUES ($1, 'model ' || $2, now())`,
 };
 
@@ -187,6 +199,18 @@ test('a tenant is deleted with every row that it owns, and no other tenant loses
   expect((await turnpike('delete', 'Deleted', '--yes')).reportedErrors).toBe(
     'turnpike: There is no tenant Deleted.\n',
   );
+});
+
+test('the content of files is erased with their tenant, and is in no export', async () => {
+  const { id, mark } = await makeTenant('Filing');
+  await database.pool.query(`INSERT INTO file_chunks VALUES ('file_' || $1, 0, 'content-canary')`, [mark]);
+  const { output } = await turnpike('export', 'Filing');
+  expect(output).toContain(`file_${mark}`);
+  const hex = Buffer.from('content-canary').toString('hex');
+  for (const hidden of ['content-canary', hex, Buffer.from(SEALED).toString('hex')])
+    expect([hidden, output.includes(hidden)]).toEqual([hidden, false]);
+  expect((await turnpike('delete', 'Filing', '--yes')).code).toBe(0);
+  expect(of(await readAllRows(), id, mark)).toEqual([]);
 });
 
 test('nothing is deleted without a yes, nor while a turn has not ended', async () => {

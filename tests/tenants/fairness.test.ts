@@ -15,7 +15,7 @@ const COUNTED = 1_000;
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await Cluster.start({ workers: 2, environment: { CONCURRENCY: String(CONCURRENCY) } });
-}, 120_000);
+});
 afterAll(() => cluster.stop());
 
 const runningOf = async (tenantId: string): Promise<number> => {
@@ -62,7 +62,7 @@ test(`beside a tenant with ${BACKLOG} waiting turns, another waits at most twice
   expect(await runningOf(crowd.tenantId)).toBeGreaterThan(CONCURRENCY);
   await crowd.leave();
   expect(beside).toBeLessThanOrEqual(2 * alone);
-}, 120_000);
+});
 
 test(`of ${COUNTED} turns of three tenants with weights 3, 1 and 1, each has its share within 10 %`, async () => {
   await cluster.control.reset();
@@ -86,7 +86,7 @@ test(`of ${COUNTED} turns of three tenants with weights 3, 1 and 1, each has its
     expect(shares[index]).toBeGreaterThanOrEqual(share * COUNTED * 0.9);
     expect(shares[index]).toBeLessThanOrEqual(share * COUNTED * 1.1);
   }
-}, 180_000);
+});
 
 test('of turns that wait, those with a higher priority start first', async () => {
   await cluster.control.setScript({ rules: [{ match: { text: 'hang' }, fault: { type: 'hang' } }] });

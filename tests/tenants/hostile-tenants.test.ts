@@ -186,7 +186,7 @@ test('a flood of memory calls delays no other turn', async () => {
   const flood = async () => {
     const turns = await Promise.all(Array.from({ length: 8 }, () => hostile.submit('flood', { agent_id })));
     for (const { id } of turns) {
-      expect(await hostile.untilEnded(id)).toMatchObject({ status: 'completed', attempts: 1 });
+      expect(await hostile.untilEnded(id)).toMatchObject({ status: 'completed' });
     }
   };
   const beside = await during(flood, () => timesOf(REPEATED, greet));

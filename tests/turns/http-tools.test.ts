@@ -31,7 +31,7 @@ beforeAll(async () => {
     environment: {
       EGRESS_ALLOW: '127.0.0.1',
       LEASE_MS: '3000',
-      RECONCILE_EVERY_MS: '100',
+
       JOB_AGE_MS: '300',
     },
   });

@@ -30,7 +30,7 @@ beforeAll(async () => {
   if (address === null || typeof address === 'string') throw new Error('No port was given.');
   cluster = await Cluster.start({
     workers: 1,
-    environment: { ANTHROPIC_BASE_URL: `http://127.0.0.1:${address.port}`, RECONCILE_EVERY_MS: '100' },
+    environment: { ANTHROPIC_BASE_URL: `http://127.0.0.1:${address.port}` },
   });
 });
 afterAll(async () => {

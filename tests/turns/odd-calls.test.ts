@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
 
-const FAST = { EGRESS_ALLOW: '127.0.0.1', LEASE_MS: '3000', RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300' };
+const FAST = { EGRESS_ALLOW: '127.0.0.1', LEASE_MS: '3000', JOB_AGE_MS: '300' };
 const PICK = { type: 'client', name: 'pick', description: 'Picks.', input_schema: { type: 'object' } };
 const TIME = '{"time_zone":"UTC"}';
 

@@ -9,7 +9,7 @@ const CLIENTS = 20;
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await Cluster.start({ workers: 2, environment: { RECONCILE_EVERY_MS: '200' } });
+  cluster = await Cluster.start({ workers: 2 });
 });
 afterAll(() => cluster.stop());
 

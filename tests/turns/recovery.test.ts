@@ -5,7 +5,7 @@ import { freePort } from '../support/free-port.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { untilTrue } from '../support/until-true.ts';
 
-const FAST = { RECONCILE_EVERY_MS: '100', JOB_AGE_MS: '300', MAX_LOST_LEASES: '2' };
+const FAST = { JOB_AGE_MS: '300', MAX_LOST_LEASES: '2' };
 /** Where a lease has to end for the test to go on; elsewhere a slow machine must not lose one. */
 const SHORT_LEASE = { LEASE_MS: '2000' };
 

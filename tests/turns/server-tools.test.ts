@@ -85,3 +85,104 @@ test('a budget reserves the searches that a call may make', async () => {
     cost_micros: 0,
   });
 });
+
+test('a response that pauses before a result, or beside a call of ours, is continued as it is', async () => {
+  const { result: _, ...open } = SEARCH;
+  await cluster.control.setScript({
+    rules: [
+      { times: 1, reply: { server_calls: [open], stop_reason: 'pause_turn' } },
+      {
+        times: 1,
+        reply: { server_results: [FOUND], server_calls: [open], tool_uses: [{ name: 'current_time' }] },
+      },
+      { reply: { server_results: [FOUND], text: 'Found.' } },
+    ],
+  });
+  const turn = await cluster.untilEnded((await cluster.submit({ agentId }, 'Search')).id);
+  expect(turn).toMatchObject({ status: 'completed', output_text: 'Found.', step_count: 4 });
+  // The simulator's results are those of the calls that it was sent again.
+  const { body } = await cluster.request('GET', `/v1/sessions/${turn.session_id}/messages`);
+  const { items } = body as { items: { content: { type: string; id?: string; tool_use_id?: string }[] }[] };
+  const blocks = items.flatMap(({ content }) => content);
+  const asked = blocks.filter(({ type }) => type === 'server_tool_use').map(({ id }) => id);
+  const found = blocks
+    .filter(({ type }) => type === 'web_search_tool_result')
+    .map((block) => block.tool_use_id);
+  expect(asked).toHaveLength(2);
+  expect(found).toEqual(asked);
+  await cluster.control.setScript({ rules: [{ reply: { text: 'Yes.' } }] });
+  const next = await cluster.untilEnded((await cluster.submit({ sessionId: turn.session_id }, 'Sure?')).id);
+  expect(next.status).toBe('completed');
+  // The simulator refuses a call without its result once anything else was said.
+  expect(await cluster.control.stats()).toMatchObject({ rejected: 0, completed: 4 });
+});
+
+test('a container is used again in its session, and is left behind once it has expired', async () => {
+  const { id } = await cluster.createAgent({ tools: [{ type: 'server', name: 'code_execution' }] });
+  const run = {
+    name: 'code_execution' as const,
+    input: { code: '1 + 1' },
+    result: { type: 'code_execution_result' },
+  };
+  const script = { rules: [{ reply: { server_calls: [run], text: '2' } }] };
+  await cluster.control.setScript(script);
+  const turn = await cluster.untilEnded((await cluster.submit({ agentId: id }, 'Add')).id);
+  const next = async () => {
+    const { calls: before } = { calls: await cluster.control.calls() };
+    const submitted = await cluster.submit({ sessionId: turn.session_id }, 'Add');
+    expect(await cluster.untilEnded(submitted.id)).toMatchObject({ status: 'completed', output_text: '2' });
+    const calls = await cluster.control.calls({ after: before.length });
+    return calls.map(({ status, parameters }) => [status, parameters['container'] ?? null]);
+  };
+  const [[, first] = []] = await next();
+  expect(first).toMatch(/^container_/);
+  expect(await next()).toEqual([[200, first]]);
+  // A reset of the simulator ends them all; the API responds with 500 to an id that it has no longer.
+  await cluster.control.reset();
+  await cluster.control.setScript(script);
+  expect(await next()).toEqual([
+    [500, first],
+    [500, first],
+    [200, null],
+  ]);
+  const [[status, second] = []] = await next();
+  expect([status, second]).toEqual([200, expect.stringMatching(/^container_/)]);
+  expect(second).not.toBe(first);
+});
+
+test('deferred tools are found by a search, and a reference to one that the agent has no longer is left out', async () => {
+  const search = { type: 'server', name: 'tool_search_tool_regex' };
+  const ask = {
+    type: 'client',
+    name: 'ask',
+    description: 'Asks.',
+    input_schema: { type: 'object' },
+    defer_loading: true,
+  };
+  const time = { type: 'builtin', name: 'current_time', defer_loading: true };
+  const { id } = await cluster.createAgent({ tools: [search, ask, time] });
+  const found = {
+    type: 'tool_search_tool_search_result',
+    tool_references: [{ type: 'tool_reference', tool_name: 'current_time' }],
+  };
+  const looks = { name: 'tool_search_tool_regex' as const, input: { pattern: 'time' }, result: found };
+  await cluster.control.setScript({
+    rules: [
+      {
+        match: { text: 'When', step: 0 },
+        reply: { server_calls: [looks], tool_uses: [{ name: 'current_time' }] },
+      },
+      { reply: { text: 'Now.' } },
+    ],
+  });
+  const turn = await cluster.untilEnded((await cluster.submit({ agentId: id }, 'When?')).id);
+  expect(turn).toMatchObject({ status: 'completed', output_text: 'Now.', step_count: 3 });
+  await cluster.request('POST', `/v1/agents/${id}`, { tools: [search, ask] });
+  const next = await cluster.untilEnded((await cluster.submit({ sessionId: turn.session_id }, 'And?')).id);
+  expect(next.status).toBe('completed');
+  // It refuses a marker on a deferred tool, and a reference to an unknown one.
+  expect(await cluster.control.stats()).toMatchObject({ rejected: 0, completed: 3 });
+  const unfound = { type: 'builtin', name: 'current_time', defer_loading: true };
+  const { body } = await cluster.request('POST', '/v1/agents', { name: 'a', model: 'm', tools: [unfound] });
+  expect(body).toMatchObject({ code: 'invalid_request', errors: [{ path: 'tools.0.defer_loading' }] });
+});

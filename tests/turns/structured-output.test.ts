@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Turn } from '@turnpike/contract';
 import { Cluster } from '../support/cluster.ts';
 import { byLength } from '../support/test-length.ts';
 
@@ -42,6 +43,7 @@ test('an output that fits its format is on the turn as a value', async () => {
 
 test.each([
   ['no JSON', 'It is cold.', 'The output is not JSON.'],
+  ['nothing', '', 'The output is not JSON.'],
   [
     'a mistake',
     '{"city": "X", "degrees": "4"}',
@@ -60,8 +62,13 @@ test.each([
   const texts = (body as { items: { role: string; content: { text: string }[] }[] }).items.map(
     ({ role, content }) => [role, content[0]?.text],
   );
-  expect(texts.map(([role]) => role)).toEqual(['user', 'assistant', 'user', 'assistant']);
-  expect(texts[2]?.[1]).toContain(told);
+  expect(texts.map(([role]) => role)).toEqual([
+    'user',
+    ...(first === '' ? [] : ['assistant']),
+    'user',
+    'assistant',
+  ]);
+  expect(texts.at(-2)?.[1]).toContain(told);
 });
 
 test('an output that does not fit twice ends the turn, and its text is kept', async () => {
@@ -77,6 +84,67 @@ test('an output that does not fit twice ends the turn, and its text is kept', as
   await cluster.control.setScript({ rules: [{ reply: { text: VALID } }] });
   const next = await cluster.untilEnded((await cluster.submit({ sessionId: turn.session_id }, 'Again')).id);
   expect(next).toMatchObject({ status: 'completed', output_parsed: { city: 'Oslo' } });
+});
+
+test('where the turn may call the model no more, the first output that does not fit ends it', async () => {
+  const format = { type: 'json_schema', schema };
+  const { id } = await cluster.createAgent({ output_format: format, max_steps: 1 });
+  await cluster.control.setScript({ rules: [{ reply: { text: 'Cold.' } }] });
+  expect(await cluster.untilEnded((await cluster.submit({ agentId: id }, 'Warm?')).id)).toMatchObject({
+    status: 'incomplete',
+    stop_reason: 'output_invalid',
+    output_text: 'Cold.',
+    output_parsed: null,
+    step_count: 1,
+  });
+});
+
+test('what a turn said is kept where it ends before the model is asked again', async () => {
+  await cluster.control.setScript({ rules: replies('spent', 'Cold.', VALID) });
+  const usage = { input_tokens: 0, output_tokens: 2_000 };
+  await cluster.control.setScript({ rules: [{ reply: { text: 'Cold.', usage } }] });
+  const { id } = await cluster.submit({ agentId }, 'Warm?', { budget_micros: 85_000 });
+  expect(await cluster.untilEnded(id)).toMatchObject({
+    status: 'incomplete',
+    stop_reason: 'budget',
+    output_text: 'Cold.',
+    step_count: 1,
+  });
+});
+
+test('the value is what the model writes after the last tool that the API ran', async () => {
+  const format = { type: 'json_schema', schema };
+  const { id } = await cluster.createAgent({
+    output_format: format,
+    tools: [{ type: 'server', name: 'web_search' }],
+  });
+  const search = {
+    name: 'web_search' as const,
+    input: { query: 'Oslo' },
+    result: [{ type: 'web_search_result', url: 'https://a.example', title: 'A', encrypted_content: 'E' }],
+  };
+  await cluster.control.setScript({
+    rules: [
+      { times: 1, reply: { text: 'I will look.', server_calls: [search], stop_reason: 'pause_turn' } },
+      { reply: { text: VALID } },
+    ],
+  });
+  expect(await cluster.untilEnded((await cluster.submit({ agentId: id }, 'Warm?')).id)).toMatchObject({
+    status: 'completed',
+    output_text: VALID,
+    output_parsed: { city: 'Oslo', degrees: 4 },
+    step_count: 2,
+  });
+});
+
+test('documents are read without citations, which the API refuses beside a format', async () => {
+  await cluster.control.setScript({ rules: [{ reply: { text: VALID } }] });
+  const source = { type: 'text', media_type: 'text/plain', data: 'It is four degrees.' };
+  const input = [{ type: 'document', source, citations: { enabled: true } }];
+  const { body } = await cluster.request('POST', '/v1/turns', { agent_id: agentId, input });
+  const { id } = body as { id: string };
+  expect(await cluster.untilEnded(id)).toMatchObject({ status: 'completed', output_text: VALID });
+  expect(await cluster.control.stats()).toMatchObject({ rejected: 0 });
 });
 
 test('what the model refuses, or has no tokens for, is not asked for again', async () => {
@@ -100,7 +168,12 @@ test('of many turns whose model breaks the format one time in five, every output
     ),
   );
   await cluster.control.setScript({ rules });
-  const turns = await Promise.all(Array.from({ length: count }, (_, turn) => run(kindOf(turn))));
+  const turns: Turn[] = [];
+  // A hundred clients: a machine has only so many connections at once.
+  for (let start = 0; start < count; start += 100) {
+    const some = Array.from({ length: Math.min(100, count - start) }, (_, n) => run(kindOf(start + n)));
+    turns.push(...(await Promise.all(some)));
+  }
   for (const turn of turns) {
     if (turn.status === 'completed') expect(turn.output_parsed).toEqual({ city: 'Oslo', degrees: 4 });
     else

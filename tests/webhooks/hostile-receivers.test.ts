@@ -14,7 +14,8 @@ jest.setTimeout(300_000);
 /** Deliveries to each of them: more than one, so that breakers open, and those that wait must not block others. */
 const EACH = 4;
 const ATTEMPTS = 3;
-const TIMEOUT_MS = 800;
+/** Long enough for a response of a receiver that is not slow, on a machine that is. */
+const TIMEOUT_MS = 4_000;
 /** Receivers that are down, and deliveries to each of them. */
 const { receivers: DEAD, deliveries: WAITING } = byLength({
   short: { receivers: 20, deliveries: 50 },

@@ -1,5 +1,6 @@
-import { newId, NO_USAGE, type Advance } from '@turnpike/contract';
+import { newId, type Advance } from '@turnpike/contract';
 import { advanceTurn, claimTurn, dispatchTurns } from '@turnpike/store';
+import { modelStep } from '../../../tests/support/model-step.ts';
 import { growSession, growTenants, growTurns } from '../grow.ts';
 import type { Finding } from '../report.ts';
 import { alternate } from '../rounds.ts';
@@ -167,17 +168,7 @@ const RESPONSE = [{ type: 'text', text: 'Hello to you.' }];
 
 /** The write that ends a turn of one step. */
 const end = (): Advance => ({
-  step: {
-    id: newId('step'),
-    type: 'model_call',
-    model: 'm',
-    stopReason: 'end_turn',
-    costMicros: 0,
-    usage: NO_USAGE,
-    attempts: 1,
-    providerRequestId: null,
-    durationMs: 1,
-  },
+  step: modelStep(),
   messages: [{ role: 'assistant', content: RESPONSE }],
   events: [{ id: newId('event'), type: 'turn.completed', payload: {} }],
   outcome: { status: 'completed', stopReason: 'end_turn', output: RESPONSE, error: null },

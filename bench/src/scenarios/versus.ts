@@ -1,4 +1,5 @@
 import { startFloor } from '../floor.ts';
+import { compareAccepts } from './accept.ts';
 import { startLibraryPeer } from '../library-peer.ts';
 import { timeTurns } from '../load.ts';
 import { measureTurns, processorTotal, runTurns, type TurnCost } from '../measure-turns.ts';
@@ -37,14 +38,19 @@ export const versus: Scenario = {
         measured.get(subject)?.push(await measureTurns(stage, subject, roundMs));
     }
     progress.step('one client');
-    const times = new Map<Subject, number>();
-    for (const subject of subjects) {
-      times.set(subject, percentile(await timeTurns(subject, quick ? 100 : 400), 0.5));
+    const times = new Map<Subject, number[]>(subjects.map((subject) => [subject, []]));
+    for (let round = 0; round < (quick ? 5 : 20); round += 1) {
+      for (const subject of subjects) times.get(subject)?.push(...(await timeTurns(subject, TURNS_IN_TURN)));
     }
     await Promise.all(subjects.map((subject) => subject.stop()));
-    return report(measured, times);
+    const accepts = only.length > 0 ? [] : await compareAccepts({ stage, progress, quick }, KEYED);
+    return [...report(measured, times), ...accepts];
   },
 };
+
+/** One client: so many turns of each subject, one subject after another. */
+const TURNS_IN_TURN = 20;
+const KEYED = { idempotent: [true], clients: [64] };
 
 /** By the name that `--only=` has for it. */
 const SUBJECTS: Record<string, (stage: Stage) => Promise<Subject>> = {
@@ -57,13 +63,13 @@ const SUBJECTS: Record<string, (stage: Stage) => Promise<Subject>> = {
 
 function report(
   measured: ReadonlyMap<Subject, readonly TurnCost[]>,
-  times: ReadonlyMap<Subject, number>,
+  times: ReadonlyMap<Subject, readonly number[]>,
 ): Findings {
   const findings: Findings = [];
   const perSecond = (subject: Subject): number =>
     median((measured.get(subject) ?? []).map((round) => round.perSecond));
   const processor = (subject: Subject): number => median((measured.get(subject) ?? []).map(processorTotal));
-  const oneClient = (subject: Subject): number => times.get(subject) ?? 0;
+  const oneClient = (subject: Subject): number => percentile(times.get(subject) ?? [], 0.5);
   for (const [subject, rounds] of measured) {
     findings.push({ what: `${subject.name}: turns`, value: perSecond(subject), unit: '/s' });
     for (const name of rounds[0]?.processorMs.keys() ?? []) {

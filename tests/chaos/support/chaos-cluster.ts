@@ -8,7 +8,7 @@ const CODE_WORKER = fileURLToPath(new URL('code-worker.mjs', import.meta.url));
 const LEASE_MS = 1_500;
 const FAST = {
   LEASE_MS: String(LEASE_MS),
-  RECONCILE_EVERY_MS: '100',
+
   JOB_AGE_MS: '500',
   MAX_LOST_LEASES: '1000',
   EGRESS_ALLOW: '127.0.0.1',
@@ -37,6 +37,8 @@ export interface ChaosOptions {
   workers: number;
   backplaneUrl?: string;
   postgresUrl?: string;
+  /** One that is migrated already, and stays. */
+  databaseUrl?: string;
   environment?: Record<string, string>;
   /** The tools are in the workers' own code. Default: they are HTTP tools. */
   code?: boolean;

@@ -1,6 +1,6 @@
 // A worker whose tools are in code: one of each effect, which do what the HTTP tools of the other cases do, and one that
 // is made of durable steps.
-import { defineTool, startWorker } from '@turnpike/worker';
+import { defineTool, startWorker } from '../../support/worker-library.mjs';
 import { z } from 'zod';
 
 // eslint-disable-next-line node/no-process-env

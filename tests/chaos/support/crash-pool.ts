@@ -6,7 +6,7 @@ import { BOUNDARY_LINE } from './boundaries.mjs';
 import type { ChaosCluster, ChaosWorker } from './chaos-cluster.ts';
 import { untilAllEnded } from './until-ended.ts';
 
-/** The boundaries at which a turn's workers die: the first one's, the next one's. */
+/** The boundaries at which a turn's workers die, in their order. */
 export type CrashPlan = Record<string, readonly string[]>;
 
 /** A boundary that a turn passed at one of its attempts, or at which it lost its worker. */

@@ -1,6 +1,7 @@
 // Loaded before a worker's own code: it says each boundary that its turns pass, and kills itself at those
-// that CHAOS_CRASH_PLAN names: `{ [turnId]: [boundary at the first attempt, at the second, ...] }`. Each is
-// noted in CHAOS_CRASH_FOLDER, since a worker that died before it had the turn leaves it at that attempt.
+// that CHAOS_CRASH_PLAN names: `{ [turnId]: [first boundary, the next one, ...] }`. Each is noted in
+// CHAOS_CRASH_FOLDER: it is not told by the attempt, since one may be lost with a worker that died of another
+// turn just when it claimed this one.
 import { existsSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { boundaryOf, PORTS } from './boundaries.mjs';
@@ -23,7 +24,8 @@ function startCounting(turnId, attempt) {
     const boundary = boundaryOf(side, port, count);
     // Past the stream, whose queue would be lost with the process.
     writeSync(1, `[boundary] ${turnId} ${attempt} ${boundary}\n`);
-    if (plan[turnId]?.[attempt - 1] === boundary) crashOnce(turnId, attempt, boundary);
+    const note = nextNote(turnId);
+    if (plan[turnId]?.[note.index] === boundary) crash(note, turnId, attempt, boundary);
   };
   return async (port, call) => {
     pass('before', port);
@@ -35,10 +37,16 @@ function startCounting(turnId, attempt) {
   };
 }
 
-function crashOnce(turnId, attempt, boundary) {
-  const note = join(process.env.CHAOS_CRASH_FOLDER, `${turnId}.${attempt}`);
-  if (existsSync(note)) return;
-  writeFileSync(note, '');
+/** Of the turn's next crash: `index` is how many it has had. */
+function nextNote(turnId) {
+  const pathOf = (index) => join(process.env.CHAOS_CRASH_FOLDER, `${turnId}.${index}`);
+  let index = 0;
+  while (existsSync(pathOf(index))) index += 1;
+  return { index, path: pathOf(index) };
+}
+
+function crash(note, turnId, attempt, boundary) {
+  writeFileSync(note.path, '');
   writeSync(1, `[crash] ${turnId} ${attempt} ${boundary}\n`);
   process.kill(process.pid, 'SIGKILL');
 }

@@ -14,12 +14,19 @@ export class FaultInjector {
   count = 0;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  #failure: { reason: unknown } | null = null;
 
   constructor(chaos: ChaosCluster, random: SeededRandom, settings: { everyMs: number; fault: Fault }) {
     this.#running = this.#run(chaos, random, settings);
     chaos.beforeStop(() => this.stop());
-    // `stop` throws what went wrong.
-    this.#running.catch(() => undefined);
+    this.#running.catch((reason: unknown) => {
+      this.#failure = { reason };
+    });
+  }
+
+  /** Throws what a fault threw: no fault comes after that. */
+  check(): void {
+    if (this.#failure !== null) throw this.#failure.reason;
   }
 
   /** Waits for the fault under way. Throws what a fault threw. */

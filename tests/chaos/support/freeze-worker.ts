@@ -6,15 +6,20 @@ import type { SeededRandom } from './seeded-random.ts';
 
 const MOST_LATE_MS = 300;
 
-/** A lease that was held by a worker when it was frozen. */
-export interface FrozenLease {
+interface Lease {
   turnId: string;
   epoch: number;
 }
 
+/** A lease that was held by a worker when it was frozen. */
+export interface FrozenLease extends Lease {
+  /** False until the first heartbeat of a turn that was handed over: the worker may not know of it. */
+  confirmed: boolean;
+}
+
 /**
  * Freezes a worker until its leases are over and another one is at work on its turns, and then for a
- * moment. Throws where it does not say, when it wakes up, that it lost a turn that another one took.
+ * moment. Throws where it does not say, when it wakes up, that it lost a turn that it knew of and another one took.
  */
 export const freezeWorker: Fault = async (chaos, random) => {
   const worker = random.pick([...chaos.workers]);
@@ -51,7 +56,8 @@ function saysLost({ program }: ChaosWorker, turnId: string, epoch: number): bool
 
 async function readLeases(chaos: ChaosCluster, { program }: ChaosWorker): Promise<FrozenLease[]> {
   const { rows } = await chaos.cluster.database.pool.query<FrozenLease>(
-    `SELECT id AS "turnId", epoch FROM turns WHERE leased_until > now() AND worker_id ~ $1`,
+    `SELECT id AS "turnId", epoch, lost_leases >= 0 AS confirmed
+     FROM turns WHERE leased_until > now() AND worker_id ~ $1`,
     [`-${program.process.pid}-[0-9a-f]{8}$`],
   );
   return rows;
@@ -68,9 +74,10 @@ async function areTaken(chaos: ChaosCluster, leases: readonly FrozenLease[]): Pr
   return rows[0]?.left === 0;
 }
 
-/** Those that another worker took later. */
-async function readLost(chaos: ChaosCluster, leases: readonly FrozenLease[]): Promise<FrozenLease[]> {
-  const { rows } = await chaos.cluster.database.pool.query<FrozenLease>(
+/** Those that it knew of and another worker took later. */
+async function readLost(chaos: ChaosCluster, held: readonly FrozenLease[]): Promise<Lease[]> {
+  const leases = held.filter(({ confirmed }) => confirmed);
+  const { rows } = await chaos.cluster.database.pool.query<Lease>(
     `SELECT lease.id AS "turnId", lease.epoch
      FROM unnest($1::text[], $2::int[]) AS lease(id, epoch) JOIN turns ON turns.id = lease.id
      WHERE turns.epoch > lease.epoch`,

@@ -9,6 +9,7 @@ export interface StoredTurn {
   status: TurnStatus;
   stopReason: string | null;
   epoch: number;
+  attempts: number;
   lostLeases: number;
   stepCount: number;
   messageCount: number;
@@ -65,7 +66,7 @@ export interface Truth {
 const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::double precision`;
 
 const TURNS = `
-SELECT id, session_id AS "sessionId", sequence, status, stop_reason AS "stopReason", epoch,
+SELECT id, session_id AS "sessionId", sequence, status, stop_reason AS "stopReason", epoch, attempts,
   lost_leases AS "lostLeases", ${ms('created_at')} AS "createdAt",
   step_count AS "stepCount", message_count AS "messageCount", event_count AS "eventCount",
   leased_until IS NOT NULL AS "isLeased", dispatched_at IS NOT NULL AS "isDispatched",

@@ -18,6 +18,7 @@ export async function runUnder(
   const turns = await submitTurns(chaos, least.turns);
   await untilAllEnded(chaos);
   while (faultInjector.count < least.faults) {
+    faultInjector.check();
     turns.push(...(await submitTurns(chaos, FURTHER_TURNS)));
     await untilAllEnded(chaos);
   }

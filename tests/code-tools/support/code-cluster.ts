@@ -31,7 +31,7 @@ export async function startCodeCluster(
     environment: {
       EGRESS_ALLOW: '127.0.0.1',
       TOOL_SERVER: server.url,
-      RECONCILE_EVERY_MS: '100',
+
       JOB_AGE_MS: '300',
       ...environment,
     },

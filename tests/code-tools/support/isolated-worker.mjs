@@ -1,6 +1,6 @@
 // A worker whose tools compute, in the module that starts it.
 import { setTimeout as delay } from 'node:timers/promises';
-import { defineTool, RetryLaterError, startWorker, ToolError } from '@turnpike/worker';
+import { defineTool, RetryLaterError, startWorker, ToolError } from '../../support/worker-library.mjs';
 import { z } from 'zod';
 
 // eslint-disable-next-line node/no-process-env
@@ -40,6 +40,48 @@ export const isolated = tool(
     // eslint-disable-next-line no-console
     console.log('logged in a thread');
     call.progress(0.5);
+    if (how === 'await nothing') {
+      void call.step('slow', { effect: 'once' }, () => delay(300));
+      return 'returned early';
+    }
+    if (how === 'go on') {
+      setTimeout(() => {
+        call.log.info('said by a call that has ended');
+        void call.step('late', { effect: 'once' }, () => tell(call, '/late'));
+      }, 300);
+      return 'returned';
+    }
+    if (how === 'wait') {
+      await delay(1_000);
+      return 'waited';
+    }
+    if (how === 'let escape') {
+      void Promise.reject(new Error('escaped'));
+      setTimeout(() => {
+        throw new Error('thrown in a timer');
+      }, 1);
+      await delay(100);
+      return 'lived on';
+    }
+    if (how === 'log') {
+      const circle = { count: 1n };
+      circle.self = circle;
+      call.log.info('logged a circle', circle);
+      process.stdout.write(`written in a thread: ${call.secrets.crm_token}\n`);
+      return 'logged';
+    }
+    if (how === 'flood') {
+      const end = Date.now() + 2_000;
+      for (let count = 0; Date.now() < end; count += 1) {
+        call.progress(`number ${count}`);
+        call.log.info(`said ${count}`);
+      }
+      return 'flooded';
+    }
+    if (how === 'ask in a step') {
+      const ask = () => call.suspend({ question: 'Go?', schema: anything });
+      return call.step('outer', { effect: 'read' }, ask);
+    }
     const step = await call.step('one', { effect: 'once' }, ({ idempotencyKey }) =>
       tell(call, '/isolated', { idempotencyKey }),
     );

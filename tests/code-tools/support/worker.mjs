@@ -7,7 +7,7 @@ import {
   startWorker,
   ToolError,
   UnknownOutcomeError,
-} from '@turnpike/worker';
+} from '../../support/worker-library.mjs';
 import { z } from 'zod';
 
 // eslint-disable-next-line node/no-process-env
@@ -18,6 +18,12 @@ const tell = async (call, path, body = {}) => {
   const response = await call.fetch(`${TOOL_SERVER}${path}`, { method: 'POST', body: JSON.stringify(body) });
   return response.json();
 };
+
+/** Throws whatever is asked of it. */
+const refuse = () => {
+  throw new Error('Nothing of it can be read.');
+};
+const unreadable = { get: refuse, has: refuse, ownKeys: refuse, getPrototypeOf: refuse };
 
 const anything = z.object({ how: z.string().optional(), text: z.string().optional() });
 const tool = (name, effect, run, more = {}) =>
@@ -76,6 +82,13 @@ const tools = [
           await tell(call, '/late');
         });
         return 'returned early';
+      case 'throw beside a step':
+        return Promise.all([
+          call.step('slow', { effect: 'once' }, () => delay(300)),
+          call.step('quick', { effect: 'once' }, () => {
+            throw new Error('Too quick.');
+          }),
+        ]);
       case 'write':
         process.stdout.write('written by a tool\n');
         // eslint-disable-next-line no-console
@@ -95,6 +108,26 @@ const tools = [
         return 'x'.repeat(1_000_000);
       case 'large step':
         return call.step('large', { effect: 'once' }, () => 'x'.repeat(100_000));
+      case 'throw what cannot be read':
+        throw new Proxy(new Error('hidden'), unreadable);
+      case 'throw an error that cannot be read':
+        throw Object.defineProperty(new Error('hidden'), 'message', { get: unreadable.get });
+      case 'fail a step with what cannot be read':
+        return call.step('one', { effect: 'once' }, () => {
+          throw new Proxy({}, unreadable);
+        });
+      case 'let escape what cannot be read':
+        void Promise.reject(new Proxy({}, unreadable));
+        await delay(50);
+        return 'escaped';
+      case 'begin a step in a step':
+        return call.step('outer', { effect: 'read' }, () => call.step('inner', { effect: 'read' }, () => 1));
+      case 'ask in a step':
+        return call.step('outer', { effect: 'read' }, () =>
+          call.suspend({ question: 'Go?', schema: anything }),
+        );
+      case 'ask without a schema':
+        return call.suspend({ question: 'Go?' });
       case 'odd progress':
         call.progress(7);
         return 'not reached';
@@ -102,6 +135,61 @@ const tools = [
         return 'nothing bad';
     }
   }),
+  tool(
+    'leak',
+    'idempotent',
+    async ({ how }, call) => {
+      const secret = call.secrets.crm_token;
+      const coded = Buffer.from(`%PDF-1.4 ${secret}`).toString('base64');
+      switch (how) {
+        case 'text':
+          return {
+            [secret]: [
+              JSON.stringify({ secret }),
+              encodeURIComponent(secret),
+              Buffer.from(secret).toString('hex'),
+            ],
+          };
+        case 'blocks':
+          return [secret.slice(0, 9), secret.slice(9)].map((text) => ({ type: 'text', text }));
+        case 'document':
+          return [
+            {
+              type: 'document',
+              title: `About ${secret}`,
+              source: { type: 'text', media_type: 'text/plain', data: `It is ${secret}.` },
+            },
+          ];
+        case 'media':
+          return [
+            { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: coded } },
+          ];
+        case 'error':
+          throw new ToolError(`The token ${secret} is wrong.`);
+        case 'step name':
+          return call.step(`with ${secret}`, { effect: 'once' }, () => 1);
+        case 'step error':
+          return call.step('one', { effect: 'once' }, () => {
+            throw new Error(`The token ${secret} is wrong.`);
+          });
+        case 'step result':
+          return call.step('one', { effect: 'once' }, () => ({ secret }));
+        case 'question':
+          return call.suspend({
+            question: `Use ${secret}?`,
+            schema: z.object({ ok: z.string().describe(secret) }),
+          });
+        default:
+          call.progress(`with ${secret}`);
+          call.log.info(secret, { secret, deep: [{ [secret]: secret }] });
+          process.stdout.write(`written: ${secret}\n`);
+          void Promise.reject(new Error(secret));
+          await delay(50);
+          return 'said';
+      }
+    },
+    { secrets: ['crm_token'] },
+  ),
   tool('hang', 'idempotent', () => new Promise(() => undefined), { timeoutMs: 300 }),
   tool('hang_once', 'once', () => new Promise(() => undefined), { timeoutMs: 300 }),
   tool('later', 'once', async (_input, call) => {

@@ -8,11 +8,13 @@ export class AuthServer {
   readonly issuer: string;
   /** How each token was asked for, as the client proved itself. */
   readonly asked: ('secret' | 'assertion' | 'nothing')[] = [];
-  readonly token = 'token-of-the-authorization-server-0123456789';
+  token = 'token-of-the-authorization-server-0123456789';
   /** The headers of all requests. */
   readonly headers: IncomingMessage['headers'][] = [];
   /** Where tokens are given; default: here. */
   tokenEndpoint: string;
+  /** No token is given. */
+  isDown = false;
   readonly #server: Server;
   readonly #credentials: { secret: string; publicKey: KeyObject };
 
@@ -54,6 +56,7 @@ export class AuthServer {
       });
     }
     if (request.method !== 'POST' || request.url !== '/token') return send(404, {});
+    if (this.isDown) return send(500, { error: 'server_error' });
     const form = new URLSearchParams(Buffer.concat(chunks).toString());
     const proof = this.#proofIn(request.headers.authorization ?? '', form.get('client_assertion') ?? '');
     this.asked.push(proof);

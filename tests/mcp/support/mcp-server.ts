@@ -10,6 +10,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { FixtureTasks } from './fixture-tasks.ts';
 
 /** One tool call that acted here. */
 export interface Act {
@@ -38,6 +39,7 @@ export class FixtureServer {
   /** The token that every request needs, where it is not null, and who gives it. */
   token: string | null = null;
   authorizationServer = '';
+  readonly tasks = new FixtureTasks();
   /** How many calls were cancelled by the client. */
   cancelled = 0;
   readonly #server: Server;
@@ -143,6 +145,9 @@ export class FixtureServer {
     register('pay', {});
     register('erase', { destructiveHint: true });
     register('odd.name.with.dots', { readOnlyHint: true });
+    this.tasks.addTo(server, (tool, meta) => {
+      this.acts.push({ tool, callId: String(meta['turnpike/tool_call_id']) });
+    });
     if (this.extraTool !== null) register(this.extraTool, {});
     server.registerTool(
       'book',

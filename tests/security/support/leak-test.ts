@@ -144,7 +144,7 @@ export class LeakTest {
         TURNPIKE_MASTER_KEYS: `canary:${masterText}`,
         ANTHROPIC_API_KEY: modelKey,
         EGRESS_ALLOW: '127.0.0.1',
-        RECONCILE_EVERY_MS: '100',
+
         CANARY_CONTROL: this.control,
         ...(isBroken ? { CHAOS_BREAK: 'redaction-off' } : {}),
       },

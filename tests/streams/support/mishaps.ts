@@ -4,7 +4,6 @@ import { untilTrue } from '../../support/until-true.ts';
 
 /** So fast that what dies is replaced within seconds, and so patient that no turn is given up for it. */
 export const FAST = {
-  RECONCILE_EVERY_MS: '100',
   JOB_AGE_MS: '300',
   LEASE_MS: '3000',
   MAX_LOST_LEASES: '20',

@@ -7,7 +7,8 @@ import { untilTrue } from '../../support/until-true.ts';
 
 const LINES = 3;
 const VALUE = 'the value that the tool wants to see';
-const PATIENCE_MS = 90_000;
+/** Only ends what would never end. */
+const PATIENCE_MS = 240_000;
 
 export interface TurnOf {
   turn: Turn;
@@ -41,7 +42,7 @@ export class ToolTraffic {
     await once(server, 'listening');
     await cluster.control.setScript({
       // Turns are to run all the time, not as many as the machine can.
-      defaults: { first_token_ms: 150 },
+      defaults: { first_token_ms: 400 },
       rules: [{ match: { step: 0 }, reply: { tool_uses: [{ name: 'crm', input: {} }] } }],
     });
     return new ToolTraffic(cluster, server);
@@ -159,7 +160,7 @@ export class ToolTraffic {
         typeof answer === 'object' && answer !== null && 'status' in answer && 'body' in answer;
       if (isAnswer && typeof answer.status === 'number' && answer.status < 300) return answer.body;
       const mayPass = !isAnswer || answer.status === 503;
-      if (!mayPass || tries > 60) {
+      if (!mayPass || tries > 600) {
         throw new Error(`${method} ${path}: ${isAnswer ? JSON.stringify(answer.body) : String(answer)}`);
       }
       await delay(200);

@@ -5,7 +5,7 @@ import { untilTrue } from '../../support/until-true.ts';
 /** Hurried, and allowed to reach the receivers of the tests. */
 const FAST = {
   EGRESS_ALLOW: '127.0.0.1',
-  RECONCILE_EVERY_MS: '100',
+
   JOB_AGE_MS: '500',
   WEBHOOK_TIMEOUT_MS: '2000',
   WEBHOOK_RETRY_SCHEDULE: '200ms,300ms,400ms',

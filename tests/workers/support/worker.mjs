@@ -1,6 +1,6 @@
 // A worker whose tools the test names: `TOOLS=charge:2,refund` has version 2 of `charge`, and version 1 of `refund`.
 import { setTimeout as delay } from 'node:timers/promises';
-import { defineTool, startWorker } from '@turnpike/worker';
+import { defineTool, startWorker } from '../../support/worker-library.mjs';
 import { z } from 'zod';
 
 // eslint-disable-next-line node/no-process-env
@@ -24,9 +24,9 @@ const toolsOf = (list) =>
         description: `The tool ${name}, version ${version}.`,
         input: INPUTS[version],
         effect: 'idempotent',
-        async run() {
+        async run(input) {
           await delay(Number(TOOL_MS));
-          return `${name} ran on ${LABEL}`;
+          return `${name} ran on ${LABEL}${version === '3' ? ` with ${Object.keys(input).join()}` : ''}`;
         },
       });
     });

@@ -1,12 +1,12 @@
-/** @jest-config-loader esbuild-register */
 import { availableParallelism } from 'node:os';
-import type { Config } from 'jest';
+import { libraryPaths } from './tests/support/bundle-libraries.mjs';
 
 /**
  * Packages resolve to their sources, so a unit test never runs stale output.
  * Process-level tests under `tests/` start the built programs in `apps/*\/dist`.
  */
-const config: Config = {
+/** @type {import("jest").Config} */
+export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -20,8 +20,11 @@ const config: Config = {
     ],
   },
   moduleNameMapper: {
-    '^@turnpike/(contract|telemetry|egress|secrets|store|backplane|turns|model|tools|webhooks|agent|client|runtime|worker)$':
+    ...libraryPaths,
+    '^@turnpike/(contract|telemetry|egress|secrets|store|backplane|turns|model|tools|webhooks|agent|client|files|runtime|worker)$':
       '<rootDir>/packages/$1/src/index.ts',
+    '^@turnpike/dialect-(base|a2a|ai-sdk|claude-agents|openai)$':
+      '<rootDir>/packages/dialects/$1/src/index.ts',
     '^@turnpike/worker/internal$': '<rootDir>/packages/worker/src/internal.ts',
     '^@turnpike/(model-sim|testing)$': '<rootDir>/apps/$1/src/index.ts',
   },
@@ -29,6 +32,7 @@ const config: Config = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/apps/create-turnpike/template/'],
   testMatch: [
     '<rootDir>/packages/*/src/**/*.test.ts',
+    '<rootDir>/packages/dialects/*/src/**/*.test.ts',
     '<rootDir>/apps/*/src/**/*.test.ts',
     '<rootDir>/tests/**/*.test.ts',
   ],
@@ -36,10 +40,9 @@ const config: Config = {
   globalTeardown: '<rootDir>/tests/support/stop-services.ts',
   reporters: ['default', '<rootDir>/tests/support/print-slowest.mjs'],
   testSequencer: '<rootDir>/tests/support/order-files.mjs',
-  // Most tests wait for processes and timeouts, not for a processor.
+  // Most tests wait for processes and leases, so more files than processors run at once. With five, tests that compare
+  // times saw each other.
   maxWorkers: Math.max(4, availableParallelism()),
   // Only ends a test that would never end: on a machine that is busy, a start alone may take a minute.
-  testTimeout: 180_000,
+  testTimeout: 300_000,
 };
-
-export default config;

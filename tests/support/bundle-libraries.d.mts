@@ -1,0 +1,2 @@
+export const libraryPaths: Record<string, string>;
+export function bundleLibraries(): Promise<void>;
