@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { code, table } from './markdown.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -7,15 +7,17 @@ const OURS = '@turnpike/';
 function readPackages(folder) {
   const entries = readdirSync(new URL(folder, ROOT), { withFileTypes: true });
   return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => {
-      const { description, dependencies = {} } = JSON.parse(
-        readFileSync(new URL(`${folder}/${name}/package.json`, ROOT), 'utf8'),
-      );
+    .filter(
+      (entry) => entry.isDirectory() && existsSync(new URL(`${folder}/${entry.name}/package.json`, ROOT)),
+    )
+    .map((entry) => {
+      const path = `${folder}/${entry.name}`;
+      const manifest = JSON.parse(readFileSync(new URL(`${path}/package.json`, ROOT), 'utf8'));
+      const { name, description, dependencies = {} } = manifest;
       const imports = Object.keys(dependencies)
         .filter((dependency) => dependency.startsWith(OURS))
         .map((dependency) => dependency.slice(OURS.length));
-      return { path: `${folder}/${name}`, name, description, imports };
+      return { path, name: name.replace(OURS, ''), description, imports };
     });
 }
 
@@ -35,12 +37,14 @@ function inOrder(packages) {
 
 /** The packages and apps, what each is for and which others it imports, from their `package.json`. */
 export function listPackages() {
-  const rows = inOrder([...readPackages('packages'), ...readPackages('apps')]).map(
-    ({ path, description, imports }) => [
-      `[${code(path)}](${path})`,
-      description,
-      imports.toSorted().map(code).join(', ') || 'none',
-    ],
-  );
+  const rows = inOrder([
+    ...readPackages('packages'),
+    ...readPackages('packages/dialects'),
+    ...readPackages('apps'),
+  ]).map(({ path, description, imports }) => [
+    `[${code(path)}](${path})`,
+    description,
+    imports.toSorted().map(code).join(', ') || 'none',
+  ]);
   return table(['package', 'what it is', 'imports'], rows);
 }

@@ -1,6 +1,10 @@
 // Writes what the documentation takes from the code: the reference of settings, metrics, models, problem codes and events, and
 // the state chart and the packages of ARCHITECTURE.md. With `--check` it writes nothing, and fails where a page does not match the code.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { claudeAgentsPage } from './claude-agents-dialect.mjs';
+import { dialectA2a } from './dialect-a2a.mjs';
+import { dialectAiSdk } from './dialect-ai-sdk.mjs';
+import { dialectOpenai } from './dialect-openai.mjs';
 import { events } from './events.mjs';
 import { listPackages } from './packages.mjs';
 import { metrics } from './metrics.mjs';
@@ -28,6 +32,10 @@ const pages = {
   'docs/reference/models.md': models,
   'docs/reference/problems.md': problems,
   'docs/reference/events.md': events,
+  'docs/reference/dialects/a2a.md': dialectA2a,
+  'docs/reference/dialects/claude-agents.md': claudeAgentsPage,
+  'docs/reference/dialects/ai-sdk.md': dialectAiSdk,
+  'docs/reference/dialects/openai.md': dialectOpenai,
   'ARCHITECTURE.md': fill(architecture, 'packages', listPackages()),
 };
 
