@@ -1,8 +1,11 @@
-// Makes `dist/api.js`, `dist/worker.js`, `dist/cli.js` and the programs that the command line starts, each with its libraries in a few
-// files instead of more than a thousand. Finding, reading and linking so many files is most of what a start takes.
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, relative, sep } from 'node:path';
+// Makes `dist/api.js`, `dist/worker.js`, `dist/cli.js` and the programs that the command line starts, from our own code
+// in a few files instead of hundreds, and all libraries in one file beside what V8 compiles of it. Finding, reading,
+// linking and compiling is most of what a start takes.
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -24,6 +27,9 @@ const LIBRARIES = {
   'worker-library': 'packages/worker/dist/index.js',
   'testing-library': 'apps/testing/dist/index.js',
 };
+const LIBRARIES_FILE = `${OUT}program/libraries.cjs`;
+/** What gives the programs a library of that file. */
+const LOADER = `${OUT}program/load-libraries.js`;
 /** A compiled file of ours, by its path. */
 const OURS = /[/\\](packages|apps)[/\\](dialects[/\\])?[^/\\]+[/\\]dist[/\\].+\.js$/;
 
@@ -31,36 +37,32 @@ const common = {
   absWorkingDir: ROOT,
   bundle: true,
   platform: 'node',
-  format: 'esm',
   target: 'node20',
   logLevel: 'warning',
-  // What `libraries` imports for no use of its own.
-  logOverride: { 'ignored-bare-import': 'silent' },
   // Piscina's threads start from a file of its own; Prisma loads its query compiler when it is first used.
   external: ['piscina', 'esbuild', 'pg-native', '@prisma/client/runtime/query_compiler*'],
 };
-const entryPoints = Object.fromEntries(
-  Object.entries({ ...PROGRAMS, ...LIBRARIES }).map(([name, path]) => [`program/${name}`, path]),
-);
+const ownCode = {
+  ...common,
+  entryPoints: Object.fromEntries(
+    Object.entries({ ...PROGRAMS, ...LIBRARIES }).map(([name, path]) => [`program/${name}`, path]),
+  ),
+  format: 'esm',
+  outdir: OUT,
+};
 
 await rm(OUT, { recursive: true, force: true });
-const { metafile } = await build({
-  ...common,
-  entryPoints: { ...entryPoints, libraries: 'libraries' },
-  plugins: [ownPaths(), namesOfLazyLibraries(), entryOfLibraries(await findLibraries())],
-  outdir: OUT,
+const libraries = await findLibraries();
+const { inputs } = await bundleLibraries(libraries);
+await build({
+  ...ownCode,
+  plugins: [ownPaths(), fromLibraries(libraries, await exportsOf(libraries))],
   chunkNames: 'program/[name]-[hash]',
   splitting: true,
   sourcemap: true,
   sourcesContent: false,
-  metafile: true,
-  // Libraries that are CommonJS ask for Node's own modules by `require`.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
 });
-await writeFile(`${OUT}libraries.json`, JSON.stringify(packagesOf(metafile), null, 1));
-await Promise.all(Object.entries(metafile.outputs).map(([path, { inputs }]) => dropLibraryMap(path, inputs)));
+await writeFile(`${OUT}libraries.json`, JSON.stringify(packagesOf(inputs), null, 1));
 await Promise.all(
   Object.keys(PROGRAMS).map((name) =>
     writeFile(
@@ -69,11 +71,120 @@ await Promise.all(
     ),
   ),
 );
+await compileLibraries();
+
+/** The files of libraries that our code imports, by a look at our code alone. */
+async function findLibraries() {
+  const found = new Set();
+  await build({
+    ...ownCode,
+    write: false,
+    plugins: [
+      ofLibraries((path) => {
+        found.add(path);
+        return { path, external: true };
+      }),
+    ],
+  });
+  return [...found].toSorted((one, other) => one.localeCompare(other, 'en'));
+}
+
+/** Has `onLibrary` resolve what our code imports that is not ours, by the path of its file. */
+function ofLibraries(onLibrary) {
+  return {
+    name: 'of-libraries',
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+        if (pluginData === 'resolving' || kind === 'entry-point') return null;
+        const resolved = await resolve(path, { kind, resolveDir, importer, pluginData: 'resolving' });
+        const isLibrary = !resolved.external && /[/\\]node_modules[/\\].+\.[cm]?js$/.test(resolved.path);
+        return isLibrary ? onLibrary(resolved.path) : null;
+      });
+    },
+  };
+}
+
+/** All libraries in one file, each run when it is first asked for. */
+async function bundleLibraries(files) {
+  const { metafile } = await build({
+    ...common,
+    stdin: {
+      contents: `module.exports = [${files.map((file) => `() => require(${JSON.stringify(file)})`).join(', ')}];`,
+      resolveDir: ROOT,
+      sourcefile: 'libraries.js',
+    },
+    format: 'cjs',
+    outfile: LIBRARIES_FILE,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    metafile: true,
+  });
+  return metafile;
+}
+
+/** The names that each library exports, as the bundle has it. */
+async function exportsOf(files) {
+  await copyFile(new URL('load-libraries.mjs', import.meta.url), LOADER);
+  const { library } = await import(LOADER);
+  return files.map((_, position) => Object.keys(library(position)));
+}
+
+/** What our code imports of a library comes from the file of all libraries. */
+function fromLibraries(files, names) {
+  const plugin = ofLibraries((path) => ({ path, namespace: 'library' }));
+  return {
+    ...plugin,
+    setup(setup) {
+      plugin.setup(setup);
+      setup.onResolve({ filter: /^library-loader$/ }, () => ({
+        path: './load-libraries.js',
+        external: true,
+      }));
+      setup.onLoad({ filter: /./, namespace: 'library' }, async ({ path }) => {
+        const position = files.indexOf(path);
+        const named = names[position].filter((name) => /^[\w$]+$/.test(name) && name !== 'default');
+        const contents = [
+          "import { library } from 'library-loader';",
+          `const all = library(${position});`,
+          ...named.map((name, index) => `const e${index} = all.${name}; export { e${index} as ${name} };`),
+          `export default ${(await isCommonJs(path)) ? 'all' : 'all.default'};`,
+        ];
+        return { contents: contents.join('\n'), resolveDir: ROOT };
+      });
+    },
+  };
+}
+
+/**
+ * Starts the API and a worker, without a database, and ends them when they are ready: so what every start runs of the
+ * libraries is compiled.
+ */
+async function compileLibraries() {
+  const env = {
+    DATABASE_URL: 'postgres://127.0.0.1:1/none',
+    BACKPLANE_URL: 'redis://127.0.0.1:1',
+    TURNPIKE_MASTER_KEYS: `build:${randomBytes(32).toString('base64')}`,
+    ANTHROPIC_API_KEY: 'none',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    METRICS_PORT: '0',
+  };
+  for (const name of ['api', 'worker']) {
+    const program = fork(`${OUT}${name}.js`, {
+      env,
+      execArgv: ['--import', new URL('keep-compiled.mjs', import.meta.url).href],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    program.once('message', () => program.kill('SIGTERM'));
+    await once(program, 'exit');
+  }
+}
 
 /** The folders of the packages whose code is in the bundles. */
-function packagesOf({ inputs }) {
-  const files = Object.keys(inputs).filter((path) => !path.startsWith('lazy:'));
-  const folders = files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+function packagesOf(files) {
+  const folders = Object.keys(files).flatMap(
+    (path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
   return [...new Set(folders)].toSorted();
 }
 
@@ -92,89 +203,6 @@ function ownPaths() {
   };
 }
 
-/**
- * `import()` of a library in CommonJS gives its exports by their names, as Node does. The bundler alone would give
- * `default` and nothing else. The library is run once here, for the names.
- */
-function namesOfLazyLibraries() {
-  const require = createRequire(import.meta.url);
-  return {
-    name: 'names-of-lazy-libraries',
-    setup({ onResolve, onLoad, resolve }) {
-      onResolve({ filter: /./ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
-        if (kind !== 'dynamic-import' || pluginData === 'resolving') return null;
-        const resolved = await resolve(path, { kind, resolveDir, importer, pluginData: 'resolving' });
-        const isLibrary = !resolved.external && /[/\\]node_modules[/\\].+\.c?js$/.test(resolved.path);
-        if (!isLibrary || !(await isCommonJs(resolved.path))) return null;
-        return { path: resolved.path, namespace: 'lazy' };
-      });
-      onLoad({ filter: /./, namespace: 'lazy' }, ({ path }) => {
-        const names = Object.keys(require(path)).filter(
-          (name) => /^[\w$]+$/.test(name) && name !== 'default',
-        );
-        const source = JSON.stringify(path);
-        return {
-          contents: `import { ${names.join(', ')} } from ${source};\nexport { ${names.join(', ')} };\nexport { default } from ${source};\n`,
-          resolveDir: dirname(path),
-        };
-      });
-    },
-  };
-}
-
 async function isCommonJs(path) {
   return !/^(import|export)\b/m.test(await readFile(path, 'utf8'));
-}
-
-/** The files of libraries that our code imports at once, by a look at our code alone. */
-async function findLibraries() {
-  const found = new Set();
-  await build({
-    ...common,
-    entryPoints,
-    outdir: OUT,
-    write: false,
-    plugins: [
-      {
-        name: 'find-libraries',
-        setup({ onResolve, resolve }) {
-          onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
-            if (pluginData === 'resolving' || kind === 'entry-point') return null;
-            const resolved = await resolve(path, { kind, resolveDir, pluginData: 'resolving' });
-            if (resolved.external || OURS.test(resolved.path)) return null;
-            if (kind === 'import-statement') found.add(resolved.path);
-            return { path, external: true };
-          });
-        },
-      },
-    ],
-  });
-  return [...found];
-}
-
-/**
- * The entry `libraries` imports what `files` are. Code that several entries reach goes into a chunk for exactly these
- * entries: so no chunk has both our code and that of libraries.
- */
-function entryOfLibraries(files) {
-  return {
-    name: 'libraries',
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^libraries$/ }, ({ path }) => ({ path, namespace: 'libraries' }));
-      onLoad({ filter: /./, namespace: 'libraries' }, () => ({
-        contents: files.map((file) => `import ${JSON.stringify(file)};\n`).join(''),
-        resolveDir: ROOT,
-      }));
-    },
-  };
-}
-
-/** A source map that is ten times as large as that of our own code is not worth reading at every start. */
-async function dropLibraryMap(path, inputs) {
-  if (path.endsWith('.map') || Object.keys(inputs).some((input) => OURS.test(`/${input}`))) return;
-  const file = `${ROOT}${path}`;
-  const isEntry = path === 'dist/libraries.js';
-  await rm(`${file}.map`);
-  if (isEntry) await rm(file);
-  else await writeFile(file, (await readFile(file, 'utf8')).replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n'));
 }

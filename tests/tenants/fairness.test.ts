@@ -71,15 +71,21 @@ test(`of ${COUNTED} turns of three tenants with weights 3, 1 and 1, each has its
     [3, 1, 1].map((weight, index) => addCustomer(cluster, `Share ${index}`, { weight })),
   );
   await Promise.all(customers.map((customer) => customer.fillQueue(0.9 * COUNTED, 'Hi')));
-  const ids = customers.map(({ tenantId }) => tenantId);
-  // Some more than are looked at: a call of the test before may still be on its way.
-  await cluster.control.calls({ waitFor: COUNTED + 100, timeoutMs: 115_000 });
-  const { rows } = await cluster.database.pool.query<{ tenant: string }>(
-    `SELECT tenant_id AS tenant FROM turns WHERE tenant_id = ANY ($1) AND started_at IS NOT NULL
-       ORDER BY started_at LIMIT $2`,
-    [ids, COUNTED],
+  // What starts before all have turns that wait says nothing of shares.
+  const { rows: clock } = await cluster.database.pool.query<{ at: string }>(
+    'SELECT clock_timestamp()::text AS at',
   );
-  expect(rows).toHaveLength(COUNTED);
+  const ids = customers.map(({ tenantId }) => tenantId);
+  const started = async (): Promise<{ tenant: string }[]> => {
+    const { rows } = await cluster.database.pool.query<{ tenant: string }>(
+      `SELECT tenant_id AS tenant FROM turns WHERE tenant_id = ANY ($1) AND started_at > $2::timestamptz
+         ORDER BY started_at LIMIT $3`,
+      [ids, clock[0]?.at, COUNTED],
+    );
+    return rows;
+  };
+  await untilTrue('enough turns have started', async () => (await started()).length === COUNTED);
+  const rows = await started();
   const shares = ids.map((id) => rows.filter(({ tenant }) => tenant === id).length);
   await Promise.all(customers.map((customer) => customer.leave()));
   for (const [index, share] of [0.6, 0.2, 0.2].entries()) {

@@ -49,10 +49,13 @@ function showProgress(
     view.isStarted = true;
     sayFact('in_progress', `after ${between(turn.created_at, turn.started_at)}`);
   }
-  for (const [index, step] of steps.entries()) {
-    if (index >= view.steps) sayFact(`step ${step.index + 1}`, describeStep(step, steps[index - 1]));
+  // Steps are read after the turn, and may be newer than what it says of its start.
+  if (view.isStarted) {
+    for (const [index, step] of steps.entries()) {
+      if (index >= view.steps) sayFact(`step ${step.index + 1}`, describeStep(step, steps[index - 1]));
+    }
+    view.steps = steps.length;
   }
-  view.steps = steps.length;
   const problem = isFinal(turn.status) ? '' : (turn.error?.message ?? '');
   if (problem !== view.problem && problem !== '') sayFact('waiting', problem);
   view.problem = problem;
