@@ -115,6 +115,8 @@ async function bundleLibraries(files) {
     },
     format: 'cjs',
     outfile: LIBRARIES_FILE,
+    // V8 keeps no trace of who may answer an `import()` of the code that it compiled before.
+    supported: { 'dynamic-import': false },
     minifyWhitespace: true,
     minifySyntax: true,
     metafile: true,

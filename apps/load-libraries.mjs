@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 const FILE = fileURLToPath(new URL('libraries.cjs', import.meta.url));
 /** What V8 made of that file. It is of one version of V8, and any other leaves it unused. */
@@ -11,7 +11,6 @@ const COMPILED = `${FILE}.compiled`;
 const script = new Script(`(function (module, require) {${readFileSync(FILE, 'latin1')}\n})`, {
   filename: FILE,
   ...(existsSync(COMPILED) ? { cachedData: readFileSync(COMPILED) } : {}),
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 const bundle = { exports: [] };
 script.runInThisContext()(bundle, createRequire(FILE));
