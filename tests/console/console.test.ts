@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { SCOPES, type Agent, type Turn } from '@turnpike/contract';
+import { SCOPES, type Agent, type Schedule, type Turn } from '@turnpike/contract';
 import { createApiKey, revokeApiKey } from '@turnpike/store';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { openBrowser, testInBrowser } from '../support/browser.ts';
@@ -57,6 +57,15 @@ async function waitingTurn(text: string): Promise<Turn> {
   const { id } = await cluster.submit({ agentId: agent.id }, text);
   return cluster.until(id, ['requires_action']);
 }
+
+const dailySchedule = async (): Promise<Schedule> =>
+  (
+    await cluster.request('POST', '/v1/schedules', {
+      name: 'Every day',
+      timing: { type: 'cron', expression: '0 9 * * *', time_zone: 'Europe/Lisbon' },
+      turn: { agent_id: agent.id, input: 'What is new?' },
+    })
+  ).body as Schedule;
 
 const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`${cluster.url}${path}`, { redirect: 'manual', ...init });
@@ -271,9 +280,29 @@ testInBrowser(
 );
 
 testInBrowser(
-  'every screen opens without an error, and axe-core finds nothing on it',
+  'a schedule is paused and resumed, and shows its next ticks',
+  async () => {
+    const { id } = await dailySchedule();
+    const page = await openConsole(`/schedules/${id}`);
+    await page.getByText('0 9 * * * (Europe/Lisbon)').waitFor();
+    await page.locator('ol li').nth(4).waitFor();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
+    const read = async (): Promise<unknown> => (await cluster.request('GET', `/v1/schedules/${id}`)).body;
+    expect(await read()).toMatchObject({ status: 'paused', next_tick_at: null });
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    expect(await read()).toMatchObject({ status: 'active' });
+    await page.context().close();
+  },
+  LIMIT_MS,
+);
+
+testInBrowser(
+  'every screen opens without an error, fits into 360 pixels, and axe-core finds nothing on it, light or dark',
   async () => {
     const turn = await waitingTurn('approve that');
+    const schedule = await dailySchedule();
     const page = await openConsole();
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
@@ -290,12 +319,24 @@ testInBrowser(
       '/webhooks',
       '/usage',
       '/batches',
+      '/schedules',
+      `/schedules/${schedule.id}`,
       '/settings',
     ];
     for (const path of paths) {
       await page.goto(`${cluster.url}/console${path}`);
       await page.getByRole('heading', { level: 1 }).waitFor();
-      expect([path, await findViolations(page)]).toEqual([path, []]);
+      for (const [colorScheme, width] of [
+        ['light', 1_280],
+        ['dark', 360],
+      ] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 800 });
+        const wider = await page.evaluate(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        );
+        expect([path, width, wider, await findViolations(page)]).toEqual([path, width, 0, []]);
+      }
     }
     expect(errors).toEqual([]);
     await page.context().close();

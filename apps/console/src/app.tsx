@@ -18,6 +18,8 @@ const Webhooks = lazy(() => import('./screens/webhooks/webhooks-screen.tsx'));
 const Delivery = lazy(() => import('./screens/webhooks/delivery-screen.tsx'));
 const Usage = lazy(() => import('./screens/usage/usage-screen.tsx'));
 const Batches = lazy(() => import('./screens/batches/batches-screen.tsx'));
+const Schedules = lazy(() => import('./screens/schedules/schedules-screen.tsx'));
+const Schedule = lazy(() => import('./screens/schedules/schedule-screen.tsx'));
 const Settings = lazy(() => import('./screens/settings/settings-screen.tsx'));
 
 export function App({ keyOfLink }: { keyOfLink: string | null }): ReactElement {
@@ -42,6 +44,8 @@ export function App({ keyOfLink }: { keyOfLink: string | null }): ReactElement {
                   <Route path="/deliveries/:id">{({ id }) => <Delivery key={id} id={id} />}</Route>
                   <Route path="/usage" component={Usage} />
                   <Route path="/batches" component={Batches} />
+                  <Route path="/schedules" component={Schedules} />
+                  <Route path="/schedules/:id">{({ id }) => <Schedule key={id} id={id} />}</Route>
                   <Route path="/settings" component={Settings} />
                   <Route>
                     <Redirect to="/turns" replace />

@@ -4,6 +4,7 @@ const SCREENS: Readonly<Record<string, (id: string) => string>> = {
   agent: (id) => `/agents/${id}`,
   dlv: (id) => `/deliveries/${id}`,
   batch: (id) => `/batches?id=${id}`,
+  sched: (id) => `/schedules/${id}`,
   wh: (id) => `/webhooks?endpoint=${id}`,
   tool: () => '/tools',
   mcp: () => '/tools',

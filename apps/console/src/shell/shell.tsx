@@ -8,19 +8,20 @@ import { Find } from './find.tsx';
 import { InboxCount } from './inbox-count.tsx';
 import { readTheme, setTheme, type Theme } from './theme.ts';
 
-interface Place {
+interface Screen {
   to: string;
   name: string;
   /** What the key needs to see it. */
   scope: string;
 }
 
-const PLACES: readonly Place[] = [
+const SCREENS: readonly Screen[] = [
   { to: '/turns', name: 'Turns', scope: 'turns:read' },
   { to: '/inbox', name: 'Inbox', scope: 'turns:read' },
   { to: '/sessions', name: 'Sessions', scope: 'turns:read' },
   { to: '/playground', name: 'Playground', scope: 'turns:write' },
   { to: '/batches', name: 'Batches', scope: 'turns:read' },
+  { to: '/schedules', name: 'Schedules', scope: 'schedules:read' },
   { to: '/agents', name: 'Agents', scope: 'agents:read' },
   { to: '/tools', name: 'Tools', scope: 'tools:read' },
   { to: '/webhooks', name: 'Webhooks', scope: 'webhooks:read' },
@@ -36,11 +37,14 @@ export function Shell(props: { onSignOut(): void; children: ReactNode }): ReactE
   const [location] = useLocation();
   const [theme, setShownTheme] = useState(readTheme);
   const main = useRef<HTMLElement>(null);
-  const places = PLACES.filter(({ scope }) => may(session, scope));
+  const nav = useRef<HTMLElement>(null);
+  const screens = SCREENS.filter(({ scope }) => may(session, scope));
   useEffect(() => {
-    const place = PLACES.find(({ to }) => location.startsWith(to));
-    document.title = place === undefined ? 'Turnpike' : `${place.name} · Turnpike`;
+    const screen = SCREENS.find(({ to }) => location.startsWith(to));
+    document.title = screen === undefined ? 'Turnpike' : `${screen.name} · Turnpike`;
     main.current?.scrollTo(0, 0);
+    // On a phone the screens are a line that is wider than the page.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [location]);
   const changeTheme = (): void => {
     setTheme(NEXT_THEME[theme]);
@@ -61,8 +65,8 @@ export function Shell(props: { onSignOut(): void; children: ReactNode }): ReactE
           Sign out
         </Button>
       </header>
-      <nav aria-label="Screens">
-        {places.map(({ to, name }) => (
+      <nav aria-label="Screens" ref={nav}>
+        {screens.map(({ to, name }) => (
           <Link key={to} href={to} aria-current={location.startsWith(to) ? 'page' : undefined}>
             {name}
             {to === '/inbox' && <InboxCount />}

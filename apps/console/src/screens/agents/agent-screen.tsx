@@ -15,7 +15,7 @@ import { When } from '../../parts/when.tsx';
 import { useMay } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
 import { configurationOf } from './configuration-of.ts';
-import { JsonForm } from './json-form.tsx';
+import { JsonForm } from '../../parts/json-form.tsx';
 import { Versions } from './versions.tsx';
 
 export default function AgentScreen({ id }: { id: string }): ReactElement {

@@ -9,7 +9,7 @@ import { OutsideLine } from '../../parts/outside-text.tsx';
 import { When } from '../../parts/when.tsx';
 import { useMay } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
-import { JsonForm } from './json-form.tsx';
+import { JsonForm } from '../../parts/json-form.tsx';
 
 const NEW_AGENT = { name: 'assistant', model: 'claude-sonnet-4-5', system: 'You help.', tools: [] };
 

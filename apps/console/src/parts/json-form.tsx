@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { useId, useState, type ReactElement } from 'react';
-import { Button } from '../../parts/button.tsx';
-import { ProblemNote } from '../../parts/problem-note.tsx';
+import { Button } from './button.tsx';
+import { ProblemNote } from './problem-note.tsx';
 
 /** Edits a value as JSON. What it may hold, the API says. */
 export function JsonForm<Saved>(props: {
