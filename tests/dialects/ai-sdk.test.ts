@@ -132,11 +132,89 @@ describe.each(Object.entries(VERSIONS))('with the official package %s, unchanged
     await chat.sendMessage();
     expect(chat.messages.map(textOfMessage)).toEqual(['Hello.', 'Noon.']);
     expect(await turnsOf(agent)).toHaveLength(2);
-    // What has been responded to is not made again in its session.
+  });
+
+  test('a message is made again in a fork, in which the chat goes on under its id', async () => {
+    await script([
+      { match: { text: 'Hello' }, times: 1, reply: { text: 'First.' } },
+      { match: { text: 'Hello' }, reply: { text: 'Another.' } },
+      { reply: { text: 'More.' } },
+    ]);
+    const agent = await cluster.createAgent();
+    const chat = open({ body: { agent: agent.id } });
+    await chat.sendMessage({ text: 'Hello.' });
+    const [first] = await turnsOf(agent);
+    await chat.regenerate();
+    expect(chat.error).toBeUndefined();
+    const shows = async (...texts: string[]): Promise<void> => {
+      expect(chat.messages.map(textOfMessage)).toEqual(texts);
+      const history = await historyOf(chat.id);
+      expect(history.map(textOfMessage)).toEqual(texts);
+      expect(shown(history.at(-1))).toEqual(shown(chat.messages.at(-1)));
+    };
+    await shows('Hello.', 'Another.');
+    const again = (await turnsOf(agent)).at(-1);
+    expect(chat.messages[1]?.id).toBe(again?.id);
+    // What it was before is still there, under the id of its session.
+    expect((await historyOf(first?.session_id ?? '')).map(textOfMessage)).toEqual(['Hello.', 'First.']);
+
+    await chat.sendMessage({ text: 'And now?' });
+    await shows('Hello.', 'Another.', 'And now?', 'More.');
+    const { body: read } = await cluster.request('GET', `/v1/sessions/${again?.session_id}`);
+    expect((await turnsOf(agent)).at(-1)?.session_id).toBe(again?.session_id);
+    expect(read).toMatchObject({ forked_from: { session_id: first?.session_id, rerun_of: first?.id } });
+    // Forks that were made for something else have the same labels, and do not take the chat away.
+    await cluster.request('POST', `/v1/sessions/${again?.session_id}/fork`, {});
+    const { body: other } = await cluster.request('POST', `/v1/turns/${again?.id}/rerun`, {});
+    await cluster.untilEnded((other as Turn).id);
+    await shows('Hello.', 'Another.', 'And now?', 'More.');
+
+    // An earlier one is made again without what came after it; asked for at the same time, once.
+    const made = async (): Promise<Turn[]> =>
+      (await turnsOf(agent)).filter(({ copied_from: original }) => original === null);
+    const before = await made();
+    const messages = chat.messages.slice(0, 1);
+    const body = { id: chat.id, trigger: 'regenerate-message', messages, messageId: again?.id };
+    const streams = await Promise.all([post(body), post(body)]);
+    for (const stream of streams) expect(stream).toContain('Another.');
+    const turns = await made();
+    expect(turns).toHaveLength(before.length + 1);
+    expect((await historyOf(chat.id)).map(textOfMessage)).toEqual(['Hello.', 'Another.']);
+    // A client that did not get that response asks with the message that it has.
+    expect(await post(body)).toContain(turns.at(-1)?.id);
+    expect(await made()).toHaveLength(turns.length);
+    // The id of a session names that session for ever.
+    const named = await refusal({ ...body, id: first?.session_id });
+    expect(named).toMatchObject({ status: 400, errors: [{ path: 'trigger' }] });
+  });
+
+  test('what a message may do again is named first, and done where the client confirms it', async () => {
+    await script([
+      { match: { step: 0 }, reply: { tool_uses: [{ name: 'where_am_i', input: {} }] } },
+      { reply: { text: 'In {{tool_result}}.' } },
+    ]);
+    const agent = await cluster.createAgent({ tools: [WHERE_AM_I] });
+    const chat = open({ body: { agent: agent.id }, isAutomatic: true });
+    const respond = async (): Promise<void> => {
+      const call = chat.messages.at(-1)?.parts.find((part) => part.type === 'tool-where_am_i');
+      const toolCallId = call !== undefined && 'toolCallId' in call ? call.toolCallId : '';
+      await chat.addToolOutput({ tool: 'where_am_i', toolCallId, output: 'Lisbon' });
+      await untilOver(chat);
+    };
+    await chat.sendMessage({ text: 'Where am I?' });
+    await respond();
     await chat.regenerate();
     expect(chat.status).toBe('error');
-    expect(chat.error?.message).toContain('no turn is made again in its session');
-    expect(await turnsOf(agent)).toHaveLength(2);
+    const refused = JSON.parse(chat.error?.message ?? '{}') as { detail: string; confirmation: string };
+    expect(refused).toMatchObject({ code: 'rerun_not_confirmed', confirmation: expect.any(String) });
+    expect(refused.detail).toContain('where_am_i (once)');
+    expect(await turnsOf(agent)).toHaveLength(1);
+    await chat.regenerate({ body: { confirmation: 'something else' } });
+    expect(chat.error?.message).toContain('rerun_not_confirmed');
+    await chat.regenerate({ body: { confirmation: refused.confirmation } });
+    await respond();
+    expect(chat.messages.map(textOfMessage)).toEqual(['Where am I?', 'In Lisbon.']);
+    expect((await historyOf(chat.id)).map(textOfMessage)).toEqual(['Where am I?', 'In Lisbon.']);
   });
 
   test('a tool of the client is run by the client, and the turn goes on with its output', async () => {

@@ -125,6 +125,9 @@ export const rerunTurnSchema = z
       description: 'In place of the input that the turn had. Only where the whole turn is made again.',
     }),
     from_step: fromStep.optional(),
+    session_metadata: metadataSchema
+      .optional()
+      .meta({ description: 'Of the fork. Default: that of the session.' }),
     confirmation: z.string().max(100).optional().meta({
       description:
         'The `confirmation` of the preview: required where tool calls are listed there, since they may be repeated.',

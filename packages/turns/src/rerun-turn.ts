@@ -56,7 +56,7 @@ export async function forkForRerun(
   { turnId, submission }: { turnId: string; submission: RerunTurn },
   mostSessions: number | null,
 ): Promise<{ requested: PlainTurn; sessions: number | null }> {
-  const { input, from_step: fromStep = 0, confirmation, ...fields } = submission;
+  const { input, from_step: fromStep = 0, session_metadata: metadata, confirmation, ...fields } = submission;
   const turn = await findTurn(sql, tenantId, turnId);
   const preview = await previewOf(sql, tenantId, turn, fromStep);
   checkConfirmation(preview, confirmation);
@@ -65,7 +65,7 @@ export async function forkForRerun(
     input === undefined
       ? await beforeStep(sql, turn, fromStep)
       : { sessionId, sequence: sequence - 1, turnId: previousId, cut: null };
-  const { session, sessions } = await insertForkAt(sql, { tenantId, mostSessions }, point, turnId);
+  const { session, sessions } = await insertForkAt(sql, { tenantId, metadata, mostSessions }, point, turnId);
   const kept = fields.agent_version === undefined && fields.overrides === undefined;
   const again = {
     metadata: turn.metadata,

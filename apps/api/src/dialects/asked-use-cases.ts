@@ -37,7 +37,7 @@ import {
   sessionExists,
   type IdempotentRequest,
 } from '@turnpike/store';
-import { announceCancelled, interruptSession } from '@turnpike/turns';
+import { announceCancelled, interruptSession, previewRerun } from '@turnpike/turns';
 import { answerTurn, checkOutputs } from '../answer-turn.ts';
 import { cancelTurn } from '../cancel-turn.ts';
 import { createAgent, noAgent, updateAgent } from '../change-agent.ts';
@@ -235,6 +235,7 @@ export class AskedUseCases {
         return accepted(ran.done.turn);
       },
       read,
+      previewRerun: (id) => previewRerun(sql, tenantId, id, 0),
       settled: async (id, waitMs) =>
         seen(await readSettledTurn(services, tenantId, id, waitMs, () => call.whenGone())),
       cancel: async (id) => {

@@ -43,6 +43,10 @@ export const chatRequestSchema = z
         description: 'The agent of a new chat, by its id or its name. Default: the agent named `default`.',
       }),
     overrides: turnOverridesSchema.optional(),
+    confirmation: z.string().max(100).optional().meta({
+      description:
+        'With `regenerate-message`: the `confirmation` of the refusal that named what may happen again.',
+    }),
     tool_outputs: z
       .array(z.looseObject({ tool_call_id: idSchema('toolCall') }))
       .max(128)

@@ -18,11 +18,16 @@ export const REQUEST_ROWS: Record<string, Row> = {
     'Only the message that the request is about is read: the last one, or the one of the assistant that `messageId` names. The session has the others, as they were. A message of the role `system` is refused: the prompt is that of the agent.',
   ),
   trigger: different(
-    '`submit-message`: a turn, or a response to one. `regenerate-message`: for a message that has no turn yet, or whose turn still runs; otherwise refused, since no turn is made again in its session: [fork it](../../how-to/going-back.md), and chat with the fork by its id.',
+    '`submit-message`: a turn, or a response to one. `regenerate-message`: the turn is [made again in a fork](../../how-to/going-back.md), in which the chat goes on; a turn that runs is streamed. Refused for a chat that is named by the id of a session.',
   ),
-  messageId: different('An edited message is refused where it has been responded to, for the same reason.'),
+  messageId: different(
+    'An edited message is refused where it has been responded to: fork the session, and chat with the fork by its id.',
+  ),
   agent: mapped('The agent of a new chat, by its id or its name. Default: the agent named `default`.'),
   overrides: mapped('As `overrides` of `POST /v1/turns`, where the agent allows them.'),
+  confirmation: mapped(
+    'With `regenerate-message`, where tool calls may be repeated: the `confirmation` of the refusal (`rerun_not_confirmed`) that named them.',
+  ),
   tool_outputs: mapped(
     'Beside a message of the assistant: responses as `POST /v1/turns/{turn_id}/tool_outputs` takes them, for what no part of a message can say: an answer, an outcome.',
   ),

@@ -4,6 +4,8 @@ import { DEFAULT_AGENT, orNotFound, refused, type UseCases } from '@turnpike/dia
 /** Labels of the session of a chat. The first is what it is found by. */
 export const CHAT_ID = 'chat_id';
 export const FIRST_MESSAGE_ID = 'first_message_id';
+/** Of a fork that the chat went on in: the turn that was made again in it. */
+export const MADE_AGAIN = 'made_again';
 /** The label of a turn: the id that its client gave to the message. */
 export const MESSAGE_ID = 'message_id';
 
@@ -16,18 +18,32 @@ const SESSION = 'sess_';
 export const noChat = (): ProblemError => new ProblemError('not_found', 'There is no such chat.');
 
 /**
- * The session of a chat: the one that has its id, or the one that was made for it. Null for an id of the client's own
+ * The session of a chat: the one that has its id, or the one that was made for it, or the newest fork of that in which the
+ * chat made a message again. Null for an id of the client's own
  * that has none yet. Throws `not_found` for the id of a session that is not there.
  */
 export async function findChat({ sessions }: UseCases, chatId: string): Promise<Session | null> {
-  if (chatId.startsWith(SESSION)) return orNotFound(sessions.read(chatId), noChat);
-  // A fork has the labels of its session: the chat stays where it began.
+  if (isNamedBySession(chatId)) return orNotFound(sessions.read(chatId), noChat);
+  // Any other fork has the labels of its session too: the chat does not go on there.
   const labelled = await sessions.list(
     { metadata: { [CHAT_ID]: chatId } },
     { cursor: null, limit: MOST_FORKS },
   );
-  return labelled.findLast(({ forked_from: origin }) => origin === null) ?? labelled.at(-1) ?? null;
+  return (
+    labelled.find(goesOn) ??
+    labelled.findLast(({ forked_from: origin }) => origin === null) ??
+    labelled.at(-1) ??
+    null
+  );
 }
+
+/** Whether a chat went on in this fork. Forks of it have its labels, and were forked for something else. */
+function goesOn({ metadata, forked_from: origin }: Session): boolean {
+  return origin !== null && origin.rerun_of !== null && metadata[MADE_AGAIN] === origin.rerun_of;
+}
+
+/** Whether the chat is named by the id of its session, which another session can never have. */
+export const isNamedBySession = (chatId: string): boolean => chatId.startsWith(SESSION);
 
 /** The agent that a new chat is with. */
 export async function agentFor({ agents }: UseCases, named: string | undefined): Promise<Agent> {

@@ -1,5 +1,6 @@
 import type { Dialect } from '@turnpike/dialect-base';
 export { CHUNK_ROWS, PART_ROWS, REQUEST_ROWS } from './conformance.ts';
+import { NotConfirmed } from './make-again.ts';
 import { chatRoutes } from './routes.ts';
 
 /** Chats of the AI SDK: `useChat` with its own transport. */
@@ -11,5 +12,5 @@ export const aiSdkDialect: Dialect = {
   prefix: '/ai',
   routes: chatRoutes,
   // Its clients show the text of the response as it is.
-  errorOf: () => ({}),
+  errorOf: (_problem, error) => (error instanceof NotConfirmed ? { confirmation: error.confirmation } : {}),
 };

@@ -68,7 +68,7 @@ export const chatRoutes: DialectRoute[] = [
       schema: z.object({ id: z.string(), turn: z.object({ id: idSchema('turn'), status: z.string() }) }),
       stream: STREAM,
     },
-    problems: [...SUBMIT_PROBLEMS, ...STREAM_PROBLEMS],
+    problems: [...SUBMIT_PROBLEMS, ...STREAM_PROBLEMS, 'rerun_not_confirmed', 'not_resumable'],
     async handle({ body, origin, header }, useCases): Promise<DialectResult> {
       const show = (turn: Turn, after?: Wait): DialectResult | Promise<DialectResult> =>
         takesNoStream(header('accept'))

@@ -1,8 +1,9 @@
-import { isFinal, startTurnSchema, submitTurnSchema, type Session, type Turn } from '@turnpike/contract';
+import { isFinal, startTurnSchema, submitTurnSchema, type Session } from '@turnpike/contract';
 import { parse, refused, type Accepted, type Once, type UseCases } from '@turnpike/dialect-base';
 import { z } from 'zod';
 import type { ChatRequest, GivenMessage } from './chat-request.ts';
 import { agentFor, CHAT_ID, checkAgent, findChat, FIRST_MESSAGE_ID, MESSAGE_ID } from './find-chat.ts';
+import { makeAgain, type KnownTurn } from './make-again.ts';
 import { toBlocks } from './to-blocks.ts';
 
 /** A message that is older than so many turns is not looked for. */
@@ -12,7 +13,7 @@ const labels = z.record(z.string(), z.string());
 
 /**
  * Submits the message of a user as a turn, once: a message that is posted again gets the turn that it has. With another
- * content it is refused, and so is one that has been responded to and is to be made again.
+ * content it is refused. One that has been responded to is made again where the client asks for that.
  */
 export async function submitMessage(
   useCases: UseCases,
@@ -41,18 +42,19 @@ export async function submitMessage(
     return useCases.turns.submit({ of: 'new_session', submission }, beginning(request.id, means));
   }
   const once =
-    session.metadata[FIRST_MESSAGE_ID] === message.id
+    session.metadata[FIRST_MESSAGE_ID] === message.id && session.forked_from === null
       ? beginning(session.metadata[CHAT_ID] ?? request.id, means)
       : { scope: 'ai-sdk message', key: JSON.stringify([session.id, message.id]), means };
   const known = await findTurn(useCases, session, request, message.id);
   if (known !== null) {
     const { turn, isNewest } = known;
+    if (request.trigger === 'regenerate-message' && isFinal(turn.status))
+      return makeAgain(useCases, session, request, known);
     const replay = await useCases.turns.replay(once);
-    const isAskedAgain = request.trigger === 'regenerate-message' || !isNewest;
-    if (isAskedAgain && isFinal(turn.status))
+    if (!isNewest && isFinal(turn.status))
       throw refused(
-        isNewest ? 'trigger' : 'messageId',
-        'names what has been responded to, and no turn is made again in its session: fork the session, or rerun the turn, and chat with the fork by its id',
+        'messageId',
+        'names a message that has been responded to: fork the session, or rerun the turn with another input, and chat with the fork by its id',
       );
     return replay ?? { turn, stepCount: turn.step_count };
   }
@@ -69,7 +71,7 @@ async function findTurn(
   session: Session,
   { trigger, messageId }: ChatRequest,
   id: string,
-): Promise<{ turn: Turn; isNewest: boolean } | null> {
+): Promise<KnownTurn | null> {
   const isAskedAgain = trigger === 'regenerate-message' || messageId === id;
   const newest = await turns.list({ sessionId: session.id }, { limit: isAskedAgain ? NEWEST_TURNS : 1 });
   const index = newest.findIndex(({ metadata }) => metadata[MESSAGE_ID] === id);

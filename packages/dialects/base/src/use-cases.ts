@@ -7,6 +7,8 @@ import type {
   Metadata,
   PushConfig,
   PushCredentials,
+  RerunPreview,
+  RerunTurn,
   Session,
   StartTurn,
   stepSchema,
@@ -21,11 +23,15 @@ import type {
 } from '@turnpike/contract';
 import type { z } from 'zod';
 
-/** A turn to submit: to a session, one that creates its session, or one in a copy of a session up to a turn. */
+/**
+ * A turn to submit: to a session, one that creates its session, or one in a copy of a session: after a turn, or one that
+ * makes a turn again.
+ */
 export type AskedTurn =
   | { of: 'session'; sessionId: string; submission: SubmitTurn }
   | { of: 'new_session'; submission: StartTurn }
-  | { of: 'fork'; after: { turnId: string }; submission: SubmitTurn };
+  | { of: 'fork'; after: { turnId: string }; submission: SubmitTurn }
+  | { of: 'rerun'; turnId: string; submission: RerunTurn };
 
 /** A turn that was accepted, now or by an earlier request with the same idempotency key. */
 export interface Accepted {
@@ -145,6 +151,8 @@ export interface UseCases {
     /** Sends outputs to a turn in `requires_action`. Only in a route that `keepsKey`. */
     answer(id: string, outputs: SubmitToolOutputs, once?: Once): Promise<Accepted>;
     read(id: string): Promise<Turn>;
+    /** What may happen again where the whole turn is made again. Throws `turn_not_ended`. */
+    previewRerun(id: string): Promise<RerunPreview>;
     /** As it is once it has ended or requires an action, or in its current state after the time. */
     settled(id: string, waitMs: number): Promise<Turn>;
     cancel(id: string): Promise<Turn>;
