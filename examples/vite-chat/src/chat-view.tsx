@@ -12,7 +12,9 @@ import { MessageView } from './message-view.tsx';
 const RELOAD_WITHIN_MS = 30_000;
 
 export function ChatView({ chat }: { chat: Chat<UIMessage> }): ReactNode {
-  const { messages, status, error, sendMessage, addToolApprovalResponse } = useChat({ chat, resume: true });
+  // The message of a turn that waits is whole. What was decided on it while it is streamed again would be lost.
+  const [resume] = useState(() => !isWaiting(chat.messages.at(-1)));
+  const { messages, status, error, sendMessage, addToolApprovalResponse } = useChat({ chat, resume });
   useKeptUp(chat, { status, error });
   const [stopTrouble, setStopTrouble] = useState<string | null>(null);
 
@@ -43,6 +45,7 @@ export function ChatView({ chat }: { chat: Chat<UIMessage> }): ReactNode {
             <MessageView
               key={message.id}
               message={message}
+              mayDecide={status === 'ready'}
               onDecision={(id, approved) => void addToolApprovalResponse({ id, approved })}
             />
           ))}

@@ -7,10 +7,12 @@ type Part = UIMessage['parts'][number];
 
 interface Given {
   message: UIMessage;
+  /** Not while the message is streamed. */
+  mayDecide: boolean;
   onDecision: (approvalId: string, approved: boolean) => void;
 }
 
-export function MessageView({ message: { role, parts }, onDecision }: Given): ReactNode {
+export function MessageView({ message: { role, parts }, ...decisions }: Given): ReactNode {
   const name = role === 'user' ? 'You' : 'Assistant';
   return (
     <li className={role}>
@@ -18,14 +20,14 @@ export function MessageView({ message: { role, parts }, onDecision }: Given): Re
         <h2>{name}</h2>
         {parts.map((part, index) => (
           // Parts are only ever added at the end.
-          <PartView key={index} part={part} onDecision={onDecision} />
+          <PartView key={index} part={part} {...decisions} />
         ))}
       </article>
     </li>
   );
 }
 
-function PartView({ part, onDecision }: { part: Part; onDecision: Given['onDecision'] }): ReactNode {
+function PartView({ part, ...decisions }: { part: Part } & Omit<Given, 'message'>): ReactNode {
   if (part.type === 'text') return <p className="text">{part.text}</p>;
   if (isReasoningUIPart(part))
     return part.text === '' ? null : (
@@ -34,7 +36,7 @@ function PartView({ part, onDecision }: { part: Part; onDecision: Given['onDecis
         <p className="text">{part.text}</p>
       </details>
     );
-  if (isToolUIPart(part)) return <ToolCall part={part} onDecision={onDecision} />;
+  if (isToolUIPart(part)) return <ToolCall part={part} {...decisions} />;
   if (part.type === 'source-url')
     return (
       <p>

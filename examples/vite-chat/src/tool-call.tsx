@@ -15,10 +15,11 @@ const STATES: Record<Part['state'], string> = {
 
 interface Given {
   part: Part;
+  mayDecide: boolean;
   onDecision: (approvalId: string, approved: boolean) => void;
 }
 
-export function ToolCall({ part, onDecision }: Given): ReactNode {
+export function ToolCall({ part, mayDecide, onDecision }: Given): ReactNode {
   const name = getToolName(part);
   return (
     <section className="tool" aria-label={`Tool ${name}`}>
@@ -30,10 +31,10 @@ export function ToolCall({ part, onDecision }: Given): ReactNode {
       {part.state === 'output-error' && <p>{part.errorText}</p>}
       {part.state === 'approval-requested' && (
         <div role="group" aria-label={`May ${name} run with this input?`}>
-          <button type="button" onClick={() => onDecision(part.approval.id, true)}>
+          <button type="button" disabled={!mayDecide} onClick={() => onDecision(part.approval.id, true)}>
             Approve
           </button>
-          <button type="button" onClick={() => onDecision(part.approval.id, false)}>
+          <button type="button" disabled={!mayDecide} onClick={() => onDecision(part.approval.id, false)}>
             Deny
           </button>
         </div>
