@@ -25,6 +25,7 @@ const variablesIn = (...files: string[]): string[] =>
   );
 
 const SHARED = [
+  'packages/backplane/src/redis-settings.ts',
   'packages/files/src/file-settings.ts',
   'packages/runtime/src/settings.ts',
   'packages/secrets/src/key-settings.ts',
@@ -45,6 +46,15 @@ const DECIDED: Record<string, string> = {
   DATABASE_URL: 'the service postgres',
   REDIS_URL: 'the service redis',
   BACKPLANE_URL: 'as REDIS_URL',
+  REDIS_CLUSTER: 'as REDIS_URL',
+  REDIS_NODES: 'as REDIS_URL',
+  REDIS_SENTINELS: 'as REDIS_URL',
+  REDIS_SENTINEL_NAME: 'as REDIS_URL',
+  REDIS_SENTINEL_USERNAME: 'as REDIS_URL',
+  REDIS_SENTINEL_PASSWORD: 'as REDIS_URL',
+  REDIS_CA: 'as REDIS_URL',
+  REDIS_CERT: 'as REDIS_URL',
+  REDIS_KEY: 'as REDIS_URL',
   METRICS_PORT: 'what Prometheus and the probe ask, inside of the network',
   METRICS_HOST: 'as METRICS_PORT',
 };

@@ -16,18 +16,22 @@ export interface RedisServer extends Service {
 
 export interface RedisSettings {
   password?: string;
-  /** A node of a cluster and a sentinel have a file of their own to write to. Default: neither. */
+  /** A node of a cluster, a sentinel and a replica have files of their own to write to. Default: neither. */
   kind?: 'single' | 'cluster' | 'sentinel';
+  /** Further options of `redis-server`, as words. */
+  options?: readonly string[];
 }
 
 /** A separate Redis, with nothing on disk; null where there is no `redis-server` on PATH. */
 export async function startRedis({
   password = '',
   kind = 'single',
+  options = [],
 }: RedisSettings = {}): Promise<RedisServer | null> {
   if (spawnSync('redis-server', ['--version']).error !== undefined) return null;
   const port = await freePort();
-  const folder = kind === 'single' ? null : await mkdtemp(join(tmpdir(), 'turnpike-test-redis-'));
+  const folder =
+    kind === 'single' && options.length === 0 ? null : await mkdtemp(join(tmpdir(), 'turnpike-test-redis-'));
   const words = ['--port', String(port), '--bind', '127.0.0.1'];
   if (kind !== 'sentinel') words.push('--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction');
   if (password !== '') words.push('--requirepass', password);
@@ -39,6 +43,7 @@ export async function startRedis({
     words.unshift(file);
     words.push('--sentinel');
   }
+  words.push(...options);
   let server: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     server = await launch(words);

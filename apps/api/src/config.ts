@@ -114,8 +114,8 @@ const environmentSchema = environmentVariables
     path: ['MAX_BODY_BYTES_IN_FLIGHT'],
     message: 'must be MAX_BODY_BYTES at least',
   })
-  .transform((environment) => ({
-    ...runtimeSettings(environment),
+  .transform((environment, context) => ({
+    ...runtimeSettings(environment, context),
     host: environment.HOST,
     port: environment.PORT,
     maxBodyBytes: environment.MAX_BODY_BYTES,

@@ -1,3 +1,4 @@
+import { redisSettings, redisVariables, type RedisSettings } from '@turnpike/backplane';
 import { MODEL_PROVIDERS, type ModelProvider } from '@turnpike/contract';
 import { keySettingsSchema, type KeySettings } from '@turnpike/secrets';
 import { z } from 'zod';
@@ -35,6 +36,7 @@ export const environmentVariables = z.object({
     .url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' })
     .optional()
     .describe('`start`: the backplane, where `BACKPLANE_URL` is not set.'),
+  ...redisVariables,
   ANTHROPIC_API_KEY: z
     .string()
     .optional()
@@ -88,10 +90,15 @@ export const environmentVariables = z.object({
     .describe('`start`: how long the API may take to stop. Milliseconds.'),
 });
 
+const startVariables = environmentVariables.transform((environment, context) => {
+  const backplaneUrl = environment.BACKPLANE_URL ?? environment.REDIS_URL;
+  return { ...environment, backplaneUrl, redis: redisSettings(environment, backplaneUrl, context) };
+});
+
 export interface StartConfig {
   databaseUrl: string | undefined;
   /** The variable is kept for messages. */
-  backplane: { variable: string; url: string } | undefined;
+  backplane: { variable: string; url: string; redis: RedisSettings } | undefined;
   modelApiKey: string | undefined;
   modelBaseUrl: string | undefined;
   modelProvider: ModelProvider;
@@ -110,12 +117,12 @@ export interface StartConfig {
 /** Reads the environment for `start`. Throws a `Failure` that names every mistake in it. */
 export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): StartConfig {
   const given = withoutEmpty(environment);
-  const parsed = parse(environmentVariables, given);
-  const backplaneVariable = parsed.BACKPLANE_URL === undefined ? 'REDIS_URL' : 'BACKPLANE_URL';
-  const backplaneUrl = parsed[backplaneVariable];
+  const parsed = parse(startVariables, given);
+  const { backplaneUrl: url, redis } = parsed;
+  const variable = parsed.BACKPLANE_URL === undefined ? 'REDIS_URL' : 'BACKPLANE_URL';
   return {
     databaseUrl: parsed.DATABASE_URL,
-    backplane: backplaneUrl === undefined ? undefined : { variable: backplaneVariable, url: backplaneUrl },
+    backplane: url === undefined ? undefined : { variable, url, redis },
     modelApiKey: parsed.ANTHROPIC_API_KEY,
     modelBaseUrl: parsed.ANTHROPIC_BASE_URL,
     modelProvider: parsed.MODEL_PROVIDER,

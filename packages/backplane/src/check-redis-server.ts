@@ -6,7 +6,7 @@ import { RESPONSE_TIMEOUT_MS } from './with-timeout.ts';
 /** BullMQ's own minimum version. */
 const MINIMUM_VERSION = [6, 2] as const;
 
-/** A Redis that the backplane does not support. */
+/** A Redis of another kind than the settings say. */
 export class UnsupportedRedisError extends TerminalError {
   constructor(message: string) {
     super('redis_unsupported', message);
@@ -16,11 +16,16 @@ export class UnsupportedRedisError extends TerminalError {
 /**
  * Reports a server that may lose jobs (its eviction policy), is too old, or refuses writes. BullMQ's own check is
  * off: it writes to the console, and a queue whose check fails never works again.
- * Throws `UnsupportedRedisError` for a server that the backplane does not support.
+ * Throws `UnsupportedRedisError` for a server that is not of the kind that the settings say; one that others name
+ * (`mayMove`) has been asked already.
  */
-export async function checkRedisServer(client: Redis, onError: (error: unknown) => void): Promise<void> {
+export async function checkRedisServer(
+  client: Redis,
+  mayMove: boolean,
+  onError: (error: unknown) => void,
+): Promise<void> {
   const facts = await readFacts(client);
-  refuseUnsupported(facts);
+  if (!mayMove) refuseUnsupported(facts);
   const policy = facts.get('maxmemory_policy');
   if (policy !== undefined && policy !== 'noeviction') {
     onError(new Error(`Redis has maxmemory-policy ${policy}, so it may drop jobs; set it to noeviction.`));
@@ -44,14 +49,14 @@ export async function checkRedisServer(client: Redis, onError: (error: unknown) 
  * Checks the server once, where it responds; a server that is away is not waited for.
  * Throws `UnsupportedRedisError`.
  */
-export async function refuseUnsupportedRedis(client: Redis): Promise<void> {
+export async function refuseUnsupportedRedis(client: Redis, mayMove: boolean): Promise<void> {
   const limit = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
   try {
     if (client.status !== 'ready') {
       // An error of the connection rejects this promise too.
       await once(client, 'ready', { signal: limit });
     }
-    refuseUnsupported(await readFacts(client));
+    if (!mayMove) refuseUnsupported(await readFacts(client));
   } catch (error) {
     // The connection reports every other error itself.
     if (error instanceof UnsupportedRedisError) throw error;
@@ -68,15 +73,14 @@ async function readFacts(client: Redis): Promise<Map<string, string>> {
 }
 
 function refuseUnsupported(facts: Map<string, string>): void {
-  const mode = facts.get('redis_mode');
+  // Valkey has both names, or only its own.
+  const mode = facts.get('redis_mode') ?? facts.get('server_mode');
   if (mode === 'sentinel') {
     throw new UnsupportedRedisError(
-      'This is a Redis Sentinel, which holds no data. Turnpike needs the address of the primary itself.',
+      'This is a Redis Sentinel, which holds no data: name it in REDIS_SENTINELS.',
     );
   }
   if (mode === 'cluster' || facts.get('cluster_enabled') === '1') {
-    throw new UnsupportedRedisError(
-      'This Redis is a node of a Redis Cluster, which Turnpike does not support. It needs a single Redis (cluster-enabled no).',
-    );
+    throw new UnsupportedRedisError('This Redis is a node of a Redis Cluster: set REDIS_CLUSTER=on.');
   }
 }

@@ -11,6 +11,8 @@ export type {
   LiveUpdate,
   ToolProgress,
 } from './live.ts';
+export { PREFIX_SHAPE } from './hash-tag.ts';
+export { redisSettings, redisVariables, type RedisAddress, type RedisSettings } from './redis-settings.ts';
 export type { Signal } from './signal.ts';
 export type { QueuedTurnJob, TurnJob } from './turn-job.ts';
 export type { HandedJob, HandOvers, OfferedSlot, SlotOffers } from './hand-overs.ts';

@@ -2,12 +2,15 @@ import type { Backplane } from './backplane.ts';
 import { openPostgresBackplane } from './postgres-backplane.ts';
 import { STALLED_JOBS } from './queue-worker.ts';
 import { openRedisBackplane } from './redis-backplane.ts';
+import { SINGLE_REDIS, type RedisSettings } from './redis-settings.ts';
 
 export interface BackplaneOptions {
   /** `redis://`, `rediss://`, `postgres://` or `postgresql://`: the scheme chooses the driver. */
   url: string;
-  /** Separates several installations on one Redis. Default: `turnpike`. */
+  /** Separates several installations on one Redis. It is put into braces where it has none. Default: `turnpike`. */
   prefix?: string;
+  /** How that Redis is found and trusted. Default: it is a single one. */
+  redis?: RedisSettings;
   /** Errors in the background. The backplane recovers from each, or its callers get an error too. */
   onError: (error: Error) => void;
   /**
@@ -22,8 +25,8 @@ export interface BackplaneOptions {
 }
 
 /**
- * Opens the backplane. On Redis, does not wait for a server that is away; throws `UnsupportedRedisError` for a Redis
- * Cluster or a Sentinel. On Postgres, creates the schema where it is missing; throws `BackplaneUnavailableError`
+ * Opens the backplane. On Redis, does not wait for a server that is away; throws `UnsupportedRedisError` for one
+ * that is of another kind than the settings say. On Postgres, creates the schema where it is missing; throws `BackplaneUnavailableError`
  * where that takes more than 15 s, `TerminalError` where it can never succeed.
  */
 export async function openBackplane(options: BackplaneOptions): Promise<Backplane> {
@@ -36,6 +39,11 @@ export async function openBackplane(options: BackplaneOptions): Promise<Backplan
   } = options;
   const common = { url, onError, deafAfterMs, lockMs };
   return /^rediss?:/.test(url)
-    ? openRedisBackplane({ ...common, onUnusable, prefix: options.prefix ?? 'turnpike' })
+    ? openRedisBackplane({
+        ...common,
+        onUnusable,
+        prefix: options.prefix ?? 'turnpike',
+        settings: options.redis ?? SINGLE_REDIS,
+      })
     : openPostgresBackplane(common);
 }

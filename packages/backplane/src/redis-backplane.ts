@@ -3,12 +3,15 @@ import { Redis } from 'ioredis';
 import type { Backplane } from './backplane.ts';
 import { checkRedisServer, refuseUnsupportedRedis, UnsupportedRedisError } from './check-redis-server.ts';
 import { BackplaneUnavailableError, plainError } from './errors.ts';
+import { hashTagged } from './hash-tag.ts';
 import { PatientWorker } from './patient-worker.ts';
 import { KEEP_NOTHING, STALLED_JOBS, type MakeWorker } from './queue-worker.ts';
 import { redisRequestRate } from './redis-request-rate.ts';
 import { redisBuckets } from './redis-retry-budget.ts';
+import { redisAccess, type RedisAccess } from './redis-access.ts';
 import { connectRedis, reconnecting, SILENCE_MS, untilReady } from './redis-connection.ts';
 import { RedisLive } from './redis-live.ts';
+import type { RedisSettings } from './redis-settings.ts';
 import { RedisSignals } from './redis-signals.ts';
 import { SharedRetryBudget } from './retry-budget.ts';
 import { DELIVERY_JOBS } from './delivery-job.ts';
@@ -29,6 +32,7 @@ const WRITTEN_MS = 60_000;
 export interface RedisBackplaneParts {
   url: string;
   prefix: string;
+  settings: RedisSettings;
   lockMs: number;
   deafAfterMs: number;
   onError: (error: Error) => void;
@@ -41,22 +45,31 @@ export interface RedisBackplaneParts {
  * consumes.
  */
 export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Backplane> {
-  const { url, prefix } = parts;
-  const onError = (error: unknown): void => parts.onError(plainError(error));
-  const { client, disconnect } = connectRedis(url, { maxRetriesPerRequest: 1 }, onError, () =>
-    signals.reconnect(),
+  const prefix = hashTagged(parts.prefix);
+  const writtenKey = `${prefix}:written`;
+  const access = await redisAccess(parts.url, parts.settings, writtenKey);
+  let isOpen = false;
+  const onError = (error: unknown): void => {
+    if (!(error instanceof UnsupportedRedisError)) parts.onError(plainError(error));
+    else if (isOpen) parts.onUnusable(error);
+  };
+  const { client, disconnect } = connectRedis(
+    access,
+    { maxRetriesPerRequest: 1 },
+    onError,
+    () => signals.reconnect(),
+    // A node that became a replica responds to PING; it says MOVED where a key is named.
+    (itself) => (access.mayMove ? itself.exists(writtenKey) : itself.ping()),
   );
   try {
-    await refuseUnsupportedRedis(client);
+    await refuseUnsupportedRedis(client, access.mayMove);
   } catch (error) {
     disconnect();
     throw error;
   }
+  isOpen = true;
   const look = (): void => {
-    checkRedisServer(client, onError).catch((error: unknown) => {
-      if (error instanceof UnsupportedRedisError) parts.onUnusable(error);
-      else onError(error);
-    });
+    checkRedisServer(client, access.mayMove, onError).catch(onError);
   };
   client.on('ready', look);
   if (client.status === 'ready') look();
@@ -77,14 +90,14 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
       queue: bullQueue,
       ready: (limit) => untilReady(client, limit),
       findAlive: (jobIds) => findAliveJobs(client, (id) => bullQueue.toKey(id), jobIds),
-      makeWorker: workerMaker(kind.queue, parts),
+      makeWorker: workerMaker(kind.queue, access, prefix, parts.lockMs),
       deafAfterMs: parts.deafAfterMs,
     });
   };
   const queue = new BullTurnQueues(openQueue(TURN_JOBS), openQueue);
   const deliveries = openQueue(DELIVERY_JOBS);
   const signals = new RedisSignals({
-    url,
+    access,
     publisher: client,
     prefix: `${prefix}:${client.options.db ?? 0}:signals:`,
     onError,
@@ -123,11 +136,12 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
     async ping() {
       await withTimeout('ping', (limit) => untilReady(client, limit));
       // A replica, a full server and one whose disk failed still respond to PING, but refuse writes.
-      const key = `${prefix}:written`;
-      await withTimeout('a write', () => client.set(key, '1', 'PX', WRITTEN_MS)).catch((error: unknown) => {
-        if (!(error instanceof BackplaneUnavailableError && error.cause instanceof Error)) throw error;
-        throw new BackplaneUnavailableError(`a write (${error.cause.message})`, error.cause);
-      });
+      await withTimeout('a write', () => client.set(writtenKey, '1', 'PX', WRITTEN_MS)).catch(
+        (error: unknown) => {
+          if (!(error instanceof BackplaneUnavailableError && error.cause instanceof Error)) throw error;
+          throw new BackplaneUnavailableError(`a write (${error.cause.message})`, error.cause);
+        },
+      );
     },
     depth: () => queue.depth(),
     async close() {
@@ -141,10 +155,10 @@ export async function openRedisBackplane(parts: RedisBackplaneParts): Promise<Ba
   };
 }
 
-function workerMaker(queue: string, { url, prefix, lockMs }: RedisBackplaneParts): MakeWorker {
+function workerMaker(queue: string, access: RedisAccess, prefix: string, lockMs: number): MakeWorker {
   const connection = {
-    ...reconnecting(),
-    url,
+    ...reconnecting(access),
+    url: access.url,
     // A worker waits for its server without a limit.
     maxRetriesPerRequest: null,
     socketTimeout: BLOCK_SECONDS * 1_000 + SILENCE_MS,

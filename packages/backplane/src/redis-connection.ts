@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { Redis, type CommonRedisOptions } from 'ioredis';
 import { joinWrites } from './join-writes.ts';
+import type { RedisAccess } from './redis-access.ts';
+import { retryDelay } from './redis-connector.ts';
 import type { Limit } from './with-timeout.ts';
 
 /**
@@ -13,17 +15,20 @@ const HEARTBEAT_MS = 1_500;
 /** The least time between two reconnects away from a server that refuses writes. */
 const LEAVE_EVERY_MS = 2_000;
 
+/**
+ * After a failover the old server continues as a replica and keeps its connections: it says READONLY, also in the error
+ * of a script, or in a cluster MOVED. A node that is cut off from its cluster says CLUSTERDOWN.
+ */
+const REFUSES_WRITES = /\bREADONLY\b|^MOVED |^CLUSTERDOWN /;
+
 /** Options of every connection. `onReadOnly` is called when it leaves a server that refuses writes. */
-export function reconnecting(onReadOnly: () => void = () => undefined) {
+export function reconnecting({ Connector }: RedisAccess, onReadOnly: () => void = () => undefined) {
   let leftAt = -Infinity;
   return {
-    retryStrategy: (times: number): number =>
-      // At once, then up to every two seconds, with jitter so that a fleet does not reconnect together.
-      Math.min(2_000, times * 100) * (0.5 + Math.random() / 2),
-    // After a failover the old server continues as a replica and keeps its connections. The error of a script contains
-    // READONLY too.
+    Connector,
+    retryStrategy: retryDelay,
     reconnectOnError(error: Error): boolean {
-      if (!/\bREADONLY\b/.test(error.message) || performance.now() - leftAt < LEAVE_EVERY_MS) return false;
+      if (!REFUSES_WRITES.test(error.message) || performance.now() - leftAt < LEAVE_EVERY_MS) return false;
       leftAt = performance.now();
       onReadOnly();
       return true;
@@ -36,22 +41,27 @@ export function reconnecting(onReadOnly: () => void = () => undefined) {
 
 /**
  * Connects in the background, without a limit, and reconnects after each loss. A heartbeat detects a connection that
- * is open but dead, also while it is not used.
+ * is open but dead, also while it is not used; `beat` is its request.
  */
 export function connectRedis(
-  url: string,
+  access: RedisAccess,
   options: Pick<CommonRedisOptions, 'autoResubscribe' | 'maxRetriesPerRequest'>,
   onError: (error: unknown) => void,
   onReadOnly?: () => void,
+  beat: (client: Redis) => Promise<unknown> = (itself) => itself.ping(),
 ): { client: Redis; disconnect(): void } {
-  const client = new Redis(url, { ...reconnecting(onReadOnly), enableOfflineQueue: false, ...options });
+  const client = new Redis(access.url, {
+    ...reconnecting(access, onReadOnly),
+    enableOfflineQueue: false,
+    ...options,
+  });
   // One listener for each call in progress; time bounds them, not number.
   client.setMaxListeners(0);
   client.on('error', onError);
   joinWrites(client);
   const heartbeat = setInterval(() => {
     // Without a response the socket's timeout destroys the connection, which reports an error.
-    if (client.status === 'ready') client.ping().catch(() => undefined);
+    if (client.status === 'ready') beat(client).catch(() => undefined);
   }, HEARTBEAT_MS);
   return {
     client,

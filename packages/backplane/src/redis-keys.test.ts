@@ -35,7 +35,7 @@ const url = process.env['TEST_REDIS_URL'];
   it('all expire except those of the queues, and none contains a name unencoded', async () => {
     const client = new Redis(url ?? '');
     const errors: unknown[] = [];
-    const prefix = `t-${randomUUID()}`;
+    const prefix = `{t-${randomUUID()}}`;
     const backplane = await openBackplane({ url: url ?? '', prefix, onError: (error) => errors.push(error) });
     try {
       for (const name of ODD_NAMES) {

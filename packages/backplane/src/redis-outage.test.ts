@@ -334,8 +334,8 @@ describeRedis('A Redis of another kind (skipped where there is no Redis for test
     });
 
   it.each([
-    ['cluster', /is a node of a Redis Cluster/],
-    ['sentinel', /is a Redis Sentinel/],
+    ['cluster', /is a node of a Redis Cluster: set REDIS_CLUSTER=on/],
+    ['sentinel', /is a Redis Sentinel.+REDIS_SENTINELS/],
   ] as const)('a %s is refused with a clear message, also where it starts later', async (kind, sentence) => {
     const server = await startRedis({ kind });
     if (server === null) throw new Error('There is no redis-server on PATH.');

@@ -1,13 +1,14 @@
 import { EventEmitter, once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { callEach } from './call-each.ts';
+import type { RedisAccess } from './redis-access.ts';
 import { connectRedis, untilReady } from './redis-connection.ts';
 import type { Signal } from './signal.ts';
 import { encodeSignal, SignalListeners } from './signal-listeners.ts';
 import { RESPONSE_TIMEOUT_MS, settlesWithin, withTimeout } from './with-timeout.ts';
 
 export interface RedisSignalsParts {
-  url: string;
+  access: RedisAccess;
   /** Publishes: the connection that everything except listening shares. */
   publisher: Redis;
   /** Prefix of each channel's name. It has the database number too: Redis channels are not separated by it. */
@@ -35,7 +36,7 @@ export class RedisSignals {
     this.#parts = parts;
     this.#listeners = new SignalListeners(parts.onError);
     const { client, disconnect } = connectRedis(
-      parts.url,
+      parts.access,
       { autoResubscribe: false, maxRetriesPerRequest: 0 },
       parts.onError,
     );

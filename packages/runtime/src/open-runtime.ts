@@ -58,6 +58,7 @@ export async function openRuntime(
   const backplane = await openBackplane({
     url: settings.backplaneUrl,
     prefix: settings.backplanePrefix,
+    redis: settings.redis,
     onError: warn('Backplane error.'),
     onUnusable(error) {
       logger.error('The backplane cannot be used.', { error });

@@ -1,3 +1,4 @@
+import { PREFIX_SHAPE, redisSettings, redisVariables } from '@turnpike/backplane';
 import { fileSettings, fileVariables } from '@turnpike/files';
 import type { KeySettings } from '@turnpike/secrets';
 import { tracingSettings, tracingVariables } from '@turnpike/telemetry';
@@ -31,8 +32,12 @@ export const runtimeVariables = {
     .string()
     .min(1)
     .max(64)
+    .regex(PREFIX_SHAPE, 'may have one pair of braces, with text in it')
     .default('turnpike')
-    .describe('Prefix of every key in Redis. It separates installations that share one Redis.'),
+    .describe(
+      'Prefix of every key in Redis. It separates installations that share one Redis. Put into braces where it has none: `{turnpike}`.',
+    ),
+  ...redisVariables,
   RECONCILE_EVERY_MS: milliseconds
     .default(1_000)
     .describe('Time between two passes of the reconciler. Milliseconds.'),
@@ -82,13 +87,15 @@ export const runtimeVariables = {
 
 const environmentSchema = z.object(runtimeVariables);
 
-/** Those variables as settings, for the `transform` of a program's own schema. */
-export function runtimeSettings(environment: z.output<typeof environmentSchema>) {
+/** Those variables as settings, for the `transform` of a program's own schema, which gets an issue for each mistake. */
+export function runtimeSettings(environment: z.output<typeof environmentSchema>, context: z.RefinementCtx) {
+  const backplaneUrl = environment.BACKPLANE_URL ?? environment.REDIS_URL;
   return {
     databaseUrl: environment.DATABASE_URL,
     databasePoolSize: environment.DATABASE_POOL_SIZE,
-    backplaneUrl: environment.BACKPLANE_URL ?? environment.REDIS_URL ?? environment.DATABASE_URL,
+    backplaneUrl: backplaneUrl ?? environment.DATABASE_URL,
     backplanePrefix: environment.BACKPLANE_PREFIX,
+    redis: redisSettings(environment, backplaneUrl, context),
     reconcileEveryMs: environment.RECONCILE_EVERY_MS,
     jobAgeMs: environment.JOB_AGE_MS,
     toolWaitMs: environment.TOOL_WAIT_MS,

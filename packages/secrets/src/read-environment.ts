@@ -2,12 +2,13 @@ import { hidePassword, hideValue } from '@turnpike/telemetry';
 import type { z } from 'zod';
 import { keySettingsSchema, type KeySettings } from './key-settings.ts';
 
-/** Variables whose values prove to a model provider who calls it. */
-const MODEL_SECRETS = [
+/** Variables whose values prove to another server who calls it. */
+const SECRETS = [
   'ANTHROPIC_API_KEY',
   'AWS_BEARER_TOKEN_BEDROCK',
   'AWS_SECRET_ACCESS_KEY',
   'AWS_SESSION_TOKEN',
+  'REDIS_SENTINEL_PASSWORD',
 ] as const;
 
 /** Settings of every program that uses tenants' secrets. */
@@ -30,7 +31,7 @@ export function readEnvironment<Schema extends z.ZodType<ProgramSettings>>(
   const keys = keySettingsSchema.safeParse(given);
   if (parsed.success && keys.success) {
     // Also in a program that does not use it, but got the same environment as the workers.
-    for (const name of MODEL_SECRETS) hideValue(given[name] ?? '', true);
+    for (const name of SECRETS) hideValue(given[name] ?? '', true);
     hidePassword(parsed.data.databaseUrl);
     hidePassword(parsed.data.backplaneUrl);
     return { ...parsed.data, keys: keys.data };

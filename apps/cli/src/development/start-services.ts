@@ -93,10 +93,15 @@ async function startService(
   return url;
 }
 
-async function checkBackplane({ variable, url }: { variable: string; url: string }): Promise<void> {
+async function checkBackplane({
+  variable,
+  url,
+  redis,
+}: NonNullable<Site['config']['backplane']>): Promise<void> {
   let reason = '';
   const backplane = await openBackplane({
     url,
+    redis,
     onError: (error) => {
       reason ||= describeError(error);
     },

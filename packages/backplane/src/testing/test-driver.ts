@@ -17,7 +17,7 @@ export interface TestDriver {
 
 /** The URL's scheme chooses the driver, as for a backplane. */
 export function testDriver(server: string): TestDriver {
-  const prefix = `t-${randomUUID()}`;
+  const prefix = `{t-${randomUUID()}}`;
   const installation = `t_${randomUUID().replaceAll('-', '')}`;
   const schema = `${installation}_backplane`;
   const opened: Backplane[] = [];

@@ -105,7 +105,7 @@ export const environmentVariables = z.object({
 });
 
 const environmentSchema = environmentVariables.transform((environment, context) => ({
-  ...runtimeSettings(environment),
+  ...runtimeSettings(environment, context),
   modelApiKey:
     environment.ANTHROPIC_API_KEY === undefined ? undefined : new Secret(environment.ANTHROPIC_API_KEY),
   modelBaseUrl: environment.ANTHROPIC_BASE_URL,
