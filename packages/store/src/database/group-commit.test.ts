@@ -47,18 +47,28 @@ test('items that arrive together or meanwhile share a statement, and each gets i
 });
 
 test('a group that is not full waits a moment for the one in flight, so that more items join it', async () => {
-  const { groups, group, left } = heldWrites();
-  const first = group.add('a', 1);
-  await left(1);
-  const second = [group.add('b', 1)];
-  await nextTurn();
-  second.push(group.add('c', 1));
-  groups[0]?.end();
-  await first;
-  await left(2);
-  expect(groups[1]?.items).toEqual(['b', 'c']);
-  groups[1]?.end();
-  await Promise.all(second);
+  const WAIT_MS = 10;
+  // Where the machine took longer than the wait to add the third item, nothing is seen of it: then it is tried again.
+  for (let tookMs = Infinity; tookMs >= WAIT_MS;) {
+    const { groups, group, left } = heldWrites();
+    const startedAt = performance.now();
+    const first = group.add('a', 1);
+    await left(1);
+    const second = [group.add('b', 1)];
+    await nextTurn();
+    second.push(group.add('c', 1));
+    tookMs = performance.now() - startedAt;
+    groups[0]?.end();
+    await first;
+    await left(2);
+    groups[1]?.end();
+    if (groups[1]?.items.length === 1) {
+      await left(3);
+      groups[2]?.end();
+    }
+    await Promise.all(second);
+    if (tookMs < WAIT_MS) expect(groups[1]?.items).toEqual(['b', 'c']);
+  }
 });
 
 test('items with one key never share a statement, and a statement has at most so many bytes', async () => {
