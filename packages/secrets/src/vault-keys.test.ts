@@ -145,7 +145,7 @@ test('A request without a response ends at the timeout.', async () => {
   const started = Date.now();
   await expect(provider.currentKeyId()).resolves.toBeDefined();
   expect(Date.now() - started).toBeGreaterThanOrEqual(95);
-  expect(Date.now() - started).toBeLessThan(1_500);
+  expect(Date.now() - started).toBeLessThan(4_500);
 });
 
 test('Retry-After is honoured, and no attempt is made after the deadline.', async () => {
