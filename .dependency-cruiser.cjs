@@ -22,6 +22,7 @@ const MAY_IMPORT = {
     'backplane',
     'contract',
     'dialects/a2a',
+    'dialects/openai',
     'egress',
     'files',
     'model',

@@ -82,6 +82,28 @@ The events are those of the official client, with \`sequence_number\`. The numbe
 
 Text comes while the model writes it. Where a model call is made again, since its worker died or its stream broke, what it had written is void. The stream goes on if the new text begins with the old one; otherwise it ends with an \`error\` of the code \`stream_restarted\`: read it from its beginning. Events that are no longer kept cannot be streamed: 410, \`cursor_expired\`.
 
+## Webhooks
+
+An endpoint that was made with \`"format": "openai"\` ([receive webhooks](../../how-to/webhooks.md)) is sent OpenAI's events, of all turns of its tenant, and \`client.webhooks.unwrap(body, headers, secret)\` verifies and reads them:
+
+${table(
+  ['event', 'when'],
+  [
+    [
+      code('response.completed'),
+      'A response is complete: its turn is, or waits for outputs of functions of its client.',
+    ],
+    [
+      '\`response.failed\`, \`response.cancelled\`, \`response.incomplete\`',
+      'Its turn ended so: \`turn.failed\`, \`turn.cancelled\`, \`turn.incomplete\`.',
+    ],
+    ['\`batch.completed\`, \`batch.cancelled\`', 'A batch of \`/v1/batches\` ended; \`data.id\` is its id.'],
+    [code('ping'), 'On request, to test the endpoint.'],
+  ],
+)}
+
+\`data.id\` is the response that ended with the event, also where the event is sent again later. Other events have no form in this format: they are refused at \`events\`. The client's own \`webhooks.create\` and its like are not there.
+
 ## Errors
 
 \`{ "error": { "message", "type", "param", "code" } }\`, beside the members of a [problem](../problems.md), whose \`code\` it has. \`Idempotency-Key\` works as everywhere; the client sends none by itself, and repeats requests after connection errors: give it one (\`{ headers: { 'Idempotency-Key': key } }\`), or \`maxRetries: 0\`.

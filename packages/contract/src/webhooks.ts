@@ -24,8 +24,18 @@ export const WEBHOOK_EVENT_TYPES = [
 export const webhookEventTypeSchema = z.enum(WEBHOOK_EVENT_TYPES);
 export type WebhookEventType = z.infer<typeof webhookEventTypeSchema>;
 
+/** The words that webhooks of an endpoint are in: ours, or those of OpenAI's webhooks. */
+export const webhookFormatSchema = z.enum(['turnpike', 'openai']).meta({
+  description:
+    "`openai`: the body of OpenAI's webhooks, which `client.webhooks.unwrap` of the `openai` package reads. It has only the events that OpenAI has a word for.",
+});
+export type WebhookFormat = z.infer<typeof webhookFormatSchema>;
+
 const OPT_IN = new Set<WebhookEventType>(['turn.queued', 'turn.started']);
-const DEFAULT_EVENTS = WEBHOOK_EVENT_TYPES.filter((type) => !OPT_IN.has(type));
+/** What an endpoint of the format `turnpike` is sent unless it names its events. */
+export const DEFAULT_WEBHOOK_EVENTS: readonly WebhookEventType[] = WEBHOOK_EVENT_TYPES.filter(
+  (type) => !OPT_IN.has(type),
+);
 
 /** The address guard checks it as well: when it is submitted, and at every connection. */
 export const webhookUrlSchema = z.url({ protocol: /^https?$/ }).max(2_000);
@@ -40,8 +50,12 @@ const descriptionSchema = z.string().max(1_000);
 export const createWebhookEndpointSchema = z
   .strictObject({
     url: webhookUrlSchema,
-    events: eventsSchema.default(DEFAULT_EVENTS),
+    events: eventsSchema.optional().meta({
+      description:
+        'The event types that are sent to this endpoint. Default: all but `turn.queued` and `turn.started`; with `format: "openai"`, all that this format has.',
+    }),
     description: descriptionSchema.default(''),
+    format: webhookFormatSchema.default('turnpike'),
   })
   .meta({ id: 'CreateWebhookEndpoint' });
 export type CreateWebhookEndpoint = z.infer<typeof createWebhookEndpointSchema>;
@@ -67,6 +81,7 @@ export const webhookEndpointSchema = z
     url: z.string(),
     events: z.array(webhookEventTypeSchema),
     description: z.string(),
+    format: webhookFormatSchema,
     enabled: z.boolean(),
     disabled_reason: z.enum(['requested', 'gone', 'failing']).nullable().meta({
       description: '`gone`: it responded with 410. `failing`: every delivery failed for five days.',

@@ -794,9 +794,11 @@ CREATE TABLE webhook_endpoints (
   created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   updated_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
   deleted_at timestamptz(3),
+  format text NOT NULL DEFAULT 'turnpike'::text,
   CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
   CONSTRAINT webhook_endpoints_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE,
-  CONSTRAINT webhook_endpoints_disabled_check CHECK (((enabled = (disabled_at IS NULL)) AND (enabled = (disabled_reason IS NULL)) AND ((disabled_reason IS NULL) OR (disabled_reason = ANY (ARRAY['requested'::text, 'gone'::text, 'failing'::text, 'deleted'::text])))))
+  CONSTRAINT webhook_endpoints_disabled_check CHECK (((enabled = (disabled_at IS NULL)) AND (enabled = (disabled_reason IS NULL)) AND ((disabled_reason IS NULL) OR (disabled_reason = ANY (ARRAY['requested'::text, 'gone'::text, 'failing'::text, 'deleted'::text]))))),
+  CONSTRAINT webhook_endpoints_format_check CHECK ((format = ANY (ARRAY['turnpike'::text, 'openai'::text])))
 );
 CREATE INDEX webhook_endpoints_disabled ON webhook_endpoints USING btree (id) WHERE (NOT enabled);
 CREATE INDEX webhook_endpoints_tenant_id_id_idx ON webhook_endpoints USING btree (tenant_id, id);

@@ -65,7 +65,12 @@ export { findSchemaProblems, writeSchemaSnapshot, type SchemaFolders } from './s
 export type { SchemaProblem } from './schema/schema-problem.ts';
 export { claimTurn, type LeasedTurn } from './turns/claim-turn.ts';
 export { giveBackTurn, readHandedTurn, type HandedTurn } from './turns/hand-over.ts';
-export { claimDelivery, readTurnOfDelivery, type ClaimedDelivery } from './deliveries/claim-delivery.ts';
+export {
+  claimDelivery,
+  listToolsCalled,
+  readTurnOfDelivery,
+  type ClaimedDelivery,
+} from './deliveries/claim-delivery.ts';
 export { hasRoomFor, hasRoomForVersion, type Owned } from './tenants/count-owned.ts';
 export { pruneEvents } from './events/prune-events.ts';
 export { openDatabase, type Database, type DatabaseOptions } from './database/database.ts';

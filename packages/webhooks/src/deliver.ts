@@ -1,17 +1,13 @@
 import type { Backplane, DeliveryJob, JobConsumer } from '@turnpike/backplane';
-import { TurnpikeError, type PushCredentials, type Turn } from '@turnpike/contract';
+import { TurnpikeError } from '@turnpike/contract';
 import { signWebhook } from '@turnpike/egress';
 import {
   claimDelivery,
   postponeDelivery,
-  readPushCredentials,
-  readTurnOfDelivery,
   readWebhookSecrets,
   recordDelivery,
   type ClaimedDelivery,
-  type Database,
   type ReceiverBreaker,
-  type SecretBox,
 } from '@turnpike/store';
 import {
   reportSparingly,
@@ -23,27 +19,18 @@ import {
   type Span,
   type Tracing,
 } from '@turnpike/telemetry';
-import { composeBody } from './compose-body.ts';
+import { composeMessage, type ComposerParts } from './compose-message.ts';
 import { DeliveryFeeder } from './feed-deliveries.ts';
 import { judgeAttempt, type Attempt } from './judge-attempt.ts';
 import { WebhookSender, type SenderSettings } from './send-webhook.ts';
 import { makeSigningSecret } from './signing-secret.ts';
 
-export interface DelivererParts {
-  database: Database;
+export interface DelivererParts extends ComposerParts {
   backplane: Backplane;
-  secretBox: SecretBox;
   logger: Logger;
   metrics: Metrics;
   tracing: Tracing;
-  /** What is sent to a push configuration of a turn: in the words of its protocol. */
-  composeNotification: ComposeNotification;
 }
-
-export type ComposeNotification = (
-  turn: Turn,
-  credentials: PushCredentials,
-) => { headers: Record<string, string>; body: string };
 
 export interface DelivererSettings extends SenderSettings {
   /** Waits between attempts. Milliseconds. */
@@ -145,7 +132,7 @@ export class Deliverer {
     { claimedAt, span, logger }: { claimedAt: number; span: Span; logger: Logger },
   ): Promise<void> {
     const { metrics } = this.#parts;
-    const message = await this.#compose(delivery);
+    const message = await composeMessage(this.#parts, delivery);
     if (message === null) return;
     const { body } = message;
     const secrets = await this.#openSecrets(delivery);
@@ -166,20 +153,6 @@ export class Deliverer {
       return;
     }
     await this.#record(delivery, attempt, { nowMs: nowMs(), span, logger });
-  }
-
-  /** Null where its turn was erased, or its push configuration removed, meanwhile. */
-  async #compose(
-    delivery: ClaimedDelivery,
-  ): Promise<{ headers: Record<string, string>; body: string } | null> {
-    const { database, secretBox, composeNotification } = this.#parts;
-    if (delivery.pushConfigId === null) {
-      const body = await composeBody(database.pool, delivery);
-      return body === null ? null : { headers: { 'content-type': 'application/json' }, body };
-    }
-    const credentials = await readPushCredentials(database.pool, secretBox, delivery);
-    const read = await readTurnOfDelivery(database.pool, delivery);
-    return credentials === null || read === null ? null : composeNotification(read.turn, credentials);
   }
 
   async #record(

@@ -35,6 +35,7 @@ import { checkPublicUrl } from '../check-public-url.ts';
 import { pageOf } from '../cursor.ts';
 import { anyOf, timeFilters, timesOf } from '../list-filters.ts';
 import { defineRoute, located, type Route, type Services } from '../route.ts';
+import { eventsOf } from '../webhook-events.ts';
 
 const none = z.object({});
 const params = z.object({ webhook_endpoint_id: idSchema('webhookEndpoint') });
@@ -64,14 +65,16 @@ export const webhookEndpointRoutes: Route[] = [
     problems: ['webhook_endpoint_limit'],
     async prepare({ tenantId, body }, services) {
       checkPublicUrl(body.url, 'url', services);
+      eventsOf(body.format, body.events);
       await services.secretBox.prepare(tenantId);
     },
     async handle({ tenantId, limits, body, sql }, { secretBox }) {
       const id = newId('webhookEndpoint');
+      const events = eventsOf(body.format, body.events);
       const secret = makeSigningSecret();
       const endpoint = await inTransaction(sql, async (transaction) => {
         await checkCount(transaction, { tenantId, limits }, 'webhookEndpoints');
-        const inserted = await insertWebhookEndpoint(transaction, { ...body, id, tenantId });
+        const inserted = await insertWebhookEndpoint(transaction, { ...body, events, id, tenantId });
         await replaceWebhookSecret(transaction, secretBox, { tenantId, owner: id }, secret, 0);
         return inserted;
       });
@@ -134,8 +137,11 @@ export const webhookEndpointRoutes: Route[] = [
     body: updateWebhookEndpointSchema,
     response: { status: 200, description: 'The endpoint.', schema: webhookEndpointSchema },
     problems: ['not_found'],
-    async prepare({ body }, services) {
+    async prepare({ tenantId, params: { webhook_endpoint_id: id }, body }, services) {
       checkPublicUrl(body.url, 'url', services);
+      if (body.events === undefined) return;
+      const { format } = await readThere(services, tenantId, id);
+      eventsOf(format, body.events);
     },
     async handle({ tenantId, params: { webhook_endpoint_id: id }, body, sql }) {
       const endpoint = await updateWebhookEndpoint(sql, { id, tenantId, change: body });

@@ -1,5 +1,6 @@
 import type { Dialect } from '@turnpike/dialect-base';
 export { REQUEST_FIELDS } from './fields.ts';
+export { composeWebhookEvent, OPENAI_WEBHOOK_EVENTS } from './webhook-event.ts';
 import { errorOf } from './errors.ts';
 import { conversationRoutes } from './routes/conversations.ts';
 import { modelRoutes } from './routes/models.ts';

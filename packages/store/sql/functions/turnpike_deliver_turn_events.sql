@@ -6,7 +6,8 @@
 --
 -- A tenant without endpoints, and a turn without a URL and push configurations, cost three index look-ups. A disabled
 -- endpoint gets its events as dead letters, which can be redelivered once it works again. Of a batch's turns,
--- endpoints are told only that one requires an action: the batch tells of the others at its end.
+-- endpoints are told only that one requires an action: the batch tells of the others at its end. An endpoint in OpenAI's
+-- format is told of an action only where outputs of the client's functions are waited for: OpenAI has no other.
 CREATE OR REPLACE FUNCTION turnpike_deliver_turn_events() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,6 +25,8 @@ BEGIN
                              'turn.cancelled', 'turn.incomplete')
           AND (event.type = 'turn.requires_action' OR NOT EXISTS (
                 SELECT 1 FROM turns WHERE turns.id = event.turn_id AND turns.batch_id IS NOT NULL))
+          AND (event.type <> 'turn.requires_action' OR endpoint.format <> 'openai' OR EXISTS (
+                SELECT 1 FROM tool_calls WHERE tool_calls.turn_id = event.turn_id AND tool_calls.awaiting = 'output'))
         UNION ALL
         -- Webhook URLs of turns at one origin share a concurrency limit and a circuit breaker.
         SELECT event.id, event.turn_id, event.sequence_number, event.tenant_id, event.type,

@@ -1,4 +1,4 @@
-import { requiredActionSchema, type Turn } from '@turnpike/contract';
+import { requiredActionSchema, webhookFormatSchema, type Turn } from '@turnpike/contract';
 import { z } from 'zod';
 import { selectList } from '../database/select-list.ts';
 import { query, type Sql } from '../database/sql.ts';
@@ -10,6 +10,7 @@ const claimedSchema = z.object({
   tenantId: z.string(),
   endpointId: z.string().nullable(),
   url: z.string(),
+  format: webhookFormatSchema,
   lane: z.string(),
   eventId: z.string(),
   type: z.string(),
@@ -49,6 +50,7 @@ WITH held AS (
 )
 SELECT ${selectList(claimedSchema, 'held', {
     url: 'coalesce(held.url, endpoint.url)',
+    format: "coalesce(endpoint.format, 'turnpike')",
     traceparent: '(SELECT turns.traceparent FROM turns WHERE turns.id = held.turn_id)',
     claimedAt: '(extract(epoch FROM now()) * 1000)::double precision',
   })}
@@ -107,4 +109,29 @@ export async function readTurnOfDelivery(
     truncated && input === null ? null : (row.inputTexts?.[id] ?? null);
   const waiting = actions && actions.map((call) => ({ ...call, input_text: textOf(call) }));
   return { turn: asTurn({ ...row, actions: waiting }), sequenceNumber, truncated };
+}
+
+const TOOLS_CALLED = {
+  name: 'tools-called-until',
+  text: `
+SELECT steps.index, coalesce(
+  jsonb_path_query_array(jsonb_agg(messages.content), '$[*][*] ? (@.type == "tool_use").name'), '[]') AS names
+FROM steps JOIN messages ON messages.turn_id = steps.turn_id AND messages.step_index = steps.index
+WHERE steps.turn_id = $1 AND steps.type = 'model_call'
+  AND ($2::text[] IS NULL OR steps.index <= (SELECT max(step_index) FROM tool_calls WHERE turn_id = $1 AND id = ANY ($2)))
+GROUP BY steps.index ORDER BY steps.index`,
+  row: z.object({ index: z.int(), names: z.array(z.string()) }),
+};
+
+/**
+ * The names of the tools that each model call of a turn asked for, in order. `waiting`: up to the model call that asked
+ * for these calls; null for all.
+ */
+export async function listToolsCalled(
+  sql: Sql,
+  turnId: string,
+  waiting: readonly string[] | null,
+): Promise<string[][]> {
+  const steps = await query(sql, TOOLS_CALLED, [turnId, waiting]);
+  return steps.map(({ names }) => names);
 }

@@ -36,6 +36,7 @@ async function endpoint(): Promise<string> {
     url: 'https://hooks.example.com/',
     description: '',
     events: ['budget.exhausted' as const],
+    format: 'turnpike' as const,
   };
   await insertWebhookEndpoint(database.pool, { ...wanted, id, tenantId });
   return id;

@@ -1,8 +1,10 @@
 import {
   webhookEventTypeSchema,
+  webhookFormatSchema,
   type CreateWebhookEndpoint,
   type UpdateWebhookEndpoint,
   type WebhookEndpoint,
+  type WebhookEventType,
 } from '@turnpike/contract';
 import { z } from 'zod';
 import type { Database } from '../database/database.ts';
@@ -14,6 +16,7 @@ const storedEndpointSchema = z.object({
   url: z.string(),
   description: z.string(),
   events: z.array(webhookEventTypeSchema),
+  format: webhookFormatSchema,
   enabled: z.boolean(),
   disabledReason: z.enum(['requested', 'gone', 'failing']).nullable(),
   disabledAt: z.date().nullable(),
@@ -30,6 +33,7 @@ const endpointRow = storedEndpointSchema.transform((row): WebhookEndpoint => ({
   url: row.url,
   events: row.events,
   description: row.description,
+  format: row.format,
   enabled: row.enabled,
   disabled_reason: row.disabledReason,
   disabled_at: row.disabledAt?.toISOString() ?? null,
@@ -41,17 +45,21 @@ const endpointRow = storedEndpointSchema.transform((row): WebhookEndpoint => ({
 const INSERT = {
   name: 'insert-webhook-endpoint',
   text: `
-INSERT INTO webhook_endpoints (id, tenant_id, url, events, description) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO webhook_endpoints (id, tenant_id, url, events, description, format) VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING ${COLUMNS}`,
   row: endpointRow,
 };
 
 export async function insertWebhookEndpoint(
   sql: Sql,
-  endpoint: CreateWebhookEndpoint & { id: string; tenantId: string },
+  endpoint: Omit<CreateWebhookEndpoint, 'events'> & {
+    id: string;
+    tenantId: string;
+    events: readonly WebhookEventType[];
+  },
 ): Promise<WebhookEndpoint> {
-  const { id, tenantId, url, events, description } = endpoint;
-  const [inserted] = await query(sql, INSERT, [id, tenantId, url, events, description]);
+  const { id, tenantId, url, events, description, format } = endpoint;
+  const [inserted] = await query(sql, INSERT, [id, tenantId, url, events, description, format]);
   if (inserted === undefined) throw new Error('An insert returned no row.');
   return inserted;
 }

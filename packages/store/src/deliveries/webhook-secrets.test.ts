@@ -35,7 +35,12 @@ async function countSecrets(): Promise<number> {
 test('an endpoint that is deleted during a delivery gets no new key', async () => {
   const tenantId = await createTenant(database, 'Acme');
   const owner = newId('webhookEndpoint');
-  const wanted = { url: 'https://hooks.example.com/', description: '', events: ['turn.completed' as const] };
+  const wanted = {
+    url: 'https://hooks.example.com/',
+    description: '',
+    events: ['turn.completed' as const],
+    format: 'turnpike' as const,
+  };
   await insertWebhookEndpoint(database.pool, { ...wanted, id: owner, tenantId });
   await replaceWebhookSecret(database.pool, secretBox, { tenantId, owner }, make(), 0);
   expect(await readWebhookSecrets(database.pool, secretBox, { tenantId, owner }, null)).toHaveLength(1);

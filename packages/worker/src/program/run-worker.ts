@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import { isSettled } from '@turnpike/contract';
 import { composeNotification } from '@turnpike/dialect-a2a';
+import { composeWebhookEvent } from '@turnpike/dialect-openai';
 import { openRuntime } from '@turnpike/runtime';
 import { listDebuggedTenants, runPasses } from '@turnpike/store';
 import { watchTurns } from '@turnpike/turns';
@@ -95,7 +96,16 @@ export async function runWorker(
     pass: () => collector.pass(),
   });
   const deliverer = new Deliverer(
-    { database, backplane, secretBox, logger, metrics, tracing, composeNotification },
+    {
+      database,
+      backplane,
+      secretBox,
+      logger,
+      metrics,
+      tracing,
+      composeNotification,
+      composeOpenAIEvent: composeWebhookEvent,
+    },
     {
       ...config.webhooks,
       everyMs: config.reconcileEveryMs,
