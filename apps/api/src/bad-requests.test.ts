@@ -329,6 +329,7 @@ const REFUSED: Record<ProblemCode, Record<string, () => Test>> = {
     'an id in capitals': () => get(`/v1/turns/${ours.turnId.toUpperCase()}`),
     'an id of another kind': () => get(`/v1/turns/${ours.sessionId}`),
     'an id of NUL': () => get('/v1/turns/%00'),
+    'an id of NUL where clients choose ids': () => get('/ai/chat/%00/stream'),
     'an id that climbs': () => get('/v1/turns/..%2f..%2fetc%2fpasswd'),
     'an id that is SQL': () => get(`/v1/turns/${encodeURIComponent("' OR '1'='1")}`),
     'an id with more behind it': () => get(`/v1/turns/${ours.turnId}%0a`),

@@ -5,10 +5,11 @@ import { findUnstorable } from './check-json.ts';
 
 import type { Route } from './route.ts';
 
-/** Path parameters: `not_found` for what is not an id. */
+/** Path parameters: `not_found` for what is not an id, or could not be one for it cannot be stored. */
 export function parseParams(route: Route, given: unknown): Record<string, unknown> {
   const parsed = route.params.safeParse(given);
-  if (!parsed.success) throw new ProblemError('not_found', 'There is nothing at this path.');
+  if (!parsed.success || findUnstorable(parsed.data) !== null)
+    throw new ProblemError('not_found', 'There is nothing at this path.');
   return parsed.data;
 }
 
