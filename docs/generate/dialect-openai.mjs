@@ -59,12 +59,12 @@ ${table(
     [
       '`function_call_output`',
       'mapped',
-      'The output of a call. All calls of a response are answered in one request, and without messages beside them.',
+      'The output of a call. All calls of a response are answered in one request, and without messages beside them. A `call_id` names its turn, so `previous_response_id` may be left out.',
     ],
     [
       'message of the role `assistant`, `reasoning`, `function_call`, `mcp_call`, `item_reference`',
       'different',
-      'An item that a response had, by its id: the request continues that response, and what stands before the item is not read, since the session has it. Without an id, or with one of another service, refused.',
+      'An item that a response had, by its id or its `call_id`: the request continues that response, and what stands before the item is not read, since the session has it. With neither, refused, unless another that is named comes after it; and with one of another service, refused.',
     ],
     ['any other', 'refused', ''],
   ],
@@ -81,6 +81,10 @@ A response has items of the types \`message\`, \`reasoning\` (what the model ret
 The events are those of the official client, with \`sequence_number\`. The numbers have gaps, and are the same whenever the stream is read, at any process: \`starting_after\` continues a stream exactly, and so does the client's own filter. A stream ends after fifteen minutes; continue it. A cancelled response ends with \`response.incomplete\` and the status \`cancelled\`: the client has no event for it.
 
 Text comes while the model writes it. Where a model call is made again, since its worker died or its stream broke, what it had written is void. The stream goes on if the new text begins with the old one; otherwise it ends with an \`error\` of the code \`stream_restarted\`: read it from its beginning. Events that are no longer kept cannot be streamed: 410, \`cursor_expired\`.
+
+## The AI SDK
+
+\`@ai-sdk/open-responses\` works with the URL \`…/openai/v1/responses\`. A loop of its tools is one turn: each request repeats what came before, and continues the turn that its calls name. Its version for \`ai\` 6 repeats what the model said without the ids of items, so it cannot go on with a conversation: that is refused. \`generateText\` takes what comes within \`DIALECT_WAIT_MS\` for the whole response; use \`streamText\` for turns that may take longer. Chats in pages have [a dialect of their own](../../how-to/ai-sdk.md).
 
 ## Webhooks
 

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 /** What a script beside this file printed, as JSON: it uses an official client, in a process of its own. */
 export async function runClient(
   script: string,
-  settings: { url: string; apiKey: string; client?: string; input?: object },
+  settings: { url: string; apiKey: string; client?: string; input?: object; node?: string },
 ): Promise<unknown> {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, ['--no-warnings', path], {
+  const child = spawn(settings.node ?? process.execPath, ['--no-warnings', path], {
     env: {
       PATH: process.env['PATH'],
       BASE_URL: `${settings.url}/openai/v1`,

@@ -16,7 +16,7 @@ import {
 } from '@turnpike/dialect-base';
 import { isDeepStrictEqual } from 'node:util';
 import { noConversation, noResponse, parseResponseId, sessionIdOf } from './ids.ts';
-import { callsClient } from './items.ts';
+import { callsClient, callsIn } from './items.ts';
 import { overridesOf } from './overrides.ts';
 import { readInput, type GivenInput } from './read-input.ts';
 import { readSource } from './read-response.ts';
@@ -178,8 +178,13 @@ async function callsOf(
   if (previous !== null && parseResponseId(previous).part !== parts - 1)
     throw refused('previous_response_id', 'is not the newest response of its turn');
   const last = steps.findLast((step) => callsClient(step, clientTools));
-  const called = (last?.tool_calls ?? []).filter(({ name }) => clientTools.has(name));
-  return new Map(called.map((call) => [call.tool_use_id, call.id]));
+  if (last === undefined) return new Map();
+  return new Map(
+    callsIn(last, clientTools).flatMap(({ toolUseId, item }) => {
+      const call = last.tool_calls.find(({ tool_use_id: id }) => id === toolUseId);
+      return item.type === 'function_call' && call !== undefined ? [[item.call_id, call.id]] : [];
+    }),
+  );
 }
 
 /** Which part of its turn was accepted: those before it were complete by then. */

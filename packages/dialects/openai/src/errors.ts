@@ -26,11 +26,12 @@ function paramOf(path: string): string {
 
 /**
  * An error as the `openai` package reads it: `{ error: { message, type, param, code } }`. The code is the problem's.
- * With several issues, `param` is the first one's, and the message has all.
+ * With several issues, `param` is the first one's, and the message has all. It is never null, as OpenAI's may be: the
+ * client of Open Responses then reads nothing of an error.
  */
 export function errorOf({ status, code, detail, errors = [] }: Problem): { error: object } {
   const issues = errors.map(({ path, message }) => ({ param: paramOf(path), message }));
   const said = issues.map(({ param, message }) => (param === '' ? message : `${param}: ${message}`));
   const message = said.length === 0 ? detail : `${detail} ${said.join('; ')}`;
-  return { error: { message, type: typeOf(status), param: issues[0]?.param || null, code } };
+  return { error: { message, type: typeOf(status), param: issues[0]?.param ?? '', code } };
 }

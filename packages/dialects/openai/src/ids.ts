@@ -40,8 +40,8 @@ export const conversationIdSchema = z
 export const conversationId = (sessionId: string): string => sessionId.replace(/^sess_/, 'conv_');
 export const sessionIdOf = (conversation: string): string => conversation.replace(/^conv_/, 'sess_');
 
-/** The kinds of items that a model step has, by the prefixes of their ids. */
-export type ItemPrefix = 'msg' | 'rs' | 'fc' | 'mcp';
+/** The kinds of items that a model step has, by the prefixes of their ids; and the call that an item is. */
+export type ItemPrefix = 'msg' | 'rs' | 'fc' | 'mcp' | 'call';
 
 /** Of an item of a step. A step has several items of one kind only where it calls several tools. */
 export function itemId(prefix: ItemPrefix, turnId: string, stepIndex: number, place?: number): string {
@@ -55,7 +55,7 @@ export const inputId = (turnId: string, place: number): string =>
 export const outputId = (turnId: string, stepIndex: number, place: number): string =>
   `${turnId.replace(/^turn/, 'fco')}_${stepIndex}_${place}`;
 
-const ITEM_ID = new RegExp(`^(?:msg|rs|fc|mcp)_(${UNIQUE})_\\d{1,4}(?:_\\d{1,3})?$`);
+const ITEM_ID = new RegExp(`^(?:msg|rs|fc|mcp|call)_(${UNIQUE})_\\d{1,4}(?:_\\d{1,3})?$`);
 
 const LISTED_ID = new RegExp(`^(?:msg|rs|fc|mcp|fco)_(${UNIQUE})_`);
 
@@ -64,7 +64,7 @@ const turnNamedBy = (pattern: RegExp, id: string): string | null => {
   return unique === undefined ? null : `turn_${unique}`;
 };
 
-/** The turn that an item of a response came from; null for an id that is not of this service. */
+/** The turn that an item or a call of a response came from; null for an id that is not of this service. */
 export const turnOfItem = (id: string): string | null => turnNamedBy(ITEM_ID, id);
 
 /** The turn that an item of a conversation came from, also one of the client. */

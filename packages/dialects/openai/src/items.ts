@@ -144,13 +144,14 @@ export function reasoningItem(turnId: string, index: number, thinking: readonly 
 function functionCallItem(
   { turn_id: turnId, index }: Step,
   place: number,
-  { id, name, input }: ToolUse,
+  { name, input }: ToolUse,
 ): FunctionCallItem {
   return {
     id: itemId('fc', turnId, index, place),
     type: 'function_call',
     status: 'completed',
-    call_id: id,
+    // It names its turn: some clients repeat a call, and bring its output, with no other id.
+    call_id: itemId('call', turnId, index, place),
     name,
     arguments: JSON.stringify(input ?? {}),
   };

@@ -11,7 +11,7 @@ export interface GivenInput {
   instructions: string[];
   /** Outputs of functions that the model called. */
   outputs: { callId: string; output: string | ContentBlock[]; path: string }[];
-  /** The turn that the newest repeated item came from; null where no item is repeated. */
+  /** The turn that the newest repeated item came from, or whose call has an output; null where there is neither. */
   repeatsTurn: string | null;
 }
 
@@ -43,10 +43,14 @@ const messageItem = z.strictObject({
   status,
 });
 
-/** What a response had: the session has it. Its content is not read. */
+/**
+ * What a response had: the session has it, so its content is not read. Some clients repeat items without their ids: a
+ * call is known by its `call_id`, and what was said by a call that comes after it.
+ */
 const repeatedItem = z.looseObject({
   type: z.enum(['message', 'reasoning', 'function_call', 'mcp_call', 'item_reference']).optional(),
-  id: z.string('is required for an item that repeats what a response had: use previous_response_id instead'),
+  id: z.string().nullish(),
+  call_id: z.string().nullish(),
   role: z.literal('assistant').optional(),
 });
 
@@ -69,25 +73,41 @@ type Part = z.output<typeof inputPart>;
 /** Reads the items of a request in order. Throws `invalid_request`. */
 export function readInput(input: z.output<typeof inputSchema>): GivenInput {
   const items: InputItem[] = typeof input === 'string' ? [{ role: 'user', content: input }] : input;
-  const given: GivenInput = { content: [], instructions: [], outputs: [], repeatsTurn: null };
+  const given: Reading = { content: [], instructions: [], outputs: [], repeatsTurn: null, unnamed: null };
   for (const [index, item] of items.entries()) readItem(item, `input.${index}`, given);
-  return given;
+  const { unnamed, ...read } = given;
+  if (unnamed !== null)
+    throw refused(
+      `${unnamed}.id`,
+      'is required for an item that repeats what a response had: use previous_response_id instead',
+    );
+  return read;
 }
 
-function readItem(item: InputItem, path: string, given: GivenInput): void {
+/** With the path of a repeated item that nothing names yet. */
+type Reading = GivenInput & { unnamed: string | null };
+
+function readItem(item: InputItem, path: string, given: Reading): void {
   if ('call_id' in item && item.type === 'function_call_output') {
     const { call_id: callId, output } = outputItem.parse(item);
     const blocks = typeof output === 'string' ? output : output.map((part) => blockOf(part, path));
     given.outputs.push({ callId, output: blocks, path });
+    given.repeatsTurn ??= turnOfItem(callId);
     return;
   }
   const message = messageItem.safeParse(item);
   if (!message.success) {
-    const { id } = repeatedItem.parse(item);
-    const turnId = turnOfItem(id);
-    if (turnId === null) throw refused(`${path}.id`, 'is not the id of an item that a response had');
+    const { id, call_id: callId } = repeatedItem.parse(item);
+    const name = id ?? callId;
+    if (name == null) {
+      given.unnamed ??= path;
+      return;
+    }
+    const turnId = turnOfItem(name);
+    if (turnId === null)
+      throw refused(`${path}.${id == null ? 'call_id' : 'id'}`, 'is not of an item that a response had');
     // What stands before it in the conversation is what the session has, too.
-    Object.assign(given, { content: [], outputs: [], repeatsTurn: turnId });
+    Object.assign(given, { content: [], outputs: [], repeatsTurn: turnId, unnamed: null });
     return;
   }
   const { role, content: said } = message.data;

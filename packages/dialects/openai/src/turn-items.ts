@@ -2,7 +2,7 @@ import type { ContentBlock, messageSchema, stepSchema, Turn } from '@turnpike/co
 import { textOf } from '@turnpike/contract';
 import { orNotFound, type UseCases } from '@turnpike/dialect-base';
 import { z } from 'zod';
-import { callsClient, itemsOf } from './items.ts';
+import { callsClient, callsIn, itemsOf } from './items.ts';
 import { inputId, noResponse, outputId } from './ids.ts';
 import type { ListedItem } from './page.ts';
 import { readSource } from './read-response.ts';
@@ -51,23 +51,21 @@ function firstInputs(messages: readonly Message[]): ListedItem[] {
   }));
 }
 
-function outputItems(
-  { turn_id: turnId, index, tool_calls: calls }: Step,
-  { clientTools }: ResponseSource,
-): ListedItem[] {
-  return calls.flatMap(({ name, tool_use_id: callId, output }, place) =>
-    clientTools.has(name) && output !== null
-      ? [
-          {
-            id: outputId(turnId, index, place),
-            type: 'function_call_output',
-            status: 'completed',
-            call_id: callId,
-            output: textOf(output),
-          },
-        ]
-      : [],
-  );
+function outputItems(step: Step, { clientTools }: ResponseSource): ListedItem[] {
+  const { turn_id: turnId, index, tool_calls: calls } = step;
+  return callsIn(step, clientTools).flatMap(({ toolUseId, item }, place) => {
+    const output = calls.find((call) => call.tool_use_id === toolUseId)?.output ?? null;
+    if (item.type !== 'function_call' || output === null) return [];
+    return [
+      {
+        id: outputId(turnId, index, place),
+        type: 'function_call_output',
+        status: 'completed',
+        call_id: item.call_id,
+        output: textOf(output),
+      },
+    ];
+  });
 }
 
 const sourceSchema = z.union([
