@@ -98,10 +98,10 @@ ${table(
       'A response is complete: its turn is, or waits for outputs of functions of its client.',
     ],
     [
-      '\`response.failed\`, \`response.cancelled\`, \`response.incomplete\`',
-      'Its turn ended so: \`turn.failed\`, \`turn.cancelled\`, \`turn.incomplete\`.',
+      '`response.failed`, `response.cancelled`, `response.incomplete`',
+      'Its turn ended so: `turn.failed`, `turn.cancelled`, `turn.incomplete`.',
     ],
-    ['\`batch.completed\`, \`batch.cancelled\`', 'A batch of \`/v1/batches\` ended; \`data.id\` is its id.'],
+    ['`batch.completed`, `batch.cancelled`', 'A batch of `/v1/batches` ended; `data.id` is its id.'],
     [code('ping'), 'On request, to test the endpoint.'],
   ],
 )}

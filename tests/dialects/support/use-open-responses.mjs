@@ -72,4 +72,4 @@ got.next = await failure(async () => {
 });
 
 got.unknown = await failure(() => generateText({ model: turnpike('Nobody'), prompt: 'Hello.' }));
-console.log(JSON.stringify(got));
+process.stdout.write(JSON.stringify(got));
