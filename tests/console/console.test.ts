@@ -93,7 +93,10 @@ test('the cookie of a session serves the console’s own page alone', async () =
     method: 'POST',
     headers: { ...own, authorization: `Bearer ${cluster.apiKey}` },
   });
-  expect(await signedIn.json()).toMatchObject({ tenant_id: cluster.tenantId, scopes: [...SCOPES] });
+  expect(await signedIn.json()).toMatchObject({
+    tenant_id: cluster.tenantId,
+    scopes: SCOPES.filter((scope) => scope !== 'operator'),
+  });
   const set = signedIn.headers.get('set-cookie') ?? '';
   expect(set).toMatch(/; Path=\/console; HttpOnly; SameSite=Strict$/);
   const cookie = set.split(';')[0] ?? '';
@@ -303,7 +306,14 @@ testInBrowser(
   async () => {
     const turn = await waitingTurn('approve that');
     const schedule = await dailySchedule();
-    const page = await openConsole();
+    const { tenantId } = cluster;
+    const scopes = ['admin', 'operator'] as const;
+    const operator = await createApiKey(cluster.database.pool, {
+      tenantId,
+      name: 'operator',
+      scopes: [...scopes],
+    });
+    const page = await openConsole('', operator.key);
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     const paths = [
@@ -322,6 +332,8 @@ testInBrowser(
       '/schedules',
       `/schedules/${schedule.id}`,
       '/settings',
+      '/workers',
+      '/tenants',
     ];
     for (const path of paths) {
       await page.goto(`${cluster.url}/console${path}`);

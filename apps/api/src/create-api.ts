@@ -30,6 +30,7 @@ import { moneyRoutes } from './routes/money.ts';
 import { modelSettingsRoutes } from './routes/model-settings.ts';
 import { eventRoutes } from './routes/events.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { operatorRoutes } from './routes/operator.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { forkRoutes } from './routes/forks.ts';
@@ -88,6 +89,7 @@ export const routes = [
   ...webhookEndpointRoutes,
   ...deliveryRoutes,
   ...auditRoutes,
+  ...operatorRoutes,
 ];
 
 /** How long a request of a dialect may wait, where no setting says it: longer than the clients' own timeouts. */

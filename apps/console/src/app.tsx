@@ -20,6 +20,8 @@ const Usage = lazy(() => import('./screens/usage/usage-screen.tsx'));
 const Batches = lazy(() => import('./screens/batches/batches-screen.tsx'));
 const Schedules = lazy(() => import('./screens/schedules/schedules-screen.tsx'));
 const Schedule = lazy(() => import('./screens/schedules/schedule-screen.tsx'));
+const Workers = lazy(() => import('./screens/workers/workers-screen.tsx'));
+const Tenants = lazy(() => import('./screens/tenants/tenants-screen.tsx'));
 const Settings = lazy(() => import('./screens/settings/settings-screen.tsx'));
 
 export function App({ keyOfLink }: { keyOfLink: string | null }): ReactElement {
@@ -47,6 +49,8 @@ export function App({ keyOfLink }: { keyOfLink: string | null }): ReactElement {
                   <Route path="/schedules" component={Schedules} />
                   <Route path="/schedules/:id">{({ id }) => <Schedule key={id} id={id} />}</Route>
                   <Route path="/settings" component={Settings} />
+                  <Route path="/workers" component={Workers} />
+                  <Route path="/tenants" component={Tenants} />
                   <Route>
                     <Redirect to="/turns" replace />
                   </Route>

@@ -39,6 +39,13 @@ export type {
   ScheduleRun,
   ScheduleRunQuery,
 } from './resources/schedules.ts';
+export type {
+  OperatorTenant,
+  OperatorTenantQuery,
+  Worker,
+  WorkerPool,
+  WorkerQuery,
+} from './resources/operator.ts';
 export type { DeliveryQuery, DeliveryWithAttempts } from './resources/deliveries.ts';
 export type { CreatedFile, File, FileContent, FileQuery, NewFile } from './resources/files.ts';
 export type { Message, SessionQuery } from './resources/sessions.ts';

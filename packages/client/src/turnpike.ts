@@ -6,6 +6,7 @@ import { Batches } from './resources/batches.ts';
 import { Budgets } from './resources/budgets.ts';
 import { Deliveries } from './resources/deliveries.ts';
 import { Files } from './resources/files.ts';
+import { Operator } from './resources/operator.ts';
 import { Schedules } from './resources/schedules.ts';
 import { Secrets } from './resources/secrets.ts';
 import { Sessions } from './resources/sessions.ts';
@@ -41,6 +42,7 @@ export class Turnpike {
   readonly limits: TenantLimits;
   readonly modelSettings: TenantModelSettings;
   readonly auditLog: AuditLog;
+  readonly operator: Operator;
   readonly webhooks = webhooks;
 
   constructor(options: TurnpikeOptions) {
@@ -62,5 +64,6 @@ export class Turnpike {
     this.limits = new TenantLimits(transport);
     this.modelSettings = new TenantModelSettings(transport);
     this.auditLog = new AuditLog(transport);
+    this.operator = new Operator(transport);
   }
 }

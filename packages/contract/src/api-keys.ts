@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { idSchema } from './ids.ts';
 
 /**
- * What a key may do. `admin` may do everything and is the only scope that creates and revokes keys. `secrets:use` may
+ * What a key may do. `admin` may do everything in its tenant and is the only scope that creates and revokes keys. `secrets:use` may
  * reference a secret in a field that sends its value somewhere; `secrets:write` includes it. `schedules:write` also
- * lets a key submit turns at times. `mcp` gives work to agents at `/mcp`, and reads and cancels turns there.
+ * lets a key submit turns at times. `mcp` gives work to agents at `/mcp`, and reads and cancels turns there. `operator`
+ * sees and pauses all tenants and pools: no other scope includes it, and only the command line gives it to a key.
  */
 export const SCOPES = [
   'turns:read',
@@ -25,21 +26,30 @@ export const SCOPES = [
   'webhooks:read',
   'webhooks:write',
   'admin',
+  'operator',
 ] as const;
 
 export const scopeSchema = z.enum(SCOPES);
 export type Scope = z.infer<typeof scopeSchema>;
 
+/** What a key can be given by the API. */
+export const grantableScopeSchema = scopeSchema.exclude(['operator']);
+
 /** True if one of these scopes is the required one, or includes it. */
 export function allows(scopes: readonly Scope[], required: Scope): boolean {
-  const stronger: Scope[] = required === 'secrets:use' ? ['secrets:write', 'admin'] : ['admin'];
-  return [required, ...stronger].some((scope) => scopes.includes(scope));
+  return [required, ...includedIn(required)].some((scope) => scopes.includes(scope));
+}
+
+/** The scopes that include another. */
+function includedIn(scope: Scope): Scope[] {
+  if (scope === 'operator') return [];
+  return scope === 'secrets:use' ? ['secrets:write', 'admin'] : ['admin'];
 }
 
 const YEAR_SECONDS = 366 * 24 * 60 * 60;
 
 const scopesSchema = z
-  .array(scopeSchema)
+  .array(grantableScopeSchema)
   .min(1)
   .refine((scopes) => new Set(scopes).size === scopes.length, 'must not contain a scope twice');
 

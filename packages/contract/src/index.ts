@@ -33,6 +33,7 @@ export * from './money.ts';
 export * from './model-parameters.ts';
 export * from './model-settings.ts';
 export * from './pages.ts';
+export * from './operator.ts';
 export * from './pools.ts';
 export * from './problems.ts';
 export * from './push-configs.ts';

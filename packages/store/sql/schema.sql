@@ -387,6 +387,12 @@ CREATE TABLE outages (
 );
 CREATE INDEX outages_probe_at_idx ON outages USING btree (probe_at);
 
+CREATE TABLE paused_pools (
+  pool text NOT NULL,
+  paused_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  CONSTRAINT paused_pools_pkey PRIMARY KEY (pool)
+);
+
 CREATE TABLE push_configs (
   turn_id text NOT NULL,
   id text NOT NULL,
@@ -565,6 +571,7 @@ CREATE TABLE tenants (
   weight double precision NOT NULL DEFAULT 1,
   operator_key boolean NOT NULL DEFAULT false,
   debug_until timestamptz(3),
+  paused_at timestamptz(3),
   CONSTRAINT tenants_pkey PRIMARY KEY (id),
   CONSTRAINT tenants_limits_check CHECK ((jsonb_typeof(limits) = 'object'::text)),
   CONSTRAINT tenants_weight_check CHECK (((weight >= (0.1)::double precision) AND (weight <= (10)::double precision)))

@@ -350,3 +350,11 @@ export {
   type DueSchedule,
   type NewRun,
 } from './schedules/run-schedule.ts';
+export { listOperatorTenants, readOperatorTenant, setTenantPaused } from './operator/operator-tenants.ts';
+export {
+  listWorkerPools,
+  listWorkers,
+  pausePool,
+  readWorkerPool,
+  resumePool,
+} from './operator/worker-pools.ts';

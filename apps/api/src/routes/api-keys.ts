@@ -81,10 +81,15 @@ export const apiKeyRoutes: Route[] = [
     body: rotateApiKeySchema,
     response: { status: 201, description: 'The new key.', schema: createdApiKeySchema },
     problems: ['not_found', 'api_key_limit'],
-    handle({ tenantId, limits, params: { key_id: id }, body, sql }) {
+    handle({ tenantId, limits, params: { key_id: id }, body, sql, may }) {
       return inTransaction(sql, async (transaction) => {
         const old = await retireApiKey(transaction, tenantId, id, body.overlap_seconds);
         if (old === null) throw noKey(id);
+        if (old.scopes.includes('operator') && !may('operator'))
+          throw new ProblemError(
+            'insufficient_scope',
+            'Rotating that key needs a key with the scope operator.',
+          );
         // The old key counts, unless it no longer works.
         await checkCount(transaction, { tenantId, limits }, 'apiKeys');
         const { name, scopes, expiredAt: expiresAt } = old;

@@ -8,7 +8,7 @@ import { TenantThings } from './tenant-things.ts';
 /** A tenant with a completed turn that called a tool, and with everything that a path can name. */
 export async function tenantWithThings(api: TestApi, document: ApiDocument): Promise<TenantThings> {
   const client = await api.addTenant();
-  const things = new TenantThings(client, document);
+  const things = new TenantThings(client, document, { ten: client.tenantId });
   // A line says its agent or the batch's defaults do, so the smallest body has neither.
   const lines = { items: [{ custom_id: 'first', agent_id: await things.need('agent'), input: 'A secret.' }] };
   things.known.set('batch', (await client.http.post('/v1/batches').send(lines).expect(202)).body.id);
@@ -31,9 +31,11 @@ export async function tenantWithThings(api: TestApi, document: ApiDocument): Pro
     [turn.id],
   );
   things.known.set('turn', turn.id).set('sess', turn.session_id);
-  // The id of a session names a chat as well.
-  for (const { path } of document.operations)
+  for (const { path } of document.operations) {
+    // The id of a session names a chat as well.
     if (path.includes('{chat_id}')) things.known.set(`${path} chat_id`, turn.session_id);
+    if (path.includes('{pool}')) things.known.set(`${path} pool`, client.tenantId.slice(-20));
+  }
   const configs = `/a2a/${agent.id}/tasks/${turn.id}/pushNotificationConfigs`;
   const config = { url: 'https://example.com/hook' };
   const { id: configId } = (await client.http.post(configs).send(config).expect(200)).body;

@@ -10,6 +10,8 @@ import {
 } from '@turnpike/store';
 
 const NAME = 'development';
+/** Whoever runs it on a machine is its operator too. */
+const SCOPES = ['admin', 'operator'] as const;
 
 /**
  * The API key in this file. Where it is missing or unknown to the database, creates one for the development tenant, and
@@ -20,7 +22,7 @@ export async function developmentKey(database: Database, file: string): Promise<
   if (isApiKey(kept) && (await findKeyHolder(database.pool, hashApiKey(kept))) !== null) return kept;
   const tenantId =
     (await findTenantByName(database, NAME)) ?? (await createTenant(database, NAME, { operatorKey: true }));
-  const { key } = await createApiKey(database.pool, { tenantId, name: NAME, scopes: ['admin'] });
+  const { key } = await createApiKey(database.pool, { tenantId, name: NAME, scopes: SCOPES });
   await writeFile(file, `${key}\n`, { mode: 0o600 });
   // Writing an existing file does not change its mode.
   await chmod(file, 0o600);
@@ -34,7 +36,7 @@ const CONSOLE_SECONDS = 12 * 60 * 60;
 export async function consoleUrl(database: Database, apiUrl: string): Promise<string> {
   const tenantId = await findTenantByName(database, NAME);
   if (tenantId === null) return `${apiUrl}/console`;
-  const made = { tenantId, name: 'console', scopes: ['admin'], expiresInSeconds: CONSOLE_SECONDS } as const;
+  const made = { tenantId, name: 'console', scopes: SCOPES, expiresInSeconds: CONSOLE_SECONDS } as const;
   const { key } = await createApiKey(database.pool, made);
   return `${apiUrl}/console#key=${key}`;
 }

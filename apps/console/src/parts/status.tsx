@@ -25,6 +25,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   requires_action: 'wait',
   incomplete: 'wait',
   missed: 'wait',
+  paused: 'wait',
   in_progress: 'run',
   started: 'run',
   cancelling: 'run',

@@ -27,6 +27,8 @@ const SCREENS: readonly Screen[] = [
   { to: '/webhooks', name: 'Webhooks', scope: 'webhooks:read' },
   { to: '/usage', name: 'Usage', scope: 'usage:read' },
   { to: '/settings', name: 'Settings', scope: 'turns:read' },
+  { to: '/workers', name: 'Workers', scope: 'operator' },
+  { to: '/tenants', name: 'Tenants', scope: 'operator' },
 ];
 
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };

@@ -1,8 +1,9 @@
 -- Dispatch: decides which turns may run, and into which queue the job of each is put.
 --
 -- Invariants: a turn is dispatched only while it is the head of its session; a tenant never has more turns dispatched
--- than its cap, however many processes dispatch at once; and a turn that names tools in code, or another pool than the
--- default one, is dispatched only into the queue of live workers of its pool that have its tools.
+-- than its cap, however many processes dispatch at once; a turn that names tools in code, or another pool than the
+-- default one, is dispatched only into the queue of live workers of its pool that have its tools; and no turn of a paused
+-- tenant or of a paused pool is dispatched. Who pauses a tenant holds its dispatch lock, so the pause is read under it.
 --
 -- This is a function rather than one statement because the count must be read after the lock is held: in a volatile
 -- function each statement sees what was committed before that statement began.
@@ -22,6 +23,7 @@ DECLARE
     live record;
     share double precision;
     places integer;
+    paused text[] := ARRAY(SELECT pool FROM paused_pools);
 BEGIN
     UPDATE turns SET ready_at = clock_timestamp()
     FROM unnest(finished_sessions) AS finished(session_id)
@@ -37,9 +39,12 @@ BEGIN
     -- Mostly all workers are alike. Then one queue is all that there is to know of them.
     SELECT count(DISTINCT workers.queue) AS queues, min(workers.queue) AS queue, min(workers.pool) AS pool,
         min(workers.code_tools) AS code_tools, sum(workers.concurrency) AS slots
-    INTO live FROM workers WHERE workers.seen_at > now() - interval '30 seconds';
+    INTO live FROM workers WHERE workers.seen_at > now() - interval '30 seconds' AND workers.pool <> ALL (paused);
     share := greatest(8, coalesce(live.slots, 64) / 4.0);
     IF only_plain OR live.queues = 0 THEN
+        IF 'default' = ANY (paused) THEN
+            RETURN;
+        END IF;
         live.queues := 1;
         live.pool := 'default';
         live.queue := 'turns';
@@ -59,6 +64,7 @@ BEGIN
               AND waiting.dispatched_at IS NULL AND waiting.available_at IS NULL
         );
         PERFORM pg_advisory_xact_lock(hashtextextended('turnpike.dispatch ' || tenant.id, 0));
+        CONTINUE WHEN EXISTS (SELECT 1 FROM tenants WHERE tenants.id = tenant.id AND tenants.paused_at IS NOT NULL);
         SELECT least(tenant.max_running_turns - count(*),
                      CASE WHEN live.queues = 1 AND live.pool = 'default'
                           THEN tenant.most_unclaimed - count(*) FILTER (WHERE turns.status = 'queued') END)
@@ -90,10 +96,10 @@ BEGIN
             RETURN QUERY
             WITH lanes AS MATERIALIZED (
                 SELECT workers.queue, workers.pool, workers.code_tools, sum(workers.concurrency) AS slots
-                FROM workers WHERE workers.seen_at > now() - interval '30 seconds'
+                FROM workers WHERE workers.seen_at > now() - interval '30 seconds' AND workers.pool <> ALL (paused)
                 GROUP BY workers.queue, workers.pool, workers.code_tools
                 UNION ALL
-                SELECT 'turns', 'default', '{}', 64 WHERE NOT EXISTS (
+                SELECT 'turns', 'default', '{}', 64 WHERE 'default' <> ALL (paused) AND NOT EXISTS (
                     SELECT 1 FROM workers WHERE workers.seen_at > now() - interval '30 seconds' AND workers.pool = 'default'
                 )
             ), pools AS MATERIALIZED (

@@ -1,7 +1,8 @@
 -- How many turns of a tenant a statement that adds `wanted` of them may mark as dispatched, and into which queue: as
 -- many as the tenant has free slots for, besides its turns that wait for one. They are heads of their sessions that
--- every worker can run. None where more than 64 wait, since that is a backlog, which is not worth counting, and where
--- workers differ, since the queue is then one of several (turnpike_dispatch_by_pool).
+-- every worker can run. None where more than 64 wait, since that is a backlog, which is not worth counting, where workers
+-- differ, since the queue is then one of several (turnpike_dispatch_by_pool), and where the tenant or the default pool is
+-- paused.
 --
 -- Invariant: where the result is positive, the tenant's dispatch lock is held until the caller's transaction ends, so
 -- that the next to count sees these turns. It is a function because the count must be read after the lock is held. The
@@ -19,7 +20,7 @@ BEGIN
     SELECT count(DISTINCT workers.queue) AS queues, min(workers.queue) AS queue, min(workers.pool) AS pool,
         min(workers.code_tools) AS code_tools, greatest(8, coalesce(sum(workers.concurrency), 64) / 4.0) AS share
     INTO live FROM workers WHERE workers.seen_at > now() - interval '30 seconds';
-    IF live.queues > 1 OR live.pool <> 'default' THEN
+    IF live.queues > 1 OR live.pool <> 'default' OR EXISTS (SELECT 1 FROM paused_pools WHERE pool = 'default') THEN
         RETURN;
     END IF;
     SELECT count(*) INTO others FROM (
@@ -39,10 +40,10 @@ BEGIN
         END IF;
         PERFORM pg_sleep(0.00025);
     END LOOP;
-    SELECT greatest(0, least(wanted, least(
+    SELECT CASE WHEN tenants.paused_at IS NOT NULL THEN 0 ELSE greatest(0, least(wanted, least(
                tenants.max_running_turns - held.turns,
                greatest(1, round(tenants.weight * live.share)) - held.unclaimed
-           ) - others)),
+           ) - others)) END,
            coalesce(live.queue, 'turns')
     INTO free, queue
     FROM tenants, (

@@ -7,7 +7,9 @@ import { ProblemNote } from '../../parts/problem-note.tsx';
 import { ShownOnce } from '../../parts/shown-once.tsx';
 import { turnpike } from '../../session/session.ts';
 
-const SCOPES = membersOf<ApiKey['scopes'][number]>({
+type Grantable = Exclude<ApiKey['scopes'][number], 'operator'>;
+
+const SCOPES = membersOf<Grantable>({
   'turns:read': true,
   'turns:write': true,
   'schedules:read': true,
@@ -30,7 +32,7 @@ const SCOPES = membersOf<ApiKey['scopes'][number]>({
 
 export function NewKey({ onCreated }: { onCreated(): void }): ReactElement {
   const [name, setName] = useState('');
-  const [scopes, setScopes] = useState<ApiKey['scopes']>(['turns:read', 'turns:write']);
+  const [scopes, setScopes] = useState<Grantable[]>(['turns:read', 'turns:write']);
   const work = useMutation({
     mutationFn: () => turnpike.apiKeys.create({ name, scopes }),
     onSuccess: onCreated,

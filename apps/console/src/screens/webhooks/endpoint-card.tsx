@@ -30,7 +30,8 @@ export function EndpointCard({ endpoint }: { endpoint: WebhookEndpoint }): React
       </p>
       <p className="muted">
         {endpoint.description !== '' && <OutsideLine text={`${endpoint.description} · `} />}
-        {endpoint.events.length === 0 ? 'all events' : endpoint.events.join(', ')} · {id}
+        {endpoint.events.join(', ')} · {id}
+        {endpoint.format !== 'turnpike' && ` · format: ${endpoint.format}`}
         {endpoint.disabled_reason !== null && ` · disabled: ${endpoint.disabled_reason}`}
         {endpoint.failing_since !== null && (
           <>

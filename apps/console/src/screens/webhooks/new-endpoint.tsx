@@ -1,3 +1,4 @@
+import type { WebhookEndpoint } from '@turnpike/client';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactElement } from 'react';
 import { Button } from '../../parts/button.tsx';
@@ -7,9 +8,10 @@ import { turnpike } from '../../session/session.ts';
 
 export function NewEndpoint(): ReactElement {
   const [url, setUrl] = useState('');
+  const [format, setFormat] = useState<WebhookEndpoint['format']>('turnpike');
   const queries = useQueryClient();
   const work = useMutation({
-    mutationFn: () => turnpike.webhookEndpoints.create({ url }),
+    mutationFn: () => turnpike.webhookEndpoints.create({ url, format }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['endpoints'] }),
   });
   if (work.data !== undefined) return <ShownOnce name="Signing secret" value={work.data.signing_secret} />;
@@ -29,6 +31,17 @@ export function NewEndpoint(): ReactElement {
           value={url}
           onChange={(event) => setUrl(event.target.value)}
         />
+      </div>
+      <div className="field">
+        <label htmlFor="endpoint-format">Format</label>
+        <select
+          id="endpoint-format"
+          value={format}
+          onChange={(event) => setFormat(event.target.value === 'openai' ? 'openai' : 'turnpike')}
+        >
+          <option value="turnpike">Turnpike</option>
+          <option value="openai">OpenAI: its client reads them</option>
+        </select>
       </div>
       <ProblemNote error={work.error} />
       <Button kind="primary" type="submit" isBusy={work.isPending}>
