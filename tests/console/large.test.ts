@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, expect } from '@jest/globals';
+import type { Agent } from '@turnpike/contract';
+import type { Browser, CDPSession, Page } from 'playwright-core';
+import { openBrowser, testInBrowser } from '../support/browser.ts';
+import { Cluster } from '../support/cluster.ts';
+import { byLength, IS_LONG } from '../support/test-length.ts';
+import { signIn } from './support.ts';
+
+/* Much of everything. Times are compared in the long form alone, which is for a quiet machine. */
+
+const LIMIT_MS = byLength({ short: 240_000, long: 1_200_000 });
+const TURNS = byLength({ short: 2_000, long: 100_000 });
+const STREAM_SECONDS = byLength({ short: 5, long: 600 });
+const MOST_API_MS = 200;
+const MOST_VIEW_MS = 1_000;
+/** What a screen may draw of whatever it is given. UTF-16 code units. */
+const MOST_DRAWN = 100_000;
+
+let cluster: Cluster;
+let browser: Browser | undefined;
+let agent: Agent;
+beforeAll(async () => {
+  cluster = await Cluster.join();
+  agent = await cluster.createAgent({
+    tools: [{ type: 'client', name: 'show', description: 'Shows a text.', input_schema: { type: 'object' } }],
+  });
+});
+afterAll(async () => {
+  await browser?.close();
+  await cluster.stop();
+});
+
+async function openPage(path: string): Promise<Page> {
+  browser ??= await openBrowser();
+  const context = await browser.newContext();
+  context.setDefaultTimeout(LIMIT_MS);
+  const page = await context.newPage();
+  await signIn(page, cluster.url, cluster.apiKey, path);
+  return page;
+}
+
+/** Copies the tenant's newest turn, with a session for each: older ones, of all ends. */
+async function fillTenant(): Promise<void> {
+  const { pool } = cluster.database;
+  const values = [cluster.tenantId, TURNS];
+  const made = `generate_series(1, $2::int) AS number`;
+  const unique = `'0' || lpad(number::text, 25, '0')`;
+  await pool.query(
+    `INSERT INTO sessions SELECT (jsonb_populate_record(one, jsonb_build_object('id', 'sess_' || ${unique}))).*
+     FROM sessions AS one, ${made} WHERE one.id = (SELECT max(id) FROM sessions WHERE tenant_id = $1)`,
+    values,
+  );
+  await pool.query(
+    `INSERT INTO turns SELECT (jsonb_populate_record(one, jsonb_build_object(
+       'id', 'turn_' || ${unique}, 'session_id', 'sess_' || ${unique},
+       'status', (ARRAY['completed', 'failed', 'cancelled', 'incomplete'])[1 + number % 4],
+       'created_at', now() - number * interval '1 minute'))).*
+     FROM turns AS one, ${made} WHERE one.id = (SELECT max(id) FROM turns WHERE tenant_id = $1)`,
+    values,
+  );
+  await pool.query('ANALYZE turns, sessions');
+}
+
+testInBrowser(
+  `a tenant with ${TURNS} turns is looked at as one with few is`,
+  async () => {
+    const { id } = await cluster.submit({ agentId: agent.id }, 'Hello');
+    await cluster.untilEnded(id);
+    await fillTenant();
+    const page = await openPage('/inbox');
+    for (const path of ['/turns', '/turns?status=failed', '/sessions', '/usage', '/inbox', '/agents']) {
+      const waits: number[] = [];
+      let answeredAt = 0;
+      page.on('requestfinished', (request) => {
+        if (!request.url().includes('/console/api/')) return;
+        const { requestStart, responseStart } = request.timing();
+        waits.push(responseStart - requestStart);
+        answeredAt = performance.now();
+      });
+      await page.goto(`${cluster.url}/console${path}`);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      if (path.startsWith('/turns') || path === '/sessions') {
+        // The heading, and a first page.
+        const rows = page.getByRole('row');
+        await rows.nth(10).waitFor();
+        const shownAt = performance.now();
+        if (IS_LONG) expect([path, shownAt - answeredAt < MOST_VIEW_MS]).toEqual([path, true]);
+        expect(await rows.count()).toBeLessThan(200);
+      }
+      if (IS_LONG) expect([path, waits.map(Math.round).filter((ms) => ms > MOST_API_MS)]).toEqual([path, []]);
+      page.removeAllListeners('requestfinished');
+    }
+    // However far one goes, the page keeps no more rows than are seen.
+    await page.goto(`${cluster.url}/console/turns`);
+    for (let pages = 0; pages < 10; pages += 1) {
+      const before = await page.evaluate('document.querySelectorAll("*").length');
+      await page.getByRole('button', { name: 'Show more' }).click();
+      await page.getByRole('button', { name: 'Show more', disabled: false }).waitFor();
+      expect(Number(await page.evaluate('document.querySelectorAll("*").length'))).toBeLessThan(
+        Number(before) + 2_000,
+      );
+    }
+    await page.context().close();
+  },
+  LIMIT_MS,
+);
+
+testInBrowser(
+  'an output of ten megabytes is shown in part, and the screen stays usable',
+  async () => {
+    await cluster.control.setScript({
+      rules: [{ match: { text: 'show', step: 0 }, reply: { tool_uses: [{ name: 'show' }] } }],
+    });
+    const { id } = await cluster.submit({ agentId: agent.id }, 'show me');
+    const waiting = await cluster.until(id, ['requires_action']);
+    const text = `<script>window.hit = 1</script>${'0123456789'.repeat(99_000)}`;
+    const output = Array.from({ length: 11 }, () => ({ type: 'text', text }));
+    const answer = { tool_call_id: waiting.required_action?.tool_calls[0]?.id, output };
+    const taken = await cluster.request('POST', `/v1/turns/${id}/tool_outputs`, { tool_outputs: [answer] });
+    expect(taken.status).toBe(202);
+    await cluster.untilEnded(id);
+    const page = await openPage(`/turns/${id}`);
+    const steps = page.locator('main summary');
+    await steps.nth(2).waitFor();
+    for (const step of await steps.all()) await step.click();
+    await page
+      .getByText(/^The first .* of/)
+      .first()
+      .waitFor();
+    expect((await page.locator('main').innerText()).length).toBeLessThan(MOST_DRAWN);
+    expect(await page.evaluate('"hit" in window')).toBe(false);
+    await page.getByRole('tab').last().click();
+    expect((await page.locator('main').innerText()).length).toBeLessThan(MOST_DRAWN);
+    await page.context().close();
+  },
+  LIMIT_MS,
+);
+
+testInBrowser(
+  `${STREAM_SECONDS} seconds of streaming leave the page's memory as it was`,
+  async () => {
+    const perSecond = 50;
+    // The simulator takes a word for two tokens.
+    const length = (STREAM_SECONDS * perSecond) / 2;
+    const words = Array.from({ length }, (_, index) => `word${index}`).join(' ');
+    await cluster.control.setScript({
+      rules: [{ reply: { text: words }, pace: { tokens_per_second: perSecond, chunk: 1 } }],
+    });
+    const long = await cluster.createAgent({ max_tokens: 60_000, step_timeout_ms: 900_000 });
+    const { id } = await cluster.submit({ agentId: long.id }, 'Tell me all.');
+    await cluster.until(id, ['in_progress']);
+    const page = await openPage(`/turns/${id}`);
+    await page.getByText('word0').first().waitFor();
+    const session = await page.context().newCDPSession(page);
+    const before = await heapOf(session);
+    await cluster.untilEnded(id, LIMIT_MS);
+    await page.getByRole('heading', { name: 'completed' }).waitFor();
+    // What was written is kept once or twice, and no event of it.
+    expect(await heapOf(session)).toBeLessThan(before + 8 * 2 ** 20);
+    await page.context().close();
+  },
+  LIMIT_MS,
+);
+
+/** Bytes that are still reachable. */
+async function heapOf(session: CDPSession): Promise<number> {
+  await session.send('HeapProfiler.collectGarbage');
+  return (await session.send('Runtime.getHeapUsage')).usedSize;
+}
