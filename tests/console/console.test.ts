@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SCOPES, type Agent, type Schedule, type Turn } from '@turnpike/contract';
-import { createApiKey, revokeApiKey } from '@turnpike/store';
+import { createApiKey, createTenant, revokeApiKey } from '@turnpike/store';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { openBrowser, testInBrowser } from '../support/browser.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -39,6 +39,23 @@ afterAll(async () => {
   await browser?.close();
   await cluster.stop();
 });
+
+/** The screens that name nothing of the tenant. */
+const SCREENS = [
+  '/turns',
+  '/inbox',
+  '/sessions',
+  '/playground',
+  '/agents',
+  '/tools',
+  '/webhooks',
+  '/usage',
+  '/batches',
+  '/schedules',
+  '/settings',
+  '/workers',
+  '/tenants',
+];
 
 async function newContext(): Promise<BrowserContext> {
   browser ??= await openBrowser();
@@ -317,23 +334,11 @@ testInBrowser(
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     const paths = [
-      '/turns',
+      ...SCREENS,
       `/turns/${turn.id}`,
-      '/inbox',
-      '/sessions',
       `/sessions/${turn.session_id}`,
-      '/playground',
-      '/agents',
       `/agents/${agent.id}`,
-      '/tools',
-      '/webhooks',
-      '/usage',
-      '/batches',
-      '/schedules',
       `/schedules/${schedule.id}`,
-      '/settings',
-      '/workers',
-      '/tenants',
     ];
     for (const path of paths) {
       await page.goto(`${cluster.url}/console${path}`);
@@ -351,6 +356,31 @@ testInBrowser(
       }
     }
     expect(errors).toEqual([]);
+    await page.context().close();
+  },
+  LIMIT_MS,
+);
+
+testInBrowser(
+  'on a tenant that has nothing yet, every screen opens without an error and says so',
+  async () => {
+    const tenantId = await createTenant(cluster.database, 'empty');
+    const made = { tenantId, name: 'k', scopes: ['admin' as const, 'operator' as const] };
+    const page = await openConsole('', (await createApiKey(cluster.database.pool, made)).key);
+    const errors: string[] = [];
+    page.on('pageerror', (error) => errors.push(error.message));
+    for (const path of SCREENS) {
+      await page.goto(`${cluster.url}/console${path}`);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      expect([path, await page.getByRole('alert').count(), await findViolations(page)]).toEqual([
+        path,
+        0,
+        [],
+      ]);
+    }
+    expect(errors).toEqual([]);
+    await page.goto(`${cluster.url}/console/turns`);
+    await page.getByText('No turns yet').waitFor();
     await page.context().close();
   },
   LIMIT_MS,

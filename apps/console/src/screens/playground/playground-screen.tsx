@@ -24,11 +24,14 @@ export default function PlaygroundScreen(): ReactElement {
   });
   if (mayList && agents.data !== undefined && agents.items.length === 0)
     return (
-      <Empty title="No agents yet">
-        <p>
-          Make one under <Link href="/agents">Agents</Link>.
-        </p>
-      </Empty>
+      <>
+        <Heading title="Playground" />
+        <Empty title="No agents yet">
+          <p>
+            Make one under <Link href="/agents">Agents</Link>.
+          </p>
+        </Empty>
+      </>
     );
   return (
     <>
