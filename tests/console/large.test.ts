@@ -10,6 +10,7 @@ import { signIn } from './support.ts';
 
 const LIMIT_MS = byLength({ short: 240_000, long: 1_200_000 });
 const TURNS = byLength({ short: 2_000, long: 100_000 });
+const AT_ONCE = 5_000;
 const STREAM_SECONDS = byLength({ short: 5, long: 600 });
 const MOST_API_MS = 200;
 const MOST_VIEW_MS = 1_000;
@@ -42,22 +43,25 @@ async function openPage(path: string): Promise<Page> {
 /** Copies the tenant's newest turn, with a session for each: older ones, of all ends. */
 async function fillTenant(): Promise<void> {
   const { pool } = cluster.database;
-  const values = [cluster.tenantId, TURNS];
-  const made = `generate_series(1, $2::int) AS number`;
   const unique = `'0' || lpad(number::text, 25, '0')`;
-  await pool.query(
-    `INSERT INTO sessions SELECT (jsonb_populate_record(one, jsonb_build_object('id', 'sess_' || ${unique}))).*
-     FROM sessions AS one, ${made} WHERE one.id = (SELECT max(id) FROM sessions WHERE tenant_id = $1)`,
-    values,
-  );
-  await pool.query(
-    `INSERT INTO turns SELECT (jsonb_populate_record(one, jsonb_build_object(
-       'id', 'turn_' || ${unique}, 'session_id', 'sess_' || ${unique},
-       'status', (ARRAY['completed', 'failed', 'cancelled', 'incomplete'])[1 + number % 4],
-       'created_at', now() - number * interval '1 minute'))).*
-     FROM turns AS one, ${made} WHERE one.id = (SELECT max(id) FROM turns WHERE tenant_id = $1)`,
-    values,
-  );
+  const from = (table: string): string => `FROM ${table} AS one, generate_series($2::int, $3::int) AS number`;
+  const newest = (table: string): string =>
+    `WHERE one.id = (SELECT max(id) FROM ${table} WHERE tenant_id = $1)`;
+  for (let first = 1; first <= TURNS; first += AT_ONCE) {
+    const values = [cluster.tenantId, first, Math.min(first + AT_ONCE - 1, TURNS)];
+    await pool.query(
+      `INSERT INTO sessions SELECT made.* ${from('sessions')}, LATERAL jsonb_populate_record(one,
+         jsonb_build_object('id', 'sess_' || ${unique})) AS made ${newest('sessions')}`,
+      values,
+    );
+    await pool.query(
+      `INSERT INTO turns SELECT made.* ${from('turns')}, LATERAL jsonb_populate_record(one, jsonb_build_object(
+         'id', 'turn_' || ${unique}, 'session_id', 'sess_' || ${unique},
+         'status', (ARRAY['completed', 'failed', 'cancelled', 'incomplete'])[1 + number % 4],
+         'created_at', now() - number * interval '1 minute')) AS made ${newest('turns')}`,
+      values,
+    );
+  }
   await pool.query('ANALYZE turns, sessions');
 }
 

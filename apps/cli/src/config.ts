@@ -136,6 +136,15 @@ export function readStartConfig(environment: NodeJS.ProcessEnv = process.env): S
   };
 }
 
+/** What `doctor` looks at, besides the database and the master keys. `backplane` is undefined where it is no Redis. */
+export function readDoctorConfig(
+  environment: NodeJS.ProcessEnv = process.env,
+): Pick<StartConfig, 'modelBaseUrl' | 'modelProvider'> & { backplane: StartConfig['backplane'] } {
+  const { backplane, modelBaseUrl, modelProvider } = readStartConfig(ofCommand(environment));
+  const isRedis = backplane !== undefined && /^rediss?:/.test(backplane.url);
+  return { backplane: isRedis ? backplane : undefined, modelBaseUrl, modelProvider };
+}
+
 /** `DATABASE_URL`; undefined where it is not set. */
 export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return parse(environmentVariables.pick({ DATABASE_URL: true }), withoutEmpty(environment)).DATABASE_URL;

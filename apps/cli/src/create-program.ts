@@ -159,6 +159,17 @@ export function createProgram(): Command {
     .action(debugTenant);
 
   program
+    .command('doctor')
+    .option('--json', 'as JSON, for programs')
+    .description(
+      'look at all that an installation needs, and say what to do; exit code 1 where a check failed',
+    )
+    .action(async (options: { json?: boolean }) => {
+      const { doctor } = await import('./commands/doctor.ts');
+      process.exitCode = await doctor(options);
+    });
+
+  program
     .command('secrets')
     .description('the secrets of all tenants, in the same place')
     .command('rewrap')

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { RESPONSE_TIMEOUT_MS } from './with-timeout.ts';
 
 /** BullMQ's own minimum version. */
-const MINIMUM_VERSION = [6, 2] as const;
+export const MINIMUM_VERSION = [6, 2] as const;
 
 /** A Redis of another kind than the settings say. */
 export class UnsupportedRedisError extends TerminalError {
@@ -63,7 +63,8 @@ export async function refuseUnsupportedRedis(client: Redis, mayMove: boolean): P
   }
 }
 
-async function readFacts(client: Redis): Promise<Map<string, string>> {
+/** What a server says of itself. */
+export async function readFacts(client: Redis): Promise<Map<string, string>> {
   const facts = new Map<string, string>();
   for (const line of (await client.info()).split(/\r?\n/)) {
     const [name = '', value = ''] = line.split(':', 2);

@@ -1,6 +1,7 @@
 export type { Backplane, ConsumeOptions, JobConsumer, JobQueue } from './backplane.ts';
 export type { DeliveryJob } from './delivery-job.ts';
 export { BackplaneUnavailableError } from './errors.ts';
+export { inspectRedis, type RedisInspection } from './inspect-redis.ts';
 export { openBackplane, type BackplaneOptions } from './open-backplane.ts';
 export type {
   Live,

@@ -261,7 +261,7 @@ CREATE TABLE idempotency_records (
   packed bytea,
   omitted text[] DEFAULT ARRAY[]::text[],
   CONSTRAINT idempotency_records_pkey PRIMARY KEY (tenant_id, route, key),
-  CONSTRAINT idempotency_records_body_check CHECK (((body IS NULL) <> (packed IS NULL))) NOT VALID
+  CONSTRAINT idempotency_records_body_check CHECK (((body IS NULL) <> (packed IS NULL)))
 );
 CREATE INDEX idempotency_records_expires_at_idx ON idempotency_records USING btree (expires_at);
 

@@ -61,6 +61,8 @@ export { findParentsToWake, readParents, wakeParents, type WokenParent } from '.
 export { cancelOpenTurns, cancelTurn, type CancelledTurn } from './turns/cancel-turns.ts';
 export { reissueJobs, takeUncheckedTurns } from './turns/reissue-jobs.ts';
 export { checkDatabase, checkSettings } from './database/check-database.ts';
+export { inspectDatabase, type DatabaseFacts } from './database/inspect-database.ts';
+export { findUnreadableKeys } from './secrets/find-unreadable-keys.ts';
 export { findSchemaProblems, writeSchemaSnapshot, type SchemaFolders } from './schema/check-schema.ts';
 export type { SchemaProblem } from './schema/schema-problem.ts';
 export { claimTurn, type LeasedTurn } from './turns/claim-turn.ts';
@@ -112,7 +114,7 @@ export { lookForWork, type WorkFound } from './turns/look-for-work.ts';
 export { createMemoryStore } from './memory/memory.ts';
 export { giveRoleSettings } from './database/role-settings.ts';
 export { migrate, type MigrateOptions } from './schema/migrate.ts';
-export { requiredMigrations } from './schema/migration-state.ts';
+export { appliedMigrations, requiredMigrations } from './schema/migration-state.ts';
 export { endOutage, probeOutages } from './turns/probe-outages.ts';
 export { purge, PURGEABLE, type Purgeable } from './retention/purge.ts';
 export { promoteDelayed } from './turns/promote-delayed.ts';

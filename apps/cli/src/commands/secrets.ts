@@ -1,9 +1,7 @@
-import { createUpstreamFetch } from '@turnpike/egress';
-import { openKeyProvider, type KeyProvider } from '@turnpike/secrets';
 import { countDataKeys, rewrapDataKeys } from '@turnpike/store';
-import { readKeySettings } from '../config.ts';
-import { warn, say } from '../say.ts';
+import { say } from '../say.ts';
 import { requireDatabaseUrl, withDatabase } from '../with-database.ts';
+import { withKeyProvider } from '../with-key-provider.ts';
 
 const UNREADABLE_SHOWN = 20;
 
@@ -30,16 +28,4 @@ export async function rewrapSecrets({ check = false }: { check?: boolean }): Pro
       return left === 0 ? 0 : 1;
     }),
   );
-}
-
-async function withKeyProvider<Result>(work: (provider: KeyProvider) => Promise<Result>): Promise<Result> {
-  const provider = await openKeyProvider(readKeySettings(), {
-    connect: ({ ca }) => createUpstreamFetch({ idleTimeoutMs: 10_000, ...(ca === undefined ? {} : { ca }) }),
-    onRenewalFailure: (error) => warn(error.message),
-  });
-  try {
-    return await work(provider);
-  } finally {
-    provider.close();
-  }
 }

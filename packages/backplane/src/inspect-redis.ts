@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { MINIMUM_VERSION, readFacts } from './check-redis-server.ts';
+import { hashTagged } from './hash-tag.ts';
+import { redisAccess } from './redis-access.ts';
+import type { RedisSettings } from './redis-settings.ts';
+
+const LIMIT_MS = 5_000;
+
+/** What a Redis is like. */
+export interface RedisInspection {
+  version: string;
+  isTooOld: boolean;
+  minimumVersion: string;
+  /** Null where the server does not say. */
+  evictionPolicy: string | null;
+  isReplica: boolean;
+  /** A node of a cluster, or a Sentinel, while the settings say a single Redis. */
+  isOfAnotherKind: boolean;
+  usedBytes: number;
+  /** 0: no limit. */
+  maxBytes: number;
+  /** Milliseconds since 1970, by the server's clock. */
+  clock: number;
+}
+
+/** Looks at the Redis that the settings name. Changes nothing. Rejects where it does not respond within five seconds. */
+export async function inspectRedis(url: string, settings: RedisSettings): Promise<RedisInspection> {
+  const access = await redisAccess(url, settings, hashTagged('turnpike'));
+  const client = new Redis(access.url, {
+    Connector: access.Connector,
+    connectTimeout: LIMIT_MS,
+    commandTimeout: LIMIT_MS,
+    enableOfflineQueue: false,
+    retryStrategy: () => null,
+  });
+  try {
+    // An error of the connection rejects this promise.
+    await once(client, 'ready', { signal: AbortSignal.timeout(LIMIT_MS) });
+    const [facts, [seconds, micros]] = await Promise.all([readFacts(client), client.time()]);
+    const version = facts.get('redis_version') ?? '';
+    const [major = 0, minor = 0] = version.split('.').map(Number);
+    const [leastMajor, leastMinor] = MINIMUM_VERSION;
+    const mode = facts.get('redis_mode') ?? facts.get('server_mode');
+    return {
+      version,
+      isTooOld: version !== '' && (major < leastMajor || (major === leastMajor && minor < leastMinor)),
+      minimumVersion: MINIMUM_VERSION.join('.'),
+      evictionPolicy: facts.get('maxmemory_policy') ?? null,
+      isReplica: facts.get('role') === 'slave',
+      isOfAnotherKind:
+        !access.mayMove &&
+        (mode === 'cluster' || mode === 'sentinel' || facts.get('cluster_enabled') === '1'),
+      usedBytes: Number(facts.get('used_memory') ?? 0),
+      maxBytes: Number(facts.get('maxmemory') ?? 0),
+      clock: Number(seconds) * 1000 + Number(micros) / 1000,
+    };
+  } finally {
+    client.disconnect();
+  }
+}
