@@ -159,6 +159,13 @@ export function createProgram(): Command {
     .action(debugTenant);
 
   program
+    .command('roles')
+    .description(
+      'print SQL for psql that makes roles for migrate, the API and the workers, with what each needs',
+    )
+    .action(async () => (await import('./commands/roles.ts')).printRoles());
+
+  program
     .command('doctor')
     .option('--json', 'as JSON, for programs')
     .description(

@@ -113,6 +113,7 @@ export { lookForDeliveries, type DeliveriesFound } from './deliveries/look-for-d
 export { lookForWork, type WorkFound } from './turns/look-for-work.ts';
 export { createMemoryStore } from './memory/memory.ts';
 export { giveRoleSettings } from './database/role-settings.ts';
+export { rolesScript } from './schema/roles-script.ts';
 export { migrate, type MigrateOptions } from './schema/migrate.ts';
 export { appliedMigrations, requiredMigrations } from './schema/migration-state.ts';
 export { endOutage, probeOutages } from './turns/probe-outages.ts';

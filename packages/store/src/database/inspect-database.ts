@@ -4,8 +4,10 @@ import { query } from './sql.ts';
 
 const LIMIT_MS = 5_000;
 
-/** Tables that nobody changes: a trigger refuses it (`refuse_audit_change`). */
+/** Nobody changes its rows: a trigger refuses it (`refuse_audit_change`). */
 const INSERTED_ONLY = 'audit_entries';
+/** Only the API needs it: workers may have no rights there. */
+const OF_THE_API = 'api_keys';
 
 const factsSchema = z.object({
   version: z.string(),
@@ -50,9 +52,9 @@ SELECT current_setting('server_version') AS version, current_setting('server_ver
   (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS clock,
   current_user::text AS role, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS "isSuperuser",
   coalesce(has_schema_privilege(to_regnamespace(quote_ident($1)), 'CREATE'), false) AS "mayCreate",
-  ARRAY(SELECT name FROM tables WHERE NOT (
-      has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
-      AND (name = '${INSERTED_ONLY}' OR has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
+  ARRAY(SELECT name FROM tables WHERE name <> '${OF_THE_API}' AND NOT (
+      has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'DELETE')
+      AND (name = '${INSERTED_ONLY}' OR has_table_privilege(oid, 'UPDATE'))
     ) ORDER BY name) AS forbidden,
   ARRAY(SELECT indexrelid::regclass::text FROM pg_index JOIN tables ON tables.oid = indrelid
         WHERE NOT indisvalid OR NOT indisready ORDER BY 1) AS "invalidIndexes",
