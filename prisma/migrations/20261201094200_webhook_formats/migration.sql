@@ -2,7 +2,6 @@
 ALTER TABLE "webhook_endpoints" ADD COLUMN "format" TEXT NOT NULL DEFAULT 'turnpike';
 ALTER TABLE "webhook_endpoints"
     ADD CONSTRAINT "webhook_endpoints_format_check" CHECK ("format" IN ('turnpike', 'openai')) NOT VALID;
-ALTER TABLE "webhook_endpoints" VALIDATE CONSTRAINT "webhook_endpoints_format_check";
 
 -- Trigger function: the outbox. Creates the deliveries of turns' events when the events are inserted.
 --

@@ -171,6 +171,63 @@ test('a migration that fails changes nothing, and the next run tries it again', 
   });
 });
 
+test('a migration of a table that is read for long lets others read it in between, and is applied once that ends', async () => {
+  await migrate(url.href, PRISMA_FOLDER);
+  await inDatabase(async (reader) => {
+    await reader.query('BEGIN');
+    await reader.query('SELECT count(*) FROM turns');
+    await withOneMore('ALTER TABLE turns ADD COLUMN more int;', async (folder) => {
+      const told: string[] = [];
+      let isOver = false;
+      const onWait = (sentence: string): void => void told.push(sentence);
+      const migrating = migrate(url.href, folder, {
+        tableLockMs: 50,
+        pauseMs: 50,
+        tries: 10_000,
+        onWait,
+      }).finally(() => (isOver = true));
+      // A read that came while the migration waited is behind it, and is not for long.
+      await inDatabase(async (other) => {
+        for (let reads = 0; !isOver && (reads < 20 || told.length < 3); reads += 1)
+          await other.query('SELECT count(*) FROM turns');
+      });
+      expect([isOver, told[0]]).toEqual([false, expect.stringContaining('did not become free in time')]);
+      await reader.query('COMMIT');
+      expect(await migrating).toEqual(['29990101000000_more']);
+    });
+    await withOneMore('ALTER TABLE turns DROP COLUMN more;', async (folder) => {
+      await reader.query(`DELETE FROM _prisma_migrations WHERE migration_name = '29990101000000_more'`);
+      await reader.query('BEGIN');
+      await reader.query('SELECT count(*) FROM turns');
+      await expect(migrate(url.href, folder, { tableLockMs: 20, pauseMs: 10, tries: 3 })).rejects.toThrow(
+        /29990101000000_more: a lock on a table did not become free in time, and nothing was changed\. The oldest/,
+      );
+      await reader.query('COMMIT');
+    });
+  });
+});
+
+test('an index is built while its table is written to, and again where that was interrupted', async () => {
+  await migrate(url.href, PRISMA_FOLDER);
+  const script = `-- Each statement by itself.
+DROP INDEX CONCURRENTLY IF EXISTS later;
+-- Of every turn.
+CREATE INDEX CONCURRENTLY later ON turns (created_at);
+`;
+  await inDatabase(async (client) => {
+    // What an interrupted build leaves.
+    await client.query('CREATE INDEX later ON turns (created_at)');
+    await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'later'::regclass`);
+    await withOneMore(script, async (folder) => {
+      expect(await migrate(url.href, folder)).toEqual(['29990101000000_more']);
+    });
+    const { rows } = await client.query(
+      `SELECT indisvalid FROM pg_index WHERE indexrelid = 'later'::regclass`,
+    );
+    expect(rows).toEqual([{ indisvalid: true }]);
+  });
+});
+
 /** All existing migrations, and this one. */
 async function withOneMore(script: string, work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'turnpike-test-migrations-'));

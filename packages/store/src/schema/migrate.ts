@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { z } from 'zod';
 import { isLockTimeout, withMigrationLock } from './migration-lock.ts';
@@ -19,19 +20,32 @@ export interface MigrateOptions {
   lockTimeoutMs?: number;
   /** Called with a sentence about the process that holds the lock. */
   onWait?(holder: string): void;
+  /** How long a migration waits for the lock of a table, whose queries queue behind it. Milliseconds. Default: 2 s. */
+  tableLockMs?: number;
+  /** How often that is tried. Default: 30. */
+  tries?: number;
+  /** How long the queries have the table in between: half of it up to one and a half. Milliseconds. Default: 3 s. */
+  pauseMs?: number;
 }
 
 /**
  * Applies the migrations in `folder` (the repository's `prisma/`) that this database does not have yet, in
  * the schema that the URL names, which is created if needed. Returns their names. `prisma migrate deploy`
- * agrees with the result. A migration that fails changes nothing, and the next run tries it again. Throws
+ * agrees with the result. A migration that fails changes nothing, and the next run tries it again; so does this one where
+ * a table was locked for too long, so that no query waits behind a migration for longer than `tableLockMs`. Throws
  * `MigrationLockedError`, `MigrationForbiddenError`, `DatabaseSettingsError`, and the server's error for a
  * migration.
  */
 export async function migrate(
   databaseUrl: string,
   folder: string,
-  { lockTimeoutMs = 60_000, onWait = () => undefined }: MigrateOptions = {},
+  {
+    lockTimeoutMs = 60_000,
+    onWait = () => undefined,
+    tableLockMs,
+    tries = 30,
+    pauseMs = 3_000,
+  }: MigrateOptions = {},
 ): Promise<string[]> {
   const target = readSessionTarget(databaseUrl, MIGRATION_SETTINGS, { isDirect: true });
   const migrationsList = await readMigrations(folder);
@@ -50,31 +64,41 @@ export async function migrate(
       const missing = migrationsList.migrationDirectories.filter(({ path }) => !known.includes(path));
       if (missing.length === 0) return [];
       await prepareSchema(pool, schema);
-      return await applyAll(pool, { schema, file, migrationsList });
+      const parts = { schema, file, migrationsList, ...(tableLockMs === undefined ? {} : { tableLockMs }) };
+      for (let attempt = 1; ; attempt += 1) {
+        const blocked = await applyAll(pool, parts);
+        if (blocked === null) return missing.map(({ path }) => path);
+        if (attempt >= tries) throw blocked;
+        onWait(blocked.message);
+        await setTimeout(pauseMs * (0.5 + Math.random()));
+      }
     });
   } finally {
     await pool.end();
   }
 }
 
+/** Null once all are applied; the error to throw at last where a table's lock did not become free. */
 async function applyAll(
   pool: pg.Pool,
-  { migrationsList, ...engineParts }: { schema: string; file: SchemaFile; migrationsList: MigrationList },
-): Promise<string[]> {
+  {
+    migrationsList,
+    ...engineParts
+  }: { schema: string; file: SchemaFile; migrationsList: MigrationList; tableLockMs?: number },
+): Promise<Error | null> {
   let failure: Error | undefined;
   const onFailure = (error: Error): void => {
     failure = error;
   };
   return withSchemaEngine(pool, { ...engineParts, onFailure }, async (engine) => {
     try {
-      const applied = await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
-      return applied.appliedMigrationNames;
+      await engine.applyMigrations({ migrationsList, filters: NO_FILTERS });
+      return null;
     } catch (error) {
       if (failure === undefined) throw error;
       const name = await markRolledBack(pool);
-      throw new Error(`${name}: ${isLockTimeout(failure) ? await describeBlockers(pool) : failure.message}`, {
-        cause: error,
-      });
+      if (!isLockTimeout(failure)) throw new Error(`${name}: ${failure.message}`, { cause: error });
+      return new Error(`${name}: ${await describeBlockers(pool)}`, { cause: error });
     }
   });
 }
@@ -105,5 +129,5 @@ async function describeBlockers(pool: pg.Pool): Promise<string> {
     ({ pid, name, seconds }) =>
       ` The oldest transaction is that of the Postgres process ${pid} (application ${name}), ${seconds} s old.`,
   );
-  return `a lock on a table did not become free in time; nothing was changed, run it again.${oldest.join('')}`;
+  return `a lock on a table did not become free in time, and nothing was changed.${oldest.join('')}`;
 }

@@ -43,6 +43,8 @@ export async function withMigrationLock<Result>(
         );
       });
     }
+    // It also closes the statement before, whose snapshot would keep an index from being built concurrently.
+    await client.query('SET LOCAL lock_timeout = 0');
     const result = await work();
     await client.query('COMMIT');
     isDone = true;

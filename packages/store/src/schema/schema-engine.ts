@@ -17,12 +17,12 @@ export interface EngineParts {
    * error.
    */
   onFailure?(error: Error): void;
+  /** How long a script waits for a table's lock: every query of that table queues behind it. Default: 2 s. */
+  tableLockMs?: number;
 }
 
-/**
- * A migration that waits longer for a table's lock is given up: every query of that table queues behind it.
- */
-const TABLE_LOCK_MS = 10_000;
+/** Begins a migration whose statements are sent one by one, each by itself, since one of them allows no transaction. */
+const CONCURRENT = /^-- Each statement by itself\.\n/;
 
 /**
  * Prisma's schema engine as WebAssembly: the same migrations table and the same SQL as `prisma migrate`,
@@ -31,11 +31,13 @@ const TABLE_LOCK_MS = 10_000;
  */
 export async function withSchemaEngine<Result>(
   pool: pg.Pool,
-  { schema, file, onFailure = () => undefined }: EngineParts,
+  { schema, file, onFailure = () => undefined, tableLockMs = 2_000 }: EngineParts,
   work: (engine: SchemaEngine) => Promise<Result>,
 ): Promise<Result> {
   await load();
-  const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScripts(pool, { schema }, onFailure));
+  const adapter = bindMigrationAwareSqlAdapterFactory(
+    new WholeScripts(pool, { schema, tableLockMs }, onFailure),
+  );
   const datamodels: [string, string][] = [[file.path, file.content]];
   const opened = await engine.SchemaEngine.new({ datamodels }, () => {}, adapter);
   try {
@@ -49,20 +51,28 @@ const ENGINE_LOCK = /^\s*SELECT pg_advisory_lock\(/i;
 
 /**
  * Prisma's adapter splits a script at every semicolon, also inside a function's body. Here the script is sent
- * whole and Postgres splits it, and a migration is one transaction: all of it or nothing.
+ * whole and Postgres splits it, and a migration is one transaction: all of it or nothing. One that says so is sent
+ * statement by statement, so that it can build an index while the table is written to.
  */
 class WholeScripts extends PrismaPg {
   readonly #onFailure: (error: Error) => void;
+  readonly #tableLockMs: number;
 
-  constructor(pool: pg.Pool, options: { schema: string }, onFailure: (error: Error) => void) {
-    super(pool, options);
+  constructor(
+    pool: pg.Pool,
+    { schema, tableLockMs }: { schema: string; tableLockMs: number },
+    onFailure: (error: Error) => void,
+  ) {
+    super(pool, { schema });
     this.#onFailure = onFailure;
+    this.#tableLockMs = tableLockMs;
   }
 
   override async connect(): ReturnType<PrismaPg['connect']> {
     const adapter = await super.connect();
     const pool = adapter.underlyingDriver();
-    adapter.executeScript = (script) => this.#runWhole(pool, script);
+    adapter.executeScript = (script) =>
+      CONCURRENT.test(script) ? this.#runEach(pool, script) : this.#runWhole(pool, script);
     const queryRaw = adapter.queryRaw.bind(adapter);
     adapter.queryRaw = (query) =>
       ENGINE_LOCK.test(query.sql)
@@ -77,7 +87,7 @@ class WholeScripts extends PrismaPg {
     const client = await pool.connect();
     let isCommitted = false;
     try {
-      await client.query(`BEGIN; SET LOCAL lock_timeout = ${TABLE_LOCK_MS}`);
+      await client.query(`BEGIN; SET LOCAL lock_timeout = ${this.#tableLockMs}`);
       await client.query(script).catch((error: unknown) => {
         if (error instanceof Error) this.#onFailure(error);
         throw error;
@@ -87,6 +97,21 @@ class WholeScripts extends PrismaPg {
     } finally {
       // Closing the connection ends the transaction too.
       client.release(!isCommitted);
+    }
+  }
+
+  /** Nothing waits behind `CONCURRENTLY`, so it may take as long as it needs. No statement contains a semicolon. */
+  async #runEach(pool: pg.Pool, script: string): Promise<void> {
+    const statements = script.split(/;\s*$/m).filter((each) => each.replaceAll(/^--.*$/gm, '').trim() !== '');
+    const client = await pool.connect();
+    try {
+      for (const statement of statements)
+        await client.query(statement).catch((error: unknown) => {
+          if (error instanceof Error) this.#onFailure(error);
+          throw error;
+        });
+    } finally {
+      client.release();
     }
   }
 }
