@@ -178,20 +178,23 @@ test('a migration of a table that is read for long lets others read it in betwee
     await reader.query('SELECT count(*) FROM turns');
     await withOneMore('ALTER TABLE turns ADD COLUMN more int;', async (folder) => {
       const told: string[] = [];
-      let isOver = false;
+      const state = { isOver: false };
       const onWait = (sentence: string): void => void told.push(sentence);
       const migrating = migrate(url.href, folder, {
         tableLockMs: 50,
         pauseMs: 50,
         tries: 10_000,
         onWait,
-      }).finally(() => (isOver = true));
+      }).finally(() => (state.isOver = true));
       // A read that came while the migration waited is behind it, and is not for long.
       await inDatabase(async (other) => {
-        for (let reads = 0; !isOver && (reads < 20 || told.length < 3); reads += 1)
+        for (let reads = 0; !state.isOver && (reads < 20 || told.length < 3); reads += 1)
           await other.query('SELECT count(*) FROM turns');
       });
-      expect([isOver, told[0]]).toEqual([false, expect.stringContaining('did not become free in time')]);
+      expect([state.isOver, told[0]]).toEqual([
+        false,
+        expect.stringContaining('did not become free in time'),
+      ]);
       await reader.query('COMMIT');
       expect(await migrating).toEqual(['29990101000000_more']);
     });
