@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Batch } from '@turnpike/contract';
 import pg from 'pg';
@@ -37,6 +38,7 @@ afterAll(async () => {
   await cluster.stop();
   await receiver.stop();
   await server.stop();
+  rmSync(folder, { recursive: true });
 });
 
 function urlOf(role: string): string {
