@@ -4,7 +4,23 @@ import type { Redis } from 'ioredis';
 import { RESPONSE_TIMEOUT_MS } from './with-timeout.ts';
 
 /** BullMQ's own minimum version. */
-export const MINIMUM_VERSION = [6, 2] as const;
+const MINIMUM_VERSION = [6, 2] as const;
+
+/** The version that is needed, where this one is older; null where it will do, or the server does not say it. */
+export function neededVersion(version: string): string | null {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [leastMajor, leastMinor] = MINIMUM_VERSION;
+  const isNew = major > leastMajor || (major === leastMajor && minor >= leastMinor);
+  return version === '' || isNew ? null : `${leastMajor}.${leastMinor}`;
+}
+
+/** A node of a cluster, or a Sentinel. Null for a single server. */
+export function otherKind(facts: ReadonlyMap<string, string>): 'sentinel' | 'cluster' | null {
+  // Valkey has both names, or only its own.
+  const mode = facts.get('redis_mode') ?? facts.get('server_mode');
+  if (mode === 'sentinel') return mode;
+  return mode === 'cluster' || facts.get('cluster_enabled') === '1' ? 'cluster' : null;
+}
 
 /** A Redis of another kind than the settings say. */
 export class UnsupportedRedisError extends TerminalError {
@@ -38,11 +54,8 @@ export async function checkRedisServer(
     );
   }
   const version = facts.get('redis_version') ?? '';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor, leastMinor] = MINIMUM_VERSION;
-  if (version !== '' && (major < leastMajor || (major === leastMajor && minor < leastMinor))) {
-    onError(new Error(`Redis is version ${version}; at least ${leastMajor}.${leastMinor} is needed.`));
-  }
+  const needed = neededVersion(version);
+  if (needed !== null) onError(new Error(`Redis is version ${version}; at least ${needed} is needed.`));
 }
 
 /**
@@ -74,14 +87,13 @@ export async function readFacts(client: Redis): Promise<Map<string, string>> {
 }
 
 function refuseUnsupported(facts: Map<string, string>): void {
-  // Valkey has both names, or only its own.
-  const mode = facts.get('redis_mode') ?? facts.get('server_mode');
-  if (mode === 'sentinel') {
+  const kind = otherKind(facts);
+  if (kind === 'sentinel') {
     throw new UnsupportedRedisError(
       'This is a Redis Sentinel, which holds no data: name it in REDIS_SENTINELS.',
     );
   }
-  if (mode === 'cluster' || facts.get('cluster_enabled') === '1') {
+  if (kind === 'cluster') {
     throw new UnsupportedRedisError('This Redis is a node of a Redis Cluster: set REDIS_CLUSTER=on.');
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
-import { MINIMUM_VERSION, readFacts } from './check-redis-server.ts';
+import { neededVersion, otherKind, readFacts } from './check-redis-server.ts';
 import { hashTagged } from './hash-tag.ts';
 import { redisAccess } from './redis-access.ts';
 import type { RedisSettings } from './redis-settings.ts';
@@ -10,8 +10,8 @@ const LIMIT_MS = 5_000;
 /** What a Redis is like. */
 export interface RedisInspection {
   version: string;
-  isTooOld: boolean;
-  minimumVersion: string;
+  /** The version that is needed; null where this one will do. */
+  neededVersion: string | null;
   /** Null where the server does not say. */
   evictionPolicy: string | null;
   isReplica: boolean;
@@ -39,18 +39,12 @@ export async function inspectRedis(url: string, settings: RedisSettings): Promis
     await once(client, 'ready', { signal: AbortSignal.timeout(LIMIT_MS) });
     const [facts, [seconds, micros]] = await Promise.all([readFacts(client), client.time()]);
     const version = facts.get('redis_version') ?? '';
-    const [major = 0, minor = 0] = version.split('.').map(Number);
-    const [leastMajor, leastMinor] = MINIMUM_VERSION;
-    const mode = facts.get('redis_mode') ?? facts.get('server_mode');
     return {
       version,
-      isTooOld: version !== '' && (major < leastMajor || (major === leastMajor && minor < leastMinor)),
-      minimumVersion: MINIMUM_VERSION.join('.'),
+      neededVersion: neededVersion(version),
       evictionPolicy: facts.get('maxmemory_policy') ?? null,
       isReplica: facts.get('role') === 'slave',
-      isOfAnotherKind:
-        !access.mayMove &&
-        (mode === 'cluster' || mode === 'sentinel' || facts.get('cluster_enabled') === '1'),
+      isOfAnotherKind: !access.mayMove && otherKind(facts) !== null,
       usedBytes: Number(facts.get('used_memory') ?? 0),
       maxBytes: Number(facts.get('maxmemory') ?? 0),
       clock: Number(seconds) * 1000 + Number(micros) / 1000,

@@ -30,7 +30,7 @@ const none = z.object({});
 const tag = 'Operator';
 const scope = 'operator';
 const ofTenant = z.object({ tenant_id: idSchema('tenant') });
-const ofPool = z.object({ pool: poolNameSchema });
+const ofPool = z.object({ pool: poolNameSchema.meta({ description: 'The name of the pool.' }) });
 const oneTenant = { status: 200, description: 'The tenant.', schema: operatorTenantSchema };
 const onePool = { status: 200, description: 'The pool.', schema: workerPoolSchema };
 
@@ -196,7 +196,7 @@ export const operatorRoutes: Route[] = [
     query: z.object({
       limit: pageLimitSchema,
       cursor: z.string().min(1).max(200).optional(),
-      pool: poolNameSchema.optional(),
+      pool: poolNameSchema.optional().meta({ description: 'Only those of this pool.' }),
     }),
     response: {
       status: 200,

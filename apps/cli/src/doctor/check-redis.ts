@@ -16,9 +16,9 @@ export async function checkRedis(url: string, settings: RedisSettings): Promise<
   ];
 }
 
-function checkVersion({ version, isTooOld, minimumVersion }: RedisInspection): Finding {
-  return isTooOld
-    ? failure('redis_version', `Redis ${version}.`, `Upgrade to ${minimumVersion} or newer.`)
+function checkVersion({ version, neededVersion }: RedisInspection): Finding {
+  return neededVersion !== null
+    ? failure('redis_version', `Redis ${version}.`, `Upgrade to ${neededVersion} or newer.`)
     : ok('redis_version', `Redis ${version === '' ? 'of a version that it does not say' : version}.`);
 }
 
