@@ -16,4 +16,5 @@ export const TAGS = {
   Limits: 'What the tenant may use.',
   'API keys': 'Keys of the API and their scopes.',
   'Audit log': 'Administrative acts.',
+  Operator: 'All tenants, pools and workers, for whoever runs the service.',
 } as const;
