@@ -75,7 +75,7 @@ async function as(url: string, sql: string): Promise<void> {
   }
 }
 
-test('turns with tools, webhooks, batches, files, secrets, keys and schedules run with these roles', async () => {
+test('turns with tools, webhooks, batches, secrets, keys and schedules run with these roles', async () => {
   await cluster.control.setScript({
     rules: [{ match: { step: 0 }, reply: { tool_uses: [{ name: 'current_time' }, { name: 'notify' }] } }],
   });
