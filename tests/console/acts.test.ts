@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Agent, Batch, Turn } from '@turnpike/contract';
 import { createApiKey } from '@turnpike/store';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { openBrowser, testInBrowser } from '../support/browser.ts';
+import type { Locator, Page } from 'playwright-core';
+import { testInBrowser } from '../support/browser.ts';
 import { Cluster } from '../support/cluster.ts';
 import { untilTrue } from '../support/until-true.ts';
 import { Receiver } from '../webhooks/support/receiver.ts';
-import { signIn } from './support.ts';
+import { ConsolePages } from './support.ts';
 
 /* What each screen is for, done in it, and what has become of it in the API. */
 
@@ -14,7 +14,7 @@ const LIMIT_MS = 240_000;
 
 let cluster: Cluster;
 let receiver: Receiver;
-let browser: Browser | undefined;
+const pages = new ConsolePages(LIMIT_MS);
 let agent: Agent;
 let operatorKey: string;
 beforeAll(async () => {
@@ -41,7 +41,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await browser?.close();
+  await pages.close();
   await receiver.stop();
   await cluster.stop();
 });
@@ -51,13 +51,9 @@ function testOfScreen(name: string, path: string, act: (page: Page) => Promise<v
   testInBrowser(
     name,
     async () => {
-      browser ??= await openBrowser();
-      const context = await browser.newContext();
-      context.setDefaultTimeout(LIMIT_MS);
-      const page = await context.newPage();
-      await signIn(page, cluster.url, operatorKey, path);
+      const page = await pages.open(cluster.url, operatorKey, path);
       await act(page);
-      await context.close();
+      await page.context().close();
     },
     LIMIT_MS,
   );

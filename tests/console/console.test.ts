@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SCOPES, type Agent, type Schedule, type Turn } from '@turnpike/contract';
 import { createApiKey, createTenant, revokeApiKey } from '@turnpike/store';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { openBrowser, testInBrowser } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { testInBrowser } from '../support/browser.ts';
 import { Cluster } from '../support/cluster.ts';
-import { findViolations, signIn } from './support.ts';
+import { findViolations, ConsolePages } from './support.ts';
 
 const LIMIT_MS = 240_000;
 /**
@@ -14,7 +14,7 @@ const LIMIT_MS = 240_000;
 const HOSTILE = `<img src=x onerror="window.hit = 1"><script>window.hit = 2</script><a href="javascript:window.hit = 3">link</a> \u202egnp.exe \u200b${'long '.repeat(1_000)}end`;
 
 let cluster: Cluster;
-let browser: Browser | undefined;
+const pages = new ConsolePages(LIMIT_MS);
 let agent: Agent;
 beforeAll(async () => {
   cluster = await Cluster.join();
@@ -36,7 +36,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await browser?.close();
+  await pages.close();
   await cluster.stop();
 });
 
@@ -57,18 +57,7 @@ const SCREENS = [
   '/tenants',
 ];
 
-async function newContext(): Promise<BrowserContext> {
-  browser ??= await openBrowser();
-  const context = await browser.newContext();
-  context.setDefaultTimeout(LIMIT_MS);
-  return context;
-}
-
-async function openConsole(path = '', key = cluster.apiKey): Promise<Page> {
-  const page = await (await newContext()).newPage();
-  await signIn(page, cluster.url, key, path);
-  return page;
-}
+const openConsole = (path = '', key = cluster.apiKey): Promise<Page> => pages.open(cluster.url, key, path);
 
 async function waitingTurn(text: string): Promise<Turn> {
   const { id } = await cluster.submit({ agentId: agent.id }, text);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { Agent } from '@turnpike/contract';
-import type { Browser, CDPSession, Page } from 'playwright-core';
-import { openBrowser, testInBrowser } from '../support/browser.ts';
+import type { CDPSession, Page } from 'playwright-core';
+import { testInBrowser } from '../support/browser.ts';
 import { Cluster } from '../support/cluster.ts';
 import { byLength, IS_LONG } from '../support/test-length.ts';
-import { signIn } from './support.ts';
+import { ConsolePages } from './support.ts';
 
 /* Much of everything. Times are compared in the long form alone, which is for a quiet machine. */
 
@@ -18,7 +18,7 @@ const MOST_VIEW_MS = 1_000;
 const MOST_DRAWN = 100_000;
 
 let cluster: Cluster;
-let browser: Browser | undefined;
+const pages = new ConsolePages(LIMIT_MS);
 let agent: Agent;
 beforeAll(async () => {
   cluster = await Cluster.join();
@@ -27,18 +27,11 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await browser?.close();
+  await pages.close();
   await cluster.stop();
 });
 
-async function openPage(path: string): Promise<Page> {
-  browser ??= await openBrowser();
-  const context = await browser.newContext();
-  context.setDefaultTimeout(LIMIT_MS);
-  const page = await context.newPage();
-  await signIn(page, cluster.url, cluster.apiKey, path);
-  return page;
-}
+const openPage = (path: string): Promise<Page> => pages.open(cluster.url, cluster.apiKey, path);
 
 /** Copies the tenant's newest turn, with a session for each: older ones, of all ends. */
 async function fillTenant(): Promise<void> {
@@ -96,7 +89,7 @@ testInBrowser(
     }
     // However far one goes, the page keeps no more rows than are seen.
     await page.goto(`${cluster.url}/console/turns`);
-    for (let pages = 0; pages < 10; pages += 1) {
+    for (let clicks = 0; clicks < 10; clicks += 1) {
       const before = await page.evaluate('document.querySelectorAll("*").length');
       await page.getByRole('button', { name: 'Show more' }).click();
       await page.getByRole('button', { name: 'Show more', disabled: false }).waitFor();

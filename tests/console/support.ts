@@ -1,8 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { openBrowser } from '../support/browser.ts';
 
 const AXE = fileURLToPath(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url));
+
+/** Pages of one browser, which is started for the first. Each has cookies of its own. */
+export class ConsolePages {
+  readonly #limitMs: number;
+  #browser: Browser | undefined;
+
+  /** `limitMs`: how long an act of a page may take. */
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  /** A page of the console, signed in with this key. */
+  async open(url: string, key: string, path = ''): Promise<Page> {
+    this.#browser ??= await openBrowser();
+    const context = await this.#browser.newContext();
+    context.setDefaultTimeout(this.#limitMs);
+    const page = await context.newPage();
+    await signIn(page, url, key, path);
+    return page;
+  }
+
+  async close(): Promise<void> {
+    await this.#browser?.close();
+  }
+}
 
 /** Opens the console with a link that signs in, as `npm start` prints it. */
 export async function signIn(page: Page, url: string, key: string, path = ''): Promise<void> {

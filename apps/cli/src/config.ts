@@ -5,6 +5,9 @@ import { z } from 'zod';
 import { readCommandEnvironment } from './development/command-environment.ts';
 import { Failure } from './failure.ts';
 
+/** Where model calls go, unless another address is set. */
+export const PUBLIC_MODEL_API = 'https://api.anthropic.com';
+
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' });
 const milliseconds = z.coerce.number().int().min(1);
 

@@ -1,6 +1,6 @@
 import { openBackplane } from '@turnpike/backplane';
 import type { Child } from '../children/child.ts';
-import { readServerEnvironment } from '../config.ts';
+import { PUBLIC_MODEL_API, readServerEnvironment } from '../config.ts';
 import { describeError, Failure } from '../failure.ts';
 import { PROGRAMS, shown } from '../paths.ts';
 import { choosePostgresFolder } from '../postgres/choose-folder.ts';
@@ -62,7 +62,7 @@ export async function startModel(site: Site): Promise<Record<string, string>> {
     return {};
   }
   if (modelApiKey !== undefined) {
-    sayFact('Model', `${modelBaseUrl ?? 'https://api.anthropic.com'}, with ANTHROPIC_API_KEY`);
+    sayFact('Model', `${modelBaseUrl ?? PUBLIC_MODEL_API}, with ANTHROPIC_API_KEY`);
     return {};
   }
   const argument: SimulatorArgument = { runFile: site.folder.runFile };

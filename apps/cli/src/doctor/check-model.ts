@@ -1,12 +1,12 @@
 import { createUpstreamFetch } from '@turnpike/egress';
+import { PUBLIC_MODEL_API } from '../config.ts';
 import { ok, warning, type Finding } from './finding.ts';
 
 const LIMIT_MS = 5_000;
 const MOST_BYTES = 2 ** 20;
-const PUBLIC_API = 'https://api.anthropic.com';
 
 /** Whether the Messages API can be reached from here. Sends no key, so that any response is a good one. */
-export async function checkModel(baseUrl: string = PUBLIC_API): Promise<Finding[]> {
+export async function checkModel(baseUrl: string = PUBLIC_MODEL_API): Promise<Finding[]> {
   const upstream = createUpstreamFetch({
     idleTimeoutMs: LIMIT_MS,
     connectTimeoutMs: LIMIT_MS,

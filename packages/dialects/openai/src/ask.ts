@@ -16,7 +16,7 @@ import {
 } from '@turnpike/dialect-base';
 import { isDeepStrictEqual } from 'node:util';
 import { noConversation, noResponse, parseResponseId, sessionIdOf } from './ids.ts';
-import { callsClient, callsIn } from './items.ts';
+import { callsClient, functionCallsOf } from './items.ts';
 import { overridesOf } from './overrides.ts';
 import { readInput, type GivenInput } from './read-input.ts';
 import { readSource } from './read-response.ts';
@@ -179,12 +179,7 @@ async function callsOf(
     throw refused('previous_response_id', 'is not the newest response of its turn');
   const last = steps.findLast((step) => callsClient(step, clientTools));
   if (last === undefined) return new Map();
-  return new Map(
-    callsIn(last, clientTools).flatMap(({ toolUseId, item }) => {
-      const call = last.tool_calls.find(({ tool_use_id: id }) => id === toolUseId);
-      return item.type === 'function_call' && call !== undefined ? [[item.call_id, call.id]] : [];
-    }),
-  );
+  return new Map(functionCallsOf(last, clientTools).map(({ item, call }) => [item.call_id, call.id]));
 }
 
 /** Which part of its turn was accepted: those before it were complete by then. */

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { itemId } from './ids.ts';
 
 type Step = Omit<z.infer<typeof stepSchema>, 'tool_calls'>;
+type StoredCall = z.infer<typeof stepSchema>['tool_calls'][number];
 
 /** A call of a tool, as an item shows it. */
 export interface ShownCall {
@@ -117,6 +118,17 @@ export function callsIn(
     toolUseId: use.id,
     item: clientTools.has(use.name) ? functionCallItem(step, place, use) : mcpCallItem(step, place, use),
   }));
+}
+
+/** The calls of the client's functions in a step, with what is stored of each. */
+export function functionCallsOf(
+  step: z.infer<typeof stepSchema>,
+  clientTools: ReadonlySet<string>,
+): { item: FunctionCallItem; place: number; call: StoredCall }[] {
+  return callsIn(step, clientTools).flatMap(({ toolUseId, item }, place) => {
+    const call = step.tool_calls.find(({ tool_use_id: id }) => id === toolUseId);
+    return item.type === 'function_call' && call !== undefined ? [{ item, place, call }] : [];
+  });
 }
 
 export function messageItem(

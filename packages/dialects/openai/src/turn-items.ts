@@ -2,7 +2,7 @@ import type { ContentBlock, messageSchema, stepSchema, Turn } from '@turnpike/co
 import { textOf } from '@turnpike/contract';
 import { orNotFound, type UseCases } from '@turnpike/dialect-base';
 import { z } from 'zod';
-import { callsClient, callsIn, itemsOf } from './items.ts';
+import { callsClient, functionCallsOf, itemsOf } from './items.ts';
 import { inputId, noResponse, outputId } from './ids.ts';
 import type { ListedItem } from './page.ts';
 import { readSource } from './read-response.ts';
@@ -52,20 +52,20 @@ function firstInputs(messages: readonly Message[]): ListedItem[] {
 }
 
 function outputItems(step: Step, { clientTools }: ResponseSource): ListedItem[] {
-  const { turn_id: turnId, index, tool_calls: calls } = step;
-  return callsIn(step, clientTools).flatMap(({ toolUseId, item }, place) => {
-    const output = calls.find((call) => call.tool_use_id === toolUseId)?.output ?? null;
-    if (item.type !== 'function_call' || output === null) return [];
-    return [
-      {
-        id: outputId(turnId, index, place),
-        type: 'function_call_output',
-        status: 'completed',
-        call_id: item.call_id,
-        output: textOf(output),
-      },
-    ];
-  });
+  const { turn_id: turnId, index } = step;
+  return functionCallsOf(step, clientTools).flatMap(({ item, place, call: { output } }) =>
+    output === null
+      ? []
+      : [
+          {
+            id: outputId(turnId, index, place),
+            type: 'function_call_output',
+            status: 'completed',
+            call_id: item.call_id,
+            output: textOf(output),
+          },
+        ],
+  );
 }
 
 const sourceSchema = z.union([

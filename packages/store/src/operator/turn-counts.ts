@@ -1,5 +1,6 @@
 import { MOST_COUNTED } from '@turnpike/contract';
 import { z } from 'zod';
+import { isReady } from '../turns/dispatch-turns.ts';
 
 export const turnCountsSchema = z.object({
   running: z.int(),
@@ -13,7 +14,7 @@ export const COUNTS = `held.running, held.dispatched, ready.waiting, ready.oldes
 
 /**
  * For a FROM clause: `held` and `ready`, of the turns whose `column` is `value`. What is held is bounded by the slots of
- * tenants; of what waits, so many are counted, the first in their order of dispatch.
+ * tenants; of what waits, `MOST_COUNTED` are counted, whichever the index has first.
  */
 export const countsOf = (column: 'tenant_id' | 'pool', value: string): string => `CROSS JOIN LATERAL (
   SELECT count(*) FILTER (WHERE status <> 'queued')::int AS running,
@@ -22,8 +23,7 @@ export const countsOf = (column: 'tenant_id' | 'pool', value: string): string =>
 ) AS held CROSS JOIN LATERAL (
   SELECT count(*)::int AS waiting, min(ready_at) AS oldest FROM (
     SELECT ready_at FROM turns
-    WHERE turns.${column} = ${value} AND status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL
-      AND available_at IS NULL
+    WHERE turns.${column} = ${value} AND ${isReady('turns')}
     LIMIT ${MOST_COUNTED}
   ) AS waits
 ) AS ready`;

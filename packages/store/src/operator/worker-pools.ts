@@ -1,7 +1,9 @@
 import { DEFAULT_POOL, type Worker, type WorkerPool } from '@turnpike/contract';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { isReady } from '../turns/dispatch-turns.ts';
 import { isAlive } from '../workers/capability.ts';
+import { needsOfTurns, READY } from '../workers/stranded-turns.ts';
 import { COUNTS, countsOf, shownCounts, turnCountsSchema } from './turn-counts.ts';
 
 /** Pools that are shown: those with workers first. */
@@ -25,11 +27,10 @@ const poolRow = turnCountsSchema
     ...shownCounts(row),
   }));
 
-/* A pool is there where a worker or a turn that waits names it, and where it is paused. `turns_needing` has such turns. */
+/* A pool is there where a worker or a turn that waits names it, and where it is paused. */
 const LIST = {
   name: 'list-worker-pools',
-  text: `
-WITH live AS MATERIALIZED (
+  text: `${needsOfTurns(READY)}, live AS MATERIALIZED (
   SELECT workers.pool, workers.concurrency, worker_builds.version
   FROM workers LEFT JOIN worker_builds ON worker_builds.id = workers.build WHERE ${isAlive('workers')}
 ), by_version AS (
@@ -42,12 +43,7 @@ WITH live AS MATERIALIZED (
   SELECT $2::text AS pool
   UNION SELECT pool FROM staffed
   UNION SELECT pool FROM paused_pools
-  UNION SELECT pool FROM (
-    SELECT pool FROM turns
-    WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
-      AND (pool <> 'default' OR code_tools <> '{}')
-    LIMIT 100000
-  ) AS needing
+  UNION SELECT pool FROM needs
 ), page AS MATERIALIZED (
   SELECT names.pool, coalesce(staffed.workers, 0) AS workers, coalesce(staffed.slots, 0) AS slots,
     coalesce(staffed.versions, '[]') AS versions, paused_pools.paused_at
@@ -92,7 +88,7 @@ const RESUME = {
 WITH resumed AS (DELETE FROM paused_pools WHERE pool = $1)
 SELECT DISTINCT tenant_id AS "tenantId" FROM (
   SELECT tenant_id FROM turns
-  WHERE pool = $1 AND status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
+  WHERE pool = $1 AND ${isReady('turns')}
   LIMIT 10000
 ) AS waits`,
   row: z.object({ tenantId: z.string() }),

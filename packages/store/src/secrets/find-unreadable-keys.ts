@@ -1,11 +1,7 @@
-import {
-  DataKeyUnreadableError,
-  KeyProviderError,
-  readWrappedKey,
-  type KeyProvider,
-} from '@turnpike/secrets';
+import { readWrappedKey, type KeyProvider } from '@turnpike/secrets';
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { isUnreadable } from './rewrap-data-keys.ts';
 
 const SAMPLE = {
   name: 'sample-data-keys',
@@ -29,10 +25,7 @@ export async function findUnreadableKeys(
     try {
       (await provider.unwrap(readWrappedKey(wrapped), { tenantId })).fill(0);
     } catch (error) {
-      const isOfThisKey =
-        error instanceof DataKeyUnreadableError ||
-        (error instanceof KeyProviderError && error.code === 'master_key_unknown');
-      if (!isOfThisKey) throw error;
+      if (!isUnreadable(error)) throw error;
       unreadable.push(keyId);
     }
   }

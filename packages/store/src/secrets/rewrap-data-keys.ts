@@ -83,12 +83,17 @@ async function rewrap(
     const moved = await query(sql, MOVE, [id, wrapped, next, newId('auditEntry')]);
     return moved.length;
   } catch (error) {
-    const isOfThisKey =
-      error instanceof DataKeyUnreadableError ||
-      (error instanceof KeyProviderError && error.code === 'master_key_unknown');
-    if (isOfThisKey) return 'unreadable';
+    if (isUnreadable(error)) return 'unreadable';
     throw error;
   }
+}
+
+/** No master key that is given opens this data key: the provider serves. */
+export function isUnreadable(error: unknown): boolean {
+  return (
+    error instanceof DataKeyUnreadableError ||
+    (error instanceof KeyProviderError && error.code === 'master_key_unknown')
+  );
 }
 
 const COUNT = {

@@ -17,11 +17,13 @@ export interface Dispatched {
   full: string[];
 }
 
+/** A boolean SQL expression: a turn is ready and not dispatched. It is that of the index `turns_ready`. */
+export const isReady = (turn: string): string =>
+  `${turn}.status = 'queued' AND ${turn}.ready_at IS NOT NULL AND ${turn}.dispatched_at IS NULL AND ${turn}.available_at IS NULL`;
+
 /** A boolean SQL expression: the tenant of `turn` has ready turns that are not dispatched. */
 export const waitsForDispatch = (turn: string): string => `EXISTS (
-  SELECT 1 FROM turns AS others
-  WHERE others.tenant_id = ${turn}.tenant_id AND others.status = 'queued' AND others.ready_at IS NOT NULL
-    AND others.dispatched_at IS NULL AND others.available_at IS NULL)`;
+  SELECT 1 FROM turns AS others WHERE others.tenant_id = ${turn}.tenant_id AND ${isReady('others')})`;
 
 /* The invariants are in packages/store/sql/functions/turnpike_dispatch_by_pool.sql. */
 const DISPATCH = {

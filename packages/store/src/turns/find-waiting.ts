@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { isReady } from './dispatch-turns.ts';
 
 /*
  * For the reconciler: what is left when a process died between a commit and its dispatch. Both statements
@@ -39,15 +40,13 @@ const READY_TENANTS = {
   text: `
 WITH RECURSIVE walk AS (
   (SELECT tenant_id, 1 AS place FROM turns
-   WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
-     AND tenant_id > $1
+   WHERE ${isReady('turns')} AND tenant_id > $1
    ORDER BY tenant_id LIMIT 1)
   UNION ALL
   SELECT next.tenant_id, walk.place + 1
   FROM walk CROSS JOIN LATERAL (
     SELECT tenant_id FROM turns
-    WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
-      AND tenant_id > walk.tenant_id
+    WHERE ${isReady('turns')} AND tenant_id > walk.tenant_id
     ORDER BY tenant_id LIMIT 1
   ) AS next
   WHERE walk.place < $2

@@ -3,6 +3,7 @@ import { OPEN_STATUSES } from './open-statuses.ts';
 import { query, type Sql } from '../database/sql.ts';
 import { isAlive } from '../workers/capability.ts';
 import { LIVE_QUEUES } from '../workers/stranded-turns.ts';
+import { isReady } from './dispatch-turns.ts';
 
 /*
  * Each column is one look-up in the index that the statement of its stage uses, and has the same condition or a wider
@@ -17,8 +18,7 @@ SELECT
   EXISTS (SELECT 1 FROM turns WHERE status IN ('queued', 'requires_action') AND deadline_at <= now()) AS "missedDeadlines",
   EXISTS (SELECT 1 FROM turns WHERE status = 'queued' AND ready_at IS NULL) AS "unreadySessions",
   EXISTS (SELECT 1 FROM turns WHERE status = 'queued' AND available_at <= now()) AS "dueTurns",
-  EXISTS (SELECT 1 FROM turns WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL
-          AND available_at IS NULL) AS "readyTurns",
+  EXISTS (SELECT 1 FROM turns WHERE ${isReady('turns')}) AS "readyTurns",
   EXISTS (SELECT 1 FROM turns WHERE status = 'queued' AND waiting_for IS NOT NULL) AS "turnsWithoutWorker",
   EXISTS (SELECT 1 FROM turns WHERE status = 'queued' AND waits_for_children)
     OR EXISTS (SELECT 1 FROM turns WHERE parent_turn_id IS NOT NULL AND status IN ${OPEN_STATUSES}) AS families,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { query, type Sql } from '../database/sql.ts';
+import { isReady } from './dispatch-turns.ts';
 
 const LIMIT_MS = 2_500;
 
@@ -22,7 +23,7 @@ SELECT ready.count AS ready, dispatched.count AS dispatched, delayed.count AS de
 FROM (
   SELECT count(*)::int AS count, min(ready_at) AS oldest
   FROM (SELECT ready_at FROM turns
-        WHERE status = 'queued' AND ready_at IS NOT NULL AND dispatched_at IS NULL AND available_at IS NULL
+        WHERE ${isReady('turns')}
         LIMIT 100000) AS turn
 ) AS ready, (
   SELECT count(*)::int AS count, min(dispatched_at) AS oldest

@@ -2,6 +2,7 @@ import { ID_PREFIXES } from '@turnpike/contract';
 import { z } from 'zod';
 import { parameterRows } from '../database/parameter-rows.ts';
 import { query, type Sql } from '../database/sql.ts';
+import { isReady } from '../turns/dispatch-turns.ts';
 import { canRun, isAlive, PLAIN } from './capability.ts';
 
 const turnSchema = z.object({ turnId: z.string(), tenantId: z.string(), sessionId: z.string() });
@@ -96,7 +97,7 @@ export function offerElsewhere(sql: Sql, jobs: readonly UnclaimedJob[]): Promise
  * Steps through an index on (pool, code_tools) from one distinct value to the next, so that a hundred thousand turns
  * with the same needs cost one look-up.
  */
-const needsOfTurns = (condition: string): string => `
+export const needsOfTurns = (condition: string): string => `
 WITH RECURSIVE needs AS (
   (SELECT pool, code_tools, 1 AS place FROM turns WHERE ${condition} ORDER BY pool, code_tools LIMIT 1)
   UNION ALL
@@ -109,8 +110,8 @@ WITH RECURSIVE needs AS (
   WHERE needs.place < 1000
 )`;
 
-const READY = `turns.status = 'queued' AND turns.ready_at IS NOT NULL AND turns.dispatched_at IS NULL
-    AND turns.available_at IS NULL AND ${NEEDS_MORE}`;
+/** Ready, and not for any worker of the default pool: a turn of the index `turns_needing`. */
+export const READY = `${isReady('turns')} AND ${NEEDS_MORE}`;
 const ASIDE = `turns.status = 'queued' AND turns.waiting_for IS NOT NULL`;
 
 /** A turn is put aside for longer than any deploy. It is looked at again after that, and when workers start. */

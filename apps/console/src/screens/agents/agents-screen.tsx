@@ -10,6 +10,7 @@ import { When } from '../../parts/when.tsx';
 import { useMay } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
 import { JsonForm } from '../../parts/json-form.tsx';
+import { Table } from '../../parts/table.tsx';
 
 const NEW_AGENT = { name: 'assistant', model: 'claude-sonnet-4-5', system: 'You help.', tools: [] };
 
@@ -33,38 +34,36 @@ export default function AgentsScreen(): ReactElement {
         </Dialog>
       )}
       <Listing list={list} empty={<Empty title="No agents yet" />}>
-        <div className="scroll" tabIndex={0} role="region" aria-label="Agents">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Id</th>
-                <th>Model</th>
-                <th className="number">Tools</th>
-                <th className="number">Version</th>
-                <th>Changed</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.items.map((agent) => (
-                <tr key={agent.id}>
-                  <td>
-                    <Link href={`/agents/${agent.id}`}>
-                      <OutsideLine text={agent.name} most={60} />
-                    </Link>
-                  </td>
-                  <td>{agent.id}</td>
-                  <td>{agent.model}</td>
-                  <td className="number">{agent.tools.length}</td>
-                  <td className="number">{agent.version}</td>
-                  <td>
-                    <When at={agent.updated_at} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Agents"
+          head={
+            <>
+              <th>Name</th>
+              <th>Id</th>
+              <th>Model</th>
+              <th className="number">Tools</th>
+              <th className="number">Version</th>
+              <th>Changed</th>
+            </>
+          }
+        >
+          {list.items.map((agent) => (
+            <tr key={agent.id}>
+              <td>
+                <Link href={`/agents/${agent.id}`}>
+                  <OutsideLine text={agent.name} most={60} />
+                </Link>
+              </td>
+              <td>{agent.id}</td>
+              <td>{agent.model}</td>
+              <td className="number">{agent.tools.length}</td>
+              <td className="number">{agent.version}</td>
+              <td>
+                <When at={agent.updated_at} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       </Listing>
     </>
   );

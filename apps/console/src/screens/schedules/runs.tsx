@@ -8,6 +8,7 @@ import { Listing } from '../../parts/listing.tsx';
 import { useList } from '../../parts/more.tsx';
 import { OutsideLine } from '../../parts/outside-text.tsx';
 import { Status } from '../../parts/status.tsx';
+import { Table } from '../../parts/table.tsx';
 import { When } from '../../parts/when.tsx';
 import { turnpike } from '../../session/session.ts';
 
@@ -22,41 +23,39 @@ export function Runs({ id }: { id: string }): ReactElement {
   );
   return (
     <Listing list={list} empty={<Empty title="No ticks yet" />}>
-      <div className="scroll" tabIndex={0} role="region" aria-label="History">
-        <table>
-          <thead>
-            <tr>
-              <th>Tick</th>
-              <th>Status</th>
-              <th>Turn</th>
-              <th>Note</th>
-            </tr>
-          </thead>
-          <tbody>
-            {list.items.map((run) => (
-              <tr key={run.id}>
-                <td>
-                  <When at={run.tick_at} />
-                </td>
-                <td>
-                  <Status status={run.status} />
-                </td>
-                <td>
-                  {run.turn_id !== null && (
-                    <>
-                      <Link href={`/turns/${run.turn_id}`}>{shortId(run.turn_id)}</Link>{' '}
-                      {run.turn_status !== null && <Status status={run.turn_status} />}
-                    </>
-                  )}
-                </td>
-                <td>
-                  <OutsideLine text={noteOf(run)} most={120} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="History"
+        head={
+          <>
+            <th>Tick</th>
+            <th>Status</th>
+            <th>Turn</th>
+            <th>Note</th>
+          </>
+        }
+      >
+        {list.items.map((run) => (
+          <tr key={run.id}>
+            <td>
+              <When at={run.tick_at} />
+            </td>
+            <td>
+              <Status status={run.status} />
+            </td>
+            <td>
+              {run.turn_id !== null && (
+                <>
+                  <Link href={`/turns/${run.turn_id}`}>{shortId(run.turn_id)}</Link>{' '}
+                  {run.turn_status !== null && <Status status={run.turn_status} />}
+                </>
+              )}
+            </td>
+            <td>
+              <OutsideLine text={noteOf(run)} most={120} />
+            </td>
+          </tr>
+        ))}
+      </Table>
     </Listing>
   );
 }

@@ -9,6 +9,7 @@ import { Listing } from '../../parts/listing.tsx';
 import { useList } from '../../parts/more.tsx';
 import { OutsideLine } from '../../parts/outside-text.tsx';
 import { Status } from '../../parts/status.tsx';
+import { Table } from '../../parts/table.tsx';
 import { When } from '../../parts/when.tsx';
 import { useMay } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
@@ -54,40 +55,38 @@ export default function SchedulesScreen(): ReactElement {
           </Empty>
         }
       >
-        <div className="scroll" tabIndex={0} role="region" aria-label="Schedules">
-          <table>
-            <thead>
-              <tr>
-                <th>Status</th>
-                <th>Schedule</th>
-                <th>Ticks</th>
-                <th>Next</th>
-                <th>Last</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.items.map((schedule) => (
-                <tr key={schedule.id}>
-                  <td>
-                    <Status status={schedule.status} />
-                  </td>
-                  <td>
-                    <Link href={`/schedules/${schedule.id}`}>
-                      <OutsideLine text={schedule.name ?? shortId(schedule.id)} most={60} />
-                    </Link>
-                  </td>
-                  <td>{describeTiming(schedule.timing)}</td>
-                  <td>
-                    <When at={schedule.next_due_at} />
-                  </td>
-                  <td>
-                    <When at={schedule.last_tick_at} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Schedules"
+          head={
+            <>
+              <th>Status</th>
+              <th>Schedule</th>
+              <th>Ticks</th>
+              <th>Next</th>
+              <th>Last</th>
+            </>
+          }
+        >
+          {list.items.map((schedule) => (
+            <tr key={schedule.id}>
+              <td>
+                <Status status={schedule.status} />
+              </td>
+              <td>
+                <Link href={`/schedules/${schedule.id}`}>
+                  <OutsideLine text={schedule.name ?? shortId(schedule.id)} most={60} />
+                </Link>
+              </td>
+              <td>{describeTiming(schedule.timing)}</td>
+              <td>
+                <When at={schedule.next_due_at} />
+              </td>
+              <td>
+                <When at={schedule.last_tick_at} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       </Listing>
     </>
   );

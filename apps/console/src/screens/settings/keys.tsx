@@ -8,6 +8,7 @@ import { More, useList } from '../../parts/more.tsx';
 import { OutsideLine } from '../../parts/outside-text.tsx';
 import { ProblemNote } from '../../parts/problem-note.tsx';
 import { Status } from '../../parts/status.tsx';
+import { Table } from '../../parts/table.tsx';
 import { When } from '../../parts/when.tsx';
 import { useSession } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
@@ -30,60 +31,56 @@ export function Keys(): ReactElement {
         </Dialog>
       )}
       <ProblemNote error={list.error} />
-      <div className="scroll" tabIndex={0} role="region" aria-label="API keys">
-        <table>
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th>State</th>
-              <th>Ends in</th>
-              <th>Scopes</th>
-              <th>Used</th>
-              <th>Expires</th>
-              <th>
-                <span className="unseen">Acts</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {list.items.map((key) => (
-              <tr key={key.id}>
-                <td>
-                  <OutsideLine text={key.name} most={60} />
-                  {key.id === keyId && <span className="badge">this session</span>}
-                </td>
-                <td>
-                  <Status status={stateOf(key)} />
-                </td>
-                <td>
-                  <code>{key.last_four}</code>
-                </td>
-                <td>{key.scopes.join(' ')}</td>
-                <td>
-                  <When at={key.last_used_at} />
-                </td>
-                <td>
-                  <When at={key.expires_at} />
-                </td>
-                <td>
-                  {stateOf(key) === 'enabled' && (
-                    <ConfirmButton
-                      label="Revoke"
-                      title={`Revoke the key “${key.name}”?`}
-                      act={() => turnpike.apiKeys.revoke(key.id)}
-                      onDone={refresh}
-                    >
-                      <p>
-                        It stops working everywhere within a second{key.id === keyId ? ', also here' : ''}.
-                      </p>
-                    </ConfirmButton>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="API keys"
+        head={
+          <>
+            <th>Name</th>
+            <th>State</th>
+            <th>Ends in</th>
+            <th>Scopes</th>
+            <th>Used</th>
+            <th>Expires</th>
+            <th>
+              <span className="unseen">Acts</span>
+            </th>
+          </>
+        }
+      >
+        {list.items.map((key) => (
+          <tr key={key.id}>
+            <td>
+              <OutsideLine text={key.name} most={60} />
+              {key.id === keyId && <span className="badge">this session</span>}
+            </td>
+            <td>
+              <Status status={stateOf(key)} />
+            </td>
+            <td>
+              <code>{key.last_four}</code>
+            </td>
+            <td>{key.scopes.join(' ')}</td>
+            <td>
+              <When at={key.last_used_at} />
+            </td>
+            <td>
+              <When at={key.expires_at} />
+            </td>
+            <td>
+              {stateOf(key) === 'enabled' && (
+                <ConfirmButton
+                  label="Revoke"
+                  title={`Revoke the key “${key.name}”?`}
+                  act={() => turnpike.apiKeys.revoke(key.id)}
+                  onDone={refresh}
+                >
+                  <p>It stops working everywhere within a second{key.id === keyId ? ', also here' : ''}.</p>
+                </ConfirmButton>
+              )}
+            </td>
+          </tr>
+        ))}
+      </Table>
       <More list={list} />
     </>
   );

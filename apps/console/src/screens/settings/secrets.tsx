@@ -6,6 +6,7 @@ import { Empty } from '../../parts/heading.tsx';
 import { Listing } from '../../parts/listing.tsx';
 import { useList } from '../../parts/more.tsx';
 import { ProblemNote } from '../../parts/problem-note.tsx';
+import { Table } from '../../parts/table.tsx';
 import { When } from '../../parts/when.tsx';
 import { useMay } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
@@ -19,52 +20,50 @@ export function Secrets(): ReactElement {
   return (
     <>
       <Listing list={list} empty={<Empty title="No secrets" />}>
-        <div className="scroll" tabIndex={0} role="region" aria-label="Secrets">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Ends in</th>
-                <th className="number">Version</th>
-                <th>Hosts</th>
-                <th>Changed</th>
-                <th>
-                  <span className="unseen">Acts</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.items.map((secret) => (
-                <tr key={secret.name}>
-                  <td>
-                    <code>{secret.name}</code>
-                    {secret.model_key && <span className="badge">model key</span>}
-                  </td>
-                  <td>
-                    <code>{secret.last_four}</code>
-                  </td>
-                  <td className="number">{secret.version}</td>
-                  <td>{secret.allowed_hosts?.join(', ') ?? 'any'}</td>
-                  <td>
-                    <When at={secret.updated_at} />
-                  </td>
-                  <td>
-                    {mayWrite && (
-                      <ConfirmButton
-                        label="Delete"
-                        title={`Delete the secret “${secret.name}”?`}
-                        act={() => turnpike.secrets.delete(secret.name)}
-                        onDone={refresh}
-                      >
-                        <p>Tools and model calls that name it fail from then on.</p>
-                      </ConfirmButton>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Secrets"
+          head={
+            <>
+              <th>Name</th>
+              <th>Ends in</th>
+              <th className="number">Version</th>
+              <th>Hosts</th>
+              <th>Changed</th>
+              <th>
+                <span className="unseen">Acts</span>
+              </th>
+            </>
+          }
+        >
+          {list.items.map((secret) => (
+            <tr key={secret.name}>
+              <td>
+                <code>{secret.name}</code>
+                {secret.model_key && <span className="badge">model key</span>}
+              </td>
+              <td>
+                <code>{secret.last_four}</code>
+              </td>
+              <td className="number">{secret.version}</td>
+              <td>{secret.allowed_hosts?.join(', ') ?? 'any'}</td>
+              <td>
+                <When at={secret.updated_at} />
+              </td>
+              <td>
+                {mayWrite && (
+                  <ConfirmButton
+                    label="Delete"
+                    title={`Delete the secret “${secret.name}”?`}
+                    act={() => turnpike.secrets.delete(secret.name)}
+                    onDone={refresh}
+                  >
+                    <p>Tools and model calls that name it fail from then on.</p>
+                  </ConfirmButton>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       </Listing>
       {mayWrite && <PutSecret onPut={refresh} />}
     </>

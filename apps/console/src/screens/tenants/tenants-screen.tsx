@@ -9,6 +9,7 @@ import { useList } from '../../parts/more.tsx';
 import { OutsideLine } from '../../parts/outside-text.tsx';
 import { PauseButton } from '../../parts/pause-button.tsx';
 import { Status } from '../../parts/status.tsx';
+import { Table } from '../../parts/table.tsx';
 import { TextFilter } from '../../parts/text-filter.tsx';
 import { useQueryParameter } from '../../parts/use-query-parameter.ts';
 import { WaitingTurns } from '../../parts/waiting-turns.tsx';
@@ -47,26 +48,24 @@ export default function TenantsScreen(): ReactElement {
         </label>
       </div>
       <Listing list={list} empty={<Empty title="No such tenants" />}>
-        <div className="scroll" tabIndex={0} role="region" aria-label="Tenants">
-          <table>
-            <thead>
-              <tr>
-                <th>Status</th>
-                <th>Tenant</th>
-                <th>Running</th>
-                <th>In the queue</th>
-                <th>Waiting</th>
-                <th>Weight</th>
-                <th>Actions</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.items.map((tenant) => (
-                <TenantRow key={tenant.id} tenant={tenant} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Tenants"
+          head={
+            <>
+              <th>Status</th>
+              <th>Tenant</th>
+              <th>Running</th>
+              <th>In the queue</th>
+              <th>Waiting</th>
+              <th>Weight</th>
+              <th>Actions</th>
+            </>
+          }
+        >
+          {list.items.map((tenant) => (
+            <TenantRow key={tenant.id} tenant={tenant} />
+          ))}
+        </Table>
       </Listing>
     </>
   );

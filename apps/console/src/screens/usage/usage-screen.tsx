@@ -7,6 +7,7 @@ import { Facts } from '../../parts/facts.tsx';
 import { Empty, Heading } from '../../parts/heading.tsx';
 import { Loading } from '../../parts/loading.tsx';
 import { ProblemNote } from '../../parts/problem-note.tsx';
+import { Table } from '../../parts/table.tsx';
 import { useQueryParameter } from '../../parts/use-query-parameter.ts';
 import { turnpike } from '../../session/session.ts';
 import { Budgets } from './budgets.tsx';
@@ -87,33 +88,31 @@ function Grouped({ days, group }: { days: number; group: 'agent' | 'model' }): R
 function UsageTable({ group, report }: { group: 'agent' | 'model'; report: UsageReport }): ReactElement {
   const items = report.items.toSorted((one, other) => other.cost_micros - one.cost_micros);
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label={`Usage by ${group}`}>
-      <table>
-        <thead>
-          <tr>
-            <th>{group}</th>
-            <th className="number">Turns</th>
-            <th className="number">Model calls</th>
-            <th className="number">Tokens</th>
-            <th className="number">Cost</th>
+    <Table
+      label={`Usage by ${group}`}
+      head={
+        <>
+          <th>{group}</th>
+          <th className="number">Turns</th>
+          <th className="number">Model calls</th>
+          <th className="number">Tokens</th>
+          <th className="number">Cost</th>
+        </>
+      }
+    >
+      {items.slice(0, 100).map((item) => {
+        const { agent_id: agent, model } = item;
+        return (
+          <tr key={agent ?? model}>
+            <td>{agent === null ? model : <Link href={`/agents/${agent}`}>{agent}</Link>}</td>
+            <td className="number">{short(item.turns)}</td>
+            <td className="number">{short(item.model_calls)}</td>
+            <td className="number">{tokens(item.usage)}</td>
+            <td className="number">{dollars(item.cost_micros)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {items.slice(0, 100).map((item) => {
-            const { agent_id: agent, model } = item;
-            return (
-              <tr key={agent ?? model}>
-                <td>{agent === null ? model : <Link href={`/agents/${agent}`}>{agent}</Link>}</td>
-                <td className="number">{short(item.turns)}</td>
-                <td className="number">{short(item.model_calls)}</td>
-                <td className="number">{tokens(item.usage)}</td>
-                <td className="number">{dollars(item.cost_micros)}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+        );
+      })}
+    </Table>
   );
 }
 

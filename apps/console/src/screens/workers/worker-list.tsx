@@ -3,6 +3,7 @@ import { Empty } from '../../parts/heading.tsx';
 import { Listing } from '../../parts/listing.tsx';
 import { useList } from '../../parts/more.tsx';
 import { OutsideLine } from '../../parts/outside-text.tsx';
+import { Table } from '../../parts/table.tsx';
 import { When } from '../../parts/when.tsx';
 import { turnpike } from '../../session/session.ts';
 
@@ -23,42 +24,40 @@ export function WorkerList(): ReactElement {
         </Empty>
       }
     >
-      <div className="scroll" tabIndex={0} role="region" aria-label="Live workers">
-        <table>
-          <thead>
-            <tr>
-              <th>Worker</th>
-              <th>Pool</th>
-              <th>Turns</th>
-              <th>Version</th>
-              <th>Tools in code</th>
-              <th>Heartbeat</th>
-            </tr>
-          </thead>
-          <tbody>
-            {list.items.map((worker) => (
-              <tr key={worker.id}>
-                <td>
-                  <OutsideLine text={worker.id} most={60} />
-                </td>
-                <td>{worker.pool}</td>
-                <td>
-                  {worker.running_turns} of {worker.slots}
-                </td>
-                <td>
-                  <OutsideLine text={worker.version ?? '–'} most={40} />
-                </td>
-                <td>
-                  <OutsideLine text={worker.tools.length === 0 ? '–' : worker.tools.join(', ')} most={120} />
-                </td>
-                <td>
-                  <When at={worker.seen_at} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Live workers"
+        head={
+          <>
+            <th>Worker</th>
+            <th>Pool</th>
+            <th>Turns</th>
+            <th>Version</th>
+            <th>Tools in code</th>
+            <th>Heartbeat</th>
+          </>
+        }
+      >
+        {list.items.map((worker) => (
+          <tr key={worker.id}>
+            <td>
+              <OutsideLine text={worker.id} most={60} />
+            </td>
+            <td>{worker.pool}</td>
+            <td>
+              {worker.running_turns} of {worker.slots}
+            </td>
+            <td>
+              <OutsideLine text={worker.version ?? '–'} most={40} />
+            </td>
+            <td>
+              <OutsideLine text={worker.tools.length === 0 ? '–' : worker.tools.join(', ')} most={120} />
+            </td>
+            <td>
+              <When at={worker.seen_at} />
+            </td>
+          </tr>
+        ))}
+      </Table>
     </Listing>
   );
 }
