@@ -18,7 +18,8 @@ export class ConsolePages {
   /** A page of the console, signed in with this key. */
   async open(url: string, key: string, path = ''): Promise<Page> {
     this.#browser ??= await openBrowser();
-    const context = await this.#browser.newContext();
+    // A colour on its way to another one has the contrast of neither.
+    const context = await this.#browser.newContext({ reducedMotion: 'reduce' });
     context.setDefaultTimeout(this.#limitMs);
     const page = await context.newPage();
     await signIn(page, url, key, path);

@@ -1,43 +1,24 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from '../support/cluster.ts';
-import { freePort } from '../support/free-port.ts';
-import { untilTrue } from '../support/until-true.ts';
+import { EverythingServer } from './support/everything-server.ts';
 import { answer, callsOf, callTools, outputOf, registerServer, textOf } from './support/mcp-cluster.ts';
 
 /* The reference server of the protocol, as it is published: protocol 2025-11-25, sessions, and streams. */
 
 let cluster: Cluster;
-let everything: ChildProcess;
+let everything: EverythingServer;
 let agentId: string;
-let url: string;
 
 beforeAll(async () => {
-  const port = await freePort();
-  const place = dirname(
-    createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/package.json'),
-  );
-  everything = spawn(process.execPath, [join(place, 'dist/index.js'), 'streamableHttp'], {
-    env: { ...process.env, PORT: String(port) },
-    stdio: 'ignore',
-  });
-  url = `http://127.0.0.1:${port}/mcp`;
-  await untilTrue('the reference server listens', () =>
-    fetch(url).then(
-      () => true,
-      () => false,
-    ),
-  );
+  everything = await EverythingServer.start();
   cluster = await Cluster.join();
-  await registerServer(cluster, 'all', url, {
+  await registerServer(cluster, 'all', everything.url, {
     overrides: { 'trigger-elicitation-request': { effect: 'idempotent' } },
   });
   agentId = (await cluster.createAgent({ tools: [{ type: 'mcp', server: 'all' }] })).id;
 });
 afterAll(async () => {
-  everything.kill('SIGKILL');
+  everything.stop();
   await cluster.stop();
 });
 
@@ -131,7 +112,7 @@ test('a tool that insists on a task of protocol 2025-11-25 is called so, and its
 });
 
 test('an older server that asks within a call that acts once is told that nobody answers, and the model learns why', async () => {
-  await registerServer(cluster, 'plain', url);
+  await registerServer(cluster, 'plain', everything.url);
   const { id } = await cluster.createAgent({ tools: [{ type: 'mcp', server: 'plain' }] });
   const turn = await callTools(cluster, id, [{ name: 'plain__trigger-elicitation-request' }]);
   expect((await cluster.untilEnded(turn.id)).status).toBe('completed');

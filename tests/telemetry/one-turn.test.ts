@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Turn } from '@turnpike/contract';
 import { z } from 'zod';
+import { ConsolePages } from '../console/support.ts';
+import { testInBrowser } from '../support/browser.ts';
 import { Cluster } from '../support/cluster.ts';
 import { freePort } from '../support/free-port.ts';
 import type { Program } from '../support/program.ts';
@@ -40,6 +42,7 @@ beforeAll(async () => {
   cluster = await Cluster.start({
     workers: 0,
     environment: {
+      TRACE_URL: 'https://tracing.example.com/trace/{trace_id}',
       EGRESS_ALLOW: '127.0.0.1',
 
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -78,6 +81,7 @@ beforeAll(async () => {
     { traceparent: STRANGER },
   );
   expect(response.status).toBe(202);
+  expect((response.body as Turn).trace_id).toMatch(/^[0-9a-f]{32}$/);
   turn = await cluster.untilEnded((response.body as Turn).id);
   expect(turn).toMatchObject({ status: 'completed', output_text: CANARIES.output });
   await untilTrue('the webhook has come', () => receiver.received.length === 2);
@@ -181,6 +185,18 @@ test('one trace holds the request, the run of the turn, its model and tool calls
   // It records the client's own trace id, and does not become a part of that trace.
   expect(root()?.links).toMatchObject([{ traceId: STRANGER.split('-')[1] }]);
   expect(root()?.traceId).not.toBe(STRANGER.split('-')[1]);
+  expect(turn.trace_id).toBe(root()?.traceId);
+});
+
+testInBrowser('the console links from the turn to its trace', async () => {
+  const pages = new ConsolePages(60_000);
+  try {
+    const page = await pages.open(cluster.url, cluster.apiKey, `/turns/${turn.id}`);
+    const link = page.getByRole('link', { name: turn.trace_id ?? 'none' });
+    expect(await link.getAttribute('href')).toBe(`https://tracing.example.com/trace/${turn.trace_id}`);
+  } finally {
+    await pages.close();
+  }
 });
 
 test('spans of calls speak the GenAI conventions', async () => {

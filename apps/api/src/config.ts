@@ -6,6 +6,8 @@ import { STREAM_DEFAULTS } from './streams/event-streams.ts';
 import { readTrustedProxies } from './trust-proxy.ts';
 
 const MIB = 1024 * 1024;
+/** What stands in `TRACE_URL` for the id of a trace. */
+const TRACE_ID = '{trace_id}';
 const milliseconds = z.coerce.number().int().min(1);
 
 /** As a browser writes it: no path, no slash at its end, and never a wildcard. */
@@ -68,6 +70,14 @@ export const environmentVariables = z.object({
       'How long a request of a dialect that waits for its turn is held back at most; then it gets the turn as it is. Milliseconds.',
     ),
   CONSOLE: z.enum(['on', 'off']).default('on').describe('Whether the console is served at `/console`.'),
+  TRACE_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => url.includes(TRACE_ID), `must contain ${TRACE_ID}`)
+    .optional()
+    .describe(
+      'Where a trace is looked at, with `{trace_id}` for its id: the console links there from each turn. Such as `https://tracing.example.com/trace/{trace_id}`.',
+    )
+    .meta({ unset: 'no links' }),
   MAX_STREAMS: z.coerce
     .number()
     .int()
@@ -123,7 +133,7 @@ const environmentSchema = environmentVariables
     corsOrigins: environment.CORS_ORIGINS,
     modelBetas: environment.MODEL_BETAS,
     dialects: DIALECTS.filter(({ name }) => environment.DIALECTS.includes(name)),
-    console: environment.CONSOLE === 'on',
+    console: environment.CONSOLE === 'on' ? { traceUrl: environment.TRACE_URL ?? null } : null,
     dialectWaitMs: environment.DIALECT_WAIT_MS,
     streams: {
       ...STREAM_DEFAULTS,

@@ -6,7 +6,7 @@ import express, { type Express } from 'express';
 import { sendProblem } from './send-problem.ts';
 import { allowOrigins } from './allow-origins.ts';
 import { createAuthenticate } from './authenticate.ts';
-import { admitSession } from './console/console-session.ts';
+import { admitSession, type ConsoleSettings } from './console/console-session.ts';
 import { serveConsole } from './console/serve-console.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { checkHeaders } from './check-headers.ts';
@@ -58,7 +58,7 @@ export interface ApiSettings {
   corsOrigins?: readonly string[];
   readiness: Readiness;
   /** Whether the console is served at `/console`. Default: it is not. */
-  console?: boolean;
+  console?: ConsoleSettings | null;
   /** Default: none. */
   dialects?: readonly Dialect[];
   /** How long a request of a dialect may wait for its turn to end. Milliseconds. */
@@ -124,14 +124,15 @@ export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, set
     bodies: settings.bodies,
     maxBodyBytes: settings.maxBodyBytes,
   };
-  if (settings.console === true) app.use(admitSession);
+  const { console: consoleSettings = null } = settings;
+  if (consoleSettings !== null) app.use(admitSession);
   app.use(
     mountRoutes(all, services, admission),
     servePublicCards(dialects),
     serveMcp(services, admission),
     serveUploads(services.files),
-    ...(settings.console === true ? [serveConsole(admission.authenticate)] : []),
-    welcome({ console: settings.console === true }),
+    ...(consoleSettings === null ? [] : [serveConsole(admission.authenticate, consoleSettings)]),
+    welcome({ console: consoleSettings !== null }),
     operationRoutes({ describe, readiness: settings.readiness }),
   );
   app.use(() => {

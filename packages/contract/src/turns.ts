@@ -209,6 +209,9 @@ export const turnSchema = z
     }),
     step_count: z.int().nonnegative(),
     attempts: z.int().nonnegative().meta({ description: 'How often a worker claimed the turn.' }),
+    trace_id: z.string().nullable().meta({
+      description: 'The W3C trace that its processing is part of; null where nothing is traced.',
+    }),
     metadata: metadataSchema,
     priority: z.int(),
     run_at: z.iso.datetime().nullable(),

@@ -32,6 +32,7 @@ const TURN: Turn = {
   run_at: null,
   waiting_for: null,
   step_count: 1,
+  trace_id: null,
   attempts: 1,
   metadata: { order: '17' },
   created_at: '2026-11-25T12:00:00.000Z',

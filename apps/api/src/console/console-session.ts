@@ -8,11 +8,16 @@ const COOKIE = 'turnpike_console';
 /** Only the console's own page can send it: for a page of another origin, the browser asks first, and is refused. */
 const OWN_HEADER = 'x-turnpike-console';
 
+export interface ConsoleSettings {
+  /** Where a trace is looked at, with `{trace_id}` for its id; null where nothing is traced. */
+  traceUrl: string | null;
+}
+
 /**
  * The session of the console in a browser: a cookie that holds the API key, which no script can read. It ends with the
  * browser, or with its key.
  */
-export function serveSession(authenticate: Authenticate): Router {
+export function serveSession(authenticate: Authenticate, settings: ConsoleSettings): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
   /**
    * Whose session it is, and what its key may do; no content without one. With a key, whose session the key would
@@ -26,12 +31,12 @@ export function serveSession(authenticate: Authenticate): Router {
       return;
     }
     request.headers.authorization = `Bearer ${key}`;
-    response.json(await describe(request, authenticate));
+    response.json(await describe(request, authenticate, settings));
   };
   /** Signs in with the key of the request. */
   const signIn: RequestHandler = async (request, response) => {
     refuseStrangers(request);
-    const session = await describe(request, authenticate);
+    const session = await describe(request, authenticate, settings);
     const key = keyOf(request);
     if (key !== undefined) response.cookie(COOKIE, key, cookieOptions(request));
     response.json(session);
@@ -65,13 +70,18 @@ function refuseStrangers(request: Request): void {
 }
 
 /** `scopes`: all that the key allows, so that the page needs no rule of its own. */
-async function describe(request: Request, authenticate: Authenticate): Promise<object> {
+async function describe(
+  request: Request,
+  authenticate: Authenticate,
+  { traceUrl }: ConsoleSettings,
+): Promise<object> {
   const { tenantId, keyId, scopes } = await authenticate(request);
   return {
     object: 'console_session',
     tenant_id: tenantId,
     key_id: keyId,
     scopes: SCOPES.filter((scope) => allows(scopes, scope)),
+    trace_url: traceUrl,
   };
 }
 

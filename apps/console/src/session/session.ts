@@ -6,6 +6,8 @@ export interface Session {
   keyId: string;
   /** All that the key allows: also what its scopes include. */
   scopes: readonly string[];
+  /** Where a trace is looked at, with `{trace_id}` for its id. */
+  traceUrl: string | null;
 }
 
 /** Without it the API refuses: a page of another origin cannot send it. */
@@ -61,6 +63,7 @@ async function parse(response: Response): Promise<Session> {
       tenantId: String(said.tenant_id),
       keyId: String(said.key_id),
       scopes: said.scopes.map(String),
+      traceUrl: 'trace_url' in said && typeof said.trace_url === 'string' ? said.trace_url : null,
     };
   }
   throw new SignInError(

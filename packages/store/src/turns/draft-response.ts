@@ -1,5 +1,6 @@
 import { acceptedResponse, type ResumeTurn } from '@turnpike/contract';
 import type { StoredResponse } from '../idempotency/idempotency.ts';
+import { traceIdOf } from '@turnpike/telemetry';
 import { json } from '../database/sql.ts';
 import { asTurn, submittedFields } from './stored-turn.ts';
 
@@ -26,6 +27,7 @@ interface UnstoredTurn {
   sessionId: string;
   submitted: ResumeTurn;
   resumes?: string | null;
+  traceparent?: string | null;
 }
 
 /** The response to the submit of a turn that is not stored yet, with placeholders in its body. */
@@ -41,6 +43,7 @@ export function draftResponse(turn: UnstoredTurn): StoredResponse {
     priority,
     budgetMicros,
     resumes: turn.resumes ?? null,
+    traceId: traceIdOf(turn.traceparent ?? null) ?? null,
   });
   const fields = Object.keys(FILLED).map((field) => [field, placeholder(turn.id, field)]);
   return acceptedResponse(accepted, JSON.stringify({ ...accepted, ...Object.fromEntries(fields) }));

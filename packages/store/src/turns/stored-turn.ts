@@ -55,6 +55,7 @@ export const storedTurnSchema = z.object({
   batchId: z.string().nullable(),
   resumes: z.string().nullable(),
   copiedFrom: z.string().nullable(),
+  traceId: z.string().nullable(),
   stepCount: z.int(),
   attempts: z.int(),
   createdAt: z.date(),
@@ -87,6 +88,8 @@ export const TURN_COLUMNS = selectList(storedTurnSchema, 'turns', {
   costMicros: 'turns.cost_micros::double precision',
   totalCostMicros: TOTAL_COST,
   budgetMicros: 'turns.budget_micros::double precision',
+  // Of `traceparent`: version, trace, span, flags.
+  traceId: "split_part(turns.traceparent, '-', 2)",
   actions: ACTIONS,
   awaitedChildTurns: AWAITED_CHILD_TURNS,
 });
@@ -152,6 +155,7 @@ export function asTurn(row: z.infer<typeof storedTurnSchema>): Turn {
     resumes: row.resumes,
     copied_from: row.copiedFrom,
     step_count: row.stepCount,
+    trace_id: row.traceId,
     attempts: row.attempts,
     metadata: row.metadata,
     priority: row.priority,

@@ -2,7 +2,7 @@ import type { ToolOutputs } from '@turnpike/client';
 import { useId, useState, type ReactElement } from 'react';
 import { Button } from '../../parts/button.tsx';
 import { OutsideText } from '../../parts/outside-text.tsx';
-import { SchemaForm } from '../../parts/schema-form.tsx';
+import { formValue, SchemaForm } from '../../parts/schema-form/schema-form.tsx';
 import type { WaitingCall } from './answer.ts';
 
 interface Props {
@@ -78,7 +78,8 @@ export function OutcomeForm({ call, isBusy, answer }: Props): ReactElement {
 }
 
 export function AnswerForm({ call, isBusy, answer }: Props): ReactElement {
-  const [value, setValue] = useState<unknown>(undefined);
+  const schema = call.question?.answer_schema ?? {};
+  const [value, setValue] = useState(() => formValue(schema));
   return (
     <form
       onSubmit={(event) => {
@@ -87,7 +88,7 @@ export function AnswerForm({ call, isBusy, answer }: Props): ReactElement {
       }}
     >
       <OutsideText text={call.question?.text ?? ''} />
-      <SchemaForm schema={call.question?.answer_schema ?? {}} value={value} onChange={setValue} />
+      <SchemaForm schema={schema} label="Answer" value={value} onChange={setValue} />
       <Button kind="primary" type="submit" isBusy={isBusy}>
         Answer
       </Button>

@@ -9,6 +9,7 @@ import { useQueryParameter } from '../../parts/use-query-parameter.ts';
 import { visibleText } from '../../parts/visible-text.ts';
 import { useMay } from '../../session/session-context.ts';
 import { turnpike } from '../../session/session.ts';
+import { ToolCallForm } from './tool-call-form.tsx';
 
 /** Begins a conversation with an agent, which goes on in its session. */
 export default function PlaygroundScreen(): ReactElement {
@@ -18,6 +19,8 @@ export default function PlaygroundScreen(): ReactElement {
   const [, navigate] = useLocation();
   const agents = useList(['agents'], (signal) => turnpike.agents.list({ limit: 100 }, { signal }));
   const agentId = chosen === '' ? (agents.items[0]?.id ?? '') : chosen;
+  const agent = agents.items.find(({ id }) => id === agentId);
+  const mayListTools = useMay('tools:read');
   const start = useMutation({
     mutationFn: () => turnpike.turns.submit({ agent_id: agentId, input }),
     onSuccess: (turn) => navigate(`/sessions/${turn.session_id}`),
@@ -82,6 +85,7 @@ export default function PlaygroundScreen(): ReactElement {
           Start
         </Button>
       </form>
+      {mayListTools && agent !== undefined && <ToolCallForm agent={agent} onMessage={setInput} />}
     </>
   );
 }

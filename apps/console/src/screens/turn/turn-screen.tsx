@@ -11,7 +11,7 @@ import { ProblemNote } from '../../parts/problem-note.tsx';
 import { Status } from '../../parts/status.tsx';
 import { Tabs } from '../../parts/tabs.tsx';
 import { When } from '../../parts/when.tsx';
-import { useMay } from '../../session/session-context.ts';
+import { useMay, useSession } from '../../session/session-context.ts';
 import { RequiredActions } from '../inbox/required-actions.tsx';
 import { DeliveriesOf } from '../webhooks/deliveries-of.tsx';
 import { EventList } from './event-list.tsx';
@@ -98,7 +98,18 @@ function TurnFacts({ turn }: { turn: Turn }): ReactElement {
           turn.total_cost_micros === turn.cost_micros ? null : dollars(turn.total_cost_micros),
         'Stop reason': turn.stop_reason,
         Priority: turn.priority === 0 ? null : turn.priority,
+        Trace: turn.trace_id === null ? null : <TraceLink id={turn.trace_id} />,
       }}
     />
+  );
+}
+
+function TraceLink({ id }: { id: string }): ReactElement {
+  const { traceUrl } = useSession();
+  if (traceUrl === null) return <IdText id={id} />;
+  return (
+    <a href={traceUrl.replaceAll('{trace_id}', id)} target="_blank" rel="noreferrer">
+      {id}
+    </a>
   );
 }
