@@ -27,7 +27,7 @@ export function ToolCallForm({
   const tools = toolsOf(agent, registered.items);
   const tool = tools.find(({ name }) => name === chosen) ?? tools[0];
   return (
-    <details className="card">
+    <details className="card form">
       <summary>Ask for a tool call</summary>
       <ProblemNote error={registered.error} />
       {tool === undefined ? (
