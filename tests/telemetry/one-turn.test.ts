@@ -42,7 +42,7 @@ beforeAll(async () => {
   cluster = await Cluster.start({
     workers: 0,
     environment: {
-      TRACE_URL: 'https://tracing.example.com/trace/{trace_id}',
+      TRACE_URL: 'https://tracing.example/trace/{trace_id}',
       EGRESS_ALLOW: '127.0.0.1',
 
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -193,7 +193,7 @@ testInBrowser('the console links from the turn to its trace', async () => {
   try {
     const page = await pages.open(cluster.url, cluster.apiKey, `/turns/${turn.id}`);
     const link = page.getByRole('link', { name: turn.trace_id ?? 'none' });
-    expect(await link.getAttribute('href')).toBe(`https://tracing.example.com/trace/${turn.trace_id}`);
+    expect(await link.getAttribute('href')).toBe(`https://tracing.example/trace/${turn.trace_id}`);
   } finally {
     await pages.close();
   }

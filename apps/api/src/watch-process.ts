@@ -1,5 +1,5 @@
 import type { Backplane } from '@turnpike/backplane';
-import { readTurnBacklog, readWaitingForTools, type Database } from '@turnpike/store';
+import { readTurnBacklog, readWaitingByPool, readWaitingForTools, type Database } from '@turnpike/store';
 import { rememberRead, watchPool, type Metrics } from '@turnpike/telemetry';
 import type { BodyMemory } from './body-memory.ts';
 import type { EventStreams } from './streams/event-streams.ts';
@@ -34,6 +34,10 @@ export function watchProcess({ metrics, database, backplane, waiters, streams, b
     const { readySeconds, dispatchedSeconds } = await turns();
     return { ready: readySeconds, dispatched: dispatchedSeconds };
   });
+  const pools = rememberRead(() => readWaitingByPool(database.pool), KEEP_MS);
+  metrics.gauges('turnpike_pool_oldest_waiting_seconds', async () =>
+    Object.fromEntries((await pools()).map((waiting) => [waiting.pool, waiting.oldestSeconds])),
+  );
   const stranded = rememberRead(() => readWaitingForTools(database.pool), KEEP_MS);
   metrics.gauges('turnpike_turns_waiting_for_tool', async () =>
     Object.fromEntries((await stranded()).map((waiting) => [waiting.pool, waiting.turns])),

@@ -207,6 +207,7 @@ export {
   listLiveQueues,
   offerElsewhere,
   putAside,
+  readWaitingByPool,
   readWaitingForTools,
   takeBackUnconsumed,
   takeUp,

@@ -50,6 +50,12 @@ export const METRICS = {
     labels: ['state'],
     programs: ['api'],
   },
+  turnpike_pool_oldest_waiting_seconds: {
+    type: 'gauge',
+    help: 'How long the oldest turn has waited that lacks a worker of its pool: dispatched and not claimed, or without a live worker that has its tools. For autoscaling.',
+    labels: ['pool'],
+    programs: ['api'],
+  },
   turnpike_turns_waiting_for_tool: {
     type: 'gauge',
     help: 'Turns that no live worker of their pool has the tools for, by pool, up to 100,000 in all. No value: none.',

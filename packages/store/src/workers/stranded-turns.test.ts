@@ -15,6 +15,7 @@ import { takeBackTurn, type Capability } from './capability.ts';
 import {
   offerElsewhere,
   putAside,
+  readWaitingByPool,
   readWaitingForTools,
   takeBackUnconsumed,
   takeUp,
@@ -136,6 +137,10 @@ test('a turn whose tool no live worker has says so once, and runs when a worker 
   ]);
   expect(await readWaitingForTools(database.pool)).toEqual([
     { pool: 'default', turns: 1, oldestSeconds: expect.any(Number) },
+  ]);
+
+  expect(await readWaitingByPool(database.pool)).toEqual([
+    { pool: 'default', waiting: 1, oldestSeconds: expect.any(Number) },
   ]);
 
   expect(await takeUp(database.pool, 10)).toEqual([]);

@@ -187,6 +187,22 @@ export function takeUp(sql: Sql, limit: number): Promise<StrandedTurn[]> {
   return query(sql, TAKE_UP, [limit]);
 }
 
+const WAITING_BY_POOL = {
+  name: 'waiting-by-pool',
+  text: `SELECT pool, waiting, oldest_seconds AS "oldestSeconds" FROM turnpike_waiting_by_pool() ORDER BY pool LIMIT 50`,
+  row: z.object({ pool: z.string(), waiting: z.int(), oldestSeconds: z.number() }),
+};
+
+/**
+ * How many turns of each pool lack a worker, and for how long the oldest has: what is dispatched and not claimed, and
+ * what waits for a worker with its tools. A pool with live workers is there with none, too.
+ */
+export function readWaitingByPool(
+  sql: Sql,
+): Promise<{ pool: string; waiting: number; oldestSeconds: number }[]> {
+  return query(sql, WAITING_BY_POOL, [], 2_500);
+}
+
 const WAITING = {
   name: 'count-turns-waiting-for-tools',
   text: `

@@ -169,7 +169,7 @@ function membersOf(entries: [string, unknown][]): Members {
 export function problemOf(schema: Schema, value: unknown, isRequired: boolean): string | null {
   if (value === undefined) return isRequired ? 'This is required.' : null;
   if (value instanceof UnreadJson) return 'This is not JSON.';
-  if (typeof value === 'string') return problemOfLength([...value].length, schema);
+  if (typeof value === 'string') return problemOfLength(Array.from(value).length, schema);
   if (typeof value === 'number') return problemOfNumber(value, schema);
   if (!Array.isArray(value)) return null;
   const { minItems: least, maxItems: most } = schema;

@@ -50,9 +50,9 @@ export default function PlaygroundScreen(): ReactElement {
           <label htmlFor="agent">Agent</label>
           {mayList ? (
             <select id="agent" value={agentId} onChange={(event) => setChosen(event.target.value)}>
-              {agents.items.map((agent) => (
-                <option key={agent.id} value={agent.id}>
-                  {visibleText(agent.name.slice(0, 80))} ({agent.model})
+              {agents.items.map(({ id, name, model }) => (
+                <option key={id} value={id}>
+                  {visibleText(name.slice(0, 80))} ({model})
                 </option>
               ))}
             </select>
