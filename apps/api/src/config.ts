@@ -75,7 +75,7 @@ export const environmentVariables = z.object({
     .refine((url) => url.includes(TRACE_ID), `must contain ${TRACE_ID}`)
     .optional()
     .describe(
-      'Where a trace is looked at, with `{trace_id}` for its id: the console links there from each turn. Such as `https://tracing.example/trace/{trace_id}`.',
+      'Where a trace is looked at, with `{trace_id}` for its id: the console links there from each turn. Such as `https://tracing.invalid/trace/{trace_id}`.',
     )
     .meta({ unset: 'no links' }),
   MAX_STREAMS: z.coerce
