@@ -95,6 +95,7 @@ const ROWS = {
   schedules: `(id, tenant_id, timing, turn, session, overlap, catch_up, catch_up_seconds, jitter_seconds)
     VALUES ('sched_' || $2, $1, '{}', '{}', 'new', 'skip', 'none', 60, 0)`,
   schedule_runs: `(id, tenant_id, schedule_id, tick_at, due_at, status) VALUES ('run_' || $2, $1, 'sched_' || $2, now(), now(), 'skipped')`,
+  user_erasures: `(id, tenant_id, user_hash, key_id) VALUES ('erase_' || $2, $1, 'hash', 'key_' || $2)`,
   outages: `(tenant_id, id, probe_at) VALUES ($1, 'model ' || $2, now())`,
 };
 

@@ -18,7 +18,7 @@ export const noSession = (id: string): ProblemError =>
 export async function createSession(
   { capacity }: Pick<Services, 'capacity'>,
   { sql, tenantId, limits }: Asker,
-  { agent_id: agentId, metadata = {}, budget_micros: budgetMicros }: CreateSession,
+  { agent_id: agentId, metadata = {}, budget_micros: budgetMicros, user_id: userId }: CreateSession,
 ): Promise<{ session: Session; afterCommit: () => void }> {
   const mostSessions = capacity.limitToEnforce('sessions', tenantId, limits);
   const { session, full, sessions } = await insertSession(sql, {
@@ -28,6 +28,7 @@ export async function createSession(
     metadata,
     mostSessions,
     budgetMicros: budgetMicros ?? null,
+    userId: userId ?? null,
   });
   if (full) throw tooManySessions(mostSessions);
   if (session === null) throw new ProblemError('not_found', `There is no agent ${agentId}.`);

@@ -35,6 +35,7 @@ import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { forkRoutes } from './routes/forks.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { userRoutes } from './routes/users.ts';
 import { mcpServerRoutes } from './routes/mcp-servers.ts';
 import { toolRoutes } from './routes/tools.ts';
 import { submitRoutes } from './routes/submit-turns.ts';
@@ -74,6 +75,7 @@ export const routes = [
   ...toolOutputRoutes,
   ...eventRoutes,
   ...sessionRoutes,
+  ...userRoutes,
   ...batchRoutes,
   ...scheduleRoutes,
   ...forkRoutes,

@@ -10,6 +10,7 @@ import { Operator } from './resources/operator.ts';
 import { Schedules } from './resources/schedules.ts';
 import { Secrets } from './resources/secrets.ts';
 import { Sessions } from './resources/sessions.ts';
+import { Users } from './resources/users.ts';
 import { McpServers } from './resources/mcp-servers.ts';
 import { Tools } from './resources/tools.ts';
 import { Turns } from './resources/turns.ts';
@@ -29,6 +30,7 @@ export class Turnpike {
   readonly batches: Batches;
   readonly schedules: Schedules;
   readonly sessions: Sessions;
+  readonly users: Users;
   readonly agents: Agents;
   readonly tools: Tools;
   readonly mcpServers: McpServers;
@@ -51,6 +53,7 @@ export class Turnpike {
     this.batches = new Batches(transport);
     this.schedules = new Schedules(transport);
     this.sessions = new Sessions(transport);
+    this.users = new Users(transport);
     this.agents = new Agents(transport);
     this.tools = new Tools(transport);
     this.mcpServers = new McpServers(transport);

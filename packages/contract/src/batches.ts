@@ -32,6 +32,7 @@ const settings = {
   overrides: shape.overrides,
   webhook_url: shape.webhook_url,
   session_metadata: shape.session_metadata,
+  user_id: shape.user_id,
   session_budget_micros: shape.session_budget_micros,
 };
 
@@ -149,11 +150,12 @@ export function lineWithDefaults(
     agent_version: version,
     session_metadata,
     session_budget_micros,
+    user_id,
     ...others
   } = defaults;
   if (line.session_id !== undefined) return { ...others, ...line };
   // A version is that of an agent: another agent's line does not have it.
   const ofAgent = line.agent_id === undefined ? { agent_id: agentId, agent_version: version } : {};
-  const given = { ...others, session_metadata, session_budget_micros, ...ofAgent, ...line };
+  const given = { ...others, session_metadata, session_budget_micros, user_id, ...ofAgent, ...line };
   return given;
 }

@@ -11,6 +11,7 @@ export const ID_PREFIXES = {
   batch: 'batch',
   modelBatch: 'mbatch',
   batchedCall: 'bcall',
+  userErasure: 'erase',
   schedule: 'sched',
   scheduleRun: 'run',
   step: 'step',

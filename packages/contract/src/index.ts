@@ -55,4 +55,5 @@ export * from './turn-overrides.ts';
 export * from './turns.ts';
 export * from './typed-emitter.ts';
 export * from './usage.ts';
+export * from './users.ts';
 export * from './webhooks.ts';

@@ -4,11 +4,13 @@ import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
 import { microsSchema } from './money.ts';
 import { refusedBlockSchema } from './refusals.ts';
+import { userIdSchema } from './users.ts';
 
 export const createSessionSchema = z
   .strictObject({
     agent_id: idSchema('agent'),
     metadata: metadataSchema.optional(),
+    user_id: userIdSchema.optional(),
     budget_micros: microsSchema.optional().meta({ description: 'Limit on the total cost of the session.' }),
   })
   .meta({ id: 'CreateSession' });
@@ -61,6 +63,10 @@ export const sessionSchema = z
     object: z.literal('session'),
     agent_id: idSchema('agent'),
     metadata: metadataSchema,
+    user_id: userIdSchema.nullable().meta({
+      description:
+        'The end user whose conversation it is. Forks, and sessions of child turns, are of the same user.',
+    }),
     turn_count: z.int().nonnegative(),
     budget_micros: microsSchema.nullable(),
     parent_session_id: idSchema('session')

@@ -3,6 +3,7 @@ import { agentVersionSchema } from './agents.ts';
 import { awaitedChildTurnsSchema } from './awaited-child-turns.ts';
 import { contentBlockSchema, turnInputSchema } from './content.ts';
 import { effectSchema, toolCallStatusSchema } from './effects.ts';
+import { userIdSchema } from './users.ts';
 import { idSchema } from './ids.ts';
 import { metadataSchema } from './metadata.ts';
 import { waitingForSchema } from './pools.ts';
@@ -99,6 +100,7 @@ export const startTurnSchema = z
     ...submission,
     agent_id: idSchema('agent'),
     session_metadata: metadataSchema.optional(),
+    user_id: userIdSchema.optional(),
     session_budget_micros: microsSchema
       .optional()
       .meta({ description: 'Limit on the total cost of the session.' }),

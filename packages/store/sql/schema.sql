@@ -494,10 +494,12 @@ CREATE TABLE sessions (
   forked_turn_id text,
   forked_step integer,
   rerun_of text,
+  user_id text,
   CONSTRAINT sessions_pkey PRIMARY KEY (id),
   CONSTRAINT sessions_parent_session_id_fkey FOREIGN KEY (parent_session_id) REFERENCES sessions(id) ON UPDATE CASCADE ON DELETE CASCADE,
   CONSTRAINT sessions_open_turns_check CHECK ((open_turns >= 0))
 );
+CREATE INDEX sessions_by_user ON sessions USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 CREATE INDEX sessions_children ON sessions USING btree (parent_session_id) WHERE (parent_session_id IS NOT NULL);
 CREATE INDEX sessions_forks ON sessions USING btree (forked_from, id) WHERE (forked_from IS NOT NULL);
 CREATE INDEX sessions_tenant_id_id_idx ON sessions USING btree (tenant_id, id);
@@ -786,6 +788,22 @@ CREATE INDEX turns_waiting_for ON turns USING btree (pool, code_tools) WHERE ((s
 CREATE INDEX turns_waiting_for_children ON turns USING btree (id) WHERE ((status = 'queued'::text) AND waits_for_children);
 CREATE TRIGGER turns_labels AFTER INSERT ON turns FOR EACH ROW WHEN (new.metadata <> '{}'::jsonb) EXECUTE FUNCTION turnpike_label_turn();
 CREATE TRIGGER turns_status_edge AFTER UPDATE OF status ON turns FOR EACH ROW WHEN (old.status <> new.status AND (((old.status || ' '::text) || new.status) <> ALL (ARRAY['queued in_progress'::text, 'queued cancelled'::text, 'queued incomplete'::text, 'in_progress queued'::text, 'in_progress requires_action'::text, 'in_progress cancelling'::text, 'in_progress completed'::text, 'in_progress failed'::text, 'in_progress incomplete'::text, 'requires_action queued'::text, 'requires_action cancelled'::text, 'requires_action incomplete'::text, 'cancelling cancelled'::text]))) EXECUTE FUNCTION turnpike_refuse_status();
+
+CREATE TABLE user_erasures (
+  id text NOT NULL,
+  tenant_id text NOT NULL,
+  user_id text,
+  user_hash text NOT NULL,
+  key_id text NOT NULL,
+  erased_sessions integer NOT NULL DEFAULT 0,
+  created_at timestamptz(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  completed_at timestamptz(3),
+  CONSTRAINT user_erasures_pkey PRIMARY KEY (id),
+  CONSTRAINT user_erasures_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE INDEX user_erasures_open ON user_erasures USING btree (id) WHERE (completed_at IS NULL);
+CREATE UNIQUE INDEX user_erasures_pending ON user_erasures USING btree (tenant_id, user_id) WHERE (completed_at IS NULL);
+CREATE INDEX user_erasures_tenant_id_id_idx ON user_erasures USING btree (tenant_id, id);
 
 CREATE TABLE webhook_endpoints (
   id text NOT NULL,

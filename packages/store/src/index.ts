@@ -129,6 +129,12 @@ export {
   takeUncheckedDeliveries,
   type PickedDelivery,
 } from './deliveries/pick-deliveries.ts';
+export {
+  listUserErasures,
+  readUserErasure,
+  requestUserErasure,
+  eraseSessionsOfUser,
+} from './users/erase-users.ts';
 export { readTurnBacklog, type TurnBacklog } from './turns/read-turn-backlog.ts';
 export {
   readSessionFacts,

@@ -96,14 +96,21 @@ function commandOf(
 
 /** The turn that a line asks for, with its defaults. It was checked when the batch was accepted. */
 export function requestedBy(line: ReturnType<typeof lineWithDefaults>, priority: number): PlainTurn {
-  const { session_id: sessionId, agent_id: agentId, session_metadata, session_budget_micros, ...turn } = line;
+  const {
+    session_id: sessionId,
+    agent_id: agentId,
+    session_metadata,
+    session_budget_micros,
+    user_id,
+    ...turn
+  } = line;
   const submission = { ...turn, priority: turn.priority ?? priority };
   if (sessionId !== undefined) {
     return { of: 'session', sessionId, submission: { ...submission, multitask_strategy: 'enqueue' } };
   }
   return {
     of: 'new_session',
-    submission: { ...submission, agent_id: agentId ?? '', session_metadata, session_budget_micros },
+    submission: { ...submission, agent_id: agentId ?? '', session_metadata, session_budget_micros, user_id },
   };
 }
 

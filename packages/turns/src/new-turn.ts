@@ -42,6 +42,7 @@ export function newTurn(
     ...row,
     agentId: requested.submission.agent_id,
     sessionMetadata: requested.submission.session_metadata ?? {},
+    userId: requested.submission.user_id ?? null,
     sessionBudgetMicros: requested.submission.session_budget_micros ?? null,
     mostSessions: caps.sessions,
   };

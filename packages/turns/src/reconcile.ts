@@ -24,6 +24,7 @@ import {
   type WorkFound,
 } from '@turnpike/store';
 import type { Dispatcher } from './dispatcher.ts';
+import { eraseUsers } from './erase-users.ts';
 import type { RetentionSettings } from './retention-settings.ts';
 import { Retention } from './retention.ts';
 import { settleAllFamilies } from './settle-families.ts';
@@ -64,6 +65,8 @@ export interface Repairs {
   turnsWithWorker: number;
   countedTenants: number;
   prunedTurns: number;
+  /** Sessions of users who are being erased. */
+  erasedSessions: number;
   /** Rows deleted because their retention had passed. */
   purgedRows: number;
 }
@@ -99,6 +102,7 @@ const ALL: Omit<WorkFound, 'liveQueues'> & { liveQueues: null } = {
   spending: true,
   expiredRecords: true,
   oldEvents: true,
+  userErasures: true,
   liveQueues: null,
 };
 
@@ -166,6 +170,7 @@ export class Reconciliation {
       lostJobs: 0,
       purgedIdempotencyRecords: 0,
       prunedTurns: 0,
+      erasedSessions: 0,
       purgedRows: 0,
     };
     // After the stages that end turns.
@@ -181,6 +186,7 @@ export class Reconciliation {
       this.#retention.purgeIdempotencyRecords(),
     );
     repairs.prunedTurns = await where(work.oldEvents, () => this.#retention.pruneEvents());
+    repairs.erasedSessions = await where(work.userErasures, () => eraseUsers(this.#parts));
     repairs.purgedRows = await attempt(() => this.#retention.purge());
     if (errors.length > 0) throw errors[0];
     return repairs;

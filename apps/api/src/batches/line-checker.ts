@@ -78,7 +78,7 @@ export class LineChecker {
     checkMetadata(whole, this.#asker.limits);
     checkPublicUrl(whole.webhook_url, 'webhook_url', this.#services);
     if (sessionId !== undefined) {
-      for (const field of ['session_metadata', 'session_budget_micros'] as const) {
+      for (const field of ['session_metadata', 'session_budget_micros', 'user_id'] as const) {
         if (line[field] !== undefined) return issue(field, 'cannot be set with `session_id`');
       }
       if (!(await this.#hasSession(sessionId))) return issue('session_id', 'there is no such session');

@@ -122,6 +122,7 @@ export const BODY_EXAMPLES: Record<string, ZodOpenApiExamplesObject> = {
       value: { value: 'a-token-of-your-shop', allowed_hosts: ['shop.invalid'] },
     },
   },
+  createUserErasure: { user: { summary: 'All of a user', value: { user_id: 'user-42' } } },
   createSession: {
     labelled: {
       summary: 'With a label to find it by',

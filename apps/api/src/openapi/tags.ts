@@ -5,6 +5,7 @@ export const TAGS = {
   Schedules: 'Turns that are submitted at times: by cron, at intervals, or once.',
   Events: 'What happens to turns, as server-sent events.',
   Sessions: 'Conversations: their turns run one after another.',
+  Users: 'The end users of sessions, and their erasure.',
   Agents: 'Named, versioned configurations that turns run with.',
   Tools: "HTTP tools of the tenant's own.",
   'MCP servers': 'Servers of the Model Context Protocol whose tools agents have.',

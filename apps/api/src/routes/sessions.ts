@@ -6,6 +6,7 @@ import {
   pageSchema,
   sessionSchema,
   updateSessionSchema,
+  userIdSchema,
 } from '@turnpike/contract';
 import { listMessages, listSessions, readSession, sessionExists } from '@turnpike/store';
 import { z } from 'zod';
@@ -54,6 +55,7 @@ export const sessionRoutes: Route[] = [
       cursor: idSchema('session').optional(),
       agent_id: idSchema('agent').optional(),
       forked_from: idSchema('session').optional().meta({ description: 'Only forks of this session.' }),
+      user_id: userIdSchema.optional().meta({ description: 'Only sessions of this end user.' }),
       ...timeFilters,
       metadata: metadataFilter,
     }),
@@ -68,6 +70,7 @@ export const sessionRoutes: Route[] = [
       const filter = {
         agentId: query.agent_id,
         forkedFrom: query.forked_from,
+        userId: query.user_id,
         ...timesOf(query),
         metadata: query.metadata,
       };

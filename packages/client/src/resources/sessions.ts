@@ -19,6 +19,8 @@ export interface SessionQuery extends PageQuery, TimeQuery, MetadataQuery {
   agent_id?: string | undefined;
   /** Only forks of this session. */
   forked_from?: string | undefined;
+  /** Only sessions of this end user. */
+  user_id?: string | undefined;
 }
 
 /** Sessions: conversations. */

@@ -67,7 +67,7 @@ const START = {
   name: 'start-child-turns',
   text: `
 WITH parent AS MATERIALIZED (
-  SELECT turns.*, sessions.metadata AS session_metadata,
+  SELECT turns.*, sessions.metadata AS session_metadata, sessions.user_id,
     coalesce(turns.root_turn_id, turns.id) AS root,
     coalesce((tenants.limits ->> 'max_child_depth')::int, $3) AS most_deep,
     coalesce((tenants.limits ->> 'max_child_turns')::int, $4) AS most_turns,
@@ -99,8 +99,8 @@ WITH parent AS MATERIALIZED (
   WHERE counted.turns + possible.number <= parent.most_turns
     AND (counted.sessions IS NULL OR counted.sessions + possible.number <= parent.most_sessions)
 ), session AS (
-  INSERT INTO sessions (id, tenant_id, agent_id, metadata, last_sequence, open_turns, parent_session_id)
-  SELECT chosen.session_id, parent.tenant_id, chosen.agent_id, parent.session_metadata, 1, 1, parent.session_id
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, user_id, last_sequence, open_turns, parent_session_id)
+  SELECT chosen.session_id, parent.tenant_id, chosen.agent_id, parent.session_metadata, parent.user_id, 1, 1, parent.session_id
   FROM chosen, parent
 ), turn AS (
   INSERT INTO turns (id, tenant_id, session_id, sequence, agent_id, agent_version, pool, code_tools, metadata, message_count, event_count,

@@ -33,16 +33,16 @@ WITH given AS MATERIALIZED (
           CASE WHEN most_sessions IS NOT NULL THEN turnpike_count_sessions(tenant_id, most_sessions) END AS sessions
         FROM given) AS counted
 ), source AS MATERIALIZED (
-  SELECT given.*, sessions.metadata AS source_metadata, sessions.budget_micros AS source_budget, agents.id AS runs
+  SELECT given.*, sessions.metadata AS source_metadata, sessions.budget_micros AS source_budget, sessions.user_id, agents.id AS runs
   FROM given JOIN sessions ON sessions.id = given.source_id AND sessions.tenant_id = given.tenant_id
   JOIN agents ON agents.id = coalesce(given.agent_id, sessions.agent_id) AND agents.tenant_id = given.tenant_id
   CROSS JOIN room
   WHERE agents.deleted_at IS NULL AND NOT room.full
 ), forked AS (
-  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, forked_from, forked_turn_id,
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, user_id, last_sequence, forked_from, forked_turn_id,
                         forked_step, rerun_of)
   SELECT id, tenant_id, runs, coalesce(metadata, source_metadata),
-    CASE WHEN has_budget THEN budget_micros ELSE source_budget END, last_sequence, source_id, turn_id, cut_step, rerun_of
+    CASE WHEN has_budget THEN budget_micros ELSE source_budget END, user_id, last_sequence, source_id, turn_id, cut_step, rerun_of
   FROM source
   RETURNING ${SESSION_COLUMNS}
 ), original AS MATERIALIZED (

@@ -1,4 +1,5 @@
 import { TerminalError } from '@turnpike/contract';
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { z } from 'zod';
 
@@ -6,6 +7,7 @@ import { z } from 'zod';
  * The lock key of Prisma's engine, so that `prisma migrate deploy` and `turnpike migrate` exclude each other.
  */
 const KEY = 72_707_369;
+const TRY_EVERY_MS = 100;
 
 /** Another process migrates this database, or left its lock behind. */
 class MigrationLockedError extends TerminalError {
@@ -33,18 +35,17 @@ export async function withMigrationLock<Result>(
     // Idle for as long as the migrations take.
     await client.query(`SET LOCAL idle_in_transaction_session_timeout = 0`);
     await client.query(`SET LOCAL statement_timeout = 0`);
-    await client.query(`SET LOCAL lock_timeout = ${limitMs}`);
-    if (!(await isTaken(client))) {
+    if (!(await take(client))) {
       onWait(await describeHolder(pool));
-      await take(client).catch(async (error: unknown) => {
-        if (!isLockTimeout(error)) throw error;
-        throw new MigrationLockedError(
-          `It waited ${limitMs / 1_000} s for another migration of this database. ${await describeHolder(pool)}`,
-        );
-      });
+      const givesUpAt = performance.now() + limitMs;
+      while (!(await take(client))) {
+        if (performance.now() >= givesUpAt)
+          throw new MigrationLockedError(
+            `It waited ${limitMs / 1_000} s for another migration of this database. ${await describeHolder(pool)}`,
+          );
+        await setTimeout(TRY_EVERY_MS);
+      }
     }
-    // It also closes the statement before, whose snapshot would keep an index from being built concurrently.
-    await client.query('SET LOCAL lock_timeout = 0');
     const result = await work();
     await client.query('COMMIT');
     isDone = true;
@@ -57,13 +58,15 @@ export async function withMigrationLock<Result>(
 
 const takenSchema = z.tuple([z.object({ taken: z.boolean() })]);
 
-async function isTaken(client: pg.PoolClient): Promise<boolean> {
+/**
+ * Takes the lock if it is free. A statement that waits for it would have a snapshot, as has one that is not closed: an
+ * index that the holder builds concurrently would wait for that, and each for the other.
+ */
+async function take(client: pg.PoolClient): Promise<boolean> {
   const { rows } = await client.query('SELECT pg_try_advisory_xact_lock($1) AS taken', [KEY]);
+  // Closes the statement.
+  await client.query('SET LOCAL lock_timeout = 0');
   return takenSchema.parse(rows)[0].taken;
-}
-
-async function take(client: pg.PoolClient): Promise<void> {
-  await client.query('SELECT pg_advisory_xact_lock($1)::text', [KEY]);
 }
 
 /** SQLSTATE 55P03: a lock timeout. */

@@ -13,8 +13,8 @@ WITH room AS MATERIALIZED (
   SELECT sessions, coalesce(sessions >= $5::int, false) AS full
   FROM (SELECT CASE WHEN $5::int IS NOT NULL THEN turnpike_count_sessions($2, $5) END AS sessions) AS counted
 ), session AS (
-  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros)
-  SELECT $1, $2, agents.id, $4::jsonb, $6 FROM agents, room
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, user_id)
+  SELECT $1, $2, agents.id, $4::jsonb, $6, $7 FROM agents, room
   WHERE agents.id = $3 AND agents.tenant_id = $2 AND agents.deleted_at IS NULL AND NOT room.full
   RETURNING created_at
 )
@@ -28,6 +28,7 @@ export interface NewSession {
   agentId: string;
   metadata: Metadata;
   budgetMicros?: number | null;
+  userId?: string | null;
   /** The most sessions that its tenant may have. Left out if the caller knows that there is capacity. */
   mostSessions?: number | null;
 }
@@ -38,9 +39,9 @@ export interface NewSession {
  */
 export async function insertSession(
   sql: Sql,
-  { id, tenantId, agentId, metadata, budgetMicros = null, mostSessions = null }: NewSession,
+  { id, tenantId, agentId, metadata, budgetMicros = null, userId = null, mostSessions = null }: NewSession,
 ): Promise<{ session: Session | null; full: boolean; sessions: number | null }> {
-  const values = [id, tenantId, agentId, json(metadata), mostSessions, budgetMicros];
+  const values = [id, tenantId, agentId, json(metadata), mostSessions, budgetMicros, userId];
   const [answer] = await query(sql, INSERT, values);
   if (answer === undefined) throw new Error('A count returned no row.');
   const { createdAt, full, sessions } = answer;
@@ -50,6 +51,7 @@ export async function insertSession(
       id,
       agentId,
       metadata,
+      userId,
       lastSequence: 0,
       budgetMicros,
       parentSessionId: null,
@@ -142,6 +144,7 @@ export interface SessionFilter extends TimeRange {
   agentId?: string | undefined;
   /** Only forks of this session. */
   forkedFrom?: string | undefined;
+  userId?: string | undefined;
   /** Must have all of these entries. */
   metadata?: Metadata | undefined;
   /** Must not have an entry with this key. */
@@ -154,6 +157,7 @@ const LIST = {
 SELECT ${SESSION_COLUMNS} FROM sessions
 WHERE sessions.tenant_id = $1 AND ${inRange('sessions')} AND ($7::text IS NULL OR sessions.agent_id = $7)
   AND ($8::text IS NULL OR sessions.forked_from = $8) AND ($9::text IS NULL OR sessions.metadata -> $9 IS NULL)
+  AND ($10::text IS NULL OR sessions.user_id = $10)
 ORDER BY sessions.id DESC LIMIT $6`,
   row: sessionRow,
 };
@@ -162,10 +166,10 @@ const LIST_LABELLED = {
   name: 'list-sessions-labelled',
   text: `
 SELECT ${SESSION_COLUMNS} FROM session_labels JOIN sessions ON sessions.id = session_labels.session_id
-WHERE session_labels.tenant_id = $1 AND session_labels.key = $10 AND session_labels.value = $11
+WHERE session_labels.tenant_id = $1 AND session_labels.key = $11 AND session_labels.value = $12
   AND ${inRange('sessions', 'session_labels.session_id')} AND ($7::text IS NULL OR sessions.agent_id = $7)
   AND ($8::text IS NULL OR sessions.forked_from = $8) AND ($9::text IS NULL OR sessions.metadata -> $9 IS NULL)
-  AND sessions.metadata @> $12::jsonb
+  AND ($10::text IS NULL OR sessions.user_id = $10) AND sessions.metadata @> $13::jsonb
 ORDER BY session_labels.session_id DESC LIMIT $6`,
   row: sessionRow,
 };
@@ -183,6 +187,7 @@ export function listSessions(
     filter.agentId ?? null,
     filter.forkedFrom ?? null,
     filter.withoutLabel ?? null,
+    filter.userId ?? null,
   ];
   const label = labelValues(filter.metadata);
   return label === null ? query(sql, LIST, values) : query(sql, LIST_LABELLED, [...values, ...label]);

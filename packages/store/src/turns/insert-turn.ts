@@ -44,6 +44,7 @@ export interface NewTurn {
   /** Of a session that is created. */
   sessionMetadata?: Metadata;
   sessionBudgetMicros?: number | null;
+  userId?: string | null;
   /** The cap on the tenant's waiting turns. Default: they are not counted. */
   mostWaiting?: number | null;
   /** The cap on the tenant's sessions. Default: they are not counted. */
@@ -127,6 +128,7 @@ const GIVEN = parameterRows<Submission>('given', {
   agent_id: ['text', ({ turn }) => turn.agentId ?? null],
   session_metadata: ['jsonb', ({ turn }) => json(turn.sessionMetadata ?? {})],
   session_budget_micros: ['bigint', ({ turn }) => turn.sessionBudgetMicros ?? null],
+  user_id: ['text', ({ turn }) => turn.userId ?? null],
   route: ['text', ({ request }) => request?.route ?? null],
   key: ['text', ({ request }) => request?.key ?? null],
   fingerprint: ['text', ({ request }) => request?.fingerprint.toString('hex') ?? null],
@@ -239,9 +241,9 @@ WITH given AS MATERIALIZED (
   FROM admitted AS given JOIN agents ON agents.id = given.agent_id AND agents.tenant_id = given.tenant_id
   WHERE agents.deleted_at IS NULL AND ${HAS_VERSION}
 ), created AS (
-  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, last_sequence, open_turns)
+  INSERT INTO sessions (id, tenant_id, agent_id, metadata, budget_micros, user_id, last_sequence, open_turns)
   SELECT started.id, started.tenant_id, started.agent_id, given.session_metadata, given.session_budget_micros,
-    started.sequence, started.open_turns
+    given.user_id, started.sequence, started.open_turns
   FROM started JOIN given USING (turn_id)
 ), session AS MATERIALIZED (
   SELECT session.*, given.priority, needs.pool, ${CODE_TOOLS} AS code_tools,

@@ -30,6 +30,7 @@ SELECT
   EXISTS (SELECT 1 FROM idempotency_records WHERE expires_at <= now()) AS "expiredRecords",
   EXISTS (SELECT 1 FROM turns WHERE events_cut = 0
           AND finished_at < now() - $2::double precision * interval '1 day') AS "oldEvents",
+  EXISTS (SELECT 1 FROM user_erasures WHERE completed_at IS NULL) AS "userErasures",
   ARRAY(${LIVE_QUEUES}) AS "liveQueues"`,
   row: z.object({
     expiredLeases: z.boolean(),
@@ -46,6 +47,7 @@ SELECT
     spending: z.boolean(),
     expiredRecords: z.boolean(),
     oldEvents: z.boolean(),
+    userErasures: z.boolean(),
     /** As `listLiveQueues`. */
     liveQueues: z.array(z.string()),
   }),
