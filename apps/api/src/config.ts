@@ -19,6 +19,18 @@ function isOrigin(text: string): boolean {
 /** Every variable that the API reads, except those of the master keys. Their descriptions are in the reference. */
 export const environmentVariables = z.object({
   ...runtimeVariables,
+  DATABASE_READ_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe(
+      'A standby of the Postgres of `DATABASE_URL`, which lists and usage are read from while it is not too far behind. Nothing that decides anything is.',
+    )
+    .meta({ unset: 'all is read from `DATABASE_URL`' }),
+  DATABASE_READ_LAG_MS: milliseconds
+    .default(5_000)
+    .describe(
+      'How old may be what is read from `DATABASE_READ_URL`; else the primary is asked. Milliseconds.',
+    ),
   METRICS_PORT: runtimeVariables.METRICS_PORT.meta({ unset: 'no metrics; the probes are on `PORT` too' }),
   HOST: z.string().min(1).default('0.0.0.0').describe('The address that the API listens on.'),
   PORT: z.coerce
@@ -133,6 +145,8 @@ const environmentSchema = environmentVariables
     corsOrigins: environment.CORS_ORIGINS,
     modelBetas: environment.MODEL_BETAS,
     dialects: DIALECTS.filter(({ name }) => environment.DIALECTS.includes(name)),
+    databaseReadUrl: environment.DATABASE_READ_URL ?? null,
+    databaseReadLagMs: environment.DATABASE_READ_LAG_MS,
     console: environment.CONSOLE === 'on' ? { traceUrl: environment.TRACE_URL ?? null } : null,
     dialectWaitMs: environment.DIALECT_WAIT_MS,
     streams: {

@@ -1,6 +1,7 @@
 import { createSecureUrlCheck } from '@turnpike/egress';
 import { openRuntime, runProgram } from '@turnpike/runtime';
 import { recordKeyUse } from '@turnpike/store';
+import { openReplica } from './open-replica.ts';
 import { InputSchemas } from '@turnpike/tools';
 import { watchTurns } from '@turnpike/turns';
 import { BodyMemory } from './body-memory.ts';
@@ -42,11 +43,17 @@ async function start(): Promise<void> {
     maxBytes: config.maxBodyBytes,
     maxBytesInFlight: config.maxBodyBytesInFlight,
   });
+  const replica = openReplica(config, {
+    database,
+    metrics,
+    onError: warn('A read replica failed; the primary is read.'),
+  });
   watchProcess({ metrics, database, backplane, waiters, streams, bodies });
 
   const app = createApi(
     {
       database,
+      replica,
       backplane,
       dispatcher,
       files,
@@ -95,6 +102,7 @@ async function start(): Promise<void> {
       await closed;
       await keyUses.close();
       await inputSchemas.close();
+      await replica?.close();
     },
   });
 }

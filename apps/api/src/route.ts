@@ -1,5 +1,5 @@
 import type { AuditDetails, Limits, ProblemCode, Scope } from '@turnpike/contract';
-import type { Database, IdempotentRequest, Sql, SecretBox } from '@turnpike/store';
+import type { Database, IdempotentRequest, ReadReplica, SecretBox, Sql } from '@turnpike/store';
 import type { Backplane } from '@turnpike/backplane';
 import type { Files } from '@turnpike/files';
 import type { InputSchemas } from '@turnpike/tools';
@@ -14,6 +14,8 @@ import type { TurnWaiters } from './turn-waiters.ts';
 /** What handlers work with. */
 export interface Services {
   database: Database;
+  /** Where operations that `mayLag` read; null, or left out: from the database. */
+  replica?: ReadReplica | null;
   backplane: Backplane;
   dispatcher: Dispatcher;
   files: Files;
@@ -143,6 +145,8 @@ interface Operation<
   audit?: string;
   /** Why an operation that changes something is no such act. */
   noAct?: string;
+  /** It only reads, with `sql` alone, and what it reads may be some seconds old. */
+  mayLag?: boolean;
   /** What the key must be allowed to do. */
   scope: Scope;
   params: Params;

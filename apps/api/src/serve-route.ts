@@ -67,6 +67,8 @@ export async function serveRoute(
   };
   if (idempotency !== null) return serveOnce(services, response, handle, idempotency);
   const { pool } = services.database;
+  if (route.mayLag === true && services.replica != null)
+    return sendResult(response, await services.replica.read(handle));
   sendResult(response, await (action !== null ? transaction(pool, handle) : handle(pool)));
 }
 

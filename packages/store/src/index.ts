@@ -135,6 +135,7 @@ export {
   requestUserErasure,
   eraseSessionsOfUser,
 } from './users/erase-users.ts';
+export { ReadReplica, type ReadSource } from './database/read-replica.ts';
 export { readTurnBacklog, type TurnBacklog } from './turns/read-turn-backlog.ts';
 export {
   readSessionFacts,

@@ -118,6 +118,12 @@ export const METRICS = {
     labels: ['kind'],
     programs: ['api', 'worker'],
   },
+  turnpike_lagging_reads_total: {
+    type: 'counter',
+    help: 'Reads that may be some seconds old, by where they were made: the replica of DATABASE_READ_URL, or the primary, while the replica is away or too far behind.',
+    labels: ['source'],
+    programs: ['api'],
+  },
   turnpike_batch_lines_total: {
     type: 'counter',
     help: 'Lines of batches that became turns (started), those whose turn has ended, by its status, and those that were refused.',

@@ -24,6 +24,7 @@ export const deliveryRoutes: Route[] = [
     operationId: 'listDeliveries',
     summary: 'List webhook deliveries, newest first: of all endpoints, or of one turn',
     tag: 'Webhooks',
+    mayLag: true,
     scope: 'webhooks:read',
     params: none,
     query: z.object({

@@ -45,6 +45,7 @@ export const moneyRoutes: Route[] = [
     operationId: 'getUsage',
     summary: 'Read the usage: tokens, cost and turns, by day, agent and model',
     tag: 'Money',
+    mayLag: true,
     scope: 'usage:read',
     params: none,
     query: usageQuery,

@@ -48,6 +48,7 @@ export const sessionRoutes: Route[] = [
     operationId: 'listSessions',
     summary: 'List sessions, newest first',
     tag: 'Sessions',
+    mayLag: true,
     scope: 'turns:read',
     params: none,
     query: z.object({

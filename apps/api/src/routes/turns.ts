@@ -91,6 +91,7 @@ export const turnRoutes: Route[] = [
     operationId: 'listTurns',
     summary: 'List turns, newest first',
     tag: 'Turns',
+    mayLag: true,
     scope: 'turns:read',
     params: none,
     query: z.object({

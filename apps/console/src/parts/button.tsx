@@ -1,6 +1,6 @@
-import type { ButtonHTMLAttributes, ReactElement } from 'react';
+import type { ComponentProps, ReactElement } from 'react';
 
-interface Props extends ButtonHTMLAttributes<HTMLButtonElement> {
+interface Props extends ComponentProps<'button'> {
   kind?: 'primary' | 'plain' | 'danger' | 'quiet';
   /** What it does is under way: it cannot be pressed again. */
   isBusy?: boolean;

@@ -12,6 +12,7 @@ const turn = turnSchema.parse({
   id: TURN_ID,
   object: 'turn',
   copied_from: null,
+  trace_id: null,
   status: 'queued',
   session_id: 'sess_01kapjt9e8f7ga5vxq3c2m4n6r',
   agent_id: 'agent_01kapjt9e8f7ga5vxq3c2m4n6r',

@@ -3,9 +3,13 @@ import { visibleText } from '../visible-text.ts';
 import { UnreadJson, type Choice, type Schema } from './form-schema.ts';
 
 const MOST_LABEL = 200;
-/** A longer text is written on several lines. UTF-16 code units. */
+/** A text that may be longer is written on several lines. Characters. */
 const ONE_LINE = 200;
-const INPUT_TYPES: Readonly<Record<string, string>> = { date: 'date', email: 'email', uri: 'url' };
+const INPUT_TYPES = new Map([
+  ['date', 'date'],
+  ['email', 'email'],
+  ['uri', 'url'],
+]);
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
@@ -31,13 +35,16 @@ export const shownLabel = (text: string): string => visibleText(text.slice(0, MO
 export function TextControl(props: ControlProps): ReactElement {
   const { schema, value, onChange } = props;
   const { maxLength, format } = schema;
+  const text = typeof value === 'string' ? value : '';
   const own = {
     ...controlProps(props),
-    value: typeof value === 'string' ? value : '',
+    value: text,
     onChange: ({ target }: { target: Control }) => onChange(target.value === '' ? undefined : target.value),
   };
-  if (typeof maxLength === 'number' && maxLength > ONE_LINE) return <textarea {...own} rows={3} />;
-  return <input {...own} type={INPUT_TYPES[String(format)] ?? 'text'} />;
+  const type = typeof format === 'string' ? INPUT_TYPES.get(format) : undefined;
+  const isOneLine = type !== undefined || (typeof maxLength === 'number' && maxLength <= ONE_LINE);
+  if (isOneLine && !text.includes('\n')) return <input {...own} type={type ?? 'text'} />;
+  return <textarea {...own} className="grows" rows={1} />;
 }
 
 export function NumberControl(props: ControlProps): ReactElement {
@@ -89,7 +96,7 @@ export function ChoiceControl(props: ControlProps & { choices: readonly Choice[]
 /** Any of several choices, in their own order. The first box stands for all where something is wrong. */
 export function ChoicesControl(props: ControlProps & { choices: readonly Choice[] }): ReactElement {
   const { choices, value, onChange } = props;
-  const { required: _, ...first } = controlProps(props);
+  const first = controlProps(props);
   const chosen = new Set(Array.isArray(value) ? value.map((each) => JSON.stringify(each)) : []);
   const isChosen = (choice: Choice): boolean => chosen.has(JSON.stringify(choice.value));
   const toggle = (toggled: Choice): void => {
@@ -142,17 +149,29 @@ function textOf(value: unknown): string {
 function readJson(text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return hasInexactNumber(text) ? new UnreadJson(text, 'A number of it cannot be sent exactly.') : value;
   } catch {
-    return new UnreadJson(text);
+    return new UnreadJson(text, 'This is not JSON.');
   }
+}
+
+/** Strings, or a number, in a JSON text. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+function hasInexactNumber(text: string): boolean {
+  return [...text.matchAll(TOKENS)].some(([token]) => {
+    if (token.startsWith('"')) return false;
+    const number = Number(token);
+    return !Number.isFinite(number) || (/^-?\d+$/.test(token) && !Number.isSafeInteger(number));
+  });
 }
 
 /** What all controls have: the browser takes them for invalid while something is wrong. */
 function controlProps({ id, problem, isShown, isRequired, describedBy, onInvalid }: ControlProps): {
   id: string;
   ref(element: Control | null): void;
-  required: boolean;
+  'aria-required': boolean;
   onInvalid(): void;
   'aria-describedby': string;
   'aria-invalid': boolean;
@@ -160,7 +179,8 @@ function controlProps({ id, problem, isShown, isRequired, describedBy, onInvalid
   return {
     id,
     ref: (element) => element?.setCustomValidity(problem ?? ''),
-    required: isRequired,
+    // The problem says what is missing, also to the browser.
+    'aria-required': isRequired,
     onInvalid,
     'aria-describedby': describedBy,
     'aria-invalid': isShown && problem !== null,

@@ -11,17 +11,22 @@ export type FieldKind =
   | { kind: 'string' | 'number' | 'boolean' | 'json' }
   | { kind: 'choice'; choices: readonly Choice[] }
   | { kind: 'choices'; choices: readonly Choice[] }
-  | { kind: 'list'; items: Schema }
+  | { kind: 'list'; items: Schema; most: number }
   | { kind: 'object'; properties: readonly (readonly [string, Schema])[] };
 
 const MOST_DEPTH = 6;
 const MOST_HOPS = 8;
-/** That are seen at once. References let a small schema have very many. */
-const MOST_FIELDS = 200;
-/** Of one field. More of them are asked for as JSON: a browser cannot show them well. */
-const MOST_CHOICES = 2_000;
+/** What one form may cost to draw: each field one, and each ten choices one. References let a small schema have very many. */
+const MOST_COST = 400;
+const CHOICES_FOR_ONE = 10;
 /** Of a list of choices, each of which has a box. */
 const MOST_BOXES = 50;
+/** Of a list, in a form. */
+const MOST_ITEMS = 100;
+/** Of a default that is a list or an object, as JSON. UTF-16 code units. */
+const MOST_DEFAULT = 1_000;
+/** What an object is asked for as JSON for: its properties are not all there is to it. */
+const COMPOSED = ['allOf', 'anyOf', 'oneOf', 'not', 'patternProperties', 'dependentSchemas'] as const;
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -35,19 +40,21 @@ interface Place extends Depth {
   isRequired: boolean;
 }
 
-/** What was typed, and is no JSON. A form with it is not submitted. */
+/** What was typed, and is no JSON, or cannot be sent as it is. A form with it is not submitted. */
 export class UnreadJson {
   readonly text: string;
+  readonly problem: string;
 
-  constructor(text: string) {
+  constructor(text: string, problem: string) {
     this.text = text;
+    this.problem = problem;
   }
 }
 
-/** `schema`: as `resolveSchema` gave it. */
-export function kindOf(schema: Schema, { root, depth }: Depth): FieldKind {
+/** `schema`: as `resolveSchema` gave it. `value`: what a list holds may be too much for a form. */
+export function kindOf(schema: Schema, { root, depth }: Depth, value?: unknown): FieldKind {
   const choices = choicesOf(schema);
-  if (choices !== null) return choices.length > MOST_CHOICES ? { kind: 'json' } : { kind: 'choice', choices };
+  if (choices !== null) return { kind: 'choice', choices };
   const { type } = schema;
   if (type === 'string' || type === 'boolean') return { kind: type };
   if (type === 'number' || type === 'integer') return { kind: 'number' };
@@ -55,24 +62,43 @@ export function kindOf(schema: Schema, { root, depth }: Depth): FieldKind {
   if (type === 'array' && isObject(schema['items'])) {
     const several = choicesOf(schema['items']);
     if (several !== null && several.length <= MOST_BOXES) return { kind: 'choices', choices: several };
-    return { kind: 'list', items: schema['items'] };
+    const most = mostItems(schema, { root, depth });
+    const isTooMuch = Array.isArray(value) && value.length > most;
+    return most < 1 || isTooMuch ? { kind: 'json' } : { kind: 'list', items: schema['items'], most };
   }
   if (type !== 'object' && type !== undefined) return { kind: 'json' };
   const properties = propertiesOf(schema);
-  if (properties.length === 0 || countFields(schema, { root, depth }, MOST_FIELDS) <= 0)
-    return { kind: 'json' };
+  const names = new Set(properties.map(([name]) => name));
+  const isPlain =
+    properties.length > 0 &&
+    !COMPOSED.some((keyword) => keyword in schema) &&
+    namesIn(schema['required']).every((name) => names.has(name));
+  if (!isPlain || leftAfter(schema, { root, depth }, MOST_COST) <= 0) return { kind: 'json' };
   return { kind: 'object', properties };
 }
 
-/** How much of `budget` is left after the fields of an object, and of the objects that it must have. */
-function countFields(schema: Schema, { root, depth }: Depth, budget: number): number {
+/** How many items of this list a form can show. */
+function mostItems({ items, maxItems: most }: Schema, { root, depth }: Depth): number {
+  const item = resolveSchema(isObject(items) ? items : {}, root);
+  const cost = MOST_COST - leftAfter(item, { root, depth: depth + 1 }, MOST_COST);
+  const shown = Math.min(MOST_ITEMS, Math.floor(MOST_COST / Math.max(1, cost)));
+  return typeof most === 'number' ? Math.min(most, shown) : shown;
+}
+
+/** How much of `budget` is left after a field, and after the fields within it that are there from the beginning. */
+function leftAfter(schema: Schema, { root, depth }: Depth, budget: number): number {
+  const choices = choicesOf(schema) ?? choicesOf(isObject(schema['items']) ? schema['items'] : {});
+  let left = budget - 1 - (choices?.length ?? 0) / CHOICES_FOR_ONE;
+  if (choices !== null || depth >= MOST_DEPTH) return left;
   const required = requiredOf(schema, {});
-  let left = budget;
   for (const [name, each] of propertiesOf(schema)) {
-    left -= 1;
     if (left <= 0) return 0;
-    if (!required.has(name) || depth >= MOST_DEPTH) continue;
-    left = countFields(resolveSchema(each, root), { root, depth: depth + 1 }, left);
+    const isShown = required.has(name);
+    const resolved = resolveSchema(each, root);
+    left =
+      isShown || choicesOf(resolved) !== null
+        ? leftAfter(resolved, { root, depth: depth + 1 }, left)
+        : left - 1;
   }
   return left;
 }
@@ -82,9 +108,14 @@ function propertiesOf({ properties }: Schema): [string, Schema][] {
   return Object.entries(properties).map(([name, each]) => [name, isObject(each) ? each : {}]);
 }
 
+/** Of a resolved schema: whether the value may also be null. No keyword of a schema: those have no space. */
+const NULLABLE = 'may be null';
+
+export const isNullable = (schema: Schema): boolean => schema[NULLABLE] === true;
+
 /**
  * The schema with what it refers to, as far as a form needs it: `$ref` into `root`, and without the `null` of a value
- * that may be null, which a form does not ask for. `hops`: how many references led here.
+ * that may be null, which is what a field without a value is then. `hops`: how many references led here.
  */
 export function resolveSchema(schema: Schema, root: Schema, hops = 0): Schema {
   const { $ref: reference, anyOf, oneOf, type, ...others } = schema;
@@ -97,11 +128,11 @@ export function resolveSchema(schema: Schema, root: Schema, hops = 0): Schema {
   if (Array.isArray(union)) {
     const [only, ...more] = union.filter((each): each is Schema => isObject(each) && each['type'] !== 'null');
     if (only !== undefined && more.length === 0 && union.length > 1)
-      return resolveSchema({ ...only, ...others }, root, hops + 1);
+      return resolveSchema({ ...only, ...others, [NULLABLE]: true }, root, hops + 1);
   }
   if (!Array.isArray(type)) return schema;
   const [only, ...more] = type.filter((each) => each !== 'null');
-  return more.length === 0 ? { ...schema, type: only } : schema;
+  return more.length === 0 ? { ...schema, type: only, [NULLABLE]: type.length > 1 } : schema;
 }
 
 /** The properties that an object with this value must have. */
@@ -112,15 +143,32 @@ export function requiredOf(schema: Schema, value: unknown): ReadonlySet<string> 
 }
 
 /**
- * What a field begins with: what the schema says by `default` and `const`. An object that is not required is left out
- * unless one of its parts says so.
+ * What a field begins with: what the schema says by `default` and `const`, where that is of the field's kind. An object
+ * that is not required is left out unless it has a default.
  */
-export function initialValue(given: Schema, { root, depth, isRequired }: Place): unknown {
-  const schema = resolveSchema(given, root);
-  if ('default' in schema) return schema['default'];
+export function initialValue(given: Schema, place: Place): unknown {
+  const schema = resolveSchema(given, place.root);
   if ('const' in schema) return schema['const'];
+  const { default: standard } = schema;
+  const isSmall = typeof standard !== 'object' || JSON.stringify(standard).length <= MOST_DEFAULT;
+  const fitting = isSmall ? fittingValue(schema, place, standard) : undefined;
+  return fitting === undefined ? emptyValue(schema, place) : fitting;
+}
+
+/** What a field has that nobody has filled in. */
+function emptyValue(schema: Schema, { root, depth, isRequired }: Place): unknown {
+  if (!isRequired) return undefined;
+  if (isNullable(schema)) return null;
   const field = kindOf(schema, { root, depth });
-  if (field.kind !== 'object' || !isRequired) return undefined;
+  if (field.kind === 'choices') return [];
+  if (field.kind === 'list') return leastItems(schema, field, { root, depth });
+  return field.kind === 'object' ? objectValue(schema, { root, depth }) : undefined;
+}
+
+/** An object whose required parts have what they begin with. */
+export function objectValue(schema: Schema, { root, depth }: Depth): Members {
+  const field = kindOf(schema, { root, depth });
+  if (field.kind !== 'object') return {};
   const start = (required: ReadonlySet<string>): Members =>
     membersOf(
       field.properties.map(([name, each]) => [
@@ -130,6 +178,48 @@ export function initialValue(given: Schema, { root, depth, isRequired }: Place):
     );
   // What it begins with may decide what is required.
   return start(requiredOf(schema, start(requiredOf(schema, {}))));
+}
+
+/** The items that a list must have. */
+export function leastItems(
+  { minItems: least }: Schema,
+  { items, most }: Extract<FieldKind, { kind: 'list' }>,
+  { root, depth }: Depth,
+): unknown[] {
+  const length = typeof least === 'number' ? Math.min(least, most) : 0;
+  return Array.from({ length }, () => initialValue(items, { root, depth: depth + 1, isRequired: true }));
+}
+
+/** As much of a default as the fields can show: what is not seen is not sent. */
+function fittingValue(schema: Schema, { root, depth }: Depth, value: unknown): unknown {
+  const field = kindOf(schema, { root, depth }, value);
+  if (field.kind === 'json') return value;
+  if (field.kind === 'choice') return isAmong(field.choices, value) ? value : undefined;
+  if (field.kind === 'object') {
+    if (!isObject(value)) return undefined;
+    const members = field.properties.map(([name, each]): [string, unknown] => [
+      name,
+      fittingValue(resolveSchema(each, root), { root, depth: depth + 1 }, value[name]),
+    ]);
+    return membersOf(members);
+  }
+  if (field.kind === 'choices' || field.kind === 'list') {
+    if (!Array.isArray(value)) return undefined;
+    if (field.kind === 'choices') return value.filter((each) => isAmong(field.choices, each));
+    const item = resolveSchema(field.items, root);
+    return value.map((each) => fittingValue(item, { root, depth: depth + 1 }, each));
+  }
+  if (field.kind === 'string') return isShownAsText(schema, value) ? value : undefined;
+  return typeof value === field.kind ? value : undefined;
+}
+
+/** A control for dates shows dates alone. */
+const isShownAsText = ({ format }: Schema, value: unknown): boolean =>
+  typeof value === 'string' && (format !== 'date' || /^\d{4}-\d{2}-\d{2}$/.test(value));
+
+function isAmong(choices: readonly Choice[], value: unknown): boolean {
+  const text = JSON.stringify(value);
+  return choices.some((choice) => JSON.stringify(choice.value) === text);
 }
 
 /**
@@ -150,7 +240,7 @@ export function changeMember(
   const changed = field.properties.flatMap(([name, each]): [string, unknown][] => {
     if (required.has(name) === wasRequired.has(name)) return [];
     const place = { root, depth: depth + 1 };
-    if (kindOf(resolveSchema(each, root), place).kind !== 'object') return [];
+    if (!isObjectField(each, place)) return [];
     if (!required.has(name)) return [[name, undefined]];
     return after[name] === undefined ? [[name, initialValue(each, { ...place, isRequired: true })]] : [];
   });
@@ -168,7 +258,7 @@ function membersOf(entries: [string, unknown][]): Members {
  */
 export function problemOf(schema: Schema, value: unknown, isRequired: boolean): string | null {
   if (value === undefined) return isRequired ? 'This is required.' : null;
-  if (value instanceof UnreadJson) return 'This is not JSON.';
+  if (value instanceof UnreadJson) return value.problem;
   if (typeof value === 'string') return problemOfLength(Array.from(value).length, schema);
   if (typeof value === 'number') return problemOfNumber(value, schema);
   if (!Array.isArray(value)) return null;
@@ -184,8 +274,9 @@ function problemOfLength(length: number, { minLength: least, maxLength: most }: 
 
 function problemOfNumber(value: number, schema: Schema): string | null {
   const { minimum: least, maximum: most, exclusiveMinimum: above, exclusiveMaximum: below } = schema;
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return 'This is too large to be sent exactly.';
   if (schema['type'] === 'integer' && !Number.isInteger(value)) return 'This must be a whole number.';
+  if (schema['type'] === 'integer' && !Number.isSafeInteger(value))
+    return 'This is too large to be sent exactly.';
   if (typeof least === 'number' && value < least) return `This must be ${least} or more.`;
   if (typeof most === 'number' && value > most) return `This must be ${most} or less.`;
   if (typeof above === 'number' && value <= above) return `This must be more than ${above}.`;
@@ -235,4 +326,8 @@ function namesIn(names: unknown): string[] {
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isObjectField(schema: Schema, depth: Depth): boolean {
+  return kindOf(resolveSchema(schema, depth.root), depth).kind === 'object';
 }

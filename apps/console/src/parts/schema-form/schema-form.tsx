@@ -1,4 +1,4 @@
-import { useId, useState, type ReactElement } from 'react';
+import { useId, useRef, useState, type ReactElement } from 'react';
 import { Button } from '../button.tsx';
 import { visibleText } from '../visible-text.ts';
 import {
@@ -14,8 +14,11 @@ import {
 import {
   changeMember,
   initialValue,
+  isNullable,
   isObject,
   kindOf,
+  leastItems,
+  objectValue,
   problemOf,
   requiredOf,
   resolveSchema,
@@ -25,8 +28,6 @@ import {
 } from './form-schema.ts';
 
 const MOST_DESCRIPTION = 500;
-/** Of a list, in a form. */
-const MOST_ITEMS = 100;
 
 interface Given extends Depth {
   schema: Schema;
@@ -42,7 +43,7 @@ interface FieldProps extends Given {
 
 /**
  * Fields for a value of a JSON Schema, to be shown within a form. What is wrong stands beside its field, and keeps the
- * form from being submitted; the API decides whether the value is valid.
+ * form from being submitted; the API decides whether the value is valid. What no field can say is written as JSON.
  */
 export function SchemaForm(props: {
   schema: Schema;
@@ -53,11 +54,20 @@ export function SchemaForm(props: {
   onChange(value: unknown): void;
 }): ReactElement {
   const { label, value, onChange, schema: root } = props;
-  const own: Given = { root, depth: 0, schema: resolveSchema(root, root), value, onChange };
-  return kindOf(own.schema, own).kind === 'object' ? (
-    <Members {...own} />
-  ) : (
-    <Field {...own} name={label} isRequired />
+  const [isJson, setJson] = useState(false);
+  const schema = resolveSchema(root, root);
+  const own: Given = { root, depth: 0, schema, value, onChange };
+  const { kind } = kindOf(schema, own, value);
+  if (isJson) return <ValueField {...own} name={`${label} (JSON)`} isRequired field={{ kind: 'json' }} />;
+  return (
+    <>
+      {kind === 'object' ? <Members {...own} /> : <Field {...own} name={label} isRequired />}
+      {kind !== 'json' && (
+        <Button kind="quiet" onClick={() => setJson(true)}>
+          Write it as JSON
+        </Button>
+      )}
+    </>
   );
 }
 
@@ -65,17 +75,21 @@ export const formValue = (schema: Schema): unknown =>
   initialValue(schema, { root: schema, depth: 0, isRequired: true });
 
 function Field(props: FieldProps): ReactElement {
-  const schema = resolveSchema(props.schema, props.root);
-  const { name, isRequired } = props;
+  const { root, depth, name, isRequired, value, onChange } = props;
+  const schema = resolveSchema(props.schema, root);
   const { title } = schema;
-  const field = kindOf(schema, props);
+  const field = kindOf(schema, { root, depth }, value);
+  const shown = shownLabel(typeof title === 'string' && title.trim() !== '' ? title : name) || 'No name';
   const own = {
     ...props,
     schema,
-    name: `${shownLabel(typeof title === 'string' ? title : name)}${isRequired ? '' : ' (optional)'}`,
+    name: isRequired ? shown : `${shown} (optional)`,
+    // Nothing is null where it may be, and must be given.
+    onChange: (changed: unknown) =>
+      onChange(changed === undefined && isRequired && isNullable(schema) ? null : changed),
   };
   if (field.kind === 'object') return <ObjectField {...own} />;
-  if (field.kind === 'list') return <ListField {...own} items={field.items} />;
+  if (field.kind === 'list') return <ListField {...own} field={field} />;
   return <ValueField {...own} field={field} />;
 }
 
@@ -108,18 +122,18 @@ function Members({ root, depth, schema, value, onChange }: Given): ReactElement 
 /** An object within another one. One that is not required may be left out as a whole. */
 function ObjectField(props: FieldProps): ReactElement {
   const { root, depth, schema, name, isRequired, value, onChange } = props;
-  const isGiven = isRequired || value !== undefined;
+  const isGiven = isObject(value) || (isRequired && !isNullable(schema));
   return (
     <fieldset>
       <legend>{name}</legend>
       <Description schema={schema} />
-      {!isRequired && (
+      {!(isRequired && !isNullable(schema)) && (
         <label className="check">
           <input
             type="checkbox"
             checked={isGiven}
             onChange={({ target }) =>
-              onChange(target.checked ? initialValue(schema, { root, depth, isRequired: true }) : undefined)
+              onChange(target.checked ? objectValue(schema, { root, depth }) : undefined)
             }
           />{' '}
           Give it
@@ -130,13 +144,22 @@ function ObjectField(props: FieldProps): ReactElement {
   );
 }
 
-function ListField(props: FieldProps & { items: Schema }): ReactElement {
-  const { root, depth, schema, items, name, isRequired, value, onChange } = props;
-  const { minItems: least, maxItems: most } = schema;
+function ListField(props: FieldProps & { field: Extract<FieldKind, { kind: 'list' }> }): ReactElement {
+  const { root, depth, schema, field, name, isRequired, value, onChange } = props;
+  const add = useRef<HTMLButtonElement>(null);
   const given: unknown[] = Array.isArray(value) ? value : [];
-  const change = (changed: unknown[]): void =>
-    onChange(changed.length === 0 && !isRequired ? undefined : changed);
-  const begin = (): unknown => initialValue(items, { root, depth: depth + 1, isRequired: true });
+  const least = leastItems(schema, field, { root, depth });
+  const addOne = (): void => {
+    const item = initialValue(field.items, { root, depth: depth + 1, isRequired: true });
+    onChange(given.length < least.length ? least : [...given, item]);
+  };
+  const remove = (index: number): void => {
+    const left = given.toSpliced(index, 1);
+    // One with too few is none.
+    onChange(left.length < Math.max(1, least.length) && !isRequired ? undefined : left);
+    // What had the focus is gone.
+    add.current?.focus();
+  };
   return (
     <fieldset>
       <legend>{name}</legend>
@@ -147,25 +170,22 @@ function ListField(props: FieldProps & { items: Schema }): ReactElement {
             root={root}
             depth={depth + 1}
             name={String(index + 1)}
-            schema={items}
+            schema={field.items}
             isRequired
             value={each}
-            onChange={(changed) => change(given.with(index, changed))}
+            onChange={(changed) => onChange(given.with(index, changed))}
           />
           <Button
             kind="quiet"
             aria-label={`Remove ${index + 1}`}
-            disabled={typeof least === 'number' && given.length <= least}
-            onClick={() => change(given.toSpliced(index, 1))}
+            disabled={isRequired && given.length <= least.length}
+            onClick={() => remove(index)}
           >
             Remove
           </Button>
         </div>
       ))}
-      <Button
-        disabled={given.length >= Math.min(typeof most === 'number' ? most : MOST_ITEMS, MOST_ITEMS)}
-        onClick={() => change([...given, begin()])}
-      >
+      <Button ref={add} disabled={given.length >= field.most} onClick={addOne}>
         Add
       </Button>
     </fieldset>
