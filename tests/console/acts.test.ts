@@ -281,3 +281,25 @@ test('an operator’s screens are shown to nobody else', async () => {
   const session = await fetch(`${cluster.url}/console/session`, { headers });
   expect(((await session.json()) as { scopes: string[] }).scopes).not.toContain('operator');
 });
+
+testOfScreen(
+  'of a long session the newest messages are seen first, and earlier ones are asked for',
+  '/sessions',
+  async (page) => {
+    const { body } = await cluster.request('POST', '/v1/sessions', { agent_id: agent.id });
+    const { id } = body as { id: string };
+    for (let number = 0; number < 30; number++) {
+      const submitted = await cluster.request('POST', `/v1/sessions/${id}/turns`, {
+        input: `Message ${number}.`,
+      });
+      await cluster.untilEnded((submitted.body as Turn).id);
+    }
+    await page.goto(`${cluster.url}/console/sessions/${id}`);
+    await page.getByText('Message 29.').waitFor();
+    expect(await page.getByText('Message 2.').count()).toBe(0);
+    await button(page, 'Show earlier messages').click();
+    await page.getByText('Message 2.').waitFor();
+    const texts = await page.getByText(/^Message \d+\.$/).allInnerTexts();
+    expect(texts).toEqual(Array.from({ length: 30 }, (_, number) => `Message ${number}.`));
+  },
+);

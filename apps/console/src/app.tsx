@@ -1,7 +1,7 @@
-import { lazy, Suspense, type ReactElement } from 'react';
-import { Redirect, Route, Router, Switch } from 'wouter';
+import { lazy, Suspense, type ReactElement, type ReactNode } from 'react';
+import { Redirect, Route, Router, Switch, useLocation } from 'wouter';
 import { Gate } from './session/gate.tsx';
-import { Boundary } from './shell/boundary.tsx';
+import { Boundary } from './parts/boundary.tsx';
 import { Shell } from './shell/shell.tsx';
 import { Loading } from './parts/loading.tsx';
 
@@ -30,7 +30,7 @@ export function App({ keyOfLink }: { keyOfLink: string | null }): ReactElement {
       {(signOut) => (
         <Router base="/console">
           <Shell onSignOut={signOut}>
-            <Boundary>
+            <Screen>
               <Suspense fallback={<Loading />}>
                 <Switch>
                   <Route path="/turns" component={Turns} />
@@ -56,10 +56,16 @@ export function App({ keyOfLink }: { keyOfLink: string | null }): ReactElement {
                   </Route>
                 </Switch>
               </Suspense>
-            </Boundary>
+            </Screen>
           </Shell>
         </Router>
       )}
     </Gate>
   );
+}
+
+/** Another screen is not kept away by one that failed. */
+function Screen({ children }: { children: ReactNode }): ReactElement {
+  const [path] = useLocation();
+  return <Boundary key={path}>{children}</Boundary>;
 }

@@ -119,11 +119,15 @@ export const sessionRoutes: Route[] = [
     method: 'get',
     path: '/v1/sessions/:session_id/messages',
     operationId: 'listMessages',
-    summary: 'List the messages of a session, oldest first',
+    summary: 'List the messages of a session, oldest first unless `order` says otherwise',
     tag: 'Sessions',
     scope: 'turns:read',
     params,
-    query: z.object({ limit: pageLimitSchema, cursor: z.string().max(100).optional() }),
+    query: z.object({
+      limit: pageLimitSchema,
+      cursor: z.string().max(100).optional(),
+      order: z.enum(['asc', 'desc']).default('asc').meta({ description: '`desc`: the newest first.' }),
+    }),
     response: {
       status: 200,
       description: 'One page.',
@@ -132,9 +136,11 @@ export const sessionRoutes: Route[] = [
     problems: ['not_found', 'invalid_cursor'],
     async handle({ tenantId, params: { session_id: id }, query, sql }, { database }) {
       const [turnSequence = 0, index = 0] = query.cursor === undefined ? [] : decodePosition(query.cursor, 2);
+      const after = query.cursor === undefined ? null : { turnSequence, index };
       if (!(await sessionExists(sql, tenantId, id))) throw noSession(id);
       const messages = await listMessages(database, id, {
-        after: { turnSequence, index },
+        after,
+        order: query.order,
         limit: query.limit + 1,
       });
       const page = pageOf(messages, query.limit, ({ position }) =>

@@ -32,13 +32,19 @@ export function useList<Item>(
   return Object.assign(found, { items: found.data?.pages.flatMap(({ items }) => items) ?? [] });
 }
 
-/** The button below a list that has more. */
-export function More({ list }: { list: Listed<unknown> }): ReactElement | null {
+/** The button at the end of a list that has more. */
+export function More({
+  list,
+  label = 'Show more',
+}: {
+  list: Listed<unknown>;
+  label?: string;
+}): ReactElement | null {
   if (!list.hasNextPage) return null;
   return (
     <div className="more">
       <Button isBusy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-        Show more
+        {label}
       </Button>
     </div>
   );

@@ -11,7 +11,7 @@ export function Away(): ReactElement | null {
   const [isAway, setAway] = useState(false);
   useEffect(() => {
     const failed = queries.getQueryCache().findAll({ type: 'active' });
-    setAway(failed.some(({ state }) => state.error !== null && !(state.error instanceof TurnpikeApiError)));
+    setAway(failed.some(({ state }) => isAwayBy(state.error)));
   }, [fetching, queries]);
   useEffect(() => {
     if (!isAway) return undefined;
@@ -27,4 +27,9 @@ export function Away(): ReactElement | null {
       The API does not respond. What you see may be old; this screen goes on by itself.
     </p>
   );
+}
+
+/** No response, or one of a proxy that has none. */
+function isAwayBy(error: Error | null): boolean {
+  return error instanceof TurnpikeApiError ? [502, 503, 504].includes(error.status) : error !== null;
 }

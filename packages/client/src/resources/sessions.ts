@@ -54,8 +54,12 @@ export class Sessions {
     return new Pages(this.#transport, '/v1/sessions', { ...query }, options);
   }
 
-  /** The messages of the session, oldest first. */
-  messages(id: string, query: PageQuery = {}, options: CallOptions = {}): Pages<Message> {
+  /** The messages of the session, oldest first unless `order` is `desc`. */
+  messages(
+    id: string,
+    query: PageQuery & { order?: 'asc' | 'desc' } = {},
+    options: CallOptions = {},
+  ): Pages<Message> {
     return new Pages(this.#transport, path`/v1/sessions/${id}/messages`, { ...query }, options);
   }
 

@@ -91,23 +91,34 @@ export async function listSteps(
 const FOR_CLAIMS = { contentWithoutMedia: true } as const;
 
 /**
- * A session's messages in order, those after a position (turn sequence, index within the turn). `through`: up to those
- * of the turn with this sequence.
+ * A session's messages in order, those after a position (turn sequence, index within the turn); null: from the first
+ * one. `through`: up to those of the turn with this sequence. `order`: `desc` is the newest first.
  */
 export async function listMessages(
   database: Database,
   sessionId: string,
-  page: { after: MessagePosition; through?: number; limit: number },
+  page: { after: MessagePosition | null; through?: number; limit: number; order?: 'asc' | 'desc' },
 ): Promise<{ message: z.infer<typeof messageSchema>; position: MessagePosition }[]> {
-  const { turnSequence, index } = page.after;
+  const { after, through, order = 'asc' } = page;
+  const beyond = order === 'asc' ? 'gt' : 'lt';
   const [rows, notes] = await Promise.all([
     database.prisma.message.findMany({
       where: {
         sessionId,
-        turnSequence: { gte: turnSequence, ...(page.through === undefined ? {} : { lte: page.through }) },
-        OR: [{ turnSequence: { gt: turnSequence } }, { index: { gt: index } }],
+        ...(through === undefined ? {} : { turnSequence: { lte: through } }),
+        ...(after === null
+          ? {}
+          : {
+              AND: {
+                turnSequence: { [`${beyond}e`]: after.turnSequence },
+                OR: [
+                  { turnSequence: { [beyond]: after.turnSequence } },
+                  { index: { [beyond]: after.index } },
+                ],
+              },
+            }),
       },
-      orderBy: [{ turnSequence: 'asc' }, { index: 'asc' }],
+      orderBy: [{ turnSequence: order }, { index: order }],
       take: page.limit,
       omit: FOR_CLAIMS,
     }),

@@ -28,9 +28,13 @@ const MOST_QUESTIONS = 20;
 /** How often one call may ask. */
 const MOST_ROUNDS = 10;
 
-const contentSchema = z.record(
-  z.string(),
-  z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]),
+/** A member that is null is one that was left out: the protocol has no null here. */
+const contentSchema = z.preprocess(
+  (content) =>
+    typeof content === 'object' && content !== null && !Array.isArray(content)
+      ? Object.fromEntries(Object.entries(content).filter(([, value]) => value !== null))
+      : content,
+  z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
 );
 const answerSchema = z.discriminatedUnion('action', [
   z.object({ action: z.literal('accept'), content: contentSchema }),

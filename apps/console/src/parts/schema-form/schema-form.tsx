@@ -1,4 +1,5 @@
 import { useId, useRef, useState, type ReactElement } from 'react';
+import { Boundary } from '../boundary.tsx';
 import { Button } from '../button.tsx';
 import { visibleText } from '../visible-text.ts';
 import {
@@ -58,10 +59,13 @@ export function SchemaForm(props: {
   const schema = resolveSchema(root, root);
   const own: Given = { root, depth: 0, schema, value, onChange };
   const { kind } = kindOf(schema, own, value);
-  if (isJson) return <ValueField {...own} name={`${label} (JSON)`} isRequired field={{ kind: 'json' }} />;
+  const asJson = <ValueField {...own} name={`${label} (JSON)`} isRequired field={{ kind: 'json' }} />;
+  if (isJson) return asJson;
   return (
     <>
-      {kind === 'object' ? <Members {...own} /> : <Field {...own} name={label} isRequired />}
+      <Boundary fallback={asJson}>
+        {kind === 'object' ? <Members {...own} /> : <Field {...own} name={label} isRequired />}
+      </Boundary>
       {kind !== 'json' && (
         <Button kind="quiet" onClick={() => setJson(true)}>
           Write it as JSON

@@ -37,7 +37,7 @@ export function WaitingCallCard({ turnId, call }: Props): ReactElement {
       {mayWrite && call.awaiting === 'approval' && <ApprovalForm {...form} />}
       {mayWrite && call.awaiting === 'output' && <OutputForm {...form} />}
       {mayWrite && call.awaiting === 'outcome' && <OutcomeForm {...form} />}
-      {mayWrite && call.awaiting === 'answer' && <AnswerForm {...form} />}
+      {mayWrite && call.awaiting === 'answer' && <AnswerForm key={call.question?.name} {...form} />}
     </article>
   );
 }

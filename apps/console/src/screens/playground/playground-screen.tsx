@@ -1,4 +1,5 @@
-import { useMutation } from '@tanstack/react-query';
+import type { Agent } from '@turnpike/client';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState, type ReactElement } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Button } from '../../parts/button.tsx';
@@ -19,7 +20,7 @@ export default function PlaygroundScreen(): ReactElement {
   const [, navigate] = useLocation();
   const agents = useList(['agents'], (signal) => turnpike.agents.list({ limit: 100 }, { signal }));
   const agentId = chosen === '' ? (agents.items[0]?.id ?? '') : chosen;
-  const agent = agents.items.find(({ id }) => id === agentId);
+  const agent = useAgent(agentId, agents.items);
   const mayListTools = useMay('tools:read');
   const start = useMutation({
     mutationFn: () => turnpike.turns.submit({ agent_id: agentId, input }),
@@ -50,7 +51,7 @@ export default function PlaygroundScreen(): ReactElement {
           <label htmlFor="agent">Agent</label>
           {mayList ? (
             <select id="agent" value={agentId} onChange={(event) => setChosen(event.target.value)}>
-              {agents.items.map(({ id, name, model }) => (
+              {offered(agents.items, agent).map(({ id, name, model }) => (
                 <option key={id} value={id}>
                   {visibleText(name.slice(0, 80))} ({model})
                 </option>
@@ -88,4 +89,19 @@ export default function PlaygroundScreen(): ReactElement {
       {mayListTools && agent !== undefined && <ToolCallForm agent={agent} onMessage={setInput} />}
     </>
   );
+}
+
+/** The chosen agent, which a link may name though it is not among those that are listed. */
+function useAgent(id: string, listed: readonly Agent[]): Agent | undefined {
+  const found = listed.find((agent) => agent.id === id);
+  const { data } = useQuery({
+    queryKey: ['agent', id],
+    queryFn: ({ signal }) => turnpike.agents.get(id, { signal }),
+    enabled: found === undefined && id !== '',
+  });
+  return found ?? data;
+}
+
+function offered(listed: readonly Agent[], chosen: Agent | undefined): readonly Agent[] {
+  return chosen === undefined || listed.includes(chosen) ? listed : [chosen, ...listed];
 }

@@ -1,11 +1,14 @@
 import type { Agent, CodeTool, Tool } from '@turnpike/client';
+import { useQuery } from '@tanstack/react-query';
 import { useId, useState, type ReactElement } from 'react';
 import { Button } from '../../parts/button.tsx';
-import { useList } from '../../parts/more.tsx';
 import { OutsideText } from '../../parts/outside-text.tsx';
 import { ProblemNote } from '../../parts/problem-note.tsx';
 import { formValue, SchemaForm } from '../../parts/schema-form/schema-form.tsx';
 import { turnpike } from '../../session/session.ts';
+
+/** That are looked through for those of an agent. */
+const MOST_TOOLS = 1_000;
 
 interface CallableTool {
   name: string;
@@ -22,12 +25,17 @@ export function ToolCallForm({
   onMessage(text: string): void;
 }): ReactElement {
   const id = useId();
+  const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState('');
-  const registered = useList(['tools'], (signal) => turnpike.tools.list({ limit: 100 }, { signal }));
-  const tools = toolsOf(agent, registered.items);
+  const registered = useQuery({
+    queryKey: ['all tools'],
+    queryFn: ({ signal }) => listAll(signal),
+    enabled: isOpen,
+  });
+  const tools = toolsOf(agent, registered.data ?? []);
   const tool = tools.find(({ name }) => name === chosen) ?? tools[0];
   return (
-    <details className="card form">
+    <details className="card form" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Ask for a tool call</summary>
       <ProblemNote error={registered.error} />
       {tool === undefined ? (
@@ -42,7 +50,7 @@ export function ToolCallForm({
               ))}
             </select>
           </div>
-          <InputForm key={`${agent.id} ${tool.name}`} tool={tool} onMessage={onMessage} />
+          {isOpen && <InputForm key={`${agent.id} ${tool.name}`} tool={tool} onMessage={onMessage} />}
         </>
       )}
     </details>
@@ -65,6 +73,15 @@ function InputForm({ tool, onMessage }: { tool: CallableTool; onMessage(text: st
       <Button type="submit">Write the message</Button>
     </form>
   );
+}
+
+async function listAll(signal: AbortSignal): Promise<(Tool | CodeTool)[]> {
+  const tools: (Tool | CodeTool)[] = [];
+  for await (const tool of turnpike.tools.list({ limit: 100 }, { signal })) {
+    tools.push(tool);
+    if (tools.length === MOST_TOOLS) break;
+  }
+  return tools;
 }
 
 /** Client tools have their schemas with the agent; those of HTTP servers and of workers' code are registered. */

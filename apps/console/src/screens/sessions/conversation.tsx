@@ -23,16 +23,16 @@ export function Conversation({
   newest: Turn | undefined;
 }): ReactElement {
   const list = useList(['messages', sessionId], (signal) =>
-    turnpike.sessions.messages(sessionId, { limit: 100 }, { signal }),
+    turnpike.sessions.messages(sessionId, { limit: 50, order: 'desc' }, { signal }),
   );
   const isOpen = newest !== undefined && !isFinal(newest.status);
   return (
     <section aria-label="Conversation" className="conversation">
       <ProblemNote error={list.error} />
-      {list.items.map((message) => (
+      <More list={list} label="Show earlier messages" />
+      {list.items.toReversed().map((message) => (
         <MessageView key={message.id} message={message} />
       ))}
-      <More list={list} />
       {isOpen && <LiveTurn key={newest.id} turnId={newest.id} sessionId={sessionId} />}
     </section>
   );

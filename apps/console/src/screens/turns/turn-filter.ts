@@ -24,9 +24,7 @@ export function queryOf(search: URLSearchParams): TurnQuery {
     ...idOf(search, 'session', 'session_id'),
     ...idOf(search, 'parent', 'parent_turn_id'),
     ...metadataOf(search.get('metadata') ?? ''),
-    ...(/^\d{4}-\d{2}-\d{2}$/.test(day)
-      ? { created_after: `${day}T00:00:00Z`, created_before: nextDay(day) }
-      : {}),
+    ...(isDay(day) ? { created_after: `${day}T00:00:00Z`, created_before: nextDay(day) } : {}),
   };
 }
 
@@ -43,6 +41,11 @@ function idOf<Name extends string>(
 function metadataOf(text: string): { metadata?: Record<string, string> } {
   const at = text.indexOf('=');
   return at < 1 ? {} : { metadata: { [text.slice(0, at)]: text.slice(at + 1) } };
+}
+
+/** Not of those that no calendar has. */
+function isDay(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 }
 
 function nextDay(day: string): string {

@@ -1,8 +1,14 @@
 import { Component, type ReactNode } from 'react';
-import { Button } from '../parts/button.tsx';
+import { Button } from './button.tsx';
 
-/** Shows that a screen failed, in place of an empty page. */
-export class Boundary extends Component<{ children: ReactNode }, { failure: string | null }> {
+interface Props {
+  /** What is shown in place of what failed. Default: that the screen failed. */
+  fallback?: ReactNode;
+  children: ReactNode;
+}
+
+/** Keeps a failure from taking more than its own part of the page. With another `key` it tries again. */
+export class Boundary extends Component<Props, { failure: string | null }> {
   override state: { failure: string | null } = { failure: null };
 
   static getDerivedStateFromError(error: unknown): { failure: string } {
@@ -11,7 +17,9 @@ export class Boundary extends Component<{ children: ReactNode }, { failure: stri
 
   override render(): ReactNode {
     const { failure } = this.state;
-    if (failure === null) return this.props.children;
+    const { children, fallback } = this.props;
+    if (failure === null) return children;
+    if (fallback !== undefined) return fallback;
     return (
       <div className="empty" role="alert">
         <h2>This screen failed</h2>
