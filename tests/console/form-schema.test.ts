@@ -57,6 +57,7 @@ test('what is required may follow from a value', () => {
     {
       required: ['action'],
       if: { properties: { action: { const: 'accept' } } },
+      // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
       then: { required: ['content'] },
     },
   );
@@ -73,7 +74,7 @@ test.each([
       items: object(
         Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`n${at}`, { type: 'number' }])),
       ),
-      default: Array(3_000).fill({}),
+      default: Array.from({ length: 3_000 }, () => ({})),
     },
   ],
 ])('%s do not become fields', (_, schema) => {

@@ -118,3 +118,25 @@ test('a request whose client disconnected is logged as not finished', async () =
   await untilTrue('it is logged', () => find() !== '{}');
   expect(JSON.parse(find())).toMatchObject({ finished: false, route: '/v1/turns/:turn_id' });
 });
+
+test('of requests that succeed a share is logged, and each that fails', async () => {
+  const quiet = await startTestApi(await createTestDatabase(), {
+    backplaneUrl: process.env['TEST_REDIS_URL'],
+    loggedRequests: 0,
+  });
+  try {
+    await quiet.client.http.get('/v1/agents').expect(200);
+    await quiet.client.http.get('/v1/agents/agent_00000000000000000000000000').expect(404);
+    const lines = (): Record<string, unknown>[] =>
+      quiet.logLines
+        .map((line) => lineSchema.parse(JSON.parse(line)))
+        .filter(({ message }) => message === 'Request.');
+    await untilTrue('both are known', () => lines().length === 2);
+    expect(lines()).toMatchObject([
+      { level: 'debug', status: 200 },
+      { level: 'info', status: 404 },
+    ]);
+  } finally {
+    await quiet.stop();
+  }
+});

@@ -90,6 +90,14 @@ export const environmentVariables = z.object({
       'Where a trace is looked at, with `{trace_id}` for its id: the console links there from each turn. Such as `https://tracing.invalid/trace/{trace_id}`.',
     )
     .meta({ unset: 'no links' }),
+  LOG_REQUESTS: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'The share of successful requests that are logged, chosen by chance. Those that fail, with 400 and more, all are.',
+    ),
   MAX_STREAMS: z.coerce
     .number()
     .int()
@@ -145,6 +153,7 @@ const environmentSchema = environmentVariables
     corsOrigins: environment.CORS_ORIGINS,
     modelBetas: environment.MODEL_BETAS,
     dialects: DIALECTS.filter(({ name }) => environment.DIALECTS.includes(name)),
+    loggedRequests: environment.LOG_REQUESTS,
     databaseReadUrl: environment.DATABASE_READ_URL ?? null,
     databaseReadLagMs: environment.DATABASE_READ_LAG_MS,
     console: environment.CONSOLE === 'on' ? { traceUrl: environment.TRACE_URL ?? null } : null,

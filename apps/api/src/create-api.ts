@@ -64,6 +64,8 @@ export interface ApiSettings {
   dialects?: readonly Dialect[];
   /** How long a request of a dialect may wait for its turn to end. Milliseconds. */
   dialectWaitMs?: number;
+  /** The share of successful requests that are logged. Default: 1. */
+  loggedRequests?: number;
   /** Default: none, so a client's address is that of its connection. */
   trustProxy?: TrustedProxies;
 }
@@ -107,7 +109,12 @@ export function createApi(given: Omit<Services, 'capacity' | 'budgetCheck'>, set
   app.set('query parser', readQuery);
   app.use(
     giveRequestId,
-    logRequests(settings.logger, settings.metrics, settings.tracing ?? noTracing),
+    logRequests(
+      settings.logger,
+      settings.metrics,
+      settings.tracing ?? noTracing,
+      settings.loggedRequests ?? 1,
+    ),
     secureResponses,
     checkHeaders,
   );

@@ -42,8 +42,16 @@ export function spanOf(response: Response): Span | null {
   return requestLogs.get(response)?.span ?? null;
 }
 
-/** Logs one line for each request: its route, its tenant, its status. No body, no query, no key. */
-export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing): RequestHandler {
+/**
+ * Logs one line for each request: its route, its tenant, its status. No body, no query, no key. `share`: of those that
+ * succeed, so many are logged, from 0 to 1.
+ */
+export function logRequests(
+  logger: Logger,
+  metrics: Metrics,
+  tracing: Tracing,
+  share: number,
+): RequestHandler {
   return (request, response, next) => {
     const began = performance.now();
     const isQuiet = QUIET.has(request.path);
@@ -78,7 +86,8 @@ export function logRequests(logger: Logger, metrics: Metrics, tracing: Tracing):
         ),
       });
       span?.end(status >= 500 ? String(status) : undefined);
-      if (isQuiet) logger.debug('Request.', fields);
+      const isChosen = status >= 400 || Math.random() < share;
+      if (isQuiet || !isChosen) logger.debug('Request.', fields);
       else logger.info('Request.', fields);
     });
     next();

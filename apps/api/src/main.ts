@@ -78,6 +78,7 @@ async function start(): Promise<void> {
       console: config.console,
       dialects: config.dialects,
       dialectWaitMs: config.dialectWaitMs,
+      loggedRequests: config.loggedRequests,
       trustProxy: config.trustProxy,
       readiness,
     },

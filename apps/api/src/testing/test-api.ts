@@ -65,6 +65,7 @@ export async function startTestApi(
     isStopping?: () => boolean;
     streams?: Partial<StreamSettings>;
     trustProxy?: TrustedProxies;
+    loggedRequests?: number;
     corsOrigins?: readonly string[];
     times?: RequestTimes;
     /** Default: Postgres, and no scan. Nothing is erased or scanned unless the test asks for a pass. */
@@ -140,6 +141,7 @@ export async function startTestApi(
       ...(options.corsOrigins === undefined ? {} : { corsOrigins: options.corsOrigins }),
       readiness,
       ...(options.trustProxy === undefined ? {} : { trustProxy: options.trustProxy }),
+      loggedRequests: options.loggedRequests ?? 1,
     }),
     logger,
     options.times,
