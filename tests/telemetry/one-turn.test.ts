@@ -280,12 +280,13 @@ test('no label is an id, and each metric of ours says what it means and has a na
 });
 
 /** Prometheus's own checker. Skipped where there is none: `apt-get install prometheus` brings it. */
-const withPromtool = findProgram('promtool') === undefined ? test.skip : test;
+const promtool = findProgram('promtool');
+const withPromtool = promtool === undefined ? test.skip : test;
 
 withPromtool.each(['api', 'worker'] as const)(
   'Prometheus itself finds nothing wrong with the metrics of the %s',
   async (program) => {
-    const checker = spawn('promtool', ['check', 'metrics'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    const checker = spawn(String(promtool), ['check', 'metrics'], { stdio: ['pipe', 'ignore', 'pipe'] });
     // Node's own, by their usual names, are those of a library.
     const ours = (await metricsOf(program))
       .split('\n')
