@@ -267,7 +267,7 @@ test('the run of a turn that has ended is purged, also where no further tick not
   await passAt(0);
   const [run] = await runsOf(client, ended);
   await cancelTurn(api.database.pool, client.tenantId, run?.turn_id ?? '');
-  await purge(api.database, 'scheduleRuns', { after: '', keptDays: 0, limit: 1_000 });
+  await purge(api.database, 'scheduleRuns', { tenantId: null, after: '', keptDays: 0, limit: 1_000 });
   expect(await statuses(client, ended)).toEqual([]);
   expect(await statuses(client, open)).toEqual(['started']);
   await end(client);

@@ -7,6 +7,15 @@ const MAX_METADATA_BYTES = 64 * 1024;
 const counted = (max: number, description: string) => z.int().min(1).max(max).meta({ description });
 
 /** The limits of a tenant. `DEFAULT_LIMITS` applies where the operator set nothing. */
+/** Days after which a tenant's rows of a kind are deleted. */
+const keptDays = (what: string) =>
+  z
+    .int()
+    .min(0)
+    .max(36_500)
+    .nullable()
+    .meta({ description: `Days after which ${what} are deleted; 0: never; null: as the service is set.` });
+
 export const limitsSchema = z.object({
   requests_per_second: z
     .int()
@@ -34,6 +43,10 @@ export const limitsSchema = z.object({
     description: 'How deep turns may start child turns; 1: child turns start none.',
   }),
   max_sessions: z.int().min(1).max(10_000_000).meta({ description: 'Stored sessions.' }),
+  session_retention_days: keptDays('sessions whose turns have all ended'),
+  turn_retention_days: keptDays('turns that ended'),
+  batch_retention_days: keptDays('batches that ended'),
+  audit_retention_days: keptDays('entries of the audit log'),
   max_body_bytes: z
     .int()
     .min(1_024)
@@ -82,6 +95,10 @@ export const DEFAULT_LIMITS: Limits = {
   max_child_turns: 100,
   max_child_depth: 5,
   max_sessions: 1_000_000,
+  session_retention_days: null,
+  turn_retention_days: null,
+  batch_retention_days: null,
+  audit_retention_days: null,
   // The limit of the Messages API.
   max_body_bytes: 32 * 1024 * 1024,
   tokens_per_minute: null,

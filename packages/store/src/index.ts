@@ -117,7 +117,7 @@ export { rolesScript } from './schema/roles-script.ts';
 export { migrate, type MigrateOptions } from './schema/migrate.ts';
 export { appliedMigrations, requiredMigrations } from './schema/migration-state.ts';
 export { endOutage, probeOutages } from './turns/probe-outages.ts';
-export { purge, PURGEABLE, type Purgeable } from './retention/purge.ts';
+export { listOwnRetention, purge, PURGEABLE, type Purgeable } from './retention/purge.ts';
 export { promoteDelayed } from './turns/promote-delayed.ts';
 export { putModelSettings, readModelSettings } from './tenants/model-settings.ts';
 export {

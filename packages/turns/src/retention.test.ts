@@ -3,6 +3,7 @@ import { openBackplane, type Backplane } from '@turnpike/backplane';
 import { agentConfigSchema, idBoundary, newId, type IdKind } from '@turnpike/contract';
 import {
   addAgentVersion,
+  changeLimits,
   createApiKey,
   createTenant,
   deleteAgent,
@@ -177,6 +178,69 @@ test('an idle session is deleted as a whole; one with an open or a recent turn i
   expect(await ids('turns')).toEqual(expect.arrayContaining([waiting, last]));
   for (const table of ['turns', 'messages', 'session_labels'])
     expect(new Set(await ids(table, 'session_id'))).toEqual(new Set(stay));
+});
+
+test('a tenant may have a time of its own for each kind: shorter, longer or for ever', async () => {
+  const agedTurn = async (): Promise<string> => {
+    const { id, session } = await startTurn();
+    const old = await age(id, 40);
+    await ageSession(session, 40);
+    return old;
+  };
+  const of = async (limits: Parameters<typeof changeLimits>[2]): Promise<string> => {
+    tenantId = await createTenant(database, 'Another');
+    agentId = await makeAgent();
+    await changeLimits(database.pool, tenantId, limits);
+    await agedTurn();
+    return tenantId;
+  };
+  const counts = async (tenant: string): Promise<number[]> => {
+    const found = await Promise.all(
+      ['sessions', 'turns'].map((table) => run(`SELECT 1 FROM ${table} WHERE tenant_id = $1`, [tenant])),
+    );
+    return found.map((rows) => rows.length);
+  };
+  const usual = await of({});
+  const shorter = await of({ session_retention_days: 10 });
+  const longer = await of({ session_retention_days: 60 });
+  const ever = await of({ session_retention_days: 0 });
+  const other = await of({ session_retention_days: 0, turn_retention_days: 20 });
+  // By the settings alone nothing goes yet.
+  expect(await keeping({ SESSION_RETENTION_DAYS: '50' }).purge()).toBe(2);
+  expect(await Promise.all([usual, shorter, longer, ever, other].map(counts))).toEqual([
+    [1, 1],
+    [0, 0],
+    [1, 1],
+    [1, 1],
+    [1, 0],
+  ]);
+  expect(await keeping({ SESSION_RETENTION_DAYS: '30' }).purge()).toBe(1);
+  expect(await Promise.all([usual, longer, ever].map(counts))).toEqual([
+    [0, 0],
+    [1, 1],
+    [1, 1],
+  ]);
+  // The limit is taken back: the settings count again.
+  await changeLimits(database.pool, longer, { session_retention_days: null });
+  expect(await keeping({ SESSION_RETENTION_DAYS: '30' }).purge()).toBe(1);
+});
+
+test('more tenants with a time of their own than one pass looks at are all looked at', async () => {
+  const tenants: string[] = [];
+  for (let number = 0; number < 45; number++) {
+    tenantId = await createTenant(database, `Tenant ${number}`);
+    agentId = await makeAgent();
+    await changeLimits(database.pool, tenantId, { session_retention_days: 10 });
+    const { id, session } = await startTurn();
+    await age(id, 40);
+    await ageSession(session, 40);
+    tenants.push(tenantId);
+  }
+  const retention = keeping({});
+  const deleted = [];
+  for (let pass = 0; pass < 4; pass++) deleted.push(await retention.purge());
+  expect(deleted.reduce((sum, count) => sum + count, 0)).toBe(45);
+  await run('UPDATE tenants SET limits = $1 WHERE id = ANY ($2)', ['{}', tenants]);
 });
 
 test('the session of a child turn is kept while that of its parent is active, and goes before it', async () => {

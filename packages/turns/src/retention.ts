@@ -1,4 +1,5 @@
 import {
+  listOwnRetention,
   pruneEvents,
   purgeIdempotencyRecords,
   purge,
@@ -24,6 +25,10 @@ const WINDOWS: Record<Purgeable, number> = {
   auditEntries: 1_000,
   revokedKeys: 1_000,
 };
+/** Tenants with a time of their own, in one pass. */
+const TENANTS = 20;
+/** That are remembered: tenants may be deleted. */
+const MOST_WALKS = 10_000;
 /** Windows of one kind in one pass. */
 const MOST_WINDOWS = 20;
 /** The pause after all old rows were looked at: retention is counted in days. */
@@ -33,7 +38,10 @@ const REST_MS = 10 * 60 * 1000;
 export class Retention {
   readonly #database: Database;
   readonly #settings: RetentionSettings;
-  readonly #walks = new Map<Purgeable, { after: string; restsUntil: number }>();
+  /** By kind, and tenant. */
+  readonly #walks = new Map<string, { after: string; restsUntil: number }>();
+  /** How far the tenants are gone through; `isUnfinished`: a walk of one before is not at its end. */
+  readonly #tenants = new Map<Purgeable, { after: string; isUnfinished: boolean; restsUntil: number }>();
 
   constructor(database: Database, settings: RetentionSettings) {
     this.#database = database;
@@ -51,24 +59,57 @@ export class Retention {
     return days === null ? 0 : whileFull(TURNS, () => pruneEvents(this.#database.pool, days, TURNS));
   }
 
-  /** Purges rows with a retention setting of their own. Returns how many. */
+  /** Purges rows whose time has passed: that of the settings, or of their tenant. Returns how many. */
   async purge(): Promise<number> {
     let deleted = 0;
-    for (const kind of PURGEABLE) deleted += await this.#walk(kind);
+    for (const kind of PURGEABLE) {
+      const keptDays = this.#settings.retentionDays[kind];
+      if (keptDays !== null) deleted += await this.#walk(kind, { tenantId: null, keptDays });
+      deleted += await this.#walkTenants(kind);
+    }
     return deleted;
   }
 
-  async #walk(kind: Purgeable): Promise<number> {
-    const keptDays = this.#settings.retentionDays[kind];
-    const walk = this.#walks.get(kind) ?? { after: '', restsUntil: 0 };
-    if (keptDays === null || performance.now() < walk.restsUntil) return 0;
+  /** A few of the tenants that have a time of their own, the next ones with the next pass; after the last one it rests. */
+  async #walkTenants(kind: Purgeable): Promise<number> {
+    const place = this.#tenants.get(kind) ?? { after: '', isUnfinished: false, restsUntil: 0 };
+    if (performance.now() < place.restsUntil) return 0;
+    const page = { after: place.after, limit: TENANTS };
+    const tenants = await listOwnRetention(this.#database.pool, kind, page);
+    let deleted = 0;
+    for (const tenant of tenants) {
+      if (tenant.keptDays > 0) deleted += await this.#walk(kind, tenant);
+    }
+    const isLast = tenants.length < TENANTS;
+    const isUnfinished =
+      place.isUnfinished || tenants.some(({ tenantId }) => this.#isUnderWay(kind, tenantId));
+    this.#tenants.set(kind, {
+      after: isLast ? '' : (tenants.at(-1)?.tenantId ?? ''),
+      isUnfinished: !isLast && isUnfinished,
+      restsUntil: isLast && !isUnfinished ? performance.now() + REST_MS : 0,
+    });
+    return deleted;
+  }
+
+  #isUnderWay(kind: Purgeable, tenantId: string): boolean {
+    return (this.#walks.get(`${kind} ${tenantId}`)?.after ?? '') !== '';
+  }
+
+  async #walk(
+    kind: Purgeable,
+    { tenantId, keptDays }: { tenantId: string | null; keptDays: number },
+  ): Promise<number> {
+    const key = `${kind} ${tenantId ?? ''}`;
+    const walk = this.#walks.get(key) ?? { after: '', restsUntil: 0 };
+    if (performance.now() < walk.restsUntil) return 0;
+    if (this.#walks.size > MOST_WALKS) this.#walks.clear();
     let deleted = 0;
     for (let window = 0; window < MOST_WINDOWS; window++) {
-      const step = { after: walk.after, keptDays, limit: WINDOWS[kind] };
+      const step = { tenantId, after: walk.after, keptDays, limit: WINDOWS[kind] };
       const result = await purge(this.#database, kind, step);
       deleted += result.deleted;
       walk.after = result.last ?? '';
-      this.#walks.set(kind, walk);
+      this.#walks.set(key, walk);
       if (result.last !== null) continue;
       walk.restsUntil = performance.now() + REST_MS;
       break;
