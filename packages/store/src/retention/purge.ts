@@ -18,7 +18,7 @@ export const PURGEABLE = [
 export type Purgeable = (typeof PURGEABLE)[number];
 
 /** Of these a tenant may have a time of its own: the limit of that name, in days. */
-export const OWN_RETENTION = {
+const OWN_RETENTION = {
   sessions: 'session_retention_days',
   turns: 'turn_retention_days',
   batches: 'batch_retention_days',
@@ -53,9 +53,8 @@ interface Kind {
    * the rows that decide; `free` if it could.
    */
   look(whose: Whose): string;
-  /** Deletes those of these ids ($1) that are older than $2. Rows of `purged` by its own name. */
+  /** Deletes those of these ids ($1) that are older than $2. `isPurged`: a further condition on rows of its table. */
   purge(isPurged: string): string;
-  /** Its table. */
   table: string;
   isAudit?: boolean;
 }
