@@ -72,9 +72,9 @@ export class Retention {
 
   /** A few of the tenants that have a time of their own, the next ones with the next pass; after the last one it rests. */
   async #walkTenants(kind: Purgeable): Promise<number> {
-    const place = this.#tenants.get(kind) ?? { after: '', isUnfinished: false, restsUntil: 0 };
-    if (performance.now() < place.restsUntil) return 0;
-    const page = { after: place.after, limit: TENANTS };
+    const progress = this.#tenants.get(kind) ?? { after: '', isUnfinished: false, restsUntil: 0 };
+    if (performance.now() < progress.restsUntil) return 0;
+    const page = { after: progress.after, limit: TENANTS };
     const tenants = await listOwnRetention(this.#database.pool, kind, page);
     let deleted = 0;
     for (const tenant of tenants) {
@@ -82,7 +82,7 @@ export class Retention {
     }
     const isLast = tenants.length < TENANTS;
     const isUnfinished =
-      place.isUnfinished || tenants.some(({ tenantId }) => this.#isUnderWay(kind, tenantId));
+      progress.isUnfinished || tenants.some(({ tenantId }) => this.#isUnderWay(kind, tenantId));
     this.#tenants.set(kind, {
       after: isLast ? '' : (tenants.at(-1)?.tenantId ?? ''),
       isUnfinished: !isLast && isUnfinished,
